@@ -1,0 +1,91 @@
+/** The canonical failure kinds, spelled like gRPC's status names so that one table maps both ways. */
+export const ERROR_CODES = [
+  "cancelled",
+  "invalid_argument",
+  "deadline_exceeded",
+  "not_found",
+  "already_exists",
+  "permission_denied",
+  "resource_exhausted",
+  "failed_precondition",
+  "aborted",
+  "unimplemented",
+  "internal",
+  "unavailable",
+  "data_loss",
+  "unauthenticated",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+export interface StagecraftErrorOptions {
+  cause?: unknown;
+  /** Machine-readable facts: file, line, field, value. */
+  details?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The one error class of the product. Its message starts with the code in brackets and says what is
+ * wrong, where, and what to do. The cause is for logs and never leaves the process.
+ */
+export class StagecraftError extends Error {
+  override readonly name = "StagecraftError";
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+  /** The message without its code prefix. */
+  readonly reason: string;
+
+  constructor(code: ErrorCode, reason: string, options: StagecraftErrorOptions = {}) {
+    super(
+      `[${code}] ${reason}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.reason = reason;
+    this.details = options.details ?? {};
+  }
+
+  /** Wraps anything thrown; for the edges of the system only. */
+  static from(thrown: unknown, fallback: ErrorCode = "internal"): StagecraftError {
+    if (thrown instanceof StagecraftError) return thrown;
+    if (thrown instanceof Error) {
+      return new StagecraftError(codeOfNodeError(thrown) ?? fallback, thrown.message, {
+        cause: thrown,
+      });
+    }
+    return new StagecraftError(fallback, String(thrown), { cause: thrown });
+  }
+}
+
+const NODE_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: "not_found",
+  EEXIST: "already_exists",
+  EACCES: "permission_denied",
+  EPERM: "permission_denied",
+  EROFS: "permission_denied",
+  ENOSPC: "resource_exhausted",
+  EDQUOT: "resource_exhausted",
+  EMFILE: "resource_exhausted",
+  ECONNREFUSED: "unavailable",
+  ECONNRESET: "unavailable",
+  EADDRINUSE: "already_exists",
+  ABORT_ERR: "cancelled",
+};
+
+function codeOfNodeError(error: Error): ErrorCode | undefined {
+  if (error.name === "AbortError") return "cancelled";
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === "string" ? NODE_ERROR_CODES[code] : undefined;
+}
+
+/** True for errors that mean "somebody asked to stop", which are not failures. */
+export function isCancelled(thrown: unknown): boolean {
+  return thrown instanceof Error && StagecraftError.from(thrown).code === "cancelled";
+}
+
+/** Throws `[cancelled] …` when the signal has fired; the reason is the signal's own when it is ours. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return;
+  if (signal.reason instanceof StagecraftError) throw signal.reason;
+  throw new StagecraftError("cancelled", "stopped on request", { cause: signal.reason });
+}

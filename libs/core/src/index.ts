@@ -1,0 +1,17 @@
+export {
+  ERROR_CODES,
+  isCancelled,
+  StagecraftError,
+  throwIfAborted,
+  type ErrorCode,
+  type StagecraftErrorOptions,
+} from "./errors.js";
+export { formatBytes, formatCount, formatDuration } from "./format.js";
+export type { JsonObject, JsonValue } from "./json.js";
+export {
+  createRandom,
+  deriveSeed,
+  restoreRandom,
+  type Random,
+  type RandomState,
+} from "./random.js";
