@@ -1,1 +1,27 @@
-export {};
+export { createLogger, silentLogger, type Logger, type LoggerOptions } from "./logger.js";
+export {
+  createMetrics,
+  type CounterHandle,
+  type GaugeHandle,
+  type HistogramHandle,
+  type Labels,
+  type Metrics,
+} from "./metrics.js";
+export {
+  describeMetrics,
+  METRICS,
+  type CounterDefinition,
+  type GaugeDefinition,
+  type HistogramDefinition,
+  type MetricDefinition,
+} from "./metric-definitions.js";
+export { serveMetrics, type MetricsServer } from "./metrics-server.js";
+export { formatTraceparent, parseTraceparent, type TraceHeaders } from "./traceparent.js";
+export {
+  contextFromHeaders,
+  headersFromContext,
+  withSpan,
+  type SpanOptions,
+  type TraceContext,
+  type TraceScope,
+} from "./tracing.js";

@@ -1,0 +1,99 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import {
+  METRICS,
+  type CounterDefinition,
+  type GaugeDefinition,
+  type HistogramDefinition,
+} from "./metric-definitions.js";
+
+export type Labels<L extends string> = Readonly<Record<L, string>>;
+
+export interface CounterHandle<L extends string> {
+  add(labels: Labels<L>, count?: number): void;
+}
+export interface GaugeHandle<L extends string> {
+  set(labels: Labels<L>, value: number): void;
+  add(labels: Labels<L>, delta: number): void;
+}
+export interface HistogramHandle<L extends string> {
+  /** In the unit of the definition. */
+  observe(labels: Labels<L>, value: number): void;
+}
+
+/** One process's metrics. Asking twice for the same definition gives the same series. */
+export interface Metrics {
+  counter<L extends string>(definition: CounterDefinition<L>): CounterHandle<L>;
+  gauge<L extends string>(definition: GaugeDefinition<L>): GaugeHandle<L>;
+  histogram<L extends string>(definition: HistogramDefinition<L>): HistogramHandle<L>;
+  /** Prometheus text exposition. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+/** A registry of its own (nothing global, so that one process can host several services). */
+export function createMetrics(options: { service: string }): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ service: options.service });
+  watchEventLoop(registry);
+  const handles = new Map<string, unknown>();
+  const once = <T>(name: string, create: () => T): T => {
+    if (!handles.has(name)) handles.set(name, create());
+    return handles.get(name) as T;
+  };
+  return {
+    counter: (definition) => once(definition.name, () => createCounter(definition, registry)),
+    gauge: (definition) => once(definition.name, () => createGauge(definition, registry)),
+    histogram: (definition) => once(definition.name, () => createHistogram(definition, registry)),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+function createCounter<L extends string>(
+  { name, doc, labels }: CounterDefinition<L>,
+  registry: Registry,
+): CounterHandle<L> {
+  const counter = new Counter({ name, help: doc, labelNames: labels, registers: [registry] });
+  return { add: (values, count = 1) => counter.inc(values, count) };
+}
+
+function createGauge<L extends string>(
+  { name, doc, labels }: GaugeDefinition<L>,
+  registry: Registry,
+): GaugeHandle<L> {
+  const gauge = new Gauge({ name, help: doc, labelNames: labels, registers: [registry] });
+  return {
+    set: (values, value) => gauge.set(values, value),
+    add: (values, delta) => gauge.inc(values, delta),
+  };
+}
+
+function createHistogram<L extends string>(
+  { name, doc, labels, buckets }: HistogramDefinition<L>,
+  registry: Registry,
+): HistogramHandle<L> {
+  const histogram = new Histogram({
+    name,
+    help: doc,
+    labelNames: labels,
+    buckets: [...buckets],
+    registers: [registry],
+  });
+  return { observe: (values, value) => histogram.observe(values, value) };
+}
+
+function watchEventLoop(registry: Registry): void {
+  const delay = monitorEventLoopDelay({ resolution: 20 });
+  delay.enable(); // its timer does not keep the process alive
+  const { name, doc } = METRICS.eventLoopLag;
+  new Gauge({
+    name,
+    help: doc,
+    registers: [registry],
+    collect() {
+      this.set(delay.percentile(99) / 1e9);
+      delay.reset();
+    },
+  });
+}

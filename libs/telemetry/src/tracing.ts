@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import {
+  context as contextApi,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+} from "@opentelemetry/api";
+import { formatTraceparent, parseTraceparent, type TraceHeaders } from "./traceparent.js";
+
+/** An OpenTelemetry context, passed explicitly so that tracing works with no SDK installed. */
+export type TraceContext = Context;
+
+const TRACER_NAME = "stagecraft";
+
+export interface SpanOptions {
+  kind?: "internal" | "server" | "client" | "producer" | "consumer";
+  /** What the span belongs to; default the active context of an installed SDK. */
+  parent?: TraceContext;
+  /** Other traces that flowed in, e.g. the rollouts of one optimizer step. */
+  links?: readonly TraceHeaders[];
+  attributes?: Attributes;
+}
+
+export interface TraceScope {
+  span: Span;
+  /** Pass as `parent` to calls made inside. */
+  context: TraceContext;
+  headers(): TraceHeaders;
+}
+
+/**
+ * Runs `body` in a span; a throw marks the span failed and passes on. Without an SDK nothing is
+ * recorded, but the trace id still travels, so that logs of all services can be joined on it.
+ */
+export async function withSpan<T>(
+  name: string,
+  options: SpanOptions,
+  body: (scope: TraceScope) => Promise<T>,
+): Promise<T> {
+  const parent = options.parent ?? contextApi.active();
+  const started = trace.getTracer(TRACER_NAME).startSpan(
+    name,
+    {
+      kind: SPAN_KINDS[options.kind ?? "internal"],
+      ...(options.attributes ? { attributes: options.attributes } : {}),
+      links: linksOf(options.links ?? []),
+    },
+    parent,
+  );
+  const span = orOwnTrace(started);
+  const context = trace.setSpan(parent, span);
+  try {
+    return await contextApi.with(context, () =>
+      body({ span, context, headers: () => headersFromContext(context) }),
+    );
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** The context that continues the trace of incoming headers; a root context when there are none. */
+export function contextFromHeaders(headers: TraceHeaders): TraceContext {
+  const remote = parseTraceparent(headers);
+  return remote ? trace.setSpanContext(ROOT_CONTEXT, remote) : ROOT_CONTEXT;
+}
+
+/** Headers for an outgoing call or message; empty when the context carries no span. */
+export function headersFromContext(context: TraceContext): TraceHeaders {
+  const span = trace.getSpanContext(context);
+  if (!span) return {};
+  const tracestate = span.traceState?.serialize();
+  return { traceparent: formatTraceparent(span), ...(tracestate ? { tracestate } : {}) };
+}
+
+const SPAN_KINDS = {
+  internal: SpanKind.INTERNAL,
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+} as const;
+
+/** With no SDK the API hands out the all-zero trace id: start an unsampled trace of our own. */
+function orOwnTrace(span: Span): Span {
+  if (isSpanContextValid(span.spanContext())) return span;
+  return trace.wrapSpanContext({
+    traceId: randomBytes(16).toString("hex"),
+    spanId: randomBytes(8).toString("hex"),
+    traceFlags: TraceFlags.NONE,
+  });
+}
+
+function linksOf(headers: readonly TraceHeaders[]): Link[] {
+  return headers.flatMap((header) => {
+    const context = parseTraceparent(header);
+    return context ? [{ context }] : [];
+  });
+}
