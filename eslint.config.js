@@ -1,0 +1,85 @@
+import js from "@eslint/js";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import tseslint from "typescript-eslint";
+import { boundaryConfigs } from "./tools/lint/boundary-rules.mjs";
+import { createProjectProgram } from "./tools/lint/project-program.mjs";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+
+/** In a project's folder its own program (seconds); at the root, as in editors, the whole one. */
+function typeInformation() {
+  const here = relative(root, process.cwd()).split("\\").join("/");
+  return /^((libs|services)\/[^/]+|tools)$/.test(here)
+    ? { programs: [createProjectProgram(root, here)] }
+    : { project: ["./tsconfig.test.json"], tsconfigRootDir: root };
+}
+
+export default tseslint.config(
+  {
+    ignores: [
+      "**/{node_modules,dist,build,.nx,coverage,runs}/**",
+      "**/src/gen/**",
+      ".stagecraft/**",
+    ],
+  },
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  js.configs.recommended,
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.recommended],
+    languageOptions: { parserOptions: typeInformation() },
+    rules: {
+      "@typescript-eslint/await-thenable": "error",
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/no-floating-promises": [
+        "error",
+        {
+          allowForKnownSafeCalls: [
+            { from: "package", name: ["it", "describe", "test"], package: "vitest" },
+          ],
+        },
+      ],
+      "@typescript-eslint/no-misused-promises": [
+        "error",
+        { checksVoidReturn: { arguments: false } },
+      ],
+      "@typescript-eslint/no-unnecessary-type-assertion": "error",
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" },
+      ],
+      "@typescript-eslint/only-throw-error": "error",
+      "@typescript-eslint/prefer-promise-reject-errors": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      eqeqeq: "error",
+      "no-console": "error",
+    },
+  },
+  {
+    // A command and its tests talk to a terminal; benchmarks print their tables.
+    files: ["libs/cli/src/**/*.ts", "**/*.bench.ts", "**/bench/**/*.ts", "tools/**/*.ts"],
+    rules: { "no-console": "off" },
+  },
+  {
+    files: ["**/*.{js,mjs,cjs}"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          "process",
+          "console",
+          "Buffer",
+          "URL",
+          "setTimeout",
+          "clearTimeout",
+          "setInterval",
+          "clearInterval",
+        ].map((name) => [name, "readonly"]),
+      ),
+    },
+  },
+  ...boundaryConfigs(root),
+);

@@ -1,0 +1,110 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { StepError } from "./steps.mjs";
+
+/** Node releases that can `require` ES modules without a flag, which our tools rely on. */
+export const SUPPORTED_NODE = "20.19 or later in 20.x, or 22.12 or later";
+
+/**
+ * @param {string} version such as `20.19.1`
+ * @returns {boolean}
+ */
+export function isSupportedNode(version) {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major === 20) return minor >= 19;
+  if (major === 22) return minor >= 12;
+  return major > 22;
+}
+
+/** @param {string} version */
+export function checkNode(version = process.versions.node) {
+  if (isSupportedNode(version)) return;
+  throw new StepError(
+    `Node ${version} is too old: install Node ${SUPPORTED_NODE}, then run this again.`,
+  );
+}
+
+/**
+ * True when node_modules holds every package of the lock file at its version. npm records what it
+ * installed in node_modules/.package-lock.json; optional packages (other platforms) may be absent.
+ * @param {string} root
+ */
+export function packagesAreInstalled(root) {
+  const installedFile = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(installedFile)) return false;
+  const wanted = readPackages(join(root, "package-lock.json"));
+  const installed = readPackages(installedFile);
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === "" || entry.optional) return true;
+    const found = installed[path];
+    if (!found || found.version !== entry.version) return false;
+    return !path.startsWith("node_modules/") || existsSync(join(root, path));
+  });
+}
+
+/**
+ * @param {string} file
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
+ */
+function readPackages(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")).packages ?? {};
+  } catch (error) {
+    throw new StepError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/**
+ * Installs what is missing and builds what is stale; safe to repeat, and quick when nothing changed.
+ * @param {string} root
+ * @param {import("./steps.mjs").Steps} steps
+ */
+export async function prepare(root, steps) {
+  checkNode();
+  if (!packagesAreInstalled(root)) {
+    await steps.command("install packages (npm ci)", ["npm", "ci"], { cwd: root });
+  }
+  await buildNativeEngine(root, steps);
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  await steps.command("compile TypeScript", [process.execPath, tsc, "-b"], { cwd: root });
+}
+
+/**
+ * The addon is an accelerator: without a compiler everything still runs on the plain engine.
+ * @param {string} root
+ * @param {import("./steps.mjs").Steps} steps
+ */
+async function buildNativeEngine(root, steps) {
+  const script = join(root, "libs", "tensor-native", "build.mjs");
+  if (!existsSync(script)) return;
+  try {
+    await steps.command("compile the native engine", [process.execPath, script], { cwd: root });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const logLine = reason.split("\n").at(-1) ?? reason;
+    steps.note(
+      `no native engine (${logLine}); going on with the plain one, which is many times slower`,
+    );
+  }
+}
+
+/**
+ * Tests of the event bus run against a real nats-server; on Debian as root it is installed here.
+ * @param {import("./steps.mjs").Steps} steps
+ */
+export async function ensureNatsServer(steps) {
+  const has = (/** @type {string} */ program, flag = "--version") =>
+    spawnSync(program, [flag], { stdio: "ignore" }).status === 0;
+  if (has("nats-server")) return;
+  if (process.getuid?.() === 0 && has("apt-get")) {
+    await steps.command("apt-get update", ["apt-get", "update"]);
+    const install = ["apt-get", "install", "-y", "--no-install-recommends", "nats-server"];
+    await steps.command("install nats-server", install);
+    return;
+  }
+  throw new StepError(
+    "the tests need nats-server (2.9 or later) on the PATH: `sudo apt-get install nats-server`, " +
+      "`brew install nats-server`, or https://github.com/nats-io/nats-server/releases",
+  );
+}
