@@ -1,0 +1,106 @@
+import type {
+  Generation,
+  GenerationInput,
+  ScoreLogProbsRequest,
+} from "../gen/stagecraft/policy/v1/policy.js";
+import { checkAligned, checkLength, checkNumbers, checkPresent, checkRange } from "./check.js";
+import {
+  parseConversation,
+  parseSampling,
+  parseTokens,
+  parseWeightVersion,
+  type ChatMessage,
+  type ParsedSampling,
+  type ParsedWeights,
+  type TokenLimits,
+} from "./common.js";
+import { finishReasonName, type FinishReasonName } from "./finish-reason.js";
+
+/** A prompt as ids or as turns, and how to continue it. */
+export interface ParsedGenerationInput {
+  prompt: { kind: "tokens"; ids: Int32Array } | { kind: "conversation"; messages: ChatMessage[] };
+  sampling: ParsedSampling;
+  minWeightVersion: number;
+}
+
+/** Sequences with the number of their leading prompt tokens. */
+export interface ParsedScoreLogProbs {
+  sequences: { ids: Int32Array; promptLength: number }[];
+  temperature: number;
+}
+
+/** A complete answer; the last three lists are aligned with `tokenIds`. */
+export interface ParsedGeneration {
+  promptIds: Int32Array;
+  tokenIds: Int32Array;
+  logProbs: Float32Array;
+  weightVersions: Int32Array;
+  text: string;
+  finishReason: FinishReasonName;
+  weights: ParsedWeights[];
+}
+
+/** Rounding may lift a log-prob of a certain token a little above 0. */
+const MAX_LOG_PROB = 1e-3;
+const MIN_TEMPERATURE = 1e-6;
+
+/** Checks one generation input against the model's limits. */
+export function parseGenerationInput(
+  input: GenerationInput | undefined,
+  field: string,
+  limits: TokenLimits = {},
+): ParsedGenerationInput {
+  const { prompt, sampling, minWeightVersion } = checkPresent(input, field);
+  return {
+    prompt: parsePrompt(checkPresent(prompt, `${field}.prompt`), field, limits),
+    sampling: parseSampling(sampling, `${field}.sampling`),
+    minWeightVersion,
+  };
+}
+
+function parsePrompt(
+  prompt: NonNullable<GenerationInput["prompt"]>,
+  field: string,
+  limits: TokenLimits,
+): ParsedGenerationInput["prompt"] {
+  if (prompt.$case === "tokens") {
+    return { kind: "tokens", ids: parseTokens(prompt.value, `${field}.tokens`, limits) };
+  }
+  const messages = parseConversation(prompt.value, `${field}.conversation`);
+  return { kind: "conversation", messages };
+}
+
+/** Checks sequences and prompt lengths: 1 ≤ prompt length ≤ sequence length. */
+export function parseScoreLogProbsRequest(
+  request: ScoreLogProbsRequest,
+  limits: TokenLimits & { maxSequences: number },
+): ParsedScoreLogProbs {
+  const { sequences, promptLengths, temperature = 1 } = request;
+  checkLength(sequences, "sequences", 1, limits.maxSequences);
+  checkAligned(promptLengths, "prompt_lengths", { length: sequences.length, like: "sequences" });
+  return {
+    temperature: checkRange(temperature, "temperature", MIN_TEMPERATURE, 1000),
+    sequences: sequences.map((sequence, i) => {
+      const ids = parseTokens(sequence, `sequences[${i}]`, limits);
+      const promptLength = checkRange(promptLengths[i]!, `prompt_lengths[${i}]`, 1, ids.length);
+      return { ids, promptLength };
+    }),
+  };
+}
+
+/** Checks an answer from a policy server: aligned lists, finite log-probs, known versions. */
+export function parseGeneration(generation: Generation, field: string): ParsedGeneration {
+  const { tokenIds, logProbs, weightVersions, weights } = generation;
+  const aligned = { length: tokenIds.length, like: `${field}.token_ids` };
+  checkAligned(logProbs, `${field}.log_probs`, aligned);
+  checkAligned(weightVersions, `${field}.weight_versions`, aligned);
+  return {
+    promptIds: parseTokens({ ids: generation.promptIds }, `${field}.prompt`),
+    tokenIds: parseTokens({ ids: tokenIds }, field),
+    logProbs: checkNumbers(logProbs, `${field}.log_probs`, MAX_LOG_PROB),
+    weightVersions: Int32Array.from(weightVersions),
+    text: generation.text,
+    finishReason: finishReasonName(generation.finishReason, `${field}.finish_reason`),
+    weights: weights.map((w, i) => parseWeightVersion(w, `${field}.weights[${i}]`)),
+  };
+}

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { FinishReason, Role } from "../gen/stagecraft/common/v1/common.js";
+import type { Rollout } from "../gen/stagecraft/events/v1/events.js";
+import { FlagReason } from "../gen/stagecraft/feedback/v1/feedback.js";
+import { GenerationInput } from "../gen/stagecraft/policy/v1/policy.js";
+import { parsePromptTask, parseRollout } from "./events.js";
+import { exampleRollout, exampleTask } from "../../test/examples.js";
+import { parseDemonstration, parseFlag, parseRanking } from "./feedback.js";
+import { parseGenerationInput, parseScoreLogProbsRequest } from "./policy.js";
+import { parseScoreInput } from "./reward.js";
+import { parseRunDirName, parseRunId } from "./trainer.js";
+
+const NO_ROLE = { messages: [{ role: Role.UNSPECIFIED, content: "x" }] };
+
+describe("parseRollout()", () => {
+  const spoiled: [name: string, change: (r: Rollout) => void, field: string][] = [
+    ["an empty id", (r) => (r.rolloutId = ""), "rollout_id"],
+    ["a NaN log-prob", (r) => (r.logProbs[1] = NaN), "log_probs[1]"],
+    ["a positive log-prob", (r) => (r.logProbs[0] = 0.5), "log_probs[0]"],
+    ["an infinite score", (r) => (r.score = Infinity), "score"],
+    ["too few log-probs", (r) => r.logProbs.pop(), "length of log_probs"],
+    ["too few versions", (r) => r.weightVersions.pop(), "length of weight_versions"],
+    ["a version nobody knows", (r) => (r.weightVersions[2] = 9), "weight_versions[2]"],
+    ["a hash that is none", (r) => (r.weights[0]!.sha256 = "beef"), "weights[0].sha256"],
+    ["an empty answer", (r) => (r.response = { ids: [] }), "length of response.ids"],
+    ["no answer", (r) => (r.response = undefined), "response"],
+    ["a token out of range", (r) => (r.prompt = { ids: [99] }), "prompt.ids[0]"],
+    ["no reason to end", (r) => (r.finishReason = FinishReason.UNSPECIFIED), "finish_reason"],
+    ["no score part", (r) => (r.scoreParts = []), "length of score_parts"],
+  ];
+  for (const [name, change, field] of spoiled) {
+    it(`refuses ${name}`, () => {
+      const rollout = exampleRollout();
+      expect(parseRollout(rollout, { vocabSize: 50 }).responseIds).toEqual(
+        Int32Array.from([7, 8, 2]),
+      );
+      change(rollout);
+      expect(() => parseRollout(rollout, { vocabSize: 50 })).toThrow(
+        `[invalid_argument] ${field} `,
+      );
+    });
+  }
+});
+
+describe("parsePromptTask()", () => {
+  it("allows a task without a conversation but not without a prompt", () => {
+    expect(parsePromptTask({ ...exampleTask(), conversation: undefined }).messages).toEqual([]);
+    expect(() => parsePromptTask({ ...exampleTask(), prompt: undefined })).toThrow("prompt");
+  });
+});
+
+describe("parseGenerationInput()", () => {
+  const input = (sampling: object, ids = [1]) =>
+    GenerationInput.fromPartial({
+      prompt: { $case: "tokens", value: { ids } },
+      sampling: { maxNewTokens: 4, ...sampling },
+    });
+
+  it("fills in the defaults of the proto", () => {
+    expect(parseGenerationInput(input({}), "input").sampling).toEqual({
+      temperature: 1,
+      topK: 0,
+      topP: 1,
+      minP: 0,
+      repetitionPenalty: 1,
+      maxNewTokens: 4,
+      stop: [],
+      seed: 0,
+    });
+  });
+
+  const bad: [object, string][] = [
+    [{ temperature: -1 }, "temperature"],
+    [{ temperature: NaN }, "temperature"],
+    [{ topP: 0 }, "top_p"],
+    [{ minP: 1.5 }, "min_p"],
+    [{ repetitionPenalty: 0 }, "repetition_penalty"],
+    [{ repetitionPenalty: Infinity }, "repetition_penalty"],
+    [{ maxNewTokens: 0 }, "max_new_tokens"],
+    [{ stop: [""] }, "stop[0]"],
+    [{ seed: 2n ** 53n }, "seed"],
+  ];
+  for (const [sampling, field] of bad) {
+    it(`refuses ${field} in ${Object.keys(sampling).join()} = ${Object.values(sampling).join()}`, () => {
+      expect(() => parseGenerationInput(input(sampling), "input")).toThrow(
+        `input.sampling.${field}`,
+      );
+    });
+  }
+
+  it("refuses a missing prompt, an empty one and one out of the vocabulary", () => {
+    const parse = (value: GenerationInput) =>
+      parseGenerationInput(value, "input", { vocabSize: 9 });
+    expect(() => parse(GenerationInput.fromPartial({}))).toThrow("input.prompt is missing");
+    expect(() => parse(input({}, []))).toThrow("length of input.tokens.ids is 0");
+    expect(() => parse(input({}, [3, 9]))).toThrow("input.tokens.ids[1] is 9");
+  });
+});
+
+describe("parseScoreLogProbsRequest()", () => {
+  const parse = (promptLengths: number[], temperature = 1) =>
+    parseScoreLogProbsRequest(
+      { model: "", sequences: [{ ids: [1, 2] }], promptLengths, temperature },
+      { maxSequences: 4 },
+    );
+  it("wants one prompt length, 1 to the length, for each sequence", () => {
+    expect(parse([1]).sequences[0]!.promptLength).toBe(1);
+    for (const lengths of [[], [0], [3], [1, 1]])
+      expect(() => parse(lengths)).toThrow("prompt_len");
+    expect(() => parse([1], 0)).toThrow("temperature is 0");
+  });
+});
+
+describe("parseScoreInput()", () => {
+  it("wants a conversation that ends with the answer", () => {
+    const of = (role: Role) => ({
+      input: { $case: "conversation" as const, value: { messages: [{ role, content: "x" }] } },
+    });
+    expect(parseScoreInput(of(Role.ASSISTANT), "items[0]").kind).toBe("conversation");
+    expect(() => parseScoreInput(of(Role.USER), "items[0]")).toThrow("messages[0].role");
+    expect(() => parseScoreInput({ input: undefined }, "items[0]")).toThrow("items[0].input");
+  });
+});
+
+describe("parseRunId() and parseRunDirName()", () => {
+  it("keep run directories inside the runs folder", () => {
+    expect(parseRunId("ppo-2.1_x")).toBe("ppo-2.1_x");
+    for (const id of ["", ".hidden", "a/b", "a b", "x".repeat(129)]) {
+      expect(() => parseRunId(id)).toThrow("run_id");
+    }
+    expect(parseRunDirName("a/b")).toBe("a/b");
+    for (const dir of ["/etc", "a/../../b", "..", "a\\b", "a\0"]) {
+      expect(() => parseRunDirName(dir)).toThrow("run_dir");
+    }
+  });
+});
+
+describe("feedback", () => {
+  const prompt = { messages: [{ role: Role.USER, content: "Hi" }] };
+  it("accepts a ranking with a tie and refuses ranks that do not fit", () => {
+    const ranking = { prompt, answers: ["a", "b"], ranks: [1, 1], criteria: [] };
+    expect(parseRanking(ranking).ranks).toEqual([1, 1]);
+    expect(() => parseRanking({ ...ranking, ranks: [1] })).toThrow("ranking.ranks");
+    expect(() => parseRanking({ ...ranking, ranks: [0, 1] })).toThrow("ranking.ranks[0]");
+    expect(() => parseRanking({ ...ranking, answers: ["a"] })).toThrow("ranking.answers");
+    expect(() => parseRanking({ ...ranking, prompt: NO_ROLE })).toThrow("messages[0].role");
+  });
+  it("wants an answer in a demonstration and a reason in a flag", () => {
+    expect(() => parseDemonstration({ conversation: prompt })).toThrow("without an answer");
+    const flag = { conversation: prompt, reason: FlagReason.FALSE, comment: "" };
+    expect(parseFlag(flag).messages).toHaveLength(1);
+    expect(() => parseFlag({ ...flag, reason: FlagReason.UNSPECIFIED })).toThrow("flag.reason");
+  });
+});
