@@ -1,0 +1,33 @@
+import type { z } from "zod";
+import type { StageReporter } from "./reporter.js";
+
+export interface StageContext {
+  runDir: string;
+  /** Continue from the latest checkpoint; a directory without a run starts afresh. */
+  resume: boolean;
+  /** Replace an earlier run of the directory. Default false: an earlier run is refused. */
+  overwrite?: boolean;
+  /** Firing it makes the stage write a checkpoint at the next safe point and throw `cancelled`. */
+  signal: AbortSignal;
+  reporter: StageReporter;
+}
+
+export interface StageResult {
+  /** Directory in Hugging Face layout, for stages that make a model. */
+  modelDir?: string;
+  /** Other files and directories of the result, by role. */
+  outputs: Record<string, string>;
+  /** Final figures, e.g. validationLoss. */
+  metrics: Record<string, number>;
+}
+
+/** A stage of training: a validated flat configuration and a resumable run. */
+export interface StageDefinition<C> {
+  name: string;
+  /** One line for --help. */
+  summary: string;
+  schema: z.ZodType<C>;
+  run(config: C, context: StageContext): Promise<StageResult>;
+  /** Command lines for --help. */
+  examples: string[];
+}
