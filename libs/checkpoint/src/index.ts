@@ -1,1 +1,33 @@
-export {};
+export { atomicReplaceDirectory, recoverDirectory, sweepTemporaries } from "./atomic-directory.js";
+export { atomicWriteFile, type AtomicOptions, type FileContent } from "./atomic-write.js";
+export {
+  openCheckpoints,
+  type Checkpoint,
+  type CheckpointOptions,
+  type CheckpointStore,
+} from "./checkpoints.js";
+export { nodeFileSystem, type FileSystem } from "./file-system.js";
+export { sha256Of } from "./manifest.js";
+export { readModelDirectory, writeModelDirectory, type ModelDirectory } from "./model-directory.js";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  encodeSafetensorsChunks,
+  readSafetensors,
+  writeSafetensors,
+  type Safetensors,
+} from "./safetensors.js";
+export {
+  f32,
+  sizeOfShape,
+  type DType,
+  type TensorData,
+  type TensorEntry,
+  type TensorMap,
+} from "./tensor-entry.js";
+export {
+  openWeightStore,
+  sha256OfTensors,
+  type WeightManifest,
+  type WeightStore,
+} from "./weight-store.js";

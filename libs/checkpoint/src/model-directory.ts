@@ -1,0 +1,151 @@
+import { basename, join } from "node:path";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import {
+  atomicReplaceDirectory,
+  listNames,
+  locateDirectory,
+  recoverDirectory,
+} from "./atomic-directory.js";
+import type { FileContent } from "./atomic-write.js";
+import { nodeFileSystem, readWhole, type FileSystem } from "./file-system.js";
+import { encodeSafetensorsChunks, readSafetensors } from "./safetensors.js";
+import { corrupt } from "./safetensors-header.js";
+import type { TensorEntry, TensorMap } from "./tensor-entry.js";
+
+/** A model in Hugging Face layout: config.json, model.safetensors, tokenizer and other text files. */
+export interface ModelDirectory {
+  readonly config: JsonObject;
+  readonly tensors: TensorMap;
+  /** The remaining text files by name (tokenizer.json, chat_template.jinja, …). */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+const CONFIG_FILE = "config.json";
+const WEIGHTS_FILE = "model.safetensors";
+const INDEX_FILE = "model.safetensors.index.json";
+
+/** What a model directory may hold and may lose when a model is written over it. */
+const STANDARD_FILES = new Set([
+  CONFIG_FILE,
+  WEIGHTS_FILE,
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.json",
+  "merges.txt",
+  "chat_template.jinja",
+]);
+
+const TEXT_FILE = /\.(json|jinja|txt|md)$/;
+
+/**
+ * Reads a model directory, ours or a foreign one (sharded weights through their index too). Throws
+ * `not_found` naming the missing file, `data_loss` for damaged weights or broken JSON.
+ */
+export async function readModelDirectory(
+  directory: string,
+  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
+): Promise<ModelDirectory> {
+  const home = await locateDirectory(directory, fileSystem);
+  const names = await listNames(home, fileSystem);
+  if (names.length === 0) throw missing(directory, "no such directory, or it is empty");
+  if (!names.includes(CONFIG_FILE)) throw missing(directory, `it has no ${CONFIG_FILE}`);
+  const files: Record<string, string> = {};
+  for (const name of names) {
+    if (name === CONFIG_FILE || name === INDEX_FILE || !TEXT_FILE.test(name)) continue;
+    files[name] = await readText(join(home, name), fileSystem);
+  }
+  return {
+    config: await readJson(join(home, CONFIG_FILE), fileSystem),
+    tensors: await readWeights(home, names, fileSystem),
+    files,
+  };
+}
+
+/**
+ * Writes a model directory, replacing an earlier model there in one step. Throws
+ * `failed_precondition` when the directory holds files that are not a model's, `resource_exhausted`
+ * on a full disk.
+ */
+export async function writeModelDirectory(
+  directory: string,
+  { config, tensors, files }: ModelDirectory,
+  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
+): Promise<void> {
+  await recoverDirectory(directory, { fileSystem });
+  const content = new Map<string, FileContent>(Object.entries(files).filter(isPlainName));
+  content.set(CONFIG_FILE, `${JSON.stringify(config, null, 2)}\n`);
+  content.set(WEIGHTS_FILE, encodeSafetensorsChunks(tensors, { format: "pt" }));
+  await refuseToDelete(directory, content, fileSystem);
+  await atomicReplaceDirectory(directory, content, { fileSystem });
+}
+
+async function readWeights(
+  directory: string,
+  names: readonly string[],
+  fileSystem: FileSystem,
+): Promise<TensorMap> {
+  if (names.includes(WEIGHTS_FILE)) {
+    return (await readSafetensors(join(directory, WEIGHTS_FILE), { fileSystem })).tensors;
+  }
+  if (!names.includes(INDEX_FILE)) {
+    const pickled = names.some((name) => name.endsWith(".bin"));
+    const hint = pickled ? " (pickled .bin weights are not read; convert them)" : "";
+    throw missing(directory, `it has no ${WEIGHTS_FILE}${hint}`);
+  }
+  const indexFile = join(directory, INDEX_FILE);
+  const index = await readJson(indexFile, fileSystem);
+  const shards = new Set(Object.values((index["weight_map"] ?? {}) as Record<string, string>));
+  const tensors = new Map<string, TensorEntry>();
+  for (const shard of shards) {
+    if (basename(shard) !== shard) throw corrupt(indexFile, `shard ${shard} is outside`);
+    const part = await readSafetensors(join(directory, shard), { fileSystem });
+    for (const [name, entry] of part.tensors) tensors.set(name, entry);
+  }
+  return tensors;
+}
+
+async function refuseToDelete(
+  directory: string,
+  content: ReadonlyMap<string, FileContent>,
+  fileSystem: FileSystem,
+): Promise<void> {
+  const foreign = (await listNames(directory, fileSystem)).filter(
+    (name) => !content.has(name) && !STANDARD_FILES.has(name),
+  );
+  if (foreign.length === 0) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `${directory} holds files that are not part of a model (${foreign.slice(0, 5).join(", ")}); choose another directory`,
+    { details: { directory, foreign } },
+  );
+}
+
+async function readText(file: string, fileSystem: FileSystem): Promise<string> {
+  return Buffer.from(await readWhole(file, fileSystem)).toString("utf8");
+}
+
+async function readJson(file: string, fileSystem: FileSystem): Promise<JsonObject> {
+  try {
+    const parsed: unknown = JSON.parse(await readText(file, fileSystem));
+    if (typeof parsed === "object" && parsed && !Array.isArray(parsed)) return parsed as JsonObject;
+  } catch (cause) {
+    throw corrupt(file, "not valid JSON", cause);
+  }
+  throw corrupt(file, "not a JSON object");
+}
+
+function isPlainName([name]: [string, string]): boolean {
+  if (basename(name) === name && name !== "." && name !== "..") return true;
+  throw new StagecraftError("invalid_argument", `${name} is not a plain file name`);
+}
+
+function missing(directory: string, problem: string): StagecraftError {
+  return new StagecraftError(
+    "not_found",
+    `${directory} is not a model directory: ${problem}; expected ${CONFIG_FILE} and ${WEIGHTS_FILE}`,
+    { details: { directory } },
+  );
+}

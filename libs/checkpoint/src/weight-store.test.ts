@@ -1,0 +1,56 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { crashAfter } from "../test/fault-file-system.js";
+import { tempDir } from "../test/temp-dir.js";
+import { f32 } from "./tensor-entry.js";
+import { openWeightStore, sha256OfTensors } from "./weight-store.js";
+
+const weights = (fill: number) => new Map([["w", f32([8], new Float32Array(8).fill(fill))]]);
+
+describe("openWeightStore()", () => {
+  it("publishes, fetches by version and hash, and prunes the oldest", async () => {
+    await using dir = await tempDir();
+    const store = openWeightStore(dir.path);
+    expect(await store.latest()).toBeUndefined();
+    for (const version of [1, 2, 3]) {
+      await store.publish(version, weights(version), { step: version * 10 });
+    }
+    const latest = await store.latest();
+    expect(latest).toMatchObject({ version: 3, step: 30, sha256: sha256OfTensors(weights(3)) });
+    expect(await store.fetch(3, latest?.sha256)).toEqual(weights(3));
+    expect(await store.prune(2)).toEqual([1]);
+    await expect(store.fetch(1)).rejects.toThrow("[not_found] no weights of version 1");
+    expect(await store.fetch(2)).toEqual(weights(2));
+  });
+
+  it("refuses a hash that was not published and damaged files", async () => {
+    await using dir = await tempDir();
+    const store = openWeightStore(dir.path);
+    await store.publish(1, weights(1));
+    await expect(store.fetch(1, "0".repeat(64))).rejects.toThrow("[aborted]");
+    const file = join(dir.path, "v-000001/weights.safetensors");
+    const bytes = await readFile(file);
+    bytes[bytes.length - 1]! ^= 1;
+    await writeFile(file, bytes);
+    await expect(store.fetch(1)).rejects.toThrow(/\[data_loss\].*sha256 differs/);
+  });
+
+  it("never shows a version whose publishing crashed", async () => {
+    await using dir = await tempDir();
+    await openWeightStore(dir.path).publish(1, weights(1));
+    for (let allowed = 0; ; allowed++) {
+      const fileSystem = crashAfter(allowed);
+      const finished = await openWeightStore(dir.path, { fileSystem })
+        .publish(2, weights(2))
+        .then(
+          () => true,
+          () => false,
+        );
+      const reader = openWeightStore(dir.path);
+      const version = (await reader.latest())!.version;
+      expect(await reader.fetch(version)).toEqual(weights(version));
+      if (finished) break;
+    }
+  });
+});

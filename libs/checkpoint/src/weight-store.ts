@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import { listNames, sweepTemporaries } from "./atomic-directory.js";
+import { nodeFileSystem, type FileSystem } from "./file-system.js";
+import {
+  readManifest,
+  readSealedDirectory,
+  sha256Of,
+  writeSealedDirectory,
+  type Manifest,
+} from "./manifest.js";
+import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
+import type { TensorMap } from "./tensor-entry.js";
+
+/** What a published version is; small enough to travel in an event. */
+export interface WeightManifest {
+  readonly version: number;
+  /** Hex sha256 of the safetensors image. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  /** Optimizer step that made it. */
+  readonly step: number;
+}
+
+/** Versioned weights between one publisher and many readers. */
+export interface WeightStore {
+  /** Makes a version available, whole or not at all. Publishing it again replaces it. */
+  publish(version: number, tensors: TensorMap, meta?: { step?: number }): Promise<WeightManifest>;
+  /**
+   * The tensors of a version, hashes checked. Throws `not_found` for an unknown or pruned version,
+   * `aborted` when its sha256 is not the expected one, `data_loss` when the files are damaged.
+   */
+  fetch(version: number, sha256?: string): Promise<TensorMap>;
+  /** The highest version, undefined before the first. */
+  latest(): Promise<WeightManifest | undefined>;
+  /** Removes all but the newest `keep` versions (≥ 1); resolves to the removed ones. */
+  prune(keep: number): Promise<number[]>;
+}
+
+const WEIGHTS_FILE = "weights.safetensors";
+
+/** Leftovers of a crashed publisher are removed after this; readers may share the directory. */
+const STALE_AFTER_MS = 15 * 60_000;
+
+/** sha256 of the safetensors image of tensors: the hash that `publish` reports for them. */
+export function sha256OfTensors(tensors: TensorMap): string {
+  return sha256Of(encodeSafetensorsChunks(tensors));
+}
+
+/** A weight store in a directory: `v-NNNNNN/{weights.safetensors,manifest.json}`. */
+export function openWeightStore(
+  directory: string,
+  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
+): WeightStore {
+  const list = async () =>
+    (await listNames(directory, fileSystem)).flatMap(versionOf).sort((a, b) => a - b);
+  const pathOf = (version: number) => join(directory, nameOf(version));
+
+  return {
+    async publish(version, tensors, { step = version } = {}) {
+      await sweepTemporaries(directory, { fileSystem, olderThanMs: STALE_AFTER_MS });
+      const files = new Map([[WEIGHTS_FILE, encodeSafetensorsChunks(tensors)]]);
+      const meta: JsonObject = { version, step };
+      return describe(await writeSealedDirectory(pathOf(version), files, { meta, fileSystem }));
+    },
+    async fetch(version, sha256) {
+      if (!(await list()).includes(version)) throw unknownVersion(directory, version);
+      const { manifest, files } = await readSealedDirectory(pathOf(version), fileSystem);
+      checkHash(describe(manifest), sha256);
+      const source = join(pathOf(version), WEIGHTS_FILE);
+      return decodeSafetensors(files.get(WEIGHTS_FILE) ?? new Uint8Array(), source).tensors;
+    },
+    async latest() {
+      const version = (await list()).at(-1);
+      if (version === undefined) return undefined;
+      return describe(await readManifest(pathOf(version), fileSystem));
+    },
+    async prune(keep) {
+      const removed = (await list()).slice(0, -Math.max(1, Math.floor(keep)));
+      for (const version of removed) {
+        await fileSystem.rm(pathOf(version), { recursive: true, force: true });
+      }
+      return removed;
+    },
+  };
+}
+
+function describe({ files, meta }: Manifest): WeightManifest {
+  const record = files[WEIGHTS_FILE] ?? { sha256: "", sizeBytes: 0 };
+  return { version: Number(meta["version"]), step: Number(meta["step"]), ...record };
+}
+
+function checkHash({ version, sha256 }: WeightManifest, expected: string | undefined): void {
+  if (expected === undefined || expected === sha256) return;
+  throw new StagecraftError(
+    "aborted",
+    `weights of version ${version} have sha256 ${sha256}, expected ${expected}; ask for the latest version`,
+    { details: { version, sha256, expected } },
+  );
+}
+
+function unknownVersion(directory: string, version: number): StagecraftError {
+  return new StagecraftError("not_found", `no weights of version ${version} in ${directory}`, {
+    details: { directory, version },
+  });
+}
+
+function nameOf(version: number): string {
+  if (!Number.isSafeInteger(version) || version < 0) {
+    throw new StagecraftError("invalid_argument", `version must be an integer ≥ 0, got ${version}`);
+  }
+  return `v-${String(version).padStart(6, "0")}`;
+}
+
+function versionOf(name: string): number[] {
+  const match = /^v-(\d{6,})$/.exec(name);
+  return match ? [Number(match[1])] : [];
+}
