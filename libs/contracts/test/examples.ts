@@ -22,6 +22,7 @@ export function exampleTask(): PromptTask {
     minWeightVersion: 2,
     createdAt: new Date(1_700_000_000_000),
     traceparent: "",
+    attempt: 1,
   };
 }
 

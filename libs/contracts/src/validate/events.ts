@@ -29,6 +29,7 @@ export interface ParsedPromptTask {
   sampling: ParsedSampling;
   minWeightVersion: number;
   traceparent: string;
+  attempt: number;
 }
 
 /** A checked rollout; `logProbs` and `weightVersions` are aligned with `responseIds`. */
@@ -69,6 +70,7 @@ export function parsePromptTask(task: PromptTask, limits: TokenLimits = {}): Par
     sampling: parseSampling(task.sampling, "sampling"),
     minWeightVersion: task.minWeightVersion,
     traceparent: task.traceparent,
+    attempt: Math.max(1, task.attempt),
   };
 }
 

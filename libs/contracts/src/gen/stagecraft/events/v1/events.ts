@@ -24,7 +24,7 @@ export const protobufFileName = "stagecraft/events/v1/events.proto";
 
 /** One answer to be sampled and scored. Subject `stagecraft.<run>.prompts`, a work queue. */
 export interface PromptTask {
-  /** Unique in the run; also the message id. */
+  /** Unique in the run. */
   taskId: string;
   /** The run that wants it. */
   runId: string;
@@ -50,6 +50,8 @@ export interface PromptTask {
     | undefined;
   /** W3C trace context; empty when not traced. */
   traceparent: string;
+  /** 1, and one more each time the trainer asks again because no good rollout came. */
+  attempt: number;
 }
 
 /** A part of a score, where several reward sources are combined. */
@@ -66,7 +68,7 @@ export interface ScorePart {
 
 /** A scored answer. Subject `stagecraft.<run>.rollouts`. */
 export interface Rollout {
-  /** Made from the task id, so that a task done twice gives one id; also the message id. */
+  /** Made from the task id, so that a task done twice gives one id. */
   rolloutId: string;
   /** The task it answers. */
   taskId: string;
@@ -167,6 +169,7 @@ function createBasePromptTask(): PromptTask {
     minWeightVersion: 0,
     createdAt: undefined,
     traceparent: "",
+    attempt: 0,
   };
 }
 
@@ -198,6 +201,9 @@ export const PromptTask: MessageFns<PromptTask> = {
     }
     if (message.traceparent !== "") {
       writer.uint32(74).string(message.traceparent);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(80).uint32(message.attempt);
     }
     return writer;
   },
@@ -287,6 +293,14 @@ export const PromptTask: MessageFns<PromptTask> = {
             message.traceparent = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -330,6 +344,7 @@ export const PromptTask: MessageFns<PromptTask> = {
         ? fromJsonTimestamp(object.created_at)
         : undefined,
       traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
     };
   },
 
@@ -362,6 +377,9 @@ export const PromptTask: MessageFns<PromptTask> = {
     if (message.traceparent !== "") {
       obj.traceparent = message.traceparent;
     }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
     return obj;
   },
 
@@ -385,6 +403,7 @@ export const PromptTask: MessageFns<PromptTask> = {
     message.minWeightVersion = object.minWeightVersion ?? 0;
     message.createdAt = object.createdAt ?? undefined;
     message.traceparent = object.traceparent ?? "";
+    message.attempt = object.attempt ?? 0;
     return message;
   },
 };

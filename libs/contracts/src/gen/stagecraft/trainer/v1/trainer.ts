@@ -239,6 +239,8 @@ export interface CreateRunRequest {
   resume: boolean;
   /** Directory inside the trainer's runs folder; empty means the run id. */
   runDir: string;
+  /** Replace an earlier run in that directory, which is refused otherwise. */
+  overwrite: boolean;
 }
 
 /** The new run. */
@@ -1211,7 +1213,7 @@ export const Run: MessageFns<Run> = {
 };
 
 function createBaseCreateRunRequest(): CreateRunRequest {
-  return { runId: "", stage: "", config: undefined, resume: false, runDir: "" };
+  return { runId: "", stage: "", config: undefined, resume: false, runDir: "", overwrite: false };
 }
 
 export const CreateRunRequest: MessageFns<CreateRunRequest> = {
@@ -1230,6 +1232,9 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
     }
     if (message.runDir !== "") {
       writer.uint32(42).string(message.runDir);
+    }
+    if (message.overwrite !== false) {
+      writer.uint32(48).bool(message.overwrite);
     }
     return writer;
   },
@@ -1287,6 +1292,14 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
             message.runDir = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.overwrite = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1314,6 +1327,7 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
         : isSet(object.run_dir)
         ? globalThis.String(object.run_dir)
         : "",
+      overwrite: isSet(object.overwrite) ? globalThis.Boolean(object.overwrite) : false,
     };
   },
 
@@ -1334,6 +1348,9 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
     if (message.runDir !== "") {
       obj.runDir = message.runDir;
     }
+    if (message.overwrite !== false) {
+      obj.overwrite = message.overwrite;
+    }
     return obj;
   },
 
@@ -1347,6 +1364,7 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
     message.config = object.config ?? undefined;
     message.resume = object.resume ?? false;
     message.runDir = object.runDir ?? "";
+    message.overwrite = object.overwrite ?? false;
     return message;
   },
 };
