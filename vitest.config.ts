@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /** `@stagecraft/*` packages resolve to their TypeScript sources, so tests need no build. */
-const conditions = ["@stagecraft/source", "node", "import", "module", "default"];
+// No "import" here: Node would apply it to require() too, and CommonJS (tfjs → long) would get ESM.
+const conditions = ["@stagecraft/source", "node"];
 
 export default defineConfig({
   resolve: { conditions },

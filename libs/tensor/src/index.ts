@@ -1,1 +1,35 @@
-export {};
+export { tf } from "./tf.js";
+export {
+  engineInfo,
+  initEngine,
+  type EngineInfo,
+  type EngineName,
+  type EngineOptions,
+} from "./engine.js";
+export { attentionBlock, causalAttention, rotary } from "./ops/attention.js";
+export { embedding, gelu, layerNorm, linear, rmsNorm, swiglu } from "./ops/basics.js";
+export { tokenLogProbs } from "./ops/log-probs.js";
+export { mlpBlock } from "./ops/mlp.js";
+export {
+  createGradientAccumulator,
+  valueAndGrads,
+  type GradientAccumulator,
+  type Gradients,
+  type Params,
+} from "./gradients.js";
+export { createOptimizer } from "./optimizer/optimizer.js";
+export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./optimizer/types.js";
+export type {
+  AttentionBlockOptions,
+  AttentionBlockWeights,
+  HeadCounts,
+  LinearWeights,
+  MlpBlockOptions,
+  MlpBlockWeights,
+  NormKind,
+  NormWeights,
+  RotaryOptions,
+  SequenceLayout,
+  TokenLogProbs,
+  TokenLogProbsOptions,
+} from "./types.js";

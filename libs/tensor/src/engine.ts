@@ -1,0 +1,64 @@
+import { StagecraftError } from "@stagecraft/core";
+import { tf } from "./tf.js";
+
+export type EngineName = "native" | "tensorflow" | "cpu";
+
+export interface EngineOptions {
+  /** "auto" (default) takes native where its addon is built, else plain TFJS on the CPU. */
+  engine?: "auto" | EngineName;
+  /** Threads of the native engine; default: the physical cores. */
+  numThreads?: number;
+}
+
+export interface EngineInfo {
+  name: EngineName;
+  numThreads: number;
+  /** Instruction set of the native kernels, e.g. "avx512"; "none" elsewhere. */
+  simd: string;
+  /** One line for the user when "auto" fell back to plain TFJS: what is lost and how to get it. */
+  notice?: string;
+}
+
+let started: Promise<EngineInfo> | undefined;
+let info: EngineInfo | undefined;
+
+/**
+ * Chooses the engine of this thread. The first call decides; later calls return the same answer,
+ * and throw `failed_precondition` when they name another engine.
+ */
+export async function initEngine(options: EngineOptions = {}): Promise<EngineInfo> {
+  started ??= start(options).catch((error: unknown) => {
+    started = undefined;
+    throw error;
+  });
+  const result = await started;
+  const wanted = options.engine ?? "auto";
+  if (wanted !== "auto" && wanted !== result.name) {
+    throw new StagecraftError(
+      "failed_precondition",
+      `engine "${wanted}" asked for, but "${result.name}" already runs in this thread`,
+    );
+  }
+  return result;
+}
+
+/** The running engine; throws `failed_precondition` before initEngine. */
+export function engineInfo(): EngineInfo {
+  if (info === undefined) {
+    throw new StagecraftError("failed_precondition", "no engine yet: await initEngine() first");
+  }
+  return info;
+}
+
+async function start({ engine = "auto" }: EngineOptions): Promise<EngineInfo> {
+  tf.enableProdMode(); // also silences the advice to install tfjs-node
+  if (engine === "cpu" || engine === "auto") info = await startCpu();
+  else throw new StagecraftError("unimplemented", `engine "${engine}" is not available`);
+  return info;
+}
+
+async function startCpu(): Promise<EngineInfo> {
+  await tf.setBackend("cpu");
+  await tf.ready();
+  return { name: "cpu", numThreads: 1, simd: "none" };
+}

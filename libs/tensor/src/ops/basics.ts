@@ -1,0 +1,52 @@
+import { checkIds, checkLinear, checkNorm, checkShape, fail } from "../checks.js";
+import { implementation } from "../implementation.js";
+import type { tf } from "../tf.js";
+
+/**
+ * Rows of `table` [V, D] picked by `ids` [N] → [N, D]. Gradient: scatter-add into [V, D].
+ * Throws when an id lies outside the table.
+ */
+export function embedding(ids: Int32Array, table: tf.Tensor2D): tf.Tensor2D {
+  checkShape("embedding", "table", table, [null, null]);
+  checkIds("embedding", "ids", ids, table.shape[0]);
+  return implementation().embedding(ids, table);
+}
+
+/** x [N, in] · weightᵀ [in, out] + bias → [N, out]; `weight` is [out, in]. */
+export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {
+  checkShape("linear", "x", x, [null, null]);
+  checkLinear("linear", "linear", { weight, bias }, [null, x.shape[1]]);
+  return implementation().linear(x, bias === undefined ? { weight } : { weight, bias });
+}
+
+/** RMSNorm over the last axis of x [N, D]: x / sqrt(mean(x²) + eps) · weight. */
+export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, eps: number): tf.Tensor2D {
+  checkShape("rmsNorm", "x", x, [null, null]);
+  checkNorm("rmsNorm", { weight }, "rms", x.shape[1]);
+  return implementation().norm(x, { weight }, { norm: "rms", normEps: eps });
+}
+
+/** LayerNorm over the last axis of x [N, D], with biased variance; bias optional. */
+export function layerNorm(
+  x: tf.Tensor2D,
+  weight: tf.Tensor1D,
+  bias: tf.Tensor1D | undefined,
+  eps: number,
+): tf.Tensor2D {
+  checkShape("layerNorm", "x", x, [null, null]);
+  const weights = bias === undefined ? { weight } : { weight, bias };
+  checkNorm("layerNorm", weights, "layer", x.shape[1]);
+  return implementation().norm(x, weights, { norm: "layer", normEps: eps });
+}
+
+/** silu(gate) ⊙ up, elementwise over equal shapes. */
+export function swiglu<T extends tf.Tensor>(gate: T, up: T): T {
+  checkShape("swiglu", "gate", gate, up.shape);
+  return implementation().swiglu(gate, up);
+}
+
+/** GELU, tanh approximation (`gelu_new`, `gelu_pytorch_tanh`). */
+export function gelu<T extends tf.Tensor>(x: T): T {
+  if (x.dtype !== "float32") fail("gelu", `x must be float32, got ${x.dtype}`);
+  return implementation().gelu(x);
+}
