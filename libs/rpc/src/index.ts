@@ -1,1 +1,30 @@
-export {};
+export { isLoopbackHost, isLoopbackTarget, targetOf } from "./address.js";
+export {
+  createRpcClient,
+  type RpcClient,
+  type RpcClientControl,
+  type RpcClientOptions,
+} from "./client.js";
+export type { CallContext } from "./context.js";
+export type { ClientTls, ServerTls } from "./credentials.js";
+export type { DrainOptions } from "./drain.js";
+export type { HealthStatus } from "./health.js";
+export type { RpcLimits } from "./limits.js";
+export {
+  createRetryThrottle,
+  DEFAULT_RETRY,
+  retryDelayMs,
+  shouldRetry,
+  type RetryPolicy,
+  type RetryThrottle,
+} from "./retry.js";
+export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.js";
+export { DETAILS_KEY, errorFromStatus, statusFromError, type RpcStatus } from "./status.js";
+export type {
+  CallOptions,
+  CallParent,
+  ClientMethod,
+  Handler,
+  Handlers,
+  RpcService,
+} from "./types.js";

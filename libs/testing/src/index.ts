@@ -1,1 +1,12 @@
-export {};
+export { closeTo, describeDifference, expectAllclose, type Tolerance } from "./allclose.js";
+export { createFaultProxy, type FaultProxy } from "./fault-proxy.js";
+export {
+  hasNatsServer,
+  NATS_MISSING,
+  startNatsServer,
+  type NatsServer,
+  type NatsServerOptions,
+} from "./nats-server.js";
+export { freePort, startProcess, type StartedProcess } from "./process.js";
+export { tempDir, type TempDir } from "./temp-dir.js";
+export { gate, waitFor, type Gate, type WaitOptions } from "./wait-for.js";

@@ -1,0 +1,126 @@
+import { Client, connectivityState, type ChannelOptions } from "@grpc/grpc-js";
+import { StagecraftError } from "@stagecraft/core";
+import { METRICS, type Metrics } from "@stagecraft/telemetry";
+import { targetOf } from "./address.js";
+import { createCaller, type CallDefaults } from "./calls.js";
+import { clientCredentials, type ClientTls } from "./credentials.js";
+import { isLoopbackTarget } from "./address.js";
+import { createRetryThrottle, DEFAULT_RETRY, type RetryPolicy } from "./retry.js";
+import type { ClientMethod, RpcService } from "./types.js";
+
+export interface RpcClientOptions<S> {
+  /** Time for a call that names none, retries included; default 30 s. There is no "for ever". */
+  timeoutMs?: number;
+  /** Methods safe to repeat after UNAVAILABLE, or `"all"`; default none. */
+  idempotent?: readonly (keyof S & string)[] | "all";
+  retry?: Partial<RetryPolicy>;
+  /** Wait for a connection until the deadline instead of failing at once; default false. */
+  waitForReady?: boolean;
+  tls?: ClientTls | undefined;
+  /** Bearer token; sent over TLS or loopback only, unless allowPlaintext. */
+  token?: string | undefined;
+  /** Plaintext to an address other than loopback. */
+  allowPlaintext?: boolean;
+  /** Largest response message; default 4 MiB. */
+  maxReceiveBytes?: number;
+  /** Largest request message; default 4 MiB. */
+  maxSendBytes?: number;
+  metrics?: Metrics;
+}
+
+/** One function per method of the service, over shared connections to every address of the target. */
+export type RpcClient<S> = { readonly [K in keyof S]: ClientMethod<S[K]> } & RpcClientControl;
+
+export interface RpcClientControl extends AsyncDisposable {
+  /** Connects; throws `unavailable` when no server answers within the time. */
+  waitForReady(timeoutMs: number): Promise<void>;
+  /** Whether a connection stands now. */
+  isConnected(): boolean;
+  /** Fails calls in flight. */
+  close(): void;
+}
+
+/**
+ * A client for a ts-proto client class or anything else with a `service` definition. Calls are spread
+ * over all addresses of the target in turn; connecting starts with the first call.
+ */
+export function createRpcClient<S extends RpcService>(
+  definition: { readonly service: S },
+  address: string,
+  options: RpcClientOptions<S> = {},
+): RpcClient<S> {
+  const target = targetOf(address);
+  const credentials = clientCredentials({ ...options, target });
+  const client = new Client(target, credentials, channelOptions(options, target));
+  const call = createCaller(client, defaultsOf(options));
+  const methods = Object.entries(definition.service).map(([name, method]) => {
+    const idempotent = options.idempotent === "all" || options.idempotent?.includes(name) === true;
+    return [name, call(method, idempotent)] as const;
+  });
+  const control: RpcClientControl = {
+    waitForReady: (timeoutMs) => waitForReady(client, address, timeoutMs),
+    isConnected: () => client.getChannel().getConnectivityState(false) === connectivityState.READY,
+    close: () => client.close(),
+    [Symbol.asyncDispose]: () => {
+      client.close();
+      return Promise.resolve();
+    },
+  };
+  return { ...Object.fromEntries(methods), ...control } as RpcClient<S>;
+}
+
+function defaultsOf<S>(options: RpcClientOptions<S>): CallDefaults {
+  const calls = options.metrics?.counter(METRICS.rpcClientCalls);
+  const retries = options.metrics?.counter(METRICS.rpcClientRetries);
+  const retry = { ...DEFAULT_RETRY, ...options.retry };
+  const timeoutMs = options.timeoutMs ?? 30_000;
+  if (!(timeoutMs > 0 && Number.isFinite(timeoutMs)) || retry.maxAttempts < 1) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `timeoutMs is ${timeoutMs} and retry.maxAttempts ${retry.maxAttempts}; both must be above 0`,
+    );
+  }
+  return {
+    timeoutMs,
+    retry,
+    throttle: createRetryThrottle(),
+    waitForReady: options.waitForReady ?? false,
+    token: options.token,
+    onFinished: (method, code) => calls?.add({ method, code }),
+    onRetry: (method) => retries?.add({ method }),
+  };
+}
+
+function channelOptions<S>(options: RpcClientOptions<S>, target: string): ChannelOptions {
+  const serverName = options.tls?.serverName;
+  return {
+    "grpc.max_receive_message_length": options.maxReceiveBytes ?? 4 * 1024 * 1024,
+    "grpc.max_send_message_length": options.maxSendBytes ?? 4 * 1024 * 1024,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+    "grpc.service_config_disable_resolution": 1, // no policy from DNS TXT records
+    "grpc.enable_retries": 0, // ours know which methods are idempotent
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 2000,
+    "grpc.dns_min_time_between_resolutions_ms": 5000,
+    "grpc.use_local_subchannel_pool": 1, // closing one client must not touch another's connections
+    ...(isLoopbackTarget(target) ? { "grpc.enable_http_proxy": 0 } : {}),
+    ...(serverName === undefined
+      ? {}
+      : { "grpc.ssl_target_name_override": serverName, "grpc.default_authority": serverName }),
+  };
+}
+
+function waitForReady(client: Client, address: string, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.waitForReady(Date.now() + timeoutMs, (error) => {
+      if (!error) return resolve();
+      reject(
+        new StagecraftError("unavailable", `no server answers at ${address} (${timeoutMs} ms)`, {
+          cause: error,
+        }),
+      );
+    });
+  });
+}

@@ -1,0 +1,22 @@
+import type { Logger, TraceContext } from "@stagecraft/telemetry";
+
+/** What a handler knows about the call it serves. */
+export interface CallContext {
+  /**
+   * Fires when the client went away or cancelled (`[cancelled]`), at the deadline
+   * (`[deadline_exceeded]`), and when the server is forced down. Pass it to everything slow.
+   */
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch; Infinity when the caller set none. */
+  readonly deadline: number;
+  /** Full path, `/stagecraft.policy.v1.PolicyService/Generate`. */
+  readonly method: string;
+  readonly peer: string;
+  /** Common name of the client certificate under mTLS. */
+  readonly identity: string | undefined;
+  /** One metadata value as text; undefined when absent. */
+  metadata(name: string): string | undefined;
+  /** Bound with the method and call id. */
+  readonly logger: Logger;
+  readonly trace: TraceContext;
+}

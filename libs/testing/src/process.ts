@@ -1,0 +1,53 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createServer, type AddressInfo } from "node:net";
+
+export interface StartedProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  /** Everything written so far, both streams. */
+  output(): string;
+  /** Sends the signal; resolves when the process is gone, except for STOP and CONT (at once). */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Exit code, or the signal's name. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+}
+
+/** Starts a program; disposing kills it (-9). Rejects when it cannot be started. */
+export async function startProcess(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<StartedProcess> {
+  const child = spawn(command, [...args], { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const chunks: string[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
+  const exited = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once("exit", (code, signal) => resolve(code ?? signal ?? -1));
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+  const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
+    child.kill(signal);
+    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await exited;
+  };
+  return {
+    pid: child.pid!,
+    child,
+    output: () => chunks.join(""),
+    kill,
+    exited,
+    [Symbol.asyncDispose]: () => kill("SIGKILL"),
+  };
+}
+
+/** A port that was free a moment ago; for servers that cannot report the one they got. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
