@@ -1,0 +1,144 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { Numbers } from "../math/masked.js";
+
+/** A prompt and the answer that was sampled for it. */
+export interface SequenceTokens {
+  promptIds: Int32Array;
+  responseIds: Int32Array;
+}
+
+/**
+ * Sequences laid out for one forward pass, N = batchSize × length. Flat row n holds the token that
+ * is read; `targets[n]` is the response token it predicts (−1 elsewhere), so that log-probs and
+ * values at row n belong to the state BEFORE that token [rlhf.md 17].
+ */
+export interface RolloutLayout {
+  batchSize: number;
+  length: number;
+  ids: Int32Array;
+  targets: Int32Array;
+  segments: Int32Array;
+  positions: Int32Array;
+  /** Flat row of every response token, sequences end to end in their given order. */
+  rows: Int32Array;
+}
+
+export interface LayoutOptions {
+  /** Written into unused places; never read by attention or losses. */
+  padId: number;
+  /** Put several sequences into one row, kept apart by segments. Default true. */
+  pack?: boolean;
+}
+
+/** Lays sequences out side by side, the longest one deciding the row length. */
+export function layoutSequences(
+  sequences: readonly SequenceTokens[],
+  options: LayoutOptions,
+): RolloutLayout {
+  const lengths = sequences.map(inputLength);
+  const places = placeSequences(lengths, options.pack ?? true);
+  const length = Math.max(...lengths);
+  const batchSize = Math.max(...places.map(({ row }) => row)) + 1;
+  const size = batchSize * length;
+  const layout: RolloutLayout = {
+    batchSize,
+    length,
+    ids: new Int32Array(size).fill(options.padId),
+    targets: new Int32Array(size).fill(-1),
+    segments: new Int32Array(size),
+    positions: new Int32Array(size),
+    rows: new Int32Array(sequences.reduce((sum, { responseIds }) => sum + responseIds.length, 0)),
+  };
+  let offset = 0;
+  sequences.forEach((sequence, i) => {
+    const { row, column, segment } = places[i]!;
+    fillSequence(layout, sequence, { start: row * length + column, segment, offset });
+    offset += sequence.responseIds.length;
+  });
+  return layout;
+}
+
+/** Values of response tokens, end to end, put at their rows; 0 elsewhere. [N] */
+export function scatterToRows(layout: RolloutLayout, values: Numbers): Float32Array {
+  const flat = new Float32Array(layout.ids.length);
+  for (let i = 0; i < layout.rows.length; i++) flat[layout.rows[i]!] = values[i]!;
+  return flat;
+}
+
+/** The values at the response tokens' rows, end to end. */
+export function gatherFromRows(layout: RolloutLayout, flat: Numbers): Float32Array {
+  return Float32Array.from(layout.rows, (row) => flat[row]!);
+}
+
+/** Cuts sequences (by index, in order) into micro-batches of at most `maxTokens` input tokens. */
+export function microBatches(
+  sequences: readonly SequenceTokens[],
+  maxTokens: number,
+): SequenceTokens[][] {
+  const batches: SequenceTokens[][] = [];
+  let used = Infinity;
+  for (const sequence of sequences) {
+    const length = inputLength(sequence);
+    if (used + length > maxTokens) {
+      batches.push([]);
+      used = 0;
+    }
+    batches.at(-1)!.push(sequence);
+    used += length;
+  }
+  return batches;
+}
+
+/** The last response token is predicted but never read. */
+function inputLength({ promptIds, responseIds }: SequenceTokens): number {
+  if (promptIds.length === 0 || responseIds.length === 0) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `a rollout needs a prompt and an answer of at least one token each, got ${promptIds.length} and ${responseIds.length}`,
+    );
+  }
+  return promptIds.length + responseIds.length - 1;
+}
+
+interface Place {
+  row: number;
+  column: number;
+  segment: number;
+}
+
+/** First-fit decreasing; equal lengths keep their order, so the layout depends on nothing else. */
+function placeSequences(lengths: readonly number[], pack: boolean): Place[] {
+  if (!pack) return lengths.map((_, row) => ({ row, column: 0, segment: 1 }));
+  const rowLength = Math.max(...lengths);
+  const used: number[] = [];
+  const counts: number[] = [];
+  const places: Place[] = [];
+  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  for (const i of order) {
+    const found = used.findIndex((column) => column + lengths[i]! <= rowLength);
+    const row = found < 0 ? used.push(0) - 1 : found;
+    counts[row] = (counts[row] ?? 0) + 1;
+    places[i] = { row, column: used[row]!, segment: counts[row]! };
+    used[row]! += lengths[i]!;
+  }
+  return places;
+}
+
+function fillSequence(
+  layout: RolloutLayout,
+  { promptIds, responseIds }: SequenceTokens,
+  { start, segment, offset }: { start: number; segment: number; offset: number },
+): void {
+  const tokenAt = (i: number) =>
+    i < promptIds.length ? promptIds[i]! : responseIds[i - promptIds.length]!;
+  for (let i = 0; i < promptIds.length + responseIds.length - 1; i++) {
+    const n = start + i;
+    layout.ids[n] = tokenAt(i);
+    layout.segments[n] = segment;
+    layout.positions[n] = i;
+    const response = i + 1 - promptIds.length;
+    if (response < 0) continue;
+    layout.targets[n] = responseIds[response]!;
+    layout.rows[offset + response] = n;
+  }
+}
