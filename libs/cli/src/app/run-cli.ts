@@ -1,0 +1,97 @@
+import { Command, CommanderError } from "commander";
+import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { COMMANDS } from "../commands/registry.js";
+import { createReporter } from "../report/create-reporter.js";
+import type { CommandScope } from "./command.js";
+import { EXIT_CODES, type ExitCode } from "./exit-codes.js";
+import { listenForInterrupt, type Interrupt } from "./interrupt.js";
+import type { CliIo } from "./io.js";
+import { UsageError } from "./usage-error.js";
+
+const EXIT_CODE_HELP = `
+Exit codes:
+  0  done               2  wrong usage or configuration   130  stopped by Ctrl-C
+  1  failed             3  ran, but missed its bar        143  stopped by SIGTERM
+
+Every command explains itself: stagecraft COMMAND --help`;
+
+/** Runs one command line and resolves with the exit code; never throws, prints its own errors. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  const interrupt = listenForInterrupt({
+    onFirst: () => io.err.write("\nstopping cleanly; press Ctrl-C again to stop at once\n"),
+    onSecond: (code) => process.exit(code),
+  });
+  let exitCode: ExitCode = EXIT_CODES.ok;
+  const scope: CommandScope = {
+    io,
+    signal: interrupt.signal,
+    createReporter: ({ json }) => createReporter(io, json),
+    setExitCode: (code) => (exitCode = code),
+  };
+  try {
+    const program = await createProgram(argv, scope);
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (thrown) {
+    return reportFailure(thrown, { io, interrupt, debug: argv.includes("--debug") });
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+async function createProgram(argv: readonly string[], scope: CommandScope): Promise<Command> {
+  const program = new Command("stagecraft")
+    .description("Train a ChatGPT-style assistant from scratch, stage by stage, and talk to it.")
+    .version("0.1.0")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText("after", EXIT_CODE_HELP);
+  const called = argv.find((argument) => !argument.startsWith("-"));
+  for (const entry of COMMANDS) {
+    const command = program.command(entry.name).description(entry.summary);
+    if (entry.name === called) (await entry.load())(command, scope);
+  }
+  applyToAll(program, (command) =>
+    command
+      .exitOverride()
+      .showHelpAfterError("(add --help for the flags and examples)")
+      .configureOutput({
+        writeOut: (text) => void scope.io.out.write(text),
+        writeErr: (text) => void scope.io.err.write(text),
+        getOutHelpWidth: () => Math.min(scope.io.columns(), 110),
+        outputError: (text, write) => write(text.replace(/^error: /, "[invalid_argument] ")),
+      }),
+  );
+  return program;
+}
+
+function applyToAll(command: Command, change: (command: Command) => void): void {
+  change(command);
+  for (const child of command.commands) applyToAll(child, change);
+}
+
+interface FailureScope {
+  io: CliIo;
+  interrupt: Interrupt;
+  debug: boolean;
+}
+
+/** One line `[code] what, where, what to do` on stderr; the stack and its causes only for --debug. */
+function reportFailure(thrown: unknown, { io, interrupt, debug }: FailureScope): ExitCode {
+  if (thrown instanceof CommanderError) {
+    return thrown.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage; // commander has printed it
+  }
+  const error = StagecraftError.from(thrown);
+  io.err.write(`${error.message}\n`);
+  if (debug) io.err.write(`${describeCauses(thrown)}\n`);
+  else if (error.code === "internal") io.err.write("(add --debug for the stack trace)\n");
+  if (isCancelled(error)) return interrupt.exitCode() ?? EXIT_CODES.interrupted;
+  return error instanceof UsageError ? EXIT_CODES.usage : EXIT_CODES.failure;
+}
+
+function describeCauses(thrown: unknown): string {
+  const parts: string[] = [];
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    parts.push(error.stack ?? error.message);
+  }
+  return parts.join("\ncaused by: ");
+}

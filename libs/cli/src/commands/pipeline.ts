@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { formatDuration } from "@stagecraft/core";
+import type { CommandScope } from "../app/command.js";
+import { UsageError } from "../app/usage-error.js";
+import { readPipelineFile } from "../pipeline/pipeline-file.js";
+import { pipelineJsonSchema } from "../pipeline/json-schema.js";
+import { planPipeline } from "../pipeline/plan.js";
+import { runPipeline } from "../pipeline/run-pipeline.js";
+import type { Bindings } from "../pipeline/references.js";
+import { alignRows } from "../report/result-text.js";
+import { loadStages } from "../stages/stage-table.js";
+import { examplesText } from "./stage-command.js";
+
+interface RunFlags {
+  run?: string;
+  set?: string[];
+  rerun?: string[];
+  json?: boolean;
+  dryRun?: boolean;
+}
+
+/** `stagecraft pipeline run FILE` and `stagecraft pipeline schema`. */
+export function pipelineCommand(command: Command, scope: CommandScope): void {
+  command
+    .command("run")
+    .description("run a pipeline file; finished stages are skipped, an interrupted one resumes")
+    .argument("<file>", "pipeline file (YAML or JSON)")
+    .option("--run <dir>", "run directory instead of the file's own")
+    .option("--set <name=value...>", "values for the file's variables")
+    .option("--rerun <id...>", "run these stages again, and all that use their outputs")
+    .option("--dry-run", "check the whole file and print the plan")
+    .option("--json", "print NDJSON")
+    .addHelpText("after", examplesText(EXAMPLES))
+    .action((file: string, flags: RunFlags) => run(file, flags, scope));
+  command
+    .command("schema")
+    .description("print the JSON schema of pipeline files")
+    .action(async () => {
+      const schema = pipelineJsonSchema(await loadStages());
+      scope.io.out.write(`${JSON.stringify(schema, null, 2)}\n`);
+    });
+  command.addHelpText("after", examplesText(EXAMPLES));
+}
+
+const EXAMPLES = [
+  "npx stagecraft pipeline run examples/pipeline.yaml",
+  "npx stagecraft pipeline run examples/pipeline.yaml --set data=/my/texts --run runs/mine",
+  "npx stagecraft pipeline run examples/pipeline.yaml --rerun sft",
+];
+
+async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<void> {
+  const original = readPipelineFile(path);
+  const file = { ...original, run: flags.run ?? original.run };
+  const variables = bindVariables(file.variables, flags.set ?? []);
+  const plan = planPipeline(file, await loadStages(), variables);
+  if (flags.dryRun) {
+    const rows = plan.map(({ id, definition, runDir }): [string, string] => [
+      id,
+      `${definition.name} → ${runDir}`,
+    ]);
+    scope.io.out.write(
+      `${[`${file.name}: ${plan.length} stages`, ...alignRows(rows)].join("\n")}\n`,
+    );
+    return;
+  }
+  const reporter = scope.createReporter({ json: flags.json === true });
+  try {
+    const context = { signal: scope.signal, reporter };
+    const records = await runPipeline(plan, {
+      runDir: file.run,
+      variables,
+      rerun: flags.rerun ?? [],
+      context,
+    });
+    const rows = [...records].map(([id, { durationMs, result }]): [string, string] => [
+      id,
+      `${formatDuration(durationMs).padStart(7)}  ${result.modelDir ?? Object.values(result.outputs)[0] ?? join(file.run, id)}`,
+    ]);
+    const text = [`${file.name}: done`, ...alignRows(rows)].join("\n");
+    reporter.result(
+      { pipeline: file.name, run: file.run, stages: Object.fromEntries(records) },
+      text,
+    );
+  } finally {
+    reporter.close();
+  }
+}
+
+/** The file's variables with `--set name=value` on top; numbers and booleans keep their type. */
+export function bindVariables(
+  variables: Readonly<Record<string, string | number | boolean>>,
+  settings: readonly string[],
+): Bindings {
+  const bound = new Map(Object.entries(variables));
+  for (const setting of settings) {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
+    if (name === undefined || !bound.has(name)) {
+      const known = [...bound.keys()].join(", ") || "none";
+      throw new UsageError(
+        `--set ${setting}: expected NAME=VALUE with a variable of the file (${known})`,
+      );
+    }
+    bound.set(name, typeof bound.get(name) === "string" ? value! : parseScalar(value!));
+  }
+  return bound;
+}
+
+function parseScalar(text: string): string | number | boolean {
+  if (text === "true" || text === "false") return text === "true";
+  return text.trim() !== "" && !Number.isNaN(Number(text)) ? Number(text) : text;
+}

@@ -1,0 +1,74 @@
+import type { CommandEntry } from "../app/command.js";
+
+/** Every command in the order of --help. Modules load on call: `--help` needs no tensor engine. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "tokenizer",
+    summary: "train a tokenizer (byte-level BPE, or characters)",
+    load: async () => (await import("./tokenizer.js")).tokenizerCommand,
+  },
+  {
+    name: "pretrain",
+    summary: "train a base model on text",
+    load: async () => stage((await import("@stagecraft/learn")).pretrainStage),
+  },
+  {
+    name: "sft",
+    summary: "teach a base model to answer, from demonstrations",
+    load: async () => stage((await import("@stagecraft/learn")).sftStage),
+  },
+  {
+    name: "collect",
+    summary: "sample several answers per request, for people to rank",
+    load: async () => stage((await import("@stagecraft/learn")).collectStage),
+  },
+  {
+    name: "reward",
+    summary: "train a reward model on ranked answers",
+    load: async () => stage((await import("@stagecraft/learn")).rewardStage),
+  },
+  {
+    name: "ppo",
+    summary: "improve a model against a reward model, through the real services",
+    load: async () => stage((await import("../stages/ppo-stage.js")).ppoOverServices),
+  },
+  {
+    name: "evaluate",
+    summary: "measure a model on held-out requests or text",
+    load: async () => stage((await import("../stages/evaluate-stage.js")).evaluateStage),
+  },
+  {
+    name: "chat",
+    summary: "talk to a model in the terminal",
+    load: async () => (await import("./chat.js")).chatCommand,
+  },
+  {
+    name: "pipeline",
+    summary: "run several stages from one YAML file",
+    load: async () => (await import("./pipeline.js")).pipelineCommand,
+  },
+  {
+    name: "runs",
+    summary: "list runs, show one",
+    load: async () => (await import("./runs.js")).runsCommand,
+  },
+  {
+    name: "info",
+    summary: "describe a model directory",
+    load: async () => (await import("./info.js")).infoCommand,
+  },
+  {
+    name: "demo",
+    summary: "train a small assistant through all stages, in minutes",
+    load: async () => (await import("./demo.js")).demoCommand,
+  },
+  {
+    name: "check",
+    summary: "learning checks: does training still reach known figures?",
+    load: async () => (await import("./check.js")).checkCommand,
+  },
+];
+
+async function stage<C>(definition: import("@stagecraft/learn").StageDefinition<C>) {
+  return (await import("./stage-command.js")).stageCommand(definition);
+}

@@ -1,0 +1,127 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import { readRunRecord, type RunRecord } from "@stagecraft/learn";
+import type { CommandScope } from "../app/command.js";
+import { alignRows, figure } from "../report/result-text.js";
+import { examplesText } from "./stage-command.js";
+
+const MAX_DEPTH = 4;
+
+/** `stagecraft runs list [DIR]` and `stagecraft runs show RUN`. */
+export function runsCommand(command: Command, { io }: CommandScope): void {
+  const print = (json: boolean | undefined, records: readonly object[], text: string) =>
+    void io.out.write(
+      json ? records.map((each) => `${JSON.stringify(each)}\n`).join("") : `${text}\n`,
+    );
+  command
+    .command("list")
+    .description("every run under a directory, newest first")
+    .argument("[dir]", "where to look", "runs")
+    .option("--json", "one JSON object a line")
+    .action(async (dir: string, { json }: { json?: boolean }) => {
+      const runs = await findRuns(dir);
+      print(json, runs, runs.length === 0 ? `no runs under ${dir}` : runs.map(listLine).join("\n"));
+    });
+  command
+    .command("show")
+    .description("one run: its state, configuration and latest figures")
+    .argument("<run>", "run directory")
+    .option("--json", "one JSON object")
+    .action(async (dir: string, { json }: { json?: boolean }) => {
+      const run = await loadRun(dir);
+      print(json, [run], showText(run));
+    });
+  command.addHelpText(
+    "after",
+    examplesText(["npx stagecraft runs list", "npx stagecraft runs show runs/pretrain --json"]),
+  );
+}
+
+interface FoundRun extends Omit<RunRecord, "status"> {
+  dir: string;
+  /** `died`: it says running, but no process holds its lock. */
+  status: RunRecord["status"] | "died";
+  lastMetrics?: JsonObject;
+}
+
+/** Run directories (those with a run.json) under `dir`, newest first. Throws not_found without `dir`. */
+export async function findRuns(dir: string, depth = 0): Promise<FoundRun[]> {
+  if (depth === 0 && !existsSync(dir)) {
+    throw new StagecraftError(
+      "not_found",
+      `no directory ${dir}; name the one that holds your runs`,
+    );
+  }
+  const entries = await readdir(dir, { withFileTypes: true });
+  const runs: FoundRun[] = entries.some(({ name }) => name === "run.json")
+    ? [await loadRun(dir)]
+    : [];
+  if (depth < MAX_DEPTH) {
+    for (const entry of entries) {
+      if (entry.isDirectory()) runs.push(...(await findRuns(join(dir, entry.name), depth + 1)));
+    }
+  }
+  return runs.sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
+}
+
+async function loadRun(dir: string): Promise<FoundRun> {
+  const record = await readRunRecord(dir);
+  if (!record) {
+    throw new StagecraftError(
+      "not_found",
+      `${dir} has no run.json; \`stagecraft runs list\` shows runs`,
+    );
+  }
+  const isOrphan = record.status === "running" && !existsSync(join(dir, "run.lock"));
+  const lastMetrics = await readLastMetrics(join(dir, "metrics.jsonl"));
+  const status = isOrphan ? ("died" as const) : record.status;
+  return { dir, ...record, status, ...(lastMetrics && { lastMetrics }) };
+}
+
+async function readLastMetrics(file: string): Promise<JsonObject | undefined> {
+  if (!existsSync(file)) return undefined;
+  const lines = (await readFile(file, "utf8")).trimEnd().split("\n").reverse();
+  for (const line of lines) {
+    try {
+      return JSON.parse(line) as JsonObject;
+    } catch {
+      continue; // the last line of a run that was killed may be torn
+    }
+  }
+  return undefined;
+}
+
+function listLine({ dir, stage, status, updatedAt, result }: FoundRun): string {
+  const figures = Object.entries(result?.metrics ?? {}).slice(0, 3);
+  const shown = figures.map(([name, value]) => `${name} ${figure(value)}`).join("  ");
+  const when = updatedAt.slice(0, 19).replace("T", " ");
+  return `${when}  ${status.padEnd(9)}  ${stage.padEnd(10)}  ${dir.padEnd(30)}  ${shown}`.trimEnd();
+}
+
+function showText(run: FoundRun): string {
+  const section = (title: string, object: object | undefined) =>
+    object === undefined || Object.keys(object).length === 0
+      ? []
+      : [
+          `\n${title}`,
+          ...alignRows(Object.entries(object).map(([name, value]) => [name, show(value)])),
+        ];
+  const { dir, stage, status, startedAt, updatedAt, attempts, error } = run;
+  const state = { stage, status, started: startedAt, updated: updatedAt, attempts };
+  return [
+    dir,
+    ...alignRows(Object.entries(state).map(([name, value]) => [name, String(value)])),
+    ...(error === undefined ? [] : [`  ${error}`]),
+    ...section("configuration", run.config),
+    ...section("result", run.result?.metrics),
+    ...section("latest record", run.lastMetrics),
+  ].join("\n");
+}
+
+function show(value: unknown): string {
+  if (typeof value === "number") return figure(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
+import type { CommandScope } from "../app/command.js";
+import { UsageError } from "../app/usage-error.js";
+import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { resultText } from "../report/result-text.js";
+
+interface StageFlags {
+  run: string;
+  resume?: boolean;
+  overwrite?: boolean;
+  json?: boolean;
+}
+
+/** Turns a stage into a command: its schema into flags, its run directory into --run and --resume. */
+export function stageCommand<C>(stage: StageDefinition<C>) {
+  return (command: Command, scope: CommandScope): void => {
+    command
+      .option("--run <dir>", "run directory", join("runs", stage.name))
+      .option("--resume", "continue the run from its last checkpoint")
+      .option("--overwrite", "replace an earlier run in the directory")
+      .option("--json", "print NDJSON: progress, metrics and one result");
+    addConfigFlags(command, stage.schema);
+    command.addHelpText("after", examplesText(stage.examples));
+    command.action(async () => {
+      const config = readConfig(stage.schema, command);
+      const flags = command.opts<StageFlags>();
+      if (flags.resume && flags.overwrite) {
+        throw new UsageError("--resume continues a run and --overwrite replaces it: choose one");
+      }
+      await runStage(stage, config, { ...flags, scope });
+    });
+  };
+}
+
+/** The examples block of a command's --help. */
+export function examplesText(examples: readonly string[]): string {
+  return examples.length === 0
+    ? ""
+    : `\nExamples:\n${examples.map((line) => `  ${line}`).join("\n")}`;
+}
+
+interface RunStageOptions extends StageFlags {
+  scope: CommandScope;
+}
+
+async function runStage<C>(
+  stage: StageDefinition<C>,
+  config: C,
+  { scope, ...flags }: RunStageOptions,
+): Promise<StageResult> {
+  const reporter = scope.createReporter({ json: flags.json === true });
+  const context: StageContext = {
+    runDir: flags.run,
+    resume: flags.resume === true,
+    overwrite: flags.overwrite === true,
+    signal: scope.signal,
+    reporter,
+  };
+  try {
+    const result = await stage.run(config, context);
+    reporter.result(
+      { stage: stage.name, run: flags.run, ...result },
+      resultText(stage.name, result),
+    );
+    return result;
+  } finally {
+    reporter.close();
+  }
+}
