@@ -1,1 +1,17 @@
-export {};
+export { type ModelBatch } from "./batch.js";
+export {
+  describeConfig,
+  presetConfig,
+  validateModelConfig,
+  type Architecture,
+  type ModelConfig,
+  type PresetSizes,
+} from "./config.js";
+export {
+  createModel,
+  modelFromTensors,
+  type CreateModelOptions,
+  type LogProbOptions,
+  type Model,
+} from "./model.js";
+export { type Head } from "./parameters.js";

@@ -1,0 +1,41 @@
+import { attentionBlock, embedding, layerNorm, mlpBlock, rmsNorm, tf } from "@stagecraft/tensor";
+import { positionsOf, type ModelBatch } from "./batch.js";
+import type { ModelConfig } from "./config.js";
+import type { ModelWeights } from "./weights.js";
+
+/** The decoder up to and including its final norm: [batchSize · length, hiddenSize]. */
+export function forwardHidden(
+  config: ModelConfig,
+  weights: ModelWeights,
+  batch: ModelBatch,
+): tf.Tensor2D {
+  const positions = positionsOf(batch);
+  const layout = { ...batch, positions };
+  let x = embedTokens(weights, batch.ids, positions); // [N, D]
+  for (const layer of weights.layers) {
+    x = attentionBlock(x, layer.attention, layout, weights.attentionOptions);
+    x = mlpBlock(x, layer.mlp, weights.mlpOptions);
+  }
+  return finalNorm(config, weights, x);
+}
+
+/** Token embeddings, with the learned positions added where the model has them. */
+export function embedTokens(
+  weights: ModelWeights,
+  ids: Int32Array,
+  positions: Int32Array,
+): tf.Tensor2D {
+  const tokens = embedding(ids, weights.embedding);
+  if (!weights.positions) return tokens;
+  return tf.add(tokens, embedding(positions, weights.positions));
+}
+
+export function finalNorm(
+  config: ModelConfig,
+  { finalNorm: { weight, bias } }: ModelWeights,
+  x: tf.Tensor2D,
+): tf.Tensor2D {
+  return config.architecture === "llama"
+    ? rmsNorm(x, weight, config.normEps)
+    : layerNorm(x, weight, bias, config.normEps);
+}

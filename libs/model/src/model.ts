@@ -1,0 +1,210 @@
+import { StagecraftError } from "@stagecraft/core";
+import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
+import { embedding, linear, tf, tokenLogProbs, type TokenLogProbs } from "@stagecraft/tensor";
+import { checkBatch, checkRange, type ModelBatch } from "./batch.js";
+import { validateModelConfig, type ModelConfig } from "./config.js";
+import { forwardHidden } from "./forward.js";
+import {
+  HEAD_NAMES,
+  initialValues,
+  parameterSpecs,
+  type Head,
+  type ParameterSpec,
+} from "./parameters.js";
+import { checkTensors } from "./strict-load.js";
+import { arrangeWeights, type ModelWeights } from "./weights.js";
+
+export interface LogProbOptions {
+  /** Logits are divided by it; default 1. */
+  temperature?: number;
+  /** Lets the entropy carry a gradient; default false. */
+  withEntropyGradient?: boolean;
+}
+
+/**
+ * A decoder Transformer with its heads. N = batchSize · length rows; row b·length + t is token t of
+ * sequence b. Results are the caller's to dispose; nothing else is left behind. All of them are
+ * differentiable in `params`. Each throws `invalid_argument` for a batch that does not fit the
+ * config and `failed_precondition` when the model lacks the head.
+ */
+export interface Model {
+  readonly config: ModelConfig;
+  readonly heads: readonly Head[];
+  /** By Hugging Face name (gpt2: q_proj, k_proj, v_proj apart; every map [out, in]). */
+  readonly params: ReadonlyMap<string, tf.Variable>;
+  readonly numParams: number;
+  /** The variables as the forward pass uses them; for decoders. */
+  readonly weights: ModelWeights;
+  /** [N, D] after the final norm. */
+  hidden(batch: ModelBatch): tf.Tensor2D;
+  /** [N, V]; for small vocabularies and tests, training goes through `logProbs`. */
+  logits(batch: ModelBatch): tf.Tensor2D;
+  /** log p(target of row) and entropy, both [N]; 0 where the target is negative. */
+  logProbs(batch: ModelBatch & { targets: Int32Array }, options?: LogProbOptions): TokenLogProbs;
+  /** [N] value of the state after reading row's token, which is V of the next token. */
+  values(batch: ModelBatch): tf.Tensor1D;
+  /** [lastIndex.length] scores at those rows; `lastIndex` counts rows of [0, N). */
+  scores(batch: ModelBatch, lastIndex: Int32Array): tf.Tensor1D;
+  /** A copy of every parameter. */
+  tensors(): TensorMap;
+  /** Overwrites every parameter; all or nothing. Throws `failed_precondition` naming each misfit. */
+  load(tensors: TensorMap): void;
+  dispose(): void;
+}
+
+export interface CreateModelOptions {
+  seed: number;
+  /** Default: lm alone. */
+  heads?: readonly Head[];
+}
+
+/** A freshly initialised model; the same seed gives the same weights whatever the heads. */
+export function createModel(
+  config: ModelConfig,
+  { seed, heads = ["lm"] }: CreateModelOptions,
+): Model {
+  const valid = validateModelConfig(config);
+  const specs = parameterSpecs(valid, heads);
+  const tensors = new Map(
+    specs.map((spec) => [spec.name, f32(spec.shape, initialValues(spec, seed))]),
+  );
+  return new DecoderModel(valid, heads, toVariables(specs, tensors));
+}
+
+/**
+ * A model with given weights, in the layout of `tensors()`. Value and score heads that the tensors
+ * lack are initialised from the seed, and heads that are not asked for are left out: that is how a
+ * reward model starts from an SFT model and a critic from a reward model. The rest is strict.
+ */
+export function modelFromTensors(
+  config: ModelConfig,
+  tensors: TensorMap,
+  { seed, heads = ["lm"] }: CreateModelOptions,
+): Model {
+  const valid = validateModelConfig(config);
+  const specs = parameterSpecs(valid, heads);
+  const complete = withHeads(tensors, { specs, heads, seed });
+  checkTensors(valid, specs, complete);
+  return new DecoderModel(valid, heads, toVariables(specs, complete));
+}
+
+function withHeads(
+  tensors: TensorMap,
+  wanted: { specs: readonly ParameterSpec[]; heads: readonly Head[]; seed: number },
+): TensorMap {
+  const complete = new Map<string, TensorEntry>(tensors);
+  for (const head of ["lm", "value", "score"] as const) {
+    for (const name of Object.values(HEAD_NAMES[head])) {
+      if (!wanted.heads.includes(head)) complete.delete(name);
+      if (head === "lm" || complete.has(name)) continue;
+      const spec = wanted.specs.find((candidate) => candidate.name === name);
+      if (spec) complete.set(name, f32(spec.shape, initialValues(spec, wanted.seed)));
+    }
+  }
+  return complete;
+}
+
+function toVariables(
+  specs: readonly ParameterSpec[],
+  tensors: TensorMap,
+): ReadonlyMap<string, tf.Variable> {
+  return new Map(specs.map(({ name }) => [name, toVariable(tensors.get(name) as TensorEntry)]));
+}
+
+function toVariable(entry: TensorEntry): tf.Variable {
+  const initial = toTensor(entry);
+  const variable = tf.variable(initial);
+  initial.dispose();
+  return variable;
+}
+
+// The data is copied: the cpu backend would otherwise train in the caller's array.
+function toTensor({ data, shape }: TensorEntry): tf.Tensor {
+  return tf.tensor(Float32Array.from(data as Float32Array), [...shape], "float32");
+}
+
+class DecoderModel implements Model {
+  readonly numParams: number;
+  readonly weights: ModelWeights;
+
+  constructor(
+    readonly config: ModelConfig,
+    readonly heads: readonly Head[],
+    readonly params: ReadonlyMap<string, tf.Variable>,
+  ) {
+    this.weights = arrangeWeights(config, heads, params);
+    this.numParams = [...params.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  hidden(batch: ModelBatch): tf.Tensor2D {
+    checkBatch(this.config, batch);
+    return tf.tidy(() => forwardHidden(this.config, this.weights, batch));
+  }
+
+  logits(batch: ModelBatch): tf.Tensor2D {
+    const weight = this.need("lm");
+    return tf.tidy(() => linear(this.hidden(batch), weight));
+  }
+
+  logProbs(
+    batch: ModelBatch & { targets: Int32Array },
+    options: LogProbOptions = {},
+  ): TokenLogProbs {
+    const weight = this.need("lm");
+    const { logProbs, entropy } = tf.tidy(() => {
+      const results = tokenLogProbs(this.hidden(batch), weight, batch.targets, options);
+      return { logProbs: results.logProbs, entropy: results.entropy };
+    });
+    return { logProbs, entropy };
+  }
+
+  values(batch: ModelBatch): tf.Tensor1D {
+    const { weight, bias } = this.need("value");
+    return tf.tidy(() => flat(linear(this.hidden(batch), weight, bias))); // [N]
+  }
+
+  scores(batch: ModelBatch, lastIndex: Int32Array): tf.Tensor1D {
+    const { weight, bias } = this.need("score");
+    checkRange(lastIndex, batch.ids.length, (row, at) => {
+      return `lastIndex[${at}] is ${row}, the batch has rows 0 … ${batch.ids.length - 1}`;
+    });
+    return tf.tidy(() => {
+      const last = embedding(lastIndex, this.hidden(batch)); // [K, D]
+      return flat(linear(last, weight, bias)); // [K]
+    });
+  }
+
+  tensors(): TensorMap {
+    const entries = new Map<string, TensorEntry>();
+    for (const [name, variable] of this.params) {
+      entries.set(name, f32(variable.shape, Float32Array.from(variable.dataSync())));
+    }
+    return entries;
+  }
+
+  load(tensors: TensorMap): void {
+    checkTensors(this.config, parameterSpecs(this.config, this.heads), tensors);
+    for (const [name, variable] of this.params) {
+      const value = toTensor(tensors.get(name) as TensorEntry);
+      variable.assign(value);
+      value.dispose();
+    }
+  }
+
+  dispose(): void {
+    for (const variable of this.params.values()) variable.dispose();
+  }
+
+  private need<H extends Head>(head: H): NonNullable<ModelWeights[H]> {
+    const weights = this.weights[head];
+    if (weights) return weights;
+    throw new StagecraftError(
+      "failed_precondition",
+      `the model has no ${head} head, only ${this.heads.join(", ") || "none"}; load it with heads: ["${head}"]`,
+    );
+  }
+}
+
+function flat(column: tf.Tensor2D): tf.Tensor1D {
+  return tf.reshape(column, [column.shape[0]]);
+}
