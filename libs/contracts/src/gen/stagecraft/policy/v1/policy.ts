@@ -2013,8 +2013,8 @@ export type PolicyServiceService = typeof PolicyServiceService;
 export const PolicyServiceService = {
   /**
    * Streams one answer as it is generated. Cancelling the call frees its place at once.
-   * RESOURCE_EXHAUSTED: the queue is full, try later. FAILED_PRECONDITION: min_weight_version has not
-   * arrived within the deadline. A bad prompt or parameter: INVALID_ARGUMENT.
+   * RESOURCE_EXHAUSTED: the queue is full, try later. DEADLINE_EXCEEDED: also when weights as new as
+   * min_weight_version have not arrived in time. INVALID_ARGUMENT: a bad prompt or parameter.
    */
   generate: {
     path: "/stagecraft.policy.v1.PolicyService/Generate" as const,
@@ -2086,8 +2086,8 @@ export const PolicyServiceService = {
 export interface PolicyServiceServer extends UntypedServiceImplementation {
   /**
    * Streams one answer as it is generated. Cancelling the call frees its place at once.
-   * RESOURCE_EXHAUSTED: the queue is full, try later. FAILED_PRECONDITION: min_weight_version has not
-   * arrived within the deadline. A bad prompt or parameter: INVALID_ARGUMENT.
+   * RESOURCE_EXHAUSTED: the queue is full, try later. DEADLINE_EXCEEDED: also when weights as new as
+   * min_weight_version have not arrived in time. INVALID_ARGUMENT: a bad prompt or parameter.
    */
   generate: handleServerStreamingCall<GenerateRequest, GenerateResponse>;
   /** Generates several answers and returns them complete, in the order of the inputs. All or nothing. */
@@ -2108,8 +2108,8 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
 export interface PolicyServiceClient extends Client {
   /**
    * Streams one answer as it is generated. Cancelling the call frees its place at once.
-   * RESOURCE_EXHAUSTED: the queue is full, try later. FAILED_PRECONDITION: min_weight_version has not
-   * arrived within the deadline. A bad prompt or parameter: INVALID_ARGUMENT.
+   * RESOURCE_EXHAUSTED: the queue is full, try later. DEADLINE_EXCEEDED: also when weights as new as
+   * min_weight_version have not arrived in time. INVALID_ARGUMENT: a bad prompt or parameter.
    */
   generate(request: GenerateRequest, options?: Partial<CallOptions>): ClientReadableStream<GenerateResponse>;
   generate(

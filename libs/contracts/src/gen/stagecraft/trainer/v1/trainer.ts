@@ -306,7 +306,7 @@ export interface WatchRunResponse {
   /** What happened. */
   event:
     | //
-    /** The state changed; the first and the last event of every stream. */
+    /** The state changed; the last event of a stream whose run has ended. */
     { $case: "run"; value: Run }
     | //
     /** The stage got on. */
@@ -2819,8 +2819,8 @@ export const TrainerServiceService = {
     responseDeserialize: (value: Buffer): ListRunsResponse => ListRunsResponse.decode(value),
   },
   /**
-   * Streams what happens in a run from a point on and ends when the run does. Old events that the
-   * server no longer keeps are skipped; sequence numbers show the gap.
+   * Streams what happens in a run from a point on; ends when the run has succeeded, failed or been
+   * cancelled. Old events that the server no longer keeps are skipped; sequence numbers show the gap.
    */
   watchRun: {
     path: "/stagecraft.trainer.v1.TrainerService/WatchRun" as const,
@@ -2885,8 +2885,8 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
   /** Runs, newest first. */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /**
-   * Streams what happens in a run from a point on and ends when the run does. Old events that the
-   * server no longer keeps are skipped; sequence numbers show the gap.
+   * Streams what happens in a run from a point on; ends when the run has succeeded, failed or been
+   * cancelled. Old events that the server no longer keeps are skipped; sequence numbers show the gap.
    */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /** Checkpoints and stops; ResumeRun goes on from there. Answers when the run has stopped. */
@@ -2953,8 +2953,8 @@ export interface TrainerServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams what happens in a run from a point on and ends when the run does. Old events that the
-   * server no longer keeps are skipped; sequence numbers show the gap.
+   * Streams what happens in a run from a point on; ends when the run has succeeded, failed or been
+   * cancelled. Old events that the server no longer keeps are skipped; sequence numbers show the gap.
    */
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunResponse>;
   watchRun(

@@ -1,0 +1,71 @@
+import type { FinishReasonName, ParsedSampling, ParsedWeights } from "@stagecraft/contracts";
+import type { TensorMap } from "@stagecraft/checkpoint";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+
+/** One answer to generate. */
+export interface SequenceRequest {
+  promptIds: Int32Array;
+  sampling: ParsedSampling;
+  /** Wait for weights at least this new. */
+  minWeightVersion: number;
+}
+
+/** Some more tokens; the three lists are aligned. The last chunk has a finish reason. */
+export interface TokenChunk {
+  tokenIds: number[];
+  /** log softmax(logits / temperature) of each token, temperature 0 counting as 1. */
+  logProbs: number[];
+  weightVersions: number[];
+  finishReason: FinishReasonName | undefined;
+}
+
+/** What does not change while an engine lives. */
+export interface PolicyModelFacts {
+  name: string;
+  architecture: string;
+  numParams: number;
+  vocabSize: number;
+  maxPositions: number;
+  tokenizer: Tokenizer;
+}
+
+export interface EngineStatus {
+  weights: ParsedWeights;
+  numActive: number;
+  numQueued: number;
+  maxActive: number;
+  maxQueued: number;
+  numTokensGenerated: number;
+  numSteps: number;
+}
+
+/** Tokens whose log-probs are wanted: those after the first `promptLength`. */
+export interface SequenceToScore {
+  ids: Int32Array;
+  promptLength: number;
+}
+
+/**
+ * Generates for many callers at once. Everything is asynchronous and passes plain data, so that an
+ * engine may live in another thread.
+ */
+export interface PolicyEngine {
+  readonly facts: PolicyModelFacts;
+  /**
+   * Queues answers, all or none: throws `resource_exhausted` when the queue has no room for them. Each
+   * iterable must be read or returned; the signal withdraws all of them and frees their places.
+   */
+  submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[];
+  /** Log-probs under the weights in use, and which those were. */
+  scoreLogProbs(
+    sequences: readonly SequenceToScore[],
+    temperature: number,
+  ): Promise<{ logProbs: Float32Array[]; weights: ParsedWeights }>;
+  /** Brings weights into use between two decode steps; resolves when they are. */
+  loadWeights(weights: ParsedWeights, tensors: TensorMap): Promise<void>;
+  /** Every set of weights that was in use, newest last; for naming the hashes of past versions. */
+  weightsOf(version: number): ParsedWeights | undefined;
+  status(): EngineStatus;
+  /** Fails what is in flight and frees the model. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,187 @@
+import {
+  common,
+  finishReasonOf,
+  invalidField,
+  parseScoreLogProbsRequest,
+  parseWeightVersion,
+  policy,
+  toTokens,
+  type ParsedWeights,
+} from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
+import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
+import { prepareInput } from "./prompt.js";
+import type { WeightFollower } from "./weight-follower.js";
+
+export interface PolicyServiceDeps {
+  /** Closed with the service. */
+  engine: PolicyEngine;
+  follower: WeightFollower;
+  /** Inputs in one GenerateBatch, sequences in one ScoreLogProbs. */
+  maxItemsPerRequest: number;
+}
+
+/** A service that can be put on a server. */
+export interface PolicyService {
+  register(server: RpcServer): void;
+  /** Fails what is in flight and frees the model. */
+  close(): Promise<void>;
+}
+
+/** PolicyService over an engine. */
+export function createPolicyService(deps: PolicyServiceDeps): PolicyService {
+  const handlers = createHandlers(deps);
+  return {
+    register: (server) => server.addService(policy.PolicyServiceService, handlers),
+    close: () => deps.engine.close(),
+  };
+}
+
+function createHandlers(deps: PolicyServiceDeps): Handlers<typeof policy.PolicyServiceService> {
+  const { engine, follower } = deps;
+  const { facts } = engine;
+  const submit = (requests: SequenceRequest[], signal: AbortSignal) => {
+    const answers = engine.submit(requests, signal);
+    const floor = Math.max(...requests.map((request) => request.minWeightVersion));
+    if (floor > engine.status().weights.version) void follower.catchUp();
+    return answers;
+  };
+  return {
+    async *generate({ model, input }, { signal }) {
+      checkModel(model, facts.name);
+      const request = prepareInput(input, "input", facts);
+      yield* streamAnswer(request, submit([request], signal)[0]!, engine);
+    },
+    async generateBatch({ model, inputs }, { signal }) {
+      checkModel(model, facts.name);
+      checkCount(inputs.length, "inputs", deps.maxItemsPerRequest);
+      const requests = inputs.map((input, i) => prepareInput(input, `inputs[${i}]`, facts));
+      const answers = submit(requests, signal);
+      const generations = await Promise.all(
+        answers.map((chunks, i) => collectAnswer(requests[i]!, chunks, engine)),
+      );
+      return { generations, model: facts.name };
+    },
+    async scoreLogProbs(request) {
+      checkModel(request.model, facts.name);
+      const { sequences, temperature } = parseScoreLogProbsRequest(request, {
+        vocabSize: facts.vocabSize,
+        maxLength: facts.maxPositions,
+        maxSequences: deps.maxItemsPerRequest,
+      });
+      const { logProbs, weights } = await engine.scoreLogProbs(sequences, temperature);
+      return {
+        sequences: logProbs.map((numbers) => ({ logProbs: Array.from(numbers) })),
+        weights: toWeights(weights),
+      };
+    },
+    async getModelInfo({ model }) {
+      checkModel(model, facts.name);
+      return { info: describe(engine) };
+    },
+    async getStatus() {
+      const { weights, numTokensGenerated, numSteps, ...counts } = engine.status();
+      return {
+        ...counts,
+        weights: toWeights(weights),
+        loading: follower.loading && toWeights(follower.loading),
+        numTokensGenerated: BigInt(numTokensGenerated),
+        numSteps: BigInt(numSteps),
+      };
+    },
+    async loadWeights({ weights, allowRollback }) {
+      await follower.load(parseWeightVersion(weights, "weights"), { allowRollback });
+      return { weights: toWeights(engine.status().weights) };
+    },
+  };
+}
+
+async function* streamAnswer(
+  request: SequenceRequest,
+  chunks: AsyncIterable<TokenChunk>,
+  engine: PolicyEngine,
+): AsyncGenerator<policy.GenerateResponse> {
+  const decoder = engine.facts.tokenizer.streamDecoder();
+  const versions = new Set<number>();
+  for await (const { finishReason, ...chunk } of chunks) {
+    for (const version of chunk.weightVersions) versions.add(version);
+    const text = chunk.tokenIds.map((id) => decoder.push(id)).join("");
+    if (finishReason === undefined) {
+      const rest = { finishReason: common.FinishReason.UNSPECIFIED, weights: [] };
+      yield { ...chunk, ...rest, text, numPromptTokens: 0 };
+    } else {
+      yield {
+        ...chunk,
+        text: text + decoder.flush(),
+        finishReason: finishReasonOf(finishReason),
+        weights: namedWeights(versions, engine),
+        numPromptTokens: request.promptIds.length,
+      };
+    }
+  }
+}
+
+async function collectAnswer(
+  { promptIds }: SequenceRequest,
+  chunks: AsyncIterable<TokenChunk>,
+  engine: PolicyEngine,
+): Promise<policy.Generation> {
+  const tokenIds: number[] = [];
+  const logProbs: number[] = [];
+  const weightVersions: number[] = [];
+  let finishReason = common.FinishReason.UNSPECIFIED;
+  for await (const chunk of chunks) {
+    tokenIds.push(...chunk.tokenIds);
+    logProbs.push(...chunk.logProbs);
+    weightVersions.push(...chunk.weightVersions);
+    if (chunk.finishReason) finishReason = finishReasonOf(chunk.finishReason);
+  }
+  return {
+    promptIds: toTokens(promptIds).ids,
+    tokenIds,
+    logProbs,
+    weightVersions,
+    text: engine.facts.tokenizer.decode(tokenIds),
+    finishReason,
+    weights: namedWeights(new Set(weightVersions), engine),
+  };
+}
+
+function namedWeights(versions: ReadonlySet<number>, engine: PolicyEngine): common.WeightVersion[] {
+  const sorted = [...versions].sort((a, b) => a - b);
+  return sorted.map((version) =>
+    toWeights(engine.weightsOf(version) ?? { version, sha256: "", step: 0 }),
+  );
+}
+
+function describe({ facts, status }: PolicyEngine): common.ModelInfo {
+  const { weights } = status();
+  const { pad, bos, eos } = facts.tokenizer.specials;
+  return common.ModelInfo.fromPartial({
+    name: facts.name,
+    version: `v${weights.version}${weights.sha256 ? `-${weights.sha256.slice(0, 12)}` : ""}`,
+    kind: common.ModelKind.POLICY,
+    weights: toWeights(weights),
+    architecture: facts.architecture,
+    numParams: BigInt(facts.numParams),
+    vocabSize: facts.vocabSize,
+    maxPositions: facts.maxPositions,
+    tokenizerFingerprint: facts.tokenizer.fingerprint,
+    specialTokens: { pad, bos, eos },
+  });
+}
+
+function toWeights({ version, sha256, step }: ParsedWeights): common.WeightVersion {
+  return { version, sha256, step: BigInt(step), sizeBytes: 0n };
+}
+
+function checkModel(wanted: string, served: string): void {
+  if (wanted === "" || wanted === served) return;
+  throw new StagecraftError("not_found", `no model ${JSON.stringify(wanted)} here, only ${served}`);
+}
+
+function checkCount(count: number, field: string, max: number): void {
+  if (count >= 1 && count <= max) return;
+  throw invalidField(`length of ${field}`, count, `from 1 to ${max}`);
+}

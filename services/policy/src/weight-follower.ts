@@ -1,0 +1,88 @@
+import type { WeightStore } from "@stagecraft/checkpoint";
+import type { ParsedWeights } from "@stagecraft/contracts";
+import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import type { PolicyEngine } from "./engine.js";
+
+export interface WeightFollowerOptions {
+  engine: PolicyEngine;
+  store: WeightStore;
+  /** Announcements of new weights, newest last; may repeat and may skip. */
+  announcements: AsyncIterable<ParsedWeights>;
+  logger?: Logger;
+}
+
+/** Keeps an engine at the newest weights of a store. */
+export interface WeightFollower {
+  /** Brings one version into use; see PolicyService.LoadWeights. */
+  load(wanted: ParsedWeights, options: { allowRollback: boolean }): Promise<void>;
+  /** Looks into the store for weights that no announcement told of. */
+  catchUp(): Promise<void>;
+  /** Being fetched or swapped in. */
+  readonly loading: ParsedWeights | undefined;
+  /** Resolves when the announcements have ended. */
+  readonly done: Promise<void>;
+}
+
+/** Starts following at once. Failures are logged; the next announcement is another chance. */
+export function followWeights(options: WeightFollowerOptions): WeightFollower {
+  const { engine, store, announcements, logger = silentLogger() } = options;
+  let loading: ParsedWeights | undefined;
+  let turn = Promise.resolve();
+
+  const load = async (wanted: ParsedWeights, allowRollback: boolean) => {
+    const current = engine.status().weights;
+    if (wanted.version === current.version && sameHash(wanted, current)) return;
+    if (wanted.version < current.version && !allowRollback) throw older(wanted, current);
+    loading = wanted;
+    try {
+      const startedAt = performance.now();
+      const tensors = await store.fetch(wanted.version, wanted.sha256 || undefined);
+      await engine.loadWeights(wanted, tensors);
+      const durationMs = Math.round(performance.now() - startedAt);
+      logger.info({ weightVersion: wanted.version, durationMs }, "weights are in use");
+    } finally {
+      loading = undefined;
+    }
+  };
+  // One at a time, in the order of arrival.
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const result = turn.then(work);
+    turn = result.catch(() => undefined);
+    return result;
+  };
+  const tryNewer = (wanted: ParsedWeights) =>
+    inTurn(async () => {
+      if (wanted.version > engine.status().weights.version) await load(wanted, false);
+    }).catch((error: unknown) => {
+      logger.warn({ err: error, weightVersion: wanted.version }, "weights could not be loaded");
+    });
+  const follow = async () => {
+    for await (const wanted of announcements) await tryNewer(wanted);
+  };
+
+  return {
+    load: (wanted, { allowRollback }) => inTurn(() => load(wanted, allowRollback)),
+    async catchUp() {
+      const latest = await store.latest();
+      if (latest) await tryNewer(latest);
+    },
+    get loading() {
+      return loading;
+    },
+    done: follow().catch((error: unknown) => {
+      if (!isCancelled(error)) logger.error({ err: error }, "no longer hears of new weights");
+    }),
+  };
+}
+
+function sameHash(a: ParsedWeights, b: ParsedWeights): boolean {
+  return a.sha256 === "" || a.sha256 === b.sha256;
+}
+
+function older(wanted: ParsedWeights, current: ParsedWeights): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `weights ${wanted.version} are not newer than ${current.version}, which is in use; set allow_rollback to go back`,
+  );
+}

@@ -1,0 +1,136 @@
+import {
+  common,
+  invalidField,
+  parseScoreInput,
+  reward,
+  type ParsedScoreInput,
+} from "@stagecraft/contracts";
+import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import { createModelSet, type BatchingOptions, type ServedModel } from "./model-set.js";
+import { scoreStream } from "./score-stream.js";
+import type { Scorer } from "./scorer.js";
+import { fitTokens, type FittedTokens, type Truncation } from "./truncate.js";
+
+export interface RewardModelServiceDeps extends BatchingOptions {
+  /** The first is the default. Disposed on close. */
+  scorers: readonly Scorer[];
+  /** Items in one ScoreBatch at most. */
+  maxItemsPerRequest: number;
+}
+
+/** A service that can be put on a server. */
+export interface RewardModelService {
+  register(server: RpcServer): void;
+  /** Finishes what is queued and disposes the models. */
+  close(): Promise<void>;
+}
+
+/** Scores one item with a served model. */
+export type ScoreOne = (
+  item: reward.ScoreInput | undefined,
+  options: ScoreOptions,
+) => Promise<reward.Score>;
+
+export interface ScoreOptions {
+  served: ServedModel;
+  truncation: reward.TruncationPolicy;
+  field: string;
+  signal: AbortSignal;
+}
+
+/** RewardService over scorers: dynamic batches, explicit truncation, versions in every answer. */
+export function createRewardModelService(deps: RewardModelServiceDeps): RewardModelService {
+  const models = createModelSet(deps.scorers, deps);
+  const handlers: Handlers<typeof reward.RewardServiceService> = {
+    async scoreBatch(request, { signal }) {
+      checkItemCount(request.items.length, deps.maxItemsPerRequest);
+      const served = models.select(request.model);
+      const fitted = request.items.map((item, i) =>
+        prepare(item, { ...request, served, field: `items[${i}]` }),
+      );
+      const values = await served.batcher.submit(
+        fitted.map(({ ids }) => ids),
+        signal,
+      );
+      const scores = fitted.map((tokens, i) => toScore(values[i]!, tokens));
+      return { scores, ...identify(served) };
+    },
+    scoreStream: (requests, { signal }) =>
+      scoreStream(requests, { signal, models, scoreOne, maxInFlight: deps.maxBatch * 2 }),
+    async getModelInfo({ model }) {
+      return { info: describe(models.select(model)) };
+    },
+    async listModels() {
+      return { models: models.all().map(describe) };
+    },
+  };
+  return {
+    register: (server) => server.addService(reward.RewardServiceService, handlers),
+    close: () => models.close(),
+  };
+}
+
+const scoreOne: ScoreOne = async (item, options) => {
+  const tokens = prepare(item, options);
+  const [value] = await options.served.batcher.submit([tokens.ids], options.signal);
+  return toScore(value!, tokens);
+};
+
+function prepare(
+  item: reward.ScoreInput | undefined,
+  { served, truncation, field }: Omit<ScoreOptions, "signal">,
+): FittedTokens {
+  const { vocabSize, maxPositions } = served.scorer.model.config;
+  const parsed = parseScoreInput(item, field, { vocabSize });
+  return fitTokens(idsOf(parsed, served), {
+    maxLength: maxPositions,
+    truncation: truncationOf(truncation),
+    field,
+  });
+}
+
+function idsOf(parsed: ParsedScoreInput, { scorer }: ServedModel): Int32Array {
+  return parsed.kind === "tokens" ? parsed.ids : scorer.render(parsed.messages);
+}
+
+function truncationOf(policy: reward.TruncationPolicy): Truncation {
+  switch (policy) {
+    case reward.TruncationPolicy.UNSPECIFIED:
+    case reward.TruncationPolicy.REFUSE:
+      return "refuse";
+    case reward.TruncationPolicy.KEEP_END:
+      return "keep_end";
+    default:
+      throw invalidField("truncation", policy, "REFUSE or KEEP_END");
+  }
+}
+
+function checkItemCount(count: number, max: number): void {
+  if (count >= 1 && count <= max) return;
+  throw invalidField("length of items", count, `from 1 to ${max}`);
+}
+
+function toScore(value: number, { ids, numTruncated }: FittedTokens): reward.Score {
+  return { value, numTokens: ids.length, numTruncated };
+}
+
+/** Name and version as every answer carries them. */
+export function identify({ scorer }: ServedModel): { model: string; modelVersion: string } {
+  return { model: scorer.name, modelVersion: scorer.version };
+}
+
+function describe({ scorer }: ServedModel): common.ModelInfo {
+  const { config, numParams } = scorer.model;
+  const { pad, bos, eos } = scorer.tokenizer.specials;
+  return common.ModelInfo.fromPartial({
+    name: scorer.name,
+    version: scorer.version,
+    kind: common.ModelKind.REWARD,
+    ...config,
+    numParams: BigInt(numParams),
+    tokenizerFingerprint: scorer.tokenizer.fingerprint,
+    specialTokens: { pad, bos, eos },
+    scoreMean: scorer.scoreMean,
+    scoreStd: scorer.scoreStd,
+  });
+}

@@ -1,0 +1,32 @@
+import type { ChatMessage, ParsedGeneration, ParsedPromptTask } from "@stagecraft/contracts";
+
+/** What the worker needs of a policy server. */
+export interface PolicyPort {
+  generate(task: ParsedPromptTask, signal: AbortSignal): Promise<ParsedGeneration>;
+}
+
+/** An answer with everything a reward source may want to read. */
+export interface AnswerToScore {
+  /** Prompt and answer as ids of the policy's tokenizer. */
+  ids: Int32Array;
+  /** The conversation with the answer as last turn; empty when the task had plain tokens only. */
+  messages: ChatMessage[];
+}
+
+/** One number from one source. */
+export interface SourceScore {
+  source: string;
+  version: string;
+  value: number;
+}
+
+/** What the worker needs of a reward source. */
+export interface RewardPort {
+  score(answer: AnswerToScore, signal: AbortSignal): Promise<SourceScore>;
+}
+
+/** A reward source and its part in the sum. */
+export interface WeightedReward {
+  port: RewardPort;
+  weight: number;
+}

@@ -1,0 +1,89 @@
+import {
+  events,
+  finishReasonOf,
+  toTokens,
+  type ParsedGeneration,
+  type ParsedPromptTask,
+} from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
+import type { AnswerToScore, PolicyPort, WeightedReward } from "./ports.js";
+
+export interface TaskProcessing {
+  policy: PolicyPort;
+  /** At least one. */
+  rewards: readonly WeightedReward[];
+  workerId: string;
+  /** End token of the policy; undefined if it has none. */
+  eosId: number | undefined;
+  signal: AbortSignal;
+}
+
+/** Samples one answer, scores it with every source, and describes it as one event. */
+export async function processTask(
+  task: ParsedPromptTask,
+  processing: TaskProcessing,
+): Promise<events.Rollout> {
+  const { policy, signal, eosId } = processing;
+  const answer = cutAfterEos(await policy.generate(task, signal), eosId);
+  checkVersionFloor(answer, task);
+  const scoreParts = await scoreAll(toScore(task, answer), processing);
+  return {
+    rolloutId: rolloutIdOf(task.taskId),
+    taskId: task.taskId,
+    runId: task.runId,
+    promptId: task.promptId,
+    prompt: toTokens(answer.promptIds),
+    response: toTokens(answer.tokenIds),
+    logProbs: Array.from(answer.logProbs),
+    weightVersions: Array.from(answer.weightVersions),
+    finishReason: finishReasonOf(answer.finishReason),
+    score: scoreParts.reduce((sum, { value, weight }) => sum + value * weight, 0),
+    scoreParts,
+    weights: answer.weights.map((w) => ({ ...w, step: BigInt(w.step), sizeBytes: 0n })),
+    workerId: processing.workerId,
+    createdAt: new Date(),
+    traceparent: task.traceparent,
+  };
+}
+
+/** One id per task, so that the work of two workers on one task counts once. */
+export function rolloutIdOf(taskId: string): string {
+  return `${taskId}/rollout`;
+}
+
+/** Drops whatever follows the first end token. The policy stops there by itself; a foreign one may not. */
+export function cutAfterEos(answer: ParsedGeneration, eosId: number | undefined): ParsedGeneration {
+  const end = eosId === undefined ? -1 : answer.tokenIds.indexOf(eosId);
+  if (end === -1 || end === answer.tokenIds.length - 1) return answer;
+  return {
+    ...answer,
+    tokenIds: answer.tokenIds.slice(0, end + 1),
+    logProbs: answer.logProbs.slice(0, end + 1),
+    weightVersions: answer.weightVersions.slice(0, end + 1),
+    finishReason: "eos",
+  };
+}
+
+function checkVersionFloor(answer: ParsedGeneration, { minWeightVersion }: ParsedPromptTask): void {
+  const oldest = answer.weightVersions.reduce((a, b) => Math.min(a, b), Infinity);
+  if (oldest >= minWeightVersion) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `the policy sampled with weights ${oldest}, the task wants ${minWeightVersion} or newer`,
+  );
+}
+
+function toScore(task: ParsedPromptTask, answer: ParsedGeneration): AnswerToScore {
+  const ids = Int32Array.from([...answer.promptIds, ...answer.tokenIds]);
+  const turn = { role: "assistant" as const, content: answer.text };
+  return { ids, messages: task.messages.length > 0 ? [...task.messages, turn] : [] };
+}
+
+function scoreAll(
+  answer: AnswerToScore,
+  { rewards, signal }: TaskProcessing,
+): Promise<events.ScorePart[]> {
+  return Promise.all(
+    rewards.map(async ({ port, weight }) => ({ ...(await port.score(answer, signal)), weight })),
+  );
+}

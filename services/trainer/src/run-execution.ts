@@ -1,0 +1,100 @@
+import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
+import type { StageContext, StageReporter, StageResult } from "@stagecraft/learn";
+import type { Logger } from "@stagecraft/telemetry";
+import { createEventLog, type EventLog } from "./event-log.js";
+import type { RunEvent, RunRecord } from "./run-record.js";
+
+/** Everything a stage gets when it runs under the trainer. */
+export type TrainerStageContext = StageContext & { runId: string };
+
+/** One run: its record, its events, and the stage while it works. */
+export interface ManagedRun {
+  readonly record: RunRecord;
+  readonly log: EventLog<RunEvent>;
+  /** Changes the record and tells the watchers. */
+  update(change: Partial<RunRecord>): void;
+  /**
+   * Runs the stage to its end, whatever that is; never rejects. Does nothing if it was stopped while
+   * it waited.
+   */
+  execute(
+    stage: (context: TrainerStageContext) => Promise<StageResult>,
+    how: StartMode,
+  ): Promise<void>;
+  /** Asks the stage to checkpoint and end in this state; resolves when it has ended. */
+  stop(state: "paused" | "cancelled"): Promise<void>;
+}
+
+export interface StartMode {
+  resume: boolean;
+  overwrite: boolean;
+}
+
+/** A run in state pending that nobody has started. */
+export function createManagedRun(
+  initial: RunRecord,
+  { eventsKept, logger }: { eventsKept: number; logger: Logger },
+): ManagedRun {
+  let record = initial;
+  const log = createEventLog<RunEvent>(eventsKept);
+  let controller = new AbortController();
+  let stopAs: "paused" | "cancelled" = "cancelled";
+  let ended = Promise.resolve();
+
+  const update = (change: Partial<RunRecord>) => {
+    record = { ...record, ...change, updatedAt: new Date() };
+    log.append({ kind: "run", run: record });
+  };
+  const reporter: StageReporter = {
+    progress: (progress) => {
+      record = { ...record, progress };
+      log.append({ kind: "progress", progress });
+    },
+    metrics: (metrics: JsonObject) => log.append({ kind: "metrics", metrics }),
+    info: (text) => log.append({ kind: "log", level: "info", text }),
+    warn: (text) => log.append({ kind: "log", level: "warn", text }),
+  };
+  const work = async (
+    stage: (context: TrainerStageContext) => Promise<StageResult>,
+    how: StartMode,
+  ) => {
+    const { runId, runDir } = record;
+    update({ state: "running", attempt: record.attempt + 1 });
+    try {
+      const context = { runId, runDir, signal: controller.signal, reporter, ...how };
+      update({ state: "succeeded", result: await stage(context) });
+    } catch (thrown) {
+      update(outcomeOf(thrown, controller.signal, stopAs));
+      if (record.state === "failed") logger.error({ runId, err: thrown }, "the run failed");
+    }
+  };
+
+  return {
+    get record() {
+      return record;
+    },
+    log,
+    update,
+    execute(stage, how) {
+      if (record.state !== "pending") return ended;
+      controller = new AbortController();
+      return (ended = work(stage, how));
+    },
+    async stop(state) {
+      if (record.state === "pending") return update({ state });
+      stopAs = state;
+      controller.abort(new StagecraftError("cancelled", `the run is to be ${state}`));
+      await ended;
+    },
+  };
+}
+
+function outcomeOf(
+  thrown: unknown,
+  signal: AbortSignal,
+  stopAs: "paused" | "cancelled",
+): Partial<RunRecord> {
+  if (signal.aborted && isCancelled(thrown)) return { state: stopAs };
+  const { code, reason } = StagecraftError.from(thrown);
+  return { state: "failed", error: { code, message: reason } };
+}

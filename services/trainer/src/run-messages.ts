@@ -1,0 +1,64 @@
+import { trainer } from "@stagecraft/contracts";
+import type { StageProgress } from "@stagecraft/learn";
+import type { Logged } from "./event-log.js";
+import type { RunEvent, RunRecord, RunState } from "./run-record.js";
+
+const STATES: Readonly<Record<RunState, trainer.RunState>> = {
+  pending: trainer.RunState.PENDING,
+  running: trainer.RunState.RUNNING,
+  paused: trainer.RunState.PAUSED,
+  succeeded: trainer.RunState.SUCCEEDED,
+  failed: trainer.RunState.FAILED,
+  cancelled: trainer.RunState.CANCELLED,
+};
+
+/** The wire form of a run. */
+export function toRunMessage(run: RunRecord): trainer.Run {
+  const { result } = run;
+  return {
+    runId: run.runId,
+    stage: run.stage,
+    state: STATES[run.state],
+    config: run.config,
+    runDir: run.runDir,
+    createdAt: run.createdAt,
+    updatedAt: run.updatedAt,
+    progress: run.progress && toProgressMessage(run.progress),
+    result: result && {
+      modelDir: result.modelDir ?? "",
+      outputs: result.outputs,
+      metrics: result.metrics,
+    },
+    error: run.error,
+    attempt: run.attempt,
+  };
+}
+
+/** The wire form of an event. */
+export function toEventMessage(logged: Logged<RunEvent>): trainer.WatchRunResponse {
+  const { sequence, time } = logged;
+  return { sequence: BigInt(sequence), time, event: eventOf(logged.event) };
+}
+
+function eventOf(event: RunEvent): trainer.WatchRunResponse["event"] {
+  switch (event.kind) {
+    case "run":
+      return { $case: "run", value: toRunMessage(event.run) };
+    case "progress":
+      return { $case: "progress", value: toProgressMessage(event.progress) };
+    case "metrics":
+      return { $case: "metrics", value: event.metrics };
+    case "log": {
+      const { INFO, WARN } = trainer.LogLevel;
+      return {
+        $case: "log",
+        value: { level: event.level === "warn" ? WARN : INFO, text: event.text },
+      };
+    }
+  }
+}
+
+function toProgressMessage(progress: StageProgress): trainer.StageProgress {
+  const { stage, done, total, unit, tokensPerSecond, note = "" } = progress;
+  return { stage, done, total, unit, tokensPerSecond, note };
+}

@@ -1,0 +1,206 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { parseConfig } from "@stagecraft/config";
+import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import type { StageDefinition, StageResult } from "@stagecraft/learn";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import type { Logged } from "./event-log.js";
+import {
+  createManagedRun,
+  type ManagedRun,
+  type StartMode,
+  type TrainerStageContext,
+} from "./run-execution.js";
+import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
+import { restoreRuns } from "./restore-runs.js";
+import { createTurnstile } from "./turnstile.js";
+
+/** A stage as the trainer runs it: the definition's own `run` with a run id in the context. */
+export type TrainerStage = Pick<StageDefinition<never>, "name" | "summary" | "schema"> & {
+  run(config: never, context: TrainerStageContext): Promise<StageResult>;
+};
+
+export interface RunRegistryOptions {
+  stages: readonly TrainerStage[];
+  /** Folder that holds the run directories. */
+  runsDir: string;
+  /** Runs working at once; more wait. */
+  maxActive: number;
+  /** Events of a run kept for watchers that come later. */
+  eventsKept: number;
+  logger?: Logger;
+}
+
+export interface NewRun extends StartMode {
+  /** Empty: one is made up. */
+  runId: string;
+  stage: string;
+  config: JsonObject;
+  /** Relative to the runs folder; empty: the run id. */
+  runDir: string;
+}
+
+/** Runs by id, and the control over them. */
+export interface RunRegistry {
+  create(run: NewRun): RunRecord;
+  get(runId: string): RunRecord;
+  /** Newest first. */
+  list(): RunRecord[];
+  watch(
+    runId: string,
+    options: { after: number; signal: AbortSignal },
+  ): AsyncGenerator<Logged<RunEvent>>;
+  pause(runId: string): Promise<RunRecord>;
+  resume(runId: string): RunRecord;
+  cancel(runId: string): Promise<RunRecord>;
+  stages(): readonly TrainerStage[];
+  /** Pauses everything: each run writes its checkpoint. */
+  close(): Promise<void>;
+}
+
+/** Knows the runs that earlier processes left in the runs folder. */
+export async function openRunRegistry(options: RunRegistryOptions): Promise<RunRegistry> {
+  const registry = new Registry(options);
+  for (const record of await restoreRuns(options.runsDir)) registry.add(record);
+  return registry;
+}
+
+class Registry implements RunRegistry {
+  private readonly runs = new Map<string, ManagedRun>();
+  private readonly turnstile;
+  private readonly logger: Logger;
+
+  constructor(private readonly options: RunRegistryOptions) {
+    this.turnstile = createTurnstile(options.maxActive);
+    this.logger = options.logger ?? silentLogger();
+  }
+
+  add(record: RunRecord): ManagedRun {
+    const run = createManagedRun(record, { ...this.options, logger: this.logger });
+    this.runs.set(record.runId, run);
+    return run;
+  }
+
+  create({ runId, stage, config, runDir, ...how }: NewRun): RunRecord {
+    const id = runId === "" ? `${stage}-${randomUUID().slice(0, 8)}` : parseRunId(runId);
+    const definition = this.stageOf(stage);
+    const existing = this.runs.get(id);
+    if (existing && !how.resume && !how.overwrite) return sameRun(existing.record, stage, config);
+    if (existing && !isAtRest(existing.record)) throw stillWorking(existing.record);
+    parseConfig(definition.schema, config, { source: `config of ${id}` });
+    const now = new Date();
+    const dir = join(this.options.runsDir, parseRunDirName(runDir) || id);
+    const run = this.add({
+      runId: id,
+      stage,
+      config,
+      runDir: dir,
+      createdAt: existing?.record.createdAt ?? now,
+      updatedAt: now,
+      state: "pending",
+      attempt: existing?.record.attempt ?? 0,
+    });
+    run.update({});
+    this.start(run, how);
+    return run.record;
+  }
+
+  get(runId: string): RunRecord {
+    return this.find(runId).record;
+  }
+
+  list(): RunRecord[] {
+    const records = [...this.runs.values()].map((run) => run.record);
+    return records.sort((a, b) => Number(b.createdAt) - Number(a.createdAt));
+  }
+
+  watch(runId: string, { after, signal }: { after: number; signal: AbortSignal }) {
+    const run = this.find(runId);
+    return run.log.read({ after, signal, isOver: () => isEnded(run.record.state) });
+  }
+
+  async pause(runId: string): Promise<RunRecord> {
+    const run = this.find(runId);
+    if (isEnded(run.record.state)) throw wrongState(run.record, "paused");
+    if (run.record.state !== "paused") await run.stop("paused");
+    return run.record;
+  }
+
+  resume(runId: string): RunRecord {
+    const run = this.find(runId);
+    const { state } = run.record;
+    if (state === "running" || state === "pending") return run.record;
+    if (state === "succeeded") throw wrongState(run.record, "resumed");
+    run.update({ state: "pending" });
+    this.start(run, { resume: true, overwrite: false });
+    return run.record;
+  }
+
+  async cancel(runId: string): Promise<RunRecord> {
+    const run = this.find(runId);
+    if (run.record.state === "paused") run.update({ state: "cancelled" });
+    else if (!isEnded(run.record.state)) await run.stop("cancelled");
+    return run.record;
+  }
+
+  stages(): readonly TrainerStage[] {
+    return this.options.stages;
+  }
+
+  async close(): Promise<void> {
+    const open = [...this.runs.values()].filter((run) => !isAtRest(run.record));
+    await Promise.all(open.map((run) => run.stop("paused")));
+  }
+
+  private start(run: ManagedRun, how: StartMode): void {
+    const { schema, run: body } = this.stageOf(run.record.stage);
+    const { runId, config } = run.record;
+    const parsed = parseConfig(schema, config, { source: `config of ${runId}` });
+    void this.turnstile(() => run.execute((context) => body(parsed, context), how));
+  }
+
+  private find(runId: string): ManagedRun {
+    const run = this.runs.get(runId);
+    if (run) return run;
+    throw new StagecraftError("not_found", `no run ${JSON.stringify(runId)} on this trainer`);
+  }
+
+  private stageOf(name: string): TrainerStage {
+    const stage = this.options.stages.find((candidate) => candidate.name === name);
+    if (stage) return stage;
+    const known = this.options.stages.map((s) => s.name).join(", ");
+    throw new StagecraftError(
+      "invalid_argument",
+      `stage is ${JSON.stringify(name)}, must be one of ${known}`,
+      { details: { field: "stage" } },
+    );
+  }
+}
+
+function isAtRest({ state }: RunRecord): boolean {
+  return isEnded(state) || state === "paused";
+}
+
+function sameRun(record: RunRecord, stage: string, config: JsonObject): RunRecord {
+  if (record.stage === stage && isDeepStrictEqual(record.config, config)) return record;
+  throw new StagecraftError(
+    "already_exists",
+    `run ${record.runId} exists with another stage or config; choose another run id, or resume or overwrite it`,
+  );
+}
+
+function stillWorking(record: RunRecord): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `run ${record.runId} is ${record.state}; cancel or pause it first`,
+  );
+}
+
+function wrongState(record: RunRecord, wanted: string): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `run ${record.runId} has ${record.state} and cannot be ${wanted}`,
+  );
+}
