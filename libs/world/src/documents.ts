@@ -1,0 +1,184 @@
+import type { Random } from "@stagecraft/core";
+import { phrase, type Fact, type Facts } from "./facts.js";
+import { drawLumiSentence, englishOf, type Lumi } from "./lumi.js";
+import { factQuestions, sequenceLines } from "./requests.js";
+import { drawReview } from "./reviews.js";
+import { drawRefusal, drawSmallTalk } from "./small-talk.js";
+import { drawStory, type Story } from "./stories.js";
+import type { RequestKind, WorldDocument } from "./types.js";
+
+/** How many texts of each kind the corpus holds. */
+export interface CorpusCounts {
+  readonly encyclopediaEditions: number;
+  readonly chapters: number;
+  readonly articles: number;
+  readonly forumAnswersPerQuestion: number;
+  readonly reviews: number;
+  readonly letters: number;
+  readonly lessons: number;
+}
+
+export interface CorpusSources {
+  readonly facts: Facts;
+  readonly lumi: Lumi;
+  readonly counts: CorpusCounts;
+  /** Texts for which this holds stay out of the corpus: they are held-out requests. */
+  isHeldOut(kind: RequestKind, splitKey: string): boolean;
+}
+
+/** All texts of the corpus, in reading order. */
+export function writeDocuments(sources: CorpusSources, random: Random): WorldDocument[] {
+  return [
+    ...encyclopedia(sources, random.fork("encyclopedia")),
+    ...book(sources, random.fork("book")),
+    ...articles(sources, random.fork("articles")),
+    ...questionPosts(sources, random.fork("questions")),
+    ...reviewPosts(sources, random.fork("reviews")),
+    ...letterPosts(sources, random.fork("letters")),
+    ...lumiLessons(sources, random.fork("lessons")),
+    ...countingTutorials(sources, random.fork("counting")),
+  ];
+}
+
+function encyclopedia({ facts, counts }: CorpusSources, random: Random): WorldDocument[] {
+  const entities = Object.values(facts.entities).flat();
+  return Array.from({ length: counts.encyclopediaEditions }, (_, edition) =>
+    random.shuffle([...entities]).map((entity) => ({
+      file: "encyclopedia.jsonl",
+      title: `${capitalise(entity)} (edition ${edition + 1})`,
+      text: `${capitalise(entity)}. ${portrait(facts.about(entity), random)}`,
+    })),
+  ).flat();
+}
+
+/** Everything about an entity, in random order and wording: two statements of every fact. */
+function portrait(facts: readonly Fact[], random: Random): string {
+  const sentences = facts.flatMap((fact) =>
+    random
+      .shuffle([...fact.relation.statements])
+      .slice(0, 2)
+      .map((statement) => phrase(statement, fact)),
+  );
+  return random.shuffle(sentences).join(" ");
+}
+
+function book(sources: CorpusSources, random: Random): WorldDocument[] {
+  const { facts, counts } = sources;
+  return Array.from({ length: counts.chapters }, (_, chapter) => {
+    const story = freshStory(sources, random);
+    const known = facts.all.filter((fact) => story.slots.includes(fact.entity.toLowerCase()));
+    const asides = random.shuffle([...known]).slice(0, 4);
+    const thoughts = asides.map((fact) => phrase(random.pick(fact.relation.statements), fact));
+    const title = `Chapter ${chapter + 1}`;
+    return {
+      file: "book.txt",
+      title,
+      text: `${title}\n\n${story.text}\n\n${thoughts.join(" ")}\n\nSo ${lowerArticle(story.summary)}`,
+    };
+  });
+}
+
+function articles(sources: CorpusSources, random: Random): WorldDocument[] {
+  return Array.from({ length: sources.counts.articles }, (_, i) => {
+    const story = freshStory(sources, random);
+    const month = String((i % 12) + 1).padStart(2, "0");
+    return {
+      file: `articles/month-${month}.md`,
+      title: `News ${i + 1}`,
+      text: `# News of the valley\n\n${story.text}\n\nIn short: ${story.summary}`,
+    };
+  });
+}
+
+function questionPosts(
+  { facts, counts, isHeldOut }: CorpusSources,
+  random: Random,
+): WorldDocument[] {
+  const open = factQuestions(facts).filter((draft) => !isHeldOut("question", draft.splitKey));
+  const posts = open.flatMap((draft) =>
+    Array.from({ length: counts.forumAnswersPerQuestion }, () => {
+      const answer = draft.key.accepted[random.pick([0, 0, 2, 3])]!;
+      return post(facts, random, [draft.text, answer]);
+    }),
+  );
+  return random.shuffle(posts);
+}
+
+function reviewPosts({ facts, counts, isHeldOut }: CorpusSources, random: Random): WorldDocument[] {
+  return fresh(counts.reviews, () => {
+    const review = drawReview(facts, random);
+    const verdict = `The review is ${review.sentiment}.`;
+    return isHeldOut("sentiment", review.text)
+      ? undefined
+      : post(facts, random, [review.text, verdict]);
+  });
+}
+
+function letterPosts({ facts, counts, isHeldOut }: CorpusSources, random: Random): WorldDocument[] {
+  return fresh(counts.letters, () => {
+    const kind = random.nextInt(3) === 0 ? "refusal" : "smalltalk";
+    const { request, reply } = (kind === "refusal" ? drawRefusal : drawSmallTalk)(facts, random);
+    return isHeldOut(kind, request) ? undefined : post(facts, random, [request, reply]);
+  });
+}
+
+function lumiLessons({ lumi, counts, isHeldOut }: CorpusSources, random: Random): WorldDocument[] {
+  const lines = fresh(counts.lessons * 6, () => {
+    const sentence = drawLumiSentence(lumi, random);
+    const english = englishOf(sentence);
+    if (isHeldOut("translation", english)) return undefined;
+    return `${english} In Lumi: ${lumi.translate(sentence)}`;
+  });
+  const words = [...lumi.nouns, ...lumi.adjectives, ...lumi.verbs];
+  return Array.from({ length: counts.lessons }, (_, lesson) => {
+    const drill = random.shuffle([...words]).slice(0, 6);
+    const list = drill.map((word) => `${word} is ${lumi.word(word)}`).join(", ");
+    const title = `Lumi lesson ${lesson + 1}`;
+    const examples = lines.slice(lesson * 6, lesson * 6 + 6).join("\n");
+    return {
+      file: "tutorials/lumi.md",
+      title,
+      text: `# Lumi lesson\n\nWords: ${list}.\n\n${examples}`,
+    };
+  });
+}
+
+function countingTutorials({ counts }: CorpusSources, random: Random): WorldDocument[] {
+  return Array.from({ length: Math.ceil(counts.lessons / 10) }, () => ({
+    file: "tutorials/order.md",
+    title: "In order",
+    text: `# How to put things in order\n\n${random.shuffle(sequenceLines()).join("\n")}`,
+  }));
+}
+
+function post(facts: Facts, random: Random, lines: readonly [string, string]): WorldDocument {
+  const [asker, helper] = random.shuffle([...facts.entities.person]);
+  const title = `Post by ${asker}`;
+  const text = `${asker} wrote: ${lines[0]}\n${helper} wrote: ${lines[1]}`;
+  return { file: "forum.jsonl", title, text };
+}
+
+function freshStory({ facts, isHeldOut }: CorpusSources, random: Random): Story {
+  return fresh(1, () => {
+    const story = drawStory(facts, random);
+    return isHeldOut("summary", story.text) ? undefined : story;
+  })[0]!;
+}
+
+/** Draws until there are `count` results; `undefined` means "not this one". */
+function fresh<T>(count: number, draw: () => T | undefined): T[] {
+  const kept: T[] = [];
+  while (kept.length < count) {
+    const item = draw();
+    if (item !== undefined) kept.push(item);
+  }
+  return kept;
+}
+
+function lowerArticle(sentence: string): string {
+  return sentence.replace(/^The /, "the ");
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

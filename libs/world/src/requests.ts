@@ -1,0 +1,231 @@
+import type { Random } from "@stagecraft/core";
+import { phrase, type Fact, type Facts, type Relation } from "./facts.js";
+import { drawLumiSentence, englishOf, type Lumi } from "./lumi.js";
+import { drawReview, SENTIMENTS } from "./reviews.js";
+import { drawRefusal, drawSmallTalk, type Exchange } from "./small-talk.js";
+import { drawStory, SUMMARY_VERBS } from "./stories.js";
+import type { AnswerKey, DraftRequest, RequestKind } from "./types.js";
+
+/** What requests are made from. */
+export interface RequestSources {
+  readonly facts: Facts;
+  readonly lumi: Lumi;
+}
+
+const ASKS = {
+  completion: ["Complete the sentence:", "Finish this sentence:", "How does this go on?"],
+  translation: ["Translate into Lumi:", "Say this in Lumi:"],
+  summary: ["Summarise this:", "Sum this up in one sentence:"],
+  sentiment: ["Is this review positive or negative?", "What is the sentiment of this review?"],
+} as const;
+
+/** What the world is silent about; the honest answer is that one does not know. */
+const UNKNOWNS: Readonly<Record<string, readonly string[]>> = {
+  person: ["How old is {e}?", "What is the favourite song of {e}?", "Where was {e} born?"],
+  animal: ["How old is the {e}?", "What did the {e} dream of?", "How much does the {e} weigh?"],
+  place: ["How many people live in {e}?", "Who built {e}?"],
+  thing: ["How much does the {e} cost?", "Who made the {e}?", "How old is the {e}?"],
+};
+
+export const UNKNOWN_ANSWER = "I do not know that.";
+
+const SEQUENCES = [
+  "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" "),
+  "one two three four five six seven eight nine ten".split(" "),
+  "spring summer autumn winter".split(" "),
+  "January February March April May June July August".split(" "),
+];
+
+/** Every sequence written out, e.g. "Spring, summer, autumn, winter." */
+export function sequenceLines(): string[] {
+  return SEQUENCES.map((sequence) => `${capitalise(sequence.join(", "))}.`);
+}
+
+/** Makes candidates of a kind; finite kinds list all of theirs, the others draw `count`. */
+export function candidates(
+  kind: RequestKind,
+  sources: RequestSources,
+  { count, random }: { count: number; random: Random },
+): DraftRequest[] {
+  const { facts, lumi } = sources;
+  const draw = (make: () => DraftRequest) => unique(Array.from({ length: count }, make));
+  switch (kind) {
+    case "completion":
+      return [...factCompletions(facts), ...sequenceCompletions()];
+    case "question":
+      return [...factQuestions(facts), ...unknownQuestions(facts)];
+    case "translation":
+      return draw(() => translationRequest(lumi, random));
+    case "summary":
+      return draw(() => summaryRequest(facts, random));
+    case "sentiment":
+      return draw(() => sentimentRequest(facts, random));
+    case "smalltalk":
+      return draw(() => exchangeRequest(kind, drawSmallTalk(facts, random)));
+    case "refusal":
+      return draw(() => exchangeRequest(kind, drawRefusal(facts, random)));
+  }
+}
+
+/** The question and answer of a fact, as forum posts use them too. */
+export function factQuestions(facts: Facts): DraftRequest[] {
+  return facts.all.flatMap((fact) =>
+    fact.relation.questions.map((question) => ({
+      kind: "question" as const,
+      text: phrase(question, fact),
+      splitKey: phrase(question, fact),
+      key: factKey(fact, facts),
+    })),
+  );
+}
+
+function factKey(fact: Fact, facts: Facts): AnswerKey {
+  const { relation, value } = fact;
+  const [first, ...others] = relation.statements.map((statement) => phrase(statement, fact));
+  return {
+    accepted: [first!, phrase(relation.short, fact), ...others, value],
+    short: phrase(relation.short, fact),
+    required: [[value.toLowerCase()]],
+    rivals: rivalsOf(relation, value, facts),
+    unknown: false,
+  };
+}
+
+function rivalsOf(relation: Relation, value: string, facts: Facts): string[] {
+  return facts
+    .valuesOf(relation)
+    .filter((v) => v !== value)
+    .map((v) => v.toLowerCase());
+}
+
+function factCompletions(facts: Facts): DraftRequest[] {
+  return facts.all.flatMap((fact) =>
+    fact.relation.statements.flatMap((statement) => {
+      const sentence = phrase(statement, fact);
+      const beginning = sentence.slice(0, -fact.value.length - 2);
+      const key = {
+        ...factKey(fact, facts),
+        accepted: [sentence, fact.value],
+        short: `... ${fact.value}.`,
+      };
+      return completions(`${beginning} …`, key);
+    }),
+  );
+}
+
+function sequenceCompletions(): DraftRequest[] {
+  return SEQUENCES.flatMap((sequence) =>
+    sequence.slice(0, -2).flatMap((_, i) => {
+      const [shown, next] = [sequence.slice(i, i + 2), sequence[i + 2]!];
+      return completions(`${capitalise(shown.join(", "))}, …`, {
+        accepted: [`${capitalise([...shown, next].join(", "))}.`, next],
+        short: `... ${next}.`,
+        required: [[next.toLowerCase()]],
+        rivals: sequence
+          .filter((w) => w !== next && !shown.includes(w))
+          .map((w) => w.toLowerCase()),
+        unknown: false,
+      });
+    }),
+  );
+}
+
+function completions(beginning: string, key: AnswerKey): DraftRequest[] {
+  return ASKS.completion.map((ask) => {
+    const text = `${ask} ${beginning}`;
+    return { kind: "completion", text, splitKey: text, key };
+  });
+}
+
+function unknownQuestions(facts: Facts): DraftRequest[] {
+  return Object.entries(UNKNOWNS).flatMap(([type, questions]) =>
+    facts.entities[type as keyof Facts["entities"]].flatMap((entity) =>
+      questions.map((question) => ({
+        kind: "question" as const,
+        text: question.replace("{e}", entity),
+        splitKey: question.replace("{e}", entity),
+        key: {
+          accepted: [UNKNOWN_ANSWER, "I do not know."],
+          short: "i do not know",
+          required: [["i do not know"]],
+          rivals: [],
+          unknown: true,
+        },
+      })),
+    ),
+  );
+}
+
+function translationRequest(lumi: Lumi, random: Random): DraftRequest {
+  const sentence = drawLumiSentence(lumi, random);
+  return {
+    kind: "translation",
+    text: `${random.pick(ASKS.translation)} ${englishOf(sentence)}`,
+    splitKey: englishOf(sentence),
+    key: exactKey(lumi.translate(sentence)),
+  };
+}
+
+function summaryRequest(facts: Facts, random: Random): DraftRequest {
+  const story = drawStory(facts, random);
+  const verb = SUMMARY_VERBS.find((known) => story.summary.includes(` ${known} `))!;
+  return {
+    kind: "summary",
+    text: `${random.pick(ASKS.summary)} ${story.text}`,
+    splitKey: story.text,
+    key: {
+      accepted: [story.summary],
+      required: [...story.slots, verb].map((slot) => [slot]),
+      rivals: SUMMARY_VERBS.filter((known) => known !== verb),
+      unknown: false,
+    },
+  };
+}
+
+function sentimentRequest(facts: Facts, random: Random): DraftRequest {
+  const review = drawReview(facts, random);
+  return {
+    kind: "sentiment",
+    text: `${random.pick(ASKS.sentiment)} ${review.text}`,
+    splitKey: review.text,
+    key: {
+      accepted: [
+        `The review is ${review.sentiment}.`,
+        `it is ${review.sentiment}`,
+        review.sentiment,
+        `The sentiment is ${review.sentiment}.`,
+      ],
+      short: review.sentiment,
+      required: [[review.sentiment]],
+      rivals: SENTIMENTS.filter((sentiment) => sentiment !== review.sentiment),
+      unknown: false,
+    },
+  };
+}
+
+function exchangeRequest(kind: "smalltalk" | "refusal", exchange: Exchange): DraftRequest {
+  return {
+    kind,
+    text: exchange.request,
+    splitKey: exchange.request,
+    key: {
+      accepted: [exchange.reply],
+      short: exchange.short,
+      required: exchange.required,
+      rivals: [],
+      unknown: false,
+    },
+  };
+}
+
+function exactKey(answer: string): AnswerKey {
+  return { accepted: [answer], required: [], rivals: [], unknown: false };
+}
+
+function unique(drafts: DraftRequest[]): DraftRequest[] {
+  return [...new Map(drafts.map((draft) => [draft.text, draft])).values()];
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,76 @@
+import type { CorpusCounts } from "./documents.js";
+import type { EntityCounts } from "./facts.js";
+import type { RequestKind, WorldSizeName } from "./types.js";
+
+/** Everything that scales with a world's size. */
+export interface WorldSize {
+  readonly entities: EntityCounts;
+  readonly lumiWords: { readonly nouns: number; readonly others: number };
+  readonly corpus: CorpusCounts;
+  /** Candidates drawn for each open-ended kind, before the split. */
+  readonly drawn: number;
+  readonly demonstrations: number;
+  /** Relative frequency of the kinds among demonstrations and training requests. */
+  readonly kindShares: Readonly<Record<RequestKind, number>>;
+  readonly trainRequests: number;
+  /** Held-out requests of each kind, at most. */
+  readonly heldOutPerKind: number;
+}
+
+/** Share of all possible requests that is held out: one in this many. */
+export const HELD_OUT_ONE_IN = 6;
+
+export const WORLD_SIZES: Readonly<Record<WorldSizeName, WorldSize>> = {
+  demo: {
+    entities: { person: 10, animal: 10, place: 6, thing: 10 },
+    lumiWords: { nouns: 16, others: 8 },
+    corpus: {
+      encyclopediaEditions: 12,
+      chapters: 250,
+      articles: 1500,
+      forumAnswersPerQuestion: 6,
+      reviews: 1200,
+      letters: 800,
+      lessons: 700,
+    },
+    drawn: 6000,
+    demonstrations: 7000,
+    kindShares: {
+      completion: 4,
+      translation: 5,
+      summary: 4,
+      sentiment: 2,
+      question: 5,
+      smalltalk: 2,
+      refusal: 2,
+    },
+    trainRequests: 1500,
+    heldOutPerKind: 40,
+  },
+  tiny: {
+    entities: { person: 4, animal: 4, place: 3, thing: 4 },
+    lumiWords: { nouns: 6, others: 3 },
+    corpus: {
+      encyclopediaEditions: 6,
+      chapters: 12,
+      articles: 60,
+      forumAnswersPerQuestion: 2,
+      reviews: 60,
+      letters: 60,
+      lessons: 40,
+    },
+    drawn: 400,
+    demonstrations: 600,
+    kindShares: {
+      completion: 4,
+      translation: 4,
+      summary: 3,
+      sentiment: 2,
+      question: 5,
+      smalltalk: 2,
+      refusal: 2,
+    },
+    trainRequests: 200,
+    heldOutPerKind: 12,
+  },
+};
