@@ -1,1 +1,21 @@
-export {};
+export { hasChatFormat, renderChat, type RenderChatOptions, type RenderedChat } from "./chat.js";
+export { CHAT_TEMPLATE } from "./chat-template.js";
+export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
+export { DEFAULT_PATTERN, GPT2_PATTERN } from "./pre-tokenizer.js";
+export { DEFAULT_SPECIAL_TOKENS, SPECIAL_TOKENS } from "./special-tokens.js";
+export { lastSafeCut } from "./text-pieces.js";
+export type {
+  DecodeOptions,
+  Message,
+  Role,
+  SpecialIds,
+  StreamDecoder,
+  Tokenizer,
+} from "./tokenizer.js";
+export {
+  trainBpe,
+  type TrainBpeOptions,
+  type TrainOptions,
+  type TrainProgress,
+} from "./train-bpe.js";
+export { trainCharTokenizer, type TrainCharOptions } from "./train-char-tokenizer.js";

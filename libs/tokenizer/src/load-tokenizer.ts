@@ -1,0 +1,125 @@
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { StagecraftError } from "@stagecraft/core";
+import { createByteLevelTokenizer } from "./byte-level-tokenizer.js";
+import { createCharTokenizer } from "./char-tokenizer.js";
+import { KIND_KEY } from "./tokenizer-config.js";
+import type { Tokenizer } from "./tokenizer.js";
+
+/** What is read beside tokenizer.json and kept for `files()`. */
+const COMPANIONS = ["tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"];
+
+/**
+ * The tokenizer of a directory that holds tokenizer.json: one of ours, or a foreign byte-level BPE
+ * in Hugging Face format (GPT-2, Llama 3, Qwen style), which gets the kind "external".
+ * @throws `not_found`, `invalid_argument` (broken file) or `unimplemented` (another kind), with path
+ */
+export async function loadTokenizer(dir: string): Promise<Tokenizer> {
+  const files: Record<string, string> = {};
+  for (const name of ["tokenizer.json", ...COMPANIONS]) {
+    const text = await readIfThere(join(dir, name));
+    if (text !== undefined) files[name] = text;
+  }
+  if (files["tokenizer.json"] === undefined) {
+    throw new StagecraftError(
+      "not_found",
+      `no tokenizer.json in ${dir}; give a directory written by "stagecraft tokenizer", ` +
+        `by a training stage, or in Hugging Face layout`,
+      { details: { dir } },
+    );
+  }
+  return tokenizerFromFiles(files, dir);
+}
+
+/**
+ * A tokenizer from the texts of its files, as `Tokenizer.files()` gives them.
+ * @param origin directory named in errors
+ */
+export function tokenizerFromFiles(
+  files: Readonly<Record<string, string>>,
+  origin = "the given files",
+): Tokenizer {
+  try {
+    checkShape(parseJson(files, "tokenizer.json"));
+    for (const name of ["tokenizer_config.json", "special_tokens_map.json"]) {
+      if (files[name] !== undefined) parseJson(files, name);
+    }
+    const kind = files["tokenizer_config.json"]
+      ? parseJson(files, "tokenizer_config.json")[KIND_KEY]
+      : undefined;
+    if (kind === "chars") return createCharTokenizer(files);
+    return createByteLevelTokenizer(kind === "bpe" ? "bpe" : "external", files);
+  } catch (thrown) {
+    const error = StagecraftError.from(thrown, "invalid_argument");
+    throw new StagecraftError(error.code, `tokenizer of ${origin}: ${error.reason}`, {
+      cause: thrown,
+      details: { ...error.details, origin },
+    });
+  }
+}
+
+/** Writes the tokenizer's files into the directory, each atomically; creates the directory. */
+export async function saveTokenizer(tokenizer: Tokenizer, dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const [name, text] of Object.entries(tokenizer.files())) {
+    const temporary = join(dir, `.${name}.${process.pid}.tmp`);
+    const handle = await open(temporary, "w");
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, join(dir, name));
+  }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw StagecraftError.from(cause);
+  }
+}
+
+function parseJson(files: Readonly<Record<string, string>>, name: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(files[name] ?? "");
+  } catch (cause) {
+    throw new StagecraftError("invalid_argument", `${name} is not valid JSON`, { cause });
+  }
+  if (isObject(parsed)) return parsed;
+  throw new StagecraftError("invalid_argument", `${name} must hold a JSON object`);
+}
+
+function checkShape(json: Record<string, unknown>): void {
+  const { model, added_tokens: added = [] } = json;
+  const problem = !isObject(model)
+    ? `"model" is missing`
+    : model["type"] !== "BPE"
+      ? undefined // reported with its name by the BPE reader
+      : !isObject(model["vocab"]) || !Object.values(model["vocab"]).every(isId)
+        ? `"model.vocab" must map tokens to ids`
+        : !Array.isArray(model["merges"])
+          ? `"model.merges" must be a list`
+          : !Array.isArray(added) || !added.every(isAddedToken)
+            ? `"added_tokens" must be a list of tokens with id and content`
+            : undefined;
+  if (problem)
+    throw new StagecraftError("invalid_argument", `tokenizer.json is broken: ${problem}`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 24;
+}
+
+function isAddedToken(value: unknown): boolean {
+  return isObject(value) && isId(value["id"]) && typeof value["content"] === "string";
+}

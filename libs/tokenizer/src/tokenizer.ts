@@ -1,0 +1,59 @@
+/** The role of the writer of a message. */
+export type Role = "system" | "user" | "assistant";
+
+/** One turn of a conversation. */
+export interface Message {
+  role: Role;
+  content: string;
+}
+
+/** Ids of the tokens with a meaning of their own; undefined when the tokenizer lacks one. */
+export interface SpecialIds {
+  readonly pad: number | undefined;
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  readonly system: number | undefined;
+  readonly user: number | undefined;
+  readonly assistant: number | undefined;
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out of the text. Default true. */
+  skipSpecials?: boolean;
+}
+
+/** Decodes one id at a time, holding back bytes of a character that is not complete yet. */
+export interface StreamDecoder {
+  /** Text that became certain with this id; often "" in the middle of a character. */
+  push(id: number): string;
+  /** What was held back; bytes that never became a character turn into U+FFFD. */
+  flush(): string;
+}
+
+/** Turns text into ids of a fixed vocabulary and back. Immutable and free of side effects. */
+export interface Tokenizer {
+  readonly kind: "bpe" | "chars" | "external";
+  /** One more than the largest id. */
+  readonly vocabSize: number;
+  readonly specials: SpecialIds;
+  /** sha256 (hex) of tokenizer.json: two tokenizers with one fingerprint give the same ids. */
+  readonly fingerprint: string;
+  /** UTF-8 bytes each id stands for [vocabSize]; 0 for special tokens. */
+  readonly byteLengths: Int32Array;
+  /**
+   * Ids of the text. Adds no special tokens and never reads a special token out of the text: the
+   * string "<|end|>" is encoded letter by letter. A lone surrogate counts as U+FFFD.
+   */
+  encode(text: string): Int32Array;
+  /** Ids of any bytes; bytes that are not UTF-8 survive `decodeBytes` when the alphabet has bytes. */
+  encodeBytes(bytes: Uint8Array): Int32Array;
+  decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
+  /** The exact bytes. Throws `invalid_argument` on an id outside the vocabulary. */
+  decodeBytes(ids: ArrayLike<number>, options?: DecodeOptions): Uint8Array;
+  streamDecoder(): StreamDecoder;
+  /** The token as spelled in tokenizer.json (byte-level tokens in the GPT-2 byte alphabet). */
+  tokenOf(id: number): string;
+  idOf(token: string): number | undefined;
+  /** tokenizer.json and tokenizer_config.json, to be written beside a model. */
+  files(): Record<string, string>;
+}
