@@ -1,0 +1,84 @@
+import { initEngine } from "@stagecraft/tensor";
+import { generate, loadModel, type SamplingParams } from "@stagecraft/model";
+import { loadTokenizer, renderChat, type Message } from "@stagecraft/tokenizer";
+import { StagecraftError } from "@stagecraft/core";
+
+/** A loaded model that continues conversations. */
+export interface Assistant {
+  /** One line about the model, for the greeting. */
+  readonly description: string;
+  /** Streams the answer's text to `onText` and resolves with all of it. */
+  answer(messages: readonly Message[], options: AnswerOptions): Promise<string>;
+  dispose(): void;
+}
+
+export interface AnswerOptions {
+  sampling: SamplingParams;
+  onText(text: string): void;
+  signal: AbortSignal;
+}
+
+/** Loads a model directory for talking; throws when it has no tokenizer or no language-model head. */
+export async function loadAssistant(modelDir: string): Promise<Assistant> {
+  await initEngine();
+  const model = await loadModel(modelDir, { heads: ["lm"] });
+  const tokenizer = await loadTokenizer(modelDir);
+  return {
+    description: `${modelDir}: ${model.config.architecture}, ${model.numParams} parameters`,
+    async answer(messages, { sampling, onText, signal }) {
+      const ids = fitToContext(messages, {
+        render: (kept) => renderChat(tokenizer, kept, { addGenerationPrompt: true }).ids,
+        room: model.config.maxPositions - 1,
+      });
+      const numNew = Math.min(sampling.maxNewTokens, model.config.maxPositions - ids.length);
+      const decoder = tokenizer.streamDecoder();
+      let text = "";
+      const emit = (piece: string) => {
+        text += piece;
+        if (piece !== "") onText(piece);
+      };
+      await generate(
+        model,
+        [ids],
+        { ...sampling, maxNewTokens: numNew },
+        {
+          tokenizer,
+          signal,
+          onToken: ({ id }) => emit(decoder.push(id)),
+        },
+      );
+      emit(decoder.flush());
+      return text;
+    },
+    dispose: () => model.dispose(),
+  };
+}
+
+export interface ContextFit {
+  render(messages: readonly Message[]): Int32Array;
+  /** Most tokens that the prompt may have. */
+  room: number;
+}
+
+/**
+ * The rendered conversation, without its oldest turns when it is too long; a leading system message
+ * stays. Throws invalid_argument when even the last message alone does not fit.
+ */
+export function fitToContext(
+  messages: readonly Message[],
+  { render, room }: ContextFit,
+): Int32Array {
+  const system = messages[0]?.role === "system" ? messages.slice(0, 1) : [];
+  let turns = messages.slice(system.length);
+  for (;;) {
+    const ids = render([...system, ...turns]);
+    if (ids.length <= room) return ids;
+    if (turns.length <= 1) {
+      throw new StagecraftError(
+        "invalid_argument",
+        `the message has ${ids.length} tokens, the model's context is ${room}; make it shorter`,
+      );
+    }
+    turns = turns.slice(turns[1]?.role === "assistant" ? 2 : 1);
+  }
+}

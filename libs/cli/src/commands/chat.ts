@@ -1,0 +1,133 @@
+import { createInterface, type Interface } from "node:readline";
+import type { Command } from "commander";
+import { z } from "zod";
+import { isCancelled } from "@stagecraft/core";
+import { loadAssistant, type Assistant } from "../chat/assistant.js";
+import { createConversation, type Conversation } from "../chat/conversation.js";
+import type { CommandScope } from "../app/command.js";
+import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { examplesText } from "./stage-command.js";
+
+const chatSchema = z.strictObject({
+  system: z.string().optional().describe("System message that opens the conversation"),
+  prompt: z.string().optional().describe("Answer this one message and leave"),
+  temperature: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.7)
+    .describe("0 always takes the likeliest token"),
+  topK: z.number().int().min(0).default(0).describe("Sample from the K likeliest tokens; 0 = all"),
+  topP: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe("Sample from the likeliest tokens of this mass"),
+  minP: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("Leave out tokens less likely than this share of the best"),
+  repetitionPenalty: z.number().min(0.1).max(10).default(1).describe("Above 1 repeats less"),
+  maxNewTokens: z.number().int().min(1).default(256).describe("Longest answer in tokens"),
+  seed: z.number().int().min(0).default(1).describe("Same seed and words, same answers"),
+});
+type ChatConfig = z.infer<typeof chatSchema>;
+
+const HELP = "/reset forgets the conversation, /exit leaves; Ctrl-C stops an answer";
+
+/** `stagecraft chat MODEL`: streaming answers, history, Ctrl-C. */
+export function chatCommand(command: Command, scope: CommandScope): void {
+  command
+    .argument("<model>", "model directory")
+    .option("--json", "print each answer as one JSON object a line");
+  addConfigFlags(command, chatSchema);
+  command.addHelpText("after", examplesText(EXAMPLES));
+  command.action(async (modelDir: string, flags: { json?: boolean }) => {
+    const config = readConfig(chatSchema, command);
+    const assistant = await loadAssistant(modelDir);
+    const chat = new Chat(assistant, config, { scope, json: flags.json === true });
+    try {
+      await (config.prompt === undefined ? chat.talk() : chat.ask(config.prompt));
+    } finally {
+      assistant.dispose();
+    }
+  });
+}
+
+const EXAMPLES = [
+  "npx stagecraft chat runs/demo/models/ppo",
+  'npx stagecraft chat runs/demo/models/ppo --prompt "What does the fox eat?"',
+  "npx stagecraft chat /models/some-llama --temperature 0 --json < questions.txt",
+];
+
+class Chat {
+  private readonly conversation: Conversation;
+  private turn = 0;
+
+  constructor(
+    private readonly assistant: Assistant,
+    private readonly config: ChatConfig,
+    private readonly options: { scope: CommandScope; json: boolean },
+  ) {
+    this.conversation = createConversation(config.system);
+  }
+
+  /** Reads questions until the input ends, `/exit`, or Ctrl-C at the prompt. */
+  async talk(): Promise<void> {
+    const { io, signal } = this.options.scope;
+    const isInteractive = io.isInteractive && !this.options.json;
+    if (isInteractive) io.err.write(`${this.assistant.description}\n${HELP}\n`);
+    const lines = createInterface({
+      input: io.input,
+      ...(isInteractive && { output: io.err, prompt: "\nyou> " }),
+      terminal: isInteractive,
+    });
+    signal.addEventListener("abort", () => lines.close(), { once: true });
+    if (isInteractive) lines.on("SIGINT", () => lines.close()).prompt();
+    for await (const line of lines) {
+      if (line.trim() === "/exit") break;
+      await this.handle(line.trim(), lines);
+      if (isInteractive) lines.prompt();
+    }
+    lines.close();
+    if (isInteractive) io.err.write("\n");
+  }
+
+  private async handle(line: string, lines: Interface): Promise<void> {
+    const { err } = this.options.scope.io;
+    if (line === "") return;
+    if (line === "/reset") return this.conversation.reset();
+    if (line.startsWith("/")) return void err.write(`${HELP}\n`);
+    const stop = new AbortController();
+    const onInterrupt = () => stop.abort();
+    const closing = lines.listeners("SIGINT") as (() => void)[];
+    lines.removeAllListeners("SIGINT").on("SIGINT", onInterrupt);
+    try {
+      await this.ask(line, stop.signal);
+    } catch (thrown) {
+      if (!stop.signal.aborted || !isCancelled(thrown)) throw thrown;
+      err.write(" [stopped]\n");
+    } finally {
+      lines.removeListener("SIGINT", onInterrupt);
+      for (const listener of closing) lines.on("SIGINT", listener);
+    }
+  }
+
+  /** Streams one answer to stdout, or prints it whole as JSON. */
+  async ask(question: string, stop?: AbortSignal): Promise<void> {
+    const { io, signal } = this.options.scope;
+    const { json } = this.options;
+    const sampling = { ...this.config, stop: [], seed: this.config.seed + this.turn++ };
+    const answer = await this.conversation.ask(question, (messages) =>
+      this.assistant.answer(messages, {
+        sampling,
+        signal: stop ? AbortSignal.any([signal, stop]) : signal,
+        onText: (text) => void (json || io.out.write(text)),
+      }),
+    );
+    io.out.write(json ? `${JSON.stringify({ question, answer })}\n` : "\n");
+  }
+}

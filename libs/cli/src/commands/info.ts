@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { readModelDirectory } from "@stagecraft/checkpoint";
+import { formatBytes, formatCount, StagecraftError } from "@stagecraft/core";
+import { fromHfConfig } from "@stagecraft/model";
+import { loadTokenizer } from "@stagecraft/tokenizer";
+import type { CommandScope } from "../app/command.js";
+import { alignRows } from "../report/result-text.js";
+import { examplesText } from "./stage-command.js";
+
+/** `stagecraft info MODEL`: what a model directory holds, with every tensor read and checked. */
+export function infoCommand(command: Command, { io }: CommandScope): void {
+  command
+    .argument("<model>", "model directory")
+    .option("--json", "one JSON object")
+    .addHelpText("after", examplesText(["npx stagecraft info runs/demo/models/ppo"]))
+    .action(async (dir: string, { json }: { json?: boolean }) => {
+      const info = await describeModel(dir);
+      io.out.write(json ? `${JSON.stringify(info)}\n` : `${infoText(info)}\n`);
+    });
+}
+
+type ModelInfo = Awaited<ReturnType<typeof describeModel>>;
+
+async function describeModel(dir: string) {
+  if (!existsSync(join(dir, "config.json"))) {
+    throw new StagecraftError(
+      "not_found",
+      `${dir} is not a model directory: it has no config.json`,
+    );
+  }
+  const { config: hfConfig, tensors, files } = await readModelDirectory(dir);
+  const config = fromHfConfig(hfConfig);
+  const entries = [...tensors.values()];
+  const hasTokenizer = existsSync(join(dir, "tokenizer.json"));
+  const tokenizer = hasTokenizer ? await loadTokenizer(dir) : undefined;
+  return {
+    dir,
+    config,
+    numTensors: entries.length,
+    numParams: entries.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+    sizeBytes: entries.reduce((sum, { data }) => sum + data.byteLength, 0),
+    dtypes: [...new Set(entries.map(({ dtype }) => dtype))],
+    heads: headsOf([...tensors.keys()]),
+    files: Object.keys(files),
+    ...(tokenizer && {
+      tokenizer: {
+        kind: tokenizer.kind,
+        vocabSize: tokenizer.vocabSize,
+        fingerprint: tokenizer.fingerprint,
+      },
+    }),
+  };
+}
+
+function headsOf(names: readonly string[]): string[] {
+  return ["value", "score"].filter((head) => names.some((name) => name.includes(head)));
+}
+
+function infoText(info: ModelInfo): string {
+  const { config } = info;
+  const attention = `${config.numHeads} heads, ${config.numKvHeads} for keys and values`;
+  const { tokenizer } = info;
+  const rows: [string, string][] = [
+    [
+      "architecture",
+      `${config.architecture}, ${config.numLayers} layers of ${config.hiddenSize}, ${attention}`,
+    ],
+    ["vocabulary", String(config.vocabSize)],
+    ["context", `${config.maxPositions} tokens`],
+    [
+      "parameters",
+      `${formatCount(info.numParams)} in ${info.numTensors} tensors (${info.dtypes.join(", ")}), ${formatBytes(info.sizeBytes)}`,
+    ],
+    ["extra heads", info.heads.join(", ") || "none"],
+    [
+      "tokenizer",
+      tokenizer ? `${tokenizer.kind}, ${tokenizer.vocabSize} tokens` : "none in the directory",
+    ],
+    ["files", info.files.join(", ")],
+  ];
+  return [info.dir, ...alignRows(rows)].join("\n");
+}
