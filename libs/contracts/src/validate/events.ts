@@ -1,4 +1,9 @@
-import type { PromptTask, Rollout, WeightsPublished } from "../gen/stagecraft/events/v1/events.js";
+import type {
+  PromptTask,
+  Rollout,
+  ScorePart,
+  WeightsPublished,
+} from "../gen/stagecraft/events/v1/events.js";
 import {
   checkAligned,
   checkFinite,
@@ -44,7 +49,10 @@ export interface ParsedRollout {
   weightVersions: Int32Array;
   finishReason: FinishReasonName;
   score: number;
+  /** `source@version` of every part that counts, joined with "+". */
   rewardModelVersion: string;
+  /** Scores that do not count (weight 0), by source. */
+  extraScores: Record<string, number>;
   weights: ParsedWeights[];
   workerId: string;
   traceparent: string;
@@ -97,10 +105,21 @@ export function parseRollout(rollout: Rollout, limits: TokenLimits = {}): Parsed
     weightVersions: Int32Array.from(rollout.weightVersions),
     finishReason: finishReasonName(rollout.finishReason, "finish_reason"),
     score: checkFinite(rollout.score, "score"),
-    rewardModelVersion: rollout.scoreParts.map((p) => `${p.source}@${p.version}`).join("+"),
+    ...parseScoreParts(rollout.scoreParts),
     weights,
     workerId: rollout.workerId,
     traceparent: rollout.traceparent,
+  };
+}
+
+function parseScoreParts(
+  parts: readonly ScorePart[],
+): Pick<ParsedRollout, "rewardModelVersion" | "extraScores"> {
+  parts.forEach((part, i) => checkFinite(part.value * part.weight, `score_parts[${i}]`));
+  const [counting, extra] = [parts.filter((p) => p.weight !== 0), parts.filter((p) => !p.weight)];
+  return {
+    rewardModelVersion: counting.map((p) => `${p.source}@${p.version}`).join("+"),
+    extraScores: Object.fromEntries(extra.map((p) => [p.source, p.value])),
   };
 }
 

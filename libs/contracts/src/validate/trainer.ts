@@ -1,14 +1,14 @@
 import { invalidField } from "./check.js";
 
-const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$/;
 
-/** A run id that is safe as a file name and as a subject token. */
+/** A run id that is safe as a file name, a subject token and a part of a consumer's name. */
 export function parseRunId(runId: string, field = "run_id"): string {
   if (RUN_ID.test(runId)) return runId;
   throw invalidField(
     field,
     runId,
-    'a letter or digit, then letters, digits, ".", "_" or "-", 128 at most',
+    'a letter or digit, then letters, digits, "_" or "-", 48 characters at most',
   );
 }
 

@@ -62,7 +62,7 @@ export interface ScorePart {
   version: string;
   /** Its score before weighting. */
   value: number;
-  /** Its weight in the sum. */
+  /** Its weight in the sum; 0 for a score that is only to be logged. */
   weight: number;
 }
 
@@ -138,7 +138,10 @@ export interface Progress {
   createdAt: Date | undefined;
 }
 
-/** What could not be processed, kept for people. Subject `stagecraft.dead.<subject>`. */
+/**
+ * What could not be processed, as it is shown to people. On the bus (`stagecraft.dead.<subject>`) the
+ * payload stands as it came, with the other fields as headers.
+ */
 export interface DeadLetter {
   /** The subject it came on. */
   subject: string;

@@ -227,7 +227,7 @@ export interface Run {
 
 /** Asks for a new run. */
 export interface CreateRunRequest {
-  /** Chosen by the caller: letters, digits, ".", "_" and "-", at most 128. Empty: the trainer chooses. */
+  /** Chosen by the caller: letters, digits, "_" and "-", at most 48. Empty: the trainer chooses. */
   runId: string;
   /** Which stage. */
   stage: string;

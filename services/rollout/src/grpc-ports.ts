@@ -1,0 +1,80 @@
+import {
+  parseGeneration,
+  parseScore,
+  policy,
+  reward,
+  toConversation,
+  toSampling,
+  toTokens,
+} from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
+import type { RpcClient } from "@stagecraft/rpc";
+import type { AnswerToScore, PolicyPort, RewardPort } from "./ports.js";
+
+/** The service definition behind a policy client. */
+export type PolicyClient = RpcClient<typeof policy.PolicyServiceService>;
+/** The service definition behind a reward client. */
+export type RewardClient = RpcClient<typeof reward.RewardServiceService>;
+
+/** Generates on a policy server. */
+export function createGrpcPolicyPort(client: PolicyClient): PolicyPort {
+  return {
+    async generate(task, signal) {
+      const input: policy.GenerationInput = {
+        prompt: { $case: "tokens", value: toTokens(task.promptIds) },
+        sampling: toSampling(task.sampling),
+        minWeightVersion: task.minWeightVersion,
+      };
+      const request = { model: "", inputs: [input], requestId: task.taskId };
+      const { generations } = await client.generateBatch(request, { signal });
+      if (generations.length === 1) return parseGeneration(generations[0]!, "generations[0]");
+      throw badAnswer(`policy sent ${generations.length} generations for 1 input`);
+    },
+  };
+}
+
+export interface GrpcRewardOptions {
+  /** Model to ask for; empty means the server's default. */
+  model: string;
+  /** Send token ids if the reward model's tokenizer has this fingerprint, text otherwise. */
+  tokenizerFingerprint: string;
+}
+
+/** Scores on a reward-model server. Answers too long for the model are refused, never cut. */
+export function createGrpcRewardPort(client: RewardClient, options: GrpcRewardOptions): RewardPort {
+  const model = { name: options.model, version: "" };
+  let asTokens: Promise<boolean> | undefined;
+  const sharesTokenizer = async () => {
+    const { info } = await client.getModelInfo({ model });
+    return info?.tokenizerFingerprint === options.tokenizerFingerprint;
+  };
+  return {
+    async score(answer, signal) {
+      // A failed look at the model is tried again with the next answer.
+      asTokens ??= sharesTokenizer().catch((error: unknown) => {
+        asTokens = undefined;
+        throw error;
+      });
+      const item = toScoreInput(answer, await asTokens);
+      const truncation = reward.TruncationPolicy.REFUSE;
+      const response = await client.scoreBatch({ model, items: [item], truncation }, { signal });
+      const { value } = parseScore(response.scores[0], "scores[0]");
+      return { source: response.model, version: response.modelVersion, value };
+    },
+  };
+}
+
+function toScoreInput({ ids, messages }: AnswerToScore, asTokens: boolean): reward.ScoreInput {
+  if (asTokens) return { input: { $case: "tokens", value: toTokens(ids) } };
+  if (messages.length > 0) {
+    return { input: { $case: "conversation", value: toConversation(messages) } };
+  }
+  throw new StagecraftError(
+    "failed_precondition",
+    "the reward model has another tokenizer and the task carries no conversation; send tasks with text",
+  );
+}
+
+function badAnswer(reason: string): StagecraftError {
+  return new StagecraftError("internal", reason);
+}
