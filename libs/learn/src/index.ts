@@ -1,1 +1,45 @@
-export {};
+export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
+export { loopOptionsFor, optimizerFor, scheduleFor } from "./loop/optimization.js";
+export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
+export { createThroughput, type Throughput } from "./loop/throughput.js";
+export {
+  trainLoop,
+  type ResumableSource,
+  type TrainLoopOptions,
+  type TrainLoopResult,
+  type TrainTask,
+} from "./loop/train-loop.js";
+export {
+  loadOptimizer,
+  loadVariables,
+  optimizerToTensors,
+  variablesToTensors,
+} from "./loop/weights.js";
+export {
+  logSigmoid,
+  rankedPairs,
+  rankingLoss,
+  sigmoid,
+  type RankedPair,
+} from "./reward/ranking-loss.js";
+export {
+  correlation,
+  rankingReport,
+  type Bin,
+  type RankingReport,
+  type ScoredRanking,
+} from "./reward/ranking-metrics.js";
+export { openMetricsLog, type MetricsLog } from "./run/metrics-log.js";
+export { silentReporter, type StageProgress, type StageReporter } from "./run/reporter.js";
+export { acquireRunLock, type RunLock } from "./run/run-lock.js";
+export {
+  openRun,
+  readRunRecord,
+  withRun,
+  type OpenRunOptions,
+  type Run,
+  type RunRecord,
+  type RunStatus,
+} from "./run/run.js";
+export type { StageContext, StageDefinition, StageResult } from "./run/stage.js";
+export { commonFields, optimizationFields, progressFields } from "./stages/fields.js";

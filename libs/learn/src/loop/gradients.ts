@@ -10,25 +10,39 @@ export interface LossTask<B> {
 }
 
 /**
- * Loss and gradient of one optimizer step over its micro-batches. The denominator is the weight of
- * all of them, so 1×N and N×1 micro-batches of uneven lengths give equal gradients [rlhf.md 1].
- * The caller disposes the gradients (`Optimizer.step` reads, it does not dispose).
+ * Value and gradient of a sum of losses, one backward pass each, so that only one of them is in
+ * memory at a time. The caller disposes the gradients (`Optimizer.step` does not).
  */
-export function accumulateGradients<B>(
-  task: LossTask<B>,
-  batches: readonly B[],
+export function sumGradients(
+  params: ReadonlyMap<string, tf.Variable>,
+  losses: readonly (() => tf.Scalar)[],
 ): { loss: number; grads: Map<string, tf.Tensor> } {
-  const denominator = batches.reduce((sum, batch) => sum + task.weight(batch), 0);
   const accumulator = createGradientAccumulator();
   let loss = 0;
-  for (const batch of batches) {
-    // A denominator of 0 has no loss; 1 keeps the gradient 0 instead of NaN.
-    const { value, grads } = valueAndGrads(task.params, () =>
-      task.loss(batch, Math.max(1, denominator)),
-    );
+  for (const compute of losses) {
+    const { value, grads } = valueAndGrads(params, compute);
     loss += value.dataSync()[0]!;
     value.dispose();
     accumulator.add(grads);
   }
   return { loss, grads: accumulator.take() };
+}
+
+/**
+ * Loss and gradient of one optimizer step over its micro-batches. The denominator is the weight of
+ * all of them, so 1×N and N×1 micro-batches of uneven lengths give equal gradients [rlhf.md 1].
+ */
+export function accumulateGradients<B>(
+  task: LossTask<B>,
+  batches: readonly B[],
+): { loss: number; grads: Map<string, tf.Tensor> } {
+  // A denominator of 0 has no loss; 1 keeps the gradient 0 instead of NaN.
+  const denominator = Math.max(
+    1,
+    batches.reduce((sum, batch) => sum + task.weight(batch), 0),
+  );
+  return sumGradients(
+    task.params,
+    batches.map((batch) => () => task.loss(batch, denominator)),
+  );
 }

@@ -1,0 +1,219 @@
+import { commonFields } from "@stagecraft/learn";
+import { z } from "zod";
+
+const models = {
+  policy: z
+    .string()
+    .min(1)
+    .describe(
+      "Model directory that PPO starts from, normally the SFT model; also the KL reference",
+    ),
+  reference: z
+    .string()
+    .default("")
+    .describe("Model directory of the frozen KL reference; empty = the policy's start"),
+  rewardModel: z
+    .string()
+    .min(1)
+    .describe("Reward model directory: scores the answers, and the critic starts from its weights"),
+  prompts: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("JSONL files of requests to answer during training"),
+  evalPrompts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("JSONL files of held-out requests; empty = no evaluation"),
+  evalPromptLimit: z
+    .int()
+    .min(1)
+    .default(128)
+    .describe("At most this many held-out requests per evaluation"),
+};
+
+const sampling = {
+  updates: z.int().min(1).default(100).describe("PPO updates, each on fresh answers"),
+  promptsPerUpdate: z.int().min(1).default(64).describe("Requests per update"),
+  samplesPerPrompt: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("Answers per request; at least 2 for estimator rloo or grpo"),
+  maxNewTokens: z.int().min(1).default(64).describe("Longest answer in tokens"),
+  temperature: z
+    .number()
+    .positive()
+    .max(10)
+    .default(1)
+    .describe("Logits are divided by it in sampler, reference and trainer alike"),
+  missingEos: z
+    .enum(["score", "penalty", "keep"])
+    .default("score")
+    .describe("Answer without end token: replace its score, subtract a penalty, or keep it"),
+  missingEosValue: z
+    .number()
+    .default(-1)
+    .describe("The replacing score, or the size of the penalty"),
+};
+
+const objective = {
+  estimator: z
+    .enum(["gae", "rloo", "grpo"])
+    .default("gae")
+    .describe("Advantages: critic with GAE, leave-one-out, or group-relative"),
+  gamma: z.number().min(0).max(1).default(1).describe("Discount γ"),
+  gaeLambda: z.number().min(0).max(1).default(0.95).describe("GAE's λ"),
+  whitenAdvantages: z.boolean().default(true).describe("Advantages to mean 0, variance 1"),
+  whitenRewards: z.boolean().default(false).describe("Rewards to variance 1, mean kept"),
+  clipRange: z.number().positive().max(10).default(0.2).describe("Half-width of the ratio's clip"),
+  clipRangeHigh: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe("Upper half-width when it differs; 0 = clipRange"),
+  dualClip: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Bound on the loss of bad actions as a multiple of −A; 3 is usual, 0 = off"),
+  valueClipRange: z
+    .number()
+    .min(0)
+    .default(0.2)
+    .describe("How far the critic may move from its old value; 0 = unbounded"),
+  valueCoef: z.number().min(0).default(0.1).describe("Weight of the value loss"),
+  entropyCoef: z.number().min(0).default(0).describe("Weight of the entropy bonus"),
+  reduction: z
+    .enum(["token-mean", "sequence-mean"])
+    .default("token-mean")
+    .describe("Every token counts the same, or every answer"),
+  klCoef: z.number().min(0).default(0.1).describe("β, the price of a nat of KL to the reference"),
+  klMode: z
+    .enum(["reward", "loss"])
+    .default("reward")
+    .describe("KL as part of the reward (InstructGPT) or of the loss (GRPO)"),
+  klEstimator: z.enum(["k1", "k2", "k3"]).default("k3").describe("Estimator of a KL in the loss"),
+  klTarget: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("KL per answer that an adaptive β steers to; 0 = β stays fixed"),
+  klHorizon: z.number().positive().default(10_000).describe("Episodes over which β adapts"),
+  ptxCoef: z.number().min(0).default(0).describe("γ_ptx: weight of the pre-training loss"),
+  ptxCorpus: z.array(z.string().min(1)).default([]).describe("Text files for the ptx loss"),
+  ptxBatchSize: z.int().min(1).default(8).describe("Sequences per ptx batch"),
+};
+
+const optimization = {
+  epochs: z.int().min(1).max(100).default(4).describe("Passes over the answers of an update"),
+  minibatches: z.int().min(1).default(1).describe("Optimizer steps per pass"),
+  maxTokensPerPass: z
+    .int()
+    .min(1)
+    .default(8192)
+    .describe("Tokens of one forward and backward pass; bounds memory, changes no result"),
+  learningRate: z.number().positive().max(10).default(1e-4).describe("Policy learning rate"),
+  criticLearningRate: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe("Critic learning rate; 0 = the policy's"),
+  schedule: z
+    .enum(["constant", "linear", "cosine"])
+    .default("linear")
+    .describe("How both rates fall over the updates"),
+  minLearningRateRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("Last rate as a share of the first"),
+  warmupUpdates: z.int().min(0).default(0).describe("Updates of linear warm-up of the rates"),
+  criticWarmupUpdates: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("First updates in which only the critic learns"),
+  beta1: z.number().min(0).max(0.9999).default(0.9).describe("AdamW: decay of the mean"),
+  beta2: z.number().min(0).max(0.99999).default(0.95).describe("AdamW: decay of the squared mean"),
+  adamEps: z.number().positive().max(1).default(1e-5).describe("AdamW: epsilon"),
+  weightDecay: z.number().min(0).max(10).default(0).describe("AdamW: weight decay"),
+  clipNorm: z.number().min(0).default(1).describe("Gradient clip by global norm; 0 = none"),
+  targetKl: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Stop an update's epochs above 1.5 times this approximate KL; 0 = never"),
+  oldLogProbs: z
+    .enum(["sampler", "trainer"])
+    .default("sampler")
+    .describe("The ratio's denominator: as sampled, or recomputed when the answers arrive"),
+  decoupled: z
+    .boolean()
+    .default(false)
+    .describe("Weight tokens by π_prox/π_behav for answers of older weights; needs trainer"),
+  importanceCap: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Upper bound of the decoupled weights; 0 = none"),
+};
+
+const bookkeeping = {
+  evalEvery: z.int().min(0).default(10).describe("Updates between evaluations; 0 = at the end"),
+  evalTemperature: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe("Sampling temperature of evaluations; 0 = greedy"),
+  selectModel: z
+    .enum(["best", "last"])
+    .default("best")
+    .describe("Which weights become the result: best evaluation score, or the last"),
+  checkpointEvery: z
+    .int()
+    .min(0)
+    .default(5)
+    .describe("Updates between checkpoints; 0 = only when stopped or finished"),
+  keepCheckpoints: z.int().min(2).max(100).default(2).describe("Checkpoints to keep"),
+  inspectRollouts: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(4)
+    .describe("Answers per update written to rollouts/ with every token's figures"),
+};
+
+/** Configuration of the `ppo` stage; defaults for models of 1–20 M parameters [rlhf.md]. */
+export const ppoSchema = z.strictObject({
+  ...models,
+  ...sampling,
+  ...objective,
+  ...optimization,
+  ...bookkeeping,
+  ...commonFields,
+});
+
+export type PpoConfig = z.infer<typeof ppoSchema>;
+
+/** Problems that no single field shows, one sentence each; empty when there are none. */
+export function ppoConfigProblems(config: PpoConfig): string[] {
+  const problems: string[] = [];
+  if (config.estimator !== "gae" && config.samplesPerPrompt < 2) {
+    problems.push(`samplesPerPrompt must be at least 2 for estimator ${config.estimator}`);
+  }
+  if (config.decoupled && config.oldLogProbs !== "trainer") {
+    problems.push("decoupled needs oldLogProbs: trainer (π_prox is recomputed on arrival)");
+  }
+  if (config.ptxCoef > 0 && config.ptxCorpus.length === 0) {
+    problems.push("ptxCoef > 0 needs ptxCorpus");
+  }
+  const answers = config.promptsPerUpdate * config.samplesPerPrompt;
+  if (config.minibatches > answers) {
+    problems.push(`minibatches ${config.minibatches} is more than the ${answers} answers`);
+  }
+  return problems;
+}

@@ -1,0 +1,47 @@
+import type { TensorMap } from "@stagecraft/checkpoint";
+import type { Message } from "@stagecraft/tokenizer";
+
+/** One answer to be sampled and scored. */
+export interface PromptTask {
+  /** Unique in the run and sorted like the order of use, e.g. `u000012-000003`. */
+  taskId: string;
+  promptId: string;
+  messages: Message[];
+  /** The rendered conversation, ending where the answer begins. */
+  promptIds: Int32Array;
+  sampling: { temperature: number; maxNewTokens: number; seed: number };
+  /** The answer must be sampled with this version of the weights or a later one. */
+  minWeightVersion: number;
+}
+
+/** One sampled and scored answer. */
+export interface RolloutSample {
+  rolloutId: string;
+  taskId: string;
+  promptIds: Int32Array;
+  /** The sampled tokens, the EOS included when there is one. */
+  responseIds: Int32Array;
+  /** log π of each response token when it was sampled, logits divided by the temperature. [T] */
+  logProbs: Float32Array;
+  /** Weight version that sampled each token. [T] */
+  weightVersions: Int32Array;
+  finishReason: string;
+  score: number;
+  rewardModelVersion: string;
+  /** sha256 of the weights of the last token's version, as `publishWeights` answered it. */
+  weightsHash: string;
+  /** Other scores of the same answer, logged and never learnt from, e.g. `{ gold: 0.8 }`. */
+  extraScores?: Record<string, number>;
+}
+
+/** What PPO needs from the rest of the system; the trainer service implements it over the bus. */
+export interface PpoPlanes {
+  /** Makes weights available to samplers. Publishing a version again with equal weights is safe. */
+  publishWeights(version: number, tensors: TensorMap, step: number): Promise<{ sha256: string }>;
+  /** Resolves with one sample per task, in any order; rejects with `cancelled` on the signal. */
+  collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]>;
+  /**
+   * Told after the checkpoint that contains these rollouts is on disk: now they may be acknowledged.
+   */
+  acknowledge?(rolloutIds: string[]): Promise<void>;
+}

@@ -1,0 +1,81 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { PromptTask, RolloutSample } from "./planes.js";
+
+export interface RolloutExpectation {
+  /** The newest published version and its hash. */
+  version: number;
+  sha256: string;
+  /** How many versions behind a token may be; 0 = synchronous. */
+  maxStaleness: number;
+  vocabSize: number;
+  /** Rollout ids that were learnt from already. */
+  isConsumed(rolloutId: string): boolean;
+}
+
+/**
+ * One sample per task in the order of the tasks. Repeated deliveries of a task and rollouts already
+ * consumed count once; everything else that is not as it must be throws `failed_precondition`: a
+ * wrong weight version or hash, unequal lengths, ids outside the vocabulary, values not finite.
+ */
+export function verifyRollouts(
+  tasks: readonly PromptTask[],
+  samples: readonly RolloutSample[],
+  expected: RolloutExpectation,
+): RolloutSample[] {
+  const byTask = new Map<string, RolloutSample>();
+  for (const sample of samples) {
+    if (expected.isConsumed(sample.rolloutId) || byTask.has(sample.taskId)) continue;
+    byTask.set(sample.taskId, sample);
+  }
+  return tasks.map((task) => {
+    const sample = byTask.get(task.taskId);
+    if (!sample) throw refused(`no rollout arrived for task ${task.taskId}`, task.taskId);
+    const problem = problemOf(sample, task, expected);
+    if (problem) throw refused(`rollout ${sample.rolloutId}: ${problem}`, task.taskId);
+    return sample;
+  });
+}
+
+function problemOf(
+  sample: RolloutSample,
+  task: PromptTask,
+  expected: RolloutExpectation,
+): string | undefined {
+  const length = sample.responseIds.length;
+  if (length === 0) return "the answer has no token";
+  if (length > task.sampling.maxNewTokens) {
+    return `the answer has ${length} tokens, the task allows ${task.sampling.maxNewTokens}`;
+  }
+  if (sample.logProbs.length !== length || sample.weightVersions.length !== length) {
+    return `${length} tokens with ${sample.logProbs.length} log-probs and ${sample.weightVersions.length} weight versions`;
+  }
+  if (!equalIds(sample.promptIds, task.promptIds)) return "its prompt is not the task's";
+  if (sample.responseIds.some((id) => id < 0 || id >= expected.vocabSize)) {
+    return `a token id is outside the vocabulary of ${expected.vocabSize}`;
+  }
+  if (!Number.isFinite(sample.score)) return `its score is ${sample.score}`;
+  if (sample.logProbs.some((value) => !(value <= 1e-4))) return "a log-prob is NaN or positive";
+  return weightProblem(sample, expected);
+}
+
+function weightProblem(
+  { weightVersions, weightsHash }: RolloutSample,
+  { version, sha256, maxStaleness }: RolloutExpectation,
+): string | undefined {
+  const wrong = weightVersions.find((v) => v > version || v < version - maxStaleness);
+  if (wrong !== undefined) {
+    return `sampled with weight version ${wrong}, expected ${maxStaleness > 0 ? `${version - maxStaleness} to ` : ""}${version}; the sampler did not load the published weights`;
+  }
+  if (weightVersions.at(-1) === version && weightsHash !== sha256) {
+    return `sampled with weights ${weightsHash.slice(0, 12)}…, version ${version} is ${sha256.slice(0, 12)}…`;
+  }
+  return undefined;
+}
+
+function equalIds(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
+}
+
+function refused(reason: string, taskId: string): StagecraftError {
+  return new StagecraftError("failed_precondition", reason, { details: { taskId } });
+}
