@@ -8,7 +8,12 @@ export {
 } from "./checkpoints.js";
 export { nodeFileSystem, type FileSystem } from "./file-system.js";
 export { sha256Of } from "./manifest.js";
-export { readModelDirectory, writeModelDirectory, type ModelDirectory } from "./model-directory.js";
+export {
+  readModelDescription,
+  readModelDirectory,
+  writeModelDirectory,
+  type ModelDirectory,
+} from "./model-directory.js";
 export {
   decodeSafetensors,
   encodeSafetensors,

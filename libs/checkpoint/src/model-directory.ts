@@ -48,6 +48,17 @@ export async function readModelDirectory(
   directory: string,
   { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
 ): Promise<ModelDirectory> {
+  const described = await readModelDescription(directory, { fileSystem });
+  const home = await locateDirectory(directory, fileSystem);
+  const names = await listNames(home, fileSystem);
+  return { ...described, tensors: await readWeights(home, names, fileSystem) };
+}
+
+/** Everything of a model directory but its weights; same errors. */
+export async function readModelDescription(
+  directory: string,
+  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
+): Promise<Omit<ModelDirectory, "tensors">> {
   const home = await locateDirectory(directory, fileSystem);
   const names = await listNames(home, fileSystem);
   if (names.length === 0) throw missing(directory, "no such directory, or it is empty");
@@ -57,11 +68,7 @@ export async function readModelDirectory(
     if (name === CONFIG_FILE || name === INDEX_FILE || !TEXT_FILE.test(name)) continue;
     files[name] = await readText(join(home, name), fileSystem);
   }
-  return {
-    config: await readJson(join(home, CONFIG_FILE), fileSystem),
-    tensors: await readWeights(home, names, fileSystem),
-    files,
-  };
+  return { config: await readJson(join(home, CONFIG_FILE), fileSystem), files };
 }
 
 /**

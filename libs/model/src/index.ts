@@ -7,6 +7,15 @@ export {
   type ModelConfig,
   type PresetSizes,
 } from "./config.js";
+export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
+export {
+  loadModel,
+  readModelInfo,
+  saveModel,
+  type LoadModelOptions,
+  type ModelInfo,
+  type SaveModelOptions,
+} from "./model-files.js";
 export {
   createModel,
   modelFromTensors,

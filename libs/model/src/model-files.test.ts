@@ -1,0 +1,228 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readModelDirectory, writeSafetensors, type TensorMap } from "@stagecraft/checkpoint";
+import { initEngine } from "@stagecraft/tensor";
+import { beforeAll, describe, expect, it } from "vitest";
+import { maxDifference, randomIds, tinyConfig, tinyModel } from "../test/tiny.js";
+import { fromHfConfig, toHfConfig } from "./hf-config.js";
+import { fromHfTensors, toHfTensors } from "./hf-weights.js";
+import { loadModel, readModelInfo, saveModel } from "./model-files.js";
+import { createModel } from "./model.js";
+
+beforeAll(() => initEngine({ engine: "auto" }));
+
+const fixture = (name: string) => join(import.meta.dirname, "../test/fixtures", name);
+
+async function tempDir() {
+  const path = await mkdtemp(join(tmpdir(), "stagecraft-model-"));
+  return {
+    path: join(path, "model"),
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+interface Expected {
+  ids: number[][];
+  mask: number[][];
+  logits: number[][];
+}
+
+const expectedOf = async (name: string) =>
+  JSON.parse(await readFile(join(fixture(name), "expected.json"), "utf8")) as Expected;
+
+describe("models that transformers saved", () => {
+  for (const name of ["llama-gqa", "llama-tied-bias", "gpt2"]) {
+    it(`give transformers' logits: ${name}`, async () => {
+      const model = await loadModel(fixture(name));
+      const { ids, mask, logits } = await expectedOf(name);
+      const [batchSize, length] = [ids.length, ids[0]!.length];
+      const flatMask = mask.flat();
+      let position = 0;
+      const positions = flatMask.map(
+        (m, row) => (row % length === 0 && (position = 0), m ? position++ : 0),
+      );
+      const result = model.logits({
+        ids: Int32Array.from(ids.flat()),
+        batchSize,
+        length,
+        segments: Int32Array.from(flatMask),
+        positions: Int32Array.from(positions),
+      });
+      const rows = (result.arraySync() as number[][]).filter((_, row) => flatMask[row] === 1);
+      // fp32 sums in another order, on logits of size 1 … 30.
+      expect(maxDifference(rows.flat(), logits.flat())).toBeLessThan(1e-4);
+      result.dispose();
+      model.dispose();
+    });
+  }
+
+  it("give transformers' score", async () => {
+    const model = await loadModel(fixture("llama-score"));
+    expect(model.heads).toEqual(["score"]);
+    const file = await readFile(join(fixture("llama-score"), "expected.json"), "utf8");
+    const { ids, score } = JSON.parse(file) as { ids: number[]; score: number };
+    const flat = Int32Array.from(ids.flat());
+    const result = model.scores(
+      { ids: flat, batchSize: 1, length: flat.length },
+      Int32Array.of(flat.length - 1),
+    );
+    expect(result.dataSync()[0]).toBeCloseTo(score, 4);
+  });
+
+  it("are written back with the same names, shapes and bits", async () => {
+    for (const name of ["llama-gqa", "llama-tied-bias", "gpt2"]) {
+      await using dir = await tempDir();
+      const model = await loadModel(fixture(name));
+      await saveModel(dir.path, model, { tokenizerFiles: {} });
+      const ours = await readModelDirectory(dir.path);
+      const theirs = await readModelDirectory(fixture(name));
+      expect(sorted(ours.tensors)).toEqual(sorted(theirs.tensors));
+      for (const [field, value] of Object.entries(ours.config)) {
+        if (field in theirs.config && !field.endsWith("_token_id") && field !== "pad_token_id") {
+          expect(value, field).toEqual(theirs.config[field]);
+        }
+      }
+    }
+  });
+});
+
+describe("model directories", () => {
+  for (const architecture of ["llama", "gpt2"] as const) {
+    for (const bias of [true, false]) {
+      it(`round-trip ${architecture} ${bias ? "with" : "without"} biases`, async () => {
+        await using dir = await tempDir();
+        const config = tinyConfig(architecture, { bias });
+        const model = tinyModel(config, { heads: ["lm", "value"] });
+        await saveModel(dir.path, model, {
+          tokenizerFiles: { "tokenizer.json": "{}" },
+          extra: { step: 7 },
+        });
+        const loaded = await loadModel(dir.path);
+        expect(loaded.config).toEqual(config);
+        expect(loaded.heads).toEqual(["lm", "value"]);
+        expect(loaded.tensors()).toEqual(model.tensors());
+        expect(await readModelInfo(dir.path)).toEqual({
+          config,
+          heads: ["lm", "value"],
+          extra: { step: 7 },
+          files: { "tokenizer.json": "{}" },
+        });
+      });
+    }
+  }
+
+  it("start a reward model from an SFT model and a critic from a reward model", async () => {
+    await using dir = await tempDir();
+    const sft = tinyModel(tinyConfig("llama"));
+    await saveModel(dir.path, sft, { tokenizerFiles: {} });
+    const reward = await loadModel(dir.path, { heads: ["score"], seed: 3 });
+    expect(reward.params.has("lm_head.weight")).toBe(false);
+    expect(reward.params.get("score.weight")!.shape).toEqual([1, 16]);
+    await saveModel(dir.path, reward, { tokenizerFiles: {} });
+    const critic = await loadModel(dir.path, { heads: ["value"] });
+    const ids = randomIds(23, 4);
+    const values = critic.values({ ids, batchSize: 1, length: 4 });
+    expect([...values.dataSync()]).toEqual([0, 0, 0, 0]);
+    expect(critic.tensors().get("model.norm.weight")).toEqual(
+      sft.tensors().get("model.norm.weight"),
+    );
+    await expect(loadModel(dir.path, { heads: ["lm"] })).rejects.toThrow(
+      "1 missing: lm_head.weight",
+    );
+  });
+
+  it("note the tokenizer's special ids for other tools", async () => {
+    await using dir = await tempDir();
+    const added = [
+      { id: 0, content: "<|pad|>" },
+      { id: 2, content: "<|end|>" },
+    ];
+    const tokenizerFiles = {
+      "tokenizer.json": JSON.stringify({ added_tokens: added }),
+      "tokenizer_config.json": JSON.stringify({
+        pad_token: "<|pad|>",
+        eos_token: { content: "<|end|>" },
+      }),
+    };
+    await saveModel(dir.path, createModel(tinyConfig("llama"), { seed: 1 }), { tokenizerFiles });
+    const { config } = await readModelDirectory(dir.path);
+    expect(config).toMatchObject({ pad_token_id: 0, eos_token_id: 2, bos_token_id: null });
+  });
+
+  it("refuse weights of another vocabulary and of another architecture", async () => {
+    await using dir = await tempDir();
+    await saveModel(dir.path, tinyModel(tinyConfig("llama")), { tokenizerFiles: {} });
+    const other = tinyModel(tinyConfig("llama", { vocabSize: 50 }));
+    const file = join(dir.path, "model.safetensors");
+    await writeSafetensors(file, other.tensors());
+    await expect(loadModel(dir.path)).rejects.toThrow(/\[50, 16\].*vocabulary of 50 tokens/);
+    await writeSafetensors(
+      file,
+      toHfTensors(tinyConfig("gpt2"), tinyModel(tinyConfig("gpt2")).tensors()),
+    );
+    await expect(loadModel(dir.path)).rejects.toThrow(/another architecture/);
+    await writeFile(file, (await readFile(file)).subarray(0, -10));
+    await expect(loadModel(dir.path)).rejects.toThrow(/\[data_loss\].*truncated/);
+  });
+});
+
+describe("fromHfConfig()", () => {
+  const llama = toHfConfig(tinyConfig("llama"));
+  const gpt2 = toHfConfig(tinyConfig("gpt2"));
+
+  it("reads rope_theta where transformers 4 and 5 write it", () => {
+    const { rope_parameters: _, ...v4 } = llama;
+    const v5 = {
+      ...llama,
+      rope_theta: null,
+      rope_parameters: { rope_type: "default", rope_theta: 77 },
+    };
+    expect(fromHfConfig({ ...v4, rope_theta: 55 }).ropeTheta).toBe(55);
+    expect(fromHfConfig(v5).ropeTheta).toBe(77);
+  });
+
+  it("refuses what would compute something else, everything at once", () => {
+    expect(() => fromHfConfig({ model_type: "bert" }, "d/config.json")).toThrow(
+      '[unimplemented] d/config.json: model_type "bert"',
+    );
+    expect(() =>
+      fromHfConfig({
+        ...llama,
+        hidden_act: "gelu",
+        rope_scaling: { rope_type: "llama3" },
+        head_dim: 32,
+        attention_bias: true,
+      }),
+    ).toThrow(/hidden_act "gelu".*rope_scaling.*head_dim 32.*attention_bias/);
+    expect(() => fromHfConfig({ ...gpt2, activation_function: "relu" })).toThrow(/"relu"/);
+    expect(() => fromHfConfig({ ...gpt2, n_embd: "x" })).toThrow(/n_embd must be a number/);
+  });
+});
+
+describe("fromHfTensors()", () => {
+  it("accepts bare base models, mask buffers and a repeated lm_head", () => {
+    const config = tinyConfig("gpt2");
+    const ours = tinyModel(config).tensors();
+    const bare = new Map(
+      [...toHfTensors(config, ours)].map(([name, entry]) => [
+        name.replace("transformer.", ""),
+        entry,
+      ]),
+    );
+    bare.set("h.0.attn.bias", { dtype: "U8", shape: [1], data: new Uint8Array(1) });
+    bare.set("lm_head.weight", bare.get("wte.weight")!);
+    expect(sorted(fromHfTensors(config, bare))).toEqual(sorted(ours));
+  });
+
+  it("refuses biases that a bias-free model would drop", () => {
+    const tensors = toHfTensors(tinyConfig("gpt2"), tinyModel(tinyConfig("gpt2")).tensors());
+    expect(() => fromHfTensors(tinyConfig("gpt2", { bias: false }), tensors)).toThrow(
+      /is not zero/,
+    );
+  });
+});
+
+function sorted(tensors: TensorMap) {
+  return new Map([...tensors].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
