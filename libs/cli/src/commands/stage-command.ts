@@ -11,6 +11,7 @@ interface StageFlags {
   resume?: boolean;
   overwrite?: boolean;
   json?: boolean;
+  dryRun?: boolean;
 }
 
 /** Turns a stage into a command: its schema into flags, its run directory into --run and --resume. */
@@ -20,12 +21,17 @@ export function stageCommand<C>(stage: StageDefinition<C>) {
       .option("--run <dir>", "run directory", join("runs", stage.name))
       .option("--resume", "continue the run from its last checkpoint")
       .option("--overwrite", "replace an earlier run in the directory")
+      .option("--dry-run", "check the configuration, print it with its defaults, and stop")
       .option("--json", "print NDJSON: progress, metrics and one result");
     addConfigFlags(command, stage.schema);
     command.addHelpText("after", examplesText(stage.examples));
     command.action(async () => {
       const config = readConfig(stage.schema, command);
       const flags = command.opts<StageFlags>();
+      if (flags.dryRun) {
+        scope.io.out.write(`${JSON.stringify(config, null, flags.json ? 0 : 2)}\n`);
+        return;
+      }
       if (flags.resume && flags.overwrite) {
         throw new UsageError("--resume continues a run and --overwrite replaces it: choose one");
       }

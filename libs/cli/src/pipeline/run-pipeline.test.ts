@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { silentReporter, type StageDefinition } from "@stagecraft/learn";
+import type { PipelineFile } from "./pipeline-file.js";
+import { planPipeline, type AnyStage } from "./plan.js";
+import { runPipeline } from "./run-pipeline.js";
+
+const schema = z.strictObject({ text: z.string().default(""), steps: z.number().int().default(1) });
+let runDir: string;
+let calls: { id: string; text: string; resume: boolean; overwrite: boolean }[];
+let failing: string | undefined;
+
+const echo: StageDefinition<z.infer<typeof schema>> = {
+  name: "echo",
+  summary: "writes down that it ran",
+  schema,
+  examples: [],
+  run: async ({ text }, { runDir: dir, resume, overwrite = false }) => {
+    const id = dir.split("/").at(-1)!;
+    calls.push({ id, text, resume, overwrite });
+    if (failing === id) throw new Error(`${id} failed`);
+    return { modelDir: `${dir}/model`, outputs: { note: `${dir}/note.txt` }, metrics: {} };
+  },
+};
+const stages = new Map<string, AnyStage>([["echo", echo]]);
+
+beforeEach(async () => {
+  runDir = await mkdtemp(join(tmpdir(), "stagecraft-pipeline-"));
+  calls = [];
+  failing = undefined;
+});
+afterEach(() => rm(runDir, { recursive: true, force: true }));
+
+function file(change: Partial<Record<"a" | "b" | "c", object>> = {}): PipelineFile {
+  return {
+    name: "test",
+    run: runDir,
+    variables: {},
+    stages: {
+      a: { stage: "echo", config: { text: "first", ...change.a } },
+      b: { stage: "echo", config: { text: "${a.model}", ...change.b } },
+      c: { stage: "echo", config: { text: "alone", ...change.c } },
+    },
+  };
+}
+const run = (pipeline: PipelineFile, rerun: string[] = []) => {
+  const context = { signal: new AbortController().signal, reporter: silentReporter() };
+  const variables = new Map<string, string>();
+  const plan = planPipeline(pipeline, stages, variables);
+  return runPipeline(plan, { runDir, variables, rerun, context });
+};
+const ran = () => calls.map(({ id }) => id);
+
+describe("runPipeline()", () => {
+  it("hands outputs of a stage to later ones", async () => {
+    await run(file());
+    expect(calls.map(({ id, text }) => [id, text])).toEqual([
+      ["a", "first"],
+      ["b", join(runDir, "a", "model")],
+      ["c", "alone"],
+    ]);
+  });
+
+  it("skips what is finished and resumes what failed", async () => {
+    failing = "b";
+    await expect(run(file())).rejects.toThrow("b failed");
+    failing = undefined;
+    calls = [];
+    await run(file());
+    expect(calls.map(({ id, resume }) => [id, resume])).toEqual([
+      ["b", true],
+      ["c", true],
+    ]);
+    calls = [];
+    await run(file());
+    expect(calls).toEqual([]);
+  });
+
+  it("refuses a finished stage whose configuration changed, and says what to do", async () => {
+    await run(file());
+    await expect(run(file({ a: { steps: 9 } }))).rejects.toThrow("--rerun a");
+  });
+
+  it("runs a stage again together with what depends on it", async () => {
+    await run(file());
+    calls = [];
+    await run(file({ a: { text: "other" } }), ["a"]);
+    expect(calls.map(({ id, overwrite }) => [id, overwrite])).toEqual([
+      ["a", true],
+      ["b", true],
+    ]);
+  });
+
+  it("does not know stages that are not there", async () => {
+    await expect(run(file(), ["z"])).rejects.toThrow("--rerun z: no such stage; known: a, b, c");
+  });
+
+  it("stops before the next stage when asked to", async () => {
+    const context = { signal: AbortSignal.abort(), reporter: silentReporter() };
+    const plan = planPipeline(file(), stages, new Map());
+    await expect(
+      runPipeline(plan, { runDir, variables: new Map(), rerun: [], context }),
+    ).rejects.toThrow("[cancelled]");
+    expect(ran()).toEqual([]);
+  });
+});
+
+describe("planPipeline()", () => {
+  it("reports every problem of every stage before anything runs", () => {
+    const broken: PipelineFile = {
+      ...file({ a: { steps: 1.5, colour: "red" }, b: { text: "${c.model}" } }),
+    };
+    broken.stages["d"] = { stage: "nonsense", config: {} };
+    const message = (() => {
+      try {
+        planPipeline(broken, stages, new Map());
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "";
+    })();
+    for (const part of [
+      "a: ",
+      "steps",
+      "colour",
+      "b: ${c.model} is not defined",
+      'd: there is no stage "nonsense"',
+    ]) {
+      expect(message).toContain(part);
+    }
+  });
+});

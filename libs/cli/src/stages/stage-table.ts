@@ -1,0 +1,21 @@
+import type { AnyStage } from "../pipeline/plan.js";
+
+/** Every stage that a pipeline file may name. Loads the tensor engine's libraries. */
+export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
+  const { collectStage, pretrainStage, rewardStage, sftStage } = await import("@stagecraft/learn");
+  const { tokenizerStage } = await import("./tokenizer-stage.js");
+  const { rankStage } = await import("./rank-stage.js");
+  const { ppoOverServices } = await import("./ppo-stage.js");
+  const { evaluateStage } = await import("./evaluate-stage.js");
+  const stages: AnyStage[] = [
+    tokenizerStage,
+    pretrainStage,
+    sftStage,
+    collectStage,
+    rankStage,
+    rewardStage,
+    ppoOverServices,
+    evaluateStage,
+  ];
+  return new Map(stages.map((stage) => [stage.name, stage]));
+}

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { readDocuments } from "@stagecraft/data";
+import { withRun, type StageContext, type StageDefinition } from "@stagecraft/learn";
+import {
+  saveTokenizer,
+  trainBpe,
+  trainCharTokenizer,
+  type TrainProgress,
+} from "@stagecraft/tokenizer";
+
+const schema = z.strictObject({
+  data: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Texts: .txt, .md, .jsonl(.gz) files or folders of them"),
+  kind: z.enum(["bpe", "chars"]).default("bpe").describe("Byte-level BPE, or characters as tokens"),
+  vocabSize: z
+    .number()
+    .int()
+    .min(263)
+    .max(1_000_000)
+    .default(4096)
+    .describe("BPE: tokens in all, with the 256 bytes and 6 special ones"),
+  minFrequency: z.number().int().min(1).default(2).describe("BPE: rarer pairs are not merged"),
+  byteFallback: z
+    .boolean()
+    .default(false)
+    .describe("chars: add the 256 bytes, so that unseen characters can be written"),
+  maxBadRecords: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Malformed records to skip before stopping"),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .default(1)
+    .describe("Not used: training a tokenizer is deterministic"),
+});
+type TokenizerConfig = z.infer<typeof schema>;
+
+/** Trains a tokenizer and writes tokenizer.json and tokenizer_config.json. */
+export const tokenizerStage: StageDefinition<TokenizerConfig> = {
+  name: "tokenizer",
+  summary: "train a tokenizer (byte-level BPE, or characters)",
+  schema,
+  examples: [
+    "npx stagecraft tokenizer --data ../shared/data/tinyshakespeare.txt --vocab-size 1024 --run runs/tokenizer",
+    "npx stagecraft tokenizer --kind chars --data ../shared/data/tinyshakespeare.txt --run runs/chars",
+  ],
+  run: (config, context) =>
+    withRun({ stage: "tokenizer", config, context }, async (run) => {
+      const tokenizer = await train(config, context);
+      await saveTokenizer(tokenizer, run.modelDir);
+      return { outputs: { tokenizer: run.modelDir }, metrics: { vocabSize: tokenizer.vocabSize } };
+    }),
+};
+
+function train(config: TokenizerConfig, { reporter, signal }: StageContext) {
+  const onBadRecord = ({ message }: { message: string }) => reporter.warn(message);
+  const { maxBadRecords, vocabSize, minFrequency } = config;
+  const texts = textsOf(config.data, { maxBadRecords, onBadRecord, signal });
+  const onProgress = (progress: TrainProgress) => {
+    if (progress.phase === "counting" || progress.total === undefined) return;
+    const { done, total } = progress;
+    reporter.progress({ stage: "tokenizer", done, total, unit: "tokens" });
+  };
+  return config.kind === "bpe"
+    ? trainBpe(texts, { vocabSize, minFrequency, onProgress, signal })
+    : trainCharTokenizer(texts, { byteFallback: config.byteFallback, onProgress, signal });
+}

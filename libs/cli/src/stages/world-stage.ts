@@ -1,0 +1,30 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { withRun, type StageDefinition } from "@stagecraft/learn";
+import { writeWorld } from "@stagecraft/world";
+
+const schema = z.strictObject({
+  size: z.enum(["demo", "tiny"]).default("demo").describe("How much of a world"),
+  seed: z.number().int().min(0).default(1).describe("Seed of everything in the world"),
+});
+
+/** Writes the demo world: texts, demonstrations, training and held-out requests. */
+export const worldStage: StageDefinition<z.infer<typeof schema>> = {
+  name: "world",
+  summary: "write a small world: texts, demonstrations, requests",
+  schema,
+  examples: [],
+  run: (config, context) =>
+    withRun({ stage: "world", config, context }, async (run) => {
+      const files = await writeWorld(join(run.dir, "world"), config);
+      const { corpusDir, demonstrations, trainRequests, heldOutRequests, description } = files;
+      const outputs = {
+        corpus: corpusDir,
+        demonstrations,
+        trainRequests,
+        heldOutRequests,
+        description,
+      };
+      return { outputs, metrics: { documents: files.world.documents().length } };
+    }),
+};
