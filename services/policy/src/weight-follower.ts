@@ -7,7 +7,10 @@ import type { PolicyEngine } from "./engine.js";
 export interface WeightFollowerOptions {
   engine: PolicyEngine;
   store: WeightStore;
-  /** Announcements of new weights, newest last; may repeat and may skip. */
+  /**
+   * What the trainer wants in use, newest last; may repeat and may skip. Followed even backwards: a
+   * trainer that went back to a checkpoint publishes from there on.
+   */
   announcements: AsyncIterable<ParsedWeights>;
   logger?: Logger;
 }
@@ -51,21 +54,25 @@ export function followWeights(options: WeightFollowerOptions): WeightFollower {
     turn = result.catch(() => undefined);
     return result;
   };
-  const tryNewer = (wanted: ParsedWeights) =>
-    inTurn(async () => {
-      if (wanted.version > engine.status().weights.version) await load(wanted, false);
-    }).catch((error: unknown) => {
+  const attempt = async (wanted: ParsedWeights, onlyNewer: boolean) => {
+    try {
+      await inTurn(async () => {
+        if (onlyNewer && wanted.version <= engine.status().weights.version) return;
+        await load(wanted, true);
+      });
+    } catch (error) {
       logger.warn({ err: error, weightVersion: wanted.version }, "weights could not be loaded");
-    });
+    }
+  };
   const follow = async () => {
-    for await (const wanted of announcements) await tryNewer(wanted);
+    for await (const wanted of announcements) await attempt(wanted, false);
   };
 
   return {
     load: (wanted, { allowRollback }) => inTurn(() => load(wanted, allowRollback)),
     async catchUp() {
       const latest = await store.latest();
-      if (latest) await tryNewer(latest);
+      if (latest) await attempt(latest, true);
     },
     get loading() {
       return loading;

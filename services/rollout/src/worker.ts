@@ -1,11 +1,11 @@
-import type { BusMessage, Consumer } from "@stagecraft/bus";
+import { settlementFor, type BusMessage, type Consumer } from "@stagecraft/bus";
 import {
   decodeMessage,
   events,
   parsePromptTask,
   type ParsedPromptTask,
 } from "@stagecraft/contracts";
-import { isCancelled, StagecraftError, type ErrorCode } from "@stagecraft/core";
+import { isCancelled, StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 
 export interface WorkerOptions {
@@ -39,16 +39,6 @@ export interface Worker {
   /** Takes no new task and waits for those in flight; the signal gives those up, to be redone. */
   drain(signal?: AbortSignal): Promise<{ numFinished: number }>;
 }
-
-/** What another attempt cannot mend. Everything else goes back to the queue. */
-const PERMANENT: ReadonlySet<ErrorCode> = new Set([
-  "invalid_argument",
-  "not_found",
-  "unimplemented",
-  "permission_denied",
-  "unauthenticated",
-]);
-const MAX_RETRY_DELAY_MS = 5000;
 
 /** Starts taking tasks at once. */
 export function startWorker(options: WorkerOptions): Worker {
@@ -152,13 +142,14 @@ class RolloutWorker implements Worker {
     const facts = { err: error, messageId: message.id, delivery: message.delivery };
     if (this.giveUp.signal.aborted) return message.nak();
     this.lastError = error.message;
-    if (PERMANENT.has(error.code)) {
+    const settlement = settlementFor(error, message.delivery, Math.random());
+    if (settlement.kind === "term") {
       this.counts.numDead++;
       this.logger.error(facts, "task is given up");
-      return message.term(error.message);
+      return message.term(settlement.reason);
     }
     this.counts.numRetried++;
     this.logger.warn(facts, "task goes back to the queue");
-    return message.nak(Math.min(MAX_RETRY_DELAY_MS, 50 * 2 ** Math.min(message.delivery, 10)));
+    return message.nak(settlement.delayMs);
   }
 }

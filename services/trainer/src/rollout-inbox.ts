@@ -1,0 +1,169 @@
+import type { BusMessage, Consumer } from "@stagecraft/bus";
+import { decodeMessage, events, parseRollout, type ParsedRollout } from "@stagecraft/contracts";
+import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
+
+export interface InboxOptions {
+  /** Rollouts of one run. Closed by the inbox. */
+  consumer: Consumer;
+  runId: string;
+  /** A reason to refuse a well-formed rollout that answers a task; undefined to take it. */
+  problemOf(rollout: ParsedRollout): string | undefined;
+  /** Called for each rollout that is not taken, with its task if that could be read. */
+  onRefused(reason: string, taskId: string | undefined): void;
+  logger?: Logger;
+}
+
+/** Rollouts that have arrived and are not acknowledged yet, one per task. */
+export interface RolloutInbox {
+  /** Resolves with the rollout of a task, at once if it is there; rejects if the inbox fails. */
+  take(taskId: string): Promise<ParsedRollout>;
+  /** Stops waiting for a task. */
+  forget(taskId: string): void;
+  /** Tells the bus that these need never come again. */
+  acknowledge(rolloutIds: readonly string[]): Promise<void>;
+  /** Acknowledges all that were taken; for the end of a run. */
+  acknowledgeTaken(): Promise<void>;
+  /** Gives what is not acknowledged back to the bus. */
+  close(): Promise<void>;
+}
+
+interface Held {
+  rollout: ParsedRollout;
+  message: BusMessage;
+  taken: boolean;
+}
+interface Waiter {
+  promise: Promise<ParsedRollout>;
+  resolve(rollout: ParsedRollout): void;
+  reject(error: unknown): void;
+}
+
+/** Starts reading at once. Poison becomes a dead letter with the reason and disturbs nothing else. */
+export function openRolloutInbox(options: InboxOptions): RolloutInbox {
+  return new Inbox(options);
+}
+
+class Inbox implements RolloutInbox {
+  private readonly held = new Map<string, Held>();
+  private readonly acknowledged = new Set<string>();
+  private readonly waiters = new Map<string, Waiter>();
+  private readonly stop = new AbortController();
+  private readonly logger: Logger;
+  private readonly reading: Promise<void>;
+  private failure: StagecraftError | undefined;
+
+  constructor(private readonly options: InboxOptions) {
+    this.logger = options.logger ?? silentLogger();
+    this.reading = this.read();
+  }
+
+  take(taskId: string): Promise<ParsedRollout> {
+    if (this.failure) return Promise.reject(this.failure);
+    const waiter = this.waiters.get(taskId) ?? createWaiter();
+    this.waiters.set(taskId, waiter);
+    const early = [...this.held.values()].find(({ rollout }) => rollout.taskId === taskId);
+    if (early) this.deliver(early);
+    return waiter.promise;
+  }
+
+  forget(taskId: string): void {
+    this.waiters.delete(taskId);
+  }
+
+  async acknowledge(rolloutIds: readonly string[]): Promise<void> {
+    for (const id of rolloutIds) this.acknowledged.add(id);
+    const entries = rolloutIds.flatMap((id) => this.held.get(id) ?? []);
+    for (const id of rolloutIds) this.held.delete(id);
+    await Promise.all(entries.map(({ message }) => this.settle(message, "ack")));
+  }
+
+  acknowledgeTaken(): Promise<void> {
+    const taken = [...this.held].filter(([, entry]) => entry.taken);
+    return this.acknowledge(taken.map(([id]) => id));
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.reading;
+    await this.options.consumer.close();
+    await Promise.all([...this.held.values()].map(({ message }) => this.settle(message, "nak")));
+    this.held.clear();
+  }
+
+  private async read(): Promise<void> {
+    try {
+      for (;;) {
+        const message = await this.options.consumer.next(this.stop.signal);
+        if (!message) return;
+        await this.receive(message);
+      }
+    } catch (thrown) {
+      if (this.stop.signal.aborted || isCancelled(thrown)) return;
+      this.failure = StagecraftError.from(thrown);
+      for (const waiter of this.waiters.values()) waiter.reject(this.failure);
+    }
+  }
+
+  private async receive(message: BusMessage): Promise<void> {
+    let taskId: string | undefined;
+    try {
+      const decoded = decodeMessage(events.Rollout, message.data, "rollout");
+      taskId = decoded.taskId || undefined;
+      const rollout = this.check(decoded);
+      if (rollout.runId === this.options.runId) return await this.admit(message, rollout);
+      this.logger.info({ otherRun: rollout.runId }, "rollout of an earlier run is dropped");
+      await this.settle(message, "ack");
+    } catch (thrown) {
+      if (!(thrown instanceof StagecraftError) || thrown.code !== "invalid_argument") throw thrown;
+      this.logger.warn({ messageId: message.id, reason: thrown.reason }, "rollout is refused");
+      await message.term(thrown.message);
+      this.options.onRefused(thrown.reason, taskId);
+    }
+  }
+
+  private check(decoded: events.Rollout): ParsedRollout {
+    const rollout = parseRollout(decoded);
+    if (rollout.runId !== this.options.runId) return rollout;
+    const problem = this.options.problemOf(rollout);
+    if (problem === undefined) return rollout;
+    throw new StagecraftError("invalid_argument", problem);
+  }
+
+  private async admit(message: BusMessage, rollout: ParsedRollout): Promise<void> {
+    const known = this.held.get(rollout.rolloutId);
+    if (this.acknowledged.has(rollout.rolloutId) || known?.taken) {
+      if (known?.message.sequence !== message.sequence) return this.settle(message, "ack");
+    }
+    // The same message delivered anew: the newest delivery is the one to acknowledge.
+    const entry = { rollout: known?.rollout ?? rollout, message, taken: known?.taken ?? false };
+    this.held.set(rollout.rolloutId, entry);
+    this.deliver(entry);
+  }
+
+  private deliver(entry: Held): void {
+    const waiter = this.waiters.get(entry.rollout.taskId);
+    if (!waiter) return;
+    this.waiters.delete(entry.rollout.taskId);
+    entry.taken = true;
+    waiter.resolve(entry.rollout);
+  }
+
+  private async settle(message: BusMessage, how: "ack" | "nak"): Promise<void> {
+    await message[how]().catch((error: unknown) => {
+      // Comes again; the ledger or this inbox knows it.
+      this.logger.warn({ err: error, messageId: message.id }, `${how} was not confirmed`);
+    });
+  }
+}
+
+function createWaiter(): Waiter {
+  let resolve!: Waiter["resolve"];
+  let reject!: Waiter["reject"];
+  const promise = new Promise<ParsedRollout>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
