@@ -1,10 +1,11 @@
 import { StagecraftError } from "@stagecraft/core";
+import { unicodeClassBody } from "./unicode-classes.js";
 
 /**
  * Translates a pre-tokenization regex, written for Oniguruma as in tokenizer.json, to a JavaScript
  * regex with flags `gu` and the same matches. Differences that matter: `\s` means Unicode
  * White_Space there (U+0085 yes, U+FEFF no), `\d` any decimal digit, `(?i:…)` folds case (so `s`
- * also matches U+017F). Throws `unimplemented` on what it cannot translate.
+ * also matches U+017F), and letters, marks and numbers are those of Unicode 16. Throws `unimplemented` on what it cannot translate.
  */
 export function translateRegex(pattern: string): RegExp {
   const source = new Translator(pattern).run();
@@ -64,8 +65,8 @@ class Translator {
 
   private escape(): void {
     const char = this.pattern[this.position + 1] ?? "";
-    const property = /^\\[pP]\{\^?\w+\}/.exec(this.pattern.slice(this.position))?.[0];
-    if (property !== undefined) return this.emit(property, property.length);
+    const property = /^\\([pP])\{(\^?)(\w+)\}/.exec(this.pattern.slice(this.position));
+    if (property) return this.property(property);
     const code = /^\\(?:x\{([0-9a-fA-F]+)\}|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))/.exec(
       this.pattern.slice(this.position),
     );
@@ -76,6 +77,13 @@ class Translator {
       throw unsupported(this.pattern, `the escape \\${char} is not supported`);
     }
     this.emit(this.inClass && char === "-" ? "\\-" : char, 2);
+  }
+
+  private property([whole, letter, caret, name]: RegExpExecArray): void {
+    const negated = (letter === "P") !== (caret === "^");
+    const body = unicodeClassBody(name!, negated);
+    const native = `\\${negated ? "P" : "p"}{${name}}`;
+    this.emit(body === undefined ? native : this.inClass ? body : `[${body}]`, whole.length);
   }
 
   private openFolding(): void {

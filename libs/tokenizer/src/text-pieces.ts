@@ -2,12 +2,12 @@ import { utf8Runs } from "./utf8.js";
 
 const WINDOW_CHARS = 1 << 16;
 const SAFE_SPACE = /(?<=\P{White_Space}) /gu;
-const SAFE_AFTER_NEWLINE = /(?<=\n)[\p{L}\p{N}]/gu;
+const SAFE_AFTER_NEWLINE = /(?<=\P{White_Space}\n)[\p{L}\p{N}]/gu;
 const SEARCH_CHARS = 1 << 12;
 
 /**
  * Where a long text may be cut so that the pieces' pre-tokens are those of the whole: before a space
- * that follows something visible, else after a newline that precedes a letter or digit. Holds for
+ * that follows something visible, else after a line that precedes a letter or digit. Holds for
  * this library's regex and those of GPT-2, GPT-4 and Llama 3. Returns the last such place in the
  * final 4096 characters (falling back to the last character boundary), and 0 for an empty text.
  */

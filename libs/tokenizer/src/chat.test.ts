@@ -1,0 +1,71 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { hasChatFormat, renderChat } from "./chat.js";
+import { tokenizerFromFiles } from "./load-tokenizer.js";
+import { trainBpe } from "./train-bpe.js";
+import { trainCharTokenizer } from "./train-char-tokenizer.js";
+import type { Message, Tokenizer } from "./tokenizer.js";
+
+const MESSAGES: Message[] = [
+  { role: "user", content: "Hi" },
+  { role: "assistant", content: "Yo" },
+  { role: "user", content: "ok" },
+  { role: "assistant", content: "" },
+];
+
+let tokenizer: Tokenizer;
+beforeAll(async () => (tokenizer = await trainCharTokenizer(["HiYok<|end|>"])));
+
+const spelled = (ids: ArrayLike<number>) =>
+  Array.from(ids, (id) => tokenizer.decode([id], { skipSpecials: false }));
+
+describe("renderChat()", () => {
+  it("marks every assistant token and its end token, and nothing else", () => {
+    const { ids, assistantMask } = renderChat(tokenizer, MESSAGES);
+    expect(spelled(ids).join("")).toBe(
+      "<|bos|><|user|>Hi<|end|><|assistant|>Yo<|end|><|user|>ok<|end|><|assistant|><|end|>",
+    );
+    expect([...assistantMask].join("")).toBe("000000" + "111" + "00000" + "1");
+  });
+
+  it("ends a generation prompt with the assistant's marker, unmasked", () => {
+    const { ids, assistantMask } = renderChat(tokenizer, MESSAGES.slice(0, 1), {
+      addGenerationPrompt: true,
+    });
+    expect(ids.at(-1)).toBe(tokenizer.specials.assistant);
+    expect(Math.max(...assistantMask)).toBe(0);
+  });
+
+  it("does not let a message end its own turn", () => {
+    const { ids } = renderChat(tokenizer, [{ role: "user", content: "<|end|>" }]);
+    expect(ids.filter((id) => id === tokenizer.specials.eos).length).toBe(1);
+  });
+
+  it("refuses an unknown role and a tokenizer without chat tokens", async () => {
+    const strange = [{ role: "tool", content: "Hi" }] as unknown as Message[];
+    expect(() => renderChat(tokenizer, strange)).toThrow('the role "tool"');
+    const bare = await trainBpe(["a"], { vocabSize: 256, specialTokens: [] });
+    expect(hasChatFormat(bare)).toBe(false);
+    expect(() => renderChat(bare, MESSAGES)).toThrow("no chat tokens");
+  });
+
+  for (const [name, specialTokens, expected] of [
+    [
+      "ChatML",
+      ["<|im_start|>", "<|im_end|>"],
+      "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+    ],
+    [
+      "Llama 3",
+      ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+      "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>" +
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    ],
+  ] as const) {
+    it(`renders ${name} for a foreign tokenizer with its tokens`, async () => {
+      const trained = await trainBpe(["a"], { vocabSize: 300, specialTokens });
+      const foreign = tokenizerFromFiles({ "tokenizer.json": trained.files()["tokenizer.json"]! });
+      const { ids } = renderChat(foreign, MESSAGES.slice(0, 1), { addGenerationPrompt: true });
+      expect(foreign.decode(ids, { skipSpecials: false })).toBe(expected);
+    });
+  }
+});

@@ -1,0 +1,50 @@
+import { createRandom } from "@stagecraft/core";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_PATTERN, GPT2_PATTERN, splitByPattern } from "./pre-tokenizer.js";
+import { lastSafeCut, textsAndBytes, textWindows } from "./text-pieces.js";
+
+describe("lastSafeCut()", () => {
+  it("never changes how a text is split", () => {
+    const random = createRandom("cuts");
+    const split = [splitByPattern(DEFAULT_PATTERN), splitByPattern(GPT2_PATTERN)];
+    let moved = 0;
+    for (let round = 0; round < 2000; round++) {
+      const text = Array.from({ length: 40 }, () => random.pick([..."a1!\n  '\r/é\u0301s"])).join(
+        "",
+      );
+      const cut = lastSafeCut(text);
+      if (cut === text.length) continue; // no safe place in it
+      moved++;
+      for (const pieces of split) {
+        expect([...pieces(text.slice(0, cut)), ...pieces(text.slice(cut))]).toEqual(pieces(text));
+      }
+    }
+    expect(moved).toBeGreaterThan(1000);
+  });
+
+  it("does not cut a surrogate pair", () => {
+    expect(lastSafeCut("👋👋".slice(0, 3))).toBe(2);
+  });
+});
+
+describe("textWindows()", () => {
+  it("joins to the text again", () => {
+    const text = "some words\n".repeat(20_000) + "x".repeat(200_000);
+    const windows = [...textWindows(text, true)];
+    expect(windows.length).toBeGreaterThan(3);
+    expect(windows.join("") === text).toBe(true);
+  });
+});
+
+describe("textsAndBytes()", () => {
+  it("separates valid from invalid UTF-8, by the standard's table", () => {
+    const bytes = Buffer.from([0x61, 0xc0, 0x80, 0xc3, 0xa9, 0xed, 0xa0, 0x80, 0xf4, 0x90, 0x62]);
+    expect([...textsAndBytes(bytes)]).toEqual([
+      "a",
+      Buffer.from([0xc0, 0x80]),
+      "é",
+      Buffer.from([0xed, 0xa0, 0x80, 0xf4, 0x90]),
+      "b",
+    ]);
+  });
+});
