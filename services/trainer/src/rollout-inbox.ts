@@ -63,7 +63,7 @@ class Inbox implements RolloutInbox {
     const waiter = this.waiters.get(taskId) ?? createWaiter();
     this.waiters.set(taskId, waiter);
     const early = [...this.held.values()].find(({ rollout }) => rollout.taskId === taskId);
-    if (early) this.deliver(early);
+    if (early) this.deliverChecked(early);
     return waiter.promise;
   }
 
@@ -116,10 +116,22 @@ class Inbox implements RolloutInbox {
       await this.settle(message, "ack");
     } catch (thrown) {
       if (!(thrown instanceof StagecraftError) || thrown.code !== "invalid_argument") throw thrown;
-      this.logger.warn({ messageId: message.id, reason: thrown.reason }, "rollout is refused");
-      await message.term(thrown.message);
-      this.options.onRefused(thrown.reason, taskId);
+      await this.refuse(message, thrown.reason, taskId);
     }
+  }
+
+  private async refuse(
+    message: BusMessage,
+    reason: string,
+    taskId: string | undefined,
+  ): Promise<void> {
+    this.logger.warn({ messageId: message.id, reason }, "rollout is refused");
+    try {
+      await message.term(reason);
+    } catch (error) {
+      this.logger.warn({ err: error, messageId: message.id }, "dead letter could not be stored");
+    }
+    this.options.onRefused(reason, taskId);
   }
 
   private check(decoded: events.Rollout): ParsedRollout {
@@ -139,6 +151,14 @@ class Inbox implements RolloutInbox {
     const entry = { rollout: known?.rollout ?? rollout, message, taken: known?.taken ?? false };
     this.held.set(rollout.rolloutId, entry);
     this.deliver(entry);
+  }
+
+  /** What came before its task was known was checked without it. */
+  private deliverChecked(entry: Held): void {
+    const problem = this.options.problemOf(entry.rollout);
+    if (problem === undefined) return this.deliver(entry);
+    this.held.delete(entry.rollout.rolloutId);
+    void this.refuse(entry.message, problem, entry.rollout.taskId);
   }
 
   private deliver(entry: Held): void {

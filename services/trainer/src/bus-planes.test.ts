@@ -1,0 +1,214 @@
+import { createMemoryBus, runTopology, type Consumer, type EventBus } from "@stagecraft/bus";
+import { f32, openWeightStore } from "@stagecraft/checkpoint";
+import { common, decodeMessage, events, parseWeightsPublished } from "@stagecraft/contracts";
+import type { PromptTask } from "@stagecraft/ppo";
+import { tempDir, waitFor } from "@stagecraft/testing";
+import { describe, expect, it } from "vitest";
+import { createBusPlanes, WEIGHTS_KEY, type BusPlanes } from "./bus-planes.js";
+
+const topology = runTopology("main");
+const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
+const { signal } = new AbortController();
+
+function task(taskId: string): PromptTask {
+  return {
+    taskId,
+    promptId: "p",
+    messages: [{ role: "user", content: "Hi" }],
+    promptIds: Int32Array.from([1, 5]),
+    sampling: { temperature: 0.7, maxNewTokens: 3, seed: 9 },
+    minWeightVersion: 1,
+  };
+}
+
+/** A worker of the test's making: answers tasks as `answer` says. */
+function startAnswering(
+  bus: EventBus,
+  consumer: Consumer,
+  answer: (task: events.PromptTask) => Partial<events.Rollout> | undefined,
+) {
+  const work = async () => {
+    for await (const message of consumer) {
+      const asked = decodeMessage(events.PromptTask, message.data, "task");
+      const change = answer(asked);
+      if (change) {
+        const rollout = events.Rollout.fromPartial({ ...goodRollout(asked), ...change });
+        const id = `${asked.taskId}/${asked.attempt}`;
+        await bus.publish(topology.subjects.rollouts, events.Rollout.encode(rollout).finish(), {
+          id,
+        });
+      }
+      await message.ack();
+    }
+  };
+  void work();
+}
+
+function goodRollout({ taskId, runId, prompt, sampling }: events.PromptTask): events.Rollout {
+  return events.Rollout.fromPartial({
+    rolloutId: `${taskId}/rollout`,
+    taskId,
+    runId,
+    prompt,
+    response: { ids: [7, 2] },
+    logProbs: [-0.5, -0.25],
+    weightVersions: [1, 1],
+    finishReason: common.FinishReason.EOS,
+    score: sampling!.temperature!,
+    scoreParts: [
+      { source: "rm", version: "1", value: 0.7, weight: 1 },
+      { source: "gold", version: "1", value: 3, weight: 0 },
+    ],
+    weights: [{ version: 1, sha256: hash }],
+  });
+}
+
+let hash = "";
+
+async function withPlanes(
+  answer: (task: events.PromptTask) => Partial<events.Rollout> | undefined,
+  body: (planes: BusPlanes, bus: EventBus) => Promise<void>,
+): Promise<void> {
+  await using directory = await tempDir();
+  await using bus = createMemoryBus();
+  const store = openWeightStore(directory.path);
+  const planes = await createBusPlanes({
+    runId: "run1",
+    bus,
+    topology,
+    store,
+    keepWeights: 2,
+    taskTimeoutMs: 100,
+    maxAttempts: 3,
+  });
+  ({ sha256: hash } = await planes.publishWeights(1, tensors, 0));
+  startAnswering(bus, await bus.consume(topology.promptsConsumer), answer);
+  await body(planes, bus);
+  await planes.close({ finished: true });
+}
+
+describe("createBusPlanes()", () => {
+  it("collects one sample per task in their order and acknowledges after the commit", async () => {
+    await withPlanes(
+      () => ({}),
+      async (planes, bus) => {
+        const samples = await planes.collect(["a", "b", "c"].map(task), signal);
+        expect(samples.map((s) => s.taskId)).toEqual(["a", "b", "c"]);
+        expect(samples[0]).toEqual({
+          rolloutId: "a/rollout",
+          taskId: "a",
+          promptIds: Int32Array.from([1, 5]),
+          responseIds: Int32Array.from([7, 2]),
+          logProbs: Float32Array.from([-0.5, -0.25]),
+          weightVersions: Int32Array.from([1, 1]),
+          finishReason: "eos",
+          score: 0.7,
+          rewardModelVersion: "rm@1",
+          weightsHash: hash,
+          extraScores: { gold: 3 },
+        });
+        expect((await bus.consumerInfo(topology.rolloutsConsumer)).ackPending).toBe(3);
+        await planes.acknowledge(samples.map((s) => s.rolloutId));
+        expect((await bus.consumerInfo(topology.rolloutsConsumer)).ackPending).toBe(0);
+      },
+    );
+  });
+
+  it("announces weights and keeps only the newest versions", async () => {
+    await withPlanes(
+      () => undefined,
+      async (planes, bus) => {
+        await planes.publishWeights(2, tensors, 5);
+        const { sha256 } = await planes.publishWeights(3, tensors, 6);
+        const entry = await (await bus.keyValue(topology.weightsBucket)).get(WEIGHTS_KEY);
+        const event = decodeMessage(events.WeightsPublished, entry!.value, "weights");
+        expect(parseWeightsPublished(event)).toEqual({
+          runId: "run1",
+          weights: { version: 3, sha256, step: 6 },
+        });
+      },
+    );
+  });
+
+  const poison: [string, Partial<events.Rollout>, RegExp][] = [
+    ["a NaN", { logProbs: [NaN, -1] }, /log_probs\[0\]/],
+    ["unequal lengths", { logProbs: [-1] }, /length of log_probs/],
+    ["a wrong hash", { weights: [weights(1, "f".repeat(64))] }, /sha256/],
+    ["weights too old", { weightVersions: [0, 1], weights: [weights(0, ""), weights(1, "")] }, /./],
+    ["weights never published", { weightVersions: [1, 9], weights: [weights(9, "")] }, /./],
+    ["another prompt", { prompt: { ids: [1, 6] } }, /prompt/],
+    ["too many tokens", { response: { ids: [3, 3, 3, 3] } }, /./],
+  ];
+  for (const [name, change, reason] of poison) {
+    it(`dead-letters a rollout with ${name} and asks again`, async () => {
+      await withPlanes(
+        ({ attempt }) => (attempt === 1 ? change : {}),
+        async (planes, bus) => {
+          const [sample] = await planes.collect([task("a")], signal);
+          expect(sample!.score).toBe(0.7);
+          const dead = await bus.deadLetters.list();
+          expect(dead.map((d) => d.reason)).toEqual([expect.stringMatching(reason)]);
+        },
+      );
+    });
+  }
+
+  it("asks again when nothing comes, and fails after the last attempt", async () => {
+    const seen: number[] = [];
+    await withPlanes(
+      ({ taskId, attempt }) => {
+        if (taskId === "late") seen.push(attempt);
+        return taskId === "late" && attempt === 2 ? {} : undefined;
+      },
+      async (planes) => {
+        await planes.collect([task("late")], signal);
+        expect(seen).toEqual([1, 2]);
+        const never = planes.collect([task("never")], signal);
+        await expect(never).rejects.toMatchObject({ code: "deadline_exceeded" });
+      },
+    );
+  });
+
+  it("stops waiting when the run is stopped", async () => {
+    const controller = new AbortController();
+    await withPlanes(
+      () => undefined,
+      async (planes) => {
+        const collecting = planes.collect([task("a")], controller.signal);
+        controller.abort();
+        await expect(collecting).rejects.toMatchObject({ code: "cancelled" });
+      },
+    );
+  });
+
+  it("gives a rollout from before a restart to whoever asks for its task, if it fits", async () => {
+    await withPlanes(
+      ({ attempt }) => (attempt === 2 ? {} : undefined),
+      async (planes, bus) => {
+        for (const [taskId, lastId] of [
+          ["a", 5],
+          ["b", 6],
+        ] as const) {
+          const early = events.PromptTask.fromPartial({
+            taskId,
+            runId: "run1",
+            prompt: { ids: [1, lastId] },
+            sampling: { temperature: 0.25 },
+          });
+          const bytes = events.Rollout.encode(goodRollout(early)).finish();
+          await bus.publish(topology.subjects.rollouts, bytes, { id: `early-${taskId}` });
+        }
+        await waitFor(
+          async () => (await bus.consumerInfo(topology.rolloutsConsumer)).pending === 0,
+        );
+        const samples = await planes.collect([task("a"), task("b")], signal);
+        expect(samples.map(({ score }) => score)).toEqual([0.25, 0.7]);
+        expect(await bus.deadLetters.list()).toHaveLength(1);
+      },
+    );
+  });
+});
+
+function weights(version: number, sha256: string): common.WeightVersion {
+  return { version, sha256, step: 0n, sizeBytes: 0n };
+}
