@@ -5,7 +5,7 @@ const FORMS = new Set(["NFC", "NFD", "NFKC", "NFKD"]);
 
 /**
  * The normalizer of tokenizer.json: the Unicode forms and sequences of them.
- * They follow the Unicode version of this Node, so a character newer than that may differ.
+ * They follow the Unicode version of Node; Hugging Face has Unicode 9, so rare newer marks differ.
  * @throws `unimplemented` for any other
  */
 export function compileNormalizer(
