@@ -1,1 +1,35 @@
-export {};
+export type {
+  BroadcastMessage,
+  BucketOptions,
+  BusMessage,
+  Consumer,
+  ConsumerInfo,
+  ConsumerSpec,
+  EventBus,
+  KeyValue,
+  KeyValueEntry,
+  Listener,
+  PublishAck,
+  PublishOptions,
+  StreamInfo,
+  StreamSpec,
+} from "./bus.js";
+export type { BusOptions } from "./common/create-bus.js";
+export {
+  DEAD_PREFIX,
+  DEAD_STREAM,
+  type DeadLetter,
+  type DeadLetters,
+} from "./common/dead-letters.js";
+export type { ObjectInfo, ObjectStore } from "./common/objects.js";
+export { createJetStreamBus, type JetStreamOptions } from "./jetstream/jetstream-bus.js";
+export { createMemoryBus } from "./memory/memory-bus.js";
+export { runConsumer, type MessageHandler, type RunConsumerOptions } from "./run-consumer.js";
+export { settlementFor, type Settlement } from "./settlement.js";
+export {
+  deleteTopology,
+  ensureTopology,
+  runTopology,
+  type Topology,
+  type TopologyOptions,
+} from "./topology.js";

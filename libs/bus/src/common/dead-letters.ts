@@ -1,0 +1,126 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { PublishAck, PublishOptions } from "../bus.js";
+import type { Broker, RequiredConsumerSpec, StoredMessage } from "./broker.js";
+import { HEADER, headerText } from "./headers.js";
+
+/** The stream of all dead letters and the subjects below which they are kept. */
+export const DEAD_STREAM = "DEAD";
+export const DEAD_PREFIX = "stagecraft.dead.";
+
+/** A message that was given up, without its content. */
+export interface DeadLetter {
+  /** Its number among the dead letters, for `show` and `requeue`. */
+  sequence: number;
+  reason: string;
+  /** Where it was published, and the publisher's id. */
+  subject: string;
+  id: string;
+  stream: string;
+  consumer: string;
+  /** Times it had been delivered. */
+  delivery: number;
+  diedAtMs: number;
+  sizeBytes: number;
+}
+
+export interface DeadLetters {
+  /** Oldest first. `subject` filters on the original subject (`*` and `>` allowed). */
+  list(options?: { subject?: string; after?: number; limit?: number }): Promise<DeadLetter[]>;
+  /** Throws `not_found`. */
+  show(
+    sequence: number,
+  ): Promise<DeadLetter & { data: Uint8Array; headers: Record<string, string> }>;
+  /** Publishes it again to its subject, then forgets it here. Throws `not_found`. */
+  requeue(sequence: number): Promise<void>;
+  /** Forgets it; false when there is none. */
+  discard(sequence: number): Promise<boolean>;
+}
+
+export type DeadLetterSink = (
+  message: StoredMessage & { delivery: number },
+  consumer: Pick<RequiredConsumerSpec, "stream" | "durable">,
+  reason: string,
+) => Promise<void>;
+
+type Publish = (subject: string, data: Uint8Array, options: PublishOptions) => Promise<PublishAck>;
+
+/** Stores under an id made of where the message was, so that doing it twice is harmless. */
+export function createDeadLetterSink(publish: Publish): DeadLetterSink {
+  return async (message, { stream, durable }, reason) => {
+    const subject = DEAD_PREFIX + message.subject.replace(/^stagecraft\./, "");
+    await publish(subject, message.data, {
+      id: `dead.${stream}.${durable}.${message.sequence}`,
+      headers: {
+        ...message.headers,
+        [HEADER.dedupeId]: `dead.${stream}.${durable}.${message.sequence}`,
+        [HEADER.id]: message.headers[HEADER.id] ?? message.headers[HEADER.dedupeId] ?? "",
+        [HEADER.deadReason]: headerText(reason),
+        [HEADER.deadSubject]: message.subject,
+        [HEADER.deadStream]: stream,
+        [HEADER.deadConsumer]: durable,
+        [HEADER.deadSequence]: String(message.sequence),
+        [HEADER.deadDelivery]: String(message.delivery),
+      },
+    });
+  };
+}
+
+export function createDeadLetters(
+  broker: Pick<Broker, "read" | "remove">,
+  publish: Publish,
+): DeadLetters {
+  const find = async (sequence: number): Promise<StoredMessage> => {
+    const message = await broker.read(DEAD_STREAM, sequence);
+    if (message?.sequence === sequence) return message;
+    throw new StagecraftError("not_found", `no dead letter ${sequence}; list shows what there is`);
+  };
+  return {
+    async list({ subject, after = 0, limit = 100 } = {}) {
+      const filter = DEAD_PREFIX + (subject?.replace(/^stagecraft\./, "") ?? ">");
+      const letters: DeadLetter[] = [];
+      for (let from = after + 1; letters.length < limit;) {
+        const message = await broker.read(DEAD_STREAM, from, filter);
+        if (!message) break;
+        letters.push(describe(message));
+        from = message.sequence + 1;
+      }
+      return letters;
+    },
+    async show(sequence) {
+      const message = await find(sequence);
+      return { ...describe(message), data: message.data, headers: { ...message.headers } };
+    },
+    async requeue(sequence) {
+      const message = await find(sequence);
+      const { subject, id } = describe(message);
+      // The original id may still be remembered as stored: a new one per dead letter, the same on a
+      // repeat. The publisher's own travels beside it.
+      await publish(subject, message.data, {
+        id: `requeue.${sequence}.${id}`,
+        headers: { ...withoutOurs(message.headers), [HEADER.id]: id },
+      });
+      await broker.remove(DEAD_STREAM, sequence);
+    },
+    discard: (sequence) => broker.remove(DEAD_STREAM, sequence),
+  };
+}
+
+function describe(message: StoredMessage): DeadLetter {
+  const text = (name: string) => message.headers[name] ?? "";
+  return {
+    sequence: message.sequence,
+    reason: text(HEADER.deadReason),
+    subject: text(HEADER.deadSubject),
+    id: text(HEADER.id),
+    stream: text(HEADER.deadStream),
+    consumer: text(HEADER.deadConsumer),
+    delivery: Number(text(HEADER.deadDelivery)),
+    diedAtMs: message.storedAtMs,
+    sizeBytes: message.data.length,
+  };
+}
+
+function withoutOurs(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const ours = new Set<string>(Object.values(HEADER));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ours.has(name)));
+}

@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import { connect, Events, type ConnectionOptions, type NatsConnection } from "nats";
+import { StagecraftError } from "@stagecraft/core";
+import type { Logger } from "@stagecraft/telemetry";
+
+export interface JetStreamOptions {
+  /** `nats://host:port` or `tls://…`, one or several of a cluster. */
+  servers: string | readonly string[];
+  /** Shown by the server's monitoring. */
+  name?: string;
+  user?: string;
+  password?: string;
+  token?: string;
+  /** PEM files; with them the connection must be TLS. */
+  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  /** Plaintext to an address other than loopback. */
+  allowPlaintext?: boolean;
+  /** How long the first connection may take; default 10 s. Later ones are retried for ever. */
+  connectTimeoutMs?: number;
+  /** Wait for the broker's answer per attempt; default 2 s. */
+  requestTimeoutMs?: number;
+}
+
+export interface Connection {
+  nc: NatsConnection;
+  requestTimeoutMs: number;
+  isConnected(): boolean;
+  /** Resolves when connected, throws `unavailable` after the request timeout. */
+  connected(): Promise<void>;
+  /** Called after every reconnection; returns how to stop. */
+  onReconnect(listener: () => void): () => void;
+}
+
+const FIRST_RETRY_MS = 100;
+
+/**
+ * Connects and stays connected: reconnects for ever, at 0.25 s plus up to 0.5 s of jitter. Throws
+ * `unavailable` when the first connection fails within its time, at once when access is refused.
+ */
+export async function openConnection(
+  options: JetStreamOptions,
+  logger: Logger,
+): Promise<Connection> {
+  const nc = await firstConnection(connectionOptions(options), options);
+  const listeners = new Set<() => void>();
+  const requestTimeoutMs = options.requestTimeoutMs ?? 2000;
+  let up = true;
+  void (async () => {
+    for await (const { type, data } of nc.status()) {
+      if (type === Events.Disconnect) {
+        up = false;
+        logger.warn({ server: data }, "bus: connection lost, reconnecting");
+      } else if (type === Events.Reconnect) {
+        up = true;
+        logger.info({ server: data }, "bus: connected again");
+        for (const listener of [...listeners]) listener();
+      } else if (type === Events.Error) {
+        logger.warn({ error: data }, "bus: the broker reported an error");
+      }
+    }
+  })();
+  return {
+    nc,
+    requestTimeoutMs,
+    isConnected: () => up,
+    connected: () => (up ? Promise.resolve() : reconnection(listeners, requestTimeoutMs)),
+    onReconnect: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** The client buffers without bound while disconnected, so nothing is sent then. */
+function reconnection(listeners: Set<() => void>, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const up = () => {
+      clearTimeout(timer);
+      listeners.delete(up);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      listeners.delete(up);
+      reject(new StagecraftError("unavailable", "the broker is not connected"));
+    }, timeoutMs);
+    listeners.add(up);
+  });
+}
+
+async function firstConnection(
+  settings: ConnectionOptions,
+  { servers, connectTimeoutMs = 10_000 }: JetStreamOptions,
+): Promise<NatsConnection> {
+  const endsAt = performance.now() + connectTimeoutMs;
+  for (;;) {
+    try {
+      return await connect(settings);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      const refused = code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_EXPIRED";
+      if (!refused && performance.now() + FIRST_RETRY_MS < endsAt) {
+        await new Promise((resolve) => setTimeout(resolve, FIRST_RETRY_MS));
+        continue;
+      }
+      throw new StagecraftError(
+        refused ? "unauthenticated" : "unavailable",
+        refused
+          ? `the broker at ${String(servers)} refuses these credentials`
+          : `no broker answers at ${String(servers)} (${connectTimeoutMs} ms); is nats-server running?`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function connectionOptions(options: JetStreamOptions): ConnectionOptions {
+  const servers = [options.servers].flat() as string[];
+  refusePlaintext(servers, options);
+  const { name, user, password, token, tls } = options;
+  return {
+    servers,
+    ...(name === undefined ? {} : { name }),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { pass: password }),
+    ...(token === undefined ? {} : { token }),
+    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+    timeout: 2000,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 500,
+    reconnectJitterTLS: 500,
+    ignoreAuthErrorAbort: true, // a rotated credential must not end a worker for good
+    pingInterval: 5000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+  };
+}
+
+/** PEM texts, checked here because the client reports a missing file as "disconnected". */
+function readTls(tls: NonNullable<JetStreamOptions["tls"]>) {
+  const read = (file: string | undefined) => {
+    if (file === undefined) return undefined;
+    try {
+      return readFileSync(file, "utf8");
+    } catch (cause) {
+      throw new StagecraftError("not_found", `cannot read ${file}`, { cause, details: { file } });
+    }
+  };
+  const [ca, cert, key] = [read(tls.caFile), read(tls.certFile), read(tls.keyFile)];
+  return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+}
+
+function refusePlaintext(servers: readonly string[], options: JetStreamOptions): void {
+  if (options.tls || options.allowPlaintext) return;
+  const open = servers.find((server) => !/^(nats:\/\/)?(127\.|localhost|\[::1\])/.test(server));
+  if (open === undefined) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `refusing to reach ${open} without TLS; configure tls, or allowPlaintext on a trusted network`,
+  );
+}

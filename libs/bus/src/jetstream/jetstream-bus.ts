@@ -1,0 +1,157 @@
+import type { JetStreamClient, JetStreamManager } from "nats";
+import { StagecraftError } from "@stagecraft/core";
+import { silentLogger } from "@stagecraft/telemetry";
+import type { EventBus } from "../bus.js";
+import type { Broker } from "../common/broker.js";
+import { createBus, type BusOptions } from "../common/create-bus.js";
+import { createBroadcastQueue } from "../common/listener.js";
+import { openConnection, type Connection, type JetStreamOptions } from "./connection.js";
+import { directGet } from "./direct-get.js";
+import { fromNats, isNotFound } from "./errors.js";
+import { toNatsHeaders } from "./headers.js";
+import { wrapKeyValue } from "./key-value.js";
+import { openPull } from "./pull.js";
+import { consumerConfig, hasFields, streamConfig } from "./stream-config.js";
+
+export type { JetStreamOptions } from "./connection.js";
+
+/**
+ * The bus on NATS JetStream. Rejects with `unavailable` when no broker answers in time, with
+ * `unauthenticated` when it refuses us; afterwards lost connections heal by themselves.
+ */
+export async function createJetStreamBus(
+  options: JetStreamOptions & BusOptions,
+): Promise<EventBus> {
+  const connection = await openConnection(options, options.logger ?? silentLogger());
+  try {
+    const { requestTimeoutMs: timeout } = connection;
+    const manager = await connection.nc.jetstreamManager({ timeout });
+    return createBus(createJetStreamBroker(connection, manager), options);
+  } catch (error) {
+    await connection.nc.close();
+    throw fromNats(error, "JetStream is not available on this broker (start it with -js)");
+  }
+}
+
+function createJetStreamBroker(connection: Connection, manager: JetStreamManager): Broker {
+  const { nc, requestTimeoutMs: timeout } = connection;
+  const js: JetStreamClient = nc.jetstream({ timeout });
+  const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    await connection.connected();
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof StagecraftError ? error : fromNats(error, what);
+    }
+  };
+  const ignoreMissing = <T>(work: Promise<T>, otherwise: T): Promise<T> =>
+    work.catch((error: unknown) => {
+      if (isNotFound(error)) return otherwise;
+      throw error;
+    });
+
+  return {
+    store: (subject, data, headers) =>
+      attempt("store", async () => {
+        const ack = await js.publish(subject, data, { headers: toNatsHeaders(headers), timeout });
+        return { sequence: ack.seq, duplicate: ack.duplicate };
+      }),
+    read: (stream, from, subject) =>
+      attempt(`read ${stream}`, () =>
+        directGet(connection, stream, { from, subject: subject ?? ">" }),
+      ),
+    remove: (stream, sequence) =>
+      attempt(`delete ${sequence} of ${stream}`, () =>
+        manager.streams.deleteMessage(stream, sequence, false).catch((error: unknown) => {
+          if (isNoMessage(error)) return false;
+          throw error;
+        }),
+      ),
+    purge: (stream, subject) =>
+      attempt(`purge ${stream}`, async () => {
+        await manager.streams.purge(stream, { filter: subject });
+      }),
+    openPull: (spec, sink) =>
+      attempt(`consume ${spec.stream}`, async () => {
+        await manager.consumers.info(spec.stream, spec.durable);
+        return openPull(connection, spec, sink);
+      }),
+    broadcast: (subject, data) => {
+      if (connection.isConnected() && !nc.isClosed()) nc.publish(subject, data);
+    },
+    async listen(subject, maxQueued) {
+      await connection.connected();
+      const queue = createBroadcastQueue(maxQueued, () => subscription.unsubscribe());
+      const subscription = nc.subscribe(subject, {
+        callback: (error, message) => {
+          if (error) return;
+          queue.push({ subject: message.subject, data: Uint8Array.from(message.data) });
+        },
+      });
+      void subscription.closed.then(() => queue.end());
+      await nc.flush();
+      return queue;
+    },
+    keyValue: (bucket) =>
+      attempt(`open bucket ${bucket}`, async () => {
+        await manager.streams.info(`KV_${bucket}`);
+        const kv = await js.views.kv(bucket, { bindOnly: true, timeout });
+        return wrapKeyValue(connection, bucket, kv);
+      }),
+    ensureStream: (spec) =>
+      attempt(`set up stream ${spec.name}`, async () => {
+        const config = streamConfig(spec);
+        const known = await ignoreMissing(manager.streams.info(spec.name), undefined);
+        if (!known) await manager.streams.add(config);
+        else if (!hasFields(known.config, config)) await manager.streams.update(spec.name, config);
+      }),
+    ensureConsumer: (spec) =>
+      attempt(`set up consumer ${spec.durable} of ${spec.stream}`, async () => {
+        const config = consumerConfig(spec);
+        const { stream, durable } = spec;
+        const known = await ignoreMissing(manager.consumers.info(stream, durable), undefined);
+        if (!known) await manager.consumers.add(stream, config);
+        else if (!hasFields(known.config, config)) {
+          await manager.consumers.update(stream, durable, config);
+        }
+      }),
+    ensureKeyValue: (bucket, { replicas = 1 }) =>
+      attempt(`set up bucket ${bucket}`, async () => {
+        await js.views.kv(bucket, { history: 8, replicas, timeout });
+      }),
+    streamInfo: (stream) =>
+      attempt(`look at stream ${stream}`, async () => {
+        const { state } = await manager.streams.info(stream);
+        return {
+          messages: state.messages,
+          bytes: state.bytes,
+          firstSequence: state.first_seq,
+          lastSequence: state.last_seq,
+        };
+      }),
+    consumerInfo: (stream, durable) =>
+      attempt(`look at consumer ${durable} of ${stream}`, async () => {
+        const info = await manager.consumers.info(stream, durable);
+        return {
+          pending: info.num_pending,
+          ackPending: info.num_ack_pending,
+          redelivered: info.num_redelivered,
+        };
+      }),
+    deleteStream: (stream) =>
+      attempt(`delete stream ${stream}`, async () => {
+        await ignoreMissing(manager.streams.delete(stream), true);
+      }),
+    async close() {
+      // Best effort: a flush on a dead connection would wait for its return.
+      if (connection.isConnected()) await nc.flush().catch(() => undefined);
+      await nc.close();
+    },
+  };
+}
+
+/** Deleting what is not there: API error 10043/10057 by server version. */
+function isNoMessage(error: unknown): boolean {
+  const { api_error: api } = error as { api_error?: { err_code?: number; description?: string } };
+  return api?.err_code === 10043 || /no message found|not found/i.test(api?.description ?? "");
+}

@@ -1,0 +1,149 @@
+import type { BucketOptions, ConsumerSpec, EventBus, StreamSpec } from "./bus.js";
+import { DEAD_PREFIX, DEAD_STREAM } from "./common/dead-letters.js";
+import { checkName } from "./common/subjects.js";
+
+/** Where `checkReady()` writes. */
+export const CANARY_SUBJECT = "stagecraft.canary";
+
+export interface TopologyOptions {
+  /** Prompt tasks waiting; default 16 MiB. A full stream makes the trainer wait. */
+  promptsMaxBytes?: number;
+  /** Rollouts waiting; default 256 MiB. A full stream makes the rollout workers wait. */
+  rolloutsMaxBytes?: number;
+  /** Rollouts older than this are dropped even when nobody consumed them; default 7 days. */
+  rolloutsMaxAgeMs?: number;
+  /** Default 30 s; ≈ 3 × the 99th percentile of one prompt task. */
+  taskAckWaitMs?: number;
+  /** Tasks in the hands of all rollout workers together; default 4096. */
+  tasksMaxAckPending?: number;
+  /** Default 30 s. */
+  rolloutAckWaitMs?: number;
+  /** Rollouts the trainer may hold before it commits; default 65536. */
+  rolloutsMaxAckPending?: number;
+  /** Weights kept; default 4 GiB. */
+  weightsMaxBytes?: number;
+  /** Copies of everything; default 1, production wants 3. */
+  replicas?: number;
+}
+
+/** Names and settings of everything one run uses on the bus. */
+export interface Topology {
+  run: string;
+  subjects: { prompts: string; rollouts: string; progress: string };
+  /** Bucket of the weights (key-value and objects); keys are the publisher's. */
+  weightsBucket: string;
+  streams: readonly StreamSpec[];
+  /** Shared by all rollout workers. */
+  promptsConsumer: ConsumerSpec;
+  /** The trainer's; messages return until they are acked after a commit, however often. */
+  rolloutsConsumer: ConsumerSpec;
+  bucketOptions: BucketOptions;
+}
+
+const MIB = 1024 * 1024;
+const DAY_MS = 24 * 3600_000;
+
+/** Pure: what a run of that name uses. Throws `invalid_argument` for a name that is no subject token. */
+export function runTopology(run: string, options: TopologyOptions = {}): Topology {
+  checkName("run", run);
+  const replicas = options.replicas ?? 1;
+  const subjects = {
+    prompts: `stagecraft.${run}.prompts`,
+    rollouts: `stagecraft.${run}.rollouts`,
+    progress: `stagecraft.${run}.progress`,
+  };
+  const prompts = `PROMPTS_${run}`;
+  const rollouts = `ROLLOUTS_${run}`;
+  return {
+    run,
+    subjects,
+    weightsBucket: `weights_${run}`,
+    bucketOptions: { maxBytes: options.weightsMaxBytes ?? 4096 * MIB, replicas },
+    streams: [
+      {
+        name: prompts,
+        subjects: [subjects.prompts],
+        retention: "workqueue",
+        discard: "new",
+        maxBytes: options.promptsMaxBytes ?? 16 * MIB,
+        replicas,
+      },
+      {
+        // Limits, not work queue: deduplication then survives a broker restart, even for acked ones.
+        name: rollouts,
+        subjects: [subjects.rollouts],
+        retention: "limits",
+        discard: "new",
+        maxBytes: options.rolloutsMaxBytes ?? 256 * MIB,
+        maxAgeMs: options.rolloutsMaxAgeMs ?? 7 * DAY_MS,
+        replicas,
+      },
+      ...sharedStreams(replicas),
+    ],
+    promptsConsumer: {
+      stream: prompts,
+      durable: "rollout-workers",
+      ackWaitMs: options.taskAckWaitMs ?? 30_000,
+      maxAckPending: options.tasksMaxAckPending ?? 4096,
+    },
+    rolloutsConsumer: {
+      stream: rollouts,
+      durable: "trainer",
+      ackWaitMs: options.rolloutAckWaitMs ?? 30_000,
+      maxAckPending: options.rolloutsMaxAckPending ?? 65_536,
+      maxDeliver: Infinity,
+      maxHoldMs: Infinity,
+      prefetch: 64,
+    },
+  };
+}
+
+/**
+ * Creates streams, consumers and buckets of a run, or brings them to these settings; run it as often
+ * as you like. Consumers come before any message, so that autoscalers read a lag, not a surprise.
+ */
+export async function ensureTopology(
+  bus: EventBus,
+  run: string | Topology,
+  options: TopologyOptions = {},
+): Promise<Topology> {
+  const topology = typeof run === "string" ? runTopology(run, options) : run;
+  for (const stream of topology.streams) await bus.ensureStream(stream);
+  await bus.ensureConsumer(topology.promptsConsumer);
+  await bus.ensureConsumer(topology.rolloutsConsumer);
+  await bus.ensureBucket(topology.weightsBucket, topology.bucketOptions);
+  return topology;
+}
+
+/** Removes the streams of one run; dead letters stay. */
+export async function deleteTopology(bus: EventBus, topology: Topology): Promise<void> {
+  const shared = new Set(sharedStreams(1).map(({ name }) => name));
+  const own = topology.streams.map(({ name }) => name).filter((name) => !shared.has(name));
+  const { weightsBucket } = topology;
+  for (const stream of [...own, `KV_${weightsBucket}`, `OBJ_${weightsBucket}`]) {
+    await bus.deleteStream(stream);
+  }
+}
+
+function sharedStreams(replicas: number): StreamSpec[] {
+  return [
+    {
+      // Old ones go first: a full store of dead letters must not keep poison in the queues.
+      name: DEAD_STREAM,
+      subjects: [`${DEAD_PREFIX}>`],
+      retention: "limits",
+      discard: "old",
+      maxBytes: 64 * MIB,
+      replicas,
+    },
+    {
+      name: "CANARY",
+      subjects: [CANARY_SUBJECT],
+      retention: "limits",
+      discard: "old",
+      maxBytes: MIB,
+      maxMessages: 1,
+      replicas,
+    },
+  ];
+}
