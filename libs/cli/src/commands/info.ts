@@ -1,9 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { readModelDirectory } from "@stagecraft/checkpoint";
-import { formatBytes, formatCount, StagecraftError } from "@stagecraft/core";
-import { fromHfConfig } from "@stagecraft/model";
+import { formatBytes, formatCount } from "@stagecraft/core";
+import { readModelInfo } from "@stagecraft/model";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
 import { alignRows } from "../report/result-text.js";
@@ -24,17 +22,10 @@ export function infoCommand(command: Command, { io }: CommandScope): void {
 type ModelInfo = Awaited<ReturnType<typeof describeModel>>;
 
 async function describeModel(dir: string) {
-  if (!existsSync(join(dir, "config.json"))) {
-    throw new StagecraftError(
-      "not_found",
-      `${dir} is not a model directory: it has no config.json`,
-    );
-  }
-  const { config: hfConfig, tensors, files } = await readModelDirectory(dir);
-  const config = fromHfConfig(hfConfig);
+  const { config, heads, extra, files } = await readModelInfo(dir);
+  const { tensors } = await readModelDirectory(dir); // reads and checks every weight
   const entries = [...tensors.values()];
-  const hasTokenizer = existsSync(join(dir, "tokenizer.json"));
-  const tokenizer = hasTokenizer ? await loadTokenizer(dir) : undefined;
+  const tokenizer = files["tokenizer.json"] === undefined ? undefined : await loadTokenizer(dir);
   return {
     dir,
     config,
@@ -42,7 +33,8 @@ async function describeModel(dir: string) {
     numParams: entries.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
     sizeBytes: entries.reduce((sum, { data }) => sum + data.byteLength, 0),
     dtypes: [...new Set(entries.map(({ dtype }) => dtype))],
-    heads: headsOf([...tensors.keys()]),
+    heads,
+    extra,
     files: Object.keys(files),
     ...(tokenizer && {
       tokenizer: {
@@ -52,10 +44,6 @@ async function describeModel(dir: string) {
       },
     }),
   };
-}
-
-function headsOf(names: readonly string[]): string[] {
-  return ["value", "score"].filter((head) => names.some((name) => name.includes(head)));
 }
 
 function infoText(info: ModelInfo): string {
@@ -73,7 +61,7 @@ function infoText(info: ModelInfo): string {
       "parameters",
       `${formatCount(info.numParams)} in ${info.numTensors} tensors (${info.dtypes.join(", ")}), ${formatBytes(info.sizeBytes)}`,
     ],
-    ["extra heads", info.heads.join(", ") || "none"],
+    ["heads", info.heads.join(", ")],
     [
       "tokenizer",
       tokenizer ? `${tokenizer.kind}, ${tokenizer.vocabSize} tokens` : "none in the directory",

@@ -1,3 +1,4 @@
+import type { StageDefinition } from "@stagecraft/learn";
 import type { CommandEntry } from "../app/command.js";
 
 /** Every command in the order of --help. Modules load on call: `--help` needs no tensor engine. */
@@ -69,6 +70,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-async function stage<C>(definition: import("@stagecraft/learn").StageDefinition<C>) {
+async function stage<C>(definition: StageDefinition<C>) {
   return (await import("./stage-command.js")).stageCommand(definition);
 }
