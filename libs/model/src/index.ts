@@ -7,6 +7,27 @@ export {
   type ModelConfig,
   type PresetSizes,
 } from "./config.js";
+export {
+  createDecoder,
+  type Decoder,
+  type DecoderOptions,
+  type DecoderRow,
+} from "./generation/decoder.js";
+export { generate, type GeneratedSequence, type GenerateOptions } from "./generation/generate.js";
+export {
+  createGenerationEngine,
+  type GenerationEngine,
+  type GenerationEngineOptions,
+  type GenerationEvent,
+  type GenerationRequest,
+} from "./generation/generation-engine.js";
+export {
+  resolveSampling,
+  sampleToken,
+  type SampledToken,
+  type SamplingParams,
+} from "./generation/sampling.js";
+export { type FinishReason } from "./generation/sequence.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {
   loadModel,

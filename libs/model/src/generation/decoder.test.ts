@@ -1,0 +1,103 @@
+import { initEngine, tf } from "@stagecraft/tensor";
+import { beforeAll, describe, expect, it } from "vitest";
+import { maxDifference, randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
+import { createModel, type Model } from "../model.js";
+import { createDecoder } from "./decoder.js";
+
+beforeAll(() => initEngine({ engine: "auto" }));
+
+const lastLogits = (model: Model, ids: Int32Array) => {
+  const all = model.logits({ ids, batchSize: 1, length: ids.length });
+  const values = Float32Array.from(all.dataSync()).slice(-model.config.vocabSize);
+  all.dispose();
+  return values;
+};
+
+describe("createDecoder()", () => {
+  for (const config of [
+    tinyConfig("llama"),
+    tinyConfig("llama", { numKvHeads: 4, bias: true, tieEmbeddings: true }),
+    tinyConfig("llama", { numKvHeads: 1 }),
+    tinyConfig("gpt2"),
+    tinyConfig("gpt2", { bias: false }),
+  ]) {
+    const { architecture, numKvHeads, bias } = config;
+    it(`equals the full forward: ${architecture}, ${numKvHeads} kv heads, bias ${bias}`, async () => {
+      const model = tinyModel(config);
+      const decoder = createDecoder(model, { maxSequences: 3, maxLength: 32 });
+      const texts = [1, 2, 3].map((seed) => randomIds(config.vocabSize, 32, seed));
+      const lengths = [0, 0, 0];
+      // Prefill, single steps and chunks, in batches of mixed lengths.
+      for (const counts of [
+        [5, 9, 5],
+        [1, 1, 1],
+        [0, 1, 4],
+        [7, 0, 1],
+        [1, 1, 1],
+        [3, 3, 3],
+      ]) {
+        const rows = counts.flatMap((count, slot) => {
+          const from = lengths[slot]!;
+          lengths[slot] = from + count;
+          return count > 0 ? [{ slot, ids: texts[slot]!.slice(from, from + count) }] : [];
+        });
+        const logits = await decoder.append(rows);
+        rows.forEach(({ slot }, i) => {
+          const expected = lastLogits(model, texts[slot]!.slice(0, lengths[slot]));
+          const row = logits.subarray(i * config.vocabSize, (i + 1) * config.vocabSize);
+          // fp32 in another order of summation; logits are of size 10.
+          expect(maxDifference(row, expected)).toBeLessThan(5e-5);
+        });
+      }
+      decoder.dispose();
+      model.dispose();
+    });
+  }
+
+  it("starts a slot afresh after reset and leaks no tensor", async () => {
+    const model = tinyModel(tinyConfig("llama"));
+    const decoder = createDecoder(model, { maxSequences: 2, maxLength: 16 });
+    const ids = randomIds(23, 6);
+    const first = await decoder.append([{ slot: 1, ids }]);
+    const { numTensors } = tf.memory();
+    await decoder.append([{ slot: 1, ids: Int32Array.of(3) }]);
+    decoder.reset(1);
+    expect(await decoder.append([{ slot: 1, ids }])).toEqual(first);
+    expect(tf.memory().numTensors).toBe(numTensors);
+    decoder.dispose();
+  });
+
+  it("uses new weights after refreshWeights", async () => {
+    const model = tinyModel(tinyConfig("llama"));
+    const other = tinyModel(tinyConfig("llama"), { seed: 2 });
+    const decoder = createDecoder(model, { maxSequences: 1, maxLength: 16 });
+    const ids = randomIds(23, 6);
+    await decoder.append([{ slot: 0, ids }]);
+    model.load(other.tensors());
+    decoder.refreshWeights();
+    decoder.reset(0);
+    const logits = await decoder.append([{ slot: 0, ids }]);
+    expect(maxDifference(logits, lastLogits(other, ids))).toBeLessThan(5e-5);
+    decoder.dispose();
+  });
+
+  it("refuses rows that cannot be", async () => {
+    const model = tinyModel(tinyConfig("llama"));
+    const decoder = createDecoder(model, { maxSequences: 2, maxLength: 8 });
+    const one = Int32Array.of(1);
+    await expect(decoder.append([{ slot: 2, ids: one }])).rejects.toThrow("slot 2");
+    await expect(
+      decoder.append([
+        { slot: 0, ids: one },
+        { slot: 0, ids: one },
+      ]),
+    ).rejects.toThrow("slot 0");
+    await expect(decoder.append([{ slot: 0, ids: new Int32Array(0) }])).rejects.toThrow("slot 0");
+    await expect(decoder.append([{ slot: 0, ids: new Int32Array(9) }])).rejects.toThrow("slot 0");
+    await expect(decoder.append([{ slot: 0, ids: Int32Array.of(23) }])).rejects.toThrow("23");
+    expect(() => createDecoder(model, { maxSequences: 1, maxLength: 33 })).toThrow("maxLength 33");
+    const critic = createModel(tinyConfig("llama"), { seed: 1, heads: ["value"] });
+    expect(() => createDecoder(critic, { maxSequences: 1, maxLength: 8 })).toThrow("no lm head");
+    decoder.dispose();
+  });
+});

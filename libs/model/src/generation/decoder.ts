@@ -1,0 +1,54 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { Model } from "../model.js";
+import { createTfjsDecoder } from "./tfjs-decoder.js";
+
+/** New tokens of one sequence. */
+export interface DecoderRow {
+  /** Which sequence, 0 … maxSequences − 1. */
+  readonly slot: number;
+  /** At least one; they follow what the slot holds already. */
+  readonly ids: Int32Array;
+}
+
+/**
+ * The state of sequences that grow token by token: keys and values of every layer, in slots. A
+ * row's logits depend on its own slot alone. One `append` at a time.
+ */
+export interface Decoder {
+  /**
+   * Feeds tokens and resolves to the logits after the last token of each row, [rows · V] row-major,
+   * owned by the caller. Throws `invalid_argument` for a slot out of range or used twice, an empty
+   * row, ids outside the vocabulary, or a sequence longer than `maxLength`.
+   */
+  append(rows: readonly DecoderRow[]): Promise<Float32Array>;
+  /** Forgets the slot's sequence. */
+  reset(slot: number): void;
+  /** To be called when the model's weights changed; sequences of old weights should be reset. */
+  refreshWeights(): void;
+  dispose(): void;
+}
+
+export interface DecoderOptions {
+  /** Slots; memory is taken as they fill. */
+  maxSequences: number;
+  /** Longest sequence of a slot; at most the model's maxPositions. */
+  maxLength: number;
+}
+
+/** A decoder over the model's weights on the running engine. Throws when there is no lm head. */
+export function createDecoder(model: Model, options: DecoderOptions): Decoder {
+  const { maxPositions } = model.config;
+  if (!model.weights.lm) {
+    throw new StagecraftError("failed_precondition", "the model has no lm head to generate with");
+  }
+  if (!(options.maxSequences >= 1) || !(options.maxLength >= 1)) {
+    throw new StagecraftError("invalid_argument", "maxSequences and maxLength must be at least 1");
+  }
+  if (options.maxLength > maxPositions) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `maxLength ${options.maxLength} is beyond the model's ${maxPositions} positions`,
+    );
+  }
+  return createTfjsDecoder(model, options);
+}

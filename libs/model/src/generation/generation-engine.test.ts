@@ -1,0 +1,148 @@
+import { f32 } from "@stagecraft/checkpoint";
+import { initEngine } from "@stagecraft/tensor";
+import { beforeAll, describe, expect, it } from "vitest";
+import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
+import { generate } from "./generate.js";
+import {
+  createGenerationEngine,
+  type GenerationEngine,
+  type GenerationEvent,
+} from "./generation-engine.js";
+
+beforeAll(() => initEngine({ engine: "auto" }));
+
+const config = tinyConfig("llama");
+const prompt = (seed: number, length = 4) => randomIds(23, length, seed);
+
+async function drain(engine: GenerationEngine): Promise<GenerationEvent[]> {
+  const events: GenerationEvent[] = [];
+  while (engine.numActive + engine.numWaiting > 0) events.push(...(await engine.step()));
+  return events;
+}
+
+const idsOf = (events: readonly GenerationEvent[], handle: number) =>
+  events.filter((event) => event.handle === handle).map(({ id }) => id);
+
+describe("createGenerationEngine()", () => {
+  it("lets sequences join and leave without changing anybody's answer", async () => {
+    const model = tinyModel(config);
+    const params = [5, 9, 3, 7].map((maxNewTokens, seed) => ({ maxNewTokens, seed }));
+    const prompts = params.map((_, i) => prompt(i));
+    const alone = await generate(model, prompts, params, { batchSize: 1 });
+    const engine = createGenerationEngine(model, { maxSequences: 2 });
+    const handles = [0, 1].map((i) => engine.add({ promptIds: prompts[i]!, params: params[i]! }));
+    const events = [...(await engine.step()), ...(await engine.step())];
+    for (const i of [2, 3]) {
+      handles.push(engine.add({ promptIds: prompts[i]!, params: params[i]! }));
+    }
+    expect([engine.numActive, engine.numWaiting]).toEqual([2, 2]);
+    events.push(...(await drain(engine)));
+    handles.forEach((handle, i) => expect(idsOf(events, handle)).toEqual([...alone[i]!.ids]));
+    expect(events.filter(({ finishReason }) => finishReason)).toHaveLength(4);
+    expect(events.map(({ handle, index }) => `${handle}.${index}`)).toHaveLength(5 + 9 + 3 + 7);
+    engine.close();
+  });
+
+  it("frees the slot of a cancelled request at once, also during a step", async () => {
+    const model = tinyModel(config);
+    const engine = createGenerationEngine(model, { maxSequences: 1 });
+    const params = { maxNewTokens: 20 };
+    const first = engine.add({ promptIds: prompt(1), params });
+    const second = engine.add({ promptIds: prompt(2), params });
+    const third = engine.add({ promptIds: prompt(3), params: { maxNewTokens: 2 } });
+    await engine.step();
+    expect(engine.cancel(first)).toBe(true);
+    expect(engine.cancel(first)).toBe(false);
+    const step = engine.step();
+    expect(engine.cancel(second)).toBe(true);
+    expect(await step).toEqual([]);
+    const events = await drain(engine);
+    expect(idsOf(events, third)).toHaveLength(2);
+    const [alone] = await generate(model, [prompt(3)], [{ maxNewTokens: 2 }]);
+    expect(idsOf(events, third)).toEqual([...alone!.ids]);
+    engine.close();
+  });
+
+  it("stamps tokens with the version that drew them, exactly as that version would", async () => {
+    const old = tinyModel(config, { seed: 1 });
+    const fresh = tinyModel(config, { seed: 2 });
+    const model = tinyModel(config, { seed: 1 });
+    const engine = createGenerationEngine(model, { maxSequences: 2, weightVersion: 7 });
+    const promptIds = prompt(1);
+    engine.add({ promptIds, params: { temperature: 0, maxNewTokens: 8 } });
+    const events = [...(await engine.step()), ...(await engine.step()), ...(await engine.step())];
+    engine.setWeights(8, fresh.tensors());
+    expect(engine.weightVersion).toBe(8);
+    events.push(...(await drain(engine)));
+    expect(events.map(({ weightVersion }) => weightVersion)).toEqual([7, 7, 7, 8, 8, 8, 8, 8]);
+    const greedy = { temperature: 0, maxNewTokens: 3 };
+    const [before] = await generate(old, [promptIds], greedy);
+    const ids = events.map(({ id }) => id);
+    expect(ids.slice(0, 3)).toEqual([...before!.ids]);
+    const [after] = await generate(fresh, [Int32Array.of(...promptIds, ...ids.slice(0, 3))], {
+      temperature: 0,
+      maxNewTokens: 5,
+    });
+    expect(ids.slice(3)).toEqual([...after!.ids]);
+    events
+      .slice(3)
+      .forEach(({ logProb }, i) => expect(logProb).toBeCloseTo(after!.logProbs[i]!, 4));
+    engine.close();
+  });
+
+  it("refuses weights that do not fit and goes on with the old ones", async () => {
+    const model = tinyModel(config);
+    const engine = createGenerationEngine(model, { maxSequences: 1 });
+    const bad = new Map([["x", f32([1], new Float32Array(1))]]);
+    expect(() => engine.setWeights(1, bad)).toThrow("another architecture");
+    expect(engine.weightVersion).toBe(0);
+    engine.add({ promptIds: prompt(1), params: { maxNewTokens: 2 } });
+    expect((await drain(engine)).map(({ weightVersion }) => weightVersion)).toEqual([0, 0]);
+    engine.close();
+  });
+
+  it("reads long prompts over several steps while others go on", async () => {
+    const engine = createGenerationEngine(tinyModel(config), {
+      maxSequences: 4,
+      maxPrefillTokens: 10,
+    });
+    const params = { maxNewTokens: 4 };
+    const handles = [8, 12, 6, 2].map((length) =>
+      engine.add({ promptIds: prompt(1, length), params }),
+    );
+    const firstSeen = new Map<number, number>();
+    for (let step = 0; engine.numActive + engine.numWaiting > 0; step++) {
+      for (const { handle, index } of await engine.step()) {
+        if (index === 0) firstSeen.set(handle, step);
+      }
+    }
+    // 8 + 2 fit the first step; 12 alone exceeds the budget but must go through; then 6.
+    expect(handles.map((handle) => firstSeen.get(handle))).toEqual([0, 1, 2, 0]);
+    engine.close();
+  });
+
+  it("gives the event loop its turn between steps", async () => {
+    const engine = createGenerationEngine(tinyModel(config), { maxSequences: 1 });
+    engine.add({ promptIds: prompt(1), params: { maxNewTokens: 5 } });
+    let turns = 0;
+    const count = () => {
+      turns++;
+      if (engine.numActive + engine.numWaiting > 0) setImmediate(count);
+    };
+    setImmediate(count);
+    await drain(engine);
+    expect(turns).toBeGreaterThanOrEqual(4);
+    engine.close();
+  });
+
+  it("refuses a second step while one runs", async () => {
+    const engine = createGenerationEngine(tinyModel(config), { maxSequences: 1 });
+    engine.add({ promptIds: prompt(1) });
+    const running = engine.step();
+    await expect(engine.step()).rejects.toThrow("still running");
+    expect(() => engine.setWeights(1, new Map())).toThrow("between steps");
+    await running;
+    expect(await createGenerationEngine(tinyModel(config), { maxSequences: 1 }).step()).toEqual([]);
+    engine.close();
+  });
+});

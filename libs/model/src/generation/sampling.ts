@@ -1,0 +1,156 @@
+import { StagecraftError, type Random } from "@stagecraft/core";
+import { topCandidates } from "./top-candidates.js";
+
+/** How to turn logits into a token, and when to stop. */
+export interface SamplingParams {
+  /** Logits are divided by it; 0 = always the most likely token. Default 1. */
+  readonly temperature: number;
+  /** Keep this many most likely tokens; 0 (default) = all. */
+  readonly topK: number;
+  /** Keep the smallest set of most likely tokens with this mass; 1 (default) = all. */
+  readonly topP: number;
+  /** Keep tokens at least this fraction as likely as the most likely one; 0 (default) = all. */
+  readonly minP: number;
+  /** Divides positive and multiplies negative logits of tokens seen before; 1 (default) = off. */
+  readonly repetitionPenalty: number;
+  /** At least 1; default 256. */
+  readonly maxNewTokens: number;
+  /** Texts that end the answer; they need a tokenizer. Default none. */
+  readonly stop: readonly string[];
+  readonly seed: number;
+}
+
+export interface SampledToken {
+  readonly id: number;
+  /** log of its probability under softmax(logits / temperature), before any filter. */
+  readonly logProb: number;
+}
+
+const DEFAULTS: SamplingParams = {
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  maxNewTokens: 256,
+  stop: [],
+  seed: 0,
+};
+
+/** Fills in defaults; throws `invalid_argument` that lists every field out of range. */
+export function resolveSampling(params: Partial<SamplingParams>): SamplingParams {
+  const resolved = { ...DEFAULTS, ...params };
+  const { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, stop } = resolved;
+  const rules: [string, unknown, boolean, string][] = [
+    ["temperature", temperature, temperature >= 0 && temperature < Infinity, "≥ 0"],
+    ["topK", topK, Number.isInteger(topK) && topK >= 0, "an integer ≥ 0"],
+    ["topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1"],
+    ["minP", minP, minP >= 0 && minP <= 1, "from 0 to 1"],
+    ["repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "above 0"],
+    ["maxNewTokens", maxNewTokens, Number.isInteger(maxNewTokens) && maxNewTokens >= 1, "≥ 1"],
+    ["stop", stop, stop.every((text) => text.length > 0), "texts that are not empty"],
+  ];
+  const problems = rules.flatMap(([field, value, holds, expected]) =>
+    holds ? [] : [`${field} must be ${expected}, got ${String(value)}`],
+  );
+  if (problems.length === 0) return resolved;
+  throw new StagecraftError("invalid_argument", `sampling: ${problems.join("; ")}`, {
+    details: { problems },
+  });
+}
+
+/**
+ * Draws one token from `logits` [V]; pure but for one draw of `random` (none when greedy).
+ * `history` are the ids so far, prompt included, for the repetition penalty. With filters the order
+ * is that of transformers: penalty, temperature, top-k, top-p, min-p. The log-prob is that of the
+ * temperature-only softmax (rlhf.md §10); with temperature 0 that of temperature 1.
+ * Throws `internal` when no logit is finite: the weights have diverged.
+ */
+export function sampleToken(
+  logits: Float32Array,
+  params: SamplingParams,
+  random: Random,
+  history: Iterable<number> = [],
+): SampledToken {
+  const temperature = params.temperature || 1;
+  const plain = softmaxWeights(logits, temperature);
+  const penalised = penalise(logits, params.repetitionPenalty, history);
+  const id = choose(penalised ?? logits, penalised ? undefined : plain, params, random);
+  return { id, logProb: (logits[id]! - plain.max) / temperature - Math.log(plain.sum) };
+}
+
+interface Weights {
+  /** exp((logit − max) / temperature) */
+  readonly values: Float64Array;
+  readonly sum: number;
+  readonly max: number;
+}
+
+function choose(
+  logits: Float32Array,
+  known: Weights | undefined,
+  params: SamplingParams,
+  random: Random,
+): number {
+  const { temperature, topK, topP, minP } = params;
+  if (temperature === 0) return argmax(logits);
+  const { values, sum } = known ?? softmaxWeights(logits, temperature);
+  if (topK === 0 && topP === 1 && minP === 0) return draw(values, sum, random);
+  const ids = topCandidates(values, { sum, topK, topP, minP });
+  const kept = Float64Array.from(ids, (id) => values[id]!);
+  return ids[draw(kept, total(kept), random)]!;
+}
+
+function softmaxWeights(logits: Float32Array, temperature: number): Weights {
+  const max = logits[argmax(logits)]!;
+  const values = new Float64Array(logits.length);
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) {
+    sum += values[id] = Math.exp((logits[id]! - max) / temperature);
+  }
+  if (Number.isFinite(max) && Number.isFinite(sum)) return { values, sum, max };
+  throw new StagecraftError(
+    "internal",
+    "the logits are not finite: the model's weights have diverged or are damaged",
+  );
+}
+
+/** The first index of the largest value. */
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+/** Undefined when nothing changes. */
+function penalise(
+  logits: Float32Array,
+  penalty: number,
+  history: Iterable<number>,
+): Float32Array | undefined {
+  if (penalty === 1) return undefined;
+  const penalised = logits.slice();
+  for (const id of new Set(history)) {
+    const logit = logits[id]!;
+    penalised[id] = logit > 0 ? logit / penalty : logit * penalty;
+  }
+  return penalised;
+}
+
+/** An index with probability proportional to its weight. */
+function draw(weights: Float64Array, sum: number, random: Random): number {
+  let rest = random.nextFloat() * sum;
+  let last = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]!;
+    if (weight === 0) continue;
+    last = i;
+    rest -= weight;
+    if (rest < 0) return i;
+  }
+  return last; // rounding left a crumb
+}
+
+function total(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

@@ -1,0 +1,68 @@
+import { createRandom, deriveSeed, StagecraftError, type Random } from "@stagecraft/core";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+import { sampleToken, type SampledToken, type SamplingParams } from "./sampling.js";
+import { createStopMatcher, type StopMatcher } from "./stop-matcher.js";
+
+/** Why an answer ended: the end token, a stop text, or a limit on its length. */
+export type FinishReason = "eos" | "stop" | "length";
+
+export interface SequenceOptions {
+  readonly promptIds: Int32Array;
+  readonly params: SamplingParams;
+  readonly eosId?: number | undefined;
+  readonly tokenizer?: Pick<Tokenizer, "streamDecoder"> | undefined;
+  /** Longest prompt and answer together. */
+  readonly maxLength: number;
+}
+
+/**
+ * One answer in the making. Its randomness comes from its own seed alone, so that it does not
+ * depend on what else is generated at the same time.
+ */
+export class Sequence {
+  readonly ids: number[];
+  readonly numPromptTokens: number;
+  finishReason: FinishReason | undefined;
+  /** How many of `ids` the decoder holds. */
+  numDecoded = 0;
+  private readonly random: Random;
+  private readonly matcher: StopMatcher | undefined;
+
+  constructor(private readonly options: SequenceOptions) {
+    const { promptIds, params, tokenizer } = options;
+    this.ids = [...promptIds];
+    this.numPromptTokens = promptIds.length;
+    this.random = createRandom(deriveSeed(params.seed, "sampling"));
+    if (tokenizer) this.matcher = createStopMatcher(tokenizer, params.stop);
+    else if (params.stop.length > 0) {
+      throw new StagecraftError("invalid_argument", "stop texts need a tokenizer to find them");
+    }
+  }
+
+  /** What the decoder has not seen yet. */
+  pending(): Int32Array {
+    return Int32Array.from(this.ids.slice(this.numDecoded));
+  }
+
+  /** Samples from the logits after `pending()` and notes why the answer ends, if it does. */
+  advance(logits: Float32Array): SampledToken {
+    const token = sampleToken(logits, this.options.params, this.random, this.ids);
+    this.numDecoded = this.ids.length;
+    this.ids.push(token.id);
+    this.finishReason = this.judge(token.id);
+    return token;
+  }
+
+  /** The answer, without what follows a stop text; undefined without a tokenizer. */
+  text(): string | undefined {
+    return this.matcher?.text();
+  }
+
+  private judge(id: number): FinishReason | undefined {
+    const { eosId, params, maxLength } = this.options;
+    if (id === eosId) return "eos";
+    if (this.matcher?.push(id)) return "stop";
+    const numNew = this.ids.length - this.numPromptTokens;
+    return numNew >= params.maxNewTokens || this.ids.length >= maxLength ? "length" : undefined;
+  }
+}
