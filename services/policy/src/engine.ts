@@ -17,6 +17,8 @@ export interface TokenChunk {
   logProbs: number[];
   weightVersions: number[];
   finishReason: FinishReasonName | undefined;
+  /** With the last chunk: the whole answer without special tokens, cut before a stop text. */
+  text: string | undefined;
 }
 
 /** What does not change while an engine lives. */

@@ -10,6 +10,7 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
 import { prepareInput } from "./prompt.js";
 import type { WeightFollower } from "./weight-follower.js";
@@ -102,18 +103,18 @@ async function* streamAnswer(
   chunks: AsyncIterable<TokenChunk>,
   engine: PolicyEngine,
 ): AsyncGenerator<policy.GenerateResponse> {
-  const decoder = engine.facts.tokenizer.streamDecoder();
+  const answer = createAnswerText(engine.facts.tokenizer, request.sampling.stop);
   const versions = new Set<number>();
-  for await (const { finishReason, ...chunk } of chunks) {
-    for (const version of chunk.weightVersions) versions.add(version);
-    const text = chunk.tokenIds.map((id) => decoder.push(id)).join("");
+  for await (const { finishReason, text: wholeText, ...tokens } of chunks) {
+    for (const version of tokens.weightVersions) versions.add(version);
     if (finishReason === undefined) {
+      const text = answer.push(tokens.tokenIds);
       const rest = { finishReason: common.FinishReason.UNSPECIFIED, weights: [] };
-      yield { ...chunk, ...rest, text, numPromptTokens: 0 };
+      yield { ...tokens, ...rest, text, numPromptTokens: 0 };
     } else {
       yield {
-        ...chunk,
-        text: text + decoder.flush(),
+        ...tokens,
+        text: answer.finish(tokens.tokenIds, wholeText),
         finishReason: finishReasonOf(finishReason),
         weights: namedWeights(versions, engine),
         numPromptTokens: request.promptIds.length,
@@ -130,20 +131,20 @@ async function collectAnswer(
   const tokenIds: number[] = [];
   const logProbs: number[] = [];
   const weightVersions: number[] = [];
-  let finishReason = common.FinishReason.UNSPECIFIED;
+  let last: TokenChunk | undefined;
   for await (const chunk of chunks) {
     tokenIds.push(...chunk.tokenIds);
     logProbs.push(...chunk.logProbs);
     weightVersions.push(...chunk.weightVersions);
-    if (chunk.finishReason) finishReason = finishReasonOf(chunk.finishReason);
+    last = chunk;
   }
   return {
     promptIds: toTokens(promptIds).ids,
     tokenIds,
     logProbs,
     weightVersions,
-    text: engine.facts.tokenizer.decode(tokenIds),
-    finishReason,
+    text: last?.text ?? engine.facts.tokenizer.decode(tokenIds),
+    finishReason: finishReasonOf(last!.finishReason!),
     weights: namedWeights(new Set(weightVersions), engine),
   };
 }
@@ -155,8 +156,9 @@ function namedWeights(versions: ReadonlySet<number>, engine: PolicyEngine): comm
   );
 }
 
-function describe({ facts, status }: PolicyEngine): common.ModelInfo {
-  const { weights } = status();
+function describe(engine: PolicyEngine): common.ModelInfo {
+  const { facts } = engine;
+  const { weights } = engine.status();
   const { pad, bos, eos } = facts.tokenizer.specials;
   return common.ModelInfo.fromPartial({
     name: facts.name,

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ensureTopology, type EventBus, type Topology } from "@stagecraft/bus";
+import { ensureTopology, type Consumer, type EventBus, type Topology } from "@stagecraft/bus";
 import type { WeightStore } from "@stagecraft/checkpoint";
 import {
   events,
@@ -48,11 +48,22 @@ interface OpenTask {
 export async function createBusPlanes(options: BusPlanesOptions): Promise<BusPlanes> {
   const { bus, topology } = options;
   await ensureTopology(bus, topology);
-  return new RunPlanes(options, await bus.consume(topology.rolloutsConsumer));
+  const latest = await options.store.latest();
+  const consumer = await bus.consume(topology.rolloutsConsumer);
+  return new RunPlanes(options, { consumer, lastPublished: latest?.version ?? 0 });
 }
 
+/**
+ * PPO counts versions by its updates and counts anew after a resumption; what travels is a number
+ * that only grows within a deployment, so that a sampler never takes old weights for new ones. The
+ * hash ties the two together: rollouts of equal weights stay good across a restart.
+ */
 class RunPlanes implements BusPlanes {
-  private readonly hashes = new Map<number, string>();
+  /** Hash of the weights → PPO's version. */
+  private readonly versionOfHash = new Map<string, number>();
+  /** PPO's version → the number that travels. */
+  private readonly published = new Map<number, number>();
+  private lastPublished: number;
   private readonly open = new Map<string, OpenTask>();
   /** Tells the messages of this process from those of one that died within the broker's memory. */
   private readonly incarnation = randomUUID().slice(0, 8);
@@ -61,8 +72,9 @@ class RunPlanes implements BusPlanes {
 
   constructor(
     private readonly options: BusPlanesOptions,
-    consumer: Awaited<ReturnType<EventBus["consume"]>>,
+    { consumer, lastPublished }: { consumer: Consumer; lastPublished: number },
   ) {
+    this.lastPublished = lastPublished;
     this.logger = (options.logger ?? silentLogger()).child({ runId: options.runId });
     this.inbox = openRolloutInbox({
       consumer,
@@ -75,9 +87,11 @@ class RunPlanes implements BusPlanes {
 
   async publishWeights(...[version, tensors, step]: Parameters<PpoPlanes["publishWeights"]>) {
     const { store, bus, topology, runId, keepWeights } = this.options;
-    const { sha256, sizeBytes } = await store.publish(version, tensors, { step });
-    this.hashes.set(version, sha256);
-    const weights = { version, sha256, step: BigInt(step), sizeBytes: BigInt(sizeBytes) };
+    const number = ++this.lastPublished;
+    const { sha256, sizeBytes } = await store.publish(number, tensors, { step });
+    this.versionOfHash.set(sha256, version);
+    this.published.set(version, number);
+    const weights = { version: number, sha256, step: BigInt(step), sizeBytes: BigInt(sizeBytes) };
     const event = events.WeightsPublished.encode({ runId, weights, createdAt: new Date() });
     const bucket = await bus.keyValue(topology.weightsBucket);
     await bucket.put(WEIGHTS_KEY, event.finish());
@@ -105,7 +119,7 @@ class RunPlanes implements BusPlanes {
   }
 
   async close({ finished }: { finished: boolean }): Promise<void> {
-    if (finished) await this.inbox.acknowledgeTaken();
+    if (finished) await this.inbox.acknowledgeAll();
     await this.inbox.close();
   }
 
@@ -115,7 +129,8 @@ class RunPlanes implements BusPlanes {
     if (!entry) return;
     entry.attempt++;
     const { runId, bus, topology } = this.options;
-    const event = toEvent(entry.task, runId, entry.attempt);
+    const minWeightVersion = this.published.get(entry.task.minWeightVersion) ?? this.lastPublished;
+    const event = toEvent(entry.task, { runId, attempt: entry.attempt, minWeightVersion });
     const id = `${runId}/${taskId}/${entry.attempt}/${this.incarnation}`;
     const bytes = events.PromptTask.encode(event).finish();
     await bus.publish(topology.subjects.prompts, bytes, { id, ...(signal ? { signal } : {}) });
@@ -144,31 +159,33 @@ class RunPlanes implements BusPlanes {
 
   /** What a rollout must not be, beyond what can be seen from itself. */
   private problemOf(rollout: ParsedRollout): string | undefined {
-    for (const { version, sha256 } of rollout.weights) {
-      const expected = this.hashes.get(version);
-      if (expected !== undefined && expected !== sha256) {
-        return `weights ${version} have sha256 ${sha256.slice(0, 12)}…, published was ${expected.slice(0, 12)}…`;
-      }
-    }
     const task = this.open.get(rollout.taskId)?.task;
-    return task && taskProblem(rollout, task, this.newestVersion());
+    // From before a restart; looked at again when its task and its weights are known.
+    if (!task) return undefined;
+    const unknown = rollout.weights.find(({ sha256 }) => !this.versionOfHash.has(sha256));
+    if (unknown) {
+      return `sampled with weights ${unknown.version} (sha256 ${unknown.sha256.slice(0, 12) || "none"}), which this run did not publish`;
+    }
+    return taskProblem(rollout, task, this.versionsOf(rollout));
   }
 
-  private newestVersion(): number {
-    return Math.max(0, ...this.hashes.keys());
+  /** PPO's version of each token. Every version is listed with its hash: parseRollout saw to it. */
+  private versionsOf({ weightVersions, weights }: ParsedRollout): Int32Array {
+    const hashes = new Map(weights.map((w) => [w.version, w.sha256]));
+    return weightVersions.map((number) => this.versionOfHash.get(hashes.get(number)!) ?? -1);
   }
 
   private toSample(rollout: ParsedRollout): RolloutSample {
     const lastVersion = rollout.weightVersions.at(-1)!;
     const { sha256 = "" } = rollout.weights.find((w) => w.version === lastVersion) ?? {};
-    const { rolloutId, taskId, promptIds, responseIds, logProbs, weightVersions } = rollout;
+    const { rolloutId, taskId, promptIds, responseIds, logProbs } = rollout;
     return {
       rolloutId,
       taskId,
       promptIds,
       responseIds,
       logProbs,
-      weightVersions,
+      weightVersions: this.versionsOf(rollout),
       finishReason: rollout.finishReason,
       score: rollout.score,
       rewardModelVersion: rollout.rewardModelVersion,
@@ -179,36 +196,35 @@ class RunPlanes implements BusPlanes {
 }
 
 function taskProblem(
-  { promptIds, responseIds, weightVersions }: ParsedRollout,
+  { promptIds, responseIds }: ParsedRollout,
   task: PromptTask,
-  newestVersion: number,
+  versions: Int32Array,
 ): string | undefined {
-  if (
-    promptIds.length !== task.promptIds.length ||
-    promptIds.some((id, i) => id !== task.promptIds[i])
-  ) {
-    return "its prompt is not the task's";
-  }
+  const samePrompt =
+    promptIds.length === task.promptIds.length &&
+    promptIds.every((id, i) => id === task.promptIds[i]);
+  if (!samePrompt) return "its prompt is not the task's";
   if (responseIds.length > task.sampling.maxNewTokens) {
     return `response has ${responseIds.length} tokens, the task allows ${task.sampling.maxNewTokens}`;
   }
-  const wrong = weightVersions.find((v) => v < task.minWeightVersion || v > newestVersion);
-  if (wrong === undefined) return undefined;
-  return `sampled with weights ${wrong}, must be from ${task.minWeightVersion} to ${newestVersion}`;
+  const stale = versions.find((version) => version < task.minWeightVersion);
+  if (stale === undefined) return undefined;
+  return `sampled with weights of update ${stale}, the task wants ${task.minWeightVersion} or newer`;
 }
 
-function toEvent(task: PromptTask, runId: string, attempt: number): events.PromptTask {
+function toEvent(
+  task: PromptTask,
+  rest: Pick<events.PromptTask, "runId" | "attempt" | "minWeightVersion">,
+): events.PromptTask {
   return {
     taskId: task.taskId,
-    runId,
     promptId: task.promptId,
     conversation: toConversation(task.messages),
     prompt: toTokens(task.promptIds),
     sampling: toSampling(task.sampling),
-    minWeightVersion: task.minWeightVersion,
     createdAt: new Date(),
     traceparent: "",
-    attempt,
+    ...rest,
   };
 }
 

@@ -7,7 +7,7 @@ export interface InboxOptions {
   /** Rollouts of one run. Closed by the inbox. */
   consumer: Consumer;
   runId: string;
-  /** A reason to refuse a well-formed rollout that answers a task; undefined to take it. */
+  /** A reason to refuse a well-formed rollout of this run; undefined to keep it. */
   problemOf(rollout: ParsedRollout): string | undefined;
   /** Called for each rollout that is not taken, with its task if that could be read. */
   onRefused(reason: string, taskId: string | undefined): void;
@@ -22,8 +22,8 @@ export interface RolloutInbox {
   forget(taskId: string): void;
   /** Tells the bus that these need never come again. */
   acknowledge(rolloutIds: readonly string[]): Promise<void>;
-  /** Acknowledges all that were taken; for the end of a run. */
-  acknowledgeTaken(): Promise<void>;
+  /** Acknowledges whatever is held; for the end of a run. */
+  acknowledgeAll(): Promise<void>;
   /** Gives what is not acknowledged back to the bus. */
   close(): Promise<void>;
 }
@@ -78,9 +78,8 @@ class Inbox implements RolloutInbox {
     await Promise.all(entries.map(({ message }) => this.settle(message, "ack")));
   }
 
-  acknowledgeTaken(): Promise<void> {
-    const taken = [...this.held].filter(([, entry]) => entry.taken);
-    return this.acknowledge(taken.map(([id]) => id));
+  acknowledgeAll(): Promise<void> {
+    return this.acknowledge([...this.held.keys()]);
   }
 
   async close(): Promise<void> {
