@@ -38,6 +38,12 @@ export interface EventBus extends AsyncDisposable {
   streamInfo(stream: string): Promise<StreamInfo>;
   consumerInfo(spec: Pick<ConsumerSpec, "stream" | "durable">): Promise<ConsumerInfo>;
   deleteStream(stream: string): Promise<void>;
+  /**
+   * Removes what a consumer has settled without gaps, except the newest `keep` (default 0). A `limits`
+   * stream keeps acked messages, and one that refuses when full would fill up with them: call it
+   * after acking a batch. What is kept still deduplicates after a broker restart.
+   */
+  trimSettled(spec: Pick<ConsumerSpec, "stream" | "durable">, keep?: number): Promise<void>;
 
   /**
    * Stores a canary message: the only sign that the disk works (a full one hangs silently while the
@@ -112,7 +118,7 @@ export interface ConsumerSpec {
   maxAckPending?: number;
   /** A message delivered more often becomes a dead letter. Default 10; Infinity allowed. */
   maxDeliver?: number;
-  /** Messages fetched ahead of `next()`. Default 1. */
+  /** Messages fetched ahead of `next()`. Default 0: one worker hoards nothing another could do. */
   prefetch?: number;
   /** Tell the broker "still working" while this process holds a message. Default true. */
   keepAlive?: boolean;
@@ -151,6 +157,8 @@ export interface ConsumerInfo {
   /** Delivered, not settled. */
   ackPending: number;
   redelivered: number;
+  /** Everything up to this sequence is settled. */
+  ackFloor: number;
 }
 
 export interface Listener extends AsyncIterable<BroadcastMessage>, AsyncDisposable {

@@ -1,10 +1,9 @@
-import { isCancelled } from "@stagecraft/core";
 import { silentLogger, withSpan, type Logger, type TraceScope } from "@stagecraft/telemetry";
-import type { BusMessage, Consumer, ConsumerSpec, EventBus } from "./bus.js";
+import type { BusMessage, ConsumerSpec, EventBus } from "./bus.js";
 import { settlementFor } from "./settlement.js";
 
 export interface RunConsumerOptions {
-  /** Handlers at once; default 1. The consumer fetches no more than this ahead. */
+  /** Handlers at once; default 1. */
   concurrency?: number;
   /** Stops fetching; handlers in flight get to finish (pass them the signal to cut them short). */
   signal: AbortSignal;
@@ -26,32 +25,32 @@ export async function runConsumer(
   options: RunConsumerOptions,
 ): Promise<void> {
   const { concurrency = 1, signal, logger = silentLogger() } = options;
-  await using consumer = await bus.consume({ ...spec, prefetch: spec.prefetch ?? concurrency });
-  const lanes = Array.from({ length: concurrency }, () =>
-    runLane(consumer, { spec, handler, signal, logger }),
-  );
-  await Promise.all(lanes);
+  if (signal.aborted) return;
+  await using consumer = await bus.consume(spec);
+  // One listener for all lanes; closing also gives prefetched messages back at once.
+  let closing: Promise<void> | undefined;
+  const stop = () => {
+    closing = consumer.close();
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  const runLane = async () => {
+    for (let message = await consumer.next(); message; message = await consumer.next()) {
+      await handleOne(message, { spec, handler, logger });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: concurrency }, runLane));
+    await closing;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 interface Lane {
   spec: ConsumerSpec;
   handler: MessageHandler;
-  signal: AbortSignal;
   logger: Logger;
-}
-
-async function runLane(consumer: Consumer, lane: Lane): Promise<void> {
-  for (;;) {
-    let message: BusMessage | undefined;
-    try {
-      message = await consumer.next(lane.signal);
-    } catch (error) {
-      if (isCancelled(error) || lane.signal.aborted) return;
-      throw error;
-    }
-    if (!message) return;
-    await handleOne(message, lane);
-  }
 }
 
 async function handleOne(message: BusMessage, lane: Lane): Promise<void> {

@@ -1,12 +1,13 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
+import { waitFor } from "./wait-for.js";
 
 export interface StartedProcess extends AsyncDisposable {
   readonly pid: number;
   readonly child: ChildProcess;
   /** Everything written so far, both streams. */
   output(): string;
-  /** Sends the signal; resolves when the process is gone, except for STOP and CONT (at once). */
+  /** Sends the signal; resolves when the process is gone or, for STOP, stopped. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>;
@@ -31,7 +32,9 @@ export async function startProcess(
   });
   const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
     child.kill(signal);
-    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await exited;
+    // A stop takes effect a moment after the signal is sent.
+    if (signal === "SIGSTOP") await waitFor(() => isStopped(child.pid!), { what: "the stop" });
+    else if (signal !== "SIGCONT") await exited;
   };
   return {
     pid: child.pid!,
@@ -41,6 +44,11 @@ export async function startProcess(
     exited,
     [Symbol.asyncDispose]: () => kill("SIGKILL"),
   };
+}
+
+function isStopped(pid: number): boolean {
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+  return stdout.trim().startsWith("T");
 }
 
 /** A port that was free a moment ago; for servers that cannot report the one they got. */

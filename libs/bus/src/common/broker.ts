@@ -21,6 +21,8 @@ export interface Broker {
   /** True when it was there. */
   remove(stream: string, sequence: number): Promise<boolean>;
   purge(stream: string, subject: string): Promise<void>;
+  /** Removes everything below a sequence. */
+  trim(stream: string, below: number): Promise<void>;
   openPull(spec: RequiredConsumerSpec, sink: PullSink): Promise<PullSource>;
   broadcast(subject: string, data: Uint8Array): void;
   listen(subject: string, maxQueued: number): Promise<Listener>;

@@ -19,7 +19,7 @@ interface Held {
   settled: boolean;
 }
 
-/** See Consumer. One request is outstanding at a time, sized to the free part of the prefetch. */
+/** See Consumer. One request is outstanding at a time: free prefetch and waiting readers. */
 export async function openConsumer(
   spec: RequiredConsumerSpec,
   parts: ConsumerParts,
@@ -36,8 +36,9 @@ export async function openConsumer(
     waiters.clear();
   };
   const pump = () => {
-    const free = spec.prefetch - queue.length;
-    if (closed || !source || outstanding > 0 || free < Math.ceil(spec.prefetch / 2)) return;
+    const free = spec.prefetch + waiters.size - queue.length;
+    const worthwhile = Math.max(1, Math.ceil(spec.prefetch / 2));
+    if (closed || !source || outstanding > 0 || free < worthwhile) return;
     outstanding = free;
     source.request(free);
   };
@@ -69,8 +70,8 @@ export async function openConsumer(
       } else {
         queue.push(entry);
       }
-      pump();
       wake();
+      pump();
     },
     onSpent() {
       outstanding = 0;
@@ -122,8 +123,9 @@ export async function openConsumer(
         if (!entry.settled) return messageOf(entry);
         continue;
       }
+      const waiting = woken(waiters, signal);
       pump();
-      await woken(waiters, signal);
+      await waiting;
     }
   };
   const close = async () => {
@@ -144,6 +146,7 @@ export async function openConsumer(
     clearInterval(timer);
     throw StagecraftError.from(error);
   }
+  pump();
   return {
     next,
     numHeld: () => held.size,

@@ -74,6 +74,11 @@ export function createBus(broker: Broker, options: BusOptions = {}): EventBus {
     streamInfo: (stream) => broker.streamInfo(stream),
     consumerInfo: ({ stream, durable }) => broker.consumerInfo(stream, durable),
     deleteStream: (stream) => broker.deleteStream(stream),
+    async trimSettled({ stream, durable }, keep = 0) {
+      const { ackFloor } = await broker.consumerInfo(stream, durable);
+      const below = ackFloor + 1 - keep;
+      if (below > 1) await broker.trim(stream, below);
+    },
     async checkReady(timeoutMs) {
       await publish(CANARY_SUBJECT, new Uint8Array(0), { id: randomUUID(), timeoutMs });
     },
@@ -92,16 +97,17 @@ export function withDefaults(spec: ConsumerSpec): RequiredConsumerSpec {
     ackWaitMs: 30_000,
     maxAckPending: 1024,
     maxDeliver: 10,
-    prefetch: 1,
+    prefetch: 0,
     keepAlive: true,
     maxHoldMs: 15 * 60_000,
     ...spec,
   };
+  const least = { ackWaitMs: 1, maxAckPending: 1, maxDeliver: 1, prefetch: 0 };
   for (const name of ["ackWaitMs", "maxAckPending", "maxDeliver", "prefetch"] as const) {
-    if (full[name] >= 1) continue;
+    if (full[name] >= least[name]) continue;
     throw new StagecraftError(
       "invalid_argument",
-      `consumer ${spec.durable}: ${name} is ${full[name]}, needs at least 1`,
+      `consumer ${spec.durable}: ${name} is ${full[name]}, needs at least ${least[name]}`,
     );
   }
   return full;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { JetStreamClient, JetStreamManager } from "nats";
 import { StagecraftError } from "@stagecraft/core";
 import { silentLogger } from "@stagecraft/telemetry";
@@ -71,6 +72,10 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
       attempt(`purge ${stream}`, async () => {
         await manager.streams.purge(stream, { filter: subject });
       }),
+    trim: (stream, below) =>
+      attempt(`trim ${stream}`, async () => {
+        await manager.streams.purge(stream, { seq: below });
+      }),
     openPull: (spec, sink) =>
       attempt(`consume ${spec.stream}`, async () => {
         await manager.consumers.info(spec.stream, spec.durable);
@@ -136,6 +141,7 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
           pending: info.num_pending,
           ackPending: info.num_ack_pending,
           redelivered: info.num_redelivered,
+          ackFloor: info.ack_floor.stream_seq,
         };
       }),
     deleteStream: (stream) =>
@@ -143,8 +149,9 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
         await ignoreMissing(manager.streams.delete(stream), true);
       }),
     async close() {
-      // Best effort: a flush on a dead connection would wait for its return.
-      if (connection.isConnected()) await nc.flush().catch(() => undefined);
+      // Best effort: a flush on a dead or frozen connection would wait for its return.
+      const flushed = connection.isConnected() ? nc.flush().catch(() => undefined) : undefined;
+      await Promise.race([flushed, delay(timeout, undefined, { ref: false })]);
       await nc.close();
     },
   };

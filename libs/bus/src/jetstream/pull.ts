@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { createInbox, nanos, type Msg } from "nats";
 import { StagecraftError } from "@stagecraft/core";
 import type { Delivery, PullSink, PullSource, RequiredConsumerSpec } from "../common/broker.js";
@@ -74,7 +75,8 @@ export function openPull(
       clearTimeout(timer);
       unhook();
       if (nc.isClosed() || !connection.isConnected()) return subscription.unsubscribe();
-      await subscription.drain().catch(() => undefined);
+      const drained = subscription.drain().catch(() => undefined);
+      await Promise.race([drained, delay(connection.requestTimeoutMs, undefined, { ref: false })]);
     },
   };
 }

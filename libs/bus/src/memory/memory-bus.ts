@@ -72,6 +72,11 @@ function createMemoryBroker(): Broker {
     async purge(name, subject) {
       return Promise.resolve(streamOf(name).purge(subject));
     },
+    async trim(name, below) {
+      const stream = streamOf(name);
+      for (const { sequence } of stream.messages()) if (sequence < below) stream.remove(sequence);
+      return Promise.resolve();
+    },
     async openPull({ stream, durable }, sink) {
       openOrThrow();
       return Promise.resolve(consumerOf(stream, durable).open(sink));

@@ -38,7 +38,8 @@ export function createMemoryConsumer(
   const inFlight = new Map<number, InFlight>();
   /** Sequence → deliveries so far, of messages to deliver again, in order of their turn. */
   const again = new Map<number, number>();
-  const delays = new Set<NodeJS.Timeout>();
+  /** Sequence → timer, of messages whose turn comes later. */
+  const delays = new Map<number, NodeJS.Timeout>();
   const pullers: Puller[] = [];
   let cursor = 0;
 
@@ -74,10 +75,10 @@ export function createMemoryConsumer(
     };
     if (delayMs <= 0) return put();
     const timer = setTimeout(() => {
-      delays.delete(timer);
+      delays.delete(sequence);
       put();
     }, delayMs);
-    delays.add(timer);
+    delays.set(sequence, timer);
   };
   const startTimer = (sequence: number) =>
     setTimeout(() => {
@@ -150,11 +151,13 @@ export function createMemoryConsumer(
         if (message.sequence > cursor && matches(message)) pending++;
       }
       const redelivered = [...inFlight.values()].filter(({ delivery }) => delivery > 1).length;
-      return { pending, ackPending: inFlight.size + delays.size, redelivered };
+      const open = [...inFlight.keys(), ...again.keys(), ...delays.keys()];
+      const ackFloor = open.length === 0 ? cursor : Math.min(...open) - 1;
+      return { pending, ackPending: inFlight.size + delays.size, redelivered, ackFloor };
     },
     close() {
       for (const { timer } of inFlight.values()) clearTimeout(timer);
-      for (const timer of delays) clearTimeout(timer);
+      for (const timer of delays.values()) clearTimeout(timer);
       inFlight.clear();
       pullers.length = 0;
     },
