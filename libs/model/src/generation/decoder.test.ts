@@ -67,6 +67,26 @@ describe("createDecoder()", () => {
     decoder.dispose();
   });
 
+  it("copies the beginning of a sequence into another slot", async () => {
+    const model = tinyModel(tinyConfig("llama"));
+    const decoder = createDecoder(model, { maxSequences: 2, maxLength: 32 });
+    const ids = randomIds(23, 12);
+    await decoder.append([{ slot: 0, ids }]);
+    await decoder.append([{ slot: 1, ids: Int32Array.of(1, 2, 3) }]);
+    decoder.fork(0, 1, 9);
+    const other = Int32Array.of(4, 2);
+    const logits = await decoder.append([{ slot: 1, ids: other }]);
+    const expected = lastLogits(model, Int32Array.of(...ids.slice(0, 9), ...other));
+    expect(maxDifference(logits, expected)).toBeLessThan(5e-5);
+    const untouched = await decoder.append([{ slot: 0, ids: other }]);
+    expect(
+      maxDifference(untouched, lastLogits(model, Int32Array.of(...ids, ...other))),
+    ).toBeLessThan(5e-5);
+    expect(() => decoder.fork(0, 1, 15)).toThrow("15 tokens");
+    expect(() => decoder.fork(0, 2, 1)).toThrow("slot 2");
+    decoder.dispose();
+  });
+
   it("uses new weights after refreshWeights", async () => {
     const model = tinyModel(tinyConfig("llama"));
     const other = tinyModel(tinyConfig("llama"), { seed: 2 });

@@ -21,6 +21,8 @@ export interface Decoder {
    * row, ids outside the vocabulary, or a sequence longer than `maxLength`.
    */
   append(rows: readonly DecoderRow[]): Promise<Float32Array>;
+  /** Makes slot `to` hold the first `length` tokens of slot `from`, whatever it held before. */
+  fork(from: number, to: number, length: number): void;
   /** Forgets the slot's sequence. */
   reset(slot: number): void;
   /** To be called when the model's weights changed; sequences of old weights should be reset. */

@@ -121,6 +121,21 @@ describe("createGenerationEngine()", () => {
     engine.close();
   });
 
+  it("reads a prompt once for all its answers, which stay what they are alone", async () => {
+    const model = tinyModel(config);
+    const params = [1, 2, 3, 4].map((seed) => ({ seed, maxNewTokens: 6 }));
+    const prompts = [prompt(1, 9), prompt(1, 9), prompt(2, 9), prompt(1, 9)];
+    const alone = await generate(model, prompts, params, { batchSize: 1 });
+    // Room for two prompts of nine tokens in the first step, not for four.
+    const engine = createGenerationEngine(model, { maxSequences: 4, maxPrefillTokens: 18 });
+    const handles = prompts.map((promptIds, i) => engine.add({ promptIds, params: params[i]! }));
+    const events = await engine.step();
+    expect(events).toHaveLength(4);
+    events.push(...(await drain(engine)));
+    handles.forEach((handle, i) => expect(idsOf(events, handle)).toEqual([...alone[i]!.ids]));
+    engine.close();
+  });
+
   it("gives the event loop its turn between steps", async () => {
     const engine = createGenerationEngine(tinyModel(config), { maxSequences: 1 });
     engine.add({ promptIds: prompt(1), params: { maxNewTokens: 5 } });

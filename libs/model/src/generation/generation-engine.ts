@@ -87,6 +87,9 @@ interface Active {
   readonly sequence: Sequence;
 }
 
+/** Sequences that hold the same tokens and differ in how they go on. */
+type Group = [Active, ...Active[]];
+
 class ContinuousBatching implements GenerationEngine {
   weightVersion: number;
   private readonly decoder: Decoder;
@@ -175,17 +178,26 @@ class ContinuousBatching implements GenerationEngine {
   private async advance(): Promise<GenerationEvent[]> {
     if (this.weightsChanged) this.readAgain();
     this.admit();
-    const rows = this.chooseRows();
-    if (rows.length === 0) return [];
+    const groups = this.chooseRows();
+    if (groups.length === 0) return [];
     const logits = await this.decoder.append(
-      rows.map(({ slot, sequence }) => ({ slot, ids: sequence.pending() })),
+      groups.map(([{ slot, sequence }]) => ({ slot, ids: sequence.pending() })),
     );
     const width = this.model.config.vocabSize;
-    const events = rows.flatMap((row, i) =>
-      this.sample(row, logits.subarray(i * width, (i + 1) * width)),
-    );
+    const events = groups.flatMap((group, i) => {
+      const row = logits.subarray(i * width, (i + 1) * width);
+      this.share(group);
+      return group.flatMap((member) => this.sample(member, row));
+    });
     await nextTurn();
     return events;
+  }
+
+  /** Gives the other answers to a prompt what was read for the first. */
+  private share([first, ...others]: Group): void {
+    for (const { slot, sequence } of others) {
+      this.decoder.fork(first.slot, slot, sequence.ids.length);
+    }
   }
 
   private sample({ handle, slot, sequence }: Active, logits: Float32Array): GenerationEvent[] {
@@ -210,18 +222,31 @@ class ContinuousBatching implements GenerationEngine {
     }
   }
 
-  /** Every sequence that needs one token read, and longer ones while the budget lasts. */
-  private chooseRows(): Active[] {
+  /**
+   * What to read next: every sequence that needs one token, and longer ones while the budget lasts.
+   * Sequences that are to read the same tokens from the start, such as K answers to one prompt,
+   * form a group that reads them once.
+   */
+  private chooseRows(): Group[] {
     let budget = this.options.maxPrefillTokens ?? 512;
     let numPrefills = 0;
-    return [...this.active.values()].filter(({ sequence }) => {
-      const numPending = sequence.ids.length - sequence.numDecoded;
-      if (numPending === 1) return true;
-      if (numPrefills > 0 && numPending > budget) return false;
-      numPrefills++;
-      budget -= numPending;
-      return true;
-    });
+    const groups = new Map<string | number, Group>();
+    for (const active of this.active.values()) {
+      const { ids, numDecoded } = active.sequence;
+      const numPending = ids.length - numDecoded;
+      const key = numDecoded === 0 ? ids.join() : active.handle;
+      const group = groups.get(key);
+      if (group) {
+        group.push(active);
+      } else if (numPending === 1 || numPrefills === 0 || numPending <= budget) {
+        if (numPending > 1) {
+          numPrefills++;
+          budget -= numPending;
+        }
+        groups.set(key, [active]);
+      }
+    }
+    return [...groups.values()];
   }
 
   /** Old keys and values belong to the old weights. */

@@ -10,6 +10,8 @@ export interface KvCache {
    * from `offset` on.
    */
   read(layer: number, which: "keys" | "values", target: KvTarget): void;
+  /** Becomes a copy of the first `length` tokens of another cache of the same shape. */
+  copyFrom(other: KvCache, length: number): void;
   clear(): void;
 }
 
@@ -68,6 +70,18 @@ class GrowingCache implements KvCache {
       const block = store.subarray(from, from + count * headSize);
       into.set(block, offset + head * stride * headSize);
     }
+  }
+
+  copyFrom(other: KvCache, length: number): void {
+    this.length = 0;
+    this.reserve(length);
+    this.layers.forEach((store, layer) => {
+      for (const which of ["keys", "values"] as const) {
+        const target = { into: store[which], offset: 0, count: length, stride: this.capacity };
+        other.read(layer, which, target);
+      }
+    });
+    this.length = length;
   }
 
   clear(): void {

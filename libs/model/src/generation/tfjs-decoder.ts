@@ -53,6 +53,16 @@ class TfjsDecoder implements Decoder {
     return logits;
   }
 
+  fork(from: number, to: number, length: number): void {
+    const source = this.cacheOf(from);
+    if (length > source.length || from === to) {
+      throw invalid(
+        `cannot copy ${length} tokens of slot ${from} (${source.length}) to slot ${to}`,
+      );
+    }
+    this.cacheOf(to).copyFrom(source, length);
+  }
+
   reset(slot: number): void {
     this.caches[slot]?.clear();
   }
@@ -165,6 +175,10 @@ class TfjsDecoder implements Decoder {
   }
 
   private cacheOf(slot: number): KvCache {
+    const { maxSequences } = this.options;
+    if (!Number.isInteger(slot) || slot < 0 || slot >= maxSequences) {
+      throw invalid(`slot ${slot} is out of range 0 … ${maxSequences - 1}`);
+    }
     const { numLayers, numKvHeads } = this.model.config;
     return (this.caches[slot] ??= createKvCache({
       numLayers,
@@ -175,14 +189,12 @@ class TfjsDecoder implements Decoder {
   }
 
   private check(rows: readonly DecoderRow[]): void {
-    const { maxSequences, maxLength } = this.options;
+    const { maxLength } = this.options;
     const seen = new Set<number>();
     for (const { slot, ids } of rows) {
-      if (!Number.isInteger(slot) || slot < 0 || slot >= maxSequences || seen.has(slot)) {
-        throw invalid(`slot ${slot} is out of range 0 … ${maxSequences - 1} or used twice`);
-      }
+      const length = this.cacheOf(slot).length + ids.length;
+      if (seen.has(slot)) throw invalid(`slot ${slot} occurs twice`);
       seen.add(slot);
-      const length = (this.caches[slot]?.length ?? 0) + ids.length;
       if (ids.length === 0) throw invalid(`slot ${slot}: no tokens to append`);
       if (length > maxLength) {
         throw invalid(`slot ${slot}: ${length} tokens, the decoder holds ${maxLength}`);
