@@ -4,6 +4,7 @@ export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokeniz
 export { DEFAULT_PATTERN, GPT2_PATTERN } from "./pre-tokenizer.js";
 export { DEFAULT_SPECIAL_TOKENS, SPECIAL_TOKENS } from "./special-tokens.js";
 export { lastSafeCut } from "./text-pieces.js";
+export { utf8CharLength } from "./utf8.js";
 export type {
   DecodeOptions,
   Message,

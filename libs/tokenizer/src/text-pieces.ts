@@ -8,16 +8,21 @@ const SEARCH_CHARS = 1 << 12;
 /**
  * Where a long text may be cut so that the pieces' pre-tokens are those of the whole: before a space
  * that follows something visible, else after a line that precedes a letter or digit. Holds for
- * this library's regex and those of GPT-2, GPT-4 and Llama 3. Returns the last such place in the
- * final 4096 characters (falling back to the last character boundary), and 0 for an empty text.
+ * this library's regex and those of GPT-2, GPT-4 and Llama 3. Returns the last such place, or the
+ * last character boundary when there is none; 0 for an empty text.
  */
 export function lastSafeCut(text: string): number {
-  const from = Math.max(0, text.length - SEARCH_CHARS);
+  return (
+    safeCutAfter(text, Math.max(0, text.length - SEARCH_CHARS)) ??
+    safeCutAfter(text, 0) ??
+    (/[\ud800-\udbff]$/.test(text) ? text.length - 1 : text.length)
+  );
+}
+
+function safeCutAfter(text: string, from: number): number | undefined {
   const tail = text.slice(from);
   const cut = lastIndexOf(tail, SAFE_SPACE) ?? lastIndexOf(tail, SAFE_AFTER_NEWLINE);
-  if (cut !== undefined) return from + cut;
-  const endsInsidePair = /[\ud800-\udbff]$/.test(text);
-  return endsInsidePair ? text.length - 1 : text.length;
+  return cut === undefined ? undefined : from + cut;
 }
 
 function lastIndexOf(text: string, pattern: RegExp): number | undefined {

@@ -1,0 +1,74 @@
+import type { Message, Role } from "@stagecraft/tokenizer";
+import { RecordProblem } from "./bad-records.js";
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The value as an object, or a `RecordProblem`. */
+export function objectOf(value: unknown, what = "the record"): Fields {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  throw new RecordProblem(`${what} must be an object, not ${spell(value)}`);
+}
+
+export function stringField(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value === "string") return value;
+  throw new RecordProblem(`"${name}" must be a string, not ${spell(value)}`);
+}
+
+/** The string, or undefined when the field is missing or null; a number id becomes a string. */
+export function optionalString(fields: Fields, name: string): string | undefined {
+  const value = fields[name];
+  if (value === undefined || value === null) return undefined;
+  if (name === "id" && typeof value === "number") return String(value);
+  return stringField(fields, name);
+}
+
+export function stringList(value: unknown, name: string): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw new RecordProblem(`"${name}" must be a list of strings`);
+}
+
+export function numberList(value: unknown, name: string, length: number): number[] {
+  if (!Array.isArray(value) || !value.every((item) => Number.isFinite(item))) {
+    throw new RecordProblem(`"${name}" must be a list of numbers`);
+  }
+  if (value.length === length) return value as number[];
+  throw new RecordProblem(`"${name}" has ${value.length} numbers for ${length} answers`);
+}
+
+const ROLES: readonly unknown[] = ["system", "user", "assistant"] satisfies Role[];
+
+/** Messages with known roles, at least one, a system message only at the start. */
+export function messagesOf(value: unknown, name: string): Message[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new RecordProblem(`"${name}" must be a list of messages with at least one`);
+  }
+  return value.map((item, i) => {
+    const fields = objectOf(item, `${name}[${i}]`);
+    if (!ROLES.includes(fields["role"])) {
+      throw new RecordProblem(
+        `${name}[${i}].role must be "system", "user" or "assistant", not ${spell(fields["role"])}`,
+      );
+    }
+    if (fields["role"] === "system" && i > 0) {
+      throw new RecordProblem(`${name}[${i}]: a system message must come first`);
+    }
+    if (typeof fields["content"] !== "string") {
+      throw new RecordProblem(
+        `${name}[${i}].content must be a string, not ${spell(fields["content"])}`,
+      );
+    }
+    return { role: fields["role"] as Role, content: fields["content"] };
+  });
+}
+
+/** Only the keys with a value, so that optional fields stay absent. */
+export function present<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function spell(value: unknown): string {
+  const text = JSON.stringify(value) ?? "missing";
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

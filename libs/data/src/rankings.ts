@@ -1,0 +1,94 @@
+import { RecordProblem } from "./bad-records.js";
+import {
+  messagesOf,
+  numberList,
+  objectOf,
+  optionalString,
+  present,
+  stringList,
+  type Fields,
+} from "./fields.js";
+import { readRecords } from "./jsonl.js";
+import type { Ranking, RecordOptions } from "./types.js";
+import { writeJsonl } from "./write-jsonl.js";
+import { StagecraftError } from "@stagecraft/core";
+
+const MIN_ANSWERS = 2;
+const MAX_ANSWERS = 9;
+
+/**
+ * Rankings from .jsonl(.gz) files or folders of them.
+ * @throws `invalid_argument` with file and line when more than `maxBadRecords` are malformed
+ */
+export function readRankings(
+  paths: string | readonly string[],
+  options: RecordOptions = {},
+): AsyncGenerator<Ranking> {
+  return readRecords(paths, (value) => [parseRanking(objectOf(value))], options);
+}
+
+/** Checks every ranking and writes them atomically, one a line. Returns how many. */
+export function writeRankings(
+  file: string,
+  rankings: Iterable<Ranking> | AsyncIterable<Ranking>,
+): Promise<number> {
+  return writeJsonl(file, checked(rankings));
+}
+
+async function* checked(rankings: Iterable<Ranking> | AsyncIterable<Ranking>) {
+  let index = 0;
+  for await (const ranking of rankings) {
+    yield validateRanking(ranking, `ranking ${index++}`);
+  }
+}
+
+/**
+ * The ranking with only its known fields.
+ * @throws `invalid_argument`, starting with `what`, when lengths, ranks or scores are wrong
+ */
+export function validateRanking(value: unknown, what = "the ranking"): Ranking {
+  try {
+    return parseRanking(objectOf(value));
+  } catch (thrown) {
+    if (!(thrown instanceof RecordProblem)) throw thrown;
+    throw new StagecraftError("invalid_argument", `${what}: ${thrown.message}`, { cause: thrown });
+  }
+}
+
+function parseRanking(fields: Fields): Ranking {
+  const prompt = messagesOf(fields["prompt"], "prompt");
+  if (prompt.at(-1)!.role !== "user") {
+    throw new RecordProblem(`"prompt" must end with a message of the user`);
+  }
+  const answers = stringList(fields["answers"], "answers");
+  if (answers.length < MIN_ANSWERS || answers.length > MAX_ANSWERS) {
+    throw new RecordProblem(
+      `"answers" has ${answers.length} answers; a ranking compares ${MIN_ANSWERS} to ${MAX_ANSWERS}`,
+    );
+  }
+  const ranks = numberList(fields["ranks"], "ranks", answers.length);
+  if (!ranks.every((rank) => Number.isInteger(rank) && rank >= 1 && rank <= answers.length)) {
+    throw new RecordProblem(`"ranks" must be whole numbers from 1 (best) to ${answers.length}`);
+  }
+  const scores = fields["scores"];
+  return {
+    prompt,
+    answers,
+    ranks,
+    ...present({
+      id: optionalString(fields, "id"),
+      kind: optionalString(fields, "kind"),
+      rater: optionalString(fields, "rater"),
+      scores: scores == null ? undefined : numberList(scores, "scores", answers.length),
+      criteria: criteriaOf(fields["criteria"], answers.length),
+    }),
+  };
+}
+
+function criteriaOf(value: unknown, length: number): Record<string, number[]> | undefined {
+  if (value === undefined || value === null) return undefined;
+  const entries = Object.entries(objectOf(value, `"criteria"`));
+  return Object.fromEntries(
+    entries.map(([name, scores]) => [name, numberList(scores, `criteria.${name}`, length)]),
+  );
+}
