@@ -120,7 +120,7 @@ function toVariable(entry: TensorEntry): tf.Variable {
 
 // The data is copied: the cpu backend would otherwise train in the caller's array.
 function toTensor({ data, shape }: TensorEntry): tf.Tensor {
-  return tf.tensor(Float32Array.from(data as Float32Array), [...shape], "float32");
+  return tf.tensor(new Float32Array(data as Float32Array), [...shape], "float32");
 }
 
 class DecoderModel implements Model {
@@ -177,7 +177,7 @@ class DecoderModel implements Model {
   tensors(): TensorMap {
     const entries = new Map<string, TensorEntry>();
     for (const [name, variable] of this.params) {
-      entries.set(name, f32(variable.shape, Float32Array.from(variable.dataSync())));
+      entries.set(name, f32(variable.shape, new Float32Array(variable.dataSync())));
     }
     return entries;
   }

@@ -1,4 +1,5 @@
 import { createRandom } from "@stagecraft/core";
+import type { tf } from "@stagecraft/tensor";
 import { presetConfig, type Architecture, type ModelConfig } from "../src/config.js";
 import { createModel, type Model } from "../src/model.js";
 import type { Head } from "../src/parameters.js";
@@ -56,4 +57,11 @@ export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): numbe
     if (!(difference <= max)) max = difference; // NaN counts as a difference
   }
   return max;
+}
+
+/** The values of a tensor, which is disposed. */
+export function take(tensor: tf.Tensor): Float32Array {
+  const values = new Float32Array(tensor.dataSync());
+  tensor.dispose();
+  return values;
 }
