@@ -1,0 +1,160 @@
+import { reward, toConversation, toTokens } from "@stagecraft/contracts";
+import { createRandom } from "@stagecraft/core";
+import { createRpcClient, createRpcServer, type RpcClient } from "@stagecraft/rpc";
+import { initEngine } from "@stagecraft/tensor";
+import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { beforeAll, describe, expect, it } from "vitest";
+import { createRewardModelService } from "../src/service.js";
+import { tinyScorer, tinyTokenizer } from "./fixtures.js";
+
+type Client = RpcClient<typeof reward.RewardServiceService>;
+const { REFUSE, KEEP_END, UNSPECIFIED } = reward.TruncationPolicy;
+
+let tokenizer: Tokenizer;
+beforeAll(async () => {
+  await initEngine({ engine: "cpu" });
+  tokenizer = await tinyTokenizer();
+});
+
+async function withServer(
+  body: (client: Client) => Promise<void>,
+  change: { maxQueued?: number; maxBatch?: number } = {},
+): Promise<void> {
+  const service = createRewardModelService({
+    scorers: [tinyScorer(tokenizer, "helpful"), tinyScorer(tokenizer, "harmless", 2)],
+    maxBatch: 16,
+    maxWaitMs: 2,
+    maxQueued: 64,
+    maxItemsPerRequest: 64,
+    ...change,
+  });
+  await using server = createRpcServer();
+  service.register(server);
+  const { port } = await server.start();
+  await using client = createRpcClient(reward.RewardServiceClient, `127.0.0.1:${port}`);
+  await body(client);
+  await service.close();
+}
+
+/** Random token sequences of 2 to 30 tokens. */
+function randomItems(count: number): reward.ScoreInput[] {
+  const random = createRandom("items");
+  return Array.from({ length: count }, () => {
+    const length = 2 + random.nextInt(29);
+    const ids = Array.from({ length }, () => random.nextInt(tokenizer.vocabSize));
+    return { input: { $case: "tokens", value: { ids } } };
+  });
+}
+
+const batchOf = (items: reward.ScoreInput[], name = "", truncation = UNSPECIFIED) => ({
+  model: { name, version: "" },
+  items,
+  truncation,
+});
+
+describe("RewardService over gRPC", () => {
+  it("gives the same bits for an item alone, in a batch of 16, and on a stream", async () => {
+    await withServer(async (client) => {
+      const items = randomItems(16);
+      const together = await client.scoreBatch(batchOf(items));
+      const values = together.scores.map(({ value }) => value);
+      expect(new Set(values).size).toBe(16);
+      for (const [i, item] of items.entries()) {
+        const alone = await client.scoreBatch(batchOf([item]));
+        expect(alone.scores[0]!.value).toBe(values[i]);
+      }
+      const requests = (async function* () {
+        for (const [i, item] of items.entries()) {
+          yield { itemId: BigInt(i), model: undefined, item, truncation: REFUSE };
+        }
+      })();
+      const streamed = new Map<number, number>();
+      for await (const { itemId, result } of client.scoreStream(requests)) {
+        if (result?.$case === "score") streamed.set(Number(itemId), result.value.value);
+      }
+      expect(items.map((_, i) => streamed.get(i))).toEqual(values);
+    });
+  });
+
+  it("scores text as it scores the text's tokens, and says which model answered", async () => {
+    await withServer(async (client) => {
+      const messages = [
+        { role: "user" as const, content: "hi." },
+        { role: "assistant" as const, content: "hello." },
+      ];
+      const { ids } = renderChat(tokenizer, messages);
+      const text = { $case: "conversation" as const, value: toConversation(messages) };
+      const tokens = { $case: "tokens" as const, value: toTokens(ids) };
+      const answer = await client.scoreBatch(
+        batchOf([{ input: text }, { input: tokens }], "harmless"),
+      );
+      expect(answer.scores[0]).toEqual(answer.scores[1]);
+      expect(answer).toMatchObject({ model: "harmless", modelVersion: "v2" });
+      expect(answer.scores[0]).toMatchObject({ numTokens: ids.length, numTruncated: 0 });
+    });
+  });
+
+  it("refuses input that is too long unless truncation is asked for, and then says so", async () => {
+    await withServer(async (client) => {
+      const ids = Array.from({ length: 40 }, (_, i) => 6 + (i % 20));
+      const long = { input: { $case: "tokens" as const, value: { ids } } };
+      for (const policy of [UNSPECIFIED, REFUSE]) {
+        const refused = client.scoreBatch(batchOf([long], "", policy));
+        await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
+      }
+      const cut = {
+        input: { $case: "tokens" as const, value: { ids: [ids[0]!, ...ids.slice(9)] } },
+      };
+      const { scores } = await client.scoreBatch(batchOf([long, cut], "", KEEP_END));
+      expect(scores[0]).toEqual({ value: scores[1]!.value, numTokens: 32, numTruncated: 8 });
+    });
+  });
+
+  it("answers a bad item of a stream with an error and goes on", async () => {
+    await withServer(async (client) => {
+      const [good] = randomItems(1);
+      const items = [good, { input: undefined }, good];
+      const requests = (async function* () {
+        for (const [i, item] of items.entries()) {
+          yield { itemId: BigInt(i), model: undefined, item, truncation: REFUSE };
+        }
+      })();
+      const kinds = new Map<number, string>();
+      for await (const { itemId, result } of client.scoreStream(requests)) {
+        kinds.set(Number(itemId), result!.$case);
+        if (result?.$case === "error") expect(result.value.code).toBe(3);
+      }
+      expect(kinds).toEqual(
+        new Map([
+          [0, "score"],
+          [1, "error"],
+          [2, "score"],
+        ]),
+      );
+    });
+  });
+
+  it("answers RESOURCE_EXHAUSTED beyond its queue", async () => {
+    await withServer(
+      async (client) => {
+        const tooMany = client.scoreBatch(batchOf(randomItems(5)));
+        await expect(tooMany).rejects.toMatchObject({ code: "resource_exhausted" });
+      },
+      { maxQueued: 4 },
+    );
+  });
+
+  it("lists its models, the default first, and knows no others", async () => {
+    await withServer(async (client) => {
+      const { models } = await client.listModels({});
+      expect(models.map(({ name, version }) => `${name}@${version}`)).toEqual([
+        "helpful@v1",
+        "harmless@v2",
+      ]);
+      expect(models[0]).toMatchObject({ tokenizerFingerprint: tokenizer.fingerprint });
+      const unknown = client.scoreBatch(batchOf(randomItems(1), "funny"));
+      await expect(unknown).rejects.toMatchObject({ code: "not_found" });
+      await expect(client.scoreBatch(batchOf([]))).rejects.toThrow(/length of items/);
+    });
+  });
+});
