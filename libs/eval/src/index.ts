@@ -1,1 +1,13 @@
-export {};
+export { bitsPerByte } from "./bits-per-byte.js";
+export {
+  countMatches,
+  isExactMatch,
+  normalizeAnswer,
+  type MatchCount,
+  type NormalizeOptions,
+} from "./exact-match.js";
+export { wilsonInterval, winRate, type WinRate } from "./win-rate.js";
+export { renderTextTable, type TextColumn, type TextTableOptions } from "./text-table.js";
+export { renderReport } from "./report/render-report.js";
+export type * from "./report/report-data.js";
+export type { Point } from "./report/line-chart.js";

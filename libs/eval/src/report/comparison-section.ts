@@ -1,0 +1,125 @@
+import { barChart } from "./bar-chart.js";
+import { html, type SafeHtml } from "./html.js";
+import type { Comparison, ComparisonRow } from "./report-data.js";
+
+/** Models keep their colour throughout the report: the first is grey, the rest follow the palette. */
+export function colourOfModel(models: readonly string[] | undefined, model: string): number {
+  const index = models?.indexOf(model) ?? -1;
+  return index <= 0 ? 4 : (index - 1) % 4;
+}
+
+/** Exact match and gold score by kind of request, and who wins against whom. */
+export function comparisonSection(comparison: Comparison): SafeHtml {
+  const { models, kinds, winRates = [] } = comparison;
+  const series = models.map((name) => ({ name, colour: colourOfModel(models, name) }));
+  const charts = [
+    barChart(
+      groupsOf(kinds, ({ exact }) => exact),
+      { title: "Exact match", series },
+    ),
+    barChart(
+      groupsOf(kinds, ({ gold }) => gold ?? []),
+      { title: "Gold score", series },
+    ),
+  ].filter((_, i) => (i === 0 ? kinds.some(hasExact) : kinds.some(hasGold)));
+  return html`<section>
+    <h2>The models compared</h2>
+    <p class="note">Requests that occur in no training text.</p>
+    <div class="charts">${charts}</div>
+    ${comparisonTable(comparison)}${winRates.length === 0 ? "" : winTable(winRates)}
+  </section>`;
+}
+
+function groupsOf(
+  rows: readonly ComparisonRow[],
+  valuesOf: (row: ComparisonRow) => readonly (number | undefined)[],
+) {
+  return rows
+    .map((row) => ({ label: row.kind, values: valuesOf(row) }))
+    .filter(({ values }) => values.some((value) => value !== undefined));
+}
+
+const hasExact = ({ exact }: ComparisonRow) => exact.some((value) => value !== undefined);
+const hasGold = ({ gold = [] }: ComparisonRow) => gold.some((value) => value !== undefined);
+
+function comparisonTable({ models, kinds, overall }: Comparison): SafeHtml {
+  const rows = overall === undefined ? kinds : [...kinds, overall];
+  const head = (measure: string) =>
+    models.map((model) => html`<th class="n">${model}<br />${measure}</th>`);
+  const exactShown = rows.some(hasExact);
+  const goldShown = rows.some(hasGold);
+  const body = rows.map(
+    (row) =>
+      html`<tr class="${row === overall ? "total" : ""}">
+        <td>${row.kind}</td>
+        <td class="n">${row.count}</td>
+        ${exactShown ? cells(models, row.exact, percent) : ""}
+        ${goldShown ? cells(models, row.gold ?? [], (value) => value.toFixed(2)) : ""}
+      </tr>`,
+  );
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          <th>Kind</th>
+          <th class="n">Requests</th>
+          ${exactShown ? head("exact") : ""}${goldShown ? head("gold") : ""}
+        </tr>
+      </thead>
+      <tbody>
+        ${body}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function cells(
+  models: readonly string[],
+  values: readonly (number | undefined)[],
+  format: (value: number) => string,
+): SafeHtml[] {
+  const known = values.filter((value) => value !== undefined);
+  const best = known.length > 1 ? Math.max(...known) : NaN;
+  return models.map((_, i) => {
+    const value = values[i];
+    if (value === undefined) return html`<td class="n">–</td>`;
+    return html`<td class="n ${value === best ? "best" : ""}">${format(value)}</td>`;
+  });
+}
+
+function winTable(winRates: NonNullable<Comparison["winRates"]>): SafeHtml {
+  const rows = winRates.map(
+    ({ model, against, winRate }) =>
+      html`<tr>
+        <td>${model} against ${against}</td>
+        <td class="n">${percent(winRate.rate)}</td>
+        <td class="n">${winRate.interval.map(percent).join(" to ")}</td>
+        <td class="n">${winRate.wins}</td>
+        <td class="n">${winRate.ties}</td>
+        <td class="n">${winRate.losses}</td>
+      </tr>`,
+  );
+  return html`<h3>Win rate by gold score, ties counting half</h3>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th>Match</th>
+            <th class="n">Win rate</th>
+            <th class="n">95 % interval</th>
+            <th class="n">Wins</th>
+            <th class="n">Ties</th>
+            <th class="n">Losses</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>`;
+}
+
+/** 0.873 → "87 %". */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

@@ -1,0 +1,73 @@
+import { colourOfModel } from "./comparison-section.js";
+import { html, type SafeHtml } from "./html.js";
+import type { ConfigurationTable, SampleAnswer, SampleRow } from "./report-data.js";
+
+/** The answers of every model to the same requests, side by side. */
+export function samplesSection(
+  samples: readonly SampleRow[],
+  models: readonly string[] | undefined,
+): SafeHtml {
+  const cards = samples.map(
+    ({ kind, request, reference, answers }) =>
+      html`<article class="sample">
+        <div class="kind">
+          ${kind}${reference === undefined ? "" : html` · ideal: ${reference}`}
+        </div>
+        <p class="request">${request}</p>
+        <div class="answers">
+          ${answers.map((answer) => answerCard(answer, colourOfModel(models, answer.model)))}
+        </div>
+      </article>`,
+  );
+  return html`<section>
+    <h2>What they say</h2>
+    <div class="samples">${cards}</div>
+  </section>`;
+}
+
+function answerCard(answer: SampleAnswer, colour: number): SafeHtml {
+  const verdicts = [
+    answer.exact === undefined ? undefined : answer.exact ? "right" : "wrong",
+    answer.gold === undefined ? undefined : `gold ${answer.gold.toFixed(2)}`,
+    answer.reward === undefined ? undefined : `reward ${answer.reward.toFixed(2)}`,
+  ].filter((verdict) => verdict !== undefined);
+  const mark = answer.exact === undefined ? "" : answer.exact ? "right" : "wrong";
+  const text =
+    answer.text.trim() === "" ? html`<p class="none">(nothing)</p>` : html`<p>${answer.text}</p>`;
+  return html`<div class="answer c${colour}">
+    <header><b>${answer.model}</b><span class="${mark}">${verdicts.join(" · ")}</span></header>
+    ${text}
+  </div>`;
+}
+
+/** What was set, stage by stage, folded away. */
+export function configurationSection(tables: readonly ConfigurationTable[]): SafeHtml {
+  if (tables.length === 0) return html``;
+  const details = tables.map(({ title, values }) => {
+    const rows = Object.entries(values).map(
+      ([name, value]) =>
+        html`<tr>
+          <td>${name}</td>
+          <td><code>${show(value)}</code></td>
+        </tr>`,
+    );
+    return html`<details>
+      <summary>${title}</summary>
+      <div class="scroll">
+        <table>
+          <tbody>
+            ${rows}
+          </tbody>
+        </table>
+      </div>
+    </details>`;
+  });
+  return html`<section>
+    <h2>Configuration</h2>
+    ${details}
+  </section>`;
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "not set");
+}
