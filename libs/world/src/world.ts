@@ -48,7 +48,14 @@ export function createWorld({ seed, size }: WorldOptions): World {
   const settings = WORLD_SIZES[size];
   const random = createRandom(deriveSeed("world", seed, size));
   const facts = createFacts(settings.entities, random.fork("facts"));
-  const lumi = createLumi(settings.lumiWords, random.fork("lumi"));
+  const lumi = createLumi(
+    {
+      numWords: settings.lumiWords,
+      people: facts.entities.person,
+      places: facts.entities.place,
+    },
+    random.fork("lumi"),
+  );
   const isHeldOut = (kind: RequestKind, splitKey: string) =>
     deriveSeed("split", seed, kind, splitKey) % HELD_OUT_ONE_IN === 0;
   const pools = drawPools({ facts, lumi }, settings, random.fork("requests"));
