@@ -1,1 +1,9 @@
-export {};
+export type {
+  NativeAddon,
+  NativeArgs,
+  NativeCall,
+  NativeInfo,
+  NativeSession,
+  NativeValue,
+} from "./addon.js";
+export { loadNative, type NativeLoad } from "./load.js";

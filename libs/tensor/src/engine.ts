@@ -1,4 +1,10 @@
 import { StagecraftError } from "@stagecraft/core";
+import { loadNative, type NativeAddon } from "@stagecraft/tensor-native";
+import { useImplementation } from "./implementation.js";
+import { setNativeBackend } from "./native/current.js";
+import { createNativeImplementation } from "./native/implementation.js";
+import { startNativeBackend } from "./native/register.js";
+import { startTensorFlow } from "./tensorflow.js";
 import { tf } from "./tf.js";
 
 export type EngineName = "native" | "tensorflow" | "cpu";
@@ -50,11 +56,38 @@ export function engineInfo(): EngineInfo {
   return info;
 }
 
-async function start({ engine = "auto" }: EngineOptions): Promise<EngineInfo> {
+async function start(options: EngineOptions): Promise<EngineInfo> {
   tf.enableProdMode(); // also silences the advice to install tfjs-node
-  if (engine === "cpu" || engine === "auto") info = await startCpu();
-  else throw new StagecraftError("unimplemented", `engine "${engine}" is not available`);
+  info = await startEngine(options.engine ?? "auto", options.numThreads);
   return info;
+}
+
+async function startEngine(
+  engine: "auto" | EngineName,
+  numThreads: number | undefined,
+): Promise<EngineInfo> {
+  if (engine === "cpu") return startCpu();
+  if (engine === "tensorflow") return startTensorFlow();
+  const native = loadNative();
+  if ("addon" in native) return startNative(native.addon, numThreads);
+  if (engine === "auto") return { ...(await startCpu()), notice: noticeOf(native.reason) };
+  throw new StagecraftError(
+    "failed_precondition",
+    `engine "native" is not available: ${native.reason}; run \`npm run setup\``,
+  );
+}
+
+const noticeOf = (reason: string) =>
+  `native engine off (${reason}): training and generation run 50 to 100 times slower on plain ` +
+  "TensorFlow.js; install g++, make and Python 3, then run `npm run setup`";
+
+async function startNative(addon: NativeAddon, numThreads?: number): Promise<EngineInfo> {
+  if (numThreads !== undefined) addon.configure({ numThreads });
+  const backend = await startNativeBackend(addon);
+  useImplementation(createNativeImplementation(backend));
+  setNativeBackend(backend);
+  const { simd, numThreads: threads } = addon.info({});
+  return { name: "native", numThreads: threads, simd };
 }
 
 async function startCpu(): Promise<EngineInfo> {

@@ -1,3 +1,4 @@
+import { nativeBackend } from "./native/current.js";
 import { tf } from "./tf.js";
 
 /**
@@ -5,7 +6,7 @@ import { tf } from "./tf.js";
  * read it before the tensor is disposed, and never keep it.
  */
 export function readValues(tensor: tf.Tensor): Float32Array {
-  return tensor.dataSync<"float32">();
+  return nativeBackend()?.peek(tensor) ?? tensor.dataSync<"float32">();
 }
 
 /** Arrays made here, which nobody but one variable holds. */

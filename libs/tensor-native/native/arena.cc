@@ -1,0 +1,101 @@
+#include "arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include <atomic>
+#include <new>
+#include <vector>
+
+namespace stagecraft {
+namespace {
+
+constexpr size_t ALIGN = 64, HUGE_PAGE = size_t(2) << 20, FIRST_BLOCK = size_t(1) << 20;
+std::atomic<size_t> total_bytes{0};
+
+void* raw_alloc(size_t bytes) {
+  const size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, align, bytes) != 0) throw std::bad_alloc();
+#ifdef __linux__
+  if (bytes >= HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
+struct Block {
+  char* data;
+  size_t size;
+};
+
+// Offsets count through all blocks. When the stack empties, several blocks become one.
+struct Arena {
+  std::vector<Block> blocks;
+  size_t current = 0, used = 0, below = 0;  // block index, bytes used in it, bytes in blocks before
+
+  ~Arena() { free_all(); }
+
+  void free_all() {
+    for (Block& block : blocks) {
+      total_bytes -= block.size;
+      free(block.data);
+    }
+    blocks.clear();
+    current = used = below = 0;
+  }
+
+  void add_block(size_t size) {
+    blocks.push_back({static_cast<char*>(raw_alloc(size)), size});
+    total_bytes += size;
+  }
+
+  void* take(size_t bytes) {
+    bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN + ALIGN;  // a line between: full-vector tail reads
+    if (blocks.empty()) add_block(bytes > FIRST_BLOCK ? bytes : FIRST_BLOCK);
+    while (used + bytes > blocks[current].size) {
+      below += blocks[current].size;
+      current++;
+      used = 0;
+      if (current == blocks.size()) add_block(bytes > 2 * below ? bytes : 2 * below);
+    }
+    void* memory = blocks[current].data + used;
+    used += bytes;
+    return memory;
+  }
+
+  void release(size_t mark) {
+    while (current > 0 && mark < below) below -= blocks[--current].size;
+    used = mark - below;
+    if (mark == 0 && blocks.size() > 1) {
+      size_t size = 0;
+      for (const Block& block : blocks) size += block.size;
+      free_all();
+      add_block(size);
+    }
+  }
+};
+
+Arena& arena() {
+  static thread_local Arena instance;
+  return instance;
+}
+
+}  // namespace
+
+void* arena_take(size_t bytes) { return arena().take(bytes); }
+size_t arena_mark() { return arena().below + arena().used; }
+void arena_release(size_t mark) { arena().release(mark); }
+size_t arena_bytes() { return total_bytes; }
+
+void* large_alloc(size_t bytes) {
+  void* memory = raw_alloc(bytes);
+  memset(memory, 0, bytes);
+  return memory;
+}
+
+void large_free(void* memory) { free(memory); }
+
+}  // namespace stagecraft

@@ -1,0 +1,32 @@
+// Scratch memory of the calling thread: a stack that grows to the largest need and is reused.
+#pragma once
+#include <cstddef>
+
+namespace stagecraft {
+
+// Bytes at a 64-byte boundary, valid until the enclosing Scratch ends.
+void* arena_take(size_t bytes);
+size_t arena_mark();
+void arena_release(size_t mark);
+// Bytes held by all threads' arenas.
+size_t arena_bytes();
+
+class Scratch {
+ public:
+  Scratch() : mark_(arena_mark()) {}
+  ~Scratch() { arena_release(mark_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  float* floats(size_t n) { return static_cast<float*>(arena_take(n * sizeof(float))); }
+  int* ints(size_t n) { return static_cast<int*>(arena_take(n * sizeof(int))); }
+  double* doubles(size_t n) { return static_cast<double*>(arena_take(n * sizeof(double))); }
+
+ private:
+  size_t mark_;
+};
+
+// Zeroed memory for weights and caches; on huge pages where the system has them.
+void* large_alloc(size_t bytes);
+void large_free(void* memory);
+
+}  // namespace stagecraft

@@ -1,0 +1,201 @@
+// Entries for decoding sessions. A session is a JavaScript object that owns a Decoder.
+#include <memory>
+#include <vector>
+
+#include "entries.h"
+
+namespace stagecraft {
+namespace {
+
+const napi_type_tag DECODER_TAG = {0x5d1c0f6a7be84b1fULL, 0x9a4b7c3e21d8e605ULL};
+
+struct Session {
+  DecoderConfig config;
+  std::unique_ptr<Decoder> decoder;
+};
+
+DecoderConfig read_config(const Args& args) {
+  DecoderConfig c{};
+  c.vocab = args.integer("vocab", 1, MAX_SIZE);
+  c.width = args.integer("width", 1, 1 << 20);
+  c.layers = args.integer("layers", 0, 4096);
+  c.inner = args.integer("inner", 1, 1 << 22);
+  c.max_sequences = args.integer("maxSequences", 1, 1 << 20);
+  c.max_length = args.integer("maxLength", 1, MAX_POSITION);
+  c.max_positions = args.integer("maxPositions", 1, MAX_POSITION);
+  c.heads = {args.integer("numHeads", 1, 65536), args.integer("numKvHeads", 1, 65536),
+             args.integer("headSize", 1, 65536)};
+  if (c.heads.count % c.heads.kv_count != 0) args.fail("numHeads is not a multiple of numKvHeads");
+  if (int64_t(c.heads.count) * c.heads.size > MAX_SIZE) args.fail("numHeads × headSize is too large");
+  c.layer_norm = args.flag("layerNorm");
+  c.gated = args.flag("gated");
+  c.learned_positions = args.flag("learnedPositions");
+  c.eps = args.number("eps");
+  c.rope_theta = args.number("ropeTheta");
+  if (c.rope_theta > 0 && c.heads.size % 2 != 0) args.fail("rotary embedding needs an even headSize");
+  if (c.learned_positions && c.max_length > c.max_positions) {
+    args.fail("maxLength " + std::to_string(c.max_length) + " is above maxPositions " +
+              std::to_string(c.max_positions));
+  }
+  return c;
+}
+
+napi_value create_decoder(napi_env env, const Args& args) {
+  std::unique_ptr<Session> session(new Session{read_config(args), nullptr});
+  session->decoder.reset(kernels().create_decoder(session->config));
+  napi_value object;
+  napi_create_object(env, &object);
+  const napi_finalize release = [](napi_env, void* data, void*) { delete static_cast<Session*>(data); };
+  if (napi_wrap(env, object, session.get(), release, nullptr, nullptr) != napi_ok) args.fail("cannot be created");
+  session.release();
+  napi_type_tag_object(env, object, &DECODER_TAG);
+  return object;
+}
+
+Session& read_session(napi_env env, const Args& args) {
+  const napi_value object = args.value("session");
+  bool ours = false;
+  void* data = nullptr;
+  const bool valid = napi_check_object_type_tag(env, object, &DECODER_TAG, &ours) == napi_ok && ours &&
+                     napi_unwrap(env, object, &data) == napi_ok;
+  if (!valid) args.fail("session is not a decoder");
+  Session& session = *static_cast<Session*>(data);
+  if (!session.decoder) args.fail("the decoder is disposed");
+  return session;
+}
+
+napi_value dispose_decoder(napi_env env, const Args& args) {
+  read_session(env, args).decoder.reset();
+  return nullptr;
+}
+
+// Reads the list in the order given in kernels.h and checks every shape.
+class TensorReader {
+ public:
+  explicit TensorReader(const Args& args) : args_(args) {}
+  void take(size_t rows, size_t columns, bool optional = false) {
+    tensors.push_back(args_.list_floats("tensors", uint32_t(tensors.size()), rows, columns, optional));
+  }
+  void vector(int size, bool optional = true) { take(size_t(size), 1, optional); }
+  void linear(int out, int in, bool optional = false) {
+    take(size_t(out), size_t(in), optional);
+    vector(out);
+  }
+  std::vector<const float*> tensors;
+
+ private:
+  const Args& args_;
+};
+
+napi_value load_decoder(napi_env env, const Args& args) {
+  Session& session = read_session(env, args);
+  const DecoderConfig& c = session.config;
+  TensorReader reader(args);
+  reader.take(size_t(c.vocab), size_t(c.width));
+  if (c.learned_positions) reader.take(size_t(c.max_positions), size_t(c.width));
+  for (int layer = 0; layer < c.layers; layer++) {
+    reader.vector(c.width, false);
+    reader.vector(c.width);
+    reader.linear(c.heads.q_width(), c.width);
+    reader.linear(c.heads.kv_width(), c.width);
+    reader.linear(c.heads.kv_width(), c.width);
+    reader.linear(c.width, c.heads.q_width());
+    reader.vector(c.width, false);
+    reader.vector(c.width);
+    reader.linear(c.inner, c.width, !c.gated);
+    reader.linear(c.inner, c.width);
+    reader.linear(c.width, c.inner);
+  }
+  reader.vector(c.width, false);
+  reader.vector(c.width);
+  reader.take(size_t(c.vocab), size_t(c.width));
+  session.decoder->load(reader.tensors.data());
+  return nullptr;
+}
+
+int read_slot(const Session& session, const Args& args, const char* name) {
+  return args.integer(name, 0, session.config.max_sequences - 1);
+}
+
+napi_value truncate_decoder(napi_env env, const Args& args) {
+  Session& session = read_session(env, args);
+  const int slot = read_slot(session, args, "slot");
+  session.decoder->truncate(slot, args.integer("length", 0, session.decoder->length(slot)));
+  return nullptr;
+}
+
+napi_value fork_decoder(napi_env env, const Args& args) {
+  Session& session = read_session(env, args);
+  const int from = read_slot(session, args, "from"), to = read_slot(session, args, "to");
+  if (from == to) args.fail("from and to are the same slot");
+  session.decoder->fork(from, to, args.integer("length", 0, session.decoder->length(from)));
+  return nullptr;
+}
+
+std::vector<DecoderRow> read_rows(const Session& session, const Args& args) {
+  const int count = args.integer("count", 0, session.config.max_sequences);
+  const int total = args.integer("total", count, MAX_SIZE);
+  const int32_t* slots = args.ints("slots", size_t(count));
+  const int32_t* counts = args.ints("counts", size_t(count));
+  const int32_t* ids = args.ints("ids", size_t(total));
+  check_ids(args, "slots", slots, size_t(count), 0, session.config.max_sequences);
+  check_ids(args, "ids", ids, size_t(total), 0, session.config.vocab);
+  std::vector<DecoderRow> rows(static_cast<size_t>(count));
+  std::vector<bool> seen(static_cast<size_t>(session.config.max_sequences));
+  int at = 0;
+  for (size_t r = 0; r < rows.size(); r++) {
+    const size_t slot = size_t(slots[r]);
+    if (seen[slot]) args.fail("slot " + std::to_string(slot) + " appears twice");
+    seen[slot] = true;
+    const int room = session.config.max_length - session.decoder->length(slots[r]);
+    if (counts[r] < 1 || counts[r] > total - at) args.fail("counts do not add up to the ids");
+    if (counts[r] > room) {
+      args.fail("slot " + std::to_string(slot) + " has room for " + std::to_string(room) + " tokens, got " +
+                std::to_string(counts[r]));
+    }
+    rows[r] = {slots[r], ids + at, counts[r]};
+    at += counts[r];
+  }
+  if (at != total) args.fail("counts do not add up to the ids");
+  return rows;
+}
+
+napi_value append_decoder(napi_env env, const Args& args) {
+  Session& session = read_session(env, args);
+  const std::vector<DecoderRow> rows = read_rows(session, args);
+  float* logits = args.floats("logits", rows.size(), size_t(session.config.vocab));
+  if (!rows.empty()) session.decoder->append(rows.data(), int(rows.size()), logits);
+  return nullptr;
+}
+
+napi_value sample(napi_env, const Args& args) {
+  const int count = args.integer("count", 0, MAX_SIZE), vocab = args.integer("vocab", 1, MAX_SIZE);
+  const float* logits = args.floats("logits", size_t(count), size_t(vocab));
+  const float* temperatures = args.floats("temperatures", size_t(count));
+  const float* uniforms = args.floats("uniforms", size_t(count));
+  std::vector<Sample> samples(static_cast<size_t>(count));
+  for (size_t i = 0; i < samples.size(); i++) samples[i] = {temperatures[i], double(uniforms[i])};
+  kernels().sample(logits, count, vocab, samples.data(), args.ints("ids", size_t(count)),
+                   args.floats("logProbs", size_t(count)));
+  return nullptr;
+}
+
+napi_value decoder_bytes(napi_env env, const Args& args) {
+  napi_value result;
+  napi_create_double(env, double(read_session(env, args).decoder->bytes()), &result);
+  return result;
+}
+
+const EntryPoint ENTRIES[] = {
+    {"createDecoder", create_decoder}, {"disposeDecoder", dispose_decoder}, {"loadDecoder", load_decoder},
+    {"truncateDecoder", truncate_decoder}, {"forkDecoder", fork_decoder}, {"appendDecoder", append_decoder},
+    {"decoderBytes", decoder_bytes}, {"sample", sample},
+};
+
+}  // namespace
+
+void export_decoder(napi_env env, napi_value exports) {
+  export_entries(env, exports, ENTRIES, sizeof ENTRIES / sizeof *ENTRIES);
+}
+
+}  // namespace stagecraft

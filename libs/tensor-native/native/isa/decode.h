@@ -1,0 +1,316 @@
+// Decoding with a KV cache: a whole model's forward pass over new tokens of many sequences at once.
+// Weights are packed once; keys and values are kept packed as attention reads them. The arithmetic
+// is that of the training kernels, so log-probabilities agree with the trainer's.
+#pragma once
+#include "optimizer.h"
+
+namespace stagecraft {
+namespace ISA {
+
+struct Buffer {
+  float* data = nullptr;
+  size_t size = 0;
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { large_free(data); }
+  void allocate(size_t floats) {
+    size = floats + PANEL;
+    data = (float*)large_alloc(size * sizeof(float));
+  }
+  void copy(const float* from, size_t n) {
+    if (!data) allocate(n);
+    memcpy(data, from, n * sizeof(float));
+  }
+};
+
+struct PackedLinear {
+  Buffer weight, bias;
+  bool has_bias = false;
+  int in = 0, out = 0;
+
+  void load(const float* const* weights, const float* const* biases, const int* rows, int count, int width) {
+    Stack stack{{}, {}, count, width};
+    for (int i = 0; i < count; i++) {
+      stack.parts[i] = weights[i];
+      stack.rows[i] = rows[i];
+    }
+    in = width;
+    out = stack.total();
+    if (!weight.data) weight.allocate(packed_size(out, in));
+    pack_weights(stack, weight.data);
+    Scratch scratch;
+    const float* joined = joined_bias(scratch, biases, rows, count);
+    has_bias = joined != nullptr;
+    if (joined) bias.copy(joined, (size_t)out);
+  }
+  void apply(const float* x, int rows, Output to) const {
+    to.bias = has_bias ? bias.data : nullptr;
+    multiply({rows, out, in, rows_of(x, in), weight.data, to});
+  }
+};
+
+struct DecoderNorm {
+  Buffer weight, bias;
+  bool has_bias = false;
+  void load(const float* w, const float* b, int width) {
+    weight.copy(w, (size_t)width);
+    has_bias = b != nullptr;
+    if (b) bias.copy(b, (size_t)width);
+  }
+  Norm view(const DecoderConfig& c) const {
+    return {weight.data, has_bias ? bias.data : nullptr, c.eps, c.layer_norm};
+  }
+};
+
+struct DecoderLayer {
+  DecoderNorm attention_norm, mlp_norm;
+  PackedLinear qkv, output, hidden, down;
+  Buffer keys, values;  // [slot][kv head][panel of keys][size][PANEL], [slot][kv head][panel][length][PANEL]
+};
+
+// One new token: which row of the call it belongs to, its slot and its place in the sequence.
+struct NewToken {
+  int slot, position, id;
+};
+
+class PackedDecoder final : public Decoder {
+ public:
+  explicit PackedDecoder(const DecoderConfig& config) : c(config) {
+    layers = new DecoderLayer[(size_t)c.layers];
+    lengths = new int[(size_t)c.max_sequences]();
+    capacity = ceil_div(c.max_length, PANEL) * PANEL;
+    key_size = (size_t)capacity * (size_t)c.heads.size;
+    value_size = (size_t)capacity * (size_t)(ceil_div(c.heads.size, PANEL) * PANEL);
+    const size_t heads = (size_t)c.max_sequences * (size_t)c.heads.kv_count;
+    for (int l = 0; l < c.layers; l++) {
+      layers[l].keys.allocate(heads * key_size);
+      layers[l].values.allocate(heads * value_size);
+    }
+    segments = new int32_t[(size_t)capacity + PANEL];
+    first = new int[(size_t)capacity + PANEL]();
+    for (int i = 0; i < capacity + PANEL; i++) segments[i] = 1;
+  }
+  ~PackedDecoder() override {
+    delete[] layers;
+    delete[] lengths;
+    delete[] segments;
+    delete[] first;
+  }
+
+  int length(int slot) const override { return lengths[slot]; }
+  void truncate(int slot, int length) override { lengths[slot] = length; }
+
+  void fork(int from, int to, int length) override {
+    for (int l = 0; l < c.layers; l++)
+      for (int h = 0; h < c.heads.kv_count; h++) {
+        const int panels = ceil_div(length, PANEL);
+        memcpy(keys_of(l, to, h), keys_of(l, from, h),
+               sizeof(float) * (size_t)panels * PANEL * (size_t)c.heads.size);
+        for (int p = 0; p * PANEL < c.heads.size; p++)
+          memcpy(values_of(l, to, h) + (size_t)p * capacity * PANEL,
+                 values_of(l, from, h) + (size_t)p * capacity * PANEL, sizeof(float) * (size_t)length * PANEL);
+      }
+    lengths[to] = length;
+  }
+
+  void load(const float* const* t) override {
+    const int width = c.width, q = c.heads.q_width(), kv = c.heads.kv_width();
+    const float* table = *t++;
+    embedding.copy(table, (size_t)c.vocab * (size_t)width);
+    if (c.learned_positions) positions.copy(*t++, (size_t)c.max_positions * (size_t)width);
+    for (int l = 0; l < c.layers; l++, t += DECODER_LAYER_TENSORS) {
+      DecoderLayer& layer = layers[l];
+      layer.attention_norm.load(t[0], t[1], width);
+      const float *w[] = {t[2], t[4], t[6]}, *b[] = {t[3], t[5], t[7]};
+      const int rows[] = {q, kv, kv};
+      layer.qkv.load(w, b, rows, 3, width);
+      load_one(layer.output, t[8], t[9], width, q);
+      layer.mlp_norm.load(t[10], t[11], width);
+      const float *mw[] = {t[12], t[14]}, *mb[] = {t[13], t[15]};
+      const int first = c.gated ? 0 : 1, inner_rows[] = {c.inner, c.inner};
+      layer.hidden.load(mw + first, mb + first, inner_rows, 2 - first, width);
+      load_one(layer.down, t[16], t[17], width, c.inner);
+    }
+    final_norm.load(t[0], t[1], width);
+    load_one(head, t[2], nullptr, c.vocab, width);
+  }
+
+  size_t bytes() const override {
+    size_t total = embedding.size + positions.size + head.weight.size;
+    for (int l = 0; l < c.layers; l++) {
+      const DecoderLayer& layer = layers[l];
+      total += layer.keys.size + layer.values.size + layer.qkv.weight.size + layer.output.weight.size +
+               layer.hidden.weight.size + layer.down.weight.size;
+    }
+    return total * sizeof(float);
+  }
+
+  void append(const DecoderRow* rows, int count, float* logits) override {
+    Scratch scratch;
+    const int width = c.width, inner = c.inner, hidden = c.gated ? 2 * inner : inner;
+    int total = 0;
+    for (int r = 0; r < count; r++) total += rows[r].count;
+    NewToken* tokens = (NewToken*)scratch.ints(3 * (size_t)total);
+    spread(rows, count, tokens);
+    const size_t n = (size_t)total;
+    float* x = scratch.floats(n * width);
+    float* normal = scratch.floats(n * width);
+    float* stats = scratch.floats(n * NORM_STATS);
+    float* qkv = scratch.floats(n * c.heads.qkv_width());
+    float* mixed = scratch.floats(n * c.heads.q_width());
+    float* wide = scratch.floats(n * hidden);
+    float* active = scratch.floats(n * inner);
+    embed(tokens, total, x);
+    for (int l = 0; l < c.layers; l++) {
+      const DecoderLayer& layer = layers[l];
+      norm_rows(x, total, width, layer.attention_norm.view(c), normal, stats);
+      layer.qkv.apply(normal, total, plain(qkv, c.heads.qkv_width()));
+      attend_rows(l, rows, count, tokens, qkv, mixed);
+      layer.output.apply(mixed, total, accumulate(x, width));
+      norm_rows(x, total, width, layer.mlp_norm.view(c), normal, stats);
+      layer.hidden.apply(normal, total, plain(wide, hidden));
+      parallel_rows(total, 8u * (size_t)hidden, [&](int begin, int end) {
+        for (int r = begin; r < end; r++)
+          activate_row(wide + (size_t)r * hidden, inner, c.gated, active + (size_t)r * inner);
+      });
+      layer.down.apply(active, total, accumulate(x, width));
+    }
+    for (int r = 0, at = 0; r < count; r++) {  // only the last token of each row has logits
+      at += rows[r].count;
+      memmove(x + (size_t)r * width, x + (size_t)(at - 1) * width, sizeof(float) * (size_t)width);
+      lengths[rows[r].slot] += rows[r].count;
+    }
+    norm_rows(x, count, width, final_norm.view(c), normal, stats);
+    head.apply(normal, count, plain(logits, c.vocab));
+  }
+
+ private:
+  DecoderConfig c;
+  DecoderLayer* layers;
+  int* lengths;
+  int capacity;
+  size_t key_size, value_size;
+  Buffer embedding, positions;
+  DecoderNorm final_norm;
+  PackedLinear head;
+  int32_t* segments;  // all 1: a slot holds one segment
+  int* first;         // all 0
+
+  float* keys_of(int layer, int slot, int h) const {
+    return layers[layer].keys.data + ((size_t)slot * c.heads.kv_count + h) * key_size;
+  }
+  float* values_of(int layer, int slot, int h) const {
+    return layers[layer].values.data + ((size_t)slot * c.heads.kv_count + h) * value_size;
+  }
+
+  static void load_one(PackedLinear& linear, const float* w, const float* b, int out, int in) {
+    linear.load(&w, &b, &out, 1, in);
+  }
+
+  void spread(const DecoderRow* rows, int count, NewToken* tokens) const {
+    for (int r = 0, at = 0; r < count; r++)
+      for (int i = 0; i < rows[r].count; i++)
+        tokens[at++] = {rows[r].slot, lengths[rows[r].slot] + i, rows[r].ids[i]};
+  }
+
+  void embed(const NewToken* tokens, int total, float* x) const {
+    for (int i = 0; i < total; i++) {
+      float* to = x + (size_t)i * c.width;
+      memcpy(to, embedding.data + (size_t)tokens[i].id * c.width, sizeof(float) * (size_t)c.width);
+      if (!c.learned_positions) continue;
+      const float* from = positions.data + (size_t)tokens[i].position * c.width;
+      for_lanes(c.width, [&](int j, int n) { store_up_to(to + j, load_up_to(to + j, n) + load_up_to(from + j, n), n); });
+    }
+  }
+
+  // Rotates, stores the new keys and values, and attends; one task per row of the call and key head.
+  void attend_rows(int l, const DecoderRow* rows, int count, const NewToken* tokens, float* qkv,
+                   float* mixed) const {
+    const int size = c.heads.size, kv_count = c.heads.kv_count, group = c.heads.count / kv_count;
+    const int stride = c.heads.qkv_width();
+    const float* angles = c.rope_theta > 0 ? rotary_table(c.rope_theta, size / 2, c.max_length) : nullptr;
+    const int pairs = count * kv_count, chunk = imax(1, pairs / 16);
+    parallel(ceil_div(pairs, chunk), [&](int task) {
+      for (int pair = task * chunk; pair < imin(pairs, (task + 1) * chunk); pair++) {
+        const int r = pair / kv_count, kv = pair % kv_count;
+        int at = 0;
+        for (int i = 0; i < r; i++) at += rows[i].count;
+        const int begin = tokens[at].position, new_rows = rows[r].count;
+        float* keys = keys_of(l, rows[r].slot, kv);
+        float* values = values_of(l, rows[r].slot, kv);
+        for (int i = 0; i < new_rows; i++) {
+          float* row = qkv + (size_t)(at + i) * stride;
+          const int position = begin + i;
+          float* k = row + c.heads.q_width() + (size_t)kv * size;
+          if (angles) {
+            const float* angle = angles + (size_t)position * (size_t)size;
+            rotate_head(k, size / 2, angle, 1.f, k);
+            for (int g = 0; g < group; g++) {
+              float* q = row + (size_t)(kv * group + g) * size;
+              rotate_head(q, size / 2, angle, 1.f, q);
+            }
+          }
+          float* key = keys + (size_t)(position / PANEL) * PANEL * size + position % PANEL;
+          for (int d = 0; d < size; d++) key[(size_t)d * PANEL] = k[d];
+          const float* v = k + c.heads.kv_width();
+          for (int p = 0; p * PANEL < size; p++)
+            memcpy(values + ((size_t)p * capacity + position) * PANEL, v + p * PANEL,
+                   sizeof(float) * (size_t)imin(PANEL, size - p * PANEL));
+        }
+        for (int g = 0; g < group; g++) {
+          const size_t h = (size_t)(kv * group + g) * size;
+          attend({{qkv + (size_t)at * stride + h, (size_t)stride, 1}, new_rows, begin, size, keys, values,
+                  capacity, segments, first, 1.f / __builtin_sqrtf((float)size),
+                  mixed + (size_t)at * c.heads.q_width() + h, (size_t)c.heads.q_width(), nullptr, 0});
+        }
+      }
+    });
+  }
+};
+
+static Decoder* create_decoder(const DecoderConfig& config) { return new PackedDecoder(config); }
+
+// ---- sampling from the temperature-only softmax, by inverting its distribution function ----
+
+static void sample_row(const float* z, int vocab, const Sample& s, int32_t* id, float* log_prob) {
+  Scratch scratch;
+  int best = 0;
+  for (int v = 1; v < vocab; v++)
+    if (z[v] > z[best]) best = v;
+  const float inverse = s.temperature > 0 ? 1.f / s.temperature : 1.f;
+  float* p = scratch.floats((size_t)vocab + W);
+  const float top = z[best] * inverse;
+  double total = 0;
+  for_lanes(vocab, [&](int i, int n) {
+    const vf e = vexp(load_up_to(z + i, n) * inverse - top);
+    store_up_to(p + i, e, n);
+    float lanes[W];
+    store(lanes, e);
+    float part = 0;
+    for (int j = 0; j < n; j++) part += lanes[j];
+    total += part;
+  });
+  int chosen = best;
+  if (s.temperature > 0) {
+    double left = s.uniform * total;
+    for (chosen = 0; chosen < vocab - 1; chosen++) {
+      left -= p[chosen];
+      if (left < 0) break;
+    }
+    while (chosen > 0 && p[chosen] == 0) chosen--;  // rounding may run past the last likely token
+  }
+  *id = chosen;
+  *log_prob = z[chosen] * inverse - top - (float)__builtin_log(total);
+}
+
+static void sample(const float* logits, int count, int vocab, const Sample* samples, int32_t* ids,
+                   float* log_probs) {
+  parallel_rows(count, 16u * (size_t)vocab, [&](int begin, int end) {
+    for (int r = begin; r < end; r++)
+      sample_row(logits + (size_t)r * vocab, vocab, samples[r], ids + r, log_probs + r);
+  });
+}
+
+}  // namespace ISA
+}  // namespace stagecraft

@@ -1,0 +1,105 @@
+// Activations, sums and exp over flat arrays.
+#pragma once
+#include "norm.h"
+
+namespace stagecraft {
+namespace ISA {
+
+INLINE vf sigmoid(vf x) { return 1.f / (1.f + vexp(-x)); }
+// tanh u = 1 − 2 / (1 + e^2u): exact at both ends, absolute error below 1e-7.
+INLINE vf vtanh(vf u) { return 1.f - 2.f / (1.f + vexp(u + u)); }
+
+constexpr float GELU_SCALE = 0.7978845608028654f, GELU_CUBIC = 0.044715f;  // √(2/π)
+
+INLINE vf gelu_of(vf x) {
+  const vf t = vtanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
+  return 0.5f * x * (1.f + t);
+}
+
+INLINE vf gelu_slope(vf x) {
+  const vf t = vtanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
+  const vf inner = GELU_SCALE * (1.f + 3.f * GELU_CUBIC * x * x);
+  return 0.5f * (1.f + t) + 0.5f * x * (1.f - t * t) * inner;
+}
+
+// body(offset, lanes) over a flat array, in parallel.
+template <class F>
+static inline void over_lanes(size_t size, const F& body) {
+  constexpr size_t CHUNK = 8192;
+  parallel((int)((size + CHUNK - 1) / CHUNK), [&](int task) {
+    const size_t begin = (size_t)task * CHUNK, end = begin + CHUNK < size ? begin + CHUNK : size;
+    for (size_t i = begin; i < end; i += W) body(i, end - i < W ? (int)(end - i) : W);
+  });
+}
+
+static void swiglu_forward(const float* gate, const float* up, size_t size, float* y) {
+  over_lanes(size, [&](size_t i, int n) {
+    const vf g = load_up_to(gate + i, n);
+    store_up_to(y + i, g * sigmoid(g) * load_up_to(up + i, n), n);
+  });
+}
+
+INLINE void swiglu_slopes(vf g, vf u, vf dy, vf* dgate, vf* dup) {
+  const vf s = sigmoid(g);
+  *dup = dy * g * s;
+  *dgate = dy * u * s * (1.f + g * (1.f - s));
+}
+
+static void swiglu_backward(const float* gate, const float* up, const float* dy, size_t size,
+                            float* dgate, float* dup) {
+  over_lanes(size, [&](size_t i, int n) {
+    vf dg, du;
+    swiglu_slopes(load_up_to(gate + i, n), load_up_to(up + i, n), load_up_to(dy + i, n), &dg, &du);
+    store_up_to(dgate + i, dg, n);
+    store_up_to(dup + i, du, n);
+  });
+}
+
+static void gelu_forward(const float* x, size_t size, float* y) {
+  over_lanes(size, [&](size_t i, int n) { store_up_to(y + i, gelu_of(load_up_to(x + i, n)), n); });
+}
+
+static void gelu_backward(const float* x, const float* dy, size_t size, float* dx) {
+  over_lanes(size, [&](size_t i, int n) {
+    store_up_to(dx + i, load_up_to(dy + i, n) * gelu_slope(load_up_to(x + i, n)), n);
+  });
+}
+
+static void add_arrays(const float* a, const float* b, size_t size, float* y) {
+  over_lanes(size, [&](size_t i, int n) {
+    store_up_to(y + i, load_up_to(a + i, n) + load_up_to(b + i, n), n);
+  });
+}
+
+static void exp_array(const float* x, size_t size, float* y) {
+  over_lanes(size, [&](size_t i, int n) { store_up_to(y + i, vexp(load_up_to(x + i, n)), n); });
+}
+
+// ---- embedding ----
+
+static void embedding_forward(const int32_t* ids, int rows, const float* table, int width, float* y) {
+  parallel_rows(rows, 8u * (size_t)width, [&](int begin, int end) {
+    for (int r = begin; r < end; r++)
+      memcpy(y + (size_t)r * width, table + (size_t)ids[r] * width, sizeof(float) * (size_t)width);
+  });
+}
+
+// Each task owns a range of columns and adds the rows in order: no two tasks meet in one element.
+static void embedding_backward(const int32_t* ids, int rows, const float* dy, int vocab, int width,
+                               float* dtable) {
+  parallel_rows(vocab, 4u * (size_t)width, [&](int begin, int end) {
+    memset(dtable + (size_t)begin * width, 0, sizeof(float) * (size_t)width * (size_t)(end - begin));
+  });
+  const int chunk = imax(2 * W, ceil_div(width, 8 * W) * W);
+  parallel(ceil_div(width, chunk), [&](int task) {
+    const int first = task * chunk, count = imin(chunk, width - first);
+    for (int r = 0; r < rows; r++) {
+      float* to = dtable + (size_t)ids[r] * width + first;
+      const float* from = dy + (size_t)r * width + first;
+      for_lanes(count, [&](int i, int n) { store_up_to(to + i, load_up_to(to + i, n) + load_up_to(from + i, n), n); });
+    }
+  });
+}
+
+}  // namespace ISA
+}  // namespace stagecraft

@@ -1,0 +1,228 @@
+// Matrix products C = A·B on packed panels of B. Every element of C is one chain of fused
+// multiply-adds over k in rising order, cut every BLOCK_K terms, whatever the number of rows or
+// columns around it: a row's result does not depend on the batch that it is computed in.
+#pragma once
+#include "../arena.h"
+#include "parallel.h"
+#include "vec.h"
+
+namespace stagecraft {
+namespace ISA {
+
+constexpr int BLOCK_K = 512;
+
+// Where A[row][k] lies: data[row * row_stride + k * k_stride]; one of the strides is 1.
+struct Operand {
+  const float* data;
+  size_t row_stride, k_stride;
+  const float* at(int row, int k) const {
+    return data + (size_t)row * row_stride + (size_t)k * k_stride;
+  }
+};
+
+INLINE Operand rows_of(const float* data, int width) { return {data, (size_t)width, 1}; }
+INLINE Operand columns_of(const float* data, int width) { return {data, 1, (size_t)width}; }
+
+// C[row][col] = sum + (start ? start[row][col] : 0) + (bias ? bias[col] : 0)
+struct Output {
+  float* data;
+  size_t stride;
+  const float* start;
+  size_t start_stride;
+  const float* bias;
+};
+
+INLINE Output plain(float* data, int stride) {
+  return {data, (size_t)stride, nullptr, 0, nullptr};
+}
+INLINE Output with_bias(float* data, int stride, const float* bias) {
+  return {data, (size_t)stride, nullptr, 0, bias};
+}
+INLINE Output accumulate(float* data, int stride) {
+  return {data, (size_t)stride, data, (size_t)stride, nullptr};
+}
+
+static inline size_t packed_size(int columns, int k) {
+  return (size_t)ceil_div(columns, PANEL) * PANEL * (size_t)k;
+}
+
+INLINE void finish(vf v, const Output& out, size_t row, int col, int n) {
+  float* to = out.data + row * out.stride + col;
+  if (n >= W) {
+    if (out.start) v += load(out.start + row * out.start_stride + col);
+    if (out.bias) v += load(out.bias + col);
+    store(to, v);
+  } else if (n > 0) {
+    if (out.start) v += load_first(out.start + row * out.start_stride + col, n);
+    if (out.bias) v += load_first(out.bias + col, n);
+    store_first(to, v, n);
+  }
+}
+
+// One register tile, ROWS × PANEL: a is A[row][k], b a packed panel from the same k on.
+template <int ROWS, bool UNIT_K>
+__attribute__((noinline)) static void tile(int num_k, const float* a, size_t stride, const float* b,
+                                           const Output& out, int columns) {
+  vf acc[ROWS][COLS];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 4
+    for (int c = 0; c < COLS; c++) acc[r][c] = vf{};
+  }
+  for (int k = 0; k < num_k; k++) {
+    vf col[COLS];
+#pragma GCC unroll 4
+    for (int c = 0; c < COLS; c++) col[c] = load(b + c * W);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++) {
+      const vf x = splat(a[UNIT_K ? (size_t)r * stride : (size_t)r]);
+#pragma GCC unroll 4
+      for (int c = 0; c < COLS; c++) acc[r][c] += x * col[c];
+    }
+    a += UNIT_K ? 1 : stride;
+    b += PANEL;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 4
+    for (int c = 0; c < COLS; c++) finish(acc[r][c], out, (size_t)r, c * W, columns - c * W);
+  }
+}
+
+using TileFunction = void (*)(int, const float*, size_t, const float*, const Output&, int);
+
+template <bool UNIT_K>
+static TileFunction tile_of(int rows) {
+  static const TileFunction table[] = {
+      nullptr,         tile<1, UNIT_K>, tile<2, UNIT_K>, tile<3, UNIT_K>,
+      tile<4, UNIT_K>, tile<5, UNIT_K>, tile<6, UNIT_K>,
+#if defined(__AVX512F__)
+      tile<7, UNIT_K>, tile<8, UNIT_K>, tile<9, UNIT_K>, tile<10, UNIT_K>,
+      tile<11, UNIT_K>, tile<12, UNIT_K>, tile<13, UNIT_K>, tile<14, UNIT_K>,
+#endif
+  };
+  return table[rows];
+}
+
+INLINE void run_tile(int rows, int num_k, const Operand& a, int row, int k, const float* b,
+                     const Output& out, int columns) {
+  if (a.k_stride == 1)
+    tile_of<true>(rows)(num_k, a.at(row, k), a.row_stride, b, out, columns);
+  else
+    tile_of<false>(rows)(num_k, a.at(row, k), a.k_stride, b, out, columns);
+}
+
+// Cuts `rows` into the fewest register tiles, as equal as they go: tile i starts here.
+INLINE int tile_start(int rows, int tiles, int i) { return (int)((int64_t)rows * i / tiles); }
+
+INLINE Output offset(const Output& out, int row, int col) {
+  Output at = out;
+  at.data += (size_t)row * out.stride + col;
+  if (at.start) at.start += (size_t)row * out.start_stride + col;
+  if (at.bias) at.bias += col;
+  return at;
+}
+
+// ---- packing B into panels [panel][k][PANEL], the last panel padded with zeros ----
+
+// B[k][n] = rows[n][k]: `source(n)` is the address of row n of the transposed matrix.
+template <class F>
+static inline void pack_transposed(float* to, int columns, int k, int panel, const F& source) {
+  float* panel_data = to + (size_t)panel * PANEL * (size_t)k;
+  for (int lane = 0; lane < PANEL; lane++) {
+    const int column = panel * PANEL + lane;
+    float* out = panel_data + lane;
+    if (column >= columns) {
+      for (int i = 0; i < k; i++) out[(size_t)i * PANEL] = 0;
+      continue;
+    }
+    const float* row = source(column);
+    for (int i = 0; i < k; i++) out[(size_t)i * PANEL] = row[i];
+  }
+}
+
+// B[k][n] = source(k)[n] for k0 ≤ k < k1 of the given panel.
+template <class F>
+static inline void pack_straight(float* to, int columns, int k, int panel, int k0, int k1,
+                                 const F& source) {
+  const int first = panel * PANEL, n = columns - first;
+  float* out = to + ((size_t)panel * (size_t)k + k0) * PANEL;
+  for (int i = k0; i < k1; i++, out += PANEL) {
+    const float* row = source(i) + first;
+    for (int c = 0; c < COLS; c++) {
+      const int left = n - c * W;
+      store(out + c * W, left >= W ? load(row + c * W) : left > 0 ? load_first(row + c * W, left) : vf{});
+    }
+  }
+}
+
+// ---- products ----
+
+struct Product {
+  int rows, columns, k;
+  Operand a;
+  const float* packed;
+  Output out;
+};
+
+struct Cut {
+  int tiles, row_blocks, panels, column_blocks;
+  int tasks() const { return row_blocks * column_blocks; }
+};
+
+// Blocks of up to 8 register tiles of rows (A stays in the L2 cache), columns cut for balance.
+static inline Cut cut_product(const Product& p) {
+  Cut cut;
+  cut.tiles = ceil_div(p.rows, MAX_ROWS);
+  cut.row_blocks = ceil_div(cut.tiles, 8);
+  cut.panels = ceil_div(p.columns, PANEL);
+  const double flops = 2.0 * p.rows * p.columns * p.k, bytes = 4.0 * p.columns * p.k;
+  const double parts = vmax_double(flops / 4e6, bytes / 65536);
+  const int target = parts > 32 ? 32 : (int)parts + 1;
+  cut.column_blocks = imin(cut.panels, ceil_div(target, cut.row_blocks));
+  return cut;
+}
+
+static inline void run_block(const Product& p, const Cut& cut, int task) {
+  const int row_block = task / cut.column_blocks, column_block = task % cut.column_blocks;
+  const int tile0 = tile_start(cut.tiles, cut.row_blocks, row_block);
+  const int tile1 = tile_start(cut.tiles, cut.row_blocks, row_block + 1);
+  const int panel0 = tile_start(cut.panels, cut.column_blocks, column_block);
+  const int panel1 = tile_start(cut.panels, cut.column_blocks, column_block + 1);
+  for (int k0 = 0; k0 < p.k; k0 += BLOCK_K) {
+    const int num_k = imin(BLOCK_K, p.k - k0);
+    Output out = p.out;
+    if (k0 > 0) out = accumulate(out.data, (int)out.stride);
+    for (int panel = panel0; panel < panel1; panel++) {
+      const float* b = p.packed + ((size_t)panel * (size_t)p.k + k0) * PANEL;
+      const int col = panel * PANEL;
+      for (int t = tile0; t < tile1; t++) {
+        const int row = tile_start(p.rows, cut.tiles, t);
+        const int rows = tile_start(p.rows, cut.tiles, t + 1) - row;
+        run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col);
+      }
+    }
+  }
+}
+
+constexpr int MAX_PRODUCTS = 8;
+
+// Several independent products in one parallel region.
+static void multiply(const Product* products, int count) {
+  Cut cuts[MAX_PRODUCTS];
+  int first[MAX_PRODUCTS + 1] = {0};
+  for (int i = 0; i < count; i++) {
+    cuts[i] = cut_product(products[i]);
+    first[i + 1] = first[i] + cuts[i].tasks();
+  }
+  parallel(first[count], [&](int task) {
+    int i = 0;
+    while (task >= first[i + 1]) i++;
+    run_block(products[i], cuts[i], task - first[i]);
+  });
+}
+
+static inline void multiply(const Product& product) { multiply(&product, 1); }
+
+}  // namespace ISA
+}  // namespace stagecraft

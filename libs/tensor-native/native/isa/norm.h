@@ -1,0 +1,146 @@
+// RMSNorm and LayerNorm over rows, forward and backward.
+#pragma once
+#include "../kernels.h"
+#include "gemm.h"
+
+namespace stagecraft {
+namespace ISA {
+
+constexpr int REDUCE_ROWS = 64;  // rows summed into one partial result
+
+template <class F>
+INLINE void for_lanes(int width, const F& body) {
+  for (int i = 0; i < width; i += W) body(i, imin(W, width - i));
+}
+
+INLINE vf load_up_to(const float* p, int n) { return n == W ? load(p) : load_first(p, n); }
+INLINE void store_up_to(float* p, vf v, int n) {
+  if (n == W)
+    store(p, v);
+  else
+    store_first(p, v, n);
+}
+
+INLINE void norm_stats(const float* x, int width, const Norm& norm, float* stats) {
+  float mean = 0;
+  if (norm.layer) {
+    vf total = {};
+    for_lanes(width, [&](int i, int n) { total += load_up_to(x + i, n); });
+    mean = sum(total) / (float)width;
+  }
+  vf squares = {};
+  for_lanes(width, [&](int i, int n) {
+    vf v = load_up_to(x + i, n) - mean;
+    if (n < W) {  // lanes past the end hold −mean
+      float lanes[W];
+      store(lanes, v);
+      for (int j = n; j < W; j++) lanes[j] = 0;
+      v = load(lanes);
+    }
+    squares += v * v;
+  });
+  stats[0] = 1.f / __builtin_sqrtf(sum(squares) / (float)width + norm.eps);
+  stats[1] = mean;
+}
+
+INLINE void norm_apply(const float* x, int width, const Norm& norm, const float* stats, float* y) {
+  for_lanes(width, [&](int i, int n) {
+    vf v = (load_up_to(x + i, n) - stats[1]) * stats[0] * load_up_to(norm.weight + i, n);
+    if (norm.bias) v += load_up_to(norm.bias + i, n);
+    store_up_to(y + i, v, n);
+  });
+}
+
+// y may be null when only the statistics are wanted, `known` when they exist already.
+static void norm_rows(const float* x, int rows, int width, const Norm& norm, float* y, float* stats,
+                      bool known = false) {
+  parallel_rows(rows, 8u * (size_t)width, [&](int begin, int end) {
+    for (int r = begin; r < end; r++) {
+      const float* row = x + (size_t)r * width;
+      if (!known) norm_stats(row, width, norm, stats + (size_t)r * NORM_STATS);
+      norm_apply(row, width, norm, stats + (size_t)r * NORM_STATS, y + (size_t)r * width);
+    }
+  });
+}
+
+// One row of the backward pass; adds to the sums for the weight's and the bias's gradients.
+INLINE void norm_grad_row(const float* x, int width, const Norm& norm, const float* stats,
+                          const float* dy, const float* residual, float* dx, float* dweight,
+                          float* dbias) {
+  const float scale = stats[0], mean = stats[1];
+  vf dot = {}, total = {};
+  for_lanes(width, [&](int i, int n) {
+    const vf normal = (load_up_to(x + i, n) - mean) * scale, g = load_up_to(dy + i, n);
+    const vf scaled = g * load_up_to(norm.weight + i, n);
+    store_up_to(dweight + i, load_up_to(dweight + i, n) + g * normal, n);
+    if (dbias) store_up_to(dbias + i, load_up_to(dbias + i, n) + g, n);
+    dot += scaled * normal;
+    total += scaled;
+  });
+  const float along = sum(dot) / (float)width, shift = norm.layer ? sum(total) / (float)width : 0.f;
+  for_lanes(width, [&](int i, int n) {
+    const vf normal = (load_up_to(x + i, n) - mean) * scale;
+    vf v = (load_up_to(dy + i, n) * load_up_to(norm.weight + i, n) - shift - normal * along) * scale;
+    if (residual) v += load_up_to(residual + i, n);
+    store_up_to(dx + i, v, n);
+  });
+}
+
+// to[i] = Σ over parts of partial[part][i], in the order of the parts.
+static void sum_parts(const float* partial, int parts, int width, size_t stride, float* to) {
+  for_lanes(width, [&](int i, int n) {
+    vf total = {};
+    for (int part = 0; part < parts; part++) total += load_up_to(partial + (size_t)part * stride + i, n);
+    store_up_to(to + i, total, n);
+  });
+}
+
+// dx = residual + norm'(dy); residual may be null.
+static void norm_grad_rows(const float* x, int rows, int width, const Norm& norm, const float* stats,
+                           const float* dy, const float* residual, float* dx, const NormGrad& grad) {
+  Scratch scratch;
+  const int parts = ceil_div(rows, REDUCE_ROWS);
+  float* partial = scratch.floats((size_t)parts * 2 * (size_t)width);
+  parallel(parts, [&](int part) {
+    float* dweight = partial + (size_t)part * 2 * (size_t)width;
+    memset(dweight, 0, sizeof(float) * 2 * (size_t)width);
+    const int end = imin(rows, (part + 1) * REDUCE_ROWS);
+    for (int r = part * REDUCE_ROWS; r < end; r++) {
+      const size_t at = (size_t)r * width;
+      norm_grad_row(x + at, width, norm, stats + (size_t)r * NORM_STATS, dy + at,
+                    residual ? residual + at : nullptr, dx + at, dweight,
+                    grad.bias ? dweight + width : nullptr);
+    }
+  });
+  sum_parts(partial, parts, width, 2 * (size_t)width, grad.weight);
+  if (grad.bias) sum_parts(partial + width, parts, width, 2 * (size_t)width, grad.bias);
+}
+
+// to[column] = Σ over rows; columns [0, width) of a matrix with the given stride.
+static void sum_rows(const float* matrix, int rows, int width, size_t stride, float* to) {
+  Scratch scratch;
+  const int parts = ceil_div(rows, REDUCE_ROWS);
+  float* partial = scratch.floats((size_t)parts * (size_t)width);
+  parallel(parts, [&](int part) {
+    float* total = partial + (size_t)part * (size_t)width;
+    memset(total, 0, sizeof(float) * (size_t)width);
+    const int end = imin(rows, (part + 1) * REDUCE_ROWS);
+    for (int r = part * REDUCE_ROWS; r < end; r++)
+      for_lanes(width, [&](int i, int n) {
+        store_up_to(total + i, load_up_to(total + i, n) + load_up_to(matrix + (size_t)r * stride + i, n), n);
+      });
+  });
+  sum_parts(partial, parts, width, (size_t)width, to);
+}
+
+static void norm_forward(const float* x, int rows, int width, Norm norm, float* y, float* stats) {
+  norm_rows(x, rows, width, norm, y, stats);
+}
+
+static void norm_backward(const float* x, int rows, int width, Norm norm, const float* stats,
+                          const float* dy, float* dx, NormGrad grad) {
+  norm_grad_rows(x, rows, width, norm, stats, dy, nullptr, dx, grad);
+}
+
+}  // namespace ISA
+}  // namespace stagecraft

@@ -1,0 +1,52 @@
+// Rotary position embedding (Su et al. 2021), half-split pairs as in Hugging Face.
+#pragma once
+#include "elementwise.h"
+
+namespace stagecraft {
+
+// cos and sin of position · theta^(−i/half), [limit][2][half]; cached per thread (rotary_table.cc).
+const float* rotary_table(float theta, int half, int limit);
+
+namespace ISA {
+
+INLINE void rotate_head(const float* x, int half, const float* angles, float sign, float* y) {
+  for_lanes(half, [&](int i, int n) {
+    const vf a = load_up_to(x + i, n), b = load_up_to(x + half + i, n);
+    const vf c = load_up_to(angles + i, n), s = load_up_to(angles + half + i, n) * sign;
+    store_up_to(y + i, a * c - b * s, n);
+    store_up_to(y + half + i, b * c + a * s, n);
+  });
+}
+
+static int position_limit(const int32_t* positions, int rows, int length) {
+  if (!positions) return length;
+  int limit = 0;
+  for (int r = 0; r < rows; r++) limit = imax(limit, positions[r] + 1);
+  return limit;
+}
+
+// Rotates `heads` heads at the start of every row; y may be x. length gives the default positions.
+static void rotate_rows(const float* x, int rows, size_t stride, int heads, int size,
+                        const int32_t* positions, int length, float theta, bool inverse, float* y) {
+  const int half = size / 2;
+  const float* table = rotary_table(theta, half, position_limit(positions, rows, length));
+  const float sign = inverse ? -1.f : 1.f;
+  parallel_rows(rows, 8u * (size_t)heads * size, [&](int begin, int end) {
+    for (int r = begin; r < end; r++) {
+      const int position = positions ? positions[r] : r % length;
+      const float* angles = table + (size_t)position * 2 * (size_t)half;
+      for (int h = 0; h < heads; h++) {
+        const size_t at = (size_t)r * stride + (size_t)h * size;
+        rotate_head(x + at, half, angles, sign, y + at);
+      }
+    }
+  });
+}
+
+static void rotary(const float* x, int rows, int heads, int head_size, const int32_t* positions,
+                   float theta, bool inverse, float* y) {
+  rotate_rows(x, rows, (size_t)heads * head_size, heads, head_size, positions, rows, theta, inverse, y);
+}
+
+}  // namespace ISA
+}  // namespace stagecraft

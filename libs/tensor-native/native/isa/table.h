@@ -1,0 +1,25 @@
+// The kernel table of one instruction set; included last by each kernels_*.cc.
+#pragma once
+#include "decode.h"
+
+#define STAGECRAFT_STRING2(x) #x
+#define STAGECRAFT_STRING(x) STAGECRAFT_STRING2(x)
+
+namespace stagecraft {
+namespace ISA {
+
+extern const Kernels table;
+const Kernels table = {
+    STAGECRAFT_STRING(ISA), embedding_forward,    embedding_backward,
+    linear_forward,         linear_backward,      norm_forward,
+    norm_backward,          swiglu_forward,       swiglu_backward,
+    gelu_forward,           gelu_backward,        rotary,
+    attention_forward,      attention_backward,   attention_block,
+    attention_block_grad,   mlp_block,            mlp_block_grad,
+    token_log_probs,        token_log_probs_grad, sum_of_squares,
+    optimizer_step,         add_arrays,           exp_array,
+    create_decoder,         sample,
+};
+
+}  // namespace ISA
+}  // namespace stagecraft

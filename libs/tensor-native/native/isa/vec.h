@@ -1,0 +1,111 @@
+// Vectors of the instruction set that this translation unit is compiled for, on the compilers' own
+// vector types: GCC and Clang turn a * b + c into fused multiply-adds where the target has them.
+// Included inside namespace ISA only; no std:: templates here, their inline copies would leak
+// instructions of this set into code that runs on older machines.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace stagecraft {
+namespace ISA {
+
+#if defined(__AVX512F__)
+constexpr int W = 16;                   // floats in a vector
+constexpr int MAX_ROWS = 14, COLS = 2;  // register tile: 14 × 32 = 28 of 32 registers
+#elif defined(__AVX2__)
+constexpr int W = 8;
+constexpr int MAX_ROWS = 6, COLS = 2;  // 6 × 16 = 12 of 16 registers
+#elif defined(__aarch64__)
+constexpr int W = 4;
+constexpr int MAX_ROWS = 6, COLS = 4;  // 6 × 16 = 24 of 32 registers
+#else
+constexpr int W = 4;
+constexpr int MAX_ROWS = 6, COLS = 2;  // 6 × 8 = 12 of 16 registers
+#endif
+constexpr int PANEL = COLS * W;  // columns of a packed panel
+
+typedef float vf __attribute__((vector_size(W * 4)));
+typedef int32_t vi __attribute__((vector_size(W * 4)));
+typedef float vf_unaligned __attribute__((vector_size(W * 4), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
+INLINE void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
+INLINE vf splat(float x) { return x - vf{}; }
+
+INLINE vf load_first(const float* p, int n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  float lanes[W] = {};
+  memcpy(lanes, p, sizeof(float) * (size_t)n);
+  return load(lanes);
+#endif
+}
+
+INLINE void store_first(float* p, vf v, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  float lanes[W];
+  store(lanes, v);
+  memcpy(p, lanes, sizeof(float) * (size_t)n);
+#endif
+}
+
+INLINE vf vmax(vf a, vf b) { return a > b ? a : b; }
+INLINE vf vmin(vf a, vf b) { return a < b ? a : b; }
+
+// Sums lanes pairwise: the same order for every instruction set of equal width.
+INLINE float sum(vf v) {
+  float lanes[W];
+  store(lanes, v);
+  for (int half = W / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+INLINE float largest(vf v) {
+  float lanes[W];
+  store(lanes, v);
+  for (int half = W / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+  return lanes[0];
+}
+
+INLINE int imin(int a, int b) { return a < b ? a : b; }
+INLINE int imax(int a, int b) { return a > b ? a : b; }
+INLINE double vmax_double(double a, double b) { return a > b ? a : b; }
+INLINE int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+// e^x: x = n·ln2 + r, degree-6 polynomial in r, scaled by 2^n; error below 2 ulp on the range
+// that fp32 holds, 0 below it, +inf above it; NaN stays NaN.
+INLINE vf vexp(vf x) {
+  const vf clamped = vmin(vmax(x, splat(-87.8f)), splat(88.8f));
+  const vf shift = splat(12582912.f);  // 1.5·2^23: adding it rounds to an integer
+  const vf n = (clamped * 1.44269504088896341f + shift) - shift;
+  vf r = clamped - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  vf p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.f;
+  // 2^n in two halves, so that the largest and the smallest results do not overflow on the way.
+  const vi whole = __builtin_convertvector(n, vi);
+  const vi half = whole >> 1;
+  const vf a = (vf)((half + 127) << 23), b = (vf)((whole - half + 127) << 23);
+  const vf y = p * a * b;
+  const vf low = x < splat(-87.5f) ? vf{} : y;  // subnormal results are not worth their cost
+  return x != x ? x : low;
+}
+
+}  // namespace ISA
+}  // namespace stagecraft

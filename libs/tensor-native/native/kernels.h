@@ -1,0 +1,205 @@
+// What every instruction set implements. Matrices are row-major and dense; N = batch × length rows.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace stagecraft {
+
+struct Linear {
+  const float* weight;  // [out, in]
+  const float* bias;    // [out] or null
+};
+
+struct LinearGrad {
+  float* weight;
+  float* bias;  // null where the layer has none
+};
+
+struct Norm {
+  const float* weight;  // [width]
+  const float* bias;    // [width] or null
+  float eps;
+  bool layer;  // LayerNorm, else RMSNorm
+  // Statistics kept per row: 1/deviation, and the mean (0 for RMSNorm).
+};
+constexpr int NORM_STATS = 2;
+
+struct NormGrad {
+  float* weight;
+  float* bias;
+};
+
+struct Layout {
+  int batch, length;
+  const int32_t* segments;   // [N] or null
+  const int32_t* positions;  // [N] or null
+};
+
+struct Heads {
+  int count, kv_count, size;
+  int q_width() const { return count * size; }
+  int kv_width() const { return kv_count * size; }
+  int qkv_width() const { return q_width() + 2 * kv_width(); }
+};
+
+struct AttentionBlock {
+  Layout layout;
+  Heads heads;
+  int width;
+  float rope_theta;  // 0 = no rotary embedding
+  Norm norm;
+  Linear q, k, v, o;
+  const float* x;  // [N, width]
+  float* y;        // [N, width]
+  float* stats;    // [N, NORM_STATS]
+  float* qkv;      // [N, qkv_width], rotated
+  float* mixed;    // [N, q_width]
+  float* lse;      // [N, heads]
+};
+
+struct AttentionBlockGrad {
+  const float* dy;
+  float* dx;
+  NormGrad norm;
+  LinearGrad q, k, v, o;
+};
+
+struct MlpBlock {
+  int rows, width, inner;
+  bool gated;  // SwiGLU, else GELU
+  Norm norm;
+  Linear gate, up, down;
+  const float* x;
+  float* y;
+  float* stats;   // [N, NORM_STATS]
+  float* hidden;  // [N, 2·inner]: gate and up, or [N, inner]
+};
+
+struct MlpBlockGrad {
+  const float* dy;
+  float* dx;
+  NormGrad norm;
+  LinearGrad gate, up, down;
+};
+
+struct Attention {
+  Layout layout;
+  Heads heads;
+  const float *q, *k, *v;             // row strides below
+  size_t q_stride, kv_stride;
+  float* mixed;  // [N, q_width]
+  float* lse;    // [N, heads]
+};
+
+struct AttentionGrad {
+  const float* dmixed;
+  float *dq, *dk, *dv;  // strides of q and k, v
+};
+
+struct TokenLogProbs {
+  int rows, width, vocab;
+  float temperature;
+  const float* hidden;     // [N, width]
+  const float* weight;     // [V, width]
+  const int32_t* targets;  // [N], negative = ignored
+  float *log_probs, *entropy, *lse;  // [N]
+};
+
+struct TokenLogProbsGrad {
+  const float* d_log_probs;
+  const float* d_entropy;  // or null
+  float* d_hidden;
+  float* d_weight;
+};
+
+struct OptimizerTensor {
+  float *param, *first, *second;
+  const float* grad;
+  size_t size;
+  bool decay;
+};
+
+struct OptimizerStep {
+  bool adamw;
+  float learning_rate, beta1, beta2, eps, weight_decay, grad_scale;
+  float step_size, correction;  // AdamW: lr / (1 − β1^t), 1 / √(1 − β2^t)
+};
+
+struct DecoderConfig {
+  int vocab, width, layers, inner, max_sequences, max_length, max_positions;
+  Heads heads;
+  bool layer_norm, gated, learned_positions;
+  float eps, rope_theta;
+};
+
+// Tensors of a layer, in order: norm weight and bias, q, k, v, output (weight and bias each), norm
+// weight and bias, gate, up, down (weight and bias each); null for what the architecture lacks.
+// Before the layers: token embedding [V, D], with learned_positions also [P, D]; after them: final
+// norm weight and bias, head [V, D].
+constexpr int DECODER_LAYER_TENSORS = 18;
+
+struct DecoderRow {
+  int slot;
+  const int32_t* ids;
+  int count;
+};
+
+// A model with its KV cache. Not for use from two threads at once.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // Reads all tensors, in the order given at DECODER_LAYER_TENSORS.
+  virtual void load(const float* const* tensors) = 0;
+  virtual int length(int slot) const = 0;
+  virtual void truncate(int slot, int length) = 0;
+  // Copies the first `length` cached positions of one slot to another.
+  virtual void fork(int from, int to, int length) = 0;
+  // logits [count, vocab] of the last token of each row.
+  virtual void append(const DecoderRow* rows, int count, float* logits) = 0;
+  virtual size_t bytes() const = 0;
+};
+
+struct Sample {
+  float temperature;  // 0 = greedy
+  double uniform;     // in [0, 1)
+};
+
+struct Kernels {
+  const char* name;
+  void (*embedding)(const int32_t* ids, int rows, const float* table, int width, float* y);
+  void (*embedding_grad)(const int32_t* ids, int rows, const float* dy, int vocab, int width, float* dtable);
+  void (*linear)(const float* x, int rows, int in, int out, Linear linear, float* y);
+  void (*linear_grad)(const float* x, int rows, int in, int out, const float* weight, const float* dy,
+                      float* dx, LinearGrad grad);
+  void (*norm)(const float* x, int rows, int width, Norm norm, float* y, float* stats);
+  void (*norm_grad)(const float* x, int rows, int width, Norm norm, const float* stats, const float* dy,
+                    float* dx, NormGrad grad);
+  void (*swiglu)(const float* gate, const float* up, size_t size, float* y);
+  void (*swiglu_grad)(const float* gate, const float* up, const float* dy, size_t size, float* dgate,
+                      float* dup);
+  void (*gelu)(const float* x, size_t size, float* y);
+  void (*gelu_grad)(const float* x, const float* dy, size_t size, float* dx);
+  void (*rotary)(const float* x, int rows, int heads, int head_size, const int32_t* positions, float theta,
+                 bool inverse, float* y);
+  void (*attention)(const Attention&);
+  void (*attention_grad)(const Attention&, const AttentionGrad&);
+  void (*attention_block)(const AttentionBlock&);
+  void (*attention_block_grad)(const AttentionBlock&, const AttentionBlockGrad&);
+  void (*mlp_block)(const MlpBlock&);
+  void (*mlp_block_grad)(const MlpBlock&, const MlpBlockGrad&);
+  void (*token_log_probs)(const TokenLogProbs&);
+  void (*token_log_probs_grad)(const TokenLogProbs&, const TokenLogProbsGrad&);
+  double (*sum_of_squares)(const float* const* arrays, const size_t* sizes, int count);
+  void (*optimizer_step)(const OptimizerTensor* tensors, int count, const OptimizerStep&);
+  void (*add)(const float* a, const float* b, size_t size, float* y);
+  void (*exp)(const float* x, size_t size, float* y);
+  Decoder* (*create_decoder)(const DecoderConfig&);
+  // logits [count, vocab] → sampled id and its log-probability under the temperature alone.
+  void (*sample)(const float* logits, int count, int vocab, const Sample*, int32_t* ids, float* log_probs);
+};
+
+// The best table for this machine, or the named one (null if it cannot run here).
+const Kernels* best_kernels();
+const Kernels* find_kernels(const char* name);
+
+}  // namespace stagecraft

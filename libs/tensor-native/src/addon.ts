@@ -1,0 +1,66 @@
+/** What a native entry reads from its argument object; it checks types, lengths and ids itself. */
+export type NativeValue =
+  | number
+  | boolean
+  | string
+  | object
+  | Float32Array
+  | Int32Array
+  | readonly (Float32Array | undefined)[]
+  | undefined;
+
+export type NativeArgs = Readonly<Record<string, NativeValue>>;
+
+/** Reads and writes the arrays of its argument; throws a RangeError that names field and sizes. */
+export type NativeCall = (args: NativeArgs) => void;
+
+export interface NativeInfo {
+  /** Instruction set in use: "avx512", "avx2", "neon" or "baseline". */
+  simd: string;
+  numThreads: number;
+  physicalCores: number;
+  /** Scratch memory held by all threads, in bytes; it grows to the largest need and stays. */
+  scratchBytes: number;
+}
+
+/** A decoding session; freed when disposed or collected. */
+export interface NativeSession {
+  readonly __nativeSession: never;
+}
+
+/** The functions of the addon; fields of each argument are listed in native/*.cc. */
+export interface NativeAddon {
+  info(args: NativeArgs): NativeInfo;
+  configure(args: { numThreads?: number; simd?: string }): void;
+  embedding: NativeCall;
+  embeddingGrad: NativeCall;
+  linear: NativeCall;
+  linearGrad: NativeCall;
+  norm: NativeCall;
+  normGrad: NativeCall;
+  swiglu: NativeCall;
+  swigluGrad: NativeCall;
+  gelu: NativeCall;
+  geluGrad: NativeCall;
+  add: NativeCall;
+  exp: NativeCall;
+  rotary: NativeCall;
+  attention: NativeCall;
+  attentionGrad: NativeCall;
+  attentionBlock: NativeCall;
+  attentionBlockGrad: NativeCall;
+  mlpBlock: NativeCall;
+  mlpBlockGrad: NativeCall;
+  tokenLogProbs: NativeCall;
+  tokenLogProbsGrad: NativeCall;
+  globalNorm(args: NativeArgs): number;
+  optimizerStep: NativeCall;
+  createDecoder(args: NativeArgs): NativeSession;
+  disposeDecoder: NativeCall;
+  loadDecoder: NativeCall;
+  truncateDecoder: NativeCall;
+  forkDecoder: NativeCall;
+  appendDecoder: NativeCall;
+  decoderBytes(args: NativeArgs): number;
+  sample: NativeCall;
+}

@@ -1,0 +1,62 @@
+import { type Implementation, referenceImplementation } from "../implementation.js";
+import { createNativeImplementation } from "../native/implementation.js";
+import { nativeBackend } from "../native/current.js";
+import { tf } from "../tf.js";
+import { createTensors } from "./random.js";
+
+export type Inputs = Record<string, tf.Tensor>;
+export type Operation = (implementation: Implementation, inputs: Inputs) => tf.Tensor;
+
+export function nativeImplementation(): Implementation {
+  const backend = nativeBackend();
+  if (backend === undefined) throw new Error("start the native engine first");
+  return createNativeImplementation(backend);
+}
+
+/** The output and every input's gradient of Σ c·f, c random, as plain arrays. */
+export function evaluate(
+  implementation: Implementation,
+  operation: Operation,
+  inputs: Inputs,
+): Record<string, Float32Array> {
+  const names = Object.keys(inputs);
+  return tf.tidy(() => {
+    const run = (...tensors: tf.Tensor[]) =>
+      operation(
+        implementation,
+        Object.fromEntries(names.map((name, i) => [name, tensors[i] as tf.Tensor])),
+      );
+    const output = run(...Object.values(inputs));
+    const c = createTensors(5).normal(output.shape);
+    const grads = tf.grads((...tensors) => tf.sum(tf.mul(run(...tensors), c)))(
+      Object.values(inputs),
+    );
+    const entries = names.map((name, i) => [`d${name}`, grads[i]?.dataSync()] as const);
+    return Object.fromEntries([["output", output.dataSync()], ...entries]) as Record<
+      string,
+      Float32Array
+    >;
+  });
+}
+
+/**
+ * Largest |native − reference| over the output and all gradients, relative to each array's largest
+ * magnitude (1 at least), and which array it was in.
+ */
+export function largestDifference(
+  operation: Operation,
+  inputs: Inputs,
+): { error: number; where: string } {
+  const expected = evaluate(referenceImplementation, operation, inputs);
+  const actual = evaluate(nativeImplementation(), operation, inputs);
+  let worst = { error: 0, where: "nowhere" };
+  for (const [name, values] of Object.entries(expected)) {
+    const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+    const found = actual[name];
+    values.forEach((value, i) => {
+      const error = Math.abs(value - (found?.[i] ?? NaN)) / scale;
+      if (!(error <= worst.error)) worst = { error, where: `${name}[${i}]` };
+    });
+  }
+  return worst;
+}
