@@ -111,7 +111,8 @@ async function* receiveAll(
   const cancel = () => call.cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   try {
-    for await (const response of call as AsyncIterable<unknown>) yield response;
+    // Not destroyed when read to the end: requests may still flow on a bidirectional call.
+    for await (const response of call.iterator({ destroyOnReturn: false })) yield response;
   } catch (error) {
     throw ownFailure() ?? failureOf(error as ServiceError, method.path, signal);
   } finally {

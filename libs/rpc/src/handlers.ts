@@ -98,7 +98,8 @@ function decoded(input: unknown): unknown {
 
 async function* readRequests(call: ServerReadableStream<unknown, unknown>, scope: Scope) {
   try {
-    for await (const request of call as AsyncIterable<unknown>) yield decoded(request);
+    // Not destroyed when read to the end: on a bidirectional call that would end the answers too.
+    for await (const request of call.iterator({ destroyOnReturn: false })) yield decoded(request);
   } catch (error) {
     // A cancelled call destroys its stream; say why instead of ERR_STREAM_PREMATURE_CLOSE.
     throw scope.signal.aborted ? scope.signal.reason : error;

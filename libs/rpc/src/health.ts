@@ -32,12 +32,13 @@ export function createHealthRegistry(): HealthRegistry {
   async function* watch(service: string, signal: AbortSignal) {
     signal.addEventListener("abort", wakeAll, { once: true });
     let last: number | undefined;
-    while (!signal.aborted && !ended) {
+    for (;;) {
       // Registered before the status is read, so that no change falls between.
       const changed = new Promise<void>((resolve) => wakers.add(resolve));
       const status = servingStatus(statuses.get(service), true);
-      if (status !== last) yield { status };
+      if (status !== last && !signal.aborted) yield { status };
       last = status;
+      if (signal.aborted || ended) return; // after the last change went out
       await changed;
     }
   }

@@ -1,0 +1,341 @@
+import { Client, credentials, Metadata, status as Status, type ServiceError } from "@grpc/grpc-js";
+import { StagecraftError } from "@stagecraft/core";
+import { createLogger, createMetrics } from "@stagecraft/telemetry";
+import { gate, waitFor } from "@stagecraft/testing";
+import { describe, expect, it } from "vitest";
+import type { CallContext } from "@stagecraft/rpc";
+import { aborted, startEcho } from "./echo-service.js";
+
+async function* texts(...items: string[]) {
+  for (const text of items) yield await Promise.resolve({ text });
+}
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+const wait = { text: "" };
+
+describe("calls", () => {
+  it("carries all four kinds", async () => {
+    await using echo = await startEcho();
+    expect(await echo.client.say({ text: "hi" })).toEqual({ text: "hi" });
+    expect(await collect(echo.client.repeat({ text: "x" }))).toEqual([
+      { text: "x0" },
+      { text: "x1" },
+      { text: "x2" },
+    ]);
+    expect(await echo.client.collect(texts("a", "b"))).toEqual({ text: "a,b" });
+    expect(await collect(echo.client.talk(texts("a", "b")))).toEqual([
+      { text: "re: a" },
+      { text: "re: b" },
+    ]);
+  });
+
+  it("talks back and forth on a bidirectional stream", async () => {
+    await using echo = await startEcho();
+    const turns: string[] = [];
+    let next = gate<string>();
+    async function* speak() {
+      for (let i = 0; i < 3; i++) {
+        yield { text: `${i}` };
+        turns.push(await next.opened);
+        next = gate<string>();
+      }
+    }
+    for await (const { text } of echo.client.talk(speak())) next.open(text);
+    expect(turns).toEqual(["re: 0", "re: 1", "re: 2"]);
+  });
+
+  it("moves a fast stream at the pace of a slow reader", async () => {
+    let produced = 0;
+    await using echo = await startEcho({
+      async *repeat() {
+        for (; produced < 1000; produced++)
+          yield await Promise.resolve({ text: "x".repeat(64_000) });
+      },
+    });
+    const stream = echo.client.repeat({ text: "" })[Symbol.asyncIterator]();
+    await stream.next();
+    // Windows and buffers fill, then the generator stands still.
+    let last = -1;
+    await waitFor(
+      () => {
+        const still = produced === last;
+        last = produced;
+        return still;
+      },
+      { intervalMs: 200 },
+    );
+    expect(produced).toBeLessThan(500);
+    await stream.return?.();
+  });
+});
+
+describe("errors", () => {
+  it("pass with code, reason and details, never with their cause", async () => {
+    const secret = new Error("password hunter2");
+    await using echo = await startEcho({
+      say: () => {
+        throw new StagecraftError("not_found", "no model “a”", {
+          cause: secret,
+          details: { model: "a" },
+        });
+      },
+      async *repeat() {
+        yield await Promise.resolve({ text: "one" });
+        throw new StagecraftError("failed_precondition", "then not");
+      },
+    });
+    const failed = echo.client.say(wait).catch((error: unknown) => error as StagecraftError);
+    expect(await failed).toMatchObject({
+      code: "not_found",
+      reason: "no model “a”",
+      details: { model: "a" },
+    });
+    const { cause } = (await failed) as { cause: ServiceError };
+    expect(JSON.stringify([cause, cause.metadata.toJSON(), cause.details])).not.toContain(
+      "hunter2",
+    );
+    await expect(collect(echo.client.repeat(wait))).rejects.toMatchObject({
+      code: "failed_precondition",
+    });
+  });
+
+  it("hide what an unexpected throw says and log it under the call's id", async () => {
+    const lines: string[] = [];
+    const logger = createLogger({
+      service: "t",
+      destination: { write: (line) => lines.push(line) },
+    });
+    await using echo = await startEcho(
+      { say: () => Promise.reject(new TypeError("secret is undefined")) },
+      { server: { logger } },
+    );
+    const error = await echo.client.say(wait).catch((thrown: unknown) => thrown as StagecraftError);
+    expect(error).toMatchObject({ code: "internal" });
+    expect((error as StagecraftError).message).not.toContain("secret");
+    const { callId } = (error as StagecraftError).details as { callId: string };
+    expect(callId).toMatch(/-\d+$/);
+    const line = lines.find((text) => text.includes(callId));
+    expect(line).toContain("secret is undefined");
+  });
+
+  it("survive texts that HTTP/2 headers cannot carry", async () => {
+    const reasons = [
+      "lone \ud800 surrogate",
+      "new\nline \u0000",
+      "100% ümläut 漢字",
+      "x".repeat(1e6),
+    ];
+    await using echo = await startEcho({
+      say: ({ text }) => {
+        throw new StagecraftError("aborted", reasons[Number(text)]!, {
+          details: { big: "y".repeat(1e6), huge: 10n },
+        });
+      },
+    });
+    for (const [i, reason] of reasons.entries()) {
+      const failed = echo.client.say({ text: String(i) });
+      await expect(failed).rejects.toMatchObject({ code: "aborted" });
+      await failed.catch(({ reason: got }: StagecraftError) =>
+        expect(got.slice(0, 5)).toBe(reason.slice(0, 5)),
+      );
+    }
+  });
+
+  it("become INVALID_ARGUMENT for bytes that do not decode, in every kind of call", async () => {
+    let numHandled = 0;
+    const seen = () => ({ text: String(++numHandled) });
+    await using echo = await startEcho({ say: seen });
+    using raw = rawClient(echo.port);
+    const broken = Buffer.from('{"text": "cut of');
+    for (const method of ["Say", "Collect", "Repeat", "Talk"]) {
+      expect(await raw.send(`/test.v1.EchoService/${method}`, broken)).toBe(
+        Status.INVALID_ARGUMENT,
+      );
+    }
+    expect(numHandled).toBe(0);
+    expect(await echo.client.say({ text: "fine" })).toEqual({ text: "1" });
+  });
+});
+
+describe("cancellation and deadlines", () => {
+  it("reach the handler when the client cancels", async () => {
+    const seen = gate<unknown>();
+    const started = gate();
+    await using echo = await startEcho({
+      async say(_, context) {
+        started.open();
+        seen.open(await aborted(context));
+        return wait;
+      },
+    });
+    const stop = new AbortController();
+    const call = echo.client.say(wait, { signal: stop.signal });
+    await started.opened;
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ code: "cancelled" });
+    expect(await seen.opened).toMatchObject({ code: "cancelled" });
+  });
+
+  it("reach the generator when the reader leaves a stream early", async () => {
+    const left = gate();
+    await using echo = await startEcho({
+      async *repeat(_, context) {
+        try {
+          yield { text: "first" };
+          await aborted(context);
+          yield { text: "nobody hears" };
+        } finally {
+          left.open();
+        }
+      },
+    });
+    for await (const { text } of echo.client.repeat(wait)) {
+      expect(text).toBe("first");
+      break;
+    }
+    await left.opened;
+  });
+
+  it("end a call at its deadline on both sides", async () => {
+    const seen = gate<unknown>();
+    await using echo = await startEcho({
+      async say(_, context) {
+        expect(context.deadline - Date.now()).toBeLessThan(200);
+        seen.open(await aborted(context));
+        return wait;
+      },
+    });
+    const call = echo.client.say(wait, { timeoutMs: 100 });
+    await expect(call).rejects.toMatchObject({ code: "deadline_exceeded" });
+    expect(await seen.opened).toMatchObject({ code: "deadline_exceeded" });
+  });
+
+  it("pass on to calls made while serving one", async () => {
+    const inner = gate<CallContext>();
+    await using back = await startEcho({
+      async say(_, context) {
+        inner.open(context);
+        await aborted(context);
+        return wait;
+      },
+    });
+    await using front = await startEcho({
+      say: (request, context) => back.client.say(request, { parent: context }),
+    });
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const deadline = Date.now() + 400;
+    const call = front.client.say(wait, { timeoutMs: 400, metadata: { traceparent } });
+    const context = await inner.opened;
+    // The wire rounds timeouts to milliseconds, per hop.
+    expect(Math.abs(context.deadline - deadline)).toBeLessThan(100);
+    expect(context.metadata("traceparent")).toContain("0af7651916cd43dd8448eb211c80319c");
+    await expect(call).rejects.toMatchObject({ code: "deadline_exceeded" });
+  });
+
+  it("are never absent: a client has a default", async () => {
+    const seen = gate<number>();
+    await using echo = await startEcho({
+      say: (_, { deadline }) => {
+        seen.open(deadline);
+        return wait;
+      },
+    });
+    await echo.client.say(wait);
+    expect(await seen.opened).toBeLessThan(Date.now() + 31_000);
+  });
+});
+
+describe("limits", () => {
+  it("refuse messages beyond their size, both ways, and serve on", async () => {
+    const limits = { maxReceiveBytes: 10_000, maxSendBytes: 20_000 };
+    await using echo = await startEcho(
+      { say: ({ text }) => ({ text: text === "big" ? "x".repeat(30_000) : "ok" }) },
+      { server: { limits } },
+    );
+    for (const text of ["x".repeat(11_000), "big"]) {
+      await expect(echo.client.say({ text })).rejects.toMatchObject({ code: "resource_exhausted" });
+    }
+    expect(await echo.client.say({ text: "x".repeat(9_000) })).toEqual({ text: "ok" });
+  });
+
+  it("refuse a small message that unpacks to a large one", async () => {
+    await using echo = await startEcho({}, { server: { limits: { maxReceiveBytes: 100_000 } } });
+    using raw = rawClient(echo.port, { "grpc.default_compression_algorithm": 2 });
+    const bomb = Buffer.from(JSON.stringify({ text: "0".repeat(3_000_000) }));
+    const code = await raw.send("/test.v1.EchoService/Say", bomb);
+    expect(code).toBe(Status.RESOURCE_EXHAUSTED);
+  });
+
+  it("bound calls in flight per method, leaving others and health alone", async () => {
+    const finish = gate();
+    const metrics = createMetrics({ service: "t" });
+    await using echo = await startEcho(
+      { say: async () => finish.opened.then(() => wait) },
+      { server: { limits: { maxConcurrentCalls: 2 }, metrics } },
+    );
+    const running = [echo.client.say(wait), echo.client.say(wait)];
+    await waitFor(() => echo.server.inFlight() === 2);
+    await expect(echo.client.say(wait)).rejects.toMatchObject({ code: "resource_exhausted" });
+    expect(await echo.client.collect(texts("other"))).toEqual({ text: "other" });
+    finish.open();
+    await Promise.all(running);
+    await waitFor(() => echo.server.inFlight() === 0);
+    expect(await echo.client.say(wait)).toEqual(wait);
+    const exposition = await metrics.text();
+    expect(exposition).toMatch(/calls_total\{.*Say".*code="RESOURCE_EXHAUSTED".*\} 1/);
+    expect(exposition).toMatch(/calls_total\{.*Say".*code="OK".*\} 3/);
+  });
+
+  it("count a cancelled call until its handler ends", async () => {
+    const finish = gate();
+    const started = gate();
+    await using echo = await startEcho(
+      {
+        say: async () => {
+          started.open();
+          await finish.opened; // deaf to the signal
+          return wait;
+        },
+      },
+      { server: { limits: { maxConcurrentCalls: 1 } } },
+    );
+    const stop = new AbortController();
+    const first = echo.client.say(wait, { signal: stop.signal });
+    await started.opened;
+    stop.abort();
+    await expect(first).rejects.toMatchObject({ code: "cancelled" });
+    await expect(echo.client.say(wait)).rejects.toMatchObject({ code: "resource_exhausted" });
+    finish.open();
+    await waitFor(() => echo.server.inFlight() === 0);
+    await echo.client.say(wait);
+  });
+
+  it("refuse nonsense in the settings", async () => {
+    for (const limits of [{ maxConcurrentCalls: 0 }, { maxReceiveBytes: -1 }]) {
+      await expect(startEcho({}, { server: { limits } })).rejects.toThrow("[invalid_argument]");
+    }
+    await expect(startEcho({}, { client: { timeoutMs: 0 } })).rejects.toThrow("timeoutMs");
+  });
+});
+
+/** Sends bytes as they are; resolves with the status code. */
+function rawClient(port: number, options: Record<string, unknown> = {}) {
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), options);
+  const same = (bytes: Buffer) => bytes;
+  return {
+    send: (path: string, bytes: Buffer): Promise<Status> =>
+      new Promise((resolve) => {
+        const call = client.makeBidiStreamRequest(path, same, same, new Metadata(), {
+          deadline: Date.now() + 5000,
+        });
+        call.on("data", () => undefined);
+        call.on("error", () => undefined);
+        call.on("status", ({ code }: { code: Status }) => resolve(code));
+        call.end(bytes);
+      }),
+    [Symbol.dispose]: () => client.close(),
+  };
+}
