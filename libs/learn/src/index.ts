@@ -43,3 +43,25 @@ export {
 } from "./run/run.js";
 export type { StageContext, StageDefinition, StageResult } from "./run/stage.js";
 export { commonFields, optimizationFields, progressFields } from "./stages/fields.js";
+export {
+  collectStage,
+  createCollectStage,
+  type AnswerSet,
+  type CollectConfig,
+  type Ranker,
+} from "./stages/collect.js";
+export { engineVersions, startEngine } from "./stages/engine.js";
+export { evaluateLm, lmLoss } from "./stages/language-model.js";
+export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
+export { rewardStage, shiftToReferences, type RewardConfig } from "./stages/reward.js";
+export { sftStage, type SftConfig } from "./stages/sft.js";
+export { createEpochSource } from "./batch/epoch-source.js";
+export { packSequences, type Packing, type Place } from "./batch/pack.js";
+export {
+  layoutForScores,
+  scoreSequences,
+  type RewardItem,
+  type ScoreLayout,
+} from "./reward/reward-batch.js";
+export { answerIds } from "./reward/reward-data.js";
+export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";

@@ -1,0 +1,222 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { deriveSeed, StagecraftError, throwIfAborted } from "@stagecraft/core";
+import {
+  openJsonlAppender,
+  readPrompts,
+  writeRankings,
+  type BadRecord,
+  type PromptRecord,
+  type Ranking,
+} from "@stagecraft/data";
+import { generate, loadModel, type Model } from "@stagecraft/model";
+import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
+import { z } from "zod";
+import { createThroughput } from "../loop/throughput.js";
+import { withRun, type Run } from "../run/run.js";
+import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { engineVersions, startEngine } from "./engine.js";
+import { commonFields } from "./fields.js";
+import { checkVocabulary } from "./language-model.js";
+
+/** The answers that a model gave to one request: a line of answers.jsonl, to be ranked. */
+export interface AnswerSet {
+  id: string;
+  kind?: string;
+  prompt: Message[];
+  answers: string[];
+  /** "eos", "stop" or "length" of each answer. */
+  finishReasons: string[];
+  /** The request's own ideal answer, when it has one. */
+  reference?: string;
+}
+
+/** Ranks the answers to one request; undefined = not ranked. */
+export type Ranker = (set: AnswerSet) => Promise<Ranking | undefined> | Ranking | undefined;
+
+const schema = z.strictObject({
+  model: z.string().min(1).describe("Model directory that answers, normally the SFT model"),
+  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of requests"),
+  limit: z.int().min(0).default(0).describe("At most this many requests, 0 = all"),
+  samplesPerPrompt: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(4)
+    .describe("Answers per request; 4 to 9 in InstructGPT"),
+  temperature: z.number().min(0).max(10).default(1).describe("Sampling temperature, 0 = greedy"),
+  topK: z.int().min(0).default(0).describe("Draw from this many likeliest tokens, 0 = all"),
+  topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
+  maxNewTokens: z.int().min(1).default(128).describe("Longest answer in tokens"),
+  batchSize: z.int().min(1).default(32).describe("Answers generated at the same time"),
+  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...commonFields,
+});
+
+export type CollectConfig = z.infer<typeof schema>;
+
+/** Samples several answers per request; with a ranker it also writes rankings.jsonl. */
+export function createCollectStage(
+  dependencies: { ranker?: Ranker } = {},
+): StageDefinition<CollectConfig> {
+  return {
+    name: "collect",
+    summary: "sample several answers per request, for people to rank",
+    schema,
+    examples: [
+      "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --run runs/answers",
+      "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
+    ],
+    async run(config, context) {
+      const versions = engineVersions(await startEngine(config, context.reporter));
+      return withRun({ stage: "collect", config, context, versions }, (run) =>
+        collect(config, { run, context, ...dependencies }),
+      );
+    },
+  };
+}
+
+/** `collect` without a ranker: answers for people to rank. */
+export const collectStage: StageDefinition<CollectConfig> = createCollectStage();
+
+interface Scope {
+  run: Run;
+  context: StageContext;
+  ranker?: Ranker;
+}
+
+async function collect(config: CollectConfig, scope: Scope): Promise<StageResult> {
+  const tokenizer = await loadTokenizer(config.model);
+  const prompts = await readAll(config, scope.context);
+  const model = await loadModel(config.model, { heads: ["lm"] });
+  const file = join(scope.run.dir, "answers.jsonl");
+  try {
+    checkVocabulary(model, tokenizer, config.model);
+    if (!scope.context.resume) await rm(file, { force: true });
+    await answerAll(prompts, { config, model, tokenizer, file, ...scope });
+  } finally {
+    model.dispose();
+  }
+  return summarise(file, scope);
+}
+
+type Parts = Scope & {
+  config: CollectConfig;
+  model: Model;
+  tokenizer: Tokenizer;
+  file: string;
+};
+
+/** Chunk after chunk is appended and forced to the disk; a resumed run continues after the last. */
+async function answerAll(prompts: readonly PromptRecord[], parts: Parts): Promise<void> {
+  const { config, context, file } = parts;
+  const perChunk = Math.max(1, Math.floor(config.batchSize / config.samplesPerPrompt));
+  const throughput = createThroughput();
+  const output = await openJsonlAppender(file); // completes or drops what a crash left half-written
+  try {
+    for (let start = await countLines(file); start < prompts.length; start += perChunk) {
+      throwIfAborted(context.signal);
+      const started = performance.now();
+      const { sets, numTokens } = await answerChunk(prompts.slice(start, start + perChunk), parts);
+      await output.append(...sets);
+      await output.sync();
+      throughput.add(numTokens, performance.now() - started);
+      context.reporter.progress({
+        stage: "collect",
+        done: Math.min(start + perChunk, prompts.length) * config.samplesPerPrompt,
+        total: prompts.length * config.samplesPerPrompt,
+        unit: "answers",
+        tokensPerSecond: throughput.tokensPerSecond(),
+      });
+    }
+  } finally {
+    await output.close();
+  }
+}
+
+async function answerChunk(
+  prompts: readonly PromptRecord[],
+  { config, model, tokenizer, context }: Parts,
+): Promise<{ sets: AnswerSet[]; numTokens: number }> {
+  const { samplesPerPrompt, temperature, topK, topP, maxNewTokens } = config;
+  const tasks = prompts.flatMap((prompt) =>
+    Array.from({ length: samplesPerPrompt }, (_, sample) => ({ prompt, sample })),
+  );
+  const sequences = await generate(
+    model,
+    tasks.map(({ prompt }) => promptIds(prompt, tokenizer)),
+    // The seed names request and sample, so that answers do not depend on batches or resumption.
+    tasks.map(({ prompt, sample }) => ({
+      temperature,
+      topK,
+      topP,
+      maxNewTokens,
+      seed: deriveSeed(config.seed, "collect", prompt.id, sample),
+    })),
+    { tokenizer, signal: context.signal, batchSize: config.batchSize },
+  );
+  const sets = prompts.map((prompt, p) => {
+    const own = sequences.slice(p * samplesPerPrompt, (p + 1) * samplesPerPrompt);
+    return toAnswerSet(prompt, {
+      answers: own.map(({ ids, text }) => text ?? tokenizer.decode(ids)),
+      finishReasons: own.map(({ finishReason }) => finishReason),
+    });
+  });
+  return { sets, numTokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0) };
+}
+
+function toAnswerSet(
+  { id, kind, messages, reference }: PromptRecord,
+  sampled: { answers: string[]; finishReasons: string[] },
+): AnswerSet {
+  return {
+    id,
+    ...(kind === undefined ? {} : { kind }),
+    prompt: messages,
+    ...sampled,
+    ...(reference === undefined ? {} : { reference }),
+  };
+}
+
+function promptIds({ messages }: PromptRecord, tokenizer: Tokenizer): Int32Array {
+  return renderChat(tokenizer, messages, { addGenerationPrompt: true }).ids;
+}
+
+async function readAll(config: CollectConfig, context: StageContext): Promise<PromptRecord[]> {
+  const prompts: PromptRecord[] = [];
+  const options = {
+    maxBadRecords: config.maxBadRecords,
+    onBadRecord: (bad: BadRecord) => context.reporter.warn(bad.message),
+  };
+  for await (const prompt of readPrompts(config.prompts, options)) {
+    prompts.push(prompt);
+    if (prompts.length === config.limit) break;
+  }
+  if (prompts.length > 0) return prompts;
+  throw new StagecraftError("invalid_argument", `no request found in ${config.prompts.join(", ")}`);
+}
+
+async function countLines(file: string): Promise<number> {
+  return (await readFile(file)).filter((byte) => byte === 10).length;
+}
+
+async function summarise(file: string, { run, ranker }: Scope): Promise<StageResult> {
+  const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
+  const sets = lines.map((line) => JSON.parse(line) as AnswerSet);
+  const outputs: Record<string, string> = { answers: file };
+  const metrics: Record<string, number> = {
+    requests: sets.length,
+    answers: sets.reduce((sum, { answers }) => sum + answers.length, 0),
+  };
+  if (ranker) {
+    const rankings: Ranking[] = [];
+    for (const set of sets) {
+      const ranking = await ranker(set);
+      if (ranking) rankings.push(ranking);
+    }
+    outputs["rankings"] = join(run.dir, "rankings.jsonl");
+    metrics["rankings"] = rankings.length;
+    await writeRankings(outputs["rankings"], rankings);
+  }
+  return { outputs, metrics };
+}

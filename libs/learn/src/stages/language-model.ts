@@ -1,0 +1,108 @@
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import type { BatchSource, TokenBatch } from "@stagecraft/data";
+import { saveModel, loadModel, type Model } from "@stagecraft/model";
+import { tf, type Optimizer } from "@stagecraft/tensor";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+import type { TrainTask } from "../loop/train-loop.js";
+import type { Run } from "../run/run.js";
+
+/**
+ * Next-token loss of a micro-batch: −Σ_t log p(x_t | x_<t) over its targets divided by `denominator`,
+ * the target tokens of the whole optimizer step [rlhf.md 1]. Targets below 0 are not learnt.
+ */
+export function lmLoss(model: Model, batch: TokenBatch, denominator: number): tf.Scalar {
+  return tf.tidy(() => model.logProbs(batch).logProbs.sum().div(-denominator).asScalar());
+}
+
+export interface LmTaskOptions {
+  stage: string;
+  model: Model;
+  optimizer: Optimizer;
+  source: BatchSource;
+  /** Held-out batches, kept in memory. */
+  validation: readonly TokenBatch[];
+  tokenizer: Tokenizer;
+  run: Run;
+}
+
+/** Training a language model: the task that pretrain and sft share. */
+export function lmTask(options: LmTaskOptions): TrainTask<TokenBatch> {
+  const { stage, model, optimizer, source, validation, tokenizer, run } = options;
+  const task: TrainTask<TokenBatch> = {
+    stage,
+    params: model.params,
+    optimizer,
+    source,
+    weight: (batch) => batch.numTargets,
+    numTokens: (batch) => batch.batchSize * batch.length,
+    loss: (batch, denominator) => lmLoss(model, batch, denominator),
+  };
+  if (validation.length === 0) return task;
+  task.evaluate = (signal) => evaluateLm(model, validation, { tokenizer, signal });
+  task.best = {
+    metric: "validationLoss",
+    goal: "min",
+    save: () => saveModel(run.bestDir, model, { tokenizerFiles: tokenizer.files() }),
+  };
+  return task;
+}
+
+/**
+ * `validationLoss` in nats per target token, and `bitsPerByte` = nats / (ln 2 · UTF-8 bytes), special
+ * tokens in neither sum of the latter [rlhf.md 3].
+ */
+export async function evaluateLm(
+  model: Model,
+  batches: readonly TokenBatch[],
+  { tokenizer, signal }: { tokenizer: Pick<Tokenizer, "byteLengths">; signal?: AbortSignal },
+): Promise<{ validationLoss: number; bitsPerByte: number }> {
+  let nats = 0;
+  let numTargets = 0;
+  let textNats = 0;
+  let numBytes = 0;
+  for (const batch of batches) {
+    throwIfAborted(signal);
+    await new Promise((resolve) => setImmediate(resolve)); // let signals and timers in
+    const logProbs = tf.tidy(() => model.logProbs(batch).logProbs.dataSync());
+    batch.targets.forEach((target, row) => {
+      if (target < 0) return;
+      nats -= logProbs[row]!;
+      numTargets++;
+      const bytes = tokenizer.byteLengths[target] ?? 0;
+      if (bytes === 0) return;
+      textNats -= logProbs[row]!;
+      numBytes += bytes;
+    });
+  }
+  return {
+    validationLoss: numTargets === 0 ? 0 : nats / numTargets,
+    bitsPerByte: numBytes === 0 ? 0 : textNats / (Math.LN2 * numBytes),
+  };
+}
+
+/** The first `count` batches of a source (fewer when its epoch is shorter). */
+export async function takeBatches(source: BatchSource, count: number): Promise<TokenBatch[]> {
+  const limit = Math.min(count, source.batchesPerEpoch ?? count);
+  const batches: TokenBatch[] = [];
+  while (batches.length < limit) batches.push(await source.next());
+  return batches;
+}
+
+/** Puts the weights of the run's best evaluation into the model. */
+export async function restoreBest(run: Run, model: Model): Promise<void> {
+  const best = await loadModel(run.bestDir, { heads: model.heads });
+  try {
+    model.load(best.tensors());
+  } finally {
+    best.dispose();
+  }
+}
+
+/** Throws failed_precondition when a model's vocabulary cannot hold the tokenizer's ids. */
+export function checkVocabulary(model: Model, tokenizer: Tokenizer, modelDir: string): void {
+  if (tokenizer.vocabSize <= model.config.vocabSize) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `the tokenizer has ${tokenizer.vocabSize} tokens, the model of ${modelDir} only ${model.config.vocabSize}; use the tokenizer that the model was trained with`,
+  );
+}

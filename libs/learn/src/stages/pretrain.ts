@@ -1,0 +1,233 @@
+import { join } from "node:path";
+import { StagecraftError } from "@stagecraft/core";
+import {
+  openPretrainBatches,
+  prepareCorpus,
+  readTexts,
+  type PreparedCorpus,
+} from "@stagecraft/data";
+import { createModel, loadModel, presetConfig, saveModel, type Model } from "@stagecraft/model";
+import {
+  loadTokenizer,
+  saveTokenizer,
+  trainBpe,
+  trainCharTokenizer,
+  type Tokenizer,
+} from "@stagecraft/tokenizer";
+import { z } from "zod";
+import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
+import { trainLoop } from "../loop/train-loop.js";
+import { withRun, type Run } from "../run/run.js";
+import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { engineVersions, startEngine } from "./engine.js";
+import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
+
+const schema = z.strictObject({
+  corpus: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Texts: .txt, .md, .jsonl(.gz) or folders; PATH=WEIGHT draws a source more or less"),
+  cacheDir: z
+    .string()
+    .default("")
+    .describe("Where tokenized text is cached; empty = inside the run directory"),
+  split: z
+    .enum(["documents", "tail"])
+    .default("documents")
+    .describe("Hold out whole documents, or the last part of the text"),
+  validationFraction: z.number().min(0).max(0.5).default(0.05).describe("Share held out"),
+  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  tokenizer: z
+    .string()
+    .default("")
+    .describe("Directory of a tokenizer; empty = train one on the corpus first"),
+  tokenizerKind: z
+    .enum(["bpe", "chars"])
+    .default("bpe")
+    .describe("Kind of tokenizer to train: byte-level BPE, or characters"),
+  vocabSize: z.int().min(263).max(1_000_000).default(4096).describe("BPE: tokens in all"),
+  init: z
+    .string()
+    .default("")
+    .describe("Model directory to continue from; empty = fresh weights of the sizes below"),
+  architecture: z.enum(["llama", "gpt2"]).default("llama").describe("Family of the model"),
+  numLayers: z.int().min(1).max(200).default(4).describe("Transformer layers"),
+  numHeads: z.int().min(1).max(256).default(4).describe("Attention heads"),
+  numKvHeads: z.int().min(0).max(256).default(0).describe("Key/value heads, 0 = numHeads"),
+  hiddenSize: z.int().min(2).max(65_536).default(128).describe("Width"),
+  intermediateSize: z.int().min(0).default(0).describe("Width of the MLP, 0 = the family's rule"),
+  tieEmbeddings: z
+    .enum(["default", "yes", "no"])
+    .default("default")
+    .describe("Share input and output embeddings; default = as the family does"),
+  bias: z
+    .enum(["default", "yes", "no"])
+    .default("default")
+    .describe("Biases in linear maps and norms; default = as the family does"),
+  ropeTheta: z.number().positive().default(10_000).describe("Base of the rotary positions (llama)"),
+  contextLength: z.int().min(2).max(1_048_576).default(256).describe("Tokens per sequence"),
+  batchSize: z.int().min(1).default(12).describe("Sequences per micro-batch"),
+  batching: z
+    .enum(["packed", "random-window"])
+    .default("packed")
+    .describe("Whole documents packed into rows, or windows anywhere in the text (nanoGPT)"),
+  steps: z.int().min(1).default(2000).describe("Optimizer steps"),
+  evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
+  selectModel: z
+    .enum(["best", "last"])
+    .default("best")
+    .describe("Which weights become the result: lowest validation loss, or the last"),
+  ...optimizationFields({ learningRate: 1e-3, warmupSteps: 100, weightDecay: 0.1 }),
+  ...progressFields,
+  ...commonFields,
+});
+
+export type PretrainConfig = z.infer<typeof schema>;
+
+/** Trains a base language model on text, from fresh weights or from a model directory. */
+export const pretrainStage: StageDefinition<PretrainConfig> = {
+  name: "pretrain",
+  summary: "train a base language model on text",
+  schema,
+  examples: [
+    "npx stagecraft pretrain --corpus texts/ --run runs/base",
+    "npx stagecraft pretrain --corpus ../shared/data/tinyshakespeare.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --batching random-window --run runs/shakespeare",
+  ],
+  async run(config, context) {
+    const engine = await startEngine(config, context.reporter);
+    const { keepCheckpoints } = config;
+    const versions = engineVersions(engine);
+    return withRun({ stage: "pretrain", config, context, keepCheckpoints, versions }, (run) =>
+      pretrain(config, { run, context }),
+    );
+  },
+};
+
+interface Scope {
+  run: Run;
+  context: StageContext;
+}
+
+async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResult> {
+  const tokenizer = await tokenizerFor(config, scope);
+  const corpus = await prepareCorpus({
+    sources: config.corpus.map(parseSource),
+    tokenizer,
+    cacheDir: config.cacheDir || join(scope.run.dir, "corpus"),
+    validationFraction: config.validationFraction,
+    split: config.split,
+    maxBadRecords: config.maxBadRecords,
+    onBadRecord: (bad) => scope.context.reporter.warn(bad.message),
+    signal: scope.context.signal,
+  });
+  const model = await modelFor(config, tokenizer);
+  try {
+    return await trainOn(corpus, { config, model, tokenizer, ...scope });
+  } finally {
+    model.dispose();
+  }
+}
+
+async function trainOn(
+  corpus: PreparedCorpus,
+  parts: Scope & { config: PretrainConfig; model: Model; tokenizer: Tokenizer },
+): Promise<StageResult> {
+  const { config, model, tokenizer, run, context } = parts;
+  const { batchSize, contextLength: length, batching: mode, seed } = config;
+  const batches = { batchSize, length, mode, seed };
+  const validation =
+    config.validationFraction > 0
+      ? await takeBatches(
+          await openPretrainBatches(corpus, { ...batches, split: "validation" }),
+          config.evalBatches,
+        )
+      : [];
+  const optimizer = optimizerFor(model.params, config);
+  const source = await openPretrainBatches(corpus, { ...batches, split: "train" });
+  const task = lmTask({ stage: "pretrain", model, optimizer, source, validation, tokenizer, run });
+  const result = await trainLoop(task, loopOptionsFor(config, config.steps), { run, context });
+  optimizer.dispose();
+  if (config.selectModel === "best" && result.best) await restoreBest(run, model);
+  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
+  return {
+    modelDir: run.modelDir,
+    outputs: {},
+    metrics: {
+      trainLoss: result.loss,
+      ...result.evaluation,
+      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
+      numParams: model.numParams,
+      numTokens: result.numTokens,
+      tokensPerSecond: result.tokensPerSecond,
+    },
+  };
+}
+
+/** `PATH` or `PATH=WEIGHT`. */
+function parseSource(text: string): { path: string; weight?: number } {
+  const match = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text);
+  return match ? { path: match[1]!, weight: Number(match[2]) } : { path: text };
+}
+
+/** The given tokenizer, or one trained on the corpus and kept in the run directory. */
+async function tokenizerFor(config: PretrainConfig, { run, context }: Scope): Promise<Tokenizer> {
+  if (config.tokenizer) return loadTokenizer(config.tokenizer);
+  if (config.init) return loadTokenizer(config.init);
+  const dir = join(run.dir, "tokenizer");
+  if (context.resume) {
+    const earlier = await loadTokenizer(dir).catch(() => undefined);
+    if (earlier) return earlier;
+  }
+  context.reporter.info(`training a tokenizer (${config.tokenizerKind})`);
+  const texts = textsOf(config, context);
+  const { signal } = context;
+  const tokenizer =
+    config.tokenizerKind === "chars"
+      ? await trainCharTokenizer(texts, { signal })
+      : await trainBpe(texts, { vocabSize: config.vocabSize, signal });
+  await saveTokenizer(tokenizer, dir);
+  return tokenizer;
+}
+
+function textsOf(config: PretrainConfig, { reporter, signal }: StageContext) {
+  return readTexts(config.corpus.map(parseSource), {
+    maxBadRecords: config.maxBadRecords,
+    onBadRecord: (bad) => reporter.warn(bad.message),
+    signal,
+  });
+}
+
+async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<Model> {
+  if (config.init) {
+    const model = await loadModel(config.init, { heads: ["lm"] });
+    checkVocabulary(model, tokenizer, config.init);
+    if (config.contextLength > model.config.maxPositions) {
+      model.dispose();
+      throw new StagecraftError(
+        "invalid_argument",
+        `contextLength ${config.contextLength} is more than the ${model.config.maxPositions} positions of ${config.init}`,
+      );
+    }
+    return model;
+  }
+  const { numLayers, numHeads, hiddenSize, contextLength, ropeTheta } = config;
+  const flag = (value: "default" | "yes" | "no") =>
+    value === "default" ? undefined : value === "yes";
+  const overrides = {
+    numKvHeads: config.numKvHeads || undefined,
+    intermediateSize: config.intermediateSize || undefined,
+    tieEmbeddings: flag(config.tieEmbeddings),
+    bias: flag(config.bias),
+  };
+  const sizes = {
+    vocabSize: tokenizer.vocabSize,
+    hiddenSize,
+    numLayers,
+    numHeads,
+    maxPositions: contextLength,
+    ropeTheta,
+    ...Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)),
+  };
+  return createModel(presetConfig(config.architecture, sizes), { seed: config.seed });
+}

@@ -1,0 +1,136 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createRandom } from "@stagecraft/core";
+import { writeRankings, type Ranking } from "@stagecraft/data";
+import { loadModel, readModelInfo } from "@stagecraft/model";
+import { initEngine, tf } from "@stagecraft/tensor";
+import { loadTokenizer } from "@stagecraft/tokenizer";
+import { weightsOf, writeTinyModel } from "../../test/tiny-model.js";
+import { silentReporter } from "../run/reporter.js";
+import type { RankingReport } from "../reward/ranking-metrics.js";
+import { answerIds } from "../reward/reward-data.js";
+import { scoreSequences } from "../reward/reward-batch.js";
+import { rewardStage } from "./reward.js";
+
+let dir: string;
+beforeAll(() => initEngine());
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "stagecraft-reward-"));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+/** Answers of eight letters; raters like the letter a and, less, the letter b. */
+function rankings(count: number, seed: string): Ranking[] {
+  const random = createRandom(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const answers = Array.from({ length: 4 }, () =>
+      Array.from({ length: 5 }, () => random.pick(["a", "b", "x", "y"])).join(""),
+    );
+    const utility = answers.map((text) => 2 * text.split("a").length + text.split("b").length);
+    const order = [...new Set(utility)].sort((x, y) => y - x);
+    return {
+      id: `r${i}`,
+      prompt: [{ role: "user", content: "say" }],
+      answers,
+      ranks: utility.map((value) => order.indexOf(value) + 1),
+    };
+  });
+}
+
+function run(
+  runDir: string,
+  more: {
+    config?: object;
+    resume?: boolean;
+    signal?: AbortSignal;
+    onStep?(step: number): void;
+  } = {},
+) {
+  const config = rewardStage.schema.parse({
+    model: join(dir, "base"),
+    data: [join(dir, "train.jsonl")],
+    validationData: [join(dir, "validation.jsonl")],
+    batchSize: 8,
+    epochs: 2,
+    learningRate: 1e-2,
+    weightDecay: 0,
+    evalEvery: 4,
+    checkpointEvery: 4,
+    ...more.config,
+  });
+  return rewardStage.run(config, {
+    runDir: join(dir, runDir),
+    resume: more.resume ?? false,
+    signal: more.signal ?? new AbortController().signal,
+    reporter: silentReporter({ progress: ({ done }) => more.onStep?.(done) }),
+  });
+}
+
+async function writeData(numTrain = 96) {
+  await writeTinyModel(join(dir, "base"), { numLayers: 2 });
+  await writeRankings(join(dir, "train.jsonl"), rankings(numTrain, "train"));
+  await writeRankings(join(dir, "validation.jsonl"), rankings(24, "validation"));
+}
+
+describe("reward stage", () => {
+  it("learns what raters like, with a smaller model, and moves the reference mean to 0", async () => {
+    await writeData();
+    const before = tf.memory().numTensors;
+    const { modelDir, metrics, outputs } = await run("run", {
+      config: { keepLayers: 1, epochs: 3 },
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(metrics["accuracy"]).toBeGreaterThan(0.85); // chance .5, no noise in these labels
+    const info = await readModelInfo(modelDir!);
+    expect(info.config.numLayers).toBe(1);
+    expect(info.extra).toMatchObject({ rewardModel: { objective: "ranking", mean: 0 } });
+    const model = await loadModel(modelDir!);
+    const tokenizer = await loadTokenizer(modelDir!);
+    const score = (text: string) =>
+      scoreSequences(model, [
+        answerIds([{ role: "user", content: "say" }], text, { tokenizer, maxLength: 64 }),
+      ])[0]!;
+    expect(score("aaaaa")).toBeGreaterThan(score("xyxyx") + 0.5); // the sign is right
+    const all = rankings(96, "train").flatMap(({ answers }) => answers.map(score));
+    expect(Math.abs(all.reduce((sum, value) => sum + value, 0) / all.length)).toBeLessThan(1e-3);
+    model.dispose();
+    const report = JSON.parse(await readFile(outputs["report"]!, "utf8")) as RankingReport;
+    expect(report.calibration.length).toBeGreaterThan(2);
+    expect(report.byMargin).toHaveLength(5);
+  });
+
+  for (const objective of ["classification", "regression"] as const) {
+    it(`${objective}: scores good answers higher`, async () => {
+      await writeData();
+      const { metrics } = await run("run", { config: { objective, epochs: 3 } });
+      expect(metrics["accuracy"]).toBeGreaterThan(0.7);
+      expect(metrics["targetAccuracy"]).toBeGreaterThan(0.7);
+    });
+  }
+
+  it("stopped and resumed, ends bitwise as if never stopped", async () => {
+    await writeData(48);
+    const whole = await run("whole");
+    for (const stopAt of [3, 4, 9]) {
+      const controller = new AbortController();
+      const name = `parts${stopAt}`;
+      const onStep = (step: number) => step === stopAt && controller.abort();
+      const { signal } = controller;
+      await expect(run(name, { signal, onStep })).rejects.toThrow("[cancelled]");
+      const resumed = await run(name, { resume: true });
+      expect(await weightsOf(resumed.modelDir!)).toEqual(await weightsOf(whole.modelDir!));
+    }
+  });
+
+  it("says where there is nothing to learn from", async () => {
+    await writeData();
+    await writeRankings(join(dir, "empty.jsonl"), []);
+    const empty = run("run", { config: { data: [join(dir, "empty.jsonl")] } });
+    await expect(empty).rejects.toThrow("no ranking found in");
+    await expect(run("run2", { config: { model: join(dir, "nowhere") } })).rejects.toThrow(
+      "nowhere",
+    );
+  });
+});

@@ -1,0 +1,175 @@
+import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
+import {
+  openSftBatches,
+  readConversations,
+  type BadRecord,
+  type Conversation,
+} from "@stagecraft/data";
+import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { z } from "zod";
+import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
+import { trainLoop } from "../loop/train-loop.js";
+import { withRun, type Run } from "../run/run.js";
+import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { engineVersions, startEngine } from "./engine.js";
+import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
+
+const schema = z.strictObject({
+  model: z.string().min(1).describe("Model directory to start from, with its tokenizer"),
+  data: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Demonstrations: JSONL of messages, or of instruction/input/output"),
+  validationData: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Held-out demonstrations; empty = a share of data"),
+  validationFraction: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.05)
+    .describe("Share of data held out when validationData is empty"),
+  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  contextLength: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Tokens per sequence; 0 = as many as the model has positions"),
+  pack: z.boolean().default(true).describe("Several short conversations in one sequence"),
+  batchSize: z.int().min(1).default(8).describe("Sequences per micro-batch"),
+  epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
+  evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
+  selectModel: z
+    .enum(["best", "last"])
+    .default("best")
+    .describe("Which weights become the result: lowest validation loss, or the last"),
+  ...optimizationFields({ learningRate: 3e-4, warmupSteps: 20, weightDecay: 0.1 }),
+  ...progressFields,
+  ...commonFields,
+});
+
+export type SftConfig = z.infer<typeof schema>;
+
+/** Supervised fine-tuning: imitates demonstrations, learning from the assistant's tokens alone. */
+export const sftStage: StageDefinition<SftConfig> = {
+  name: "sft",
+  summary: "fine-tune a model on demonstrations of ideal answers",
+  schema,
+  examples: [
+    "npx stagecraft sft --model runs/base/model --data demonstrations.jsonl --run runs/sft",
+    "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
+  ],
+  async run(config, context) {
+    const engine = await startEngine(config, context.reporter);
+    const { keepCheckpoints } = config;
+    const versions = engineVersions(engine);
+    return withRun({ stage: "sft", config, context, keepCheckpoints, versions }, (run) =>
+      sft(config, { run, context }),
+    );
+  },
+};
+
+interface Scope {
+  run: Run;
+  context: StageContext;
+}
+
+async function sft(config: SftConfig, scope: Scope): Promise<StageResult> {
+  const tokenizer = await loadTokenizer(config.model);
+  const { train, validation } = await readData(config, scope.context);
+  const model = await loadModel(config.model, { heads: ["lm"] });
+  try {
+    checkVocabulary(model, tokenizer, config.model);
+    return await trainOn({ train, validation }, { config, model, tokenizer, ...scope });
+  } finally {
+    model.dispose();
+  }
+}
+
+async function trainOn(
+  data: { train: Conversation[]; validation: Conversation[] },
+  parts: Scope & { config: SftConfig; model: Model; tokenizer: Tokenizer },
+): Promise<StageResult> {
+  const { config, model, tokenizer, run, context } = parts;
+  const length = config.contextLength || model.config.maxPositions;
+  const batches = { batchSize: config.batchSize, length, seed: config.seed, pack: config.pack };
+  const source = await openSftBatches(data.train, tokenizer, batches);
+  const validation =
+    data.validation.length > 0
+      ? await takeBatches(
+          await openSftBatches(data.validation, tokenizer, batches),
+          config.evalBatches,
+        )
+      : [];
+  const optimizer = optimizerFor(model.params, config);
+  const steps = stepsFor(config, source.batchesPerEpoch);
+  const task = lmTask({ stage: "sft", model, optimizer, source, validation, tokenizer, run });
+  const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
+  optimizer.dispose();
+  if (config.selectModel === "best" && result.best) await restoreBest(run, model);
+  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
+  return {
+    modelDir: run.modelDir,
+    outputs: {},
+    metrics: {
+      trainLoss: result.loss,
+      ...result.evaluation,
+      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
+      steps,
+      demonstrations: data.train.length,
+      numTokens: result.numTokens,
+      tokensPerSecond: result.tokensPerSecond,
+    },
+  };
+}
+
+function stepsFor(config: SftConfig, batchesPerEpoch: number | undefined): number {
+  const batches = config.epochs * (batchesPerEpoch ?? 1);
+  return Math.max(1, Math.ceil(batches / config.accumulationSteps));
+}
+
+async function readData(
+  config: SftConfig,
+  context: StageContext,
+): Promise<{ train: Conversation[]; validation: Conversation[] }> {
+  const read = async (paths: readonly string[]) => {
+    const conversations: Conversation[] = [];
+    const options = {
+      maxBadRecords: config.maxBadRecords,
+      onBadRecord: (bad: BadRecord) => context.reporter.warn(bad.message),
+      signal: context.signal,
+    };
+    for await (const item of readConversations(paths, options)) conversations.push(item);
+    return conversations;
+  };
+  const all = await read(config.data);
+  if (all.length === 0) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `no demonstration found in ${config.data.join(", ")}`,
+    );
+  }
+  if (config.validationData.length > 0) {
+    return { train: all, validation: await read(config.validationData) };
+  }
+  return holdOut(all, config);
+}
+
+/** A random share held out; at least one item stays for training. */
+export function holdOut<T>(
+  items: readonly T[],
+  { validationFraction, seed }: { validationFraction: number; seed: number },
+): { train: T[]; validation: T[] } {
+  const count = Math.min(Math.ceil(items.length * validationFraction), items.length - 1);
+  const order = Array.from(items, (_, index) => index);
+  const held = new Set(
+    createRandom(deriveSeed(seed, "hold-out")).shuffle(order).slice(0, Math.max(0, count)),
+  );
+  return {
+    train: items.filter((_, index) => !held.has(index)),
+    validation: items.filter((_, index) => held.has(index)),
+  };
+}
