@@ -1,12 +1,12 @@
 import { applyMerges, type MergeRules } from "./bpe-merges.js";
 import { IntBuffer } from "./int-buffer.js";
 import type { PreTokenizer } from "./pre-tokenizer.js";
-import { detached, textsAndBytes, textWindows } from "./text-pieces.js";
+import { detached, textsAndBytes, piecesOf } from "./text-pieces.js";
 
 export interface BpeEncoderOptions {
   preTokenize: PreTokenizer;
-  /** Whether `lastSafeCut` is valid for this pre-tokenizer. */
-  safeToCut: boolean;
+  /** Whether `piecesOf` may work in windows: one regex without lookbehind. */
+  inWindows: boolean;
   /** Id of each byte value [256]. */
   byteIds: Int32Array;
   rules: MergeRules;
@@ -43,8 +43,9 @@ export class BpeEncoder {
   }
 
   encodeInto(text: string, out: IntBuffer): void {
-    for (const window of textWindows(text, this.options.safeToCut)) {
-      for (const piece of this.options.preTokenize(window)) this.pieceInto(piece, out);
+    const { preTokenize, inWindows } = this.options;
+    for (const pieces of piecesOf(text, preTokenize, inWindows)) {
+      for (const piece of pieces) this.pieceInto(piece, out);
     }
   }
 

@@ -7,15 +7,10 @@ import { alphabetToBytes, bytesToAlphabet } from "./byte-alphabet.js";
 import { namedSpecialIds } from "./named-specials.js";
 import { compileNormalizer } from "./normalizer.js";
 import { PairTable } from "./pair-table.js";
-import { compilePreTokenizer, DEFAULT_PATTERN, GPT2_PATTERN } from "./pre-tokenizer.js";
+import { compilePreTokenizer } from "./pre-tokenizer.js";
 import type { ModelJson, TokenizerJson } from "./tokenizer-json.js";
 import type { Tokenizer } from "./tokenizer.js";
 import { Vocabulary, type VocabularyEntry } from "./vocabulary.js";
-
-/** Regexes for which `lastSafeCut` holds: ours, GPT-2's, and those of GPT-4 and Llama 3. */
-const SAFE_PATTERNS = [DEFAULT_PATTERN, GPT2_PATTERN];
-const GPT4_CORE =
-  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+";
 
 /**
  * A tokenizer from the text of a byte-level BPE tokenizer.json, ours or a foreign one.
@@ -31,7 +26,7 @@ export function createByteLevelTokenizer(
   const vocabulary = new Vocabulary(vocabularyEntries(json));
   const encoder = new BpeEncoder({
     preTokenize: compilePreTokenizer(json.pre_tokenizer),
-    safeToCut: isSafeToCut(json),
+    inWindows: hasOneRegex(json),
     byteIds: byteIds(json.model),
     rules: mergeRules(json.model),
     ...(json.model.ignore_merges ? { wholePieces: wholePieces(json.model) } : {}),
@@ -123,10 +118,12 @@ function wholePieces(model: ModelJson): Map<string, number> {
   return pieces;
 }
 
-function isSafeToCut(json: TokenizerJson): boolean {
-  const steps = json.pre_tokenizer?.pretokenizers ?? [json.pre_tokenizer];
-  const addsPrefix = steps.some((step) => step?.add_prefix_space);
-  const pattern = steps[0]?.pattern?.Regex ?? (steps[0]?.use_regex !== false ? GPT2_PATTERN : "");
-  const known = SAFE_PATTERNS.includes(pattern) || pattern.includes(GPT4_CORE);
-  return known && steps.length <= 2 && !addsPrefix;
+function hasOneRegex({ pre_tokenizer: json }: TokenizerJson): boolean {
+  const steps = json?.pretokenizers ?? (json ? [json] : []);
+  const regexes = steps.map(
+    (step) => step.pattern?.Regex ?? (step.use_regex !== false ? "" : undefined),
+  );
+  const used = regexes.filter((regex) => regex !== undefined);
+  const plain = !steps.some((step) => step.add_prefix_space || step.pretokenizers || step.invert);
+  return plain && used.length === 1 && !used[0]!.includes("(?<");
 }

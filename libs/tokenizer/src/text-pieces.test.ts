@@ -1,7 +1,7 @@
 import { createRandom } from "@stagecraft/core";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_PATTERN, GPT2_PATTERN, splitByPattern } from "./pre-tokenizer.js";
-import { lastSafeCut, textsAndBytes, textWindows } from "./text-pieces.js";
+import { lastSafeCut, piecesOf, textsAndBytes } from "./text-pieces.js";
 
 describe("lastSafeCut()", () => {
   it("never changes how a text is split", () => {
@@ -27,12 +27,22 @@ describe("lastSafeCut()", () => {
   });
 });
 
-describe("textWindows()", () => {
-  it("joins to the text again", () => {
-    const text = "some words\n".repeat(20_000) + "x".repeat(200_000);
-    const windows = [...textWindows(text, true)];
-    expect(windows.length).toBeGreaterThan(3);
-    expect(windows.join("") === text).toBe(true);
+describe("piecesOf()", () => {
+  it("gives in windows the pieces of the whole text", () => {
+    const random = createRandom("windows");
+    const parts = ["word", " ", "\n", "    ", "1234567", "'s", "!!\n", "\t", "日本", "0x1f,\n   "];
+    for (const pattern of [DEFAULT_PATTERN, GPT2_PATTERN]) {
+      const split = splitByPattern(pattern);
+      const text = Array.from({ length: 200_000 }, () => random.pick(parts)).join("");
+      const windows = [...piecesOf(text, split, true)];
+      expect(windows.length).toBeGreaterThan(5);
+      expect(windows.flat().join("\u0000") === split(text).join("\u0000")).toBe(true);
+    }
+  });
+
+  it("widens the window for one endless word", () => {
+    const text = `${"x".repeat(300_000)} y`;
+    expect([...piecesOf(text, splitByPattern(DEFAULT_PATTERN), true)].flat().length).toBe(2);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { PreTokenizer } from "./pre-tokenizer.js";
 import { utf8Runs } from "./utf8.js";
 
 const WINDOW_CHARS = 1 << 16;
@@ -31,16 +32,25 @@ function lastIndexOf(text: string, pattern: RegExp): number | undefined {
   return found;
 }
 
-/** Hands a text over in windows of about 64k characters, cut at safe places. */
-export function* textWindows(text: string, safeToCut: boolean): Generator<string> {
+/**
+ * The pieces of a text, made window by window so that no list of millions of strings is held. The
+ * last two pieces of a window are made again with what follows them: a match is decided by the text
+ * up to its own end and one character more, so all others are those of the whole text.
+ */
+export function* piecesOf(text: string, split: PreTokenizer, inWindows: boolean) {
   let start = 0;
-  while (safeToCut && text.length - start > WINDOW_CHARS) {
-    const window = text.slice(start, start + WINDOW_CHARS);
-    const cut = Math.max(1, lastSafeCut(window));
-    yield window.slice(0, cut);
-    start += cut;
+  for (let size = WINDOW_CHARS; inWindows && text.length - start > size;) {
+    const pieces = split(text.slice(start, start + size));
+    if (pieces.length <= 2) {
+      size *= 4; // one endless word
+      continue;
+    }
+    pieces.length -= 2;
+    yield pieces;
+    for (const piece of pieces) start += piece.length;
+    size = WINDOW_CHARS;
   }
-  if (start < text.length) yield start === 0 ? text : text.slice(start);
+  if (start < text.length) yield split(start === 0 ? text : text.slice(start));
 }
 
 /** Bytes as alternating texts and stretches of bytes that are not UTF-8. */

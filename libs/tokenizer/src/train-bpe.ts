@@ -83,7 +83,7 @@ async function countWords(
   pattern: string,
   { onProgress, signal }: TrainOptions,
 ): Promise<WordCounter> {
-  const counter = new WordCounter(splitByPattern(pattern), pattern === DEFAULT_PATTERN);
+  const counter = new WordCounter(splitByPattern(pattern));
   const pause = createPause(signal);
   let done = 0;
   for await (const text of texts) {

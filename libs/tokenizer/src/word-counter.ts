@@ -1,5 +1,5 @@
 import type { PreTokenizer } from "./pre-tokenizer.js";
-import { detached, textsAndBytes, textWindows } from "./text-pieces.js";
+import { detached, textsAndBytes, piecesOf } from "./text-pieces.js";
 
 /** Above this many distinct words those seen once are forgotten, which bounds memory. */
 const MAX_WORDS = 12_000_000;
@@ -10,10 +10,7 @@ export class WordCounter {
   /** Stretches that are not UTF-8, spelled in Latin-1. */
   private readonly invalid = new Map<string, { count: number }>();
 
-  constructor(
-    private readonly preTokenize: PreTokenizer,
-    private readonly safeToCut: boolean,
-  ) {}
+  constructor(private readonly preTokenize: PreTokenizer) {}
 
   add(text: string | Uint8Array): void {
     if (typeof text === "string") return this.addText(text);
@@ -24,8 +21,8 @@ export class WordCounter {
   }
 
   private addText(text: string): void {
-    for (const window of textWindows(text, this.safeToCut)) {
-      for (const piece of this.preTokenize(window)) increment(this.words, piece);
+    for (const pieces of piecesOf(text, this.preTokenize, true)) {
+      for (const piece of pieces) increment(this.words, piece);
     }
     if (this.words.size > MAX_WORDS) this.forgetRare();
   }
