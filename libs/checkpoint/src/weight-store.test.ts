@@ -36,6 +36,15 @@ describe("openWeightStore()", () => {
     await expect(store.fetch(1)).rejects.toThrow(/\[data_loss\].*sha256 differs/);
   });
 
+  it("hashes weights larger than one turn's share to the same sum", async () => {
+    await using dir = await tempDir();
+    const values = Float32Array.from({ length: 5 * 1024 * 1024 + 3 }, (_, i) => i);
+    const large = new Map([["w", f32([values.length], values)]]);
+    const { sha256 } = await openWeightStore(dir.path).publish(1, large);
+    expect(sha256).toBe(sha256OfTensors(large));
+    expect((await openWeightStore(dir.path).fetch(1, sha256)).size).toBe(1);
+  });
+
   it("never shows a version whose publishing crashed", async () => {
     await using dir = await tempDir();
     await openWeightStore(dir.path).publish(1, weights(1));

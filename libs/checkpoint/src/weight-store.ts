@@ -24,7 +24,10 @@ export interface WeightManifest {
 
 /** Versioned weights between one publisher and many readers. */
 export interface WeightStore {
-  /** Makes a version available, whole or not at all. Publishing it again replaces it. */
+  /**
+   * Makes a version available, whole or not at all. Publishing it again replaces it. The tensors
+   * must not change until it resolves.
+   */
   publish(version: number, tensors: TensorMap, meta?: { step?: number }): Promise<WeightManifest>;
   /**
    * The tensors of a version, hashes checked. Throws `not_found` for an unknown or pruned version,

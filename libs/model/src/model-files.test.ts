@@ -49,7 +49,7 @@ describe("models that transformers saved", () => {
         segments: Int32Array.from(flatMask),
         positions: Int32Array.from(positions),
       });
-      const rows = (result.arraySync()).filter((_, row) => flatMask[row] === 1);
+      const rows = result.arraySync().filter((_, row) => flatMask[row] === 1);
       // fp32 sums in another order, on logits of size 1 … 30.
       expect(maxDifference(rows.flat(), logits.flat())).toBeLessThan(1e-4);
       result.dispose();

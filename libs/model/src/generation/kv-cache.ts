@@ -1,7 +1,7 @@
 /** Keys and values of one sequence: for every layer and head a growing [length, headSize] block. */
 export interface KvCache {
   readonly length: number;
-  /** Writes `count` tokens of layer `layer` after the current length; rows are [numKvHeads · d]. */
+  /** Writes tokens of one layer after the current length, layer 0 first; rows are [numKvHeads · d]. */
   write(layer: number, rows: KvRows): void;
   /** Makes the written tokens part of the sequence, once every layer has written them. */
   advance(count: number): void;
@@ -107,14 +107,14 @@ class GrowingCache implements KvCache {
     if (length <= this.capacity) return;
     const { numLayers, numKvHeads, headSize, maxLength } = this.shape;
     const capacity = Math.min(maxLength, Math.max(FIRST_CAPACITY, this.capacity * 2, length));
+    // Layer 0 writes first, so nothing beyond `length` has been written when memory grows.
+    const copied = { offset: 0, count: this.length, stride: capacity };
     const grown = Array.from({ length: numLayers }, (_, layer) => {
       const fresh = () => new Float32Array(numKvHeads * capacity * headSize);
       const next = { keys: fresh(), values: fresh() };
-      for (const which of ["keys", "values"] as const) {
-        if (this.capacity === 0) continue;
-        // The whole old capacity: a layer may have written beyond `length` already.
-        const target = { into: next[which], offset: 0, count: this.capacity, stride: capacity };
-        this.read(layer, which, target);
+      if (this.length > 0) {
+        this.read(layer, "keys", { into: next.keys, ...copied });
+        this.read(layer, "values", { into: next.values, ...copied });
       }
       return next;
     });
