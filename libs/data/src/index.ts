@@ -1,4 +1,19 @@
 export type { Message, Role } from "@stagecraft/tokenizer";
+export { openPretrainBatches, type PretrainBatchOptions } from "./batches/pretrain-batches.js";
+export {
+  openSftBatches,
+  type SftBatchOptions,
+  type SftBatchSource,
+} from "./batches/sft-batches.js";
+export type { CorpusManifest, SplitName, StreamManifest } from "./corpus/manifest.js";
+export {
+  prepareCorpus,
+  type CorpusProgress,
+  type PrepareCorpusOptions,
+} from "./corpus/prepare-corpus.js";
+export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
+export type { TokenStream } from "./corpus/token-stream.js";
+export { holdOut } from "./hold-out.js";
 export { readConversations } from "./conversations.js";
 export {
   readDocuments,
