@@ -44,7 +44,7 @@ export async function loadAssistant(modelDir: string): Promise<Assistant> {
         {
           tokenizer,
           signal,
-          onToken: ({ id }) => emit(decoder.push(id)),
+          onToken: (_, { id }) => emit(decoder.push(id)),
         },
       );
       emit(decoder.flush());

@@ -6,7 +6,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "tokenizer",
     summary: "train a tokenizer (byte-level BPE, or characters)",
-    load: async () => (await import("./tokenizer.js")).tokenizerCommand,
+    load: async () => stage((await import("../stages/tokenizer-stage.js")).tokenizerStage),
   },
   {
     name: "pretrain",

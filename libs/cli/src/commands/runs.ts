@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { readRunRecord, type RunRecord } from "@stagecraft/learn";
 import type { CommandScope } from "../app/command.js";
+import { readMetrics } from "../report/metrics-file.js";
 import { alignRows, figure } from "../report/result-text.js";
 import { examplesText } from "./stage-command.js";
 
@@ -76,22 +77,9 @@ async function loadRun(dir: string): Promise<FoundRun> {
     );
   }
   const isOrphan = record.status === "running" && !existsSync(join(dir, "run.lock"));
-  const lastMetrics = await readLastMetrics(join(dir, "metrics.jsonl"));
+  const lastMetrics = (await readMetrics(join(dir, "metrics.jsonl"))).at(-1);
   const status = isOrphan ? ("died" as const) : record.status;
   return { dir, ...record, status, ...(lastMetrics && { lastMetrics }) };
-}
-
-async function readLastMetrics(file: string): Promise<JsonObject | undefined> {
-  if (!existsSync(file)) return undefined;
-  const lines = (await readFile(file, "utf8")).trimEnd().split("\n").reverse();
-  for (const line of lines) {
-    try {
-      return JSON.parse(line) as JsonObject;
-    } catch {
-      continue; // the last line of a run that was killed may be torn
-    }
-  }
-  return undefined;
 }
 
 function listLine({ dir, stage, status, updatedAt, result }: FoundRun): string {

@@ -4,6 +4,7 @@ import type { AnyStage } from "../pipeline/plan.js";
 export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
   const { collectStage, pretrainStage, rewardStage, sftStage } = await import("@stagecraft/learn");
   const { tokenizerStage } = await import("./tokenizer-stage.js");
+  const { requestsStage } = await import("./requests-stage.js");
   const { rankStage } = await import("./rank-stage.js");
   const { ppoOverServices } = await import("./ppo-stage.js");
   const { evaluateStage } = await import("./evaluate-stage.js");
@@ -11,6 +12,7 @@ export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
     tokenizerStage,
     pretrainStage,
     sftStage,
+    requestsStage,
     collectStage,
     rankStage,
     rewardStage,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readDocuments } from "@stagecraft/data";
+import { readTexts, type BadRecord } from "@stagecraft/data";
 import { withRun, type StageContext, type StageDefinition } from "@stagecraft/learn";
 import {
   saveTokenizer,
@@ -9,7 +9,7 @@ import {
 } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
-  data: z
+  corpus: z
     .array(z.string().min(1))
     .min(1)
     .describe("Texts: .txt, .md, .jsonl(.gz) files or folders of them"),
@@ -47,8 +47,8 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
   summary: "train a tokenizer (byte-level BPE, or characters)",
   schema,
   examples: [
-    "npx stagecraft tokenizer --data ../shared/data/tinyshakespeare.txt --vocab-size 1024 --run runs/tokenizer",
-    "npx stagecraft tokenizer --kind chars --data ../shared/data/tinyshakespeare.txt --run runs/chars",
+    "npx stagecraft tokenizer --corpus ../shared/data/tinyshakespeare.txt --vocab-size 1024 --run runs/tokenizer",
+    "npx stagecraft tokenizer --kind chars --corpus ../shared/data/tinyshakespeare.txt --run runs/chars",
   ],
   run: (config, context) =>
     withRun({ stage: "tokenizer", config, context }, async (run) => {
@@ -59,15 +59,14 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
 };
 
 function train(config: TokenizerConfig, { reporter, signal }: StageContext) {
-  const onBadRecord = ({ message }: { message: string }) => reporter.warn(message);
-  const { maxBadRecords, vocabSize, minFrequency } = config;
-  const texts = textsOf(config.data, { maxBadRecords, onBadRecord, signal });
-  const onProgress = (progress: TrainProgress) => {
-    if (progress.phase === "counting" || progress.total === undefined) return;
-    const { done, total } = progress;
+  const { corpus, kind, maxBadRecords, vocabSize, minFrequency, byteFallback } = config;
+  const onBadRecord = ({ message }: BadRecord) => reporter.warn(message);
+  const texts = readTexts(corpus, { maxBadRecords, onBadRecord, signal });
+  const onProgress = ({ phase, done, total }: TrainProgress) => {
+    if (phase === "counting" || total === undefined) return;
     reporter.progress({ stage: "tokenizer", done, total, unit: "tokens" });
   };
-  return config.kind === "bpe"
+  return kind === "bpe"
     ? trainBpe(texts, { vocabSize, minFrequency, onProgress, signal })
-    : trainCharTokenizer(texts, { byteFallback: config.byteFallback, onProgress, signal });
+    : trainCharTokenizer(texts, { byteFallback, onProgress, signal });
 }

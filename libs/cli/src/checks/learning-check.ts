@@ -1,0 +1,26 @@
+import type { StageReporter } from "@stagecraft/learn";
+import type { Bar } from "./bars.js";
+
+export interface CheckScope {
+  seed: number;
+  /** Everything the check writes goes in here. */
+  runDir: string;
+  /** Folder with tinyshakespeare.txt. */
+  dataDir: string;
+  signal: AbortSignal;
+  reporter: StageReporter;
+}
+
+export interface CheckOutcome {
+  /** What was measured, limits or not. */
+  figures: Record<string, number>;
+  /** What has to hold. */
+  bars: Bar[];
+}
+
+/** Training with a known outcome, too long for the tests: does it still get there? */
+export interface LearningCheck {
+  name: string;
+  summary: string;
+  run(scope: CheckScope): Promise<CheckOutcome>;
+}

@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import { Argument, type Command } from "commander";
+import type { CommandScope } from "../app/command.js";
+import { EXIT_CODES } from "../app/exit-codes.js";
+import { UsageError } from "../app/usage-error.js";
+import { barLine, judge } from "../checks/bars.js";
+import { demoCheck } from "../checks/demo.js";
+import type { LearningCheck } from "../checks/learning-check.js";
+import { shakespeareCheck } from "../checks/shakespeare.js";
+import { alignRows } from "../report/result-text.js";
+import { examplesText } from "./stage-command.js";
+
+const CHECKS: readonly LearningCheck[] = [shakespeareCheck, demoCheck];
+
+interface CheckFlags {
+  seed: string;
+  run?: string;
+  data: string;
+  json?: boolean;
+}
+
+/** `stagecraft check NAME`: trains with a known outcome; exit code 3 when it falls short. */
+export function checkCommand(command: Command, scope: CommandScope): void {
+  const checks = CHECKS.map(({ name, summary }): [string, string] => [name, summary]);
+  command
+    .addArgument(new Argument("<name>", "which check").choices(CHECKS.map(({ name }) => name)))
+    .option("--seed <number>", "seed of everything random", "1")
+    .option("--run <dir>", "run directory (default: runs/check-NAME-SEED); replaced")
+    .option("--data <dir>", "folder with tinyshakespeare.txt", "../shared/data")
+    .option("--json", "print NDJSON; the last line has the figures")
+    .addHelpText("after", `\nChecks:\n${alignRows(checks).join("\n")}`)
+    .addHelpText("after", examplesText(EXAMPLES))
+    .action((name: string, flags: CheckFlags) => runCheck(name, flags, scope));
+}
+
+const EXAMPLES = ["npm run check -- shakespeare", "npm run check -- demo --seed 2 --json"];
+
+async function runCheck(name: string, flags: CheckFlags, scope: CommandScope): Promise<void> {
+  const check = CHECKS.find((each) => each.name === name)!;
+  const seed = Number(flags.seed);
+  if (!Number.isInteger(seed) || seed < 0) {
+    throw new UsageError(`--seed ${flags.seed}: expected a whole number of 0 or more`);
+  }
+  const reporter = scope.createReporter({ json: flags.json === true });
+  try {
+    const { figures, bars } = await check.run({
+      seed,
+      runDir: flags.run ?? join("runs", `check-${name}-${seed}`),
+      dataDir: flags.data,
+      signal: scope.signal,
+      reporter,
+    });
+    const judged = judge(bars);
+    const passed = judged.every((bar) => bar.passed);
+    const text = [`${name}: ${passed ? "passed" : "fell short"}`, ...judged.map(barLine)].join(
+      "\n",
+    );
+    reporter.result({ check: name, seed, passed, bars: judged, figures }, text);
+    if (!passed) scope.setExitCode(EXIT_CODES.fellShort);
+  } finally {
+    reporter.close();
+  }
+}

@@ -1,0 +1,72 @@
+import { formatCount, formatDuration } from "@stagecraft/core";
+import { renderTextTable, type ComparisonRow, type ReportData } from "@stagecraft/eval";
+import { barLine } from "../checks/bars.js";
+import type { DemoOutcome } from "./run-demo.js";
+
+/** What the demo prints at its end: stages, models by kind of request, answers, claims, files. */
+export function demoText({ report, claims, files }: DemoOutcome): string {
+  return [
+    "",
+    stagesTable(report),
+    comparisonTable(report),
+    samplesText(report),
+    claims.map(barLine).join("\n"),
+    `Report: ${files.html}   Figures: ${files.json}`,
+  ].join("\n\n");
+}
+
+function stagesTable({ stages }: ReportData): string {
+  return renderTextTable(
+    [
+      { title: "stage", align: "left" },
+      { title: "time", align: "right" },
+      { title: "tokens/s", align: "right" },
+      { title: "work", align: "left" },
+      { title: "result", align: "left" },
+    ],
+    stages.map(({ name, durationMs, tokensPerSecond, work, result }) => [
+      name,
+      formatDuration(durationMs),
+      tokensPerSecond === undefined ? undefined : formatCount(tokensPerSecond),
+      work,
+      result,
+    ]),
+    { maxWidth: 120 },
+  );
+}
+
+function comparisonTable({ comparison }: ReportData): string {
+  if (!comparison) return "";
+  const { models, kinds, overall } = comparison;
+  const columns = ["exact", "gold"].flatMap((what) => models.map((model) => `${model} ${what}`));
+  const row = ({ kind, exact, gold = [] }: ComparisonRow) => [
+    kind,
+    ...exact.map(percent),
+    ...models.map((_, i) => gold[i]?.toFixed(2)),
+  ];
+  return renderTextTable(
+    ["held-out requests", ...columns.map((title) => ({ title, align: "right" as const }))],
+    [...kinds, ...(overall ? [overall] : [])].map(row),
+  );
+}
+
+function percent(share: number | undefined): string | undefined {
+  return share === undefined ? undefined : `${Math.round(share * 100)} %`;
+}
+
+/** One request of each kind with every model's answer. */
+function samplesText({ samples = [] }: ReportData): string {
+  const kinds = new Set<string>();
+  const firsts = samples.filter(({ kind }) => !kinds.has(kind) && kinds.add(kind));
+  return firsts
+    .map(({ kind, request, answers }) => {
+      const lines = answers.map(({ model, text }) => `  ${model.padEnd(5)} ${clip(text)}`);
+      return [`${kind}: ${clip(request)}`, ...lines].join("\n");
+    })
+    .join("\n\n");
+}
+
+function clip(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= 110 ? line : `${line.slice(0, 109)}…`;
+}

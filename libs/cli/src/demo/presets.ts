@@ -1,0 +1,132 @@
+import type { PipelineFile } from "../pipeline/pipeline-file.js";
+
+/** How large a demo: `default` for people (minutes), `tiny` for tests (a minute or so). */
+export const PRESETS = ["default", "tiny"] as const;
+export type PresetName = (typeof PRESETS)[number];
+
+/** What differs between presets; everything else follows from it. */
+interface PresetSizes {
+  worldSize: "demo" | "tiny";
+  vocabSize: number;
+  model: { numLayers: number; numHeads: number; hiddenSize: number; contextLength: number };
+  pretrain: { steps: number; batchSize: number; learningRate: number };
+  sft: { epochs: number; batchSize: number; learningRate: number };
+  collect: { limit: number; samplesPerPrompt: number };
+  reward: { epochs: number; batchSize: number; learningRate: number };
+  ppo: { updates: number; promptsPerUpdate: number; learningRate: number; klCoef: number };
+}
+
+const SIZES: Readonly<Record<PresetName, PresetSizes>> = {
+  default: {
+    worldSize: "demo",
+    vocabSize: 1024,
+    model: { numLayers: 4, numHeads: 4, hiddenSize: 128, contextLength: 128 },
+    pretrain: { steps: 600, batchSize: 16, learningRate: 2e-3 },
+    sft: { epochs: 2, batchSize: 16, learningRate: 1e-3 },
+    collect: { limit: 400, samplesPerPrompt: 6 },
+    reward: { epochs: 2, batchSize: 16, learningRate: 5e-4 },
+    ppo: { updates: 30, promptsPerUpdate: 64, learningRate: 3e-4, klCoef: 0.05 },
+  },
+  tiny: {
+    worldSize: "tiny",
+    vocabSize: 512,
+    model: { numLayers: 2, numHeads: 4, hiddenSize: 64, contextLength: 128 },
+    pretrain: { steps: 150, batchSize: 8, learningRate: 3e-3 },
+    sft: { epochs: 6, batchSize: 8, learningRate: 2e-3 },
+    collect: { limit: 120, samplesPerPrompt: 4 },
+    reward: { epochs: 3, batchSize: 8, learningRate: 1e-3 },
+    ppo: { updates: 10, promptsPerUpdate: 32, learningRate: 5e-4, klCoef: 0.05 },
+  },
+};
+
+const MAX_NEW_TOKENS = 40;
+
+export interface DemoOptions {
+  preset: PresetName;
+  seed: number;
+  /** Run directory. */
+  out: string;
+}
+
+/** The demo as a pipeline: the same stages anybody composes in YAML, on a world made for it. */
+export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
+  const { worldSize, vocabSize, model, pretrain, sft, collect, reward, ppo } = SIZES[preset];
+  const world = { worldSize, worldSeed: seed };
+  const generation = { maxNewTokens: MAX_NEW_TOKENS, seed };
+  return {
+    name: `demo (${preset})`,
+    run: out,
+    variables: {},
+    stages: {
+      world: { stage: "world", config: { size: worldSize, seed } },
+      tokenizer: {
+        stage: "tokenizer",
+        config: { corpus: ["${world.corpus}"], vocabSize, seed },
+      },
+      pretrain: {
+        stage: "pretrain",
+        config: {
+          corpus: ["${world.corpus}"],
+          tokenizer: "${tokenizer.tokenizer}",
+          ...model,
+          ...pretrain,
+          warmupSteps: Math.round(pretrain.steps / 20),
+          evalEvery: Math.round(pretrain.steps / 6),
+          seed,
+        },
+      },
+      sft: {
+        stage: "sft",
+        config: {
+          model: "${pretrain.model}",
+          data: ["${world.demonstrations}"],
+          ...sft,
+          evalEvery: 50,
+          seed,
+        },
+      },
+      collect: {
+        stage: "collect",
+        config: {
+          model: "${sft.model}",
+          prompts: ["${world.trainRequests}"],
+          ...collect,
+          temperature: 1,
+          ...generation,
+        },
+      },
+      raters: { stage: "raters", config: { answers: "${collect.answers}", ...world, seed } },
+      reward: {
+        stage: "reward",
+        config: {
+          model: "${sft.model}",
+          data: ["${raters.rankings}"],
+          validationData: ["${raters.heldOut}"],
+          ...reward,
+          seed,
+        },
+      },
+      ppo: {
+        stage: "ppo",
+        config: {
+          policy: "${sft.model}",
+          rewardModel: "${reward.model}",
+          prompts: ["${world.trainRequests}"],
+          ...ppo,
+          ...generation,
+        },
+      },
+      judge: {
+        stage: "judge",
+        config: {
+          base: "${pretrain.model}",
+          sft: "${sft.model}",
+          ppo: "${ppo.model}",
+          requests: "${world.heldOutRequests}",
+          ...world,
+          ...generation,
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { createRandom, deriveSeed } from "@stagecraft/core";
+import { writeRankings, type Ranking } from "@stagecraft/data";
+import { withRun, type StageDefinition } from "@stagecraft/learn";
+import { bayesPairAccuracy, createWorld } from "@stagecraft/world";
+import { readAnswers } from "../ranking/answers.js";
+
+const schema = z.strictObject({
+  answers: z.string().min(1).describe("Sampled answers (JSONL), as `collect` writes them"),
+  worldSize: z.enum(["demo", "tiny"]).describe("Size of the world the requests come from"),
+  worldSeed: z.number().int().min(0).describe("Seed of that world"),
+  heldOutShare: z
+    .number()
+    .min(0.01)
+    .max(0.5)
+    .default(0.15)
+    .describe("Rankings kept for validation"),
+  seed: z.number().int().min(0).default(1).describe("Seed of the raters' noise"),
+});
+
+/** The world's raters order the sampled answers: the rubric, seen through noise. */
+export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
+  name: "raters",
+  summary: "the world's raters rank the sampled answers",
+  schema,
+  examples: [],
+  run: (config, context) =>
+    withRun({ stage: "raters", config, context }, async (run) => {
+      const world = createWorld({ seed: config.worldSeed, size: config.worldSize });
+      const noise = createRandom(deriveSeed(config.seed, "raters"));
+      const records = await readAnswers(config.answers);
+      const rankings: Ranking[] = records.map(({ id, kind, prompt, answers }) => {
+        const request = { id, messages: prompt, ...(kind !== undefined && { kind }) };
+        return world.rate(request, answers, noise.fork(id));
+      });
+      const numHeldOut = Math.max(1, Math.round(rankings.length * config.heldOutShare));
+      const heldOut = rankings.slice(-numHeldOut);
+      const outputs = {
+        rankings: join(run.dir, "rankings.jsonl"),
+        heldOut: join(run.dir, "rankings-heldout.jsonl"),
+      };
+      await writeRankings(outputs.rankings, rankings.slice(0, -numHeldOut));
+      await writeRankings(outputs.heldOut, heldOut);
+      const bayes = bayesPairAccuracy(heldOut);
+      const metrics = {
+        rankings: rankings.length,
+        heldOutPairs: bayes.numPairs,
+        bestAccuracy: bayes.expected,
+      };
+      return { outputs, metrics };
+    }),
+};

@@ -1,0 +1,198 @@
+import { readFile } from "node:fs/promises";
+import { formatCount } from "@stagecraft/core";
+import {
+  countMatches,
+  winRate,
+  type Comparison,
+  type ComparisonRow,
+  type LossCurve,
+  type PpoPoint,
+  type ReportData,
+  type RewardModelReport,
+  type SampleRow,
+  type StageRow,
+} from "@stagecraft/eval";
+import type { RankingReport } from "@stagecraft/learn";
+import type { JudgedBar } from "../checks/bars.js";
+import type { StageRecord } from "../pipeline/pipeline-state.js";
+import type { MetricsRecord } from "../report/metrics-file.js";
+import { figure } from "../report/result-text.js";
+import { JUDGED_MODELS, type JudgedRequest } from "./judge-stage.js";
+
+/** Everything the demo has to show, gathered from the stages' run directories. */
+export interface DemoResults {
+  title: string;
+  stages: ReadonlyMap<string, StageRecord>;
+  /** metrics.jsonl of every stage that wrote one. */
+  metrics: ReadonlyMap<string, readonly MetricsRecord[]>;
+  judged: readonly JudgedRequest[];
+  claims: readonly JudgedBar[];
+}
+
+const MODEL_NAMES = ["base", "SFT", "PPO"];
+
+/** The report's data: what the table in the terminal, report.html and demo.json are made from. */
+export async function buildReport(results: DemoResults): Promise<ReportData> {
+  const { stages, metrics, judged, claims } = results;
+  return {
+    title: results.title,
+    lead: "A small assistant, trained from scratch in a small invented world: it read, was shown how to answer, had its answers ranked, and improved itself against that judgement.",
+    createdAt: new Date().toISOString(),
+    highlights: claims.map(({ name, value, passed, atLeast, atMost }) => ({
+      label: name,
+      value: figure(value),
+      detail: [atLeast, atMost]
+        .map((limit, i) =>
+          limit === undefined ? "" : `${i === 0 ? "at least" : "at most"} ${limit}`,
+        )
+        .filter(Boolean)
+        .join(", "),
+      ok: passed,
+    })),
+    stages: [...stages].map(([id, record]) => stageRow(id, record)),
+    lossCurves: ["pretrain", "sft"].map((stage) => lossCurve(stage, metrics.get(stage) ?? [])),
+    ...(await rewardModelPart(results)),
+    ppo: ppoPoints(metrics.get("ppo") ?? []),
+    comparison: compare(judged),
+    samples: chooseSamples(judged),
+  };
+}
+
+/** What a stage did and what came out, in a few words. */
+export function stageRow(id: string, { durationMs, result }: StageRecord): StageRow {
+  const { metrics } = result;
+  const { tokensPerSecond, numTokens, steps, numParams } = metrics;
+  const work = [
+    numParams !== undefined && `${formatCount(numParams)} parameters`,
+    steps !== undefined && `${steps} steps`,
+    numTokens !== undefined && `${formatCount(numTokens)} tokens`,
+    metrics["documents"] !== undefined && `${metrics["documents"]} documents`,
+    metrics["answers"] !== undefined && `${metrics["answers"]} answers`,
+    metrics["rankings"] !== undefined && `${metrics["rankings"]} rankings`,
+    metrics["vocabSize"] !== undefined && `${metrics["vocabSize"]} tokens in the vocabulary`,
+  ].filter((part) => part !== false);
+  const outcome = RESULT_FIGURES.filter(([name]) => metrics[name] !== undefined);
+  return {
+    name: id,
+    durationMs,
+    ...(tokensPerSecond !== undefined && { tokensPerSecond }),
+    ...(work.length > 0 && { work: work.join(", ") }),
+    ...(outcome.length > 0 && {
+      result: outcome.map(([name, label]) => `${label} ${figure(metrics[name]!)}`).join(", "),
+    }),
+  };
+}
+
+const RESULT_FIGURES: readonly (readonly [metric: string, label: string])[] = [
+  ["bestValidationLoss", "validation loss"],
+  ["accuracy", "pair accuracy"],
+  ["bestAccuracy", "best possible pair accuracy"],
+  ["kl", "KL"],
+  ["evalScore", "reward"],
+  ["sftExact", "SFT exact match"],
+  ["ppoWinRate", "PPO win rate"],
+];
+
+function lossCurve(stage: string, records: readonly MetricsRecord[]): LossCurve {
+  const points = (kind: string, field: string) =>
+    records
+      .filter((record) => record["kind"] === kind && typeof record[field] === "number")
+      .map((record) => ({ x: Number(record["step"]), y: Number(record[field]) }));
+  return { stage, train: points("train", "loss"), validation: points("eval", "validationLoss") };
+}
+
+async function rewardModelPart({
+  stages,
+  metrics,
+}: DemoResults): Promise<{ rewardModel?: RewardModelReport }> {
+  const reward = stages.get("reward");
+  if (!reward?.result.outputs["report"]) return {};
+  const report = JSON.parse(
+    await readFile(reward.result.outputs["report"], "utf8"),
+  ) as RankingReport;
+  const ceiling = stages.get("raters")?.result.metrics["bestAccuracy"];
+  const { accuracy, crossEntropy, calibrationError, calibration, numPairs } = report;
+  const accuracyCurve = (metrics.get("reward") ?? [])
+    .filter((record) => record["kind"] === "eval")
+    .map((record) => ({ x: Number(record["step"]), y: Number(record["accuracy"]) }));
+  const rewardModel = {
+    accuracy,
+    crossEntropy,
+    calibrationError,
+    calibration,
+    numPairs,
+    accuracyCurve,
+  };
+  return { rewardModel: ceiling === undefined ? rewardModel : { ...rewardModel, ceiling } };
+}
+
+function ppoPoints(records: readonly MetricsRecord[]): PpoPoint[] {
+  const updates = records.filter((record) => record["kind"] === "update");
+  const number = (record: MetricsRecord, name: string) =>
+    typeof record[name] === "number" ? record[name] : null;
+  return updates.map((record) => ({
+    step: Number(record["step"]),
+    reward: number(record, "score"),
+    gold: number(record, "gold"),
+    kl: number(record, "kl"),
+    klCoef: number(record, "klCoef"),
+    responseLength: number(record, "responseLength"),
+    entropy: number(record, "entropy"),
+    eosRate: number(record, "eosRate"),
+  }));
+}
+
+function compare(judged: readonly JudgedRequest[]): Comparison {
+  const kinds = [...new Set(judged.map(({ kind }) => kind))];
+  const golds = (model: (typeof JUDGED_MODELS)[number]) =>
+    judged.map(({ answers }) => answers[model].gold);
+  return {
+    models: MODEL_NAMES,
+    kinds: kinds.map((kind) =>
+      comparisonRow(
+        kind,
+        judged.filter((each) => each.kind === kind),
+      ),
+    ),
+    overall: comparisonRow("all", judged),
+    winRates: [
+      { model: "SFT", against: "base", winRate: winRate(golds("sft"), golds("base")) },
+      { model: "PPO", against: "SFT", winRate: winRate(golds("ppo"), golds("sft")) },
+    ],
+  };
+}
+
+function comparisonRow(kind: string, judged: readonly JudgedRequest[]): ComparisonRow {
+  const of = (model: (typeof JUDGED_MODELS)[number]) => judged.map(({ answers }) => answers[model]);
+  return {
+    kind,
+    count: judged.length,
+    exact: JUDGED_MODELS.map((model) => {
+      const { total, rate } = countMatches(of(model)).overall;
+      return total === 0 ? undefined : rate;
+    }),
+    gold: JUDGED_MODELS.map((model) => {
+      const answers = of(model);
+      return answers.reduce((sum, { gold }) => sum + gold, 0) / answers.length;
+    }),
+  };
+}
+
+/** Two requests of each kind: the first ones, so that nobody picked them by their answers. */
+function chooseSamples(judged: readonly JudgedRequest[]): SampleRow[] {
+  const seen = new Map<string, number>();
+  return judged
+    .filter(({ kind }) => {
+      seen.set(kind, (seen.get(kind) ?? 0) + 1);
+      return seen.get(kind)! <= 2;
+    })
+    .map(({ kind, request, reference, answers }) => ({
+      kind,
+      request,
+      reference,
+      answers: JUDGED_MODELS.map((model, i) => {
+        const { text, gold, exact } = answers[model];
+        return { model: MODEL_NAMES[i]!, text, gold, ...(exact !== undefined && { exact }) };
+      }),
+    }));
+}

@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { atomicWriteFile } from "@stagecraft/checkpoint";
+import { renderReport, type ReportData } from "@stagecraft/eval";
+import type { StageContext } from "@stagecraft/learn";
+import { judge, type JudgedBar } from "../checks/bars.js";
+import { planPipeline } from "../pipeline/plan.js";
+import { runPipeline } from "../pipeline/run-pipeline.js";
+import type { StageRecord } from "../pipeline/pipeline-state.js";
+import { readMetrics } from "../report/metrics-file.js";
+import { demoClaims } from "./claims.js";
+import type { JudgedRequest } from "./judge-stage.js";
+import { demoPipeline, type DemoOptions } from "./presets.js";
+import { buildReport } from "./report.js";
+import { loadDemoStages } from "./stages.js";
+
+export interface DemoOutcome {
+  stages: ReadonlyMap<string, StageRecord>;
+  claims: JudgedBar[];
+  report: ReportData;
+  files: { html: string; json: string };
+}
+
+/**
+ * Runs the demo's pipeline in `options.out` (finished stages are skipped, an interrupted one resumes)
+ * and writes report.html and demo.json there.
+ */
+export async function runDemo(
+  options: DemoOptions,
+  context: Pick<StageContext, "signal" | "reporter">,
+): Promise<DemoOutcome> {
+  const file = demoPipeline(options);
+  const variables = new Map<string, string>();
+  const plan = planPipeline(file, await loadDemoStages(), variables);
+  const stages = await runPipeline(plan, { runDir: options.out, variables, rerun: [], context });
+  const metrics = new Map<string, Awaited<ReturnType<typeof readMetrics>>>();
+  for (const { id, runDir } of plan)
+    metrics.set(id, await readMetrics(join(runDir, "metrics.jsonl")));
+  const claims = judge(demoClaims(options.preset, { stages, ppo: metrics.get("ppo") ?? [] }));
+  const judged = await readJudged(stages.get("judge")!);
+  const title = `Stagecraft demo (${options.preset}, seed ${options.seed})`;
+  const report = await buildReport({ title, stages, metrics, judged, claims });
+  const files = { html: join(options.out, "report.html"), json: join(options.out, "demo.json") };
+  await atomicWriteFile(files.html, renderReport(report));
+  const machine = { ...options, claims, stages: Object.fromEntries(stages), report };
+  await atomicWriteFile(files.json, `${JSON.stringify(machine, null, 2)}\n`);
+  return { stages, claims, report, files };
+}
+
+async function readJudged({ result }: StageRecord): Promise<JudgedRequest[]> {
+  const lines = (await readFile(result.outputs["judged"]!, "utf8")).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as JudgedRequest);
+}

@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { StagecraftError } from "@stagecraft/core";
+import { writeRankings, type Ranking } from "@stagecraft/data";
+import { withRun, type AnswerSet, type StageDefinition } from "@stagecraft/learn";
+import { readAnswers } from "../ranking/answers.js";
+import { chrf } from "../ranking/chrf.js";
+import { ranksOf } from "../ranking/rank-by-score.js";
+
+const schema = z.strictObject({
+  answers: z.string().min(1).describe("Sampled answers (JSONL), as `collect` writes them"),
+  addReference: z.boolean().default(true).describe("The ideal answer takes part, and wins"),
+  seed: z.number().int().min(0).default(1).describe("Not used: the ranking is deterministic"),
+});
+
+/**
+ * Ranks answers by how close they come to the request's reference (chrF). It stands in for people
+ * where there are none: it knows one right answer and no other, so use people's rankings if you can.
+ */
+export const rankStage: StageDefinition<z.infer<typeof schema>> = {
+  name: "rank",
+  summary: "rank sampled answers by closeness to the reference, in place of people",
+  schema,
+  examples: [],
+  run: (config, context) =>
+    withRun({ stage: "rank", config, context }, async (run) => {
+      const answers = await readAnswers(config.answers);
+      const rankings = answers.map((set) => rankByReference(set, config));
+      const file = join(run.dir, "rankings.jsonl");
+      await writeRankings(file, rankings);
+      return { outputs: { rankings: file }, metrics: { rankings: rankings.length } };
+    }),
+};
+
+/** Throws failed_precondition for a request without a reference. */
+export function rankByReference(
+  { id, kind, prompt, answers, reference }: Omit<AnswerSet, "finishReasons">,
+  { addReference }: { addReference: boolean },
+): Ranking {
+  if (reference === undefined) {
+    throw new StagecraftError(
+      "failed_precondition",
+      `request ${id} has no reference to rank by; give its prompt record a "reference", or let people rank`,
+    );
+  }
+  const all = addReference ? [...answers, reference] : answers;
+  const scores = all.map((answer) => chrf(answer, reference));
+  const names = { id, ...(kind !== undefined && { kind }) };
+  return { ...names, prompt, answers: all, ranks: ranksOf(scores), scores, rater: "chrF" };
+}
