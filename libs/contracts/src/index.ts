@@ -10,7 +10,7 @@ export * as trainer from "./gen/stagecraft/trainer/v1/trainer.js";
 
 export { decodeMessage, type MessageCodec } from "./decode.js";
 export { fileDescriptorSet } from "./descriptor-set.js";
-export { invalidField } from "./validate/check.js";
+export { checkSafeInteger, invalidField } from "./validate/check.js";
 export {
   parseConversation,
   parseSampling,

@@ -13,8 +13,8 @@ export interface WorkerOptions {
   consumer: Consumer;
   /** Samples and scores one answer. */
   process(task: ParsedPromptTask, signal: AbortSignal): Promise<events.Rollout>;
-  /** Resolves when the bus has stored the rollout. */
-  publish(rollout: events.Rollout, task: ParsedPromptTask): Promise<void>;
+  /** Resolves when the bus has stored the rollout that answers a message. */
+  publish(rollout: events.Rollout, message: BusMessage): Promise<void>;
   /** Tasks in flight at once. */
   concurrency: number;
   logger?: Logger;
@@ -127,7 +127,7 @@ class RolloutWorker implements Worker {
     try {
       const task = parsePromptTask(decodeMessage(events.PromptTask, message.data, "prompt task"));
       const rollout = await this.options.process(task, this.giveUp.signal);
-      await this.options.publish(rollout, task);
+      await this.options.publish(rollout, message);
       await message.ack();
       this.counts.numCompleted++;
     } catch (thrown) {

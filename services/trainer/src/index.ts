@@ -1,1 +1,18 @@
-export {};
+export {
+  createBusPlanes,
+  WEIGHTS_KEY,
+  type BusPlanes,
+  type BusPlanesOptions,
+} from "./bus-planes.js";
+export { openTrainerService, type OpenTrainerOptions } from "./open.js";
+export { createPpoRun } from "./ppo-run.js";
+export type { TrainerStageContext } from "./run-execution.js";
+export type { RunEvent, RunRecord, RunState } from "./run-record.js";
+export {
+  openRunRegistry,
+  type NewRun,
+  type RunRegistry,
+  type RunRegistryOptions,
+  type TrainerStage,
+} from "./run-registry.js";
+export { createTrainerService, type TrainerService, type TrainerServiceDeps } from "./service.js";

@@ -1,0 +1,7 @@
+export {
+  createEmbeddedCluster,
+  type EmbeddedCluster,
+  type EmbeddedClusterOptions,
+} from "./embedded-cluster.js";
+export { createMemoryWeightStore } from "./memory-weight-store.js";
+export { runRemotely, type RemoteRun, type TrainerClient } from "./run-remotely.js";

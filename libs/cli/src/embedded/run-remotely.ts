@@ -1,0 +1,119 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { trainer } from "@stagecraft/contracts";
+import { StagecraftError, throwIfAborted, type ErrorCode, type JsonObject } from "@stagecraft/core";
+import type { StageContext, StageProgress, StageReporter, StageResult } from "@stagecraft/learn";
+import type { RpcClient } from "@stagecraft/rpc";
+
+/** A client of the trainer service. */
+export type TrainerClient = RpcClient<typeof trainer.TrainerServiceService>;
+
+export interface RemoteRun {
+  runId: string;
+  stage: string;
+  config: object;
+  /** The run's directory, relative to the trainer's runs folder. */
+  runDirName: string;
+}
+
+const WATCH_TIMEOUT_MS = 7 * 24 * 3600_000;
+const RECONNECT_MS = 200;
+
+/**
+ * Runs a stage on a trainer as if it ran here: progress, metrics and messages reach the context's
+ * reporter; its signal cancels the run, which writes a checkpoint first. Throws what the stage threw.
+ */
+export async function runRemotely(
+  client: TrainerClient,
+  { runId, stage, config, runDirName }: RemoteRun,
+  context: Omit<StageContext, "runDir">,
+): Promise<StageResult> {
+  const { signal, resume, overwrite = false, reporter } = context;
+  throwIfAborted(signal);
+  // A Struct knows no undefined.
+  const plain = JSON.parse(JSON.stringify(config)) as JsonObject;
+  await client.createRun({ runId, stage, config: plain, resume, overwrite, runDir: runDirName });
+  let cancelling: Promise<unknown> | undefined;
+  const onAbort = () => {
+    const done = client.cancelRun({ runId }, { timeoutMs: WATCH_TIMEOUT_MS });
+    cancelling ??= done.catch((error: unknown) =>
+      reporter.warn(`cancelling failed: ${String(error)}`),
+    );
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return resultOf(await followRun(client, runId, reporter));
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    await cancelling;
+  }
+}
+
+/** Watches to the end, over lost connections; no event is reported twice. */
+async function followRun(
+  client: TrainerClient,
+  runId: string,
+  reporter: StageReporter,
+): Promise<trainer.Run> {
+  let afterSequence = 0n;
+  for (;;) {
+    try {
+      const events = client.watchRun({ runId, afterSequence }, { timeoutMs: WATCH_TIMEOUT_MS });
+      for await (const { sequence, event } of events) {
+        afterSequence = sequence;
+        if (event) report(event, reporter);
+      }
+      const { run } = await client.getRun({ runId });
+      return run!;
+    } catch (thrown) {
+      const { code } = StagecraftError.from(thrown);
+      if (code !== "unavailable" && code !== "deadline_exceeded") throw thrown;
+      await delay(RECONNECT_MS);
+    }
+  }
+}
+
+type RunEvent = NonNullable<trainer.WatchRunResponse["event"]>;
+
+function report(event: RunEvent, reporter: StageReporter): void {
+  switch (event.$case) {
+    case "progress":
+      return reporter.progress(toProgress(event.value));
+    case "metrics":
+      return reporter.metrics(event.value as JsonObject);
+    case "log":
+      return event.value.level === trainer.LogLevel.WARN
+        ? reporter.warn(event.value.text)
+        : reporter.info(event.value.text);
+    case "run":
+      return;
+  }
+}
+
+function toProgress({
+  unit,
+  tokensPerSecond,
+  note,
+  ...rest
+}: trainer.StageProgress): StageProgress {
+  return {
+    ...rest,
+    unit: unit as StageProgress["unit"],
+    ...(tokensPerSecond === undefined ? {} : { tokensPerSecond }),
+    ...(note === "" ? {} : { note }),
+  };
+}
+
+function resultOf({ state, result, error, runId }: trainer.Run): StageResult {
+  if (state === trainer.RunState.SUCCEEDED && result) {
+    const { modelDir, outputs, metrics } = result;
+    return { ...(modelDir === "" ? {} : { modelDir }), outputs, metrics };
+  }
+  if (state === trainer.RunState.CANCELLED) {
+    throw new StagecraftError("cancelled", "stopped on request; resume to go on");
+  }
+  throw new StagecraftError(
+    (error?.code ?? "internal") as ErrorCode,
+    error?.message ?? `run ${runId} ended without a result`,
+  );
+}

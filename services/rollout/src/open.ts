@@ -1,0 +1,111 @@
+import type { BusMessage, EventBus, Topology } from "@stagecraft/bus";
+import { events, policy, reward } from "@stagecraft/contracts";
+import { createRpcClient, type RpcClientOptions } from "@stagecraft/rpc";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import { createGrpcPolicyPort, createGrpcRewardPort, type PolicyClient } from "./grpc-ports.js";
+import type { WeightedReward } from "./ports.js";
+import { processTask } from "./process-task.js";
+import { createRolloutService, type RolloutService } from "./service.js";
+import { startWorker } from "./worker.js";
+
+/** A reward model on a server and its part in the score. */
+export interface RewardSource {
+  address: string;
+  /** Empty means the server's default. */
+  model: string;
+  /** 0: logged with the rollout, not counted. */
+  weight: number;
+}
+
+/** How to reach the servers. */
+export type ConnectionOptions = Pick<RpcClientOptions<never>, "tls" | "token" | "allowPlaintext">;
+
+export interface OpenRolloutOptions {
+  workerId: string;
+  bus: EventBus;
+  topology: Topology;
+  /** gRPC target of the policy servers. */
+  policyAddress: string;
+  rewards: readonly RewardSource[];
+  /** Reward sources inside this process. */
+  localRewards?: readonly WeightedReward[];
+  connection?: ConnectionOptions;
+  /** Tasks in flight at once. */
+  concurrency: number;
+  /** For one answer, waiting for its turn and for weights included. */
+  generateTimeoutMs: number;
+  /** For one score. */
+  scoreTimeoutMs: number;
+  /** The policy server must answer within this when the worker starts. */
+  connectTimeoutMs: number;
+  logger?: Logger;
+}
+
+/** A rollout service with its parts: clients, consumer, and the worker between them. */
+export async function openRolloutService(options: OpenRolloutOptions): Promise<RolloutService> {
+  const { bus, topology, workerId, concurrency, logger = silentLogger() } = options;
+  const policyClient = createRpcClient(policy.PolicyServiceClient, options.policyAddress, {
+    ...options.connection,
+    timeoutMs: options.generateTimeoutMs,
+    idempotent: "all",
+    waitForReady: true,
+  });
+  const { eosId, fingerprint } = await askPolicy(policyClient, options.connectTimeoutMs);
+  const { rewards, close: closeRewards } = connectRewards(options, fingerprint);
+  const consumer = await bus.consume({ ...topology.promptsConsumer, prefetch: concurrency });
+  const port = createGrpcPolicyPort(policyClient);
+  const worker = startWorker({
+    consumer,
+    concurrency,
+    logger,
+    process: (task, signal) =>
+      processTask(task, { policy: port, rewards, workerId, eosId, signal }),
+    publish: (rollout, message) => publishRollout(options, rollout, message),
+  });
+  const service = createRolloutService({ worker, workerId });
+  return {
+    register: (server) => service.register(server),
+    async close(signal) {
+      await service.close(signal);
+      policyClient.close();
+      closeRewards();
+    },
+  };
+}
+
+async function askPolicy(client: PolicyClient, timeoutMs: number) {
+  const { info } = await client.getModelInfo({ model: "" }, { timeoutMs });
+  return { eosId: info?.specialTokens?.eos, fingerprint: info?.tokenizerFingerprint ?? "" };
+}
+
+function connectRewards(
+  { rewards, localRewards = [], connection, scoreTimeoutMs }: OpenRolloutOptions,
+  tokenizerFingerprint: string,
+): { rewards: WeightedReward[]; close(): void } {
+  const clients = rewards.map(({ address }) =>
+    createRpcClient(reward.RewardServiceClient, address, {
+      ...connection,
+      timeoutMs: scoreTimeoutMs,
+      idempotent: "all",
+      waitForReady: true,
+    }),
+  );
+  const remote = rewards.map(({ model, weight }, i) => {
+    const port = createGrpcRewardPort(clients[i]!, { model, tokenizerFingerprint });
+    return { port, weight };
+  });
+  return {
+    rewards: [...remote, ...localRewards],
+    close: () => clients.forEach((client) => client.close()),
+  };
+}
+
+async function publishRollout(
+  { bus, topology }: OpenRolloutOptions,
+  rollout: events.Rollout,
+  message: BusMessage,
+): Promise<void> {
+  const bytes = events.Rollout.encode(rollout).finish();
+  // The same for every delivery of a message, another when the trainer asks again.
+  await bus.publish(topology.subjects.rollouts, bytes, { id: `rollout/${message.id}` });
+}
