@@ -90,7 +90,13 @@ size_t arena_mark() { return arena().below + arena().used; }
 void arena_release(size_t mark) { arena().release(mark); }
 size_t arena_bytes() { return total_bytes; }
 
-void* large_alloc(size_t bytes) {
+void* cache_alloc(size_t bytes) {
+  void* memory = calloc(bytes, 1);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
+void* weight_alloc(size_t bytes) {
   void* memory = raw_alloc(bytes);
   memset(memory, 0, bytes);
   return memory;

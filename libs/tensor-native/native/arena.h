@@ -25,8 +25,10 @@ class Scratch {
   size_t mark_;
 };
 
-// Zeroed memory for weights and caches; on huge pages where the system has them.
-void* large_alloc(size_t bytes);
+// Zeroed memory: for weights on huge pages where the system has them; for caches by calloc, whose
+// pages cost nothing until they are touched.
+void* weight_alloc(size_t bytes);
+void* cache_alloc(size_t bytes);
 void large_free(void* memory);
 
 }  // namespace stagecraft

@@ -134,7 +134,7 @@ napi_value fork_decoder(napi_env env, const Args& args) {
 
 std::vector<DecoderRow> read_rows(const Session& session, const Args& args) {
   const int count = args.integer("count", 0, session.config.max_sequences);
-  const int total = args.integer("total", count, MAX_SIZE);
+  const int total = args.integer("total", 0, MAX_SIZE);
   const int32_t* slots = args.ints("slots", size_t(count));
   const int32_t* counts = args.ints("counts", size_t(count));
   const int32_t* ids = args.ints("ids", size_t(total));

@@ -33,3 +33,12 @@ export type {
   TokenLogProbs,
   TokenLogProbsOptions,
 } from "./types.js";
+export {
+  createNativeDecoder,
+  type DecoderWeights,
+  type NativeDecoder,
+  type NativeDecoderOptions,
+  type NativeDecoderRow,
+  type StepResult,
+  type StepSampling,
+} from "./native/decoder.js";

@@ -14,9 +14,9 @@ struct Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { large_free(data); }
-  void allocate(size_t floats) {
+  void allocate(size_t floats, bool cache = false) {
     size = floats + PANEL;
-    data = (float*)large_alloc(size * sizeof(float));
+    data = (float*)(cache ? cache_alloc : weight_alloc)(size * sizeof(float));
   }
   void copy(const float* from, size_t n) {
     if (!data) allocate(n);
@@ -84,8 +84,8 @@ class PackedDecoder final : public Decoder {
     value_size = (size_t)capacity * (size_t)(ceil_div(c.heads.size, PANEL) * PANEL);
     const size_t heads = (size_t)c.max_sequences * (size_t)c.heads.kv_count;
     for (int l = 0; l < c.layers; l++) {
-      layers[l].keys.allocate(heads * key_size);
-      layers[l].values.allocate(heads * value_size);
+      layers[l].keys.allocate(heads * key_size, true);
+      layers[l].values.allocate(heads * value_size, true);
     }
     segments = new int32_t[(size_t)capacity + PANEL];
     first = new int[(size_t)capacity + PANEL]();

@@ -3,7 +3,9 @@ import { tf } from "../tf.js";
 import type { Params } from "../gradients.js";
 import { commitValues, mutableValues, readValues } from "../values.js";
 import type { Optimizer, OptimizerConfig } from "./types.js";
-import { clipScale, globalNorm, updateSlot, type Slot } from "./update.js";
+import { nativeBackend } from "../native/current.js";
+import { nativeGlobalNorm, nativeUpdate } from "./native-update.js";
+import { clipScale, globalNorm, updateSlot, type Slot, type StepScalars } from "./update.js";
 
 /**
  * An optimizer over `params`, which stay the caller's. Moments live in plain arrays beside them
@@ -15,14 +17,12 @@ export function createOptimizer(params: Params, config: OptimizerConfig): Optimi
   return {
     step(grads, learningRate) {
       const slots = collectSlots(params, grads, moments);
-      const gradNorm = globalNorm(slots.map((slot) => slot.grad));
+      const gradNorm = normOf(slots.map((slot) => slot.grad));
       if (!Number.isFinite(gradNorm)) return { gradNorm };
       numSteps += 1;
       const gradScale = clipScale(gradNorm, config.clipNorm);
-      for (const slot of slots) {
-        updateSlot(config, slot, { learningRate, step: numSteps, gradScale });
-        commitValues(slot.variable, slot.param);
-      }
+      update(config, slots, { learningRate, step: numSteps, gradScale });
+      for (const { variable, param } of slots) commitValues(variable, param);
       return { gradNorm };
     },
     state: () => copyState(moments, numSteps),
@@ -32,6 +32,17 @@ export function createOptimizer(params: Params, config: OptimizerConfig): Optimi
     },
     dispose: () => moments.clear(),
   };
+}
+
+function normOf(grads: readonly Float32Array[]): number {
+  const addon = nativeBackend()?.addon;
+  return addon === undefined ? globalNorm(grads) : nativeGlobalNorm(addon, grads);
+}
+
+function update(config: OptimizerConfig, slots: readonly Slot[], scalars: StepScalars): void {
+  const addon = nativeBackend()?.addon;
+  if (addon !== undefined) return nativeUpdate(addon, config, slots, scalars);
+  for (const slot of slots) updateSlot(config, slot, scalars);
 }
 
 interface Moments {
