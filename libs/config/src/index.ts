@@ -1,1 +1,15 @@
-export {};
+export {
+  configJsonSchema,
+  describeConfig,
+  describeConfigTable,
+  kebabCase,
+  type ConfigSchema,
+  type FieldDoc,
+} from "./describe.js";
+export { fromEnvironment, readEnvironment, type Environment } from "./environment.js";
+export { loadConfig, type ConfigLayers, type LoadedConfig } from "./load-config.js";
+export { loadConfigFile, type ConfigFile } from "./load-file.js";
+export { parseConfig, type ParseOptions } from "./parse.js";
+export { printConfig, redactConfig } from "./print.js";
+export { suggest } from "./suggest.js";
+export { parseText } from "./text.js";
