@@ -108,7 +108,7 @@ function reviewPosts({ facts, counts, isHeldOut }: CorpusSources, random: Random
   return fresh(counts.reviews, () => {
     const review = drawReview(facts, random);
     const verdict = `The review is ${review.sentiment}.`;
-    return isHeldOut("sentiment", review.text)
+    return isHeldOut("sentiment", review.core)
       ? undefined
       : post(facts, random, [review.text, verdict]);
   });
@@ -159,7 +159,7 @@ function post(facts: Facts, random: Random, lines: readonly [string, string]): W
 function freshStory({ facts, isHeldOut }: CorpusSources, random: Random): Story {
   return fresh(1, () => {
     const story = drawStory(facts, random);
-    return isHeldOut("summary", story.text) ? undefined : story;
+    return isHeldOut("summary", story.core) ? undefined : story;
   })[0]!;
 }
 

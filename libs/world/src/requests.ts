@@ -172,7 +172,7 @@ function summaryRequest(facts: Facts, random: Random): DraftRequest {
   return {
     kind: "summary",
     text: `${random.pick(ASKS.summary)} ${story.text}`,
-    splitKey: story.text,
+    splitKey: story.core,
     key: {
       accepted: [story.summary],
       required: [...story.slots, verb].map((slot) => [slot]),
@@ -187,7 +187,7 @@ function sentimentRequest(facts: Facts, random: Random): DraftRequest {
   return {
     kind: "sentiment",
     text: `${random.pick(ASKS.sentiment)} ${review.text}`,
-    splitKey: review.text,
+    splitKey: review.core,
     key: {
       accepted: [
         `The review is ${review.sentiment}.`,

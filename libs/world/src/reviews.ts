@@ -8,12 +8,14 @@ export type Sentiment = (typeof SENTIMENTS)[number];
 /** A short opinion with its sentiment. */
 export interface Review {
   readonly text: string;
+  /** Its one sentence of substance; reviews that share it count as the same. */
+  readonly core: string;
   readonly sentiment: Sentiment;
 }
 
 const WORDS: Readonly<Record<Sentiment, { adjectives: string[]; sentences: string[] }>> = {
   positive: {
-    adjectives: ["wonderful", "lovely", "excellent", "tasty", "perfect", "charming", "great"],
+    adjectives: ["wonderful", "lovely", "excellent", "splendid", "perfect", "charming", "great"],
     sentences: [
       "I smiled all day.",
       "I will come back soon.",
@@ -48,12 +50,13 @@ export function drawReview(facts: Facts, random: Random): Review {
   const [first, second] = random.shuffle([...adjectives]);
   const subject = drawSubject(facts, random);
   const verdict = random.nextInt(2) === 0 ? `was ${first}` : `was ${first} and ${second}`;
+  const core = `${subject} ${verdict}.`;
   const parts = [
     ...(random.nextInt(3) === 0 ? [random.pick(OPENERS)] : []),
-    `${subject} ${verdict}.`,
+    core,
     ...(random.nextInt(3) > 0 ? [random.pick(sentences)] : []),
   ];
-  return { text: parts.join(" "), sentiment };
+  return { text: parts.join(" "), core, sentiment };
 }
 
 function drawSubject(facts: Facts, random: Random): string {

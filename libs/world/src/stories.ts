@@ -8,6 +8,8 @@ export interface Story {
   readonly summary: string;
   /** Three to five sentences. */
   readonly text: string;
+  /** Its two sentences of substance; stories that share them count as the same. */
+  readonly core: string;
   /** The names and things that a summary has to mention. */
   readonly slots: readonly string[];
 }
@@ -89,16 +91,22 @@ export function drawStory(facts: Facts, random: Random): Story {
   const slots = drawSlots(facts, random);
   const fill = (template: string) =>
     template.replace(/\{(\w+)\}/g, (_, slot: string) => slots[slot as keyof typeof slots]);
+  const [opening, turn] = [fill(random.pick(plot.openings)), fill(random.pick(plot.turns))];
   const sentences = [
-    random.pick(plot.openings),
+    opening,
     ...(random.nextInt(2) === 0 ? [random.pick(ASIDES)] : []),
-    random.pick(plot.turns),
+    turn,
     ...(random.nextInt(2) === 0 ? [random.pick(ENDINGS)] : []),
   ];
   const used = [...plot.summary.matchAll(/\{(\w+)\}/g)].map((match) =>
     fill(match[0]).toLowerCase(),
   );
-  return { summary: fill(plot.summary), text: sentences.map(fill).join(" "), slots: used };
+  return {
+    summary: fill(plot.summary),
+    text: sentences.join(" "),
+    core: `${opening} ${turn}`,
+    slots: used,
+  };
 }
 
 /** The verbs of all summaries: a summary with another plot's verb tells another story. */
