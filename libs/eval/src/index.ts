@@ -11,3 +11,12 @@ export { renderTextTable, type TextColumn, type TextTableOptions } from "./text-
 export { renderReport } from "./report/render-report.js";
 export type * from "./report/report-data.js";
 export type { Point } from "./report/line-chart.js";
+export {
+  createEvaluateStage,
+  evaluateStage,
+  type EvaluateDependencies,
+} from "./stage/evaluate-stage.js";
+export { type AnswerRecord, type AnswerScorer, type AnswerScorers } from "./stage/answer-record.js";
+export { evaluateSchema, type EvaluateConfig } from "./stage/config.js";
+export { summarise, type Evaluation, type ModelFigures } from "./stage/summarise.js";
+export { loadRewardScorer, type RewardScorer } from "./stage/reward-scorer.js";

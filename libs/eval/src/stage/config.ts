@@ -1,0 +1,51 @@
+import { commonFields } from "@stagecraft/learn";
+import { z } from "zod";
+
+/** What `stagecraft evaluate` can be told. */
+export const evaluateSchema = z.strictObject({
+  models: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Model directories to compare, each as DIR or NAME=DIR"),
+  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of requests"),
+  limit: z.int().min(0).default(0).describe("At most this many requests, 0 = all"),
+  rewardModel: z
+    .string()
+    .default("")
+    .describe("Reward model directory that scores every answer; empty = none"),
+  bestOf: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe("Answers drawn per request, of which the reward model's favourite is kept"),
+  temperature: z.number().min(0).max(10).default(0).describe("Sampling temperature, 0 = greedy"),
+  topK: z.int().min(0).default(0).describe("Draw from this many likeliest tokens, 0 = all"),
+  topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
+  maxNewTokens: z.int().min(1).default(64).describe("Longest answer in tokens"),
+  batchSize: z.int().min(1).default(32).describe("Answers generated at the same time"),
+  courtesies: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Sentences that exact match ignores wherever they stand in an answer"),
+  tieMargin: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Scores that differ by no more count as a tie in win rates"),
+  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...commonFields,
+});
+
+export type EvaluateConfig = z.infer<typeof evaluateSchema>;
+
+export interface NamedModel {
+  readonly name: string;
+  readonly dir: string;
+}
+
+/** "sft=runs/sft/model" → name and directory; without a name the directory is the name. */
+export function parseModel(text: string): NamedModel {
+  const match = /^([^=/\\]+)=(.+)$/.exec(text);
+  return match ? { name: match[1]!, dir: match[2]! } : { name: text, dir: text };
+}

@@ -1,0 +1,205 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { atomicWriteFile } from "@stagecraft/checkpoint";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { openJsonlAppender, readPrompts, type PromptRecord } from "@stagecraft/data";
+import {
+  createThroughput,
+  withRun,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+} from "@stagecraft/learn";
+import { loadModel } from "@stagecraft/model";
+import { initEngine } from "@stagecraft/tensor";
+import { loadTokenizer } from "@stagecraft/tokenizer";
+import { answerPrompts, type AnsweringParts } from "./answer-prompts.js";
+import type { AnswerRecord, AnswerScorers } from "./answer-record.js";
+import { evaluateSchema, parseModel, type EvaluateConfig, type NamedModel } from "./config.js";
+import { loadRewardScorer, type RewardScorer } from "./reward-scorer.js";
+import { summarise, type Evaluation } from "./summarise.js";
+
+export interface EvaluateDependencies {
+  /** Further judges of answers, such as a world's gold score. Their names appear in the outputs. */
+  readonly scorers?: AnswerScorers;
+}
+
+/**
+ * The stage that lets models answer the same requests and compares them. Writes answers.jsonl (every
+ * answer, judged) and evaluation.json; resumes after the last answered request.
+ */
+export function createEvaluateStage({
+  scorers = {},
+}: EvaluateDependencies = {}): StageDefinition<EvaluateConfig> {
+  return {
+    name: "evaluate",
+    summary: "let models answer requests, and compare exact match, scores and win rates",
+    schema: evaluateSchema,
+    examples: [
+      "npx stagecraft evaluate --models base=runs/base/model --models sft=runs/sft/model --prompts heldout.jsonl --run runs/evaluation",
+      "npx stagecraft evaluate --models runs/sft/model --prompts heldout.jsonl --reward-model runs/reward/model --best-of 8 --temperature 1 --run runs/best-of-8",
+    ],
+    async run(config, context) {
+      const models = namedModels(config);
+      await initEngine({
+        engine: config.engine,
+        ...(config.threads > 0 ? { numThreads: config.threads } : {}),
+      });
+      return withRun({ stage: "evaluate", config, context }, (run) =>
+        evaluate(models, { config, run, context, scorers }),
+      );
+    },
+  };
+}
+
+/** `evaluate` with exact match and, if given, a reward model as judges. */
+export const evaluateStage: StageDefinition<EvaluateConfig> = createEvaluateStage();
+
+interface Scope {
+  readonly config: EvaluateConfig;
+  readonly run: Run;
+  readonly context: StageContext;
+  readonly scorers: AnswerScorers;
+}
+
+async function evaluate(models: readonly NamedModel[], scope: Scope): Promise<StageResult> {
+  const { config, context, run } = scope;
+  const prompts = await readAll(scope);
+  const file = join(run.dir, "answers.jsonl");
+  if (!context.resume) await rm(file, { force: true });
+  const rewardScorer =
+    config.rewardModel === "" ? undefined : await loadRewardScorer(config.rewardModel);
+  try {
+    for (const [index, named] of models.entries()) {
+      await answerAll(prompts, { named, index, rewardScorer, file, ...scope });
+    }
+  } finally {
+    rewardScorer?.dispose();
+  }
+  const records = await readAnswers(file);
+  const names = models.map(({ name }) => name);
+  const evaluation = summarise(records, { models: names, tieMargin: config.tieMargin });
+  const output = join(run.dir, "evaluation.json");
+  await atomicWriteFile(output, `${JSON.stringify(evaluation, undefined, 2)}\n`);
+  run.metrics.write({ stage: "evaluate", ...metricsOf(evaluation) });
+  return { outputs: { answers: file, evaluation: output }, metrics: metricsOf(evaluation) };
+}
+
+type AnswerAllParts = Scope & {
+  readonly named: NamedModel;
+  /** Position of the model among those compared. */
+  readonly index: number;
+  readonly rewardScorer: RewardScorer | undefined;
+  readonly file: string;
+};
+
+async function answerAll(prompts: readonly PromptRecord[], parts: AnswerAllParts): Promise<void> {
+  const { named, file, context, config, index } = parts;
+  const appender = await openJsonlAppender(file); // completes or drops what a crash left half-written
+  try {
+    const done = await readAnswers(file);
+    const answered = new Set(done.filter(({ model }) => model === named.name).map(({ id }) => id));
+    const open = prompts.filter(({ id }) => !answered.has(id));
+    if (open.length === 0) return;
+    const total = prompts.length * config.models.length;
+    let count = prompts.length * index + answered.size;
+    await withModel(parts, async (answering) => {
+      const throughput = createThroughput();
+      const perChunk = Math.max(1, Math.floor((2 * config.batchSize) / config.bestOf));
+      for (let start = 0; start < open.length; start += perChunk) {
+        throwIfAborted(context.signal);
+        const started = performance.now();
+        const records = await answerPrompts(open.slice(start, start + perChunk), answering);
+        await appender.append(...records);
+        const numTokens = records.reduce((sum, record) => sum + record.numTokens, 0);
+        throughput.add(numTokens * config.bestOf, performance.now() - started);
+        context.reporter.progress({
+          stage: "evaluate",
+          done: (count += records.length),
+          total,
+          unit: "answers",
+          tokensPerSecond: throughput.tokensPerSecond(),
+          note: named.name,
+        });
+      }
+    });
+  } finally {
+    await appender.close();
+  }
+}
+
+async function withModel(
+  { named, config, scorers, rewardScorer, context }: AnswerAllParts,
+  body: (parts: AnsweringParts) => Promise<void>,
+): Promise<void> {
+  const tokenizer = await loadTokenizer(named.dir);
+  const model = await loadModel(named.dir, { heads: ["lm"] });
+  try {
+    await body({ config, named, model, tokenizer, scorers, rewardScorer, signal: context.signal });
+  } finally {
+    model.dispose();
+  }
+}
+
+async function readAll({ config, context }: Scope): Promise<PromptRecord[]> {
+  const prompts: PromptRecord[] = [];
+  const options = {
+    maxBadRecords: config.maxBadRecords,
+    onBadRecord: ({ message }: { message: string }) => context.reporter.warn(message),
+  };
+  for await (const prompt of readPrompts(config.prompts, options)) {
+    prompts.push(prompt);
+    if (prompts.length === config.limit) break;
+  }
+  const repeated = prompts.find(({ id }, i) => prompts.findIndex((p) => p.id === id) !== i);
+  if (prompts.length > 0 && repeated === undefined) return prompts;
+  const files = config.prompts.join(", ");
+  throw new StagecraftError(
+    "invalid_argument",
+    repeated === undefined
+      ? `no request found in ${files}`
+      : `two requests in ${files} have the id "${repeated.id}"; ids must differ`,
+    { details: { field: "prompts" } },
+  );
+}
+
+function namedModels(config: EvaluateConfig): NamedModel[] {
+  const models = config.models.map(parseModel);
+  const names = models.map(({ name }) => name);
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  const problems = [
+    ...(repeated === undefined ? [] : [`two models are called "${repeated}"; write NAME=DIR`]),
+    ...(config.bestOf > 1 && config.rewardModel === ""
+      ? ["bestOf needs a rewardModel to choose with"]
+      : []),
+    ...(config.bestOf > 1 && config.temperature === 0
+      ? ["bestOf needs a temperature above 0, or all answers are the same"]
+      : []),
+  ];
+  if (problems.length === 0) return models;
+  throw new StagecraftError("invalid_argument", `evaluate: ${problems.join("; ")}`, {
+    details: { problems },
+  });
+}
+
+async function readAnswers(file: string): Promise<AnswerRecord[]> {
+  const text = await readFile(file, "utf8");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as AnswerRecord);
+}
+
+function metricsOf({ models, winRates }: Evaluation): Record<string, number> {
+  const figures = models.flatMap(({ model, exact, scores, meanTokens }) => [
+    ...(exact.overall.total === 0 ? [] : [[`${model}.exactMatch`, exact.overall.rate] as const]),
+    ...Object.entries(scores).map(([name, { overall }]) => [`${model}.${name}`, overall] as const),
+    [`${model}.meanTokens`, meanTokens] as const,
+  ]);
+  const wins = winRates.map(
+    ({ model, against, scorer, winRate }) =>
+      [`${model}.winRate.${against}.${scorer}`, winRate.rate] as const,
+  );
+  return Object.fromEntries([...figures, ...wins]);
+}

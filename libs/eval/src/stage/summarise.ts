@@ -1,0 +1,96 @@
+import { countMatches, type MatchCount } from "../exact-match.js";
+import { winRate, type WinRate } from "../win-rate.js";
+import type { AnswerRecord } from "./answer-record.js";
+
+/** evaluation.json: how the models did on the same requests. */
+export interface Evaluation {
+  readonly models: readonly ModelFigures[];
+  /** Every model against every earlier one, by every scorer. */
+  readonly winRates: readonly {
+    model: string;
+    against: string;
+    scorer: string;
+    winRate: WinRate;
+  }[];
+}
+
+export interface ModelFigures {
+  readonly model: string;
+  readonly numAnswers: number;
+  readonly exact: { byKind: Record<string, MatchCount>; overall: MatchCount };
+  /** Mean of every scorer, over all and by kind. */
+  readonly scores: Record<string, { overall: number; byKind: Record<string, number> }>;
+  /** Mean tokens of an answer, the end token included. */
+  readonly meanTokens: number;
+  /** Share of answers that ended by themselves. */
+  readonly eosRate: number;
+}
+
+/** Summarises judged answers; the order of models is the order of the comparison. */
+export function summarise(
+  records: readonly AnswerRecord[],
+  { models, tieMargin = 0 }: { models: readonly string[]; tieMargin?: number },
+): Evaluation {
+  const ofModel = new Map(
+    models.map((model) => [model, records.filter((record) => record.model === model)]),
+  );
+  return {
+    models: models.map((model) => figuresOf(model, ofModel.get(model)!)),
+    winRates: models.flatMap((model, i) =>
+      models.slice(0, i).flatMap((against) =>
+        scorerNames(records).map((scorer) => ({
+          model,
+          against,
+          scorer,
+          winRate: compare(ofModel.get(model)!, ofModel.get(against)!, { scorer, tieMargin }),
+        })),
+      ),
+    ),
+  };
+}
+
+function figuresOf(model: string, records: readonly AnswerRecord[]): ModelFigures {
+  const kinds = [...new Set(records.map(kindOf))];
+  const scores = scorerNames(records).map((name) => {
+    const meanOf = (some: readonly AnswerRecord[]) => mean(some.map(({ scores: s }) => s[name]!));
+    const byKind = kinds.map((kind) => [
+      kind,
+      meanOf(records.filter((record) => kindOf(record) === kind)),
+    ]);
+    return [name, { overall: meanOf(records), byKind: Object.fromEntries(byKind) }];
+  });
+  return {
+    model,
+    numAnswers: records.length,
+    exact: countMatches(records),
+    scores: Object.fromEntries(scores) as ModelFigures["scores"],
+    meanTokens: mean(records.map(({ numTokens }) => numTokens)),
+    eosRate: mean(records.map(({ finishReason }) => (finishReason === "eos" ? 1 : 0))),
+  };
+}
+
+function compare(
+  records: readonly AnswerRecord[],
+  baseline: readonly AnswerRecord[],
+  { scorer, tieMargin }: { scorer: string; tieMargin: number },
+): WinRate {
+  const theirs = new Map(baseline.map(({ id, scores }) => [id, scores[scorer]!]));
+  const own = records.filter(({ id }) => theirs.has(id));
+  return winRate(
+    own.map(({ scores }) => scores[scorer]!),
+    own.map(({ id }) => theirs.get(id)!),
+    { tieMargin },
+  );
+}
+
+function scorerNames(records: readonly AnswerRecord[]): string[] {
+  return Object.keys(records[0]?.scores ?? {});
+}
+
+function kindOf({ kind }: AnswerRecord): string {
+  return kind ?? "other";
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
