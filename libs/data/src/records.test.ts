@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { collect, tempDir } from "../test/temp-dir.js";
+import { readConversations } from "./conversations.js";
+import { readPrompts } from "./prompts.js";
+import { readRankings, writeRankings } from "./rankings.js";
+import type { Ranking } from "./types.js";
+
+const lines = (...records: unknown[]) => records.map((record) => JSON.stringify(record)).join("\n");
+const user = (content: string) => ({ role: "user" as const, content });
+const assistant = (content: string) => ({ role: "assistant" as const, content });
+
+describe("readConversations()", () => {
+  it("reads messages, instruction records and self-instruct tasks", async () => {
+    await using files = await tempDir({
+      "a.jsonl": lines(
+        { id: 7, kind: "talk", messages: [user("Hi"), assistant("Hello")], extra: 1 },
+        { instruction: "Add", input: "1 2", output: "3", system: "Be short" },
+        {
+          id: "t",
+          name: "sum",
+          instruction: "Add",
+          instances: [
+            { input: "", output: "a" },
+            { input: "x", output: "b" },
+          ],
+        },
+      ),
+    });
+    expect(await collect(readConversations(files.dir))).toEqual([
+      { id: "7", kind: "talk", messages: [user("Hi"), assistant("Hello")] },
+      { messages: [{ role: "system", content: "Be short" }, user("Add\n\n1 2"), assistant("3")] },
+      { id: "t", kind: "sum", messages: [user("Add"), assistant("a")] },
+      { id: "t/1", kind: "sum", messages: [user("Add\n\nx"), assistant("b")] },
+    ]);
+  });
+
+  for (const [record, reason] of [
+    [[], "the record must be an object"],
+    [{ text: "x" }, `needs "messages", or "instruction"`],
+    [{ messages: [] }, "with at least one"],
+    [{ messages: [user("x")] }, "no message of the assistant"],
+    [{ messages: [{ role: "bot", content: "x" }] }, `messages[0].role must be "system"`],
+    [
+      { messages: [user("x"), { role: "assistant" }] },
+      "messages[1].content must be a string, not missing",
+    ],
+    [
+      { messages: [user("x"), { role: "system", content: "" }] },
+      "a system message must come first",
+    ],
+    [{ instruction: "x" }, `"output" must be a string`],
+    [{ instruction: "x", output: " " }, `"output" is empty`],
+    [{ instruction: "x", instances: [] }, `"instances" must be a list`],
+  ] as const) {
+    it(`names file, line and reason of ${JSON.stringify(record)}`, async () => {
+      await using files = await tempDir({ "a.jsonl": `\n${JSON.stringify(record)}` });
+      const read = collect(readConversations(files.path("a.jsonl")));
+      await expect(read).rejects.toThrow("a.jsonl:2: ");
+      await expect(collect(readConversations(files.path("a.jsonl")))).rejects.toThrow(reason);
+    });
+  }
+});
+
+describe("rankings", () => {
+  const ranking: Ranking = {
+    id: "r1",
+    prompt: [user("Hi")],
+    answers: ["a", "b", "c"],
+    ranks: [1, 1, 3],
+    scores: [0.5, 0.5, -1],
+    rater: "ann",
+    criteria: { honest: [1, 2, 3] },
+  };
+
+  it("survive writing and reading, ties included", async () => {
+    await using files = await tempDir();
+    expect(await writeRankings(files.path("x/r.jsonl"), [ranking, { ...ranking, id: "r2" }])).toBe(
+      2,
+    );
+    expect(await collect(readRankings(files.path("x/r.jsonl")))).toEqual([
+      ranking,
+      { ...ranking, id: "r2" },
+    ]);
+  });
+
+  for (const [change, reason] of [
+    [{ answers: ["a"], ranks: [1] }, "has 1 answers; a ranking compares 2 to 9"],
+    [{ answers: Array<string>(10).fill("a") }, "has 10 answers"],
+    [{ ranks: [1, 2] }, `"ranks" has 2 numbers for 3 answers`],
+    [{ ranks: [0, 1, 2] }, "whole numbers from 1 (best) to 3"],
+    [{ ranks: [1, 2, 4] }, "whole numbers from 1 (best) to 3"],
+    [{ ranks: [1, 2, null] }, `"ranks" must be a list of numbers`],
+    [{ scores: [1] }, `"scores" has 1 numbers`],
+    [{ criteria: { kind: [1] } }, `"criteria.kind" has 1 numbers`],
+    [{ prompt: [assistant("x")] }, `"prompt" must end with a message of the user`],
+  ] as const) {
+    it(`refuse ${JSON.stringify(change)} when read and when written`, async () => {
+      const wrong = { ...ranking, ...change } as Ranking;
+      await using files = await tempDir({ "r.jsonl": JSON.stringify(wrong) });
+      await expect(collect(readRankings(files.dir))).rejects.toThrow(reason);
+      const write = writeRankings(files.path("r.jsonl"), [ranking, wrong]);
+      await expect(write).rejects.toThrow("ranking 1: ");
+      // The file that was there is untouched, and nothing else is left.
+      await expect(collect(readRankings(files.dir))).rejects.toThrow(reason);
+    });
+  }
+});
+
+describe("readPrompts()", () => {
+  it("reads messages or a plain prompt, with what counts as right", async () => {
+    await using files = await tempDir({
+      "p.jsonl": lines(
+        { id: "a", kind: "qa", messages: [user("2+2?")], reference: "4", accepted: ["4", "four"] },
+        { prompt: "Hello" },
+      ),
+    });
+    expect(await collect(readPrompts(files.dir))).toEqual([
+      { id: "a", kind: "qa", messages: [user("2+2?")], reference: "4", accepted: ["4", "four"] },
+      { id: "line-2", messages: [user("Hello")] },
+    ]);
+  });
+
+  it("refuses prompts that the user does not end", async () => {
+    await using files = await tempDir({ "p.jsonl": lines({ messages: [assistant("x")] }) });
+    await expect(collect(readPrompts(files.dir))).rejects.toThrow("p.jsonl:1:");
+  });
+});
