@@ -9,6 +9,7 @@ export interface Tolerance {
 /** One number within tolerance; NaN equals NaN, infinities equal themselves. */
 export function closeTo(actual: number, expected: number, tolerance: Tolerance = {}): boolean {
   if (Object.is(actual, expected) || actual === expected) return true;
+  if (!Number.isFinite(expected)) return false; // rtol · Infinity would allow anything
   const { rtol = 1e-5, atol = 1e-6 } = tolerance;
   return Math.abs(actual - expected) <= atol + rtol * Math.abs(expected);
 }

@@ -80,15 +80,14 @@ function configuration(port: number, storeDir: string, options: NatsServerOption
 
 async function launch(configFile: string, port: number): Promise<StartedProcess> {
   const server = await startProcess(found!, ["-c", configFile]);
-  let died: number | NodeJS.Signals | undefined;
-  void server.exited.then((code) => (died = code));
-  await waitFor(
-    () => {
-      if (died !== undefined) throw new Error(`exited with ${died}:\n${server.output()}`);
-      return accepts(port);
-    },
-    { what: "nats-server accepting connections" },
-  );
+  const died = server.exited.then((code) => {
+    throw new Error(`nats-server exited with ${code}:\n${server.output()}`);
+  });
+  await Promise.race([
+    died,
+    waitFor(() => accepts(port), { what: "nats-server accepting connections" }),
+  ]);
+  died.catch(() => undefined); // from now on it dies when it is killed
   return server;
 }
 
