@@ -29,8 +29,9 @@ export interface CheckpointOptions {
  */
 export interface CheckpointStore {
   /**
-   * Commits a checkpoint: after it resolves a crash cannot lose it. Older ones beyond `keep`, and
-   * later steps of an abandoned line, are removed. The tensors must not change until then. Throws `resource_exhausted` on a full disk.
+   * Commits a checkpoint: after it resolves a crash cannot lose it. The tensors must not change
+   * until then. Older checkpoints beyond `keep`, and later steps of an abandoned line, are removed.
+   * Throws `resource_exhausted` on a full disk.
    */
   save(step: number, content: { tensors: TensorMap; state: JsonObject }): Promise<void>;
   /**

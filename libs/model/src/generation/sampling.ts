@@ -1,4 +1,5 @@
 import { StagecraftError, type Random } from "@stagecraft/core";
+import { argmax, softmaxWeights } from "./softmax-weights.js";
 import { topCandidates } from "./top-candidates.js";
 
 /** How to turn logits into a token, and when to stop. */
@@ -73,53 +74,32 @@ export function sampleToken(
   history: Iterable<number> = [],
 ): SampledToken {
   const temperature = params.temperature || 1;
-  const plain = softmaxWeights(logits, temperature);
-  const penalised = penalise(logits, params.repetitionPenalty, history);
-  const id = choose(penalised ?? logits, penalised ? undefined : plain, params, random);
-  return { id, logProb: (logits[id]! - plain.max) / temperature - Math.log(plain.sum) };
+  const { sum, max } = softmaxWeights(logits, temperature, scratch);
+  const id = choose(logits, { params, random, history, sum });
+  return { id, logProb: (logits[id]! - max) / temperature - Math.log(sum) };
 }
 
-interface Weights {
-  /** exp((logit − max) / temperature) */
-  readonly values: Float64Array;
+/** One vocabulary of weights, so that sampling allocates nothing; calls cannot overlap. */
+const scratch = { values: new Float64Array(0) };
+
+interface Choice {
+  readonly params: SamplingParams;
+  readonly random: Random;
+  readonly history: Iterable<number>;
+  /** Of the weights that `scratch` holds already, those without the penalty. */
   readonly sum: number;
-  readonly max: number;
 }
 
-function choose(
-  logits: Float32Array,
-  known: Weights | undefined,
-  params: SamplingParams,
-  random: Random,
-): number {
+function choose(logits: Float32Array, choice: Choice): number {
+  const { params, random } = choice;
   const { temperature, topK, topP, minP } = params;
-  if (temperature === 0) return argmax(logits);
-  const { values, sum } = known ?? softmaxWeights(logits, temperature);
-  if (topK === 0 && topP === 1 && minP === 0) return draw(values, sum, random);
-  const ids = topCandidates(values, { sum, topK, topP, minP });
-  const kept = Float64Array.from(ids, (id) => values[id]!);
+  const penalised = penalise(logits, params.repetitionPenalty, choice.history);
+  if (temperature === 0) return argmax(penalised ?? logits);
+  const sum = penalised ? softmaxWeights(penalised, temperature, scratch).sum : choice.sum;
+  if (topK === 0 && topP === 1 && minP === 0) return draw(scratch.values, sum, random);
+  const ids = topCandidates(scratch.values, { sum, topK, topP, minP });
+  const kept = Float64Array.from(ids, (id) => scratch.values[id]!);
   return ids[draw(kept, total(kept), random)]!;
-}
-
-function softmaxWeights(logits: Float32Array, temperature: number): Weights {
-  const max = logits[argmax(logits)]!;
-  const values = new Float64Array(logits.length);
-  let sum = 0;
-  for (let id = 0; id < logits.length; id++) {
-    sum += values[id] = Math.exp((logits[id]! - max) / temperature);
-  }
-  if (Number.isFinite(max) && Number.isFinite(sum)) return { values, sum, max };
-  throw new StagecraftError(
-    "internal",
-    "the logits are not finite: the model's weights have diverged or are damaged",
-  );
-}
-
-/** The first index of the largest value. */
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
 }
 
 /** Undefined when nothing changes. */
