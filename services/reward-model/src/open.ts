@@ -33,11 +33,12 @@ export async function loadScorer({ name, dir }: NamedModelDir): Promise<Scorer> 
   const { extra } = await readModelInfo(dir);
   const model = await loadModel(dir, { heads: ["score"] });
   const version = sha256OfTensors(model.tensors()).slice(0, 12);
-  const [scoreMean, scoreStd] = [numberIn(extra, "scoreMean"), numberIn(extra, "scoreStd")];
-  return createScorer({ name, version, model, tokenizer, scoreMean, scoreStd });
+  return createScorer({ name, version, model, tokenizer, ...referenceStatistics(extra) });
 }
 
-function numberIn(extra: JsonObject, field: string): number {
-  const value = extra[field];
-  return typeof value === "number" ? value : 0;
+/** As the reward stage stores them; 0 for models that come from elsewhere. */
+function referenceStatistics(extra: JsonObject): { scoreMean: number; scoreStd: number } {
+  const stored = (extra["rewardModel"] ?? {}) as JsonObject;
+  const numberOf = (value: unknown) => (typeof value === "number" ? value : 0);
+  return { scoreMean: numberOf(stored["mean"]), scoreStd: numberOf(stored["std"]) };
 }

@@ -6,13 +6,12 @@ export {
 } from "./bus-planes.js";
 export { openTrainerService, type OpenTrainerOptions } from "./open.js";
 export { createPpoRun } from "./ppo-run.js";
-export type { TrainerStageContext } from "./run-execution.js";
 export type { RunEvent, RunRecord, RunState } from "./run-record.js";
 export {
   openRunRegistry,
   type NewRun,
   type RunRegistry,
   type RunRegistryOptions,
-  type TrainerStage,
 } from "./run-registry.js";
 export { createTrainerService, type TrainerService, type TrainerServiceDeps } from "./service.js";
+export { toTrainerStage, type TrainerStage, type TrainerStageContext } from "./trainer-stage.js";

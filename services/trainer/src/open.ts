@@ -1,17 +1,17 @@
-import type { StageDefinition } from "@stagecraft/learn";
 import type { BusPlanesOptions } from "./bus-planes.js";
 import { createPpoRun } from "./ppo-run.js";
-import { openRunRegistry, type RunRegistryOptions, type TrainerStage } from "./run-registry.js";
+import { openRunRegistry, type RunRegistryOptions } from "./run-registry.js";
 import { createTrainerService, type TrainerService } from "./service.js";
+import type { TrainerStage } from "./trainer-stage.js";
 
 export interface OpenTrainerOptions
   extends Omit<BusPlanesOptions, "runId">, Omit<RunRegistryOptions, "stages" | "logger"> {
   /** Stages that need nothing but their config; `ppo` is added. */
-  stages: readonly StageDefinition<never>[];
+  stages: readonly TrainerStage[];
 }
 
 /** A trainer service with its parts: the registry, the stages, and PPO over the bus. */
 export async function openTrainerService(options: OpenTrainerOptions): Promise<TrainerService> {
-  const stages: TrainerStage[] = [...options.stages, createPpoRun(options)];
+  const stages = [...options.stages, createPpoRun(options)];
   return createTrainerService({ registry: await openRunRegistry({ ...options, stages }) });
 }

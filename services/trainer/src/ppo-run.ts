@@ -1,18 +1,16 @@
-import { ppoStage, runPpo, type PpoConfig } from "@stagecraft/ppo";
+import { ppoSchema, runPpo, type PpoConfig } from "@stagecraft/ppo";
 import type { StageResult } from "@stagecraft/learn";
 import { broadcastProgress } from "./broadcast-progress.js";
 import { createBusPlanes, type BusPlanesOptions } from "./bus-planes.js";
-import type { TrainerStage } from "./run-registry.js";
-import type { TrainerStageContext } from "./run-execution.js";
+import type { TrainerStage } from "./trainer-stage.js";
 
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
 export function createPpoRun(options: Omit<BusPlanesOptions, "runId">): TrainerStage {
-  const { name, summary, schema } = ppoStage;
   return {
-    name,
-    summary,
-    schema,
-    async run(config: PpoConfig, context: TrainerStageContext): Promise<StageResult> {
+    name: "ppo",
+    summary: "improve a model against a reward model by PPO, sampling and scoring on other servers",
+    schema: ppoSchema,
+    async run(config, context): Promise<StageResult> {
       const { runId } = context;
       const { bus, topology } = options;
       const planes = await createBusPlanes({ ...options, runId });
@@ -20,7 +18,7 @@ export function createPpoRun(options: Omit<BusPlanesOptions, "runId">): TrainerS
       const reporter = broadcastProgress(context.reporter, { bus, subject, runId });
       let finished = false;
       try {
-        const result = await runPpo(config, { ...context, reporter }, planes);
+        const result = await runPpo(config as PpoConfig, { ...context, reporter }, planes);
         finished = true;
         return result;
       } finally {

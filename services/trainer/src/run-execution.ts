@@ -1,11 +1,9 @@
 import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { StageContext, StageReporter, StageResult } from "@stagecraft/learn";
+import type { StageReporter, StageResult } from "@stagecraft/learn";
 import type { Logger } from "@stagecraft/telemetry";
 import { createEventLog, type EventLog } from "./event-log.js";
 import type { RunEvent, RunRecord } from "./run-record.js";
-
-/** Everything a stage gets when it runs under the trainer. */
-export type TrainerStageContext = StageContext & { runId: string };
+import type { TrainerStageContext } from "./trainer-stage.js";
 
 /** One run: its record, its events, and the stage while it works. */
 export interface ManagedRun {

@@ -1,26 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { parseConfig } from "@stagecraft/config";
 import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { StageDefinition, StageResult } from "@stagecraft/learn";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
-import {
-  createManagedRun,
-  type ManagedRun,
-  type StartMode,
-  type TrainerStageContext,
-} from "./run-execution.js";
+import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
 import { restoreRuns } from "./restore-runs.js";
+import type { TrainerStage } from "./trainer-stage.js";
 import { createTurnstile } from "./turnstile.js";
-
-/** A stage as the trainer runs it: the definition's own `run` with a run id in the context. */
-export type TrainerStage = Pick<StageDefinition<never>, "name" | "summary" | "schema"> & {
-  run(config: never, context: TrainerStageContext): Promise<StageResult>;
-};
 
 export interface RunRegistryOptions {
   stages: readonly TrainerStage[];
@@ -158,7 +149,11 @@ class Registry implements RunRegistry {
     const { schema, run: body } = this.stageOf(run.record.stage);
     const { runId, config } = run.record;
     const parsed = parseConfig(schema, config, { source: `config of ${runId}` });
-    void this.turnstile(() => run.execute((context) => body(parsed, context), how));
+    void this.turnstile(async () => {
+      // The caller gets its answer before a stage takes the thread.
+      await nextTurn();
+      await run.execute((context) => body(parsed, context), how);
+    });
   }
 
   private find(runId: string): ManagedRun {

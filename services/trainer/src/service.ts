@@ -1,7 +1,8 @@
 import { checkSafeInteger, trainer } from "@stagecraft/contracts";
+import { configJsonSchema } from "@stagecraft/config";
 import type { JsonObject } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
-import { z } from "zod";
+
 import { paginate } from "./paginate.js";
 import { toEventMessage, toRunMessage } from "./run-messages.js";
 import type { RunRegistry } from "./run-registry.js";
@@ -51,7 +52,7 @@ export function createTrainerService({ registry }: TrainerServiceDeps): TrainerS
       const stages = registry.stages().map(({ name, summary, schema }) => ({
         name,
         summary,
-        configSchema: z.toJSONSchema(schema, { io: "input" }) as Record<string, unknown>,
+        configSchema: configJsonSchema(schema),
       }));
       return { stages: stages.sort((a, b) => a.name.localeCompare(b.name)) };
     },

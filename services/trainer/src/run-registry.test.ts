@@ -1,0 +1,173 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { gate, tempDir, waitFor, type Gate } from "@stagecraft/testing";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { openRunRegistry, type NewRun, type RunRegistry } from "./run-registry.js";
+import type { TrainerStage, TrainerStageContext } from "./trainer-stage.js";
+
+const { signal } = new AbortController();
+const schema = z.strictObject({
+  steps: z.int().min(1).describe("Steps"),
+  fail: z.boolean().default(false),
+});
+
+interface Rig {
+  registry: RunRegistry;
+  /** Lets a working stage finish. */
+  finish: Gate;
+  contexts: TrainerStageContext[];
+  dir: string;
+}
+
+/** A stage that works until it is let go or stopped. */
+async function withRegistry(body: (rig: Rig) => Promise<void>, maxActive = 1): Promise<void> {
+  await using directory = await tempDir();
+  const finish = gate();
+  const contexts: TrainerStageContext[] = [];
+  const stage: TrainerStage = {
+    name: "count",
+    summary: "counts",
+    schema,
+    async run(config, context) {
+      const { steps, fail } = config as z.infer<typeof schema>;
+      contexts.push(context);
+      context.reporter.metrics({ step: 1 });
+      context.reporter.progress({ stage: "count", done: 1, total: steps, unit: "steps" });
+      if (fail) throw new StagecraftError("data_loss", "the disk is gone");
+      const stopped = new Promise<void>((resolve) => {
+        context.signal.addEventListener("abort", () => resolve());
+      });
+      await Promise.race([finish.opened, stopped]);
+      throwIfAborted(context.signal);
+      return { outputs: {}, metrics: { steps } };
+    },
+  };
+  const dir = directory.path;
+  const registry = await openRunRegistry({
+    stages: [stage],
+    runsDir: dir,
+    maxActive,
+    eventsKept: 50,
+  });
+  await body({ registry, finish, contexts, dir });
+  await registry.close();
+}
+
+function newRun(change: Partial<NewRun> = {}): NewRun {
+  const defaults = { resume: false, overwrite: false, runDir: "", stage: "count" };
+  return { ...defaults, runId: "r1", config: { steps: 3 }, ...change };
+}
+
+async function eventKinds(registry: RunRegistry, runId: string): Promise<string[]> {
+  const kinds: string[] = [];
+  for await (const { event } of registry.watch(runId, { after: 0, signal })) {
+    kinds.push(event.kind === "run" ? event.run.state : event.kind);
+  }
+  return kinds;
+}
+
+describe("openRunRegistry()", () => {
+  it("runs a stage to its result and tells watchers everything, early or late", async () => {
+    await withRegistry(async ({ registry, finish, contexts, dir }) => {
+      expect(registry.create(newRun()).state).toBe("pending");
+      const early = eventKinds(registry, "r1");
+      finish.open();
+      const kinds = ["pending", "running", "metrics", "progress", "succeeded"];
+      expect(await early).toEqual(kinds);
+      expect(await eventKinds(registry, "r1")).toEqual(kinds);
+      expect(registry.get("r1")).toMatchObject({ result: { metrics: { steps: 3 } }, attempt: 1 });
+      expect(contexts[0]).toMatchObject({ runId: "r1", runDir: join(dir, "r1"), resume: false });
+    });
+  });
+
+  it("pauses at a checkpoint and resumes from it", async () => {
+    await withRegistry(async ({ registry, finish, contexts }) => {
+      registry.create(newRun());
+      await waitFor(() => contexts.length === 1);
+      expect((await registry.pause("r1")).state).toBe("paused");
+      registry.resume("r1");
+      await waitFor(() => contexts.length === 2);
+      expect(contexts[1]!.resume).toBe(true);
+      finish.open();
+      expect((await eventKinds(registry, "r1")).at(-1)).toBe("succeeded");
+      await expect(registry.pause("r1")).rejects.toMatchObject({ code: "failed_precondition" });
+      expect(() => registry.resume("r1")).toThrow("[failed_precondition]");
+    });
+  });
+
+  it("cancels running, waiting, paused and ended runs alike", async () => {
+    await withRegistry(async ({ registry, contexts }) => {
+      registry.create(newRun());
+      registry.create(newRun({ runId: "r2" }));
+      await waitFor(() => contexts.length === 1);
+      expect((await registry.cancel("r2")).state).toBe("cancelled");
+      expect((await registry.cancel("r1")).state).toBe("cancelled");
+      expect((await registry.cancel("r1")).state).toBe("cancelled");
+      expect(contexts).toHaveLength(1);
+    });
+  });
+
+  it("keeps code and reason of a failure", async () => {
+    await withRegistry(async ({ registry }) => {
+      registry.create(newRun({ config: { steps: 1, fail: true } }));
+      expect((await eventKinds(registry, "r1")).at(-1)).toBe("failed");
+      const error = { code: "data_loss", message: "the disk is gone" };
+      expect(registry.get("r1").error).toEqual(error);
+    });
+  });
+
+  it("takes the same request twice as one, and refuses another under the same id", async () => {
+    await withRegistry(async ({ registry, contexts }) => {
+      registry.create(newRun());
+      registry.create(newRun());
+      expect(() => registry.create(newRun({ config: { steps: 4 } }))).toThrow("[already_exists]");
+      expect(() => registry.create(newRun({ overwrite: true }))).toThrow("[failed_precondition]");
+      await waitFor(() => contexts.length === 1);
+      expect(registry.list()).toHaveLength(1);
+    });
+  });
+
+  const bad: [string, Partial<NewRun>, RegExp][] = [
+    ["an unknown stage", { stage: "fly" }, /must be one of count/],
+    ["a wrong config", { config: { steps: 0, colour: 1 } }, /steps is 0[\s\S]*colour/],
+    ["a run id that is no name", { runId: "../x" }, /run_id/],
+    ["a directory outside the runs folder", { runDir: "../x" }, /run_dir/],
+  ];
+  for (const [name, change, message] of bad) {
+    it(`refuses ${name}`, async () => {
+      await withRegistry(async ({ registry }) => {
+        expect(() => registry.create(newRun(change))).toThrow(message);
+        expect(registry.list()).toEqual([]);
+      });
+    });
+  }
+
+  it("finds the runs that an earlier process left", async () => {
+    await withRegistry(async ({ dir }) => {
+      await mkdir(join(dir, "old"));
+      const now = new Date().toISOString();
+      const record = {
+        formatVersion: 1,
+        stage: "count",
+        status: "running",
+        config: { steps: 3 },
+        startedAt: now,
+        updatedAt: now,
+        attempts: 2,
+      };
+      await writeFile(join(dir, "old", "run.json"), JSON.stringify(record));
+      await mkdir(join(dir, "broken"));
+      await writeFile(join(dir, "broken", "run.json"), "{");
+      await withStages(dir, async (registry) => {
+        expect(registry.list()).toMatchObject([{ runId: "old", state: "failed", attempt: 2 }]);
+      });
+    });
+  });
+});
+
+async function withStages(dir: string, body: (registry: RunRegistry) => Promise<void>) {
+  const registry = await openRunRegistry({ stages: [], runsDir: dir, maxActive: 1, eventsKept: 5 });
+  await body(registry);
+}
