@@ -51,7 +51,7 @@ export {
   type Ranker,
 } from "./stages/collect.js";
 export { engineVersions, startEngine } from "./stages/engine.js";
-export { evaluateLm, lmLoss } from "./stages/language-model.js";
+export { checkVocabulary, evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
 export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, shiftToReferences, type RewardConfig } from "./stages/reward.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";

@@ -1,1 +1,79 @@
-export {};
+export {
+  estimateAdvantages,
+  type AdvantageOptions,
+  type Estimates,
+  type Experience,
+} from "./batch/experience.js";
+export { responseLogProbs, responseValues, type ForwardOptions } from "./batch/forward.js";
+export {
+  gatherFromRows,
+  layoutSequences,
+  microBatches,
+  scatterToRows,
+  type RolloutLayout,
+  type SequenceTokens,
+} from "./batch/layout.js";
+export {
+  answerLogProbs,
+  closedFormOptimum,
+  conditionalLogProbs,
+  COUNT_ONES_TASK,
+  createTablePlanes,
+  exactValues,
+  type EnumerableTask,
+  type ExactValues,
+} from "./check/closed-form.js";
+export {
+  runClosedFormCheck,
+  type ClosedFormOptions,
+  type ClosedFormResult,
+} from "./check/closed-form-run.js";
+export {
+  gae,
+  grpoAdvantages,
+  rlooAdvantages,
+  type GaeInput,
+  type GrpoOptions,
+} from "./math/advantages.js";
+export { klEstimate, sequenceKl, type KlEstimator } from "./math/kl.js";
+export {
+  adaptiveFactor,
+  createKlController,
+  type KlController,
+  type KlControllerConfig,
+} from "./math/kl-controller.js";
+export {
+  behaviourWeights,
+  entropyOfLogits,
+  explainedVariance,
+  policyLoss,
+  valueLoss,
+  type ClipOptions,
+  type PolicyLossInput,
+  type PolicyLossResult,
+  type ValueLossInput,
+} from "./math/losses.js";
+export {
+  maskedMean,
+  maskedVariance,
+  meanWeights,
+  whiten,
+  type Numbers,
+  type Reduction,
+} from "./math/masked.js";
+export {
+  cutAfterEos,
+  scoreWithEosRule,
+  tokenRewards,
+  type MissingEosRule,
+  type TokenRewardsInput,
+} from "./math/rewards.js";
+export { checkAlarms, initialAlarmState, type Alarm, type AlarmState } from "./stage/alarms.js";
+export { ppoConfigProblems, ppoSchema, type PpoConfig } from "./stage/config.js";
+export { inspectRollouts, type InspectedRollout } from "./stage/inspect.js";
+export type { PpoPlanes, PromptTask, RolloutSample } from "./stage/planes.js";
+export { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./stage/ppo-loop.js";
+export { createPpoStage, ppoStage, runPpo } from "./stage/run-ppo.js";
+export type { RolloutSignals, UpdateSignals } from "./stage/signals.js";
+export { verifyRollouts, type RolloutExpectation } from "./stage/verify-rollouts.js";
+export { policyLossTensor, valueLossTensor } from "./tensor/losses.js";

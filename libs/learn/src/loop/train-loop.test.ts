@@ -62,7 +62,7 @@ function lineTask(more: Partial<TrainTask<Points>> = {}) {
 }
 
 let runDir: string;
-beforeAll(() => initEngine({ engine: "cpu" }));
+beforeAll(() => initEngine({ numThreads: 1 }));
 beforeEach(async () => {
   runDir = await mkdtemp(join(tmpdir(), "stagecraft-loop-"));
 });

@@ -6,7 +6,7 @@ import { rankingLoss } from "./ranking-loss.js";
 import { layoutForScores, scoreSequences, type RewardItem } from "./reward-batch.js";
 import { promptWeight, rankingLossTensor, rewardLoss } from "./reward-loss.js";
 
-beforeAll(() => initEngine({ engine: "cpu" }));
+beforeAll(() => initEngine({ numThreads: 1 }));
 
 const config = presetConfig("llama", {
   vocabSize: 20,

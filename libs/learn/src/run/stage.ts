@@ -26,7 +26,8 @@ export interface StageDefinition<C> {
   name: string;
   /** One line for --help. */
   summary: string;
-  schema: z.ZodType<C>;
+  /** A flat strict object; the CLI makes flags and help of its fields. */
+  schema: z.ZodObject;
   run(config: C, context: StageContext): Promise<StageResult>;
   /** Command lines for --help. */
   examples: string[];

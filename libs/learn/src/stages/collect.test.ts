@@ -6,10 +6,10 @@ import { readRankings, writeJsonl } from "@stagecraft/data";
 import { initEngine } from "@stagecraft/tensor";
 import { writeTinyModel } from "../../test/tiny-model.js";
 import { silentReporter } from "../run/reporter.js";
-import { collectStage, createCollectStage, type AnswerSet } from "./collect.js";
+import { collectStage, createCollectStage, type AnswerSet, type CollectConfig } from "./collect.js";
 
 let dir: string;
-beforeAll(() => initEngine());
+beforeAll(() => initEngine({ numThreads: 1 }));
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "stagecraft-collect-"));
   await writeTinyModel(join(dir, "model"));
@@ -31,7 +31,7 @@ const config = (more: object = {}) =>
     maxNewTokens: 6,
     batchSize: 8,
     ...more,
-  });
+  }) as CollectConfig;
 const context = (name: string, more: object = {}) => ({
   runDir: join(dir, name),
   resume: false,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { StagecraftError } from "@stagecraft/core";
+import { formatCount, StagecraftError } from "@stagecraft/core";
 import {
   openPretrainBatches,
   prepareCorpus,
@@ -119,6 +119,10 @@ async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResu
     split: config.split,
     maxBadRecords: config.maxBadRecords,
     onBadRecord: (bad) => scope.context.reporter.warn(bad.message),
+    onProgress: ({ phase, done }) => {
+      if (phase === "tokenizing")
+        scope.context.reporter.info(`tokenized ${formatCount(done)} characters`);
+    },
     signal: scope.context.signal,
   });
   const model = await modelFor(config, tokenizer);
@@ -139,12 +143,12 @@ async function trainOn(
   const validation =
     config.validationFraction > 0
       ? await takeBatches(
-          await openPretrainBatches(corpus, { ...batches, split: "validation" }),
+          openPretrainBatches(corpus, { ...batches, split: "validation" }),
           config.evalBatches,
         )
       : [];
   const optimizer = optimizerFor(model.params, config);
-  const source = await openPretrainBatches(corpus, { ...batches, split: "train" });
+  const source = openPretrainBatches(corpus, { ...batches, split: "train" });
   const task = lmTask({ stage: "pretrain", model, optimizer, source, validation, tokenizer, run });
   const result = await trainLoop(task, loopOptionsFor(config, config.steps), { run, context });
   optimizer.dispose();

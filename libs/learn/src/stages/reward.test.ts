@@ -12,10 +12,10 @@ import { silentReporter } from "../run/reporter.js";
 import type { RankingReport } from "../reward/ranking-metrics.js";
 import { answerIds } from "../reward/reward-data.js";
 import { scoreSequences } from "../reward/reward-batch.js";
-import { rewardStage } from "./reward.js";
+import { rewardStage, type RewardConfig } from "./reward.js";
 
 let dir: string;
-beforeAll(() => initEngine());
+beforeAll(() => initEngine({ numThreads: 1 }));
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "stagecraft-reward-"));
 });
@@ -59,7 +59,7 @@ function run(
     evalEvery: 4,
     checkpointEvery: 4,
     ...more.config,
-  });
+  }) as RewardConfig;
   return rewardStage.run(config, {
     runDir: join(dir, runDir),
     resume: more.resume ?? false,

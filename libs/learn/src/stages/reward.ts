@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { atomicWriteFile, type TensorEntry } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import {
+  holdOut,
   readConversations,
   readRankings,
   type BadRecord,
   type Conversation,
+  type Ranking,
 } from "@stagecraft/data";
 import { loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
@@ -24,7 +26,6 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, progressFields } from "./fields.js";
 import { checkVocabulary, restoreBest } from "./language-model.js";
-import { holdOut } from "./sft.js";
 
 const schema = z.strictObject({
   model: z.string().min(1).describe("Model directory to start from (SFT or base), with tokenizer"),
@@ -165,7 +166,10 @@ async function finish(
 ): Promise<StageResult> {
   const calibration = shiftToReferences(model, data.references);
   const extra: JsonObject = { rewardModel: { objective: config.objective, ...calibration } };
-  const judged = evaluate(model, data.validation, context.signal);
+  const judged =
+    data.validation.length > 0
+      ? evaluate(model, data.validation, context.signal)
+      : { figures: {}, report: {} };
   const report = { ...judged.report, ...calibration };
   const record = { stage: "reward", kind: "report", ...report } as unknown as JsonObject;
   run.metrics.write(record);
@@ -268,11 +272,11 @@ async function readData(
   const maxLength = config.contextLength || model.config.maxPositions;
   const options = { tokenizer, objective, maxLength };
   const read = async (paths: readonly string[]) => {
-    const items: RewardItem[] = [];
+    const rankings: Ranking[] = [];
     for await (const ranking of readRankings(paths, { maxBadRecords, onBadRecord, signal })) {
-      items.push(toRewardItem(ranking, options));
+      rankings.push(ranking);
     }
-    return items;
+    return rankings;
   };
   const all = await read(config.data);
   if (all.length === 0) {
@@ -281,16 +285,18 @@ async function readData(
   const { train, validation } =
     config.validationData.length > 0
       ? { train: all, validation: await read(config.validationData) }
-      : holdOut(all, config);
+      : // One prompt stays on one side, whoever ranked it.
+        holdOut(all, config.validationFraction, ({ prompt }) => JSON.stringify(prompt));
   const demonstrations: Conversation[] = [];
   if (config.references.length > 0) {
     const found = readConversations(config.references, { maxBadRecords, onBadRecord, signal });
     for await (const conversation of found) demonstrations.push(conversation);
   }
   const references = referenceSequences(demonstrations, options);
+  const items = train.map((ranking) => toRewardItem(ranking, options));
   return {
-    train,
-    validation,
-    references: references.length > 0 ? references : train.flatMap(({ sequences }) => sequences),
+    train: items,
+    validation: validation.map((ranking) => toRewardItem(ranking, options)),
+    references: references.length > 0 ? references : items.flatMap(({ sequences }) => sequences),
   };
 }

@@ -1,9 +1,11 @@
-import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
 import {
+  holdOut,
   openSftBatches,
   readConversations,
   type BadRecord,
   type Conversation,
+  type SftBatchSource,
 } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
@@ -96,14 +98,12 @@ async function trainOn(
   const { config, model, tokenizer, run, context } = parts;
   const length = config.contextLength || model.config.maxPositions;
   const batches = { batchSize: config.batchSize, length, seed: config.seed, pack: config.pack };
-  const source = await openSftBatches(data.train, tokenizer, batches);
+  const source = openSftBatches(data.train, tokenizer, batches);
   const validation =
     data.validation.length > 0
-      ? await takeBatches(
-          await openSftBatches(data.validation, tokenizer, batches),
-          config.evalBatches,
-        )
+      ? await takeBatches(openSftBatches(data.validation, tokenizer, batches), config.evalBatches)
       : [];
+  reportCuts(source, length, context);
   const optimizer = optimizerFor(model.params, config);
   const steps = stepsFor(config, source.batchesPerEpoch);
   const task = lmTask({ stage: "sft", model, optimizer, source, validation, tokenizer, run });
@@ -126,9 +126,18 @@ async function trainOn(
   };
 }
 
-function stepsFor(config: SftConfig, batchesPerEpoch: number | undefined): number {
-  const batches = config.epochs * (batchesPerEpoch ?? 1);
-  return Math.max(1, Math.ceil(batches / config.accumulationSteps));
+function reportCuts(source: SftBatchSource, length: number, { reporter }: StageContext): void {
+  const { numTruncated, numDropped } = source;
+  if (numTruncated > 0) {
+    reporter.warn(`${numTruncated} demonstrations are longer than ${length} tokens and were cut`);
+  }
+  if (numDropped > 0) {
+    reporter.warn(`${numDropped} demonstrations have no answer within ${length} tokens: left out`);
+  }
+}
+
+function stepsFor(config: SftConfig, batchesPerEpoch: number): number {
+  return Math.max(1, Math.ceil((config.epochs * batchesPerEpoch) / config.accumulationSteps));
 }
 
 async function readData(
@@ -155,21 +164,5 @@ async function readData(
   if (config.validationData.length > 0) {
     return { train: all, validation: await read(config.validationData) };
   }
-  return holdOut(all, config);
-}
-
-/** A random share held out; at least one item stays for training. */
-export function holdOut<T>(
-  items: readonly T[],
-  { validationFraction, seed }: { validationFraction: number; seed: number },
-): { train: T[]; validation: T[] } {
-  const count = Math.min(Math.ceil(items.length * validationFraction), items.length - 1);
-  const order = Array.from(items, (_, index) => index);
-  const held = new Set(
-    createRandom(deriveSeed(seed, "hold-out")).shuffle(order).slice(0, Math.max(0, count)),
-  );
-  return {
-    train: items.filter((_, index) => !held.has(index)),
-    validation: items.filter((_, index) => held.has(index)),
-  };
+  return holdOut(all, config.validationFraction, ({ messages }) => messages[0]!.content);
 }

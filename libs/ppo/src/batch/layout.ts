@@ -1,4 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
+import { packSequences } from "@stagecraft/learn";
 import type { Numbers } from "../math/masked.js";
 
 /** A prompt and the answer that was sampled for it. */
@@ -35,10 +36,7 @@ export function layoutSequences(
   sequences: readonly SequenceTokens[],
   options: LayoutOptions,
 ): RolloutLayout {
-  const lengths = sequences.map(inputLength);
-  const places = placeSequences(lengths, options.pack ?? true);
-  const length = Math.max(...lengths);
-  const batchSize = Math.max(...places.map(({ row }) => row)) + 1;
+  const { batchSize, length, places } = packSequences(sequences.map(inputLength), options.pack);
   const size = batchSize * length;
   const layout: RolloutLayout = {
     batchSize,
@@ -98,30 +96,6 @@ function inputLength({ promptIds, responseIds }: SequenceTokens): number {
     );
   }
   return promptIds.length + responseIds.length - 1;
-}
-
-interface Place {
-  row: number;
-  column: number;
-  segment: number;
-}
-
-/** First-fit decreasing; equal lengths keep their order, so the layout depends on nothing else. */
-function placeSequences(lengths: readonly number[], pack: boolean): Place[] {
-  if (!pack) return lengths.map((_, row) => ({ row, column: 0, segment: 1 }));
-  const rowLength = Math.max(...lengths);
-  const used: number[] = [];
-  const counts: number[] = [];
-  const places: Place[] = [];
-  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
-  for (const i of order) {
-    const found = used.findIndex((column) => column + lengths[i]! <= rowLength);
-    const row = found < 0 ? used.push(0) - 1 : found;
-    counts[row] = (counts[row] ?? 0) + 1;
-    places[i] = { row, column: used[row]!, segment: counts[row]! };
-    used[row]! += lengths[i]!;
-  }
-  return places;
 }
 
 function fillSequence(

@@ -7,7 +7,7 @@ import { allAnswers, closedFormOptimum, COUNT_ONES_TASK, exactValues } from "./c
 import { runClosedFormCheck } from "./closed-form-run.js";
 
 let runDir: string;
-beforeAll(() => initEngine());
+beforeAll(() => initEngine({ numThreads: 1 }));
 beforeEach(async () => {
   runDir = await mkdtemp(join(tmpdir(), "stagecraft-ppo-"));
 });

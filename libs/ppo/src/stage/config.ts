@@ -46,6 +46,10 @@ const sampling = {
     .max(10)
     .default(1)
     .describe("Logits are divided by it in sampler, reference and trainer alike"),
+  normalizeScore: z
+    .boolean()
+    .default(false)
+    .describe("Divide scores by the standard deviation stored with the reward model"),
   missingEos: z
     .enum(["score", "penalty", "keep"])
     .default("score")

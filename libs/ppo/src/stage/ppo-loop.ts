@@ -46,12 +46,18 @@ export interface PpoLoopParts {
   /** undefined: answers have a fixed length and no end token. */
   eosId: number | undefined;
   planes: PpoPlanes;
+  /** Scores are multiplied by it before anything else; default 1. */
+  scoreScale?: number;
   /** Where the ptx text stands; part of the checkpoint. */
   ptxSource?: { position(): JsonObject; seek(position: JsonObject): Promise<void> };
   /** Keeps the policy as the best so far. */
   saveBest?(): Promise<void>;
   /** Told every update's experience, e.g. to write it down for inspection. */
-  onUpdate?(update: number, batch: readonly Experience[], estimates: Estimates): Promise<void>;
+  onUpdate?(
+    update: number,
+    batch: readonly Experience[],
+    learnt: { estimates: Estimates; klCoef: number },
+  ): Promise<void>;
 }
 
 export interface PpoLoopResult {
@@ -154,7 +160,7 @@ class PpoLoop {
     this.klControl.update(rollouts.kl, batch.length);
     const learningRate = this.learningRate(config.learningRate);
     const signals = { ...rollouts, ...optimized, learningRate };
-    await this.parts.onUpdate?.(state.update, batch, estimates);
+    await this.parts.onUpdate?.(state.update, batch, { estimates, klCoef });
     this.commit(samples, signals, { collectMs: collected - started, startedMs: started });
   }
 
@@ -182,7 +188,7 @@ class PpoLoop {
       promptIds: sample.promptIds,
       responseIds: sample.responseIds,
       group: Math.floor(i / config.samplesPerPrompt),
-      score: scoreWithEosRule(sample.score, sample.hasEos, rule),
+      score: scoreWithEosRule(sample.score * (parts.scoreScale ?? 1), sample.hasEos, rule),
       hasEos: sample.hasEos,
       behaviourLogProbs: sample.logProbs,
       oldLogProbs: prox?.[i] ?? sample.logProbs,

@@ -5,7 +5,7 @@ import { klEstimate } from "../math/kl.js";
 import { policyLoss, valueLoss } from "../math/losses.js";
 import { policyLossTensor, valueLossTensor, type PolicyLossOptions } from "./losses.js";
 
-beforeAll(() => initEngine({ engine: "cpu" }));
+beforeAll(() => initEngine({ numThreads: 1 }));
 
 const N = 24;
 const random = createRandom("losses");

@@ -1,0 +1,129 @@
+import { sumGradients } from "@stagecraft/learn";
+import type { Model } from "@stagecraft/model";
+import { tf } from "@stagecraft/tensor";
+import { concat } from "../batch/experience.js";
+import { gatherFromRows, scatterToRows } from "../batch/layout.js";
+import { behaviourWeights, policyLoss } from "../math/losses.js";
+import { policyLossTensor, type PolicyTargets } from "../tensor/losses.js";
+import type { Item, Part } from "./minibatch.js";
+import type { OptimizeOptions, Trainees } from "./optimize.js";
+import { applyStep } from "./optimizer-step.js";
+
+/** One step of the policy on a minibatch; without `trainPolicy` it is measured only. */
+export async function policyStep(
+  trainees: Trainees,
+  parts: readonly Part[],
+  options: OptimizeOptions,
+) {
+  const { policy, policyOptimizer } = trainees;
+  const figures: PolicyFigures[] = [];
+  const losses = parts.map((part) => () => policyPartLoss(policy, part, { options, figures }));
+  if (!options.trainPolicy) {
+    for (const loss of losses) tf.tidy(() => void loss());
+    return { ...sumFigures(figures), policyGradNorm: 0, ptxLoss: 0 };
+  }
+  let ptxValue = 0;
+  const ptx = await trainees.ptxLoss?.();
+  if (ptx) {
+    losses.push(() => {
+      const loss = ptx();
+      ptxValue = loss.dataSync()[0]!;
+      return loss;
+    });
+  }
+  const { loss, grads } = sumGradients(policy.params, losses);
+  const policyGradNorm = applyStep(policyOptimizer, grads, {
+    loss,
+    learningRate: options.policyLearningRate,
+    what: "policy",
+  });
+  return { ...sumFigures(figures), policyGradNorm, ptxLoss: ptxValue };
+}
+
+interface PolicyFigures {
+  policyLoss: number;
+  entropy: number;
+  approxKl: number;
+  clipFraction: number;
+  firstRatioError: number;
+  samplerLogProbError: number;
+}
+
+function policyPartLoss(
+  policy: Model,
+  part: Part,
+  { options, figures }: { options: OptimizeOptions; figures: PolicyFigures[] },
+): tf.Scalar {
+  const { layout } = part;
+  const current = policy.logProbs(layout, {
+    temperature: options.temperature,
+    withEntropyGradient: options.entropyCoef > 0,
+  });
+  const targets = policyTargets(part, options);
+  figures.push(measurePolicy(part, current, options));
+  return policyLossTensor(current, targets, options);
+}
+
+function policyTargets(part: Part, options: OptimizeOptions): PolicyTargets {
+  const flat = (pick: (item: Item) => ArrayLike<number>) =>
+    scatterToRows(part.layout, concat(part.items.map(pick)));
+  return {
+    oldLogProbs: flat(({ experience }) => experience.oldLogProbs),
+    advantages: flat(({ advantages }) => advantages),
+    weights: scatterToRows(part.layout, part.weights),
+    ...(options.decoupled ? { importance: flat((item) => importanceOf(item, options)) } : {}),
+    ...(options.klLossCoef > 0
+      ? { refLogProbs: flat(({ experience }) => experience.refLogProbs) }
+      : {}),
+  };
+}
+
+function importanceOf({ experience }: Item, { importanceCap }: OptimizeOptions): Float64Array {
+  return behaviourWeights(experience.oldLogProbs, experience.behaviourLogProbs, importanceCap);
+}
+
+/** The figures in float64, from the same log-probs that the gradient sees. */
+function measurePolicy(
+  part: Part,
+  current: { logProbs: tf.Tensor1D; entropy: tf.Tensor1D },
+  options: OptimizeOptions,
+): PolicyFigures {
+  const { items, layout, weights } = part;
+  const logProbs = gatherFromRows(layout, current.logProbs.dataSync());
+  const entropies = gatherFromRows(layout, current.entropy.dataSync());
+  const sampler = concat(items.map(({ experience }) => experience.behaviourLogProbs));
+  const result = policyLoss(
+    {
+      logProbs,
+      oldLogProbs: concat(items.map(({ experience }) => experience.oldLogProbs)),
+      advantages: concat(items.map(({ advantages }) => advantages)),
+      weights,
+    },
+    options,
+  );
+  return {
+    policyLoss: result.loss,
+    entropy: entropies.reduce((sum, entropy, i) => sum + weights[i]! * entropy, 0),
+    approxKl: result.approxKl,
+    clipFraction: result.clipFraction,
+    firstRatioError: result.maxRatioError,
+    samplerLogProbError: logProbs.reduce(
+      (max, value, i) => Math.max(max, Math.abs(value - sampler[i]!)),
+      0,
+    ),
+  };
+}
+
+/** Weighted figures add up over the parts of a minibatch; the two errors are maxima. */
+function sumFigures(parts: readonly PolicyFigures[]): PolicyFigures {
+  const total = (key: keyof PolicyFigures) => parts.reduce((sum, part) => sum + part[key], 0);
+  const largest = (key: keyof PolicyFigures) => Math.max(...parts.map((part) => part[key]));
+  return {
+    policyLoss: total("policyLoss"),
+    entropy: total("entropy"),
+    approxKl: total("approxKl"),
+    clipFraction: total("clipFraction"),
+    firstRatioError: largest("firstRatioError"),
+    samplerLogProbError: largest("samplerLogProbError"),
+  };
+}
