@@ -1,0 +1,121 @@
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { silentReporter, type StageContext } from "@stagecraft/learn";
+import { createModel, presetConfig, saveModel } from "@stagecraft/model";
+import { trainCharTokenizer } from "@stagecraft/tokenizer";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEvaluateStage } from "./evaluate-stage.js";
+import type { AnswerRecord } from "./answer-record.js";
+import type { Evaluation } from "./summarise.js";
+
+describe("evaluateStage", () => {
+  let dir: string;
+  const stage = createEvaluateStage({ scorers: { brevity: (_, answer) => -answer.length } });
+
+  const context = (runDir: string, more: Partial<StageContext> = {}): StageContext => ({
+    runDir: join(dir, runDir),
+    resume: false,
+    signal: new AbortController().signal,
+    reporter: silentReporter(),
+    ...more,
+  });
+  const config = (more: object = {}) =>
+    stage.schema.parse({
+      models: [`a=${join(dir, "a")}`, `b=${join(dir, "b")}`],
+      prompts: [join(dir, "prompts.jsonl")],
+      temperature: 1,
+      maxNewTokens: 6,
+      batchSize: 2,
+      engine: "cpu",
+      threads: 1,
+      ...more,
+    });
+  const answersOf = async (runDir: string) =>
+    (await readFile(join(dir, runDir, "answers.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as AnswerRecord);
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "evaluate-"));
+    const tokenizer = await trainCharTokenizer(texts(["abc ?hi"]));
+    const sizes = { vocabSize: tokenizer.vocabSize, hiddenSize: 16, numLayers: 1, numHeads: 2 };
+    for (const [seed, name] of ["a", "b", "reward"].entries()) {
+      const heads = name === "reward" ? (["score"] as const) : (["lm"] as const);
+      const model = createModel(presetConfig("llama", { ...sizes, maxPositions: 64 }), {
+        seed,
+        heads,
+      });
+      await saveModel(join(dir, name), model, { tokenizerFiles: tokenizer.files() });
+      model.dispose();
+    }
+    const prompts = Array.from({ length: 7 }, (_, i) => ({
+      id: `p${i}`,
+      kind: i % 2 === 0 ? "even" : "odd",
+      messages: [{ role: "user", content: "hi?" }],
+      ...(i === 6 ? {} : { accepted: ["abc"] }),
+    }));
+    await writeFile(
+      join(dir, "prompts.jsonl"),
+      prompts.map((p) => `${JSON.stringify(p)}\n`).join(""),
+    );
+  });
+  afterAll(() => rm(dir, { recursive: true }));
+
+  it("answers every request with every model and compares them", async () => {
+    const { outputs } = await stage.run(config(), context("plain"));
+    const answers = await answersOf("plain");
+    expect(answers).toHaveLength(14);
+    expect(answers.filter(({ exact }) => exact === undefined).map(({ id }) => id)).toEqual([
+      "p6",
+      "p6",
+    ]);
+    const evaluation = JSON.parse(await readFile(outputs["evaluation"]!, "utf8")) as Evaluation;
+    expect(evaluation.models.map(({ model }) => model)).toEqual(["a", "b"]);
+    expect(evaluation.models[0]!.exact.overall.total).toBe(6);
+    expect(evaluation.winRates).toHaveLength(1);
+    const { wins, losses, ties } = evaluation.winRates[0]!.winRate;
+    expect(wins + losses + ties).toBe(7);
+  });
+
+  it("gives the same answers after an interruption as without one", async () => {
+    const controller = new AbortController();
+    const reporter = silentReporter({ progress: ({ done }) => done >= 4 && controller.abort() });
+    const interrupted = context("resumed", { signal: controller.signal, reporter });
+    await expect(stage.run(config(), interrupted)).rejects.toThrow("[cancelled]");
+    const file = join(dir, "resumed", "answers.jsonl");
+    await truncate(file, (await readFile(file)).length - 9); // as a crash in the middle of a line
+    await stage.run(config(), context("resumed", { resume: true }));
+    expect(await answersOf("resumed")).toEqual(await answersOf("plain"));
+  });
+
+  it("keeps the favourite of the reward model among several answers", async () => {
+    const rewardModel = join(dir, "reward");
+    await stage.run(config({ rewardModel }), context("one"));
+    await stage.run(config({ rewardModel, bestOf: 4 }), context("best"));
+    const [one, best] = [await answersOf("one"), await answersOf("best")];
+    for (const [i, { scores }] of best.entries()) {
+      expect(scores["reward"]).toBeGreaterThanOrEqual(one[i]!.scores["reward"]!);
+    }
+    expect(best).not.toEqual(one);
+  });
+
+  const mistakes: [string, object, string][] = [
+    ["two models of one name", { models: ["x=a", "x=b"] }, 'two models are called "x"'],
+    ["bestOf without a reward model", { bestOf: 2 }, "bestOf needs a rewardModel"],
+  ];
+  for (const [name, more, message] of mistakes) {
+    it(`refuses ${name}`, async () => {
+      await expect(stage.run(config(more), context("bad"))).rejects.toThrow(message);
+    });
+  }
+  it("refuses a reward model without score head", async () => {
+    const wrong = config({ rewardModel: join(dir, "a") });
+    await expect(stage.run(wrong, context("bad2"))).rejects.toThrow("has no score head");
+  });
+});
+
+async function* texts(list: string[]): AsyncGenerator<string> {
+  yield* list;
+}
