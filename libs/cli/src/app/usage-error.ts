@@ -6,14 +6,13 @@ export class UsageError extends StagecraftError {
     super("invalid_argument", reason, { cause });
   }
 
-  /** Runs `parse` and turns its invalid_argument errors into usage errors. */
-  static wrap<T>(parse: () => T): T {
+  /** Reads a configuration; what is wrong with it, or with its file, is a usage error. */
+  static async wrap<T>(read: () => T | Promise<T>): Promise<T> {
     try {
-      return parse();
+      return await read();
     } catch (thrown) {
       const error = StagecraftError.from(thrown);
-      if (error.code === "invalid_argument") throw new UsageError(error.reason, thrown);
-      throw error;
+      throw new UsageError(error.reason, thrown);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfigFile, parseConfig } from "@stagecraft/config";
+import { loadConfig } from "@stagecraft/config";
 import { pretrainStage, type PretrainConfig } from "@stagecraft/learn";
+import { schemaOf } from "../flags/config-flags.js";
 import type { LearningCheck } from "./learning-check.js";
 
 const CONFIG = fileURLToPath(new URL("../../../../examples/nanogpt-cpu.yaml", import.meta.url));
@@ -12,10 +13,10 @@ export const shakespeareCheck: LearningCheck = {
   summary: "nanoGPT's CPU setting on tinyshakespeare reaches a validation loss of 1.90",
   async run({ seed, runDir, dataDir, signal, reporter }) {
     const corpus = [join(dataDir, "tinyshakespeare.txt")];
-    const raw = { ...loadConfigFile(CONFIG), corpus, seed };
-    const config = parseConfig(pretrainStage.schema, raw, { source: CONFIG }) as PretrainConfig;
+    const flags = { corpus, seed };
+    const { config } = await loadConfig(schemaOf(pretrainStage), { file: CONFIG, flags });
     const context = { runDir, resume: false, overwrite: true, signal, reporter };
-    const { metrics } = await pretrainStage.run(config, context);
+    const { metrics } = await pretrainStage.run(config as PretrainConfig, context);
     const value = metrics["bestValidationLoss"] ?? NaN;
     return { figures: metrics, bars: [{ name: "validation loss", value, atMost: 1.9 }] };
   },

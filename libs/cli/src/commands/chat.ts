@@ -46,7 +46,7 @@ export function chatCommand(command: Command, scope: CommandScope): void {
   addConfigFlags(command, chatSchema);
   command.addHelpText("after", examplesText(EXAMPLES));
   command.action(async (modelDir: string, flags: { json?: boolean }) => {
-    const config = readConfig(chatSchema, command);
+    const config = (await readConfig(chatSchema, command)) as ChatConfig;
     const assistant = await loadAssistant(modelDir);
     const chat = new Chat(assistant, config, { scope, json: flags.json === true });
     try {

@@ -50,7 +50,7 @@ const EXAMPLES = [
 ];
 
 async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<void> {
-  const original = readPipelineFile(path);
+  const original = await readPipelineFile(path);
   const file = { ...original, run: flags.run ?? original.run };
   const variables = bindVariables(file.variables, flags.set ?? []);
   const plan = planPipeline(file, await loadStages(), variables);

@@ -36,7 +36,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "evaluate",
     summary: "measure a model on held-out requests or text",
-    load: async () => stage((await import("../stages/evaluate-stage.js")).evaluateStage),
+    load: async () => stage((await import("@stagecraft/eval")).evaluateStage),
   },
   {
     name: "chat",

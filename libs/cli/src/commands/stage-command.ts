@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
 import type { CommandScope } from "../app/command.js";
 import { UsageError } from "../app/usage-error.js";
-import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { addConfigFlags, readConfig, schemaOf } from "../flags/config-flags.js";
 import { resultText } from "../report/result-text.js";
 
 interface StageFlags {
@@ -23,10 +23,11 @@ export function stageCommand<C>(stage: StageDefinition<C>) {
       .option("--overwrite", "replace an earlier run in the directory")
       .option("--dry-run", "check the configuration, print it with its defaults, and stop")
       .option("--json", "print NDJSON: progress, metrics and one result");
-    addConfigFlags(command, stage.schema);
+    const schema = schemaOf(stage);
+    addConfigFlags(command, schema);
     command.addHelpText("after", examplesText(stage.examples));
     command.action(async () => {
-      const config = readConfig(stage.schema, command);
+      const config = (await readConfig(schema, command)) as C;
       const flags = command.opts<StageFlags>();
       if (flags.dryRun) {
         scope.io.out.write(`${JSON.stringify(config, null, flags.json ? 0 : 2)}\n`);

@@ -1,3 +1,4 @@
+import type { Evaluation } from "@stagecraft/eval";
 import type { Bar } from "../checks/bars.js";
 import type { PresetName } from "./presets.js";
 import type { StageRecord } from "../pipeline/pipeline-state.js";
@@ -5,6 +6,7 @@ import type { MetricsRecord } from "../report/metrics-file.js";
 
 export interface ClaimInputs {
   stages: ReadonlyMap<string, StageRecord>;
+  evaluation: Evaluation;
   /** metrics.jsonl of the PPO stage. */
   ppo: readonly MetricsRecord[];
 }
@@ -14,23 +16,28 @@ export interface ClaimInputs {
  * close to the best the raters' noise allows, PPO raises the gold score without collapsing. The tiny
  * preset asks for the directions only.
  */
-export function demoClaims(preset: PresetName, { stages, ppo }: ClaimInputs): Bar[] {
-  const judge = stages.get("judge")?.result.metrics ?? {};
+export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: ClaimInputs): Bar[] {
   const reward = stages.get("reward")?.result.metrics ?? {};
   const raters = stages.get("raters")?.result.metrics ?? {};
-  const figure = (name: string) => judge[name] ?? NaN;
+  const of = (name: string) => evaluation.models.find(({ model }) => model === name);
+  const exact = (name: string) => of(name)?.exact.overall.rate ?? NaN;
+  const gold = (name: string) => of(name)?.scores["gold"]?.overall ?? NaN;
+  const length = (name: string) => of(name)?.meanTokens ?? NaN;
+  const win = evaluation.winRates.find(
+    ({ model, against, scorer }) => model === "ppo" && against === "sft" && scorer === "gold",
+  );
   const limits = preset === "tiny" ? TINY_LIMITS : DEFAULT_LIMITS;
-  const updates = ppo.filter(({ kind }) => kind === "update");
+  const updates = ppo.filter((record) => record["kind"] === "update");
   const series = (name: string) => updates.map((record) => Number(record[name] ?? NaN));
   return [
     {
       name: "SFT exact match on held-out requests",
-      value: figure("sftExact"),
+      value: exact("sft"),
       atLeast: limits.sftExact,
     },
     {
       name: "SFT exact match above the base model's by",
-      value: figure("sftExact") - figure("baseExact"),
+      value: exact("sft") - exact("base"),
       atLeast: limits.sftGain,
     },
     {
@@ -40,10 +47,10 @@ export function demoClaims(preset: PresetName, { stages, ppo }: ClaimInputs): Ba
     },
     {
       name: "PPO gold score above SFT's by",
-      value: figure("ppoGold") - figure("sftGold"),
+      value: gold("ppo") - gold("sft"),
       atLeast: limits.goldGain,
     },
-    { name: "PPO win rate against SFT", value: figure("ppoWinRate"), atLeast: limits.winRate },
+    { name: "PPO win rate against SFT", value: win?.winRate.rate ?? NaN, atLeast: limits.winRate },
     {
       name: "largest KL to the SFT model (nats per answer)",
       value: Math.max(...series("kl")),
@@ -51,7 +58,7 @@ export function demoClaims(preset: PresetName, { stages, ppo }: ClaimInputs): Ba
     },
     {
       name: "answer length, PPO over SFT",
-      value: figure("ppoLength") / figure("sftLength"),
+      value: length("ppo") / length("sft"),
       atLeast: 0.5,
       atMost: 2,
     },

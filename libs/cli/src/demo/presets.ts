@@ -107,22 +107,23 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
         },
       },
       ppo: {
-        stage: "ppo",
+        stage: "gold-ppo",
         config: {
           policy: "${sft.model}",
           rewardModel: "${reward.model}",
           prompts: ["${world.trainRequests}"],
+          evalPrompts: ["${world.heldOutRequests}"],
           ...ppo,
+          ...world,
           ...generation,
         },
       },
       judge: {
         stage: "judge",
         config: {
-          base: "${pretrain.model}",
-          sft: "${sft.model}",
-          ppo: "${ppo.model}",
-          requests: "${world.heldOutRequests}",
+          models: ["base=${pretrain.model}", "sft=${sft.model}", "ppo=${ppo.model}"],
+          prompts: ["${world.heldOutRequests}"],
+          rewardModel: "${reward.model}",
           ...world,
           ...generation,
         },

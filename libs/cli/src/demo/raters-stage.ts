@@ -3,13 +3,13 @@ import { z } from "zod";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
 import { withRun, type StageDefinition } from "@stagecraft/learn";
-import { bayesPairAccuracy, createWorld } from "@stagecraft/world";
+import { bayesPairAccuracy } from "@stagecraft/world";
 import { readAnswers } from "../ranking/answers.js";
+import { worldFields, worldOf } from "./world-fields.js";
 
 const schema = z.strictObject({
   answers: z.string().min(1).describe("Sampled answers (JSONL), as `collect` writes them"),
-  worldSize: z.enum(["demo", "tiny"]).describe("Size of the world the requests come from"),
-  worldSeed: z.number().int().min(0).describe("Seed of that world"),
+  ...worldFields,
   heldOutShare: z
     .number()
     .min(0.01)
@@ -27,7 +27,7 @@ export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
   examples: [],
   run: (config, context) =>
     withRun({ stage: "raters", config, context }, async (run) => {
-      const world = createWorld({ seed: config.worldSeed, size: config.worldSize });
+      const world = worldOf(config);
       const noise = createRandom(deriveSeed(config.seed, "raters"));
       const records = await readAnswers(config.answers);
       const rankings: Ranking[] = records.map(({ id, kind, prompt, answers }) => {

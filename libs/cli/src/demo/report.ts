@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { formatCount } from "@stagecraft/core";
 import {
-  countMatches,
-  winRate,
+  type AnswerRecord,
   type Comparison,
-  type ComparisonRow,
+  type Evaluation,
   type LossCurve,
   type PpoPoint,
   type ReportData,
@@ -17,7 +16,6 @@ import type { JudgedBar } from "../checks/bars.js";
 import type { StageRecord } from "../pipeline/pipeline-state.js";
 import type { MetricsRecord } from "../report/metrics-file.js";
 import { figure } from "../report/result-text.js";
-import { JUDGED_MODELS, type JudgedRequest } from "./judge-stage.js";
 
 /** Everything the demo has to show, gathered from the stages' run directories. */
 export interface DemoResults {
@@ -25,15 +23,18 @@ export interface DemoResults {
   stages: ReadonlyMap<string, StageRecord>;
   /** metrics.jsonl of every stage that wrote one. */
   metrics: ReadonlyMap<string, readonly MetricsRecord[]>;
-  judged: readonly JudgedRequest[];
+  evaluation: Evaluation;
+  /** Every model's answers to the held-out requests. */
+  answers: readonly AnswerRecord[];
   claims: readonly JudgedBar[];
 }
 
-const MODEL_NAMES = ["base", "SFT", "PPO"];
+/** How the models of the evaluation are called in the report. */
+const MODEL_NAMES: Readonly<Record<string, string>> = { base: "base", sft: "SFT", ppo: "PPO" };
 
 /** The report's data: what the table in the terminal, report.html and demo.json are made from. */
 export async function buildReport(results: DemoResults): Promise<ReportData> {
-  const { stages, metrics, judged, claims } = results;
+  const { stages, metrics, evaluation, answers, claims } = results;
   return {
     title: results.title,
     lead: "A small assistant, trained from scratch in a small invented world: it read, was shown how to answer, had its answers ranked, and improved itself against that judgement.",
@@ -53,8 +54,8 @@ export async function buildReport(results: DemoResults): Promise<ReportData> {
     lossCurves: ["pretrain", "sft"].map((stage) => lossCurve(stage, metrics.get(stage) ?? [])),
     ...(await rewardModelPart(results)),
     ppo: ppoPoints(metrics.get("ppo") ?? []),
-    comparison: compare(judged),
-    samples: chooseSamples(judged),
+    comparison: compare(evaluation),
+    samples: chooseSamples(answers),
   };
 }
 
@@ -133,7 +134,7 @@ function ppoPoints(records: readonly MetricsRecord[]): PpoPoint[] {
   return updates.map((record) => ({
     step: Number(record["step"]),
     reward: number(record, "score"),
-    gold: number(record, "gold"),
+    gold: number(record, "score_gold"),
     kl: number(record, "kl"),
     klCoef: number(record, "klCoef"),
     responseLength: number(record, "responseLength"),
@@ -142,57 +143,66 @@ function ppoPoints(records: readonly MetricsRecord[]): PpoPoint[] {
   }));
 }
 
-function compare(judged: readonly JudgedRequest[]): Comparison {
-  const kinds = [...new Set(judged.map(({ kind }) => kind))];
-  const golds = (model: (typeof JUDGED_MODELS)[number]) =>
-    judged.map(({ answers }) => answers[model].gold);
+function compare({ models, winRates }: Evaluation): Comparison {
+  const [first] = models;
+  const kinds = Object.keys(first?.scores["gold"]?.byKind ?? {});
   return {
-    models: MODEL_NAMES,
-    kinds: kinds.map((kind) =>
-      comparisonRow(
-        kind,
-        judged.filter((each) => each.kind === kind),
-      ),
-    ),
-    overall: comparisonRow("all", judged),
-    winRates: [
-      { model: "SFT", against: "base", winRate: winRate(golds("sft"), golds("base")) },
-      { model: "PPO", against: "SFT", winRate: winRate(golds("ppo"), golds("sft")) },
-    ],
-  };
-}
-
-function comparisonRow(kind: string, judged: readonly JudgedRequest[]): ComparisonRow {
-  const of = (model: (typeof JUDGED_MODELS)[number]) => judged.map(({ answers }) => answers[model]);
-  return {
-    kind,
-    count: judged.length,
-    exact: JUDGED_MODELS.map((model) => {
-      const { total, rate } = countMatches(of(model)).overall;
-      return total === 0 ? undefined : rate;
-    }),
-    gold: JUDGED_MODELS.map((model) => {
-      const answers = of(model);
-      return answers.reduce((sum, { gold }) => sum + gold, 0) / answers.length;
-    }),
+    models: models.map(({ model }) => nameOf(model)),
+    kinds: kinds.map((kind) => ({
+      kind,
+      exact: models.map(({ exact }) => exact.byKind[kind]?.rate),
+      gold: models.map(({ scores }) => scores["gold"]?.byKind[kind]),
+    })),
+    overall: {
+      kind: "all",
+      count: first?.numAnswers ?? 0,
+      exact: models.map(({ exact }) => exact.overall.rate),
+      gold: models.map(({ scores }) => scores["gold"]?.overall),
+    },
+    winRates: winRates
+      .filter(({ scorer }) => scorer === "gold")
+      .map(({ model, against, winRate }) => ({
+        model: nameOf(model),
+        against: nameOf(against),
+        winRate,
+      })),
   };
 }
 
 /** Two requests of each kind: the first ones, so that nobody picked them by their answers. */
-function chooseSamples(judged: readonly JudgedRequest[]): SampleRow[] {
-  const seen = new Map<string, number>();
-  return judged
-    .filter(({ kind }) => {
-      seen.set(kind, (seen.get(kind) ?? 0) + 1);
-      return seen.get(kind)! <= 2;
-    })
-    .map(({ kind, request, reference, answers }) => ({
-      kind,
-      request,
-      reference,
-      answers: JUDGED_MODELS.map((model, i) => {
-        const { text, gold, exact } = answers[model];
-        return { model: MODEL_NAMES[i]!, text, gold, ...(exact !== undefined && { exact }) };
-      }),
-    }));
+function chooseSamples(answers: readonly AnswerRecord[]): SampleRow[] {
+  const byRequest = new Map<string, AnswerRecord[]>();
+  for (const answer of answers) {
+    byRequest.set(answer.id, [...(byRequest.get(answer.id) ?? []), answer]);
+  }
+  const shown = new Map<string, number>();
+  const rows: SampleRow[] = [];
+  for (const [first, ...rest] of byRequest.values()) {
+    const kind = first!.kind ?? "other";
+    const count = (shown.get(kind) ?? 0) + 1;
+    shown.set(kind, count);
+    if (count > 2) continue;
+    rows.push({ kind, request: first!.request, answers: [first!, ...rest].map(sampleAnswer) });
+  }
+  return rows;
+}
+
+function sampleAnswer({
+  model,
+  answer,
+  exact,
+  scores,
+}: AnswerRecord): SampleRow["answers"][number] {
+  const { gold, reward } = scores;
+  return {
+    model: nameOf(model),
+    text: answer,
+    ...(exact !== undefined && { exact }),
+    ...(gold !== undefined && { gold }),
+    ...(reward !== undefined && { reward }),
+  };
+}
+
+function nameOf(model: string): string {
+  return MODEL_NAMES[model] ?? model;
 }

@@ -1,7 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
-import { renderReport, type ReportData } from "@stagecraft/eval";
+import {
+  renderReport,
+  type AnswerRecord,
+  type Evaluation,
+  type ReportData,
+} from "@stagecraft/eval";
 import type { StageContext } from "@stagecraft/learn";
 import { judge, type JudgedBar } from "../checks/bars.js";
 import { planPipeline } from "../pipeline/plan.js";
@@ -9,7 +14,6 @@ import { runPipeline } from "../pipeline/run-pipeline.js";
 import type { StageRecord } from "../pipeline/pipeline-state.js";
 import { readMetrics } from "../report/metrics-file.js";
 import { demoClaims } from "./claims.js";
-import type { JudgedRequest } from "./judge-stage.js";
 import { demoPipeline, type DemoOptions } from "./presets.js";
 import { buildReport } from "./report.js";
 import { loadDemoStages } from "./stages.js";
@@ -36,10 +40,11 @@ export async function runDemo(
   const metrics = new Map<string, Awaited<ReturnType<typeof readMetrics>>>();
   for (const { id, runDir } of plan)
     metrics.set(id, await readMetrics(join(runDir, "metrics.jsonl")));
-  const claims = judge(demoClaims(options.preset, { stages, ppo: metrics.get("ppo") ?? [] }));
-  const judged = await readJudged(stages.get("judge")!);
+  const { evaluation, answers } = await readJudgement(stages.get("judge")!);
+  const ppo = metrics.get("ppo") ?? [];
+  const claims = judge(demoClaims(options.preset, { stages, evaluation, ppo }));
   const title = `Stagecraft demo (${options.preset}, seed ${options.seed})`;
-  const report = await buildReport({ title, stages, metrics, judged, claims });
+  const report = await buildReport({ title, stages, metrics, evaluation, answers, claims });
   const files = { html: join(options.out, "report.html"), json: join(options.out, "demo.json") };
   await atomicWriteFile(files.html, renderReport(report));
   const machine = { ...options, claims, stages: Object.fromEntries(stages), report };
@@ -47,7 +52,11 @@ export async function runDemo(
   return { stages, claims, report, files };
 }
 
-async function readJudged({ result }: StageRecord): Promise<JudgedRequest[]> {
-  const lines = (await readFile(result.outputs["judged"]!, "utf8")).trimEnd().split("\n");
-  return lines.map((line) => JSON.parse(line) as JudgedRequest);
+async function readJudgement({ result }: StageRecord) {
+  const { evaluation, answers } = result.outputs;
+  const lines = (await readFile(answers!, "utf8")).trimEnd().split("\n");
+  return {
+    evaluation: JSON.parse(await readFile(evaluation!, "utf8")) as Evaluation,
+    answers: lines.map((line) => JSON.parse(line) as AnswerRecord),
+  };
 }

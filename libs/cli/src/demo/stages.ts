@@ -1,12 +1,13 @@
 import type { AnyStage } from "../pipeline/plan.js";
 import { loadStages } from "../stages/stage-table.js";
+import { goldPpoStage } from "./gold-ppo-stage.js";
 import { judgeStage } from "./judge-stage.js";
 import { ratersStage } from "./raters-stage.js";
 import { worldStage } from "./world-stage.js";
 
-/** Every stage of a pipeline file, and the three that only make sense in the demo's world. */
+/** Every stage of a pipeline file, and those that only make sense in the demo's world. */
 export async function loadDemoStages(): Promise<ReadonlyMap<string, AnyStage>> {
-  const own: AnyStage[] = [worldStage, ratersStage, judgeStage];
+  const own: AnyStage[] = [worldStage, ratersStage, goldPpoStage, judgeStage];
   return new Map([
     ...(await loadStages()),
     ...own.map((stage): [string, AnyStage] => [stage.name, stage]),

@@ -1,84 +1,68 @@
 import { Option, type Command } from "commander";
-import { loadConfigFile, parseConfig } from "@stagecraft/config";
-import type { JsonObject } from "@stagecraft/core";
-import type { z } from "zod";
+import {
+  describeConfig,
+  loadConfig,
+  parseText,
+  type ConfigSchema,
+  type FieldDoc,
+} from "@stagecraft/config";
+import type { StageDefinition } from "@stagecraft/learn";
 import { UsageError } from "../app/usage-error.js";
-import { describeFields, type Field } from "./fields.js";
+
+/** Every stage's schema is a flat zod object; its type only promises less. */
+export function schemaOf<C>(stage: Pick<StageDefinition<C>, "schema">): ConfigSchema {
+  return stage.schema as unknown as ConfigSchema;
+}
 
 /** Adds `--config FILE` and one flag for every field of a schema. */
-export function addConfigFlags(command: Command, schema: z.ZodType): void {
+export function addConfigFlags(command: Command, schema: ConfigSchema): void {
   command.option("--config <file>", "configuration (YAML or JSON); flags win over it");
-  for (const field of describeFields(schema)) command.addOption(toOption(field));
+  for (const field of describeConfig(schema)) command.addOption(toOption(field));
 }
 
 /**
- * The validated configuration: defaults, then `--config FILE`, then `more`, then flags that were
- * given. Throws UsageError naming every problem at once.
+ * The validated configuration: defaults, then `--config FILE`, then the flags that were given. Throws
+ * UsageError naming every problem at once, each with the file's line or the flag it came from.
  */
-export function readConfig<C>(schema: z.ZodType<C>, command: Command, more: object = {}): C {
+export async function readConfig(schema: ConfigSchema, command: Command): Promise<unknown> {
   const { config: file } = command.opts<{ config?: string }>();
-  const fromFile = file === undefined ? {} : UsageError.wrap(() => loadConfigFile(file));
-  const raw = { ...fromFile, ...more, ...givenFlags(schema, command) };
-  const source = file === undefined ? "the command line" : `${file} and the command line`;
-  return UsageError.wrap(() => parseConfig(schema, raw, { source })) as C;
-}
-
-/** Only what the user typed; commander would otherwise mix in defaults that hide the file's values. */
-function givenFlags(schema: z.ZodType, command: Command): JsonObject {
   const options = command.opts<Record<string, unknown>>();
-  return Object.fromEntries(
-    describeFields(schema)
-      .filter(({ name }) => command.getOptionValueSource(name) === "cli")
-      .map((field) => [field.name, toValue(field, options[field.name])]),
-  ) as JsonObject;
+  const given = describeConfig(schema).filter(
+    ({ name }) => command.getOptionValueSource(name) === "cli",
+  );
+  const read = (field: FieldDoc) => [field.name, toValue(field, options[field.name])];
+  return UsageError.wrap(async () => {
+    const flags = Object.fromEntries(given.map(read)) as Record<string, unknown>;
+    return (await loadConfig(schema, { file, flags })).config;
+  });
 }
 
-function toOption(field: Field): Option {
-  const help = helpText(field);
+function toOption(field: FieldDoc): Option {
   const { flag, kind } = field;
-  if (kind === "boolean")
+  const help = helpText(field);
+  if (kind === "boolean") {
     return new Option(field.default === true ? `--no-${flag.slice(2)}` : flag, help);
-  const value = { text: "text", number: "number", choice: "name", json: "json", list: "values" }[
-    kind
-  ];
-  return new Option(kind === "list" ? `${flag} <${value}...>` : `${flag} <${value}>`, help);
+  }
+  return new Option(kind === "array" ? `${flag} <value...>` : `${flag} <${kind}>`, help);
 }
 
-function helpText({ doc, choices, default: value, min, max, isRequired }: Field): string {
-  const range =
-    min === undefined
-      ? max !== undefined && `≤ ${max}`
-      : max === undefined
-        ? `≥ ${min}`
-        : `${min} to ${max}`;
+function helpText({ doc, choices, default: value, min, max, required }: FieldDoc): string {
   const facts = [
-    choices.length > 0 && choices.join(" | "),
-    range,
-    value !== undefined && value !== null && `default ${JSON.stringify(value)}`,
-    isRequired && "required",
+    choices?.join(" | "),
+    rangeText(min, max),
+    value === undefined || value === null ? "" : `default ${JSON.stringify(value)}`,
+    required ? "required" : "",
   ].filter(Boolean);
   return facts.length > 0 ? `${doc} [${facts.join("; ")}]` : doc;
 }
 
-/** Text becomes a number or JSON where the field wants one; what does not parse is left for the
- * schema, which names the field and what it expects. */
-function toValue(field: Field, given: unknown): unknown {
-  if (Array.isArray(given))
-    return given.map((each) => (looksLikeJson(each) ? parseJson(each) : each));
-  if (field.kind === "number" && typeof given === "string" && given.trim() !== "") {
-    return Number.isNaN(Number(given)) ? given : Number(given);
-  }
-  return field.kind === "json" || looksLikeJson(given) ? parseJson(given) : given;
+function rangeText(min: number | undefined, max: number | undefined): string {
+  if (min !== undefined && max !== undefined) return `${min} to ${max}`;
+  if (min !== undefined) return `≥ ${min}`;
+  return max === undefined ? "" : `≤ ${max}`;
 }
 
-function looksLikeJson(given: unknown): boolean {
-  return typeof given === "string" && /^[[{]/.test(given);
-}
-
-function parseJson(given: unknown): unknown {
-  try {
-    return JSON.parse(String(given));
-  } catch {
-    return given;
-  }
+/** What does not parse is left as text for the schema, which names the field and what it expects. */
+function toValue(field: FieldDoc, given: unknown): unknown {
+  return typeof given === "string" ? parseText(field, given) : given;
 }

@@ -1,4 +1,5 @@
-import { z } from "zod";
+import { configJsonSchema } from "@stagecraft/config";
+import { schemaOf } from "../flags/config-flags.js";
 import type { AnyStage } from "./plan.js";
 import { pipelineSchema } from "./pipeline-file.js";
 
@@ -9,34 +10,39 @@ type Json = Record<string, unknown>;
  * other tools. Any field may also be a reference such as `${base.model}`.
  */
 export function pipelineJsonSchema(stages: ReadonlyMap<string, AnyStage>): object {
-  const schema = z.toJSONSchema(pipelineSchema, { io: "input", unrepresentable: "any" }) as {
+  const { properties, ...rest } = configJsonSchema(pipelineSchema) as {
     properties: Record<string, Json>;
   };
-  schema.properties["stages"]!["additionalProperties"] = {
-    oneOf: [...stages].map(([name, { summary, schema: config }]) => ({
-      type: "object",
-      description: summary,
-      properties: { stage: { const: name }, config: configSchema(config) },
-      required: ["stage"],
-      additionalProperties: false,
-    })),
+  const entries = {
+    ...properties["stages"],
+    additionalProperties: { oneOf: [...stages.values()].map(stageSchema) },
   };
-  return { title: "Stagecraft pipeline", ...schema };
+  return { title: "Stagecraft pipeline", ...rest, properties: { ...properties, stages: entries } };
 }
 
-function configSchema(config: z.ZodType): Json {
-  const { $schema: _, ...schema } = z.toJSONSchema(config, {
-    io: "input",
-    unrepresentable: "any",
-  }) as Json;
-  const fields = Object.entries((schema["properties"] ?? {}) as Record<string, Json>);
-  const withReferences = fields.map(([name, { description, default: value, ...field }]) => [
-    name,
-    {
-      ...(description === undefined ? {} : { description }),
-      ...(value === undefined ? {} : { default: value }),
-      anyOf: [field, { type: "string", pattern: "^\\$\\{[^}]+\\}$" }],
-    },
-  ]);
-  return { ...schema, properties: Object.fromEntries(withReferences) };
+function stageSchema(stage: AnyStage): Json {
+  return {
+    type: "object",
+    description: stage.summary,
+    properties: { stage: { const: stage.name }, config: withReferences(stage) },
+    required: ["stage"],
+    additionalProperties: false,
+  };
+}
+
+function withReferences(stage: AnyStage): Json {
+  const {
+    $schema: _,
+    properties,
+    ...rest
+  } = configJsonSchema(schemaOf(stage)) as {
+    $schema?: string;
+    properties: Record<string, Json>;
+  };
+  const reference = { type: "string", pattern: "^\\$\\{[^}]+\\}$" };
+  const fields = Object.entries(properties).map(([name, field]) => {
+    const { description, default: value, ...type } = field;
+    return [name, { description, default: value, anyOf: [type, reference] }];
+  });
+  return { ...rest, properties: Object.fromEntries(fields) as Json };
 }

@@ -33,8 +33,9 @@ export const pipelineSchema = z.strictObject({
 export type PipelineFile = z.infer<typeof pipelineSchema>;
 
 /** Reads and validates a pipeline file; throws UsageError naming every problem. */
-export function readPipelineFile(file: string): PipelineFile {
-  return UsageError.wrap(
-    () => parseConfig(pipelineSchema, loadConfigFile(file), { source: file }) as PipelineFile,
-  );
+export function readPipelineFile(path: string): Promise<PipelineFile> {
+  return UsageError.wrap(async () => {
+    const { values, locate } = await loadConfigFile(path);
+    return parseConfig(pipelineSchema, values, { source: path, locate });
+  });
 }

@@ -3,6 +3,7 @@ import { parseConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import type { StageDefinition } from "@stagecraft/learn";
 import { UsageError } from "../app/usage-error.js";
+import { schemaOf } from "../flags/config-flags.js";
 import type { PipelineFile } from "./pipeline-file.js";
 import { findReferences, resolveReferences, type Bindings } from "./references.js";
 
@@ -52,7 +53,7 @@ export function resolveConfig(
   { id, definition, config }: Pick<PlannedStage, "id" | "definition" | "config">,
   bindings: Bindings,
 ): unknown {
-  return parseConfig(definition.schema, resolveReferences(config, bindings), {
+  return parseConfig(schemaOf(definition), resolveReferences(config, bindings), {
     source: `stage ${id}`,
   });
 }

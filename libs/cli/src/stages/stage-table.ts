@@ -7,7 +7,7 @@ export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
   const { requestsStage } = await import("./requests-stage.js");
   const { rankStage } = await import("./rank-stage.js");
   const { ppoOverServices } = await import("./ppo-stage.js");
-  const { evaluateStage } = await import("./evaluate-stage.js");
+  const { evaluateStage } = await import("@stagecraft/eval");
   const stages: AnyStage[] = [
     tokenizerStage,
     pretrainStage,

@@ -1,0 +1,13 @@
+import { z } from "zod";
+import { createWorld, type World } from "@stagecraft/world";
+
+/** Which world a stage's requests come from; it is made again from these two. */
+export const worldFields = {
+  worldSize: z.enum(["demo", "tiny"]).describe("Size of the world the requests come from"),
+  worldSeed: z.number().int().min(0).describe("Seed of that world"),
+};
+
+/** The world that `worldStage` wrote down. */
+export function worldOf(config: { worldSize: "demo" | "tiny"; worldSeed: number }): World {
+  return createWorld({ size: config.worldSize, seed: config.worldSeed });
+}
