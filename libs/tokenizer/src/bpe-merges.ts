@@ -1,4 +1,4 @@
-import { PairTable } from "./pair-table.js";
+import type { PairTable } from "./pair-table.js";
 
 /** Merge rules by rank: pair number = rank, so the table is filled in the order of the rules. */
 export interface MergeRules {
@@ -70,7 +70,7 @@ function mergeByHeap(ids: Int32Array, length: number, rules: MergeRules): number
     ids[at] = rules.results[rank]!;
     ranks[right] = -1;
     next[at] = next[right]!;
-    if (next[at]! >= 0) previous[next[at]!] = at;
+    if (next[at] >= 0) previous[next[at]] = at;
     offer(at);
     if (previous[at]! >= 0) offer(previous[at]!);
   }

@@ -22,13 +22,13 @@ export function createEpochSource(planEpoch: (epoch: number) => EpochPlan): Batc
   };
   return {
     batchesPerEpoch,
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+
     async next() {
       while (index >= plan.numBatches) goTo(epoch + 1, 0);
       return plan.batch(index++);
     },
     position: () => ({ epoch, batch: index }),
-    // eslint-disable-next-line @typescript-eslint/require-await -- errors become rejections
+
     async seek(position) {
       goTo(integerOf(position, "epoch"), integerOf(position, "batch"));
     },

@@ -82,7 +82,6 @@ function randomWindows(
   const weights = places.map((count, i) => count * streams[i]!.weight);
   let index = 0;
   return {
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
     async next() {
       const random = createRandom(deriveSeed(seed, "random-window", split, index++));
       const builder = new RowBuilder(rows);
@@ -94,7 +93,7 @@ function randomWindows(
       return builder.build();
     },
     position: () => ({ batch: index }),
-    // eslint-disable-next-line @typescript-eslint/require-await -- errors become rejections
+
     async seek(position) {
       index = integerOf(position, "batch");
     },
