@@ -4,6 +4,7 @@ import { createLogger } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  deleteTopology,
   ensureTopology,
   runConsumer,
   runTopology,
@@ -538,6 +539,19 @@ export function describeBus(name: string, open: () => Promise<EventBus>): void {
         await ensureTopology(bus, "again", { promptsMaxBytes: 32 * 1024 * 1024 });
         expect((await bus.consumerInfo(topology.promptsConsumer)).pending).toBe(1);
         await bus.checkReady(2000);
+      });
+
+      it("can be run by many processes at once", async () => {
+        await Promise.all([1, 2, 3, 4].map(() => ensureTopology(bus, "crowd")));
+        expect((await bus.streamInfo("PROMPTS_crowd")).messages).toBe(0);
+      });
+
+      it("removes what one run used, dead letters excepted", async () => {
+        const topology = await ensureTopology(bus, "ended");
+        await deleteTopology(bus, topology);
+        await deleteTopology(bus, topology);
+        await expect(bus.streamInfo("PROMPTS_ended")).rejects.toMatchObject({ code: "not_found" });
+        await bus.streamInfo("DEAD");
       });
 
       it("refuses to change what cannot change", async () => {

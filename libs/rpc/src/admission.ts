@@ -1,10 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import {
-  Metadata,
-  ServerInterceptingCall,
-  status as Status,
-  type ServerInterceptor,
-} from "@grpc/grpc-js";
+import type { Metadata } from "@grpc/grpc-js";
+import { ServerInterceptingCall, status as Status, type ServerInterceptor } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
 import { statusFromError } from "./status.js";

@@ -31,7 +31,7 @@ export function startClientStream(
   requests: AsyncIterable<unknown>,
 ): Promise<unknown> {
   const { client, method, metadata, deadline } = context;
-  let failure: unknown;
+  let failure: Error | undefined;
   const response = settle(context, (callback) => {
     const call = client.makeClientStreamRequest(
       method.path,
@@ -42,7 +42,7 @@ export function startClientStream(
       callback,
     );
     void sendAll(call, requests).catch((error: unknown) => {
-      failure = error;
+      failure = error instanceof Error ? error : new Error(String(error));
       call.cancel();
     });
     return call;
@@ -80,9 +80,9 @@ export function startBidi(
     metadata,
     { deadline },
   ) as ClientDuplexStream<unknown, unknown>;
-  let failure: unknown;
+  let failure: Error | undefined;
   void sendAll(call, requests).catch((error: unknown) => {
-    failure = error;
+    failure = error instanceof Error ? error : new Error(String(error));
     call.cancel();
   });
   return receiveAll(context, call, () => failure);
@@ -106,7 +106,7 @@ function settle(
 async function* receiveAll(
   { method, signal }: AttemptContext,
   call: ClientReadableStream<unknown>,
-  ownFailure: () => unknown,
+  ownFailure: () => Error | undefined,
 ): AsyncGenerator {
   const cancel = () => call.cancel();
   signal?.addEventListener("abort", cancel, { once: true });
@@ -141,7 +141,11 @@ async function sendAll(
   if (!ended.signal.aborted) call.end();
 }
 
-function failureOf(error: ServiceError, method: string, signal: AbortSignal | undefined): unknown {
+function failureOf(
+  error: ServiceError,
+  method: string,
+  signal: AbortSignal | undefined,
+): StagecraftError {
   if (signal?.aborted && signal.reason instanceof StagecraftError) return signal.reason;
   return errorFromStatus(error, method, signal?.aborted === true);
 }

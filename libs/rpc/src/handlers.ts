@@ -45,7 +45,7 @@ export function guardDecoding(service: RpcService): RpcService {
     };
     return [name, { ...method, requestDeserialize }] as const;
   });
-  return Object.fromEntries(guarded) as RpcService;
+  return Object.fromEntries(guarded);
 }
 
 /** Async functions and generators in the form grpc-js calls. Throws when a method has no handler. */

@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
-import { Server, status as Status } from "@grpc/grpc-js";
+import type { status as Status } from "@grpc/grpc-js";
+import { Server } from "@grpc/grpc-js";
 import { fileDescriptorSet, health } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { METRICS, silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";

@@ -15,9 +15,8 @@ export const HEADER = {
 
 /** A header value: one line of printable text, bounded. */
 export function headerText(text: string, maxLength = 512): string {
-  // eslint-disable-next-line no-control-regex
   return text
-    .replace(/[\u0000-\u001f\u007f]+/g, " ")
+    .replace(/\p{Cc}+/gu, " ")
     .slice(0, maxLength)
     .trim();
 }

@@ -114,7 +114,8 @@ async function firstConnection(
 }
 
 function connectionOptions(options: JetStreamOptions): ConnectionOptions {
-  const servers = [options.servers].flat() as string[];
+  const { servers: given } = options;
+  const servers = typeof given === "string" ? [given] : [...given];
   refusePlaintext(servers, options);
   const { name, user, password, token, tls } = options;
   return {
