@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { settlementFor, type BusMessage, type Consumer } from "@stagecraft/bus";
 import {
   decodeMessage,
@@ -61,6 +62,7 @@ class RolloutWorker implements Worker {
   constructor(private readonly options: WorkerOptions) {
     this.logger = options.logger ?? silentLogger();
     this.concurrency = options.concurrency;
+    setMaxListeners(0, this.giveUp.signal); // one for each call in flight
     this.pulling = this.pull();
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { ensureTopology, type Consumer, type EventBus, type Topology } from "@stagecraft/bus";
 import type { WeightStore } from "@stagecraft/checkpoint";
 import {
@@ -100,6 +101,7 @@ class RunPlanes implements BusPlanes {
   }
 
   async collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]> {
+    setMaxListeners(0, signal); // some for each task
     for (const task of tasks) this.open.set(task.taskId, { task, attempt: 0 });
     try {
       const arrivals = tasks.map(({ taskId }) => this.arrival(taskId, signal));

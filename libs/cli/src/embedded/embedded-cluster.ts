@@ -73,7 +73,7 @@ export async function createEmbeddedCluster(
   };
   return {
     addresses,
-    runPpo: (config, context) =>
+    runPpo: async (config, context) =>
       runRemotely(
         client,
         {
