@@ -1,5 +1,5 @@
-/** Bytes of idle buffers kept even when little is in use. */
-const MIN_IDLE_BYTES = 64 * 2 ** 20;
+/** Idle memory may exceed what the peak of use leaves free by a quarter of the peak and by this. */
+const SLACK_BYTES = 64 * 2 ** 20;
 
 export interface BufferStatistics {
   /** Bytes in arrays handed out and not yet returned. */
@@ -11,10 +11,11 @@ export interface BufferStatistics {
 }
 
 /**
- * Arrays for kernel outputs, reused from step to step by exact length. Idle memory never exceeds
- * the peak of what was in use (or 64 MiB), so a change of shapes cannot pile up old sizes.
+ * Arrays for kernel outputs, reused from step to step by exact length. The pool holds little more
+ * than was ever in use at once: lengths that have not been asked for the longest go first.
  */
 export class BufferPool {
+  /** Idle arrays by length; a length that is used moves to the end. */
   private readonly idle = new Map<number, Float32Array[]>();
   private readonly statistics: BufferStatistics = { usedBytes: 0, idleBytes: 0, numAllocated: 0 };
   private peakBytes = 0;
@@ -30,24 +31,17 @@ export class BufferPool {
   /** Takes back an array that nobody will touch again. */
   give(array: Float32Array): void {
     this.forget(array);
-    const limit = Math.max(this.peakBytes, MIN_IDLE_BYTES);
-    if (this.statistics.idleBytes + array.byteLength > limit) this.clear();
-    const list = this.idle.get(array.length);
-    if (list === undefined) this.idle.set(array.length, [array]);
-    else list.push(array);
+    const list = this.idle.get(array.length) ?? [];
+    this.idle.delete(array.length);
+    this.idle.set(array.length, list);
+    list.push(array);
     this.statistics.idleBytes += array.byteLength;
+    this.evict();
   }
 
   /** Notes that an array left for good (somebody outside holds it now). */
   forget(array: Float32Array): void {
     this.statistics.usedBytes -= array.byteLength;
-  }
-
-  /** Drops idle arrays and starts the peak over. */
-  clear(): void {
-    this.idle.clear();
-    this.statistics.idleBytes = 0;
-    this.peakBytes = this.statistics.usedBytes;
   }
 
   report(): Readonly<BufferStatistics> {
@@ -63,5 +57,18 @@ export class BufferPool {
   private allocate(length: number): Float32Array {
     this.statistics.numAllocated += 1;
     return new Float32Array(length);
+  }
+
+  private evict(): void {
+    const limit = 1.25 * this.peakBytes + SLACK_BYTES;
+    for (const [length, list] of this.idle) {
+      while (this.statistics.usedBytes + this.statistics.idleBytes > limit) {
+        const array = list.pop();
+        if (array === undefined) break;
+        this.statistics.idleBytes -= array.byteLength;
+      }
+      if (list.length > 0) return;
+      this.idle.delete(length);
+    }
   }
 }
