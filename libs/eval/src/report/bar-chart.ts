@@ -1,3 +1,4 @@
+import { percent } from "./format.js";
 import { html, type SafeHtml } from "./html.js";
 
 export interface BarGroup {
@@ -9,15 +10,17 @@ export interface BarGroup {
 export interface BarChartOptions {
   readonly title: string;
   readonly series: readonly { readonly name: string; readonly colour: number }[];
+  /** How a value is written behind its bar; default "87 %". */
+  readonly format?: (value: number) => string;
 }
 
 const [WIDTH, LEFT, RIGHT] = [460, 96, 52];
 const [BAR, GAP] = [12, 14];
 
-/** Grouped horizontal bars of shares, each with its percentage written behind it. */
+/** Grouped horizontal bars of shares, each with its value written behind it. */
 export function barChart(
   groups: readonly BarGroup[],
-  { title, series }: BarChartOptions,
+  { title, series, format = percent }: BarChartOptions,
 ): SafeHtml {
   const groupHeight = series.length * BAR + GAP;
   const height = groups.length * groupHeight + 4;
@@ -29,7 +32,12 @@ export function barChart(
         >${group.label}</text
       >
       ${series.map(({ colour, name }, j) =>
-        bar(group.values[j], { colour, top: top + j * BAR, label: `${group.label}, ${name}` }),
+        bar(group.values[j], {
+          format,
+          colour,
+          top: top + j * BAR,
+          label: `${group.label}, ${name}`,
+        }),
       )}`;
   });
   return html`<figure class="chart">
@@ -41,13 +49,17 @@ export function barChart(
   </figure>`;
 }
 
-function bar(
-  value: number | undefined,
-  { colour, top, label }: { colour: number; top: number; label: string },
-): SafeHtml {
+interface BarOptions {
+  format: (value: number) => string;
+  colour: number;
+  top: number;
+  label: string;
+}
+
+function bar(value: number | undefined, { format, colour, top, label }: BarOptions): SafeHtml {
   if (value === undefined || !Number.isFinite(value)) return html``;
   const length = Math.max(0, Math.min(1, value)) * (WIDTH - LEFT - RIGHT);
-  const percent = `${Math.round(value * 100)} %`;
+  const shown = format(value);
   return html`<rect
       class="bar c${colour}"
       x="${LEFT}"
@@ -56,13 +68,13 @@ function bar(
       height="${BAR - 3}"
       rx="1.5"
     >
-      <title>${label}: ${percent}</title></rect
+      <title>${label}: ${shown}</title></rect
     >
     <text
       class="bar-value"
       x="${(LEFT + length + 6).toFixed(1)}"
       y="${top + BAR / 2 - 0.5}"
       dy="0.34em"
-      >${percent}</text
+      >${shown}</text
     >`;
 }

@@ -1,4 +1,5 @@
 import { barChart } from "./bar-chart.js";
+import { percent } from "./format.js";
 import { html, type SafeHtml } from "./html.js";
 import type { Comparison, ComparisonRow } from "./report-data.js";
 
@@ -19,7 +20,7 @@ export function comparisonSection(comparison: Comparison): SafeHtml {
     ),
     barChart(
       groupsOf(kinds, ({ gold }) => gold ?? []),
-      { title: "Gold score", series },
+      { title: "Gold score", series, format: (value) => value.toFixed(2) },
     ),
   ].filter((_, i) => (i === 0 ? kinds.some(hasExact) : kinds.some(hasGold)));
   return html`<section>
@@ -117,9 +118,4 @@ function winTable(winRates: NonNullable<Comparison["winRates"]>): SafeHtml {
         </tbody>
       </table>
     </div>`;
-}
-
-/** 0.873 → "87 %". */
-export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }

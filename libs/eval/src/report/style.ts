@@ -23,7 +23,7 @@ h3 { font-size: 15px; margin: 26px 0 8px; }
 p { margin: 0 0 12px; max-width: 68ch; }
 .lead { font-size: 18px; color: var(--soft); }
 .date, .note { color: var(--soft); font-size: 14px; }
-.highlights { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 14px;
+.highlights { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 14px;
   margin: 30px 0 0; padding: 0; list-style: none; }
 .highlights li { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 14px 16px; }
 .highlights b { display: block; font: 600 28px/1.25 Georgia, serif; font-variant-numeric: lining-nums tabular-nums; }
@@ -42,7 +42,7 @@ figcaption { font-weight: 600; font-size: 14.5px; margin-bottom: 8px; display: f
 .c0 { --series: var(--c0); } .c1 { --series: var(--c1); } .c2 { --series: var(--c2); }
 .c3 { --series: var(--c3); } .c4 { --series: var(--c4); }
 .line { fill: none; stroke: var(--series); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.line.faint { stroke-width: 1; opacity: 0.4; } .line.dashed { stroke-dasharray: 5 4; }
+.line.faint { stroke-width: 1; opacity: 0.55; } .line.dashed { stroke-dasharray: 5 4; }
 .dot { fill: var(--series); } .bar { fill: var(--series); }
 .grid { stroke: var(--rule); stroke-width: 1; } .axis { stroke: var(--soft); stroke-width: 1; }
 .guide { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 4; }

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration } from "@stagecraft/core";
-import { percent } from "./comparison-section.js";
+import { percent, percentFine } from "./format.js";
 import { html, type SafeHtml } from "./html.js";
 import { lineChart, type LineChartOptions, type Point, type Series } from "./line-chart.js";
 import type { LossCurve, PpoPoint, ReportData, RewardModelReport } from "./report-data.js";
@@ -191,8 +191,4 @@ function thin(points: readonly Point[]): readonly Point[] {
       known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
     return { x: some.at(-1)!.x, y };
   });
-}
-
-function percentFine(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
