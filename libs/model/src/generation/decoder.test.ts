@@ -2,7 +2,7 @@ import { initEngine, tf } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { maxDifference, randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { createModel, type Model } from "../model.js";
-import { createDecoder } from "./decoder.js";
+import { createDecoder, type DecoderRow } from "./decoder.js";
 
 beforeAll(() => initEngine({ engine: "auto" }));
 
@@ -82,8 +82,8 @@ describe("createDecoder()", () => {
     expect(
       maxDifference(untouched, lastLogits(model, Int32Array.of(...ids, ...other))),
     ).toBeLessThan(5e-5);
-    expect(() => decoder.fork(0, 1, 15)).toThrow("15 tokens");
-    expect(() => decoder.fork(0, 2, 1)).toThrow("slot 2");
+    expect(() => decoder.fork(0, 1, 15)).toThrow(/\[invalid_argument\].*15/);
+    expect(() => decoder.fork(0, 2, 1)).toThrow(/\[invalid_argument\].*2/);
     decoder.dispose();
   });
 
@@ -105,19 +105,30 @@ describe("createDecoder()", () => {
     const model = tinyModel(tinyConfig("llama"));
     const decoder = createDecoder(model, { maxSequences: 2, maxLength: 8 });
     const one = Int32Array.of(1);
-    await expect(decoder.append([{ slot: 2, ids: one }])).rejects.toThrow("slot 2");
-    await expect(
-      decoder.append([
-        { slot: 0, ids: one },
-        { slot: 0, ids: one },
-      ]),
-    ).rejects.toThrow("slot 0");
-    await expect(decoder.append([{ slot: 0, ids: new Int32Array(0) }])).rejects.toThrow("slot 0");
-    await expect(decoder.append([{ slot: 0, ids: new Int32Array(9) }])).rejects.toThrow("slot 0");
-    await expect(decoder.append([{ slot: 0, ids: Int32Array.of(23) }])).rejects.toThrow("23");
+    const bad: [string, DecoderRow[]][] = [
+      ["a slot out of range", [{ slot: 2, ids: one }]],
+      [
+        "a slot twice",
+        [
+          { slot: 0, ids: one },
+          { slot: 0, ids: one },
+        ],
+      ],
+      ["no tokens", [{ slot: 0, ids: new Int32Array(0) }]],
+      ["too many tokens", [{ slot: 0, ids: new Int32Array(9) }]],
+      ["an id outside the vocabulary", [{ slot: 0, ids: Int32Array.of(23) }]],
+    ];
+    for (const [what, rows] of bad) {
+      await expect(decoder.append(rows), what).rejects.toThrow("[invalid_argument]");
+    }
+    decoder.dispose();
+  });
+
+  it("refuses options and models that cannot be", () => {
+    const model = tinyModel(tinyConfig("llama"));
     expect(() => createDecoder(model, { maxSequences: 1, maxLength: 33 })).toThrow("maxLength 33");
+    expect(() => createDecoder(model, { maxSequences: 0, maxLength: 8 })).toThrow("at least 1");
     const critic = createModel(tinyConfig("llama"), { seed: 1, heads: ["value"] });
     expect(() => createDecoder(critic, { maxSequences: 1, maxLength: 8 })).toThrow("no lm head");
-    decoder.dispose();
   });
 });

@@ -1,4 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
+import { createNativeDecoder, engineInfo } from "@stagecraft/tensor";
 import type { Model } from "../model.js";
 import { createTfjsDecoder } from "./tfjs-decoder.js";
 
@@ -8,6 +9,21 @@ export interface DecoderRow {
   readonly slot: number;
   /** At least one; they follow what the slot holds already. */
   readonly ids: Int32Array;
+}
+
+/** How `step` draws a token for each row: from softmax(logits / temperature). */
+export interface StepSampling {
+  /** [rows]; 0 takes the most likely token. */
+  readonly temperatures: Float32Array;
+  /** [rows] numbers in [0, 1) from the caller's generators; not used at temperature 0. */
+  readonly uniforms: Float32Array;
+}
+
+export interface StepResult {
+  /** [rows] */
+  readonly ids: Int32Array;
+  /** [rows] under the temperature-only softmax; at temperature 0 under temperature 1. */
+  readonly logProbs: Float32Array;
 }
 
 /**
@@ -21,6 +37,11 @@ export interface Decoder {
    * row, ids outside the vocabulary, or a sequence longer than `maxLength`.
    */
   append(rows: readonly DecoderRow[]): Promise<Float32Array>;
+  /**
+   * Feeds tokens and draws the next one of each row without handing out logits, where the engine
+   * can: several times faster than `append` for large vocabularies. Same errors.
+   */
+  step?(rows: readonly DecoderRow[], sampling: StepSampling): StepResult;
   /** Makes slot `to` hold the first `length` tokens of slot `from`, whatever it held before. */
   fork(from: number, to: number, length: number): void;
   /** Forgets the slot's sequence. */
@@ -40,7 +61,8 @@ export interface DecoderOptions {
 /** A decoder over the model's weights on the running engine. Throws when there is no lm head. */
 export function createDecoder(model: Model, options: DecoderOptions): Decoder {
   const { maxPositions } = model.config;
-  if (!model.weights.lm) {
+  const { lm } = model.weights;
+  if (!lm) {
     throw new StagecraftError("failed_precondition", "the model has no lm head to generate with");
   }
   if (!(options.maxSequences >= 1) || !(options.maxLength >= 1)) {
@@ -52,5 +74,6 @@ export function createDecoder(model: Model, options: DecoderOptions): Decoder {
       `maxLength ${options.maxLength} is beyond the model's ${maxPositions} positions`,
     );
   }
+  if (engineInfo().name === "native") return createNativeDecoder({ ...model.weights, lm }, options);
   return createTfjsDecoder(model, options);
 }

@@ -6,7 +6,7 @@ import {
   type GenerationEngine,
   type GenerationEvent,
 } from "./generation-engine.js";
-import type { SamplingParams } from "./sampling.js";
+import { resolveSampling, type SamplingParams } from "./sampling.js";
 import type { FinishReason } from "./sequence.js";
 
 export interface GeneratedSequence {
@@ -47,6 +47,7 @@ export async function generate(
   if (prompts.length === 0) return [];
   const engine = createGenerationEngine(model, {
     maxSequences: Math.min(batchSize, prompts.length),
+    maxLength: longestAnswer(model, prompts, params),
     ...(tokenizer ? { tokenizer } : {}),
   });
   try {
@@ -76,6 +77,18 @@ async function* eventsOf(
     throwIfAborted(signal);
     yield* await engine.step();
   }
+}
+
+/** Room for the longest prompt and answer, so that short ones do not cost a long cache. */
+function longestAnswer(
+  { config }: Model,
+  prompts: readonly Int32Array[],
+  params: Partial<SamplingParams> | readonly Partial<SamplingParams>[],
+): number {
+  const lengths = prompts.map((promptIds, index) => {
+    return promptIds.length + resolveSampling(paramsOf(params, index)).maxNewTokens;
+  });
+  return Math.min(config.maxPositions, Math.max(...lengths));
 }
 
 function paramsOf(

@@ -5,7 +5,8 @@ import type { Tokenizer } from "@stagecraft/tokenizer";
 import { checkRange } from "../batch.js";
 import type { Model } from "../model.js";
 import { createDecoder, type Decoder } from "./decoder.js";
-import { resolveSampling, type SamplingParams } from "./sampling.js";
+import { drawTokens, readShared, type Active, type Group } from "./draw-tokens.js";
+import { resolveSampling, type SampledToken, type SamplingParams } from "./sampling.js";
 import { Sequence, type FinishReason } from "./sequence.js";
 
 export interface GenerationRequest {
@@ -80,15 +81,6 @@ export function createGenerationEngine(
 ): GenerationEngine {
   return new ContinuousBatching(model, options);
 }
-
-interface Active {
-  readonly handle: number;
-  readonly slot: number;
-  readonly sequence: Sequence;
-}
-
-/** Sequences that hold the same tokens and differ in how they go on. */
-type Group = [Active, ...Active[]];
 
 class ContinuousBatching implements GenerationEngine {
   weightVersion: number;
@@ -180,29 +172,18 @@ class ContinuousBatching implements GenerationEngine {
     this.admit();
     const groups = this.chooseRows();
     if (groups.length === 0) return [];
-    const logits = await this.decoder.append(
-      groups.map(([{ slot, sequence }]) => ({ slot, ids: sequence.pending() })),
-    );
-    const width = this.model.config.vocabSize;
-    const events = groups.flatMap((group, i) => {
-      const row = logits.subarray(i * width, (i + 1) * width);
-      this.share(group);
-      return group.flatMap((member) => this.sample(member, row));
-    });
+    await readShared(this.decoder, groups);
+    const members = groups.flat();
+    const tokens = await drawTokens(this.decoder, members, this.model.config.vocabSize);
+    const events = members.flatMap((member, i) => this.accept(member, tokens[i]!));
     await nextTurn();
     return events;
   }
 
-  /** Gives the other answers to a prompt what was read for the first. */
-  private share([first, ...others]: Group): void {
-    for (const { slot, sequence } of others) {
-      this.decoder.fork(first.slot, slot, sequence.ids.length);
-    }
-  }
-
-  private sample({ handle, slot, sequence }: Active, logits: Float32Array): GenerationEvent[] {
+  private accept(member: Active, { id, logProb }: SampledToken): GenerationEvent[] {
+    const { handle, slot, sequence } = member;
     if (!this.active.has(handle)) return []; // cancelled while the step ran
-    const { id, logProb } = sequence.advance(logits);
+    sequence.accept(id);
     const index = sequence.ids.length - sequence.numPromptTokens - 1;
     const event = { handle, index, id, logProb, weightVersion: this.weightVersion };
     const { finishReason } = sequence;

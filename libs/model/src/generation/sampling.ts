@@ -60,6 +60,11 @@ export function resolveSampling(params: Partial<SamplingParams>): SamplingParams
   });
 }
 
+/** True when nothing but the temperature shapes the distribution, as in all training rollouts. */
+export function isPlain({ topK, topP, minP, repetitionPenalty }: SamplingParams): boolean {
+  return topK === 0 && topP === 1 && minP === 0 && repetitionPenalty === 1;
+}
+
 /**
  * Draws one token from `logits` [V]; pure but for one draw of `random` (none when greedy).
  * `history` are the ids so far, prompt included, for the repetition penalty. With filters the order

@@ -1,6 +1,6 @@
 import { createRandom, deriveSeed, StagecraftError, type Random } from "@stagecraft/core";
 import type { Tokenizer } from "@stagecraft/tokenizer";
-import { sampleToken, type SampledToken, type SamplingParams } from "./sampling.js";
+import { isPlain, sampleToken, type SampledToken, type SamplingParams } from "./sampling.js";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.js";
 
 /** Why an answer ended: the end token, a stop text, or a limit on its length. */
@@ -44,13 +44,30 @@ export class Sequence {
     return Int32Array.from(this.ids.slice(this.numDecoded));
   }
 
-  /** Samples from the logits after `pending()` and notes why the answer ends, if it does. */
-  advance(logits: Float32Array): SampledToken {
-    const token = sampleToken(logits, this.options.params, this.random, this.ids);
+  /** Whether the decoder may draw the next token itself. */
+  get isPlain(): boolean {
+    return isPlain(this.options.params);
+  }
+
+  get temperature(): number {
+    return this.options.params.temperature;
+  }
+
+  /** The random number of the next token in [0, 1), exact in fp32; greedy answers draw none. */
+  nextUniform(): number {
+    return this.temperature === 0 ? 0 : Math.floor(this.random.nextFloat() * 2 ** 24) / 2 ** 24;
+  }
+
+  /** Samples from the logits after `pending()`. */
+  sample(logits: Float32Array): SampledToken {
+    return sampleToken(logits, this.options.params, this.random, this.ids);
+  }
+
+  /** Takes the token that follows `pending()` and notes why the answer ends, if it does. */
+  accept(id: number): void {
     this.numDecoded = this.ids.length;
-    this.ids.push(token.id);
-    this.finishReason = this.judge(token.id);
-    return token;
+    this.ids.push(id);
+    this.finishReason = this.judge(id);
   }
 
   /** The answer, without what follows a stop text; undefined without a tokenizer. */
