@@ -1,0 +1,258 @@
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { silentReporter } from "@stagecraft/learn";
+import { loadModel, type Model } from "@stagecraft/model";
+import { initEngine, tf } from "@stagecraft/tensor";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+import {
+  createModelPlanes,
+  writePpoWorld,
+  type ModelPlanesOptions,
+} from "../../test/model-planes.js";
+import { ppoSchema } from "./config.js";
+import type { InspectedRollout } from "./inspect.js";
+import { runPpo } from "./run-ppo.js";
+
+let dir: string;
+let tokenizer: Tokenizer;
+let sampler: Model;
+beforeAll(() => initEngine({ numThreads: 1 }));
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "stagecraft-ppo-"));
+  tokenizer = await writePpoWorld(dir);
+  sampler = await loadModel(join(dir, "policy"));
+});
+afterEach(async () => {
+  sampler.dispose();
+  await rm(dir, { recursive: true, force: true });
+});
+
+/** Raters of this test like the letter a. */
+const score = (answer: string) => answer.split("a").length - 1;
+
+interface RunOptions {
+  config?: object;
+  planes?: Partial<ModelPlanesOptions>;
+  resume?: boolean;
+  signal?: AbortSignal;
+  onUpdate?(update: number): void;
+  warnings?: string[];
+}
+
+function run(name: string, options: RunOptions = {}) {
+  const config = ppoSchema.parse({
+    policy: join(dir, "policy"),
+    rewardModel: join(dir, "reward"),
+    prompts: [join(dir, "prompts.jsonl")],
+    updates: 4,
+    promptsPerUpdate: 16,
+    maxNewTokens: 8,
+    missingEos: "keep",
+    learningRate: 1e-2,
+    klCoef: 0.01,
+    epochs: 2,
+    minibatches: 2,
+    checkpointEvery: 2,
+    ...options.config,
+  });
+  const planes = createModelPlanes({ shape: sampler, tokenizer, score, ...options.planes });
+  const result = runPpo(
+    config,
+    {
+      runDir: join(dir, name),
+      resume: options.resume ?? false,
+      signal: options.signal ?? new AbortController().signal,
+      reporter: silentReporter({
+        progress: ({ done }) => options.onUpdate?.(done),
+        warn: (message) => options.warnings?.push(message),
+      }),
+    },
+    planes,
+  );
+  return { planes, result };
+}
+
+async function weights(name: string): Promise<number[]> {
+  const model = await loadModel(join(dir, name, "model"));
+  const values = [...model.tensors().values()].flatMap(({ data }) => [...(data as Float32Array)]);
+  model.dispose();
+  return values;
+}
+
+const records = async (name: string) =>
+  (await readFile(join(dir, name, "metrics.jsonl"), "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, number> & { kind: string });
+
+describe("runPpo()", () => {
+  for (const [estimator, more] of [
+    ["gae", {}],
+    ["rloo", { promptsPerUpdate: 4, samplesPerPrompt: 4 }],
+    ["grpo", { promptsPerUpdate: 4, samplesPerPrompt: 4, klMode: "loss" }],
+  ] as const) {
+    it(`${estimator}: the score rises, with healthy signals`, async () => {
+      const before = tf.memory().numTensors;
+      const { result } = run("run", { config: { estimator, updates: 14, ...more } });
+      const { metrics } = await result;
+      expect(tf.memory().numTensors).toBe(before);
+      const updates = (await records("run")).filter(({ kind }) => kind === "update");
+      expect(updates).toHaveLength(14);
+      // A random policy writes an "a" about every seventeenth letter: .4 per answer.
+      expect(updates[0]!["score"]).toBeLessThan(1.5);
+      expect(metrics["score"]).toBeGreaterThan(updates[0]!["score"]! + 1.5);
+      expect(updates[0]!["kl"]).toBeCloseTo(0, 4);
+      for (const update of updates) {
+        expect(update["samplerLogProbError"]).toBeLessThan(1e-4);
+        expect(update["firstRatioError"]).toBeLessThan(1e-3);
+        expect(update["score_gold"]).toBe(update["score"]);
+      }
+    });
+  }
+
+  for (const config of [
+    {},
+    { klTarget: 0.5, klHorizon: 100, oldLogProbs: "trainer", decoupled: true, evalEvery: 1 },
+    { ptxCoef: 0.1, ptxBatchSize: 2, criticWarmupUpdates: 1 },
+  ]) {
+    it(`stopped or crashed anywhere and resumed, ends bitwise as if never stopped ${JSON.stringify(config)}`, async () => {
+      const more = {
+        ...config,
+        evalPrompts: [join(dir, "prompts.jsonl")],
+        ptxCorpus: [join(dir, "prompts.jsonl.txt")],
+      };
+      const { writeFile } = await import("node:fs/promises");
+      await writeFile(more.ptxCorpus[0]!, "abc def. ".repeat(200));
+      await run("whole", { config: more }).result;
+      const controller = new AbortController();
+      const stopped = run("parts", {
+        config: more,
+        signal: controller.signal,
+        onUpdate: (update) => update === 1 && controller.abort(),
+      });
+      await expect(stopped.result).rejects.toThrow("[cancelled]");
+      let calls = 0;
+      const crash = {
+        onCollect() {
+          if (++calls === 3) throw new Error("power cut");
+        },
+      };
+      const crashed = run("parts", { config: more, resume: true, planes: crash });
+      await expect(crashed.result).rejects.toThrow("power cut");
+      await run("parts", { config: more, resume: true }).result;
+      expect(await weights("parts")).toEqual(await weights("whole"));
+      const strip = async (name: string) =>
+        (await readFile(join(dir, name, "metrics.jsonl"), "utf8")).replaceAll(
+          /"(tokensPerSecond|collectMs|trainMs)":[^,}]+/g,
+          "",
+        );
+      expect(await strip("parts")).toBe(await strip("whole"));
+    });
+  }
+
+  it("acknowledges rollouts only after the checkpoint that contains them", async () => {
+    const { planes, result } = run("run", {
+      config: { checkpointEvery: 2 },
+      planes: { onCollect: (batch) => seen.push([batch, planesOf().acknowledged.length]) },
+    });
+    const seen: [number, number][] = [];
+    const planesOf = () => planes;
+    await result;
+    expect(seen).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 32],
+      [3, 32],
+    ]);
+    expect(planes.acknowledged).toHaveLength(64);
+    expect(planes.published).toEqual([0, 1, 2, 3]);
+  });
+
+  it("keeps the best evaluated policy as the result", async () => {
+    const config = { evalPrompts: [join(dir, "prompts.jsonl")], evalEvery: 1, evalTemperature: 1 };
+    const { metrics } = await run("run", { config }).result;
+    const evals = (await records("run")).filter(({ kind }) => kind === "eval");
+    expect(evals.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4]);
+    expect(metrics["bestScore"]).toBe(Math.max(...evals.map((each) => each["evalScore"]!)));
+  });
+
+  it("writes answers with every token's figures that add up", async () => {
+    await run("run", { config: { inspectRollouts: 2, klCoef: 0.2 } }).result;
+    const files = await readdir(join(dir, "run", "rollouts"));
+    expect(files).toHaveLength(4);
+    const lines = (await readFile(join(dir, "run", "rollouts", files[3]!), "utf8")).trim();
+    for (const line of lines.split("\n")) {
+      const rollout = JSON.parse(line) as InspectedRollout;
+      const kl = rollout.tokens.reduce((sum, token) => sum + token.kl, 0);
+      const reward = rollout.tokens.reduce((sum, token) => sum + token.reward, 0);
+      expect(reward).toBeCloseTo(rollout.score - 0.2 * kl, 6);
+      expect(rollout.prompt).toContain("<|user|>");
+    }
+  });
+
+  for (const [what, tamper, message] of [
+    ["stale weights", { weightVersions: Int32Array.of(9) }, "did not load the published weights"],
+    ["another model's weights", { weightsHash: "0".repeat(64) }, "sampled with weights 0000"],
+    ["a score that is not a number", { score: NaN }, "its score is NaN"],
+    ["an id outside the vocabulary", { responseIds: Int32Array.of(999) }, "outside the vocabulary"],
+    ["another prompt", { promptIds: Int32Array.of(1) }, "its prompt is not the task's"],
+    ["an answer that is too long", { responseIds: new Int32Array(9) }, "allows 8"],
+  ] as const) {
+    it(`refuses ${what} and leaves the weights alone`, async () => {
+      const { result } = run("run", {
+        planes: {
+          tamper: (samples) =>
+            samples.map((sample, i) => (i === 5 ? withOneToken(sample, tamper) : sample)),
+        },
+      });
+      await expect(result).rejects.toThrow(message);
+    });
+  }
+
+  it("warns when the sampler's log-probs are not the trainer's", async () => {
+    const warnings: string[] = [];
+    await run("run", {
+      config: { updates: 1 },
+      warnings,
+      planes: {
+        tamper: (samples) =>
+          samples.map((s) => ({ ...s, logProbs: s.logProbs.map((value) => value - 0.01) })),
+      },
+    }).result;
+    expect(warnings.join("\n")).toContain("sampler and trainer log-probs differ");
+    expect(warnings.join("\n")).toContain("What to try");
+  });
+
+  it("refuses settings that contradict each other, and models of two tokenizers", async () => {
+    const rloo = run("a", { config: { estimator: "rloo", decoupled: true } });
+    await expect(rloo.result).rejects.toThrow(
+      /samplesPerPrompt must be at least 2.*decoupled needs/,
+    );
+    const { trainCharTokenizer } = await import("@stagecraft/tokenizer");
+    const { saveModel } = await import("@stagecraft/model");
+    const other = await trainCharTokenizer(
+      (async function* () {
+        yield await Promise.resolve("abcdefgz .");
+      })(),
+    );
+    await saveModel(join(dir, "other"), sampler, { tokenizerFiles: other.files() });
+    const two = run("b", { config: { rewardModel: join(dir, "other") } });
+    await expect(two.result).rejects.toThrow("must share one");
+  });
+});
+
+/** The sample cut to one token, so that replaced arrays have equal lengths. */
+function withOneToken<
+  T extends { responseIds: Int32Array; logProbs: Float32Array; weightVersions: Int32Array },
+>(sample: T, change: object): T {
+  const length = (change as Partial<T>).responseIds?.length ?? 1;
+  return {
+    ...sample,
+    responseIds: sample.responseIds.slice(0, 1),
+    logProbs: new Float32Array(length).fill(-1),
+    weightVersions: new Int32Array(length).fill(sample.weightVersions[0]!),
+    ...change,
+  };
+}

@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import { sha256OfTensors } from "@stagecraft/checkpoint";
+import { deriveSeed } from "@stagecraft/core";
+import { writeJsonl } from "@stagecraft/data";
+import {
+  createModel,
+  generate,
+  modelFromTensors,
+  presetConfig,
+  saveModel,
+  type Model,
+} from "@stagecraft/model";
+import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import type { PpoPlanes, RolloutSample } from "../src/index.js";
+
+/** A small world in a directory: policy, reward model, requests; letters are tokens. */
+export async function writePpoWorld(dir: string): Promise<Tokenizer> {
+  const tokenizer = await trainCharTokenizer(one("abcdefgh ."));
+  const config = presetConfig("llama", {
+    vocabSize: tokenizer.vocabSize,
+    hiddenSize: 16,
+    numLayers: 1,
+    numHeads: 2,
+    maxPositions: 48,
+  });
+  for (const [name, seed, head] of [
+    ["policy", 1, "lm"],
+    ["reward", 2, "score"],
+  ] as const) {
+    const model = createModel(config, { seed, heads: [head] });
+    const extra = { rewardModel: { mean: 0, std: 0.5 } };
+    await saveModel(join(dir, name), model, { tokenizerFiles: tokenizer.files(), extra });
+    model.dispose();
+  }
+  const prompts = Array.from({ length: 12 }, (_, i) => ({
+    id: `p${i}`,
+    messages: [{ role: "user", content: "abcdefgh".slice(i % 5, 2 + (i % 7)) + "." }],
+  }));
+  await writeJsonl(join(dir, "prompts.jsonl"), prompts);
+  return tokenizer;
+}
+
+async function* one(text: string) {
+  yield await Promise.resolve(text);
+}
+
+export interface ModelPlanesOptions {
+  /** Any model of the policy's shape; its weights are overwritten. */
+  shape: Model;
+  tokenizer: Tokenizer;
+  score(answer: string): number;
+  /** Called before a batch is sampled; may throw to play a crash. */
+  onCollect?(batch: number): void;
+  /** Changes samples on their way. */
+  tamper?(samples: RolloutSample[]): RolloutSample[];
+}
+
+/** Planes in this process: samples with `generate` from the weights that were published. */
+export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
+  published: number[];
+  acknowledged: string[];
+} {
+  const { shape, tokenizer } = options;
+  const published: number[] = [];
+  const acknowledged: string[] = [];
+  let weights = { version: -1, sha256: "" };
+  let batches = 0;
+  return {
+    published,
+    acknowledged,
+    publishWeights(version, tensors) {
+      shape.load(tensors);
+      weights = { version, sha256: sha256OfTensors(tensors) };
+      published.push(version);
+      return Promise.resolve({ sha256: weights.sha256 });
+    },
+    async collect(tasks, signal) {
+      options.onCollect?.(batches++);
+      const sequences = await generate(
+        shape,
+        tasks.map(({ promptIds }) => promptIds),
+        tasks.map(({ sampling }) => sampling),
+        { tokenizer, signal },
+      );
+      const samples = tasks.map((task, i): RolloutSample => {
+        const { ids, logProbs, finishReason } = sequences[i]!;
+        const answer = tokenizer.decode(ids);
+        return {
+          rolloutId: `r${deriveSeed(task.taskId)}`,
+          taskId: task.taskId,
+          promptIds: task.promptIds,
+          responseIds: ids,
+          logProbs,
+          weightVersions: new Int32Array(ids.length).fill(weights.version),
+          finishReason,
+          score: options.score(answer),
+          rewardModelVersion: "test",
+          weightsHash: weights.sha256,
+          extraScores: { gold: options.score(answer) },
+        };
+      });
+      return (options.tamper?.(samples) ?? samples).reverse(); // order must not matter
+    },
+    acknowledge(ids) {
+      acknowledged.push(...ids);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A model like the one in `dir`, for the sampler. */
+export function shapeOf(model: Model): Model {
+  return modelFromTensors(model.config, model.tensors(), { seed: 0 });
+}
