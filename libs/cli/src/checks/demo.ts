@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { runDemo } from "../demo/run-demo.js";
 import type { LearningCheck } from "./learning-check.js";
 
@@ -8,8 +7,7 @@ export const demoCheck: LearningCheck = {
   summary:
     "the demo's assistant learns: SFT over base, reward model near its ceiling, PPO over SFT",
   async run({ seed, runDir, signal, reporter }) {
-    await rm(runDir, { recursive: true, force: true });
-    const options = { preset: "default" as const, seed, out: runDir };
+    const options = { preset: "default" as const, seed, out: runDir, fresh: true };
     const { claims, stages } = await runDemo(options, { signal, reporter });
     const figures = { ...stages.get("judge")?.result.metrics };
     for (const [id, { durationMs }] of stages) figures[`${id}Seconds`] = durationMs / 1000;

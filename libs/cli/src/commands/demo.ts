@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Option, type Command } from "commander";
-import { formatDuration, StagecraftError } from "@stagecraft/core";
+import { formatDuration } from "@stagecraft/core";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { UsageError } from "../app/usage-error.js";
@@ -44,12 +42,14 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
   if (!Number.isInteger(seed) || seed < 0) {
     throw new UsageError(`--seed ${flags.seed}: expected a whole number of 0 or more`);
   }
-  if (!flags.resume) await clear(flags.out);
   const startMs = Date.now();
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
     const { preset, out } = flags;
-    const outcome = await runDemo({ preset, seed, out }, { signal: scope.signal, reporter });
+    const outcome = await runDemo(
+      { preset, seed, out, fresh: flags.resume !== true },
+      { signal: scope.signal, reporter },
+    );
     const time = formatDuration(Date.now() - startMs);
     const text = `${demoText(outcome)}\n\nDone in ${time}. Talk to it: npx stagecraft chat ${join(out, "ppo", "model")}`;
     const { claims, files } = outcome;
@@ -63,16 +63,4 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
   } finally {
     reporter.close();
   }
-}
-
-/** An earlier demo makes room; any other directory is left alone. */
-async function clear(out: string): Promise<void> {
-  if (!existsSync(out)) return;
-  if (!existsSync(join(out, "pipeline.json")) && !existsSync(join(out, "world"))) {
-    throw new StagecraftError(
-      "failed_precondition",
-      `${out} exists and is no demo's directory; choose another with --out`,
-    );
-  }
-  await rm(out, { recursive: true });
 }

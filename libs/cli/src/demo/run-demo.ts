@@ -26,20 +26,22 @@ export interface DemoOutcome {
 }
 
 /**
- * Runs the demo's pipeline in `options.out` (finished stages are skipped, an interrupted one resumes)
- * and writes report.html and demo.json there.
+ * Runs the demo's pipeline in `options.out` (finished stages are skipped and an interrupted one
+ * resumes, unless `fresh`) and writes report.html and demo.json there.
  */
 export async function runDemo(
-  options: DemoOptions,
+  options: DemoOptions & { fresh: boolean },
   context: Pick<StageContext, "signal" | "reporter">,
 ): Promise<DemoOutcome> {
   const file = demoPipeline(options);
   const variables = new Map<string, string>();
   const plan = planPipeline(file, await loadDemoStages(), variables);
-  const stages = await runPipeline(plan, { runDir: options.out, variables, rerun: [], context });
+  const { out: runDir, fresh } = options;
+  const stages = await runPipeline(plan, { runDir, variables, rerun: [], fresh, context });
   const metrics = new Map<string, Awaited<ReturnType<typeof readMetrics>>>();
-  for (const { id, runDir } of plan)
-    metrics.set(id, await readMetrics(join(runDir, "metrics.jsonl")));
+  for (const stage of plan) {
+    metrics.set(stage.id, await readMetrics(join(stage.runDir, "metrics.jsonl")));
+  }
   const { evaluation, answers } = await readJudgement(stages.get("judge")!);
   const ppo = metrics.get("ppo") ?? [];
   const claims = judge(demoClaims(options.preset, { stages, evaluation, ppo }));

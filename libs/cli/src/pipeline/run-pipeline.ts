@@ -1,6 +1,8 @@
+import { mkdir } from "node:fs/promises";
 import { formatDuration, StagecraftError, throwIfAborted } from "@stagecraft/core";
-import type { StageContext, StageResult } from "@stagecraft/learn";
+import { acquireRunLock, type StageContext, type StageResult } from "@stagecraft/learn";
 import {
+  clearPipeline,
   fingerprint,
   openPipelineState,
   type PipelineState,
@@ -14,15 +16,31 @@ export interface RunPipelineOptions {
   variables: Bindings;
   /** Stages to run again from scratch, together with all that use their outputs. */
   rerun: readonly string[];
+  /** Delete an earlier pipeline's run first. Default false. */
+  fresh?: boolean;
   context: Pick<StageContext, "signal" | "reporter">;
   now?: () => Date;
 }
 
 /**
- * Runs a planned pipeline from top to bottom. Finished stages are skipped, an interrupted one resumes
+ * Runs a planned pipeline from top to bottom, in a directory that no other process may use meanwhile. Finished stages are skipped, an interrupted one resumes
  * from its checkpoint. A finished stage whose inputs have changed is refused unless named in `rerun`.
  */
 export async function runPipeline(
+  plan: readonly PlannedStage[],
+  options: RunPipelineOptions,
+): Promise<Map<string, StageRecord>> {
+  await mkdir(options.runDir, { recursive: true });
+  const lock = await acquireRunLock(options.runDir);
+  try {
+    if (options.fresh) await clearPipeline(options.runDir);
+    return await runStages(plan, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function runStages(
   plan: readonly PlannedStage[],
   options: RunPipelineOptions,
 ): Promise<Map<string, StageRecord>> {
