@@ -113,6 +113,23 @@ describe("openPretrainBatches()", () => {
     mixed.close();
   });
 
+  it("repeats sources by weight in training and measures held-out text once", async () => {
+    const path = files.path("a.jsonl");
+    const twice = await prepareCorpus({
+      ...{ sources: [{ path, weight: 2 }], tokenizer, cacheDir: files.path("cache") },
+      validationFraction: 0.2,
+    });
+    expect(twice.reused).toBe(true); // weights are no part of the cache
+    const numTargets = async (from: PreparedCorpus, split: "train" | "validation") => {
+      const source = openPretrainBatches(from, { ...base, split, mode: "contiguous" });
+      const batches = await take(source, source.batchesPerEpoch!);
+      return batches.reduce((sum, batch) => sum + batch.numTargets, 0);
+    };
+    expect(await numTargets(twice, "train")).toBe(2 * (await numTargets(corpus, "train")));
+    expect(await numTargets(twice, "validation")).toBe(await numTargets(corpus, "validation"));
+    twice.close();
+  });
+
   it("refuses a split that is shorter than a window, and foreign positions", async () => {
     const open = () => openPretrainBatches(corpus, { ...base, mode: "random-window", length: 1e6 });
     expect(open).toThrow("and a window needs 1000001");

@@ -29,7 +29,8 @@ export interface PretrainBatchOptions {
 }
 
 /**
- * Batches of a prepared corpus. The last batch of an epoch may have empty rows.
+ * Batches of a prepared corpus. The last batch of an epoch may have empty rows. Weights of sources
+ * count in training and in random windows; an epoch of the validation split has every token once.
  * @throws `invalid_argument` when the split is shorter than a window
  */
 export function openPretrainBatches(
@@ -119,7 +120,9 @@ function epochs(
   rows: RowBuilderOptions,
   { seed, split, mode, shuffle = split === "train" }: PretrainBatchOptions,
 ): BatchSource {
-  const groups = stretches.groups.map((group, i) => ({ ...group, weight: streams[i]!.weight }));
+  // Held-out text is measured once, whatever its weight in training.
+  const weightOf = (i: number) => (split === "train" ? streams[i]!.weight : 1);
+  const groups = stretches.groups.map((group, i) => ({ ...group, weight: weightOf(i) }));
   return createEpochSource((epoch) => {
     const random = createRandom(deriveSeed(seed, mode, split, epoch));
     const order = weightedOrder(groups, random, shuffle);
