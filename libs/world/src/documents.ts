@@ -16,6 +16,7 @@ export interface CorpusCounts {
   readonly reviews: number;
   readonly letters: number;
   readonly lessons: number;
+  readonly memoryGames: number;
 }
 
 export interface CorpusSources {
@@ -37,6 +38,7 @@ export function writeDocuments(sources: CorpusSources, random: Random): WorldDoc
     ...letterPosts(sources, random.fork("letters")),
     ...lumiLessons(sources, random.fork("lessons")),
     ...countingTutorials(sources, random.fork("counting")),
+    ...memoryGames(sources, random.fork("memory")),
   ];
 }
 
@@ -149,6 +151,28 @@ function countingTutorials({ counts }: CorpusSources, random: Random): WorldDocu
     title: "In order",
     text: `# How to put things in order\n\n${random.shuffle(sequenceLines()).join("\n")}`,
   }));
+}
+
+/**
+ * A game of the valley: one player names things, the next repeats them. Repeated random words are
+ * what makes a transformer learn to copy early (Olsson et al. 2022, induction heads), and copying
+ * names is what summaries, translations and answers need.
+ */
+function memoryGames({ facts, lumi, counts }: CorpusSources, random: Random): WorldDocument[] {
+  const { person, animal, place, thing } = facts.entities;
+  const words = [...person, ...place, ...animal, ...thing, ...lumi.adjectives];
+  return Array.from({ length: counts.memoryGames }, (_, game) => {
+    const rounds = Array.from({ length: 2 }, () => {
+      // Names stand in the bag twice: they are what has to be copied most.
+      const bag = random.shuffle([...person, ...place, ...words]);
+      const list = [...new Set(bag)].slice(0, 4 + random.nextInt(5));
+      const [first, second] = random.shuffle([...person]);
+      const said = list.join(", ");
+      return `${first} says: ${said}.\n${second} repeats: ${said}.`;
+    });
+    const text = `# The memory game\n\n${rounds.join("\n")}`;
+    return { file: "tutorials/memory-game.md", title: `Memory game ${game + 1}`, text };
+  });
 }
 
 function post(facts: Facts, random: Random, lines: readonly [string, string]): WorldDocument {
