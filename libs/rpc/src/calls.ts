@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Metadata, type Client } from "@grpc/grpc-js";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
@@ -173,6 +174,8 @@ function metadataOf(defaults: CallDefaults, options: CallOptions, trace: TraceCo
 /** AbortSignal.any() leaks on long-lived signals in Node 20; this one lets go. */
 function anySignal(...signals: readonly (AbortSignal | undefined)[]) {
   const given = signals.filter((signal) => signal !== undefined);
+  // One signal for many calls is usual (shutdown, a fan-out), not a leak: listeners are removed.
+  if (given.length > 0) setMaxListeners(0, ...given);
   if (given.length < 2) return { signal: given[0], dispose: () => undefined };
   const controller = new AbortController();
   const abort = (event: { target: EventTarget | null } | Event) =>

@@ -18,6 +18,7 @@ export {
   type RetryPolicy,
   type RetryThrottle,
 } from "./retry.js";
+export { serveUntilSignal, type ServeOptions } from "./serve.js";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.js";
 export { DETAILS_KEY, errorFromStatus, statusFromError, type RpcStatus } from "./status.js";
 export type {

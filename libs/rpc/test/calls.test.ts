@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { Client, credentials, Metadata, status as Status, type ServiceError } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
 import { createLogger, createMetrics } from "@stagecraft/telemetry";
@@ -177,6 +178,19 @@ describe("cancellation and deadlines", () => {
     stop.abort();
     await expect(call).rejects.toMatchObject({ code: "cancelled" });
     expect(await seen.opened).toMatchObject({ code: "cancelled" });
+  });
+
+  it("can share one signal among many calls, which let go of it", async () => {
+    await using echo = await startEcho();
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 20 }, () => echo.client.say(wait, { signal })));
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve)); // warnings come a tick later
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
   });
 
   it("reach the generator when the reader leaves a stream early", async () => {

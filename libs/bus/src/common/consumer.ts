@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { contextFromHeaders } from "@stagecraft/telemetry";
 import type { BusMessage, Consumer } from "../bus.js";
@@ -159,6 +160,7 @@ export async function openConsumer(
 }
 
 function woken(waiters: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal) setMaxListeners(0, signal); // shared by many readers, each lets go
   return new Promise((resolve) => {
     const done = () => {
       waiters.delete(done);

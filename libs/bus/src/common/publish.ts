@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { headersFromContext } from "@stagecraft/telemetry";
@@ -27,6 +28,7 @@ export async function publishUntilStored(
   checkSubject(subject);
   const endsAt = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const headers = headersOf(options);
+  if (options.signal) setMaxListeners(0, options.signal); // shared by many publishes, each lets go
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(options.signal);
     try {
