@@ -102,9 +102,11 @@ function choose(logits: Float32Array, choice: Choice): number {
   if (temperature === 0) return argmax(penalised ?? logits);
   const sum = penalised ? softmaxWeights(penalised, temperature, scratch).sum : choice.sum;
   if (topK === 0 && topP === 1 && minP === 0) return draw(scratch.values, sum, random);
-  const ids = topCandidates(scratch.values, { sum, topK, topP, minP });
-  const kept = Float64Array.from(ids, (id) => scratch.values[id]!);
-  return ids[draw(kept, total(kept), random)]!;
+  const ids = topCandidates(scratch.values, { topK, topP, minP });
+  const kept = new Float64Array(ids.length);
+  let mass = 0;
+  for (let i = 0; i < ids.length; i++) mass += kept[i] = scratch.values[ids[i]!]!;
+  return ids[draw(kept, mass, random)]!;
 }
 
 /** Undefined when nothing changes. */
@@ -134,8 +136,4 @@ function draw(weights: Float64Array, sum: number, random: Random): number {
     if (rest < 0) return i;
   }
   return last; // rounding left a crumb
-}
-
-function total(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }
