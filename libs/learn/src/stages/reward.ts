@@ -26,6 +26,7 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, progressFields } from "./fields.js";
 import { checkVocabulary, restoreBest } from "./language-model.js";
+import { warnWithoutValidation } from "./sft.js";
 
 const schema = z.strictObject({
   model: z.string().min(1).describe("Model directory to start from (SFT or base), with tokenizer"),
@@ -287,6 +288,7 @@ async function readData(
       ? { train: all, validation: await read(config.validationData) }
       : // One prompt stays on one side, whoever ranked it.
         holdOut(all, config.validationFraction, ({ prompt }) => JSON.stringify(prompt));
+  warnWithoutValidation(validation, config, context);
   const demonstrations: Conversation[] = [];
   if (config.references.length > 0) {
     const found = readConversations(config.references, { maxBadRecords, onBadRecord, signal });

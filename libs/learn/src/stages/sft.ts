@@ -126,6 +126,16 @@ async function trainOn(
   };
 }
 
+/** Few records can all fall on the training side; evaluation and best-model choice are off then. */
+export function warnWithoutValidation(
+  validation: readonly unknown[],
+  { validationFraction }: { validationFraction: number },
+  { reporter }: Pick<StageContext, "reporter">,
+): void {
+  if (validation.length > 0 || validationFraction === 0) return;
+  reporter.warn("too few records to hold any out: nothing is evaluated; give validationData");
+}
+
 function reportCuts(source: SftBatchSource, length: number, { reporter }: StageContext): void {
   const { numTruncated, numDropped } = source;
   if (numTruncated > 0) {
@@ -164,5 +174,7 @@ async function readData(
   if (config.validationData.length > 0) {
     return { train: all, validation: await read(config.validationData) };
   }
-  return holdOut(all, config.validationFraction, ({ messages }) => messages[0]!.content);
+  const split = holdOut(all, config.validationFraction, ({ messages }) => messages[0]!.content);
+  warnWithoutValidation(split.validation, config, context);
+  return split;
 }
