@@ -1,0 +1,43 @@
+import type { RpcServerOptions } from "@stagecraft/rpc";
+import type { PolicyConfig } from "./config.js";
+
+/** The server options that the configuration stands for. */
+export function serverOptions(config: PolicyConfig): RpcServerOptions {
+  const { host, port, allowPlaintext, reflection, tokens, tlsClientCa } = config;
+  const tls = {
+    certFile: config.tlsCert,
+    keyFile: config.tlsKey,
+    ...(tlsClientCa === "" ? {} : { clientCaFile: tlsClientCa }),
+  };
+  return {
+    host,
+    port,
+    allowPlaintext,
+    reflection,
+    ...(config.tlsCert === "" ? {} : { tls }),
+    ...(tokens.length === 0 ? {} : { auth: { tokens } }),
+  };
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+export function terminationSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      process.once(name, () => {
+        process.once(name, () => process.exit(130));
+        resolve(name);
+      });
+    }
+  });
+}
+
+/** Runs a main function; a failure is told in one line and ends the process with exit code 1. */
+export function runMain(main: () => Promise<void>): void {
+  main().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,35 @@
+import { redactConfig } from "@stagecraft/config";
+import { createRpcServer } from "@stagecraft/rpc";
+import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
+import { initEngine } from "@stagecraft/tensor";
+import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
+import { openRewardModelService } from "./open.js";
+import { runMain, serverOptions, terminationSignal } from "./process.js";
+
+runMain(async () => {
+  const config = await loadRewardModelConfig(process.argv.slice(2));
+  const terminated = terminationSignal();
+  const logger = createLogger({ service: "reward-model", level: config.logLevel });
+  const metrics = createMetrics({ service: "reward-model" });
+  await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
+  logger.info({ config: redactConfig(rewardModelSchema, config) }, "starting");
+
+  const engine = await initEngine({
+    engine: config.engine,
+    ...(config.threads > 0 ? { numThreads: config.threads } : {}),
+  });
+  const models = config.models.map((text) => {
+    const [name = "", ...dir] = text.split("=");
+    return { name, dir: dir.join("=") };
+  });
+  const service = await openRewardModelService({ ...config, models });
+
+  const server = createRpcServer({ ...serverOptions(config), logger, metrics });
+  service.register(server);
+  const { port } = await server.start();
+  logger.info({ port, metricsPort: exporter.port, engine: engine.name }, "serving");
+
+  logger.info({ signal: await terminated }, "stopping");
+  await server.drain(config.graceMs);
+  await service.close();
+});

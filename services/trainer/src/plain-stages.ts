@@ -1,0 +1,14 @@
+import { evaluateStage } from "@stagecraft/eval";
+import { collectStage, pretrainStage, rewardStage, sftStage } from "@stagecraft/learn";
+import { toTrainerStage, type TrainerStage } from "./trainer-stage.js";
+
+/** The stages that need no other service. */
+export function plainStages(): TrainerStage[] {
+  return [
+    toTrainerStage(pretrainStage),
+    toTrainerStage(sftStage),
+    toTrainerStage(collectStage),
+    toTrainerStage(rewardStage),
+    toTrainerStage(evaluateStage),
+  ];
+}
