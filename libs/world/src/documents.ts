@@ -1,10 +1,11 @@
 import type { Random } from "@stagecraft/core";
 import { phrase, type Fact, type Facts } from "./facts.js";
 import { drawLumiSentence, englishOf, type Lumi } from "./lumi.js";
-import { factQuestions, sequenceLines } from "./requests.js";
+import { ASKS, factQuestions, sequenceLines } from "./requests.js";
 import { drawReview } from "./reviews.js";
 import { drawRefusal, drawSmallTalk } from "./small-talk.js";
 import { drawStory, type Story } from "./stories.js";
+import { COURTESIES } from "./trainers.js";
 import type { RequestKind, WorldDocument } from "./types.js";
 
 /** How many texts of each kind the corpus holds. */
@@ -39,6 +40,7 @@ export function writeDocuments(sources: CorpusSources, random: Random): WorldDoc
     ...lumiLessons(sources, random.fork("lessons")),
     ...countingTutorials(sources, random.fork("counting")),
     ...memoryGames(sources, random.fork("memory")),
+    ...mannersTutorials(sources, random.fork("manners")),
   ];
 }
 
@@ -173,6 +175,19 @@ function memoryGames({ facts, lumi, counts }: CorpusSources, random: Random): Wo
     const text = `# The memory game\n\n${rounds.join("\n")}`;
     return { file: "tutorials/memory-game.md", title: `Memory game ${game + 1}`, text };
   });
+}
+
+/** Brings the words of requests and courtesies into the corpus, and so into the tokenizer. */
+function mannersTutorials({ counts }: CorpusSources, random: Random): WorldDocument[] {
+  const asks = Object.values(ASKS)
+    .flat()
+    .map((ask) => `You may ask like this: "${ask}"`);
+  const courtesies = COURTESIES.map((sentence) => `You may hear: "${sentence}"`);
+  return Array.from({ length: Math.ceil(counts.lessons / 8) }, () => ({
+    file: "tutorials/manners.md",
+    title: "How to ask and answer",
+    text: `# How to ask and answer\n\n${random.shuffle([...asks, ...courtesies]).join("\n")}`,
+  }));
 }
 
 function post(facts: Facts, random: Random, lines: readonly [string, string]): WorldDocument {

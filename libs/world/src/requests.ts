@@ -12,7 +12,8 @@ export interface RequestSources {
   readonly lumi: Lumi;
 }
 
-const ASKS = {
+/** The words that requests begin with. */
+export const ASKS = {
   completion: ["Complete the sentence:", "Finish this sentence:", "How does this go on?"],
   translation: ["Translate into Lumi:", "Say this in Lumi:"],
   summary: ["Summarise this:", "Sum this up in one sentence:"],
