@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { runCli } from "./spawn-cli.js";
+import { PassThrough } from "node:stream";
+import { runCli as run } from "../src/app/run-cli.js";
+
+/** Runs a command line in this process; what it prints is collected. */
+async function runCli(argv: string[]) {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const io = { out, err, input: new PassThrough(), isTerminal: false, isInteractive: false };
+  const code = await run(argv, { ...io, columns: () => 100 });
+  return { code, out: String(out.read() ?? ""), err: String(err.read() ?? "") };
+}
 
 const COMMANDS = [
   "tokenizer",
@@ -54,7 +63,7 @@ describe("wrong usage", () => {
 
   it("names every problem of a configuration at once", async () => {
     const { err } = await runCli(["pretrain", "--steps", "many", "--learning-rate", "-1"]);
-    for (const field of ["steps", "learningRate", "data"]) expect(err).toContain(field);
+    for (const field of ["steps", "learningRate", "corpus"]) expect(err).toContain(field);
     expect(err).not.toContain("    at ");
   });
 });

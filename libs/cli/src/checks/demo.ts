@@ -1,4 +1,3 @@
-import { runDemo } from "../demo/run-demo.js";
 import type { LearningCheck } from "./learning-check.js";
 
 /** The demo in its default size, from scratch, held against what it has to show. */
@@ -7,6 +6,7 @@ export const demoCheck: LearningCheck = {
   summary:
     "the demo's assistant learns: SFT over base, reward model near its ceiling, PPO over SFT",
   async run({ seed, runDir, signal, reporter }) {
+    const { runDemo } = await import("../demo/run-demo.js");
     const options = { preset: "default" as const, seed, out: runDir, fresh: true };
     const { claims, stages } = await runDemo(options, { signal, reporter });
     const figures = { ...stages.get("judge")?.result.metrics };

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "@stagecraft/config";
-import { pretrainStage, type PretrainConfig } from "@stagecraft/learn";
+import type { PretrainConfig } from "@stagecraft/learn";
 import { schemaOf } from "../flags/config-flags.js";
 import type { LearningCheck } from "./learning-check.js";
 
@@ -12,6 +12,7 @@ export const shakespeareCheck: LearningCheck = {
   name: "shakespeare",
   summary: "nanoGPT's CPU setting on tinyshakespeare reaches a validation loss of 1.90",
   async run({ seed, runDir, dataDir, signal, reporter }) {
+    const { pretrainStage } = await import("@stagecraft/learn");
     const corpus = [join(dataDir, "tinyshakespeare.txt")];
     const flags = { corpus, seed };
     const { config } = await loadConfig(schemaOf(pretrainStage), { file: CONFIG, flags });

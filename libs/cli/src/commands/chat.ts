@@ -2,7 +2,7 @@ import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { z } from "zod";
 import { isCancelled } from "@stagecraft/core";
-import { loadAssistant, type Assistant } from "../chat/assistant.js";
+import type { Assistant } from "../chat/assistant.js";
 import { createConversation, type Conversation } from "../chat/conversation.js";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
@@ -47,6 +47,7 @@ export function chatCommand(command: Command, scope: CommandScope): void {
   command.addHelpText("after", examplesText(EXAMPLES));
   command.action(async (modelDir: string, flags: { json?: boolean }) => {
     const config = (await readConfig(chatSchema, command)) as ChatConfig;
+    const { loadAssistant } = await import("../chat/assistant.js");
     const assistant = await loadAssistant(modelDir);
     const chat = new Chat(assistant, config, { scope, json: flags.json === true });
     try {

@@ -5,8 +5,6 @@ import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { UsageError } from "../app/usage-error.js";
 import { PRESETS, type PresetName } from "../demo/presets.js";
-import { runDemo } from "../demo/run-demo.js";
-import { demoText } from "../demo/demo-text.js";
 import { examplesText } from "./stage-command.js";
 
 interface DemoFlags {
@@ -42,6 +40,9 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
   if (!Number.isInteger(seed) || seed < 0) {
     throw new UsageError(`--seed ${flags.seed}: expected a whole number of 0 or more`);
   }
+  // Only now: the tensor engine takes a second to load, and --help does not need it.
+  const { runDemo } = await import("../demo/run-demo.js");
+  const { demoText } = await import("../demo/demo-text.js");
   const startMs = Date.now();
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
