@@ -41,6 +41,7 @@ start = time.time()
 tokenizer.train_from_iterator(chunks(), trainer)
 train_seconds = time.time() - start
 start = time.time()
+tokenizer.encode_special_tokens = True  # special strings are text, as in ours
 num_bytes = num_tokens = 0
 for chunk in chunks():
     num_bytes += len(chunk.encode())
