@@ -6,13 +6,19 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const SMALL = { weightsMaxBytes: 16 * 1024 * 1024, rolloutsMaxBytes: 16 * 1024 * 1024 };
 
 /** Consumes rollouts until `count` distinct ids were acked; returns deliveries per id. */
-async function consumeAll(bus: EventBus, run: string, count: number): Promise<Map<string, number>> {
+async function consumeAll(
+  bus: EventBus,
+  run: string,
+  count: number,
+  onDelivery: () => void,
+): Promise<Map<string, number>> {
   const topology = await ensureTopology(bus, run, SMALL);
   await using consumer = await bus.consume(topology.rolloutsConsumer);
   const deliveries = new Map<string, number>();
   const acked = new Set<string>();
   while (acked.size < count) {
     const message = (await consumer.next())!;
+    onDelivery();
     deliveries.set(message.id, (deliveries.get(message.id) ?? 0) + 1);
     await message.ack().then(
       () => acked.add(message.id),
@@ -28,7 +34,8 @@ describe.skipIf(!hasNatsServer())(`JetStream faults (skipped when: ${NATS_MISSIN
     await using bus = await createJetStreamBus({ servers: server.url, requestTimeoutMs: 500 });
     const { subjects } = await ensureTopology(bus, "kill", SMALL);
     const ids = Array.from({ length: 300 }, (_, i) => `r${i}`);
-    const consuming = consumeAll(bus, "kill", ids.length);
+    let consumed = 0;
+    const consuming = consumeAll(bus, "kill", ids.length, () => consumed++);
     let published = 0;
     const publishing = (async () => {
       for (const id of ids) {
@@ -40,8 +47,8 @@ describe.skipIf(!hasNatsServer())(`JetStream faults (skipped when: ${NATS_MISSIN
       await waitFor(() => published >= mark);
       await server.kill();
       await server.restart();
-      const [at, count] = [performance.now(), published];
-      await waitFor(() => published > count + 5);
+      const [at, count, seen] = [performance.now(), published, consumed];
+      await waitFor(() => published > count + 5 && consumed > seen + 5);
       expect(performance.now() - at).toBeLessThan(3000);
     }
     await publishing;
