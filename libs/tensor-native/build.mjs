@@ -9,6 +9,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
+const nativeDir = join(here, "native");
 const buildDir = join(here, "build");
 const addon = join(buildDir, "stagecraft_native.node");
 const stamp = join(buildDir, "sources.sha256");
@@ -18,6 +19,7 @@ const LOCK_STALE_MS = 5 * 60_000;
 function filesUnder(dir) {
   const entries = readdirSync(dir, { withFileTypes: true });
   return entries
+    .filter(({ name }) => name !== "build")
     .flatMap((entry) => {
       const path = join(dir, entry.name);
       return entry.isDirectory() ? filesUnder(path) : [path];
@@ -28,7 +30,7 @@ function filesUnder(dir) {
 /** Everything the binary depends on; Node-API keeps it valid across Node versions. */
 function sourcesHash() {
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}\n`);
-  for (const file of [join(here, "binding.gyp"), ...filesUnder(join(here, "native"))]) {
+  for (const file of filesUnder(nativeDir)) {
     hash.update(file.slice(here.length)).update(readFileSync(file));
   }
   return hash.digest("hex");
@@ -72,7 +74,7 @@ function findNodeDir() {
 /** @param {string[]} args @returns {Promise<{ code: number, output: string }>} */
 function runNodeGyp(args) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [findNodeGyp(), ...args], { cwd: here });
+    const child = spawn(process.execPath, [findNodeGyp(), ...args], { cwd: nativeDir });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));
@@ -111,7 +113,7 @@ async function build() {
   const { code, output } = await runNodeGyp(nodeDir ? [...args, `--nodedir=${nodeDir}`] : args);
   if (code !== 0) throw new Error(`${output}\n${explain(output)}`);
   // A new file by rename: processes that have the old one mapped keep it.
-  cpSync(join(buildDir, "Release", "stagecraft_native.node"), `${addon}.tmp`);
+  cpSync(join(nativeDir, "build", "Release", "stagecraft_native.node"), `${addon}.tmp`);
   renameSync(`${addon}.tmp`, addon);
   writeFileSync(stamp, hash);
   return `native engine: compiled in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`;

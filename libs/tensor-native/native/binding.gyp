@@ -1,4 +1,5 @@
 {
+  # Not in the package root: npm would run "node-gyp rebuild" by itself on every install.
   # One binary for every machine of an architecture: each kernels_*.cc is compiled for its own
   # instruction set in a static library of its own, and dispatch.cc chooses at run time.
   "variables": { "openssl_fips": "" },
@@ -18,22 +19,22 @@
     {
       "target_name": "kernels_baseline",
       "type": "static_library",
-      "sources": ["native/kernels_baseline.cc"],
+      "sources": ["kernels_baseline.cc"],
       "cflags": ["-fPIC"],
     },
     {
       "target_name": "stagecraft_native",
       "sources": [
-        "native/addon.cc",
-        "native/args.cc",
-        "native/arena.cc",
-        "native/blocks.cc",
-        "native/decoder.cc",
-        "native/dispatch.cc",
-        "native/operations.cc",
-        "native/optimizer.cc",
-        "native/pool.cc",
-        "native/rotary_table.cc",
+        "addon.cc",
+        "args.cc",
+        "arena.cc",
+        "blocks.cc",
+        "decoder.cc",
+        "dispatch.cc",
+        "operations.cc",
+        "optimizer.cc",
+        "pool.cc",
+        "rotary_table.cc",
       ],
       "cflags_cc": ["-fexceptions"],
       "dependencies": ["kernels_baseline"],
@@ -50,14 +51,14 @@
         {
           "target_name": "kernels_avx2",
           "type": "static_library",
-          "sources": ["native/kernels_avx2.cc"],
+          "sources": ["kernels_avx2.cc"],
           "cflags": ["-fPIC", "-mavx2", "-mfma"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma"] },
         },
         {
           "target_name": "kernels_avx512",
           "type": "static_library",
-          "sources": ["native/kernels_avx512.cc"],
+          "sources": ["kernels_avx512.cc"],
           "cflags": ["-fPIC", "-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma", "-Wno-maybe-uninitialized"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma"] },
         },
@@ -68,7 +69,7 @@
         {
           "target_name": "kernels_neon",
           "type": "static_library",
-          "sources": ["native/kernels_neon.cc"],
+          "sources": ["kernels_neon.cc"],
           "cflags": ["-fPIC"],
         },
       ],
