@@ -1,7 +1,7 @@
 import type { EventBus } from "@stagecraft/bus";
 import type { WeightStore } from "@stagecraft/checkpoint";
 import { loadModel } from "@stagecraft/model";
-import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import { silentLogger } from "@stagecraft/telemetry";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { weightAnnouncements } from "./announcements.js";
 import { createLocalEngine, type LocalEngineOptions } from "./local-engine.js";

@@ -1,4 +1,4 @@
-import { reward } from "@stagecraft/contracts";
+import type { reward } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createBatcher, type Batcher } from "./batcher.js";

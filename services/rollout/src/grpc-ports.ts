@@ -1,7 +1,7 @@
 import {
   parseGeneration,
   parseScore,
-  policy,
+  type policy,
   reward,
   toConversation,
   toSampling,

@@ -1,5 +1,5 @@
 import {
-  events,
+  type events,
   finishReasonOf,
   toTokens,
   type ParsedGeneration,

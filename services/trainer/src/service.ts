@@ -1,6 +1,5 @@
 import { checkSafeInteger, trainer } from "@stagecraft/contracts";
 import { configJsonSchema } from "@stagecraft/config";
-import type { JsonObject } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 
 import { paginate } from "./paginate.js";
@@ -22,7 +21,7 @@ export interface TrainerService {
 export function createTrainerService({ registry }: TrainerServiceDeps): TrainerService {
   const handlers: Handlers<typeof trainer.TrainerServiceService> = {
     async createRun({ config, ...rest }) {
-      const run = registry.create({ ...rest, config: (config ?? {}) as JsonObject });
+      const run = registry.create({ ...rest, config: config ?? {} });
       return { run: toRunMessage(run) };
     },
     async getRun({ runId }) {
