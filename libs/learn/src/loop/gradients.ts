@@ -1,4 +1,5 @@
-import { createGradientAccumulator, tf, valueAndGrads } from "@stagecraft/tensor";
+import type { tf } from "@stagecraft/tensor";
+import { createGradientAccumulator, valueAndGrads } from "@stagecraft/tensor";
 
 /** What the gradient of one optimizer step needs from a task. */
 export interface LossTask<B> {

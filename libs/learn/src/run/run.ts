@@ -60,7 +60,18 @@ export interface Run {
 const RESUMABLE_FIELDS = new Set(["engine", "threads", "logEvery", "keepCheckpoints"]);
 
 /** What a run leaves behind, deleted by `overwrite`. */
-const RUN_ENTRIES = ["run.json", "metrics.jsonl", "checkpoints", "best", "model"];
+const RUN_ENTRIES = [
+  "run.json",
+  "metrics.jsonl",
+  "checkpoints",
+  "best",
+  "model",
+  "tokenizer",
+  "answers.jsonl",
+  "rankings.jsonl",
+  "reward-report.json",
+  "rollouts",
+];
 
 /**
  * Opens a run directory. Throws `failed_precondition` when another process holds it, when it already

@@ -18,12 +18,15 @@ import {
   type StageContext,
 } from "@stagecraft/learn";
 import type { Model } from "@stagecraft/model";
-import { responseLogProbs, responseValues } from "../batch/forward.js";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
 import { createKlController, type KlController } from "../math/kl-controller.js";
-import { maskedMean } from "../math/masked.js";
-import { cutAfterEos, scoreWithEosRule } from "../math/rewards.js";
 import { checkAlarms, initialAlarmState, type AlarmState } from "./alarms.js";
+import {
+  buildExperience,
+  evaluationFigures,
+  meanExtraScores,
+  type ExperienceOptions,
+} from "./build-experience.js";
 import type { PpoConfig } from "./config.js";
 import { createLedger, type Ledger } from "./ledger.js";
 import { optimize, type Trainees } from "./optimize.js";
@@ -149,7 +152,7 @@ class PpoLoop {
     });
     throwIfAborted(context.signal);
     const collected = performance.now();
-    const batch = this.experience(samples);
+    const batch = buildExperience(samples, this.models(), this.experienceOptions());
     const klCoef = this.klControl.coef();
     const estimates = this.estimates(batch, klCoef);
     const rollouts = rolloutSignals(batch, estimates, klCoef);
@@ -173,30 +176,6 @@ class PpoLoop {
     return this.published;
   }
 
-  private experience(samples: readonly RolloutSample[]): Experience[] {
-    const { config, parts } = this;
-    const cut = samples.map((sample) => cutSample(sample, parts.eosId));
-    const options = this.forwardOptions();
-    const ref = responseLogProbs(parts.reference, cut, options);
-    const { policy, critic } = parts.trainees;
-    const values = critic ? responseValues(critic, cut, options) : undefined;
-    const prox =
-      config.oldLogProbs === "trainer" ? responseLogProbs(policy, cut, options) : undefined;
-    const rule = { kind: config.missingEos, value: config.missingEosValue };
-    return cut.map((sample, i) => ({
-      rolloutId: sample.rolloutId,
-      promptIds: sample.promptIds,
-      responseIds: sample.responseIds,
-      group: Math.floor(i / config.samplesPerPrompt),
-      score: scoreWithEosRule(sample.score * (parts.scoreScale ?? 1), sample.hasEos, rule),
-      hasEos: sample.hasEos,
-      behaviourLogProbs: sample.logProbs,
-      oldLogProbs: prox?.[i] ?? sample.logProbs,
-      refLogProbs: ref[i]!,
-      values: values?.[i] ?? new Float32Array(sample.responseIds.length),
-    }));
-  }
-
   private estimates(batch: readonly Experience[], klCoef: number): Estimates {
     const { config } = this;
     return estimateAdvantages(batch, {
@@ -207,6 +186,24 @@ class PpoLoop {
       whitenRewards: config.whitenRewards,
       klCoef: config.klMode === "reward" ? klCoef : 0,
     });
+  }
+
+  private models() {
+    const { trainees, reference } = this.parts;
+    const { policy, critic } = trainees;
+    return { policy, reference, ...(critic ? { critic } : {}) };
+  }
+
+  private experienceOptions(): ExperienceOptions {
+    const { config, parts } = this;
+    return {
+      ...this.forwardOptions(),
+      eosId: parts.eosId,
+      scoreScale: parts.scoreScale ?? 1,
+      missingEos: { kind: config.missingEos, value: config.missingEosValue },
+      samplesPerPrompt: config.samplesPerPrompt,
+      recomputeOldLogProbs: config.oldLogProbs === "trainer",
+    };
   }
 
   private forwardOptions() {
@@ -291,7 +288,7 @@ class PpoLoop {
       { update: state.update, minWeightVersion: version },
     );
     const samples = await this.collectEvaluation(tasks, { version, sha256 });
-    state.evaluation = this.evaluationFigures(samples);
+    state.evaluation = evaluationFigures(samples, this.models(), this.experienceOptions());
     const score = state.evaluation["evalScore"]!;
     if (!state.best || score > state.best.score) {
       await parts.saveBest?.();
@@ -315,29 +312,6 @@ class PpoLoop {
     });
     await this.parts.planes.acknowledge?.(verified.map(({ rolloutId }) => rolloutId));
     return verified;
-  }
-
-  /** KL at the training temperature, along the answers that the evaluation sampled. */
-  private evaluationFigures(samples: readonly RolloutSample[]): Record<string, number> {
-    const { parts } = this;
-    const cut = samples.map((sample) => cutSample(sample, parts.eosId));
-    const options = this.forwardOptions();
-    const policy = responseLogProbs(parts.trainees.policy, cut, options);
-    const reference = responseLogProbs(parts.reference, cut, options);
-    const logRatios = policy.map((row, i) =>
-      row.reduce((sum, value, t) => sum + value - reference[i]![t]!, 0),
-    );
-    const extra = Object.entries(meanExtraScores(samples)).map(([key, value]) => [
-      `eval_${key}`,
-      value,
-    ]);
-    return {
-      evalScore: maskedMean(samples.map(({ score }) => score)),
-      evalLogRatio: maskedMean(logRatios),
-      evalResponseLength: maskedMean(cut.map(({ responseIds }) => responseIds.length)),
-      evalEosRate: maskedMean(cut.map(({ hasEos }) => (hasEos ? 1 : 0))),
-      ...(Object.fromEntries(extra) as Record<string, number>),
-    };
   }
 
   private write(record: JsonObject): void {
@@ -405,25 +379,6 @@ function klConfig(config: PpoConfig) {
   const { klCoef, klTarget, klHorizon } = config;
   if (klTarget <= 0) return { kind: "fixed", klCoef } as const;
   return { kind: "adaptive", klCoef, targetKl: klTarget, horizon: klHorizon } as const;
-}
-
-/** The sample up to its first EOS; whatever a sampler wrote after it is not part of the answer. */
-function cutSample(sample: RolloutSample, eosId: number | undefined) {
-  if (eosId === undefined) return { ...sample, hasEos: false };
-  const { ids, hasEos } = cutAfterEos(sample.responseIds, eosId);
-  const logProbs = sample.logProbs.subarray(0, ids.length);
-  return { ...sample, responseIds: ids, logProbs, hasEos };
-}
-
-/** Means of the extra scores as `score_<name>`, over the samples that carry them. */
-function meanExtraScores(samples: readonly RolloutSample[]): Record<string, number> {
-  const values: Record<string, number[]> = {};
-  for (const { extraScores = {} } of samples) {
-    for (const [name, value] of Object.entries(extraScores)) (values[name] ??= []).push(value);
-  }
-  return Object.fromEntries(
-    Object.entries(values).map(([name, list]) => [`score_${name}`, maskedMean(list)]),
-  );
 }
 
 function timingOf({ collectMs, startedMs }: { collectMs: number; startedMs: number }) {

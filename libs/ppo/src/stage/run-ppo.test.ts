@@ -112,6 +112,41 @@ describe("runPpo()", () => {
     });
   }
 
+  it("uses one temperature in sampler, reference and trainer", async () => {
+    for (const temperature of [0.5, 2]) {
+      const name = `t${temperature}`;
+      await run(name, { config: { temperature, updates: 2 } }).result;
+      for (const update of (await records(name)).filter(({ kind }) => kind === "update")) {
+        expect(update["samplerLogProbError"]).toBeLessThan(1e-4);
+        expect(update["step"] === 1 ? update["kl"] : 0).toBeCloseTo(0, 4);
+      }
+    }
+  });
+
+  it("scores answers without an end as the rule says, others as the reward model did", async () => {
+    const rewards = { score: () => 1 };
+    for (const [missingEos, value, expected] of [
+      ["score", -3, -3],
+      ["penalty", 3, -2],
+      ["keep", 9, 1],
+    ] as const) {
+      await run(missingEos, {
+        config: { missingEos, missingEosValue: value, updates: 1 },
+        planes: rewards,
+      }).result;
+      const [update] = await records(missingEos);
+      const ended = update!["eosRate"]!;
+      expect(ended).toBeLessThan(1);
+      expect(update!["score"]).toBeCloseTo(ended + (1 - ended) * expected, 9);
+    }
+  });
+
+  it("divides scores by the standard deviation stored with the reward model when asked", async () => {
+    const config = { normalizeScore: true, updates: 1 };
+    await run("run", { config, planes: { score: () => 1 } }).result;
+    expect((await records("run"))[0]!["score"]).toBe(2); // the stored one is .5
+  });
+
   for (const config of [
     {},
     { klTarget: 0.5, klHorizon: 100, oldLogProbs: "trainer", decoupled: true, evalEvery: 1 },

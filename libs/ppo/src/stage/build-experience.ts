@@ -1,0 +1,97 @@
+import type { Model } from "@stagecraft/model";
+import type { Experience } from "../batch/experience.js";
+import { responseLogProbs, responseValues, type ForwardOptions } from "../batch/forward.js";
+import { sequenceKl } from "../math/kl.js";
+import { maskedMean } from "../math/masked.js";
+import { cutAfterEos, scoreWithEosRule, type MissingEosRule } from "../math/rewards.js";
+import type { RolloutSample } from "./planes.js";
+
+export interface ExperienceModels {
+  policy: Model;
+  reference: Model;
+  critic?: Model;
+}
+
+export interface ExperienceOptions extends ForwardOptions {
+  /** undefined: answers have a fixed length and no end token. */
+  eosId: number | undefined;
+  /** Scores are multiplied by it before the missing-EOS rule. */
+  scoreScale: number;
+  missingEos: MissingEosRule;
+  /** Consecutive samples that answer one prompt. */
+  samplesPerPrompt: number;
+  /** The ratio's denominator is recomputed by the policy as it is now (π_prox). */
+  recomputeOldLogProbs: boolean;
+}
+
+/**
+ * Samples with what only the trainer knows: reference log-probs, values, the score after the rules.
+ * Answers are cut after their first EOS; what a sampler wrote after it is not part of the text [N+].
+ */
+export function buildExperience(
+  samples: readonly RolloutSample[],
+  models: ExperienceModels,
+  options: ExperienceOptions,
+): Experience[] {
+  const cut = samples.map((sample) => cutSample(sample, options.eosId));
+  const ref = responseLogProbs(models.reference, cut, options);
+  const values = models.critic ? responseValues(models.critic, cut, options) : undefined;
+  const prox = options.recomputeOldLogProbs
+    ? responseLogProbs(models.policy, cut, options)
+    : undefined;
+  return cut.map((sample, i) => ({
+    rolloutId: sample.rolloutId,
+    promptIds: sample.promptIds,
+    responseIds: sample.responseIds,
+    group: Math.floor(i / options.samplesPerPrompt),
+    score: scoreWithEosRule(sample.score * options.scoreScale, sample.hasEos, options.missingEos),
+    hasEos: sample.hasEos,
+    behaviourLogProbs: sample.logProbs,
+    oldLogProbs: prox?.[i] ?? sample.logProbs,
+    refLogProbs: ref[i]!,
+    values: values?.[i] ?? new Float32Array(sample.responseIds.length),
+  }));
+}
+
+/**
+ * Figures of evaluation answers: the reward model's own score, length, and `evalLogRatio`, the mean
+ * of Σ log π − log π_ref along them (a KL only when they were sampled at the training temperature).
+ */
+export function evaluationFigures(
+  samples: readonly RolloutSample[],
+  { policy, reference }: ExperienceModels,
+  options: ExperienceOptions,
+): Record<string, number> {
+  const cut = samples.map((sample) => cutSample(sample, options.eosId));
+  const logProbs = responseLogProbs(policy, cut, options);
+  const refLogProbs = responseLogProbs(reference, cut, options);
+  const extra = Object.entries(meanExtraScores(samples)).map(([key, value]) => [
+    `eval_${key}`,
+    value,
+  ]);
+  return {
+    evalScore: maskedMean(samples.map(({ score }) => score)),
+    evalLogRatio: maskedMean(logProbs.map((row, i) => sequenceKl(row, refLogProbs[i]!))),
+    evalResponseLength: maskedMean(cut.map(({ responseIds }) => responseIds.length)),
+    evalEosRate: maskedMean(cut.map(({ hasEos }) => (hasEos ? 1 : 0))),
+    ...(Object.fromEntries(extra) as Record<string, number>),
+  };
+}
+
+/** Means of the extra scores as `score_<name>`, over the samples that carry them. */
+export function meanExtraScores(samples: readonly RolloutSample[]): Record<string, number> {
+  const values: Record<string, number[]> = {};
+  for (const { extraScores = {} } of samples) {
+    for (const [name, value] of Object.entries(extraScores)) (values[name] ??= []).push(value);
+  }
+  return Object.fromEntries(
+    Object.entries(values).map(([name, list]) => [`score_${name}`, maskedMean(list)]),
+  );
+}
+
+function cutSample(sample: RolloutSample, eosId: number | undefined) {
+  if (eosId === undefined) return { ...sample, hasEos: false };
+  const { ids, hasEos } = cutAfterEos(sample.responseIds, eosId);
+  const logProbs = sample.logProbs.subarray(0, ids.length);
+  return { ...sample, responseIds: ids, logProbs, hasEos };
+}
