@@ -142,10 +142,15 @@ describe("trainLoop()", () => {
 
   for (const stopAt of [1, 7, 12, 20, 39]) {
     it(`stopped at step ${stopAt} and resumed, ends bitwise as if never stopped`, async () => {
-      const whole = lineTask();
+      const evaluated = () => {
+        const line = lineTask();
+        line.task.evaluate = () => Promise.resolve({ error: Math.abs(line.value() - 3) });
+        return line;
+      };
+      const whole = evaluated();
       await train(whole.task, { dir: join(runDir, "whole") });
       const controller = new AbortController();
-      const first = lineTask();
+      const first = evaluated();
       const dir = join(runDir, "parts");
       const stopped = train(first.task, {
         dir,
@@ -154,7 +159,7 @@ describe("trainLoop()", () => {
       });
       await expect(stopped).rejects.toThrow("[cancelled]");
       expect((await readRunRecord(dir))?.status).toBe("cancelled");
-      const second = lineTask();
+      const second = evaluated();
       await train(second.task, { dir, resume: true });
       expect(second.value()).toBe(whole.value());
       const strip = async (name: string) =>

@@ -246,6 +246,29 @@ describe("runPpo()", () => {
     });
   }
 
+  it("never learns twice from one rollout, not even after a resumption", async () => {
+    const seen: string[] = [];
+    const controller = new AbortController();
+    const stopped = run("run", {
+      signal: controller.signal,
+      onUpdate: () => controller.abort(),
+      planes: {
+        tamper: (samples) => {
+          seen.push(...samples.map(({ rolloutId }) => rolloutId));
+          return samples;
+        },
+      },
+    });
+    await expect(stopped.result).rejects.toThrow("[cancelled]");
+    const replayed = run("run", {
+      resume: true,
+      planes: {
+        tamper: (samples) => samples.map((s, i) => (i === 3 ? { ...s, rolloutId: seen[3]! } : s)),
+      },
+    });
+    await expect(replayed.result).rejects.toThrow("no rollout arrived for task u000001-000003");
+  });
+
   it("warns when the sampler's log-probs are not the trainer's", async () => {
     const warnings: string[] = [];
     await run("run", {
