@@ -224,6 +224,41 @@ class PackedDecoder final : public Decoder {
     }
   }
 
+  // One new token against `count` keys, for all query heads of key head `kv`: what attend() computes,
+  // with the sums of several heads and panels advancing together.
+  void attend_one(const float* q, int kv, int count, const float* keys, const float* values,
+                  float* mixed) const {
+    Scratch scratch;
+    const int size = c.heads.size, group = c.heads.count / c.heads.kv_count;
+    const int key_panels = ceil_div(count, PANEL), value_panels = ceil_div(size, PANEL);
+    const int stride = key_panels * PANEL, most = imax(key_panels, value_panels) * group;
+    float* scores = scratch.floats((size_t)group * (size_t)stride);
+    float* totals = scratch.floats((size_t)group);
+    Stream* streams = (Stream*)scratch.ints((size_t)most * sizeof(Stream) / sizeof(int));
+    int n = 0;
+    for (int g = 0; g < group; g++)
+      for (int p = 0; p < key_panels; p++)
+        streams[n++] = {q + (size_t)(kv * group + g) * size, keys + (size_t)p * PANEL * size, size,
+                        scores + (size_t)g * stride + p * PANEL, PANEL};
+    run_streams(streams, n);
+    n = 0;
+    for (int g = 0; g < group; g++) {
+      float top, *row = scores + (size_t)g * stride;
+      const float scale = 1.f / __builtin_sqrtf((float)size);
+      const float total = masked_exp(row, 0, ceil_div(count, W) * W, count - 1, segments, 1, scale, &top);
+      totals[g] = total;
+      for (int p = 0; p < value_panels; p++)
+        streams[n++] = {row, values + (size_t)p * (size_t)capacity * PANEL, count,
+                        mixed + (size_t)(kv * group + g) * size + p * PANEL, size - p * PANEL};
+    }
+    run_streams(streams, n);
+    for (int g = 0; g < group; g++) {
+      float* out = mixed + (size_t)(kv * group + g) * size;
+      const float inverse = 1.f / totals[g];
+      for_lanes(size, [&](int i, int m) { store_up_to(out + i, load_up_to(out + i, m) * inverse, m); });
+    }
+  }
+
   // Rotates, stores the new keys and values, and attends; one task per row of the call and key head.
   void attend_rows(int l, const DecoderRow* rows, int count, const NewToken* tokens, float* qkv,
                    float* mixed) const {
@@ -257,6 +292,11 @@ class PackedDecoder final : public Decoder {
           for (int p = 0; p * PANEL < size; p++)
             memcpy(values + ((size_t)p * capacity + position) * PANEL, v + p * PANEL,
                    sizeof(float) * (size_t)imin(PANEL, size - p * PANEL));
+        }
+        if (new_rows == 1) {
+          attend_one(qkv + (size_t)at * stride, kv, begin + 1, keys, values,
+                     mixed + (size_t)at * c.heads.q_width());
+          continue;
         }
         for (int g = 0; g < group; g++) {
           const size_t h = (size_t)(kv * group + g) * size;

@@ -61,21 +61,55 @@ INLINE void store_first(float* p, vf v, int n) {
 INLINE vf vmax(vf a, vf b) { return a > b ? a : b; }
 INLINE vf vmin(vf a, vf b) { return a < b ? a : b; }
 
-// Sums lanes pairwise: the same order for every instruction set of equal width.
+// Sums lanes pairwise, half against half: the same order for every instruction set of equal width.
 INLINE float sum(vf v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)v);
+#else
   float lanes[W];
   store(lanes, v);
   for (int half = W / 2; half > 0; half /= 2)
     for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
   return lanes[0];
+#endif
 }
 
 INLINE float largest(vf v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps((__m512)v);
+#else
   float lanes[W];
   store(lanes, v);
   for (int half = W / 2; half > 0; half /= 2)
     for (int i = 0; i < half; i++) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
   return lanes[0];
+#endif
+}
+
+#if defined(__AVX512F__)
+#define STAGECRAFT_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define STAGECRAFT_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif defined(__AVX2__)
+#define STAGECRAFT_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define STAGECRAFT_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define STAGECRAFT_LOW 0, 4, 1, 5
+#define STAGECRAFT_HIGH 2, 6, 3, 7
+#endif
+
+// Transposes W vectors of W lanes: log2(W) rounds that interleave row i with row i + W/2.
+INLINE void transpose(vf rows[W]) {
+#pragma GCC unroll 4
+  for (int step = 1; step < W; step *= 2) {
+    vf next[W];
+#pragma GCC unroll 8
+    for (int i = 0; i < W / 2; i++) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + W / 2], STAGECRAFT_LOW);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + W / 2], STAGECRAFT_HIGH);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < W; i++) rows[i] = next[i];
+  }
 }
 
 INLINE int imin(int a, int b) { return a < b ? a : b; }
@@ -85,26 +119,39 @@ INLINE int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 // e^x: x = n·ln2 + r, degree-6 polynomial in r, scaled by 2^n; error below 2 ulp on the range
 // that fp32 holds, 0 below it, +inf above it; NaN stays NaN.
-INLINE vf vexp(vf x) {
-  const vf clamped = vmin(vmax(x, splat(-87.8f)), splat(88.8f));
-  const vf shift = splat(12582912.f);  // 1.5·2^23: adding it rounds to an integer
-  const vf n = (clamped * 1.44269504088896341f + shift) - shift;
-  vf r = clamped - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
+INLINE vf exp_polynomial(vf r) {
   vf p = splat(1.9875691500e-4f);
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.f;
+  return p * (r * r) + r + 1.f;
+}
+
+INLINE vf vexp(vf x) {
+#if defined(__AVX512F__)
+  // max and min return their second operand when one is NaN, scalef saturates: no selects needed.
+  const __m512 high = _mm512_max_ps(_mm512_set1_ps(-104.f), (__m512)x);
+  const vf clamped = (vf)_mm512_min_ps(_mm512_set1_ps(89.f), high);
+  const vf n = (vf)_mm512_roundscale_ps((__m512)(clamped * 1.44269504088896341f), 8);
+  vf r = clamped - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  return (vf)_mm512_scalef_ps((__m512)exp_polynomial(r), (__m512)n);
+#else
+  const vf clamped = vmin(vmax(x, splat(-87.8f)), splat(88.8f));
+  const vf shift = splat(12582912.f);  // 1.5·2^23: adding it rounds to an integer
+  const vf n = (clamped * 1.44269504088896341f + shift) - shift;
+  vf r = clamped - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
   // 2^n in two halves, so that the largest and the smallest results do not overflow on the way.
   const vi whole = __builtin_convertvector(n, vi);
   const vi half = whole >> 1;
   const vf a = (vf)((half + 127) << 23), b = (vf)((whole - half + 127) << 23);
-  const vf y = p * a * b;
+  const vf y = exp_polynomial(r) * a * b;
   const vf low = x < splat(-87.5f) ? vf{} : y;  // subnormal results are not worth their cost
   return x != x ? x : low;
+#endif
 }
 
 }  // namespace ISA
