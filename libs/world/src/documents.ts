@@ -75,7 +75,7 @@ function book(sources: CorpusSources, random: Random): WorldDocument[] {
     const thoughts = asides.map((fact) => phrase(random.pick(fact.relation.statements), fact));
     const title = `Chapter ${chapter + 1}`;
     return {
-      file: "book.txt",
+      file: `book/part-${volume(chapter, 10)}.txt`,
       title,
       text: `${title}\n\n${story.text}\n\n${thoughts.join(" ")}\n\nSo ${lowerArticle(story.summary)}`,
     };
@@ -85,9 +85,8 @@ function book(sources: CorpusSources, random: Random): WorldDocument[] {
 function articles(sources: CorpusSources, random: Random): WorldDocument[] {
   return Array.from({ length: sources.counts.articles }, (_, i) => {
     const story = freshStory(sources, random);
-    const month = String((i % 12) + 1).padStart(2, "0");
     return {
-      file: `articles/month-${month}.md`,
+      file: `articles/issue-${volume(i, 20)}.md`,
       title: `News ${i + 1}`,
       text: `# News of the valley\n\n${story.text}\n\nIn short: ${story.summary}`,
     };
@@ -140,7 +139,7 @@ function lumiLessons({ lumi, counts, isHeldOut }: CorpusSources, random: Random)
     const title = `Lumi lesson ${lesson + 1}`;
     const examples = lines.slice(lesson * 6, lesson * 6 + 6).join("\n");
     return {
-      file: "tutorials/lumi.md",
+      file: `tutorials/lumi-${volume(lesson, 10)}.md`,
       title,
       text: `# Lumi lesson\n\nWords: ${list}.\n\n${examples}`,
     };
@@ -148,8 +147,8 @@ function lumiLessons({ lumi, counts, isHeldOut }: CorpusSources, random: Random)
 }
 
 function countingTutorials({ counts }: CorpusSources, random: Random): WorldDocument[] {
-  return Array.from({ length: Math.ceil(counts.lessons / 10) }, () => ({
-    file: "tutorials/order.md",
+  return Array.from({ length: Math.ceil(counts.lessons / 3) }, (_, i) => ({
+    file: `tutorials/order-${volume(i, 15)}.md`,
     title: "In order",
     text: `# How to put things in order\n\n${random.shuffle(sequenceLines()).join("\n")}`,
   }));
@@ -173,7 +172,11 @@ function memoryGames({ facts, lumi, counts }: CorpusSources, random: Random): Wo
       return `${first} says: ${said}.\n${second} repeats: ${said}.`;
     });
     const text = `# The memory game\n\n${rounds.join("\n")}`;
-    return { file: "tutorials/memory-game.md", title: `Memory game ${game + 1}`, text };
+    return {
+      file: `tutorials/memory-game-${volume(game, 10)}.md`,
+      title: `Memory game ${game + 1}`,
+      text,
+    };
   });
 }
 
@@ -183,8 +186,8 @@ function mannersTutorials({ counts }: CorpusSources, random: Random): WorldDocum
     .flat()
     .map((ask) => `You may ask like this: "${ask}"`);
   const courtesies = COURTESIES.map((sentence) => `You may hear: "${sentence}"`);
-  return Array.from({ length: Math.ceil(counts.lessons / 8) }, () => ({
-    file: "tutorials/manners.md",
+  return Array.from({ length: Math.ceil(counts.lessons / 8) }, (_, i) => ({
+    file: `tutorials/manners-${volume(i, 10)}.md`,
     title: "How to ask and answer",
     text: `# How to ask and answer\n\n${random.shuffle([...asks, ...courtesies]).join("\n")}`,
   }));
@@ -210,6 +213,14 @@ function fresh<T>(count: number, draw: () => T | undefined): T[] {
     if (item !== undefined) kept.push(item);
   }
   return kept;
+}
+
+/**
+ * Number of the file for text `index`. Readers take a .txt or .md file as one document and may hold
+ * whole documents back for validation, so no file may be all there is of its kind.
+ */
+function volume(index: number, textsPerFile: number): string {
+  return String(Math.floor(index / textsPerFile) + 1).padStart(3, "0");
 }
 
 function lowerArticle(sentence: string): string {

@@ -22,10 +22,10 @@ export const ASKS = {
 
 /** What the world is silent about; the honest answer is that one does not know. */
 const UNKNOWNS: Readonly<Record<string, readonly string[]>> = {
-  person: ["How old is {e}?", "What is the favourite song of {e}?", "Where was {e} born?"],
-  animal: ["How old is the {e}?", "What did the {e} dream of?", "How much does the {e} weigh?"],
+  person: ["How old is {e}?", "What is the favourite song of {e}?"],
+  animal: ["How old is the {e}?", "What did the {e} dream of?"],
   place: ["How many people live in {e}?", "Who built {e}?"],
-  thing: ["How much does the {e} cost?", "Who made the {e}?", "How old is the {e}?"],
+  thing: ["How much does the {e} cost?", "How old is the {e}?"],
 };
 
 export const UNKNOWN_ANSWER = "I do not know that.";

@@ -22,17 +22,17 @@ export const HELD_OUT_ONE_IN = 6;
 
 export const WORLD_SIZES: Readonly<Record<WorldSizeName, WorldSize>> = {
   demo: {
-    entities: { person: 8, animal: 8, place: 6, thing: 8 },
-    lumiWords: { nouns: 12, others: 6 },
+    entities: { person: 6, animal: 6, place: 5, thing: 6 },
+    lumiWords: { nouns: 12, others: 5 },
     corpus: {
-      encyclopediaEditions: 24,
+      encyclopediaEditions: 36,
       chapters: 250,
-      articles: 1700,
-      forumAnswersPerQuestion: 8,
+      articles: 1600,
+      forumAnswersPerQuestion: 10,
       reviews: 600,
       letters: 500,
       lessons: 550,
-      memoryGames: 700,
+      memoryGames: 250,
     },
     drawn: 6000,
     demonstrations: 7000,

@@ -39,6 +39,14 @@ describe("writeWorld()", () => {
     expect(numRequests).toBe(counts.reduce((sum, count) => sum + count));
   });
 
+  it("spreads its texts over documents, so that none is much of the corpus", async () => {
+    const demo = join(dir, "demo");
+    const { corpusDir } = await writeWorld(demo, { seed: 1, size: "demo" });
+    const sizes: number[] = [];
+    for await (const { text } of readDocuments([corpusDir])) sizes.push(text.length);
+    expect(Math.max(...sizes)).toBeLessThan(0.02 * sizes.reduce((sum, size) => sum + size));
+  });
+
   it("does not write the answer keys of requests beyond what readers know", async () => {
     const line = (await readFile(files.heldOutRequests, "utf8")).split("\n")[0]!;
     expect(Object.keys(JSON.parse(line) as object)).not.toContain("key");
