@@ -48,6 +48,12 @@ const own = {
   maxActive: z.int().min(1).max(4096).default(64).describe("Sequences in a decode step"),
   maxQueued: z.int().min(0).default(1024).describe("Sequences that may wait beyond those"),
   maxPrefillTokens: z.int().min(1).default(2048).describe("Prompt tokens read in one step"),
+  startWaitMs: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(10)
+    .describe("Longest wait for more requests before the first step after a rest, ms"),
   maxScoreTokens: z.int().min(1).default(8192).describe("Tokens of one pass of ScoreLogProbs"),
   maxItemsPerRequest: z.int().min(1).default(256).describe("Inputs of one request"),
 };

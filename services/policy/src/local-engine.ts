@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import type { TensorMap } from "@stagecraft/checkpoint";
 import type { ParsedWeights } from "@stagecraft/contracts";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
@@ -33,6 +33,8 @@ export interface LocalEngineOptions {
   maxQueued: number;
   /** Prompt tokens read in one step. */
   maxPrefillTokens: number;
+  /** Longest wait for more requests before the first step after a rest; 0 starts at once. */
+  startWaitMs: number;
   /** Tokens of one forward pass when log-probs are scored. */
   maxScoreTokens: number;
   logger?: Logger;
@@ -40,6 +42,8 @@ export interface LocalEngineOptions {
 
 /** Past versions whose hashes can still be named. */
 const KEPT_VERSIONS = 256;
+/** A burst is over when nothing came for so long. */
+const QUIET_MS = 2;
 
 /** An engine on this thread. It gives the event loop a turn after every step. */
 export function createLocalEngine(options: LocalEngineOptions): PolicyEngine {
@@ -191,8 +195,7 @@ class LocalEngine implements PolicyEngine {
 
   /** Steps while there is something to do. Weights change here only, between two steps. */
   private async loop(): Promise<void> {
-    // Requests of the same turn of the event loop start in the same step.
-    await nextTurn();
+    await this.settle();
     while (!this.closed) {
       this.applySwap();
       this.feed();
@@ -205,6 +208,21 @@ class LocalEngine implements PolicyEngine {
         this.restart(StagecraftError.from(thrown));
       }
     }
+  }
+
+  /**
+   * Before the first step after a rest: waits while requests keep coming, so that a burst starts
+   * together and ends together instead of being dragged out over many half-empty steps.
+   */
+  private async settle(): Promise<void> {
+    const { startWaitMs } = this.options;
+    const endsAt = performance.now() + startWaitMs;
+    let numBefore = -1;
+    while (this.sequences.size > numBefore && performance.now() < endsAt) {
+      numBefore = this.sequences.size;
+      await delay(Math.min(QUIET_MS, startWaitMs));
+    }
+    await nextTurn();
   }
 
   private applySwap(): void {

@@ -43,6 +43,7 @@ export function tinyEngine(
     maxActive: 4,
     maxQueued: 8,
     maxPrefillTokens: 64,
+    startWaitMs: 0,
     maxScoreTokens: 256,
     ...change,
   });

@@ -149,6 +149,7 @@ function openPolicy(parts: Parts, store: ReturnType<typeof createMemoryWeightSto
     maxActive: parts.maxActive ?? 64,
     maxQueued: 65_536,
     maxPrefillTokens: 2048,
+    startWaitMs: 50,
     maxScoreTokens: 8192,
     maxItemsPerRequest: 1024,
     logger: parts.logger,
