@@ -1,3 +1,8 @@
+export {
+  runRewardBayesCheck,
+  type RewardBayesOptions,
+  type RewardBayesResult,
+} from "./check/reward-bayes.js";
 export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
 export { loopOptionsFor, optimizerFor, scheduleFor } from "./loop/optimization.js";
 export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
