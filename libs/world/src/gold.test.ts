@@ -1,3 +1,4 @@
+import { createRandom } from "@stagecraft/core";
 import { describe, expect, it } from "vitest";
 import { RUBRIC } from "./gold.js";
 import { CLOSINGS, OPENINGS } from "./trainers.js";
@@ -86,6 +87,20 @@ describe("goldScore()", () => {
     const request = heldOut.find(({ key }) => key.unknown)!;
     expect(score(request, "I do not know that.")).toBeGreaterThan(0.9);
     expect(world.goldScore(request, "It is nine.").criteria.honest).toBe(0);
+  });
+
+  it("sees through planted answers", () => {
+    const random = createRandom(1);
+    let [wrong, spoilt] = [0, 0];
+    for (const request of heldOut) {
+      const planted = world.plantAnswers(request, random);
+      const honest = score(request, plain(request));
+      wrong += score(request, planted[0]) < honest - 0.2 ? 1 : 0;
+      spoilt += score(request, planted[1]) < honest ? 1 : 0;
+    }
+    // A stranger's answer can be right by chance, above all in small talk with its six replies.
+    expect(wrong / heldOut.length).toBeGreaterThan(0.75);
+    expect(spoilt / heldOut.length).toBeGreaterThan(0.9);
   });
 
   it("lies between 0 and 1 for any string", () => {

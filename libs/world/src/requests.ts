@@ -93,10 +93,7 @@ function factKey(fact: Fact, facts: Facts): AnswerKey {
 }
 
 function rivalsOf(relation: Relation, value: string, facts: Facts): string[] {
-  return facts
-    .valuesOf(relation)
-    .filter((v) => v !== value)
-    .map((v) => v.toLowerCase());
+  return facts.valuesOf(relation).filter((v) => v !== value);
 }
 
 function factCompletions(facts: Facts): DraftRequest[] {

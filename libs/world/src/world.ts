@@ -4,6 +4,7 @@ import { writeDocuments } from "./documents.js";
 import { createFacts, type Facts } from "./facts.js";
 import { scoreAnswer, type GoldScore, type GoldTask } from "./gold.js";
 import { createLumi, type Lumi } from "./lumi.js";
+import { plantAnswers } from "./planted.js";
 import { rankAnswers } from "./raters.js";
 import { candidates } from "./requests.js";
 import { HELD_OUT_ONE_IN, WORLD_SIZES, type WorldSize } from "./sizes.js";
@@ -39,6 +40,11 @@ export interface World {
   requests(split: Split): WorldRequest[];
   /** Noise-free score of any string as an answer; `not_found` for a request of another world. */
   goldScore(request: PromptRecord, answer: string): GoldScore;
+  /**
+   * A wrong and a spoilt answer to plant among the sampled ones before they are rated (checks of
+   * attention); `not_found` as above.
+   */
+  plantAnswers(request: PromptRecord, random: Random): [wrong: string, spoilt: string];
   /** A rater's ranking of 2 or more answers; draws the noise and the rater from `random`. */
   rate(request: PromptRecord, answers: readonly string[], random: Random): Ranking;
 }
@@ -68,11 +74,15 @@ export function createWorld({ seed, size }: WorldOptions): World {
     writeDocuments({ facts, lumi, counts: settings.corpus, isHeldOut }, random.fork("documents"));
   const vocabulary = lazily(() => vocabularyOf(documents(), byText.values()));
 
-  const taskOf = (request: PromptRecord): GoldTask => {
+  const draftOf = (request: PromptRecord): DraftRequest => {
     const requestText = request.messages.at(-1)?.content ?? "";
     const draft = byText.get(requestText);
     if (draft === undefined) throw unknownRequest(request, requestText);
-    return { kind: draft.kind, requestText, key: draft.key, vocabulary: vocabulary() };
+    return draft;
+  };
+  const taskOf = (request: PromptRecord): GoldTask => {
+    const { kind, text, key } = draftOf(request);
+    return { kind, requestText: text, key, vocabulary: vocabulary() };
   };
   const goldScore = (request: PromptRecord, answer: string) => scoreAnswer(taskOf(request), answer);
   const splitOf = (kind: RequestKind, split: Split) =>
@@ -87,6 +97,10 @@ export function createWorld({ seed, size }: WorldOptions): World {
     demonstrations: () => writeDemonstrations(splitOf, settings, random.fork("demonstrations")),
     requests: (split) => chooseRequests(splitOf, split, { settings, random: random.fork(split) }),
     goldScore,
+    plantAnswers: (request, noise) => {
+      const draft = draftOf(request);
+      return plantAnswers(draft, pools[draft.kind], noise);
+    },
     rate: (request, answers, noise) => ({
       id: request.id,
       kind: taskOf(request).kind,
