@@ -3,7 +3,7 @@ import { describeConfigTable } from "@stagecraft/config";
 import { describe, expect, it } from "vitest";
 import { loadRolloutConfig, rolloutSchema, connectionOptions, rewardSources } from "./config.js";
 
-const REQUIRED = [];
+const REQUIRED: string[] = [];
 
 describe("loadRolloutConfig()", () => {
   it("fills in defaults, reads flags, and lists every problem", async () => {

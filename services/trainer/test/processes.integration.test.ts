@@ -114,7 +114,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     let numUpdates = 0;
     const watching = client.watchRun({ runId: "r1", afterSequence: 0n }, { timeoutMs: 50_000 });
     for await (const { event } of watching) {
-      if (event?.$case === "metrics" && event.value["kind"] === "update") numUpdates++;
+      if (event?.$case === "metrics" && event.value?.["kind"] === "update") numUpdates++;
     }
     const { run: ended } = await client.getRun({ runId: "r1" });
     expect(ended!.error).toBeUndefined();
