@@ -224,39 +224,67 @@ class PackedDecoder final : public Decoder {
     }
   }
 
-  // One new token against `count` keys, for all query heads of key head `kv`: what attend() computes,
-  // with the sums of several heads and panels advancing together.
-  void attend_one(const float* q, int kv, int count, const float* keys, const float* values,
-                  float* mixed) const {
+  // One new token against `count` keys, for all query heads of key heads [kv0, kv1): what attend()
+  // computes, with the sums of several heads and panels advancing together.
+  void attend_one(int l, int slot, int kv0, int kv1, const float* q, int count, float* mixed) const {
     Scratch scratch;
     const int size = c.heads.size, group = c.heads.count / c.heads.kv_count;
+    const int first_head = kv0 * group, heads = (kv1 - kv0) * group;
     const int key_panels = ceil_div(count, PANEL), value_panels = ceil_div(size, PANEL);
-    const int stride = key_panels * PANEL, most = imax(key_panels, value_panels) * group;
-    float* scores = scratch.floats((size_t)group * (size_t)stride);
-    float* totals = scratch.floats((size_t)group);
+    const int stride = key_panels * PANEL, most = imax(key_panels, value_panels) * heads;
+    float* scores = scratch.floats((size_t)heads * (size_t)stride);
+    float* totals = scratch.floats((size_t)heads);
     Stream* streams = (Stream*)scratch.ints((size_t)most * sizeof(Stream) / sizeof(int));
+    for (int kv = kv0; kv < kv1; kv++)
+      for (int p = 0; p < value_panels; p++)
+        prefetch(values_of(l, slot, kv) + (size_t)p * (size_t)capacity * PANEL, (size_t)count * PANEL);
     int n = 0;
-    for (int g = 0; g < group; g++)
+    for (int h = 0; h < heads; h++)
       for (int p = 0; p < key_panels; p++)
-        streams[n++] = {q + (size_t)(kv * group + g) * size, keys + (size_t)p * PANEL * size, size,
-                        scores + (size_t)g * stride + p * PANEL, PANEL};
+        streams[n++] = {q + (size_t)(first_head + h) * size,
+                        keys_of(l, slot, kv0 + h / group) + (size_t)p * PANEL * size, size,
+                        scores + (size_t)h * stride + p * PANEL, PANEL};
     run_streams(streams, n);
     n = 0;
-    for (int g = 0; g < group; g++) {
-      float top, *row = scores + (size_t)g * stride;
+    for (int h = 0; h < heads; h++) {
+      float top, *row = scores + (size_t)h * stride;
       const float scale = 1.f / __builtin_sqrtf((float)size);
-      const float total = masked_exp(row, 0, ceil_div(count, W) * W, count - 1, segments, 1, scale, &top);
-      totals[g] = total;
+      totals[h] = masked_exp(row, 0, ceil_div(count, W) * W, count - 1, segments, 1, scale, &top);
       for (int p = 0; p < value_panels; p++)
-        streams[n++] = {row, values + (size_t)p * (size_t)capacity * PANEL, count,
-                        mixed + (size_t)(kv * group + g) * size + p * PANEL, size - p * PANEL};
+        streams[n++] = {row, values_of(l, slot, kv0 + h / group) + (size_t)p * (size_t)capacity * PANEL, count,
+                        mixed + (size_t)(first_head + h) * size + p * PANEL, size - p * PANEL};
     }
     run_streams(streams, n);
-    for (int g = 0; g < group; g++) {
-      float* out = mixed + (size_t)(kv * group + g) * size;
-      const float inverse = 1.f / totals[g];
+    for (int h = 0; h < heads; h++) {
+      float* out = mixed + (size_t)(first_head + h) * size;
+      const float inverse = 1.f / totals[h];
       for_lanes(size, [&](int i, int m) { store_up_to(out + i, load_up_to(out + i, m) * inverse, m); });
     }
+  }
+
+  static void prefetch(const float* p, size_t floats) {
+    for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(p + i);
+  }
+
+  // Rotates the query heads of `kv` and its key in a row of qkv, and puts key and value into the cache.
+  void store_token(int l, int slot, int kv, int position, const float* angles, float* row) const {
+    const int size = c.heads.size, group = c.heads.count / c.heads.kv_count;
+    float* k = row + c.heads.q_width() + (size_t)kv * size;
+    if (angles) {
+      const float* angle = angles + (size_t)position * (size_t)size;
+      rotate_head(k, size / 2, angle, 1.f, k);
+      for (int g = 0; g < group; g++) {
+        float* q = row + (size_t)(kv * group + g) * size;
+        rotate_head(q, size / 2, angle, 1.f, q);
+      }
+    }
+    float* key = keys_of(l, slot, kv) + (size_t)(position / PANEL) * PANEL * size + position % PANEL;
+    for (int d = 0; d < size; d++) key[(size_t)d * PANEL] = k[d];
+    const float* v = k + c.heads.kv_width();
+    float* values = values_of(l, slot, kv);
+    for (int p = 0; p * PANEL < size; p++)
+      memcpy(values + ((size_t)p * capacity + position) * PANEL, v + p * PANEL,
+             sizeof(float) * (size_t)imin(PANEL, size - p * PANEL));
   }
 
   // Rotates, stores the new keys and values, and attends; one task per row of the call and key head.
@@ -267,42 +295,26 @@ class PackedDecoder final : public Decoder {
     const float* angles = c.rope_theta > 0 ? rotary_table(c.rope_theta, size / 2, c.max_length) : nullptr;
     const int pairs = count * kv_count, chunk = imax(1, pairs / 16);
     parallel(ceil_div(pairs, chunk), [&](int task) {
-      for (int pair = task * chunk; pair < imin(pairs, (task + 1) * chunk); pair++) {
-        const int r = pair / kv_count, kv = pair % kv_count;
+      for (int pair = task * chunk, next; pair < imin(pairs, (task + 1) * chunk); pair = next) {
+        const int r = pair / kv_count, kv0 = pair % kv_count;
+        next = imin(imin(pairs, (task + 1) * chunk), imin(pair + 4, (r + 1) * kv_count));
+        const int kv1 = kv0 + next - pair;
         int at = 0;
         for (int i = 0; i < r; i++) at += rows[i].count;
-        const int begin = tokens[at].position, new_rows = rows[r].count;
-        float* keys = keys_of(l, rows[r].slot, kv);
-        float* values = values_of(l, rows[r].slot, kv);
-        for (int i = 0; i < new_rows; i++) {
-          float* row = qkv + (size_t)(at + i) * stride;
-          const int position = begin + i;
-          float* k = row + c.heads.q_width() + (size_t)kv * size;
-          if (angles) {
-            const float* angle = angles + (size_t)position * (size_t)size;
-            rotate_head(k, size / 2, angle, 1.f, k);
-            for (int g = 0; g < group; g++) {
-              float* q = row + (size_t)(kv * group + g) * size;
-              rotate_head(q, size / 2, angle, 1.f, q);
-            }
-          }
-          float* key = keys + (size_t)(position / PANEL) * PANEL * size + position % PANEL;
-          for (int d = 0; d < size; d++) key[(size_t)d * PANEL] = k[d];
-          const float* v = k + c.heads.kv_width();
-          for (int p = 0; p * PANEL < size; p++)
-            memcpy(values + ((size_t)p * capacity + position) * PANEL, v + p * PANEL,
-                   sizeof(float) * (size_t)imin(PANEL, size - p * PANEL));
-        }
+        const int slot = rows[r].slot, begin = tokens[at].position, new_rows = rows[r].count;
+        float* row = qkv + (size_t)at * stride;
+        for (int kv = kv0; kv < kv1; kv++)
+          for (int i = 0; i < new_rows; i++) store_token(l, slot, kv, begin + i, angles, row + (size_t)i * stride);
+        float* out = mixed + (size_t)at * c.heads.q_width();
         if (new_rows == 1) {
-          attend_one(qkv + (size_t)at * stride, kv, begin + 1, keys, values,
-                     mixed + (size_t)at * c.heads.q_width());
+          attend_one(l, slot, kv0, kv1, row, begin + 1, out);
           continue;
         }
-        for (int g = 0; g < group; g++) {
-          const size_t h = (size_t)(kv * group + g) * size;
-          attend({{qkv + (size_t)at * stride + h, (size_t)stride, 1}, new_rows, begin, size, keys, values,
-                  capacity, segments, first, 1.f / __builtin_sqrtf((float)size),
-                  mixed + (size_t)at * c.heads.q_width() + h, (size_t)c.heads.q_width(), nullptr, 0});
+        for (int g = kv0 * group; g < kv1 * group; g++) {
+          const size_t h = (size_t)g * size;
+          attend({{row + h, (size_t)stride, 1}, new_rows, begin, size, keys_of(l, slot, g / group),
+                  values_of(l, slot, g / group), capacity, segments, first, 1.f / __builtin_sqrtf((float)size),
+                  out + h, (size_t)c.heads.q_width(), nullptr, 0});
         }
       }
     });
