@@ -8,6 +8,9 @@ import { loadPolicyConfig, policySchema } from "./config.js";
 import { openPolicyService } from "./open.js";
 import { runMain, serverOptions, terminationSignal } from "./process.js";
 
+/** A connection that has grown old is given this time to finish its answers. */
+const LONGEST_STREAM_MS = 10 * 60_000;
+
 runMain(async () => {
   const config = await loadPolicyConfig(process.argv.slice(2));
   const terminated = terminationSignal();
@@ -32,7 +35,9 @@ runMain(async () => {
   const store = openWeightStore(config.weightsDir);
   const service = await openPolicyService({ ...config, bus, weightsBucket, store, logger });
 
-  const server = createRpcServer({ ...serverOptions(config), logger, metrics });
+  const maxConcurrentCalls = config.maxActive + config.maxQueued;
+  const limits = { maxConcurrentCalls, maxConnectionAgeGraceMs: LONGEST_STREAM_MS };
+  const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
   service.register(server);
   const { port } = await server.start();
   logger.info({ port, metricsPort: exporter.port, engine: engine.name }, "serving");

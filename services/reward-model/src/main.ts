@@ -24,7 +24,8 @@ runMain(async () => {
   });
   const service = await openRewardModelService({ ...config, models });
 
-  const server = createRpcServer({ ...serverOptions(config), logger, metrics });
+  const limits = { maxConcurrentCalls: config.maxQueued };
+  const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
   service.register(server);
   const { port } = await server.start();
   logger.info({ port, metricsPort: exporter.port, engine: engine.name }, "serving");

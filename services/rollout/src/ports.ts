@@ -7,6 +7,8 @@ export interface PolicyPort {
 
 /** An answer with everything a reward source may want to read. */
 export interface AnswerToScore {
+  /** The prompt in its data set. */
+  promptId: string;
   /** Prompt and answer as ids of the policy's tokenizer. */
   ids: Int32Array;
   /** The conversation with the answer as last turn; empty when the task had plain tokens only. */

@@ -76,7 +76,8 @@ function checkVersionFloor(answer: ParsedGeneration, { minWeightVersion }: Parse
 function toScore(task: ParsedPromptTask, answer: ParsedGeneration): AnswerToScore {
   const ids = Int32Array.from([...answer.promptIds, ...answer.tokenIds]);
   const turn = { role: "assistant" as const, content: answer.text };
-  return { ids, messages: task.messages.length > 0 ? [...task.messages, turn] : [] };
+  const messages = task.messages.length > 0 ? [...task.messages, turn] : [];
+  return { promptId: task.promptId, ids, messages };
 }
 
 function scoreAll(

@@ -144,6 +144,17 @@ describe("openRunRegistry()", () => {
     });
   }
 
+  it("pauses what is working and lets watchers go when it closes", async () => {
+    await withRegistry(async ({ registry, contexts }) => {
+      registry.create(newRun());
+      const watching = eventKinds(registry, "r1");
+      await waitFor(() => contexts.length === 1);
+      await registry.close();
+      expect(registry.get("r1").state).toBe("paused");
+      expect((await watching).at(-1)).toBe("paused");
+    });
+  });
+
   it("finds the runs that an earlier process left", async () => {
     await withRegistry(async ({ dir }) => {
       await mkdir(join(dir, "old"));

@@ -47,7 +47,7 @@ export interface RunRegistry {
   resume(runId: string): RunRecord;
   cancel(runId: string): Promise<RunRecord>;
   stages(): readonly TrainerStage[];
-  /** Pauses everything: each run writes its checkpoint. */
+  /** Pauses everything, each run writing its checkpoint, and lets the watchers go. */
   close(): Promise<void>;
 }
 
@@ -61,6 +61,7 @@ export async function openRunRegistry(options: RunRegistryOptions): Promise<RunR
 class Registry implements RunRegistry {
   private readonly runs = new Map<string, ManagedRun>();
   private readonly turnstile;
+  private closed = false;
   private readonly logger: Logger;
 
   constructor(private readonly options: RunRegistryOptions) {
@@ -109,7 +110,8 @@ class Registry implements RunRegistry {
 
   watch(runId: string, { after, signal }: { after: number; signal: AbortSignal }) {
     const run = this.find(runId);
-    return run.log.read({ after, signal, isOver: () => isEnded(run.record.state) });
+    const isOver = () => this.closed || isEnded(run.record.state);
+    return run.log.read({ after, signal, isOver });
   }
 
   async pause(runId: string): Promise<RunRecord> {
@@ -141,8 +143,11 @@ class Registry implements RunRegistry {
   }
 
   async close(): Promise<void> {
-    const open = [...this.runs.values()].filter((run) => !isAtRest(run.record));
-    await Promise.all(open.map((run) => run.stop("paused")));
+    const all = [...this.runs.values()];
+    await Promise.all(all.filter((run) => !isAtRest(run.record)).map((run) => run.stop("paused")));
+    // Whoever watches a paused run waits for it to go on, which it will not do here.
+    this.closed = true;
+    for (const run of all) if (run.record.state === "paused") run.update({});
   }
 
   private start(run: ManagedRun, how: StartMode): void {

@@ -92,11 +92,9 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
       "reward-address": rewardServer.address,
     };
     await using worker = await start("rollout", { ...common, ...addresses });
-    await using trainerServer = await start(
-      "trainer",
-      { ...common, ...engine },
-      { STAGECRAFT_TRAINER_RUNS_DIR: `${dir}/runs` },
-    );
+    const runsDir = { STAGECRAFT_TRAINER_RUNS_DIR: `${dir}/runs` };
+    const startTrainer = () => start("trainer", { ...common, ...engine }, runsDir);
+    await using trainerServer = await startTrainer();
 
     await using client = createRpcClient(trainer.TrainerServiceClient, trainerServer.address);
     const config = {
@@ -137,7 +135,30 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     await using workerClient = createRpcClient(rollout.RolloutServiceClient, worker.address);
     expect(await workerClient.getStatus({})).toMatchObject({ numCompleted: 6n, numDead: 0n });
 
-    for (const server of [trainerServer, worker, rewardServer, policyServer]) {
+    // SIGTERM in the middle of a run: it is checkpointed, and another process finishes it.
+    const longer = { ...config, updates: 6, checkpointEvery: 1 };
+    await client.createRun({ ...run, runId: "r2", config: longer });
+    await waitFor(
+      async () => ((await client.getRun({ runId: "r2" })).run!.progress?.done ?? 0) >= 2,
+    );
+    await trainerServer.kill("SIGTERM");
+    expect(await trainerServer.exited, trainerServer.output()).toBe(0);
+    await using nextTrainer = await startTrainer();
+    await using nextClient = createRpcClient(trainer.TrainerServiceClient, nextTrainer.address);
+    const { runs } = await nextClient.listRuns({ pageSize: 0, pageToken: "", stage: "ppo" });
+    const stateOf = new Map(runs.map(({ runId, state }) => [runId, state]));
+    expect(stateOf.get("r1")).toBe(trainer.RunState.SUCCEEDED);
+    expect(stateOf.get("r2")).toBe(trainer.RunState.CANCELLED);
+    await nextClient.resumeRun({ runId: "r2" });
+    const done: number[] = [];
+    const again = nextClient.watchRun({ runId: "r2", afterSequence: 0n }, { timeoutMs: 50_000 });
+    for await (const { event } of again)
+      if (event?.$case === "progress") done.push(event.value.done);
+    expect((await nextClient.getRun({ runId: "r2" })).run!.state).toBe(trainer.RunState.SUCCEEDED);
+    expect(done[0]).toBeGreaterThan(2);
+    expect(done.at(-1)).toBe(6);
+
+    for (const server of [nextTrainer, worker, rewardServer, policyServer]) {
       await server.kill("SIGTERM");
       expect(await server.exited, server.output()).toBe(0);
     }
