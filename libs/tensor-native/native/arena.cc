@@ -10,6 +10,13 @@
 #include <new>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size)
+#define ASAN_UNPOISON_MEMORY_REGION(address, size)
+#endif
+
 namespace stagecraft {
 namespace {
 
@@ -41,6 +48,7 @@ struct Arena {
   void free_all() {
     for (Block& block : blocks) {
       total_bytes -= block.size;
+      ASAN_UNPOISON_MEMORY_REGION(block.data, block.size);
       free(block.data);
     }
     blocks.clear();
@@ -53,7 +61,8 @@ struct Arena {
   }
 
   void* take(size_t bytes) {
-    bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN + ALIGN;  // a line between: full-vector tail reads
+    const size_t wanted = bytes;
+    bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN + ALIGN;  // a line between, which sanitizers watch
     if (blocks.empty()) add_block(bytes > FIRST_BLOCK ? bytes : FIRST_BLOCK);
     while (used + bytes > blocks[current].size) {
       below += blocks[current].size;
@@ -61,8 +70,11 @@ struct Arena {
       used = 0;
       if (current == blocks.size()) add_block(bytes > 2 * below ? bytes : 2 * below);
     }
-    void* memory = blocks[current].data + used;
+    char* memory = blocks[current].data + used;
     used += bytes;
+    ASAN_UNPOISON_MEMORY_REGION(memory, wanted);
+    ASAN_POISON_MEMORY_REGION(memory + wanted, bytes - wanted);
+    (void)wanted;
     return memory;
   }
 
