@@ -44,7 +44,6 @@ export default tseslint.config(
         "error",
         { checksVoidReturn: { arguments: false } },
       ],
-      "@typescript-eslint/no-unnecessary-type-assertion": "error",
       "@typescript-eslint/no-unused-vars": [
         "error",
         { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" },
@@ -70,6 +69,7 @@ export default tseslint.config(
       globals: Object.fromEntries(
         [
           "process",
+          "performance",
           "console",
           "Buffer",
           "URL",

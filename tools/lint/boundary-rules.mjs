@@ -5,7 +5,7 @@ const ENVIRONMENT_MESSAGE = "Only libs/config reads the environment; take the va
 
 /**
  * ESLint configurations that enforce module-boundaries.mjs, for static and dynamic imports alike.
- * Tests of a project may also use @stagecraft/testing, real gRPC and NATS clients, and variables.
+ * Tests may also use @stagecraft/testing, gRPC and NATS clients and variables; build scripts are free.
  * @param {string} root
  * @returns {import("eslint").Linter.Config[]}
  */
@@ -15,7 +15,7 @@ export function boundaryConfigs(root) {
     return [
       {
         name: `stagecraft/boundaries/${project.dir}`,
-        files: [`${project.dir}/**/*.{ts,mts,mjs}`],
+        files: [`${project.dir}/src/**/*.ts`],
         ignores: TEST_FILES,
         rules: { ...importRules(project, allowedImports(project)), ...environmentRules(project) },
       },
