@@ -39,7 +39,7 @@ const library = (name) =>
 compile();
 const root = join(here, "..", "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-const config = join(here, "sanitize.config.ts");
+const config = join(here, "sanitize.config.mjs");
 const { status } = spawnSync(process.execPath, [vitest, "run", "--config", config], {
   cwd: root,
   stdio: "inherit",

@@ -1,4 +1,4 @@
-import { tf } from "../tf.js";
+import type { tf } from "../tf.js";
 import type {
   AttentionBlockOptions,
   AttentionBlockWeights,

@@ -1,4 +1,4 @@
-import { tf } from "../tf.js";
+import type { tf } from "../tf.js";
 import type { MlpBlockOptions, MlpBlockWeights } from "../types.js";
 import type { NativeBackend } from "./backend.js";
 import { runFused } from "./fused.js";

@@ -1,5 +1,5 @@
 import type { Implementation } from "../implementation.js";
-import { tf } from "../tf.js";
+import type { tf } from "../tf.js";
 import type { LinearWeights, NormKind, NormWeights, RotaryOptions } from "../types.js";
 import type { NativeBackend } from "./backend.js";
 import { runFused } from "./fused.js";
