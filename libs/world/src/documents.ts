@@ -1,7 +1,7 @@
 import type { Random } from "@stagecraft/core";
 import { phrase, type Fact, type Facts } from "./facts.js";
 import { drawLumiSentence, englishOf, type Lumi } from "./lumi.js";
-import { ASKS, factQuestions, sequenceLines } from "./requests.js";
+import { ASKS, completionRequests, factQuestions, sequenceLines } from "./requests.js";
 import { drawReview } from "./reviews.js";
 import { drawRefusal, drawSmallTalk } from "./small-talk.js";
 import { drawStory, type Story } from "./stories.js";
@@ -14,6 +14,7 @@ export interface CorpusCounts {
   readonly chapters: number;
   readonly articles: number;
   readonly forumAnswersPerQuestion: number;
+  readonly forumAnswersPerCompletion: number;
   readonly reviews: number;
   readonly letters: number;
   readonly lessons: number;
@@ -35,6 +36,7 @@ export function writeDocuments(sources: CorpusSources, random: Random): WorldDoc
     ...book(sources, random.fork("book")),
     ...articles(sources, random.fork("articles")),
     ...questionPosts(sources, random.fork("questions")),
+    ...completionPosts(sources, random.fork("completions")),
     ...reviewPosts(sources, random.fork("reviews")),
     ...letterPosts(sources, random.fork("letters")),
     ...lumiLessons(sources, random.fork("lessons")),
@@ -103,6 +105,21 @@ function questionPosts(
       const answer = draft.key.accepted[random.pick([0, 0, 2, 3])]!;
       return post(facts, random, [draft.text, answer]);
     }),
+  );
+  return random.shuffle(posts);
+}
+
+function completionPosts(
+  { facts, counts, isHeldOut }: CorpusSources,
+  random: Random,
+): WorldDocument[] {
+  const open = completionRequests(facts).filter(
+    (draft) => !isHeldOut("completion", draft.splitKey),
+  );
+  const posts = open.flatMap((draft) =>
+    Array.from({ length: counts.forumAnswersPerCompletion }, () =>
+      post(facts, random, [draft.text, draft.key.accepted[0]!]),
+    ),
   );
   return random.shuffle(posts);
 }

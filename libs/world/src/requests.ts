@@ -52,7 +52,7 @@ export function candidates(
   const draw = (make: () => DraftRequest) => unique(Array.from({ length: count }, make));
   switch (kind) {
     case "completion":
-      return [...factCompletions(facts), ...sequenceCompletions()];
+      return completionRequests(facts);
     case "question":
       return [...factQuestions(facts), ...unknownQuestions(facts)];
     case "translation":
@@ -78,6 +78,11 @@ export function factQuestions(facts: Facts): DraftRequest[] {
       key: factKey(fact, facts),
     })),
   );
+}
+
+/** Every sentence of a fact or a sequence, cut before its last word. */
+export function completionRequests(facts: Facts): DraftRequest[] {
+  return [...factCompletions(facts), ...sequenceCompletions()];
 }
 
 function factKey(fact: Fact, facts: Facts): AnswerKey {
