@@ -42,6 +42,7 @@ struct Block {
 struct Arena {
   std::vector<Block> blocks;
   size_t current = 0, used = 0, below = 0;  // block index, bytes used in it, bytes in blocks before
+  size_t peak = 0;
 
   ~Arena() { free_all(); }
 
@@ -68,10 +69,11 @@ struct Arena {
       below += blocks[current].size;
       current++;
       used = 0;
-      if (current == blocks.size()) add_block(bytes > 2 * below ? bytes : 2 * below);
+      if (current == blocks.size()) add_block(bytes > below ? bytes : below);
     }
     char* memory = blocks[current].data + used;
     used += bytes;
+    if (below + used > peak) peak = below + used;
     ASAN_UNPOISON_MEMORY_REGION(memory, wanted);
     ASAN_POISON_MEMORY_REGION(memory + wanted, bytes - wanted);
     (void)wanted;
@@ -82,10 +84,8 @@ struct Arena {
     while (current > 0 && mark < below) below -= blocks[--current].size;
     used = mark - below;
     if (mark == 0 && blocks.size() > 1) {
-      size_t size = 0;
-      for (const Block& block : blocks) size += block.size;
       free_all();
-      add_block(size);
+      add_block(peak);
     }
   }
 };

@@ -39,6 +39,7 @@ export function runFused({ backend, inputs, forward, backward }: FusedOperation)
         ...valuesOf(backend, keeper.names, saved.slice(next)),
       };
       const grads = backward(backend.peek(dy), values);
+      tf.dispose(saved); // TFJS would keep them to the end of the step; the next block can use them
       return names.map((name) => grads[name] as tf.Tensor);
     };
     return { value, gradFunc };
