@@ -58,7 +58,9 @@ export {
 export { engineVersions, startEngine } from "./stages/engine.js";
 export { checkVocabulary, evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
 export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
-export { rewardStage, shiftToReferences, type RewardConfig } from "./stages/reward.js";
+export { rewardStage, type RewardReport } from "./stages/reward.js";
+export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
+export { shiftToReferences } from "./stages/reward-member.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";
 export { createEpochSource } from "./batch/epoch-source.js";
 export { packSequences, type Packing, type Place } from "./batch/pack.js";
@@ -70,3 +72,12 @@ export {
 } from "./reward/reward-batch.js";
 export { answerIds } from "./reward/reward-data.js";
 export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
+export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";
+export { type EnsembleReport } from "./reward/ensemble-report.js";
+export {
+  loadRewardModel,
+  rewardModelOf,
+  saveRewardModel,
+  type EnsembleScore,
+  type RewardModel,
+} from "./reward/reward-model.js";

@@ -70,7 +70,11 @@ const RUN_ENTRIES = [
   "answers.jsonl",
   "rankings.jsonl",
   "reward-report.json",
+  "members",
   "rollouts",
+  "rounds",
+  "loop.jsonl",
+  "loop-state.json",
 ];
 
 /**

@@ -99,7 +99,11 @@ export async function restoreBest(run: Run, model: Model): Promise<void> {
 }
 
 /** Throws failed_precondition when a model's vocabulary cannot hold the tokenizer's ids. */
-export function checkVocabulary(model: Model, tokenizer: Tokenizer, modelDir: string): void {
+export function checkVocabulary(
+  model: Pick<Model, "config">,
+  tokenizer: Tokenizer,
+  modelDir: string,
+): void {
   if (tokenizer.vocabSize <= model.config.vocabSize) return;
   throw new StagecraftError(
     "failed_precondition",

@@ -12,7 +12,9 @@ import { silentReporter } from "../run/reporter.js";
 import type { RankingReport } from "../reward/ranking-metrics.js";
 import { answerIds } from "../reward/reward-data.js";
 import { scoreSequences } from "../reward/reward-batch.js";
-import { rewardStage, type RewardConfig } from "./reward.js";
+import { loadRewardModel } from "../reward/reward-model.js";
+import type { RewardConfig } from "./reward-config.js";
+import { rewardStage, type RewardReport } from "./reward.js";
 
 let dir: string;
 beforeAll(() => initEngine({ numThreads: 1 }));
@@ -122,6 +124,70 @@ describe("reward stage", () => {
       const resumed = await run(name, { resume: true });
       expect(await weightsOf(resumed.modelDir!)).toEqual(await weightsOf(whole.modelDir!));
     }
+  });
+
+  it("ensemble: members that differ, the first as if alone, their mean calibrated", async () => {
+    await writeData(48);
+    const before = tf.memory().numTensors;
+    const alone = await run("alone");
+    const { modelDir, metrics, outputs } = await run("three", { config: { ensemble: 3 } });
+    expect(await weightsOf(modelDir!)).toEqual(await weightsOf(alone.modelDir!));
+    const model = await loadRewardModel(modelDir!);
+    expect(model.members).toHaveLength(3);
+    const tokenizer = await loadTokenizer(modelDir!);
+    const sequences = rankings(48, "train").flatMap(({ prompt, answers }) =>
+      answers.map((answer) => answerIds(prompt, answer, { tokenizer, maxLength: 64 })),
+    );
+    const scores = model.score(sequences);
+    expect(scores.every(({ std }) => std > 0)).toBe(true);
+    const each = model.members.map((member) => scoreSequences(member, sequences)[0]!);
+    expect(scores[0]!.mean).toBeCloseTo((each[0]! + each[1]! + each[2]!) / 3, 6);
+    const mean = scores.reduce((sum, score) => sum + score.mean, 0) / scores.length;
+    expect(Math.abs(mean)).toBeLessThan(1e-3);
+    const spread = scores.reduce((sum, score) => sum + score.mean ** 2, 0) / scores.length;
+    expect(model.scoreStd).toBeCloseTo(Math.sqrt(spread), 3);
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    const report = JSON.parse(await readFile(outputs["report"]!, "utf8")) as RewardReport;
+    expect(report.ensemble!.memberAccuracies[0]).toBe(alone.metrics["accuracy"]);
+    expect(report.ensemble!.byDisagreement).toHaveLength(3);
+    expect(metrics["disagreement"]).toBeGreaterThan(0);
+  });
+
+  it("ensemble: stopped in its second member and resumed, ends bitwise as if never stopped", async () => {
+    await writeData(48);
+    const whole = await run("whole", { config: { ensemble: 2 } });
+    const controller = new AbortController();
+    let steps = 0;
+    const onStep = () => ++steps === 15 && controller.abort(); // 12 steps a member
+    const stopped = run("parts", {
+      config: { ensemble: 2 },
+      signal: controller.signal,
+      onStep,
+    });
+    await expect(stopped).rejects.toThrow("[cancelled]");
+    const resumed = await run("parts", { config: { ensemble: 2 }, resume: true });
+    const all = async (dir: string) => {
+      const model = await loadRewardModel(dir);
+      const values = model.members.flatMap((member) =>
+        [...member.tensors().values()].flatMap(({ data }) => [...(data as Float32Array)]),
+      );
+      model.dispose();
+      return values;
+    };
+    expect(await all(resumed.modelDir!)).toEqual(await all(whole.modelDir!));
+  });
+
+  it("reports how far raters of the same answers agree", async () => {
+    await writeData(48);
+    const first = rankings(48, "train");
+    const second = first.slice(0, 20).map((ranking) => ({ ...ranking, rater: "bob" }));
+    const both = [...first.map((ranking) => ({ ...ranking, rater: "ann" })), ...second];
+    await writeRankings(join(dir, "train.jsonl"), both);
+    const { metrics, outputs } = await run("run", { config: { epochs: 1 } });
+    expect(metrics["raterAgreement"]).toBe(1); // bob copied ann
+    const report = JSON.parse(await readFile(outputs["report"]!, "utf8")) as RewardReport;
+    expect(report.raterAgreement).toMatchObject({ numPrompts: 20, numRaters: 2, alpha: 1 });
   });
 
   it("says where there is nothing to learn from", async () => {

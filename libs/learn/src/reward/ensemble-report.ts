@@ -1,0 +1,89 @@
+import { combineScores } from "./reward-model.js";
+import { rankedPairs } from "./ranking-loss.js";
+import { correlation, rankingReport, type Bin, type ScoredRanking } from "./ranking-metrics.js";
+
+/** What the members of an ensemble make of held-out rankings. */
+export interface EnsembleReport {
+  numMembers: number;
+  /** Held-out pair accuracy of every member alone. */
+  memberAccuracies: number[];
+  /** Mean over answers of the standard deviation over members. */
+  disagreement: number;
+  /**
+   * Accuracy of the mean in terciles of the members' disagreement about the pair's margin; `center`
+   * is the mean disagreement. It should fall: then disagreement is a sign of error.
+   */
+  byDisagreement: Bin[];
+  /** Pearson's r of disagreement and answer length. */
+  lengthCorrelation: number;
+}
+
+/** `scores` are [members][answers], answers in the order of the rankings. */
+export function ensembleReport(
+  scores: readonly (readonly number[])[],
+  rankings: readonly Omit<ScoredRanking, "scores">[],
+): EnsembleReport {
+  const combined = combineScores(scores);
+  const pairs = pairsOf(scores, rankings).sort((a, b) => a.disagreement - b.disagreement);
+  return {
+    numMembers: scores.length,
+    memberAccuracies: scores.map((own) => rankingReport(withScores(own, rankings)).accuracy),
+    disagreement: mean(combined.map(({ std }) => std)),
+    byDisagreement: terciles(pairs),
+    lengthCorrelation: correlation(
+      combined.map(({ std }) => std),
+      rankings.flatMap(({ lengths }) => [...lengths]),
+    ),
+  };
+}
+
+interface JudgedPair {
+  /** Standard deviation over members of r_w − r_l. */
+  disagreement: number;
+  /** Mean over members of r_w − r_l. */
+  margin: number;
+}
+
+function pairsOf(
+  scores: readonly (readonly number[])[],
+  rankings: readonly Omit<ScoredRanking, "scores">[],
+): JudgedPair[] {
+  let offset = 0;
+  return rankings.flatMap(({ ranks }) => {
+    const start = offset;
+    offset += ranks.length;
+    return rankedPairs(ranks).map(({ winner, loser }) => {
+      const margins = scores.map((own) => [own[start + winner]! - own[start + loser]!]);
+      const { mean: margin, std } = combineScores(margins)[0]!;
+      return { margin, disagreement: std };
+    });
+  });
+}
+
+function withScores(
+  scores: readonly number[],
+  rankings: readonly Omit<ScoredRanking, "scores">[],
+): ScoredRanking[] {
+  let offset = 0;
+  return rankings.map((ranking) => ({
+    ...ranking,
+    scores: scores.slice(offset, (offset += ranking.ranks.length)),
+  }));
+}
+
+const NUM_BINS = 3;
+
+function terciles(sorted: readonly JudgedPair[]): Bin[] {
+  const at = (i: number) => Math.floor((i * sorted.length) / NUM_BINS);
+  return Array.from({ length: NUM_BINS }, (_, i) => sorted.slice(at(i), at(i + 1)))
+    .filter((bin) => bin.length > 0)
+    .map((bin) => ({
+      center: mean(bin.map(({ disagreement }) => disagreement)),
+      accuracy: mean(bin.map(({ margin }) => (margin === 0 ? 0.5 : margin > 0 ? 1 : 0))),
+      count: bin.length,
+    }));
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}

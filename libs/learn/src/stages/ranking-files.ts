@@ -1,0 +1,45 @@
+import { StagecraftError } from "@stagecraft/core";
+import { holdOut, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
+import type { StageContext } from "../run/stage.js";
+import { warnWithoutValidation } from "./sft.js";
+
+export interface RankingFiles {
+  data: string[];
+  validationData: string[];
+  validationFraction: number;
+  maxBadRecords: number;
+}
+
+/**
+ * Rankings to learn from and rankings held out. One prompt stays on one side, whoever ranked it.
+ * Throws invalid_argument when there is nothing to learn from.
+ */
+export async function readRankingFiles(
+  config: RankingFiles,
+  context: StageContext,
+): Promise<{ train: Ranking[]; validation: Ranking[] }> {
+  const { data, validationData, validationFraction } = config;
+  const all = await readAll(data, config, context);
+  if (all.length === 0) {
+    throw new StagecraftError("invalid_argument", `no ranking found in ${data.join(", ")}`);
+  }
+  const { train, validation } =
+    validationData.length > 0
+      ? { train: all, validation: await readAll(validationData, config, context) }
+      : holdOut(all, validationFraction, ({ prompt }) => JSON.stringify(prompt));
+  warnWithoutValidation(validation, config, context);
+  return { train, validation };
+}
+
+async function readAll(
+  paths: readonly string[],
+  { maxBadRecords }: RankingFiles,
+  { reporter, signal }: StageContext,
+): Promise<Ranking[]> {
+  const onBadRecord = (bad: BadRecord) => reporter.warn(bad.message);
+  const rankings: Ranking[] = [];
+  for await (const ranking of readRankings(paths, { maxBadRecords, onBadRecord, signal })) {
+    rankings.push(ranking);
+  }
+  return rankings;
+}

@@ -1,0 +1,223 @@
+import type { TensorEntry } from "@stagecraft/checkpoint";
+import { deriveSeed, throwIfAborted } from "@stagecraft/core";
+import { loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
+import { tf } from "@stagecraft/tensor";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+import { join } from "node:path";
+import { createEpochSource } from "../batch/epoch-source.js";
+import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
+import { trainLoop, type TrainTask } from "../loop/train-loop.js";
+import { answerReport } from "../reward/answer-report.js";
+import { scoreSequences, type RewardItem } from "../reward/reward-batch.js";
+import { promptWeight, rewardLoss } from "../reward/reward-loss.js";
+import { rankingReport, type RankingReport } from "../reward/ranking-metrics.js";
+import { withRun, type Run } from "../run/run.js";
+import type { StageContext } from "../run/stage.js";
+import { restoreBest } from "./language-model.js";
+import type { RewardConfig } from "./reward-config.js";
+
+/** What every member of an ensemble learns from, in its own order. */
+export interface RewardData {
+  train: RewardItem[];
+  validation: RewardItem[];
+  /** Sequences whose mean score is moved to 0. */
+  references: Int32Array[];
+}
+
+export interface RewardScope {
+  config: RewardConfig;
+  data: RewardData;
+  tokenizer: Tokenizer;
+  run: Run;
+  context: StageContext;
+}
+
+/** A trained member, the caller's to dispose, and how training it went. */
+export interface TrainedMember {
+  model: Model;
+  figures: Record<string, number>;
+}
+
+/**
+ * Trains the members one after the other. A single one uses the stage's own run directory; those of
+ * an ensemble have theirs in `members/`, so that a resumed run skips the finished ones.
+ */
+export async function trainMembers(scope: RewardScope): Promise<TrainedMember[]> {
+  const { config } = scope;
+  if (config.ensemble === 1) return [await trainMember(scope)];
+  const members: TrainedMember[] = [];
+  try {
+    for (let index = 0; index < config.ensemble; index++) {
+      members.push(await memberInOwnRun(index, scope));
+    }
+  } catch (thrown) {
+    for (const { model } of members) model.dispose();
+    throw thrown;
+  }
+  return members;
+}
+
+async function memberInOwnRun(index: number, scope: RewardScope): Promise<TrainedMember> {
+  const { config, run, context, tokenizer } = scope;
+  // The first is the model that would be trained alone.
+  const seed = index === 0 ? config.seed : deriveSeed(config.seed, "member", index) >>> 1;
+  const memberConfig = { ...config, ensemble: 1, seed };
+  const memberContext = memberScope(index, { config, run, context });
+  const options = { stage: "reward-member", config: memberConfig, context: memberContext };
+  const { keepCheckpoints } = config;
+  const { modelDir, metrics } = await withRun(
+    { ...options, keepCheckpoints },
+    async (memberRun) => {
+      const parts = { ...scope, config: memberConfig, run: memberRun, context: memberContext };
+      const { model, figures } = await trainMember(parts);
+      await saveModel(memberRun.modelDir, model, { tokenizerFiles: tokenizer.files() });
+      model.dispose();
+      return { modelDir: memberRun.modelDir, outputs: {}, metrics: figures };
+    },
+  );
+  return { model: await loadModel(modelDir!, { heads: ["score"] }), figures: metrics };
+}
+
+function memberScope(
+  index: number,
+  { config, run, context }: Pick<RewardScope, "config" | "run" | "context">,
+): StageContext {
+  const stage = `reward ${index + 1}/${config.ensemble}`;
+  return {
+    ...context,
+    runDir: join(run.dir, "members", String(index + 1)),
+    overwrite: !context.resume,
+    reporter: {
+      ...context.reporter,
+      progress: (progress) => context.reporter.progress({ ...progress, stage }),
+      metrics: (record) => context.reporter.metrics({ ...record, member: index + 1 }),
+    },
+  };
+}
+
+async function trainMember(scope: RewardScope): Promise<TrainedMember> {
+  const { config, run, context } = scope;
+  const model = await initialModel(config);
+  const optimizer = optimizerFor(model.params, config);
+  try {
+    const task = rewardTask(scope, { model, optimizer });
+    const perStep = task.source.batchesPerEpoch / config.accumulationSteps;
+    const steps = Math.max(1, Math.ceil(config.epochs * perStep));
+    const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
+    if (config.selectModel === "best" && result.best) await restoreBest(run, model);
+    return { model, figures: { tokensPerSecond: result.tokensPerSecond, steps } };
+  } catch (thrown) {
+    model.dispose();
+    throw thrown;
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+function rewardTask(
+  { config, data, tokenizer, run }: RewardScope,
+  { model, optimizer }: { model: Model; optimizer: ReturnType<typeof optimizerFor> },
+) {
+  const source = createEpochSource({
+    items: data.train,
+    batchSize: config.batchSize,
+    seed: config.seed,
+    toBatch: (items) => items,
+  });
+  const task: TrainTask<RewardItem[]> = {
+    stage: "reward",
+    params: model.params,
+    optimizer,
+    source,
+    weight: (items) => items.reduce((n, item) => n + promptWeight(item, config.objective), 0),
+    numTokens: (items) =>
+      items.reduce((n, { sequences }) => n + sequences.reduce((m, ids) => m + ids.length, 0), 0),
+    loss: (items, denominator) => rewardLoss(model, items, { ...config, denominator }),
+  };
+  if (data.validation.length > 0) {
+    task.evaluate = (signal) => Promise.resolve(evaluateMember(model, data.validation, signal));
+    task.best = {
+      metric: config.objective === "ranking" ? "crossEntropy" : "targetCrossEntropy",
+      goal: "min",
+      save: () => saveModel(run.bestDir, model, { tokenizerFiles: tokenizer.files() }),
+    };
+  }
+  return { ...task, source };
+}
+
+function evaluateMember(
+  model: Model,
+  items: readonly RewardItem[],
+  signal: AbortSignal,
+): Record<string, number> {
+  throwIfAborted(signal);
+  const sequences = items.flatMap((item) => item.sequences);
+  return judgeScores(Array.from(scoreSequences(model, sequences)), items).figures;
+}
+
+/** Figures for metrics.jsonl and the full report with its curves; scores in the order of the items. */
+export function judgeScores(
+  scores: readonly number[],
+  items: readonly RewardItem[],
+): { figures: Record<string, number>; report: RankingReport } {
+  let offset = 0;
+  const report = rankingReport(
+    items.map(({ ranks, lengths }) => ({
+      ranks,
+      lengths,
+      scores: scores.slice(offset, (offset += ranks.length)),
+    })),
+  );
+  const { accuracy, crossEntropy, calibrationError, lengthCorrelation, numPairs } = report;
+  const targets = items.flatMap((item) => item.targets);
+  const figures = {
+    accuracy,
+    crossEntropy,
+    calibrationError,
+    lengthCorrelation,
+    numPairs,
+    accuracyShorterWins: report.byLength.shorterWins,
+    accuracyLongerWins: report.byLength.longerWins,
+    ...answerReport(scores, targets),
+  };
+  return { figures, report };
+}
+
+/**
+ * Moves the score head's bias so that the mean score of the references is 0 [IG, N+]; returns the
+ * mean (now 0) and standard deviation that are stored with the model.
+ */
+export function shiftToReferences(
+  model: Model,
+  references: readonly Int32Array[],
+): { mean: number; std: number; numReferences: number } {
+  const { mean, std } = momentsOf(scoreSequences(model, references));
+  const bias = model.params.get("score.bias")!;
+  const shifted = tf.tidy(() => bias.sub(mean));
+  bias.assign(shifted);
+  shifted.dispose();
+  return { mean: 0, std, numReferences: references.length };
+}
+
+/** Mean and biased standard deviation; 0 of nothing. */
+export function momentsOf(values: ArrayLike<number>): { mean: number; std: number } {
+  const n = Math.max(1, values.length);
+  const list = Array.from(values);
+  const mean = list.reduce((sum, value) => sum + value, 0) / n;
+  const variance = list.reduce((sum, value) => sum + (value - mean) ** 2, 0) / n;
+  return { mean, std: Math.sqrt(variance) };
+}
+
+/** The starting model with a score head, cut to `keepLayers` layers. */
+async function initialModel({ model, keepLayers, seed }: RewardConfig): Promise<Model> {
+  const full = await loadModel(model, { heads: ["score"], seed });
+  if (keepLayers === 0 || keepLayers >= full.config.numLayers) return full;
+  const kept = new Map<string, TensorEntry>();
+  for (const [name, entry] of full.tensors()) {
+    const layer = /\.(?:layers|h)\.(\d+)\./.exec(name);
+    if (!layer || Number(layer[1]) < keepLayers) kept.set(name, entry);
+  }
+  const small = { ...full.config, numLayers: keepLayers };
+  full.dispose();
+  return modelFromTensors(small, kept, { heads: ["score"], seed });
+}
