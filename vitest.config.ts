@@ -9,7 +9,6 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ["{libs,services}/*/{src,test}/**/*.test.ts", "tools/**/*.test.ts"],
-    benchmark: { include: ["{libs,services}/*/{src,bench}/**/*.bench.ts"] },
     pool: "forks",
     maxWorkers: 2, // tensor engines use threads of their own; more forks only fight over cores
     testTimeout: 60_000,
