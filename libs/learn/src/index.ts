@@ -75,6 +75,7 @@ export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
 export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";
 export { type EnsembleReport } from "./reward/ensemble-report.js";
 export {
+  combineScores,
   loadRewardModel,
   rewardModelOf,
   saveRewardModel,

@@ -2,7 +2,7 @@ import type { reward } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createBatcher, type Batcher } from "./batcher.js";
-import type { Scorer } from "./scorer.js";
+import type { ScoredSequence, Scorer } from "./scorer.js";
 
 export interface BatchingOptions {
   maxBatch: number;
@@ -13,7 +13,7 @@ export interface BatchingOptions {
 /** A model and the queue before it. */
 export interface ServedModel {
   scorer: Scorer;
-  batcher: Batcher<Int32Array, number>;
+  batcher: Batcher<Int32Array, ScoredSequence>;
 }
 
 /** The models of a server; the first is the default. */
@@ -48,7 +48,7 @@ export function createModelSet(scorers: readonly Scorer[], batching: BatchingOpt
   };
 }
 
-function batcherOf(scorer: Scorer, batching: BatchingOptions): Batcher<Int32Array, number> {
+function batcherOf(scorer: Scorer, batching: BatchingOptions): Batcher<Int32Array, ScoredSequence> {
   return createBatcher({
     ...batching,
     // A forward pass holds the thread; health and new calls get their turn between two.

@@ -1,6 +1,5 @@
 import { sha256OfTensors } from "@stagecraft/checkpoint";
-import type { JsonObject } from "@stagecraft/core";
-import { loadModel, readModelInfo } from "@stagecraft/model";
+import { loadRewardModel } from "@stagecraft/learn";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import type { BatchingOptions } from "./model-set.js";
 import { createScorer, type Scorer } from "./scorer.js";
@@ -30,15 +29,22 @@ export async function openRewardModelService(
 /** Loads a reward model; its version is the beginning of the hash of its weights. */
 export async function loadScorer({ name, dir }: NamedModelDir): Promise<Scorer> {
   const tokenizer = await loadTokenizer(dir);
-  const { extra } = await readModelInfo(dir);
-  const model = await loadModel(dir, { heads: ["score"] });
-  const version = sha256OfTensors(model.tensors()).slice(0, 12);
-  return createScorer({ name, version, model, tokenizer, ...referenceStatistics(extra) });
-}
-
-/** As the reward stage stores them; 0 for models that come from elsewhere. */
-function referenceStatistics(extra: JsonObject): { scoreMean: number; scoreStd: number } {
-  const stored = (extra["rewardModel"] ?? {}) as JsonObject;
-  const numberOf = (value: unknown) => (typeof value === "number" ? value : 0);
-  return { scoreMean: numberOf(stored["mean"]), scoreStd: numberOf(stored["std"]) };
+  const { members, scoreMean, scoreStd } = await loadRewardModel(dir);
+  const [model, ...otherMembers] = members;
+  const weights = members.flatMap((member, index) =>
+    [...member.tensors()].map(([tensor, entry]) => [`${index}.${tensor}`, entry] as const),
+  );
+  const version = sha256OfTensors(members.length === 1 ? model!.tensors() : new Map(weights)).slice(
+    0,
+    12,
+  );
+  return createScorer({
+    name,
+    version,
+    model: model!,
+    otherMembers,
+    tokenizer,
+    scoreMean,
+    scoreStd,
+  });
 }

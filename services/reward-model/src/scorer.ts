@@ -1,4 +1,5 @@
 import type { ChatMessage } from "@stagecraft/contracts";
+import { combineScores } from "@stagecraft/learn";
 import { tf } from "@stagecraft/tensor";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 
@@ -19,7 +20,15 @@ export interface TokenRows {
   length: number;
 }
 
-/** One reward model with its tokenizer. */
+/** A score and the disagreement about it. */
+export interface ScoredSequence {
+  /** Of an ensemble the mean over its members. */
+  value: number;
+  /** Standard deviation over the members; 0 for a single model. */
+  uncertainty: number;
+}
+
+/** One reward model, or an ensemble, with its tokenizer. */
 export interface Scorer {
   readonly name: string;
   readonly version: string;
@@ -31,7 +40,7 @@ export interface Scorer {
   /** The tokens of a conversation that ends with the answer. */
   render(messages: readonly ChatMessage[]): Int32Array;
   /** One score for each sequence, read at its last token. */
-  score(sequences: readonly Int32Array[]): number[];
+  score(sequences: readonly Int32Array[]): ScoredSequence[];
   dispose(): void;
 }
 
@@ -40,27 +49,37 @@ export interface ScorerOptions {
   version: string;
   /** Disposed with the scorer. */
   model: ScoringModel;
+  /** Further members of an ensemble; disposed with the scorer. */
+  otherMembers?: readonly ScoringModel[];
   tokenizer: Tokenizer;
   scoreMean?: number;
   scoreStd?: number;
 }
 
 /** A scorer over a model; padding and batch mates do not change a score. */
-export function createScorer({ model, tokenizer, ...rest }: ScorerOptions): Scorer {
+export function createScorer({
+  model,
+  otherMembers = [],
+  tokenizer,
+  ...rest
+}: ScorerOptions): Scorer {
+  const members = [model, ...otherMembers];
+  const numParams = members.reduce((sum, member) => sum + member.numParams, 0);
   return {
     scoreMean: 0,
     scoreStd: 0,
     ...rest,
-    model,
+    model: { config: model.config, numParams },
     tokenizer,
     render: (messages) => renderChat(tokenizer, [...messages]).ids,
     score: (sequences) =>
       tf.tidy(() => {
         const rows = padRows(sequences);
         const last = Int32Array.from(sequences, (ids, b) => b * rows.length + ids.length - 1);
-        return Array.from(model.scores(rows, last).dataSync());
+        const scores = members.map((member) => member.scores(rows, last).dataSync());
+        return combineScores(scores).map(({ mean, std }) => ({ value: mean, uncertainty: std }));
       }),
-    dispose: () => model.dispose(),
+    dispose: () => members.forEach((member) => member.dispose()),
   };
 }
 

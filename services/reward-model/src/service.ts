@@ -8,7 +8,7 @@ import {
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 import { createModelSet, type BatchingOptions, type ServedModel } from "./model-set.js";
 import { scoreStream } from "./score-stream.js";
-import type { Scorer } from "./scorer.js";
+import type { ScoredSequence, Scorer } from "./scorer.js";
 import { fitTokens, type FittedTokens, type Truncation } from "./truncate.js";
 
 export interface RewardModelServiceDeps extends BatchingOptions {
@@ -110,8 +110,8 @@ function checkItemCount(count: number, max: number): void {
   throw invalidField("length of items", count, `from 1 to ${max}`);
 }
 
-function toScore(value: number, { ids, numTruncated }: FittedTokens): reward.Score {
-  return { value, numTokens: ids.length, numTruncated };
+function toScore(scored: ScoredSequence, { ids, numTruncated }: FittedTokens): reward.Score {
+  return { ...scored, numTokens: ids.length, numTruncated };
 }
 
 /** Name and version as every answer carries them. */

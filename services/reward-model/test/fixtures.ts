@@ -1,5 +1,10 @@
-import { createModel, presetConfig } from "@stagecraft/model";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { saveRewardModel } from "@stagecraft/learn";
+import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { loadScorer } from "../src/open.js";
 import { createScorer, type Scorer } from "../src/scorer.js";
 
 /** Small letters, space and full stop. */
@@ -9,6 +14,25 @@ export function tinyTokenizer(): Promise<Tokenizer> {
 
 /** A random reward model of two layers, 16 wide, 32 positions. */
 export function tinyScorer(tokenizer: Tokenizer, name: string, seed = 1): Scorer {
+  return createScorer({ name, version: `v${seed}`, model: tinyModel(tokenizer, seed), tokenizer });
+}
+
+/** An ensemble, written to a directory and served from it; reference mean .5, deviation 2. */
+export async function tinyEnsemble(tokenizer: Tokenizer, seeds: number[]): Promise<Scorer> {
+  const dir = await mkdtemp(join(tmpdir(), "stagecraft-ensemble-"));
+  const members = seeds.map((seed) => tinyModel(tokenizer, seed));
+  const description = { mean: 0.5, std: 2 };
+  const tokenizerFiles = tokenizer.files();
+  try {
+    await saveRewardModel(join(dir, "model"), members, { tokenizerFiles, description });
+    return await loadScorer({ name: "ensemble", dir: join(dir, "model") });
+  } finally {
+    for (const member of members) member.dispose();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function tinyModel(tokenizer: Tokenizer, seed: number): Model {
   const config = presetConfig("llama", {
     vocabSize: tokenizer.vocabSize,
     hiddenSize: 16,
@@ -16,6 +40,5 @@ export function tinyScorer(tokenizer: Tokenizer, name: string, seed = 1): Scorer
     numHeads: 2,
     maxPositions: 32,
   });
-  const model = createModel(config, { seed, heads: ["score"] });
-  return createScorer({ name, version: `v${seed}`, model, tokenizer });
+  return createModel(config, { seed, heads: ["score"] });
 }

@@ -4,8 +4,9 @@ import { createRpcClient, createRpcServer, type RpcClient } from "@stagecraft/rp
 import { initEngine } from "@stagecraft/tensor";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Scorer } from "../src/scorer.js";
 import { createRewardModelService } from "../src/service.js";
-import { tinyScorer, tinyTokenizer } from "./fixtures.js";
+import { tinyEnsemble, tinyScorer, tinyTokenizer } from "./fixtures.js";
 
 type Client = RpcClient<typeof reward.RewardServiceService>;
 const { REFUSE, KEEP_END, UNSPECIFIED } = reward.TruncationPolicy;
@@ -18,7 +19,7 @@ beforeAll(async () => {
 
 async function withServer(
   body: (client: Client) => Promise<void>,
-  change: { maxQueued?: number; maxBatch?: number } = {},
+  change: { maxQueued?: number; maxBatch?: number; scorers?: Scorer[] } = {},
 ): Promise<void> {
   const service = createRewardModelService({
     scorers: [tinyScorer(tokenizer, "helpful"), tinyScorer(tokenizer, "harmless", 2)],
@@ -106,7 +107,12 @@ describe("RewardService over gRPC", () => {
         input: { $case: "tokens" as const, value: { ids: [ids[0]!, ...ids.slice(9)] } },
       };
       const { scores } = await client.scoreBatch(batchOf([long, cut], "", KEEP_END));
-      expect(scores[0]).toEqual({ value: scores[1]!.value, numTokens: 32, numTruncated: 8 });
+      expect(scores[0]).toEqual({
+        value: scores[1]!.value,
+        uncertainty: 0,
+        numTokens: 32,
+        numTruncated: 8,
+      });
     });
   });
 
@@ -132,6 +138,26 @@ describe("RewardService over gRPC", () => {
         ]),
       );
     });
+  });
+
+  it("answers for an ensemble with the members' mean and their standard deviation", async () => {
+    const ensemble = await tinyEnsemble(tokenizer, [1, 2]);
+    const ids = Int32Array.from([1, 7, 9, 3]);
+    const [first, second] = [1, 2].map((seed) => {
+      const [scored] = tinyScorer(tokenizer, "one", seed).score([ids]);
+      return scored!.value;
+    });
+    const item = { input: { $case: "tokens" as const, value: toTokens(ids) } };
+    await withServer(
+      async (client) => {
+        const { scores } = await client.scoreBatch(batchOf([item]));
+        expect(scores[0]!.value).toBeCloseTo((first! + second!) / 2, 12);
+        expect(scores[0]!.uncertainty).toBeCloseTo(Math.abs(first! - second!) / 2, 12);
+        const { models } = await client.listModels({});
+        expect(models[0]).toMatchObject({ scoreMean: 0.5, scoreStd: 2 });
+      },
+      { scorers: [ensemble] },
+    );
   });
 
   it("answers RESOURCE_EXHAUSTED beyond its queue", async () => {

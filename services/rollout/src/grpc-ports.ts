@@ -58,8 +58,9 @@ export function createGrpcRewardPort(client: RewardClient, options: GrpcRewardOp
       const item = toScoreInput(answer, await asTokens);
       const truncation = reward.TruncationPolicy.REFUSE;
       const response = await client.scoreBatch({ model, items: [item], truncation }, { signal });
-      const { value } = parseScore(response.scores[0], "scores[0]");
-      return { source: response.model, version: response.modelVersion, value };
+      const { value, uncertainty } = parseScore(response.scores[0], "scores[0]");
+      const from = { source: response.model, version: response.modelVersion };
+      return { ...from, value, ...(uncertainty > 0 && { uncertainty }) };
     },
   };
 }

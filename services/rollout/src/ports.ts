@@ -20,6 +20,8 @@ export interface SourceScore {
   source: string;
   version: string;
   value: number;
+  /** Standard deviation over an ensemble's members; logged beside the score when there is one. */
+  uncertainty?: number;
 }
 
 /** What the worker needs of a reward source. */

@@ -71,6 +71,16 @@ describe("processTask()", () => {
     expect(seen[0]!.messages.at(-1)).toEqual({ role: "assistant", content: "Hello" });
   });
 
+  it("carries an ensemble's uncertainty as a part that counts for nothing", async () => {
+    const { options } = processing(generation([7, EOS]));
+    const score = async () => ({ source: "rm", version: "v1", value: 2, uncertainty: 0.5 });
+    const rewards = [{ port: { score }, weight: 1 }];
+    const rollout = parseRollout(await processTask(task, { ...options, rewards }));
+    expect(rollout.score).toBe(2);
+    expect(rollout.extraScores).toEqual({ "rm.uncertainty": 0.5 });
+    expect(rollout.rewardModelVersion).toBe("rm@v1");
+  });
+
   it("refuses an answer from weights older than the task allows", async () => {
     const { options } = processing(generation([7], 2));
     await expect(processTask(task, options)).rejects.toMatchObject({ code: "failed_precondition" });

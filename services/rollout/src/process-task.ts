@@ -6,7 +6,7 @@ import {
   type ParsedPromptTask,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { AnswerToScore, PolicyPort, WeightedReward } from "./ports.js";
+import type { AnswerToScore, PolicyPort, SourceScore, WeightedReward } from "./ports.js";
 
 export interface TaskProcessing {
   policy: PolicyPort;
@@ -80,11 +80,22 @@ function toScore(task: ParsedPromptTask, answer: ParsedGeneration): AnswerToScor
   return { promptId: task.promptId, ids, messages };
 }
 
-function scoreAll(
+async function scoreAll(
   answer: AnswerToScore,
   { rewards, signal }: TaskProcessing,
 ): Promise<events.ScorePart[]> {
-  return Promise.all(
-    rewards.map(async ({ port, weight }) => ({ ...(await port.score(answer, signal)), weight })),
+  const parts = await Promise.all(
+    rewards.map(async ({ port, weight }) => toParts(await port.score(answer, signal), weight)),
   );
+  return parts.flat();
+}
+
+/** The score, and what an ensemble's members disagree by as a part that counts for nothing. */
+function toParts({ uncertainty, ...score }: SourceScore, weight: number): events.ScorePart[] {
+  if (uncertainty === undefined) return [{ ...score, weight }];
+  const source = `${score.source}.uncertainty`;
+  return [
+    { ...score, weight },
+    { ...score, source, value: uncertainty, weight: 0 },
+  ];
 }

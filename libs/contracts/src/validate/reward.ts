@@ -9,6 +9,8 @@ export type ParsedScoreInput =
 /** A finite score. */
 export interface ParsedScore {
   value: number;
+  /** Disagreement of an ensemble's members about it, 0 or more. */
+  uncertainty: number;
   numTokens: number;
   numTruncated: number;
 }
@@ -34,6 +36,9 @@ export function parseScoreInput(
 
 /** Checks a score from a reward server. */
 export function parseScore(score: Score | undefined, field: string): ParsedScore {
-  const { value, numTokens, numTruncated } = checkPresent(score, field);
-  return { value: checkFinite(value, `${field}.value`), numTokens, numTruncated };
+  const { value, uncertainty, numTokens, numTruncated } = checkPresent(score, field);
+  if (!(uncertainty >= 0 && uncertainty < Infinity)) {
+    throw invalidField(`${field}.uncertainty`, uncertainty, "a finite number of 0 or more");
+  }
+  return { value: checkFinite(value, `${field}.value`), uncertainty, numTokens, numTruncated };
 }

@@ -95,12 +95,14 @@ export interface ScoreInput {
 
 /** A score. */
 export interface Score {
-  /** The model's number; higher is better. Only differences mean something across models. */
+  /** The model's number, of an ensemble the mean; higher is better. Only differences mean something across models. */
   value: number;
   /** Tokens that were read. */
   numTokens: number;
   /** Tokens that the truncation policy dropped; 0 = nothing was cut. */
   numTruncated: number;
+  /** Standard deviation over the members of an ensemble; 0 for a single model. */
+  uncertainty: number;
 }
 
 /** Asks for several scores. */
@@ -377,7 +379,7 @@ export const ScoreInput: MessageFns<ScoreInput> = {
 };
 
 function createBaseScore(): Score {
-  return { value: 0, numTokens: 0, numTruncated: 0 };
+  return { value: 0, numTokens: 0, numTruncated: 0, uncertainty: 0 };
 }
 
 export const Score: MessageFns<Score> = {
@@ -390,6 +392,9 @@ export const Score: MessageFns<Score> = {
     }
     if (message.numTruncated !== 0) {
       writer.uint32(24).uint32(message.numTruncated);
+    }
+    if (message.uncertainty !== 0) {
+      writer.uint32(33).double(message.uncertainty);
     }
     return writer;
   },
@@ -431,6 +436,14 @@ export const Score: MessageFns<Score> = {
             message.numTruncated = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.uncertainty = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -456,6 +469,7 @@ export const Score: MessageFns<Score> = {
         : isSet(object.num_truncated)
         ? globalThis.Number(object.num_truncated)
         : 0,
+      uncertainty: isSet(object.uncertainty) ? globalThis.Number(object.uncertainty) : 0,
     };
   },
 
@@ -470,6 +484,9 @@ export const Score: MessageFns<Score> = {
     if (message.numTruncated !== 0) {
       obj.numTruncated = Math.round(message.numTruncated);
     }
+    if (message.uncertainty !== 0) {
+      obj.uncertainty = floatToJson(message.uncertainty);
+    }
     return obj;
   },
 
@@ -481,6 +498,7 @@ export const Score: MessageFns<Score> = {
     message.value = object.value ?? 0;
     message.numTokens = object.numTokens ?? 0;
     message.numTruncated = object.numTruncated ?? 0;
+    message.uncertainty = object.uncertainty ?? 0;
     return message;
   },
 };
