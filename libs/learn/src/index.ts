@@ -82,3 +82,5 @@ export {
   type EnsembleScore,
   type RewardModel,
 } from "./reward/reward-model.js";
+export { dpoLoss, dpoLossTensor, type DpoLossOptions } from "./dpo/dpo-loss.js";
+export { dpoStage, type DpoConfig } from "./stages/dpo.js";

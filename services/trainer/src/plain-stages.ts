@@ -1,5 +1,5 @@
 import { evaluateStage } from "@stagecraft/eval";
-import { collectStage, pretrainStage, rewardStage, sftStage } from "@stagecraft/learn";
+import { collectStage, dpoStage, pretrainStage, rewardStage, sftStage } from "@stagecraft/learn";
 import { toTrainerStage, type TrainerStage } from "./trainer-stage.js";
 
 /** The stages that need no other service. */
@@ -9,6 +9,7 @@ export function plainStages(): TrainerStage[] {
     toTrainerStage(sftStage),
     toTrainerStage(collectStage),
     toTrainerStage(rewardStage),
+    toTrainerStage(dpoStage),
     toTrainerStage(evaluateStage),
   ];
 }

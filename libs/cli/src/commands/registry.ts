@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => stage((await import("../stages/ppo-stage.js")).ppoOverServices),
   },
   {
+    name: "dpo",
+    summary: "improve a model on ranked answers directly, without reward model",
+    load: async () => stage((await import("@stagecraft/learn")).dpoStage),
+  },
+  {
     name: "evaluate",
     summary: "measure a model on held-out requests or text",
     load: async () => stage((await import("@stagecraft/eval")).evaluateStage),

@@ -2,7 +2,8 @@ import type { AnyStage } from "../pipeline/plan.js";
 
 /** Every stage that a pipeline file may name. Loads the tensor engine's libraries. */
 export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
-  const { collectStage, pretrainStage, rewardStage, sftStage } = await import("@stagecraft/learn");
+  const { collectStage, dpoStage, pretrainStage, rewardStage, sftStage } =
+    await import("@stagecraft/learn");
   const { tokenizerStage } = await import("./tokenizer-stage.js");
   const { requestsStage } = await import("./requests-stage.js");
   const { rankStage } = await import("./rank-stage.js");
@@ -16,6 +17,7 @@ export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
     collectStage,
     rankStage,
     rewardStage,
+    dpoStage,
     ppoOverServices,
     evaluateStage,
   ];

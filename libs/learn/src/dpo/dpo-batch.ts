@@ -1,0 +1,98 @@
+import type { Ranking } from "@stagecraft/data";
+import type { Model } from "@stagecraft/model";
+import { tf } from "@stagecraft/tensor";
+import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { layoutForScores } from "../reward/reward-batch.js";
+import { answerIds } from "../reward/reward-data.js";
+
+/** One ranked prompt, tokenized for a language model. */
+export interface DpoItem {
+  /** K sequences: the conversation, the answer and its end token. */
+  sequences: Int32Array[];
+  /** Tokens at the end of each sequence that are the answer, its end token included. */
+  answerLengths: number[];
+  /** 1 = best, equal = tie. */
+  ranks: number[];
+  /** log π_ref of each answer; the reference never changes, so it is computed once. */
+  refLogProbs: number[];
+}
+
+export interface DpoItemOptions {
+  tokenizer: Tokenizer;
+  /** Longer sequences lose their beginning. */
+  maxLength: number;
+}
+
+/** A ranking as token sequences; the reference's log-probs are still to be filled in. */
+export function toDpoItem(
+  { prompt, answers, ranks }: Ranking,
+  { tokenizer, maxLength }: DpoItemOptions,
+): DpoItem {
+  const promptLength = renderChat(tokenizer, prompt, { addGenerationPrompt: true }).ids.length;
+  const whole = answers.map((answer) =>
+    answerIds(prompt, answer, { tokenizer, maxLength: Infinity }),
+  );
+  return {
+    sequences: whole.map((ids) => ids.slice(Math.max(0, ids.length - maxLength))),
+    // The first token of what is kept has nothing before it to be predicted from.
+    answerLengths: whole.map((ids) => Math.min(ids.length - promptLength, maxLength - 1)),
+    ranks: [...ranks],
+    refLogProbs: answers.map(() => 0),
+  };
+}
+
+/**
+ * log π of each answer, summed over its tokens, differentiable; [Σ K] in the order of items and
+ * answers. Tokens of the prompt are no targets: nothing is learnt from them.
+ */
+export function answerLogProbs(
+  model: Model,
+  items: readonly Pick<DpoItem, "sequences" | "answerLengths">[],
+): tf.Tensor1D {
+  return tf.tidy(() => {
+    const sequences = items.flatMap((item) => item.sequences);
+    const answerLengths = items.flatMap((item) => item.answerLengths);
+    const layout = layoutForScores(sequences);
+    const size = layout.ids.length;
+    const targets = new Int32Array(size).fill(-1);
+    const membership = new Float32Array(sequences.length * size);
+    answerLengths.forEach((answerLength, i) => {
+      const last = layout.lastIndex[i]!;
+      for (let at = last - answerLength; at < last; at++) {
+        targets[at] = layout.ids[at + 1]!;
+        membership[i * size + at] = 1;
+      }
+    });
+    const { logProbs } = model.logProbs({ ...layout, targets }); // [N]
+    const rows = tf.tensor2d(membership, [sequences.length, size]);
+    return tf.matMul(rows, logProbs.reshape([size, 1])).reshape([sequences.length]) as tf.Tensor1D;
+  });
+}
+
+/** `answerLogProbs` without a gradient, in passes of some 8192 tokens, prompts kept whole. */
+export function measureLogProbs(
+  model: Model,
+  items: readonly DpoItem[],
+  maxTokens = 8192,
+): number[][] {
+  const measured: number[][] = [];
+  for (let start = 0; start < items.length;) {
+    let end = start;
+    let tokens = 0;
+    do tokens += numTokensOf(items[end++]!);
+    while (end < items.length && tokens + numTokensOf(items[end]!) <= maxTokens);
+    const chunk = items.slice(start, end);
+    const values = tf.tidy(() => answerLogProbs(model, chunk).dataSync());
+    let offset = 0;
+    for (const { ranks } of chunk) {
+      measured.push(Array.from(values.slice(offset, (offset += ranks.length))));
+    }
+    start = end;
+  }
+  return measured;
+}
+
+/** Tokens that the model reads for one prompt. */
+export function numTokensOf({ sequences }: Pick<DpoItem, "sequences">): number {
+  return sequences.reduce((sum, ids) => sum + ids.length, 0);
+}

@@ -1,0 +1,69 @@
+/**
+ * Direct Preference Optimization (Rafailov et al. 2023, eq. 7) over K-wise rankings: the policy itself
+ * is the reward model, with the implicit reward r = β·(log π(y|x) − log π_ref(y|x)), summed over the
+ * answer's tokens. Departures:
+ * 1. a ranking of K answers is expanded to its strictly ordered pairs and weighs as much as one prompt,
+ *    as in the reward model's K-wise loss [IG], not as C(K, 2) items;
+ * 2. optional label smoothing ε for noisy raters (Mitchell 2023, "A note on DPO with noisy
+ *    preferences"): −(1 − ε)·log σ(h) − ε·log σ(−h).
+ */
+import { tf } from "@stagecraft/tensor";
+import { logSigmoid, rankedPairs, sigmoid } from "../reward/ranking-loss.js";
+
+export interface DpoLossOptions {
+  /** Price of a nat away from the reference. */
+  beta: number;
+  /** ε: the share of pairs that the raters are thought to have the wrong way round. */
+  labelSmoothing: number;
+}
+
+/**
+ * The loss of one prompt from its answers' log π − log π_ref, with its gradient over them. Float64;
+ * 0 when all answers are tied. At log π = log π_ref it is ln 2.
+ */
+export function dpoLoss(
+  logRatios: ArrayLike<number>,
+  ranks: ArrayLike<number>,
+  { beta, labelSmoothing }: DpoLossOptions,
+): { loss: number; gradient: Float64Array } {
+  const pairs = rankedPairs(ranks);
+  const gradient = new Float64Array(logRatios.length);
+  let loss = 0;
+  for (const { winner, loser } of pairs) {
+    const h = beta * (logRatios[winner]! - logRatios[loser]!);
+    loss -= (1 - labelSmoothing) * logSigmoid(h) + labelSmoothing * logSigmoid(-h);
+    const push = beta * ((1 - labelSmoothing) * sigmoid(-h) - labelSmoothing * sigmoid(h));
+    gradient[winner]! -= push / pairs.length;
+    gradient[loser]! += push / pairs.length;
+  }
+  return { loss: pairs.length === 0 ? 0 : loss / pairs.length, gradient };
+}
+
+/** Σ over prompts of `dpoLoss`; `logRatios` are [Σ K] in the order of prompts and answers. */
+export function dpoLossTensor(
+  logRatios: tf.Tensor1D,
+  prompts: readonly { ranks: readonly number[] }[],
+  { beta, labelSmoothing }: DpoLossOptions,
+): tf.Tensor {
+  const winners: number[] = [];
+  const losers: number[] = [];
+  const weights: number[] = [];
+  let offset = 0;
+  for (const { ranks } of prompts) {
+    const pairs = rankedPairs(ranks);
+    for (const { winner, loser } of pairs) {
+      winners.push(offset + winner);
+      losers.push(offset + loser);
+      weights.push(1 / pairs.length);
+    }
+    offset += ranks.length;
+  }
+  // All tied: 0 that still depends on the model, so that every parameter has a gradient.
+  if (weights.length === 0) return logRatios.sum().mul(0);
+  const won = tf.gather(logRatios, tf.tensor1d(winners, "int32"));
+  const lost = tf.gather(logRatios, tf.tensor1d(losers, "int32"));
+  const h = won.sub(lost).mul(beta); // [pairs]
+  const agree = tf.softplus(h.neg()).mul(1 - labelSmoothing); // −log σ(h)
+  const losses = labelSmoothing > 0 ? agree.add(tf.softplus(h).mul(labelSmoothing)) : agree;
+  return losses.mul(tf.tensor1d(weights)).sum();
+}

@@ -1,0 +1,234 @@
+import { throwIfAborted } from "@stagecraft/core";
+import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import { tf } from "@stagecraft/tensor";
+import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { z } from "zod";
+import { createEpochSource } from "../batch/epoch-source.js";
+import {
+  answerLogProbs,
+  measureLogProbs,
+  numTokensOf,
+  toDpoItem,
+  type DpoItem,
+} from "../dpo/dpo-batch.js";
+import { dpoLoss, dpoLossTensor } from "../dpo/dpo-loss.js";
+import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
+import { trainLoop, type TrainTask } from "../loop/train-loop.js";
+import { rankedPairs } from "../reward/ranking-loss.js";
+import { rankingReport } from "../reward/ranking-metrics.js";
+import { withRun, type Run } from "../run/run.js";
+import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { engineVersions, startEngine } from "./engine.js";
+import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { checkVocabulary, restoreBest } from "./language-model.js";
+import { readRankingFiles } from "./ranking-files.js";
+
+const schema = z.strictObject({
+  model: z.string().min(1).describe("Model directory to start from, normally the SFT model"),
+  reference: z
+    .string()
+    .default("")
+    .describe("Model directory of the frozen reference; empty = the start model"),
+  data: z.array(z.string().min(1)).min(1).describe("JSONL files of ranked answers"),
+  validationData: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Held-out rankings; empty = a share of data"),
+  validationFraction: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.1)
+    .describe("Share of data held out when validationData is empty"),
+  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  beta: z
+    .number()
+    .positive()
+    .max(100)
+    .default(0.1)
+    .describe("β, the price of a nat away from the reference"),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .max(0.49)
+    .default(0)
+    .describe("Share of pairs that raters are thought to have the wrong way round"),
+  contextLength: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Longest sequence; longer ones lose their beginning; 0 = the model's positions"),
+  batchSize: z.int().min(1).default(16).describe("Prompts per micro-batch, all answers of each"),
+  epochs: z.number().positive().max(1000).default(1).describe("Passes over the rankings"),
+  selectModel: z
+    .enum(["best", "last"])
+    .default("best")
+    .describe("Which weights become the result: lowest held-out loss, or the last"),
+  ...optimizationFields({ learningRate: 1e-4, warmupSteps: 10, weightDecay: 0 }),
+  ...progressFields,
+  logEvery: progressFields.logEvery.default(1),
+  evalEvery: progressFields.evalEvery.default(20),
+  ...commonFields,
+});
+
+export type DpoConfig = z.infer<typeof schema>;
+
+/** Direct Preference Optimization: improves a model on ranked answers without a reward model. */
+export const dpoStage: StageDefinition<DpoConfig> = {
+  name: "dpo",
+  summary: "improve a model on ranked answers directly, without reward model or sampling",
+  schema,
+  examples: [
+    "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --run runs/dpo",
+    "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --beta 0.3 --label-smoothing 0.1 --run runs/dpo-smooth",
+  ],
+  async run(config, context) {
+    const versions = engineVersions(await startEngine(config, context.reporter));
+    const { keepCheckpoints } = config;
+    return withRun({ stage: "dpo", config, context, keepCheckpoints, versions }, (run) =>
+      dpo(config, { run, context }),
+    );
+  },
+};
+
+interface Scope {
+  run: Run;
+  context: StageContext;
+}
+
+interface DpoData {
+  train: DpoItem[];
+  validation: DpoItem[];
+}
+
+async function dpo(config: DpoConfig, scope: Scope): Promise<StageResult> {
+  const tokenizer = await loadTokenizer(config.model);
+  const model = await loadModel(config.model, { heads: ["lm"] });
+  try {
+    checkVocabulary(model, tokenizer, config.model);
+    const maxLength = config.contextLength || model.config.maxPositions;
+    const rankings = await readRankingFiles(config, scope.context);
+    const toItem = (ranking: Parameters<typeof toDpoItem>[0]) =>
+      toDpoItem(ranking, { tokenizer, maxLength });
+    const data = {
+      train: rankings.train.map(toItem),
+      validation: rankings.validation.map(toItem),
+    };
+    await addReference(data, model, config);
+    return await trainOn(data, { config, model, tokenizer, ...scope });
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Fills in log π_ref once; with the start model as reference, before training or resuming moves it. */
+async function addReference(data: DpoData, start: Model, { reference }: DpoConfig): Promise<void> {
+  const model = reference === "" ? start : await loadModel(reference, { heads: ["lm"] });
+  try {
+    const items = [...data.train, ...data.validation];
+    const measured = measureLogProbs(model, items);
+    items.forEach((item, i) => (item.refLogProbs = measured[i]!));
+  } finally {
+    if (model !== start) model.dispose();
+  }
+}
+
+type Parts = Scope & { config: DpoConfig; model: Model; tokenizer: Tokenizer };
+
+async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
+  const { config, model, tokenizer, run, context } = parts;
+  const optimizer = optimizerFor(model.params, config);
+  const source = createEpochSource({
+    items: data.train,
+    batchSize: config.batchSize,
+    seed: config.seed,
+    toBatch: (items) => items,
+  });
+  const task: TrainTask<DpoItem[]> = {
+    stage: "dpo",
+    params: model.params,
+    optimizer,
+    source,
+    weight: (items) => items.filter(({ ranks }) => rankedPairs(ranks).length > 0).length,
+    numTokens: (items) => items.reduce((sum, item) => sum + numTokensOf(item), 0),
+    loss: (items, denominator) => lossOf(model, items, { ...config, denominator }),
+  };
+  if (data.validation.length > 0) {
+    task.evaluate = (signal) => Promise.resolve(evaluate(data.validation, { ...parts, signal }));
+    task.best = {
+      metric: "validationLoss",
+      goal: "min",
+      save: () => saveModel(run.bestDir, model, { tokenizerFiles: tokenizer.files() }),
+    };
+  }
+  const steps = Math.max(
+    1,
+    Math.ceil((config.epochs * source.batchesPerEpoch) / config.accumulationSteps),
+  );
+  const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
+  optimizer.dispose();
+  if (config.selectModel === "best" && result.best) await restoreBest(run, model);
+  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
+  return {
+    modelDir: run.modelDir,
+    outputs: {},
+    metrics: {
+      trainLoss: result.loss,
+      ...result.evaluation,
+      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
+      prompts: data.train.length,
+      steps,
+      tokensPerSecond: result.tokensPerSecond,
+    },
+  };
+}
+
+function lossOf(
+  model: Model,
+  items: readonly DpoItem[],
+  options: { beta: number; labelSmoothing: number; denominator: number },
+): tf.Scalar {
+  return tf.tidy(() => {
+    const reference = tf.tensor1d(items.flatMap(({ refLogProbs }) => refLogProbs));
+    const logRatios = answerLogProbs(model, items).sub(reference) as tf.Tensor1D; // [Σ K]
+    return dpoLossTensor(logRatios, items, options).div(options.denominator).asScalar();
+  });
+}
+
+/** Held-out figures; rewards are the implicit ones, β·(log π − log π_ref). */
+function evaluate(
+  items: readonly DpoItem[],
+  { model, config, signal }: Pick<Parts, "model" | "config"> & { signal: AbortSignal },
+): Record<string, number> {
+  throwIfAborted(signal);
+  const logProbs = measureLogProbs(model, items);
+  const ratios = items.map(({ refLogProbs }, i) =>
+    logProbs[i]!.map((value, answer) => value - refLogProbs[answer]!),
+  );
+  const scored = items.map(({ ranks, answerLengths }, i) => ({
+    ranks,
+    lengths: answerLengths,
+    scores: ratios[i]!.map((ratio) => config.beta * ratio),
+  }));
+  const { accuracy, calibrationError, lengthCorrelation, numPairs } = rankingReport(scored);
+  const pairs = scored.flatMap(({ ranks, scores }) =>
+    rankedPairs(ranks).map(({ winner, loser }) => [scores[winner]!, scores[loser]!] as const),
+  );
+  const losses = items.flatMap(({ ranks }, i) =>
+    rankedPairs(ranks).length > 0 ? [dpoLoss(ratios[i]!, ranks, config).loss] : [],
+  );
+  return {
+    validationLoss: mean(losses),
+    accuracy,
+    margin: mean(pairs.map(([won, lost]) => won - lost)),
+    chosenReward: mean(pairs.map(([won]) => won)),
+    rejectedReward: mean(pairs.map(([, lost]) => lost)),
+    calibrationError,
+    lengthCorrelation,
+    numPairs,
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
