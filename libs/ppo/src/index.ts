@@ -18,7 +18,6 @@ export {
   closedFormOptimum,
   conditionalLogProbs,
   COUNT_ONES_TASK,
-  createTablePlanes,
   exactValues,
   type EnumerableTask,
   type ExactValues,
@@ -28,6 +27,7 @@ export {
   type ClosedFormOptions,
   type ClosedFormResult,
 } from "./check/closed-form-run.js";
+export { createTablePlanes } from "./check/table-planes.js";
 export {
   gae,
   grpoAdvantages,
@@ -71,9 +71,15 @@ export {
 export { checkAlarms, initialAlarmState, type Alarm, type AlarmState } from "./stage/alarms.js";
 export { ppoConfigProblems, ppoSchema, type PpoConfig } from "./stage/config.js";
 export { inspectRollouts, type InspectedRollout } from "./stage/inspect.js";
-export type { PpoPlanes, PromptTask, RolloutSample } from "./stage/planes.js";
+export type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "./stage/planes.js";
 export { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./stage/ppo-loop.js";
 export { createPpoStage, ppoStage, runPpo } from "./stage/run-ppo.js";
 export type { RolloutSignals, UpdateSignals } from "./stage/signals.js";
+export {
+  openSamplingWindow,
+  type SamplingWindow,
+  type SamplingWindowOptions,
+} from "./stage/sampling-window.js";
+export { mayAdmit, type GateState } from "./stage/staleness-gate.js";
 export { verifyRollouts, type RolloutExpectation } from "./stage/verify-rollouts.js";
 export { policyLossTensor, valueLossTensor } from "./tensor/losses.js";

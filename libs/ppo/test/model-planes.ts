@@ -11,7 +11,7 @@ import {
   type Model,
 } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import type { PpoPlanes, RolloutSample } from "../src/index.js";
+import type { PpoPlanes, PublishedWeights, RolloutSample } from "../src/index.js";
 
 /** A small world in a directory: policy, reward model, requests; letters are tokens. */
 export async function writePpoWorld(dir: string): Promise<Tokenizer> {
@@ -59,29 +59,38 @@ export interface ModelPlanesOptions {
 export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
   published: number[];
   acknowledged: string[];
+  recalled: PublishedWeights[];
 } {
   const { shape, tokenizer } = options;
   const published: number[] = [];
   const acknowledged: string[] = [];
+  const recalled: PublishedWeights[] = [];
   let weights = { version: -1, sha256: "" };
+  let sampling: Promise<unknown> = Promise.resolve();
   let batches = 0;
   return {
     published,
     acknowledged,
-    publishWeights(version, tensors) {
+    recalled,
+    recall: (published) => void recalled.push(...published),
+    async publishWeights(version, tensors) {
+      await sampling; // an answer is of one version here
       shape.load(tensors);
       weights = { version, sha256: sha256OfTensors(tensors) };
       published.push(version);
-      return Promise.resolve({ sha256: weights.sha256 });
+      return { sha256: weights.sha256 };
     },
     async collect(tasks, signal) {
       options.onCollect?.(batches++);
-      const sequences = await generate(
+      const generating = generate(
         shape,
         tasks.map(({ promptIds }) => promptIds),
         tasks.map(({ sampling }) => sampling),
         { tokenizer, signal },
       );
+      const { version, sha256 } = weights;
+      sampling = Promise.all([sampling, generating]).catch(() => undefined);
+      const sequences = await generating;
       const samples = tasks.map((task, i): RolloutSample => {
         const { ids, logProbs, finishReason } = sequences[i]!;
         const answer = tokenizer.decode(ids);
@@ -91,11 +100,11 @@ export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
           promptIds: task.promptIds,
           responseIds: ids,
           logProbs,
-          weightVersions: new Int32Array(ids.length).fill(weights.version),
+          weightVersions: new Int32Array(ids.length).fill(version),
           finishReason,
           score: options.score(answer),
           rewardModelVersion: "test",
-          weightsHash: weights.sha256,
+          weightsHash: sha256,
           extraScores: { gold: options.score(answer) },
         };
       });

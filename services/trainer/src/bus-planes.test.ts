@@ -169,6 +169,41 @@ describe("createBusPlanes()", () => {
     );
   });
 
+  it("collects two batches at once, with tokens of every version that the task allows", async () => {
+    let older = "";
+    await withPlanes(
+      ({ taskId }) =>
+        taskId === "ahead"
+          ? { weightVersions: [1, 2], weights: [weights(1, older), weights(2, hash)] }
+          : { weightVersions: [2, 2], weights: [weights(2, hash)] },
+      async (planes) => {
+        older = hash;
+        const next = new Map([["w", f32([2], Float32Array.from([3, 4]))]]);
+        ({ sha256: hash } = await planes.publishWeights(2, next, 1));
+        const ahead = planes.collect([task("ahead")], signal);
+        const now = await planes.collect([{ ...task("now"), minWeightVersion: 2 }], signal);
+        expect(now.map(({ weightVersions }) => [...weightVersions])).toEqual([[2, 2]]);
+        const [sample] = await ahead;
+        expect([...sample!.weightVersions]).toEqual([1, 2]);
+        expect(sample!.weightsHash).toBe(hash);
+      },
+    );
+  });
+
+  it("takes answers of weights from before a restart when it is told of them", async () => {
+    const before = "b".repeat(64);
+    const answer = { weightVersions: [7, 7], weights: [weights(7, before)] };
+    await withPlanes(
+      ({ attempt }) => (attempt === 1 ? answer : {}),
+      async (planes, bus) => {
+        planes.recall([{ version: 1, sha256: before }]);
+        const [sample] = await planes.collect([task("a")], signal);
+        expect([...sample!.weightVersions]).toEqual([1, 1]);
+        expect(await bus.deadLetters.list()).toHaveLength(0);
+      },
+    );
+  });
+
   it("stops waiting when the run is stopped", async () => {
     const controller = new AbortController();
     await withPlanes(

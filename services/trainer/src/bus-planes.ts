@@ -10,7 +10,7 @@ import {
   type ParsedRollout,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { PpoPlanes, PromptTask, RolloutSample } from "@stagecraft/ppo";
+import type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "@stagecraft/ppo";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { withinTime } from "./within-time.js";
@@ -98,6 +98,11 @@ class RunPlanes implements BusPlanes {
     await bucket.put(WEIGHTS_KEY, event.finish());
     await store.prune(keepWeights);
     return { sha256 };
+  }
+
+  /** Rollouts of these weights, sampled before a restart, are still taken. */
+  recall(weights: readonly PublishedWeights[]): void {
+    for (const { sha256, version } of weights) this.versionOfHash.set(sha256, version);
   }
 
   async collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]> {

@@ -189,6 +189,32 @@ describe("createEmbeddedCluster()", () => {
     });
   });
 
+  it("samples ahead of training by η = 2, stopped and resumed, and loses no update", async () => {
+    await withWorld(async ({ dir, config: base, contextOf }) => {
+      const config = { ...base, maxStaleness: 2, updates: 6 };
+      const open = () =>
+        createEmbeddedCluster({
+          policyModelDir: config.policy,
+          rewardModelDir: config.rewardModel,
+          runDir: join(dir, "ahead"),
+        });
+      const controller = new AbortController();
+      const reporter = silentReporter({ progress: ({ done }) => done === 3 && controller.abort() });
+      {
+        await using cluster = await open();
+        const { signal } = controller;
+        const stopped = cluster.runPpo(config, contextOf("ahead", { signal, reporter }));
+        await expect(stopped).rejects.toMatchObject({ code: "cancelled" });
+      }
+      await using cluster = await open();
+      await cluster.runPpo(config, contextOf("ahead", { resume: true }));
+      const updates = (await metricsOf(join(dir, "ahead"))).filter(({ kind }) => kind === "update");
+      expect(updates.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+      for (const { staleness } of updates) expect(staleness).toBeLessThanOrEqual(2);
+      expect(Math.max(...updates.map(({ staleness }) => Number(staleness)))).toBeGreaterThan(0);
+    });
+  });
+
   it("logs extra scores, serves other clients meanwhile, and passes failures on", async () => {
     await withWorld(async ({ dir, config, contextOf }) => {
       await using cluster = await createEmbeddedCluster({

@@ -19,6 +19,7 @@ const BATCH: Experience[] = [
   score: score![0]!,
   hasEos: true,
   behaviourLogProbs: Float32Array.from(logProbs!),
+  staleness: new Int32Array(5),
   oldLogProbs: Float32Array.from(logProbs!),
   refLogProbs: Float32Array.from(ref!),
   values: Float32Array.from(values!),

@@ -14,6 +14,8 @@ export interface Experience extends SequenceTokens {
   hasEos: boolean;
   /** log-probs of the sampler, π_behav. */
   behaviourLogProbs: Float32Array;
+  /** How many versions the weights that sampled a token lie behind those that learn from it. */
+  staleness: Int32Array;
   /** The ratio's denominator: the sampler's, or recomputed by the trainer (π_prox). */
   oldLogProbs: Float32Array;
   refLogProbs: Float32Array;
@@ -52,11 +54,15 @@ export function estimateAdvantages(
   };
 }
 
-/** Per-token rewards of every answer, whitened together (mean kept) when asked. */
+/**
+ * Per-token rewards of every answer, whitened together (mean kept) when asked. The KL is that of the
+ * policy which is about to learn (π_prox): with the sampler's log-probs of older weights the penalty
+ * pulls toward a policy that is gone (closed form, η = 4: gap .11 instead of .001).
+ */
 function batchRewards(batch: readonly Experience[], options: AdvantageOptions): Float64Array[] {
   const rewards = batch.map((item) =>
     tokenRewards({
-      logProbs: item.behaviourLogProbs,
+      logProbs: item.oldLogProbs,
       refLogProbs: item.refLogProbs,
       score: item.score,
       klCoef: options.klCoef,
@@ -68,7 +74,7 @@ function batchRewards(batch: readonly Experience[], options: AdvantageOptions): 
 /** RLOO and GRPO: every token of an answer has the answer's advantage; there is no critic. */
 function groupEstimates(batch: readonly Experience[], options: AdvantageOptions): Estimates {
   const totals = batch.map(
-    (item) => item.score - options.klCoef * sequenceKl(item.behaviourLogProbs, item.refLogProbs),
+    (item) => item.score - options.klCoef * sequenceKl(item.oldLogProbs, item.refLogProbs),
   );
   const groups = batch.map(({ group }) => group);
   const perAnswer =

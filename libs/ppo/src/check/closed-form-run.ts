@@ -10,12 +10,12 @@ import {
   closedFormOptimum,
   conditionalLogProbs,
   COUNT_ONES_TASK,
-  createTablePlanes,
   exactValues,
   START_ID,
   type EnumerableTask,
   type ExactValues,
 } from "./closed-form.js";
+import { createTablePlanes } from "./table-planes.js";
 
 export interface ClosedFormOptions {
   /** Where the run keeps its checkpoints; must be empty or new. */
@@ -25,6 +25,8 @@ export interface ClosedFormOptions {
   updates?: number;
   episodes?: number;
   estimator?: PpoConfig["estimator"];
+  /** η: updates that sampling runs ahead of training; default 0. */
+  staleness?: number;
   task?: EnumerableTask;
   /** Size of policy and critic. Default width 32, 2 layers. */
   model?: { hiddenSize: number; numLayers: number };
@@ -81,6 +83,7 @@ export async function runClosedFormCheck(options: ClosedFormOptions): Promise<Cl
 
 function checkConfig(options: ClosedFormOptions, beta: number, seed: number): PpoConfig {
   const { updates = 150, episodes = 512, estimator = "gae", task = COUNT_ONES_TASK } = options;
+  const { staleness: maxStaleness = 0 } = options;
   const samplesPerPrompt = ANSWERS_PER_PROMPT[estimator];
   return ppoSchema.parse({
     policy: "in-memory",
@@ -90,6 +93,7 @@ function checkConfig(options: ClosedFormOptions, beta: number, seed: number): Pp
     promptsPerUpdate: episodes / samplesPerPrompt,
     samplesPerPrompt,
     maxNewTokens: task.length,
+    maxStaleness,
     missingEos: "keep",
     estimator,
     klCoef: beta,

@@ -98,6 +98,35 @@ describe("runClosedFormCheck()", () => {
     });
   }
 
+  it("asynchronous with η = 0 is the synchronous run to the bit", async () => {
+    const of = (name: string, decoupled: boolean) =>
+      runClosedFormCheck({
+        ...SHORT,
+        staleness: 0,
+        config: { ...SHORT.config, decoupled },
+        runDir: join(runDir, name),
+      });
+    const [plain, decoupled] = [await of("plain", false), await of("decoupled", true)];
+    expect([...decoupled.logProbs]).toEqual([...plain.logProbs]);
+  });
+
+  it("with η = 4 learns from tokens of several versions, and loses little by it", async () => {
+    const options = { ...SHORT, updates: 16, episodes: 128 };
+    const fresh = await runClosedFormCheck({ ...options, runDir: join(runDir, "fresh") });
+    const stale = await runClosedFormCheck({
+      ...options,
+      staleness: 4,
+      runDir: join(runDir, "stale"),
+    });
+    expect(stale.gap).toBeLessThan(fresh.gap + 0.05);
+    const lines = (await readFile(join(runDir, "stale", "metrics.jsonl"), "utf8")).trim();
+    const updates = lines.split("\n").map((line) => JSON.parse(line) as Record<string, number>);
+    expect(updates[0]!["staleness"]).toBe(0);
+    expect(updates[10]!["staleness"]).toBe(2.5); // tokens of versions v − 4 … v − 1
+    expect(updates[10]!["maxImportance"]).toBeGreaterThan(1);
+    expect(updates[10]!["samplerLogProbError"]).toBe(0); // no token is of the weights that learn
+  });
+
   it("leaks no tensor", async () => {
     const before = tf.memory().numTensors;
     await runClosedFormCheck({ ...SHORT, updates: 2, runDir });

@@ -3,11 +3,8 @@
  * J* = β·log E_ref e^(r/β). With 4 tokens and answers of 4 tokens, all 256 answers can be listed, so
  * J of any policy is exact and sampling needs no generator of text.
  */
-import { sha256OfTensors } from "@stagecraft/checkpoint";
-import { createRandom, type Random } from "@stagecraft/core";
-import { modelFromTensors, type Model, type ModelConfig } from "@stagecraft/model";
+import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
-import type { PpoPlanes, PromptTask, RolloutSample } from "../stage/planes.js";
 
 /** The reward of a whole answer. */
 export type AnswerReward = (answer: ArrayLike<number>) => number;
@@ -102,68 +99,4 @@ export function closedFormOptimum(
   const logZ = max + Math.log(unnormalised.reduce((sum, value) => sum + Math.exp(value - max), 0));
   const optimal = unnormalised.map((value) => value - logZ);
   return { ...exactValues(optimal, refLogProbs, { task, beta }), objective: beta * logZ };
-}
-
-/**
- * Planes that sample exactly from the published weights by their table of conditionals: no gRPC, no
- * generation, a true sampler all the same (it only knows what was published).
- */
-export function createTablePlanes(config: ModelConfig, task: EnumerableTask): PpoPlanes {
-  let table: { version: number; sha256: string; conditionals: Float32Array } | undefined;
-  return {
-    publishWeights(version, tensors) {
-      const sha256 = sha256OfTensors(tensors);
-      const model = modelFromTensors(config, tensors, { seed: 0 });
-      table = { version, sha256, conditionals: conditionalLogProbs(model, task) };
-      model.dispose();
-      return Promise.resolve({ sha256 });
-    },
-    collect(tasks) {
-      const { version, sha256, conditionals } = table!;
-      const samples = tasks.map((prompt) => ({
-        ...sampleAnswer(conditionals, task, prompt),
-        weightVersions: new Int32Array(task.length).fill(version),
-        weightsHash: sha256,
-      }));
-      return Promise.resolve(samples);
-    },
-  };
-}
-
-function sampleAnswer(
-  conditionals: Float32Array,
-  task: EnumerableTask,
-  prompt: PromptTask,
-): Omit<RolloutSample, "weightVersions" | "weightsHash"> {
-  const random = createRandom(prompt.sampling.seed);
-  const responseIds = new Int32Array(task.length);
-  const logProbs = new Float32Array(task.length);
-  let answer = 0; // number of the first answer with the prefix sampled so far
-  for (let t = 0; t < task.length; t++) {
-    const start = (answer * task.length + t) * task.vocabSize;
-    const row = conditionals.subarray(start, start + task.vocabSize);
-    const id = drawCategorical(row, random);
-    responseIds[t] = id;
-    logProbs[t] = row[id]!;
-    answer += id * task.vocabSize ** (task.length - 1 - t);
-  }
-  return {
-    rolloutId: `r-${prompt.taskId}`,
-    taskId: prompt.taskId,
-    promptIds: prompt.promptIds,
-    responseIds,
-    logProbs,
-    finishReason: "length",
-    score: task.reward(responseIds),
-    rewardModelVersion: "exact",
-  };
-}
-
-function drawCategorical(logProbs: Float32Array, random: Random): number {
-  let left = random.nextFloat();
-  for (let id = 0; id < logProbs.length - 1; id++) {
-    left -= Math.exp(logProbs[id]!);
-    if (left < 0) return id;
-  }
-  return logProbs.length - 1;
 }

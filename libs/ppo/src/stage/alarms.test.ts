@@ -14,6 +14,8 @@ const HEALTHY: UpdateSignals = {
   explainedVariance: 0.5,
   lengthCorrelation: 0.1,
   numTokens: 1000,
+  staleness: 0,
+  maxImportance: 1,
   policyLoss: 0,
   valueLoss: 0.1,
   entropy: 2,

@@ -20,8 +20,13 @@ export interface ExperienceOptions extends ForwardOptions {
   missingEos: MissingEosRule;
   /** Consecutive samples that answer one prompt. */
   samplesPerPrompt: number;
-  /** The ratio's denominator is recomputed by the policy as it is now (π_prox). */
-  recomputeOldLogProbs: boolean;
+  /** Version of the weights that are about to learn. */
+  version: number;
+  /**
+   * Tokens whose ratio has the policy as it is now as its denominator (π_prox), not the sampler's:
+   * none, those of older weights [AReaL], or all.
+   */
+  recomputeOldLogProbs: "none" | "stale" | "all";
 }
 
 /**
@@ -36,9 +41,8 @@ export function buildExperience(
   const cut = samples.map((sample) => cutSample(sample, options.eosId));
   const ref = responseLogProbs(models.reference, cut, options);
   const values = models.critic ? responseValues(models.critic, cut, options) : undefined;
-  const prox = options.recomputeOldLogProbs
-    ? responseLogProbs(models.policy, cut, options)
-    : undefined;
+  const staleness = cut.map(({ weightVersions }) => weightVersions.map((v) => options.version - v));
+  const old = oldLogProbs(cut, staleness, { policy: models.policy, options });
   return cut.map((sample, i) => ({
     rolloutId: sample.rolloutId,
     promptIds: sample.promptIds,
@@ -47,7 +51,8 @@ export function buildExperience(
     score: scoreWithEosRule(sample.score * options.scoreScale, sample.hasEos, options.missingEos),
     hasEos: sample.hasEos,
     behaviourLogProbs: sample.logProbs,
-    oldLogProbs: prox?.[i] ?? sample.logProbs,
+    staleness: staleness[i]!,
+    oldLogProbs: old[i]!,
     refLogProbs: ref[i]!,
     values: values?.[i] ?? new Float32Array(sample.responseIds.length),
   }));
@@ -93,5 +98,28 @@ function cutSample(sample: RolloutSample, eosId: number | undefined) {
   if (eosId === undefined) return { ...sample, hasEos: false };
   const { ids, hasEos } = cutAfterEos(sample.responseIds, eosId);
   const logProbs = sample.logProbs.subarray(0, ids.length);
-  return { ...sample, responseIds: ids, logProbs, hasEos };
+  const weightVersions = sample.weightVersions.subarray(0, ids.length);
+  return { ...sample, responseIds: ids, logProbs, weightVersions, hasEos };
+}
+
+/**
+ * π_prox where it is wanted. A token sampled by the very weights that learn from it keeps what the
+ * sampler said: π_prox is π_behav there, so that without staleness this is plain PPO bit for bit.
+ */
+function oldLogProbs(
+  samples: readonly RolloutSample[],
+  staleness: readonly Int32Array[],
+  { policy, options }: { policy: Model; options: ExperienceOptions },
+): Float32Array[] {
+  const { recomputeOldLogProbs: which } = options;
+  const isWanted = (age: number) => which === "all" || (which === "stale" && age > 0);
+  const wanted = samples.map((_, i) => staleness[i]!.some(isWanted));
+  const chosen = samples.filter((_, i) => wanted[i]);
+  const recomputed = chosen.length > 0 ? responseLogProbs(policy, chosen, options) : [];
+  let next = 0;
+  return samples.map(({ logProbs }, i) => {
+    if (!wanted[i]) return logProbs;
+    const prox = recomputed[next++]!;
+    return prox.map((value, t) => (isWanted(staleness[i]![t]!) ? value : logProbs[t]!));
+  });
 }

@@ -50,6 +50,12 @@ const sampling = {
     .boolean()
     .default(false)
     .describe("Divide scores by the standard deviation stored with the reward model"),
+  maxStaleness: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe("η: updates that sampling may run ahead of training [AReaL]; 0 = in turns"),
   missingEos: z
     .enum(["score", "penalty", "keep"])
     .default("score")
@@ -156,8 +162,8 @@ const optimization = {
     .describe("The ratio's denominator: as sampled, or recomputed when the answers arrive"),
   decoupled: z
     .boolean()
-    .default(false)
-    .describe("Weight tokens by π_prox/π_behav for answers of older weights; needs trainer"),
+    .default(true)
+    .describe("Recompute π_prox for tokens of older weights and weight them by π_prox/π_behav"),
   importanceCap: z
     .number()
     .min(0)
@@ -208,9 +214,6 @@ export function ppoConfigProblems(config: PpoConfig): string[] {
   const problems: string[] = [];
   if (config.estimator !== "gae" && config.samplesPerPrompt < 2) {
     problems.push(`samplesPerPrompt must be at least 2 for estimator ${config.estimator}`);
-  }
-  if (config.decoupled && config.oldLogProbs !== "trainer") {
-    problems.push("decoupled needs oldLogProbs: trainer (π_prox is recomputed on arrival)");
   }
   if (config.ptxCoef > 0 && config.ptxCorpus.length === 0) {
     problems.push("ptxCoef > 0 needs ptxCorpus");

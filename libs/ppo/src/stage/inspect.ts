@@ -34,7 +34,7 @@ export function inspectRollouts(
 ): InspectedRollout[] {
   const { tokenizer, update, klCoef } = scope;
   return batch.map((item, i) => {
-    const { behaviourLogProbs: logProbs, refLogProbs, score } = item;
+    const { oldLogProbs: logProbs, refLogProbs, score } = item;
     const rewards = tokenRewards({ logProbs, refLogProbs, score, klCoef });
     return {
       update,

@@ -60,6 +60,7 @@ function experience(): Experience[] {
     score: random.nextNormal(),
     hasEos: true,
     behaviourLogProbs: logProbs[i]!,
+    staleness: new Int32Array(sequence.responseIds.length),
     oldLogProbs: logProbs[i]!,
     refLogProbs: logProbs[i]!.map((value) => value + 0.1 * random.nextNormal()),
     values: values[i]!,

@@ -52,7 +52,10 @@ export interface OptimizeSignals {
   valueClipFraction: number;
   /** Largest |ρ − 1| on the first minibatch of the first epoch; 0 up to rounding when all is well. */
   firstRatioError: number;
-  /** Largest |log π_trainer − log π_sampler| on that minibatch, before anything was updated. */
+  /**
+   * Largest |log π_trainer − log π_sampler| on that minibatch over tokens of the same weights, before
+   * anything was updated.
+   */
   samplerLogProbError: number;
   policyGradNorm: number;
   criticGradNorm: number;

@@ -34,12 +34,27 @@ export interface RolloutSample {
   extraScores?: Record<string, number>;
 }
 
+/** A version of the policy's weights that samplers were given. */
+export interface PublishedWeights {
+  version: number;
+  sha256: string;
+}
+
 /** What PPO needs from the rest of the system; the trainer service implements it over the bus. */
 export interface PpoPlanes {
   /** Makes weights available to samplers. Publishing a version again with equal weights is safe. */
   publishWeights(version: number, tensors: TensorMap, step: number): Promise<{ sha256: string }>;
-  /** Resolves with one sample per task, in any order; rejects with `cancelled` on the signal. */
+  /**
+   * Hands the tasks to the samplers at once and resolves with one sample per task, in any order, when
+   * the last has come; rejects with `cancelled` on the signal. May be called again before earlier
+   * calls have resolved: that is how sampling runs ahead of training.
+   */
   collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]>;
+  /**
+   * Told when a run is resumed which weights it had published last, so that answers sampled from them
+   * before the stop are still taken.
+   */
+  recall?(weights: readonly PublishedWeights[]): void;
   /**
    * Told after the checkpoint that contains these rollouts is on disk: now they may be acknowledged.
    */

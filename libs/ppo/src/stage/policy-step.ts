@@ -92,12 +92,16 @@ function measurePolicy(
   const logProbs = gatherFromRows(layout, current.logProbs.dataSync());
   const entropies = gatherFromRows(layout, current.entropy.dataSync());
   const sampler = concat(items.map(({ experience }) => experience.behaviourLogProbs));
+  const ages = concat(items.map(({ experience }) => experience.staleness));
   const result = policyLoss(
     {
       logProbs,
       oldLogProbs: concat(items.map(({ experience }) => experience.oldLogProbs)),
       advantages: concat(items.map(({ advantages }) => advantages)),
       weights,
+      ...(options.decoupled
+        ? { importance: concat(items.map((item) => importanceOf(item, options))) }
+        : {}),
     },
     options,
   );
@@ -108,7 +112,7 @@ function measurePolicy(
     clipFraction: result.clipFraction,
     firstRatioError: result.maxRatioError,
     samplerLogProbError: logProbs.reduce(
-      (max, value, i) => Math.max(max, Math.abs(value - sampler[i]!)),
+      (max, value, i) => (ages[i] === 0 ? Math.max(max, Math.abs(value - sampler[i]!)) : max),
       0,
     ),
   };

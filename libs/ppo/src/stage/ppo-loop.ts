@@ -2,41 +2,37 @@
  * The PPO loop of InstructGPT [IG, section 3.5] with the implementation details of [N+], departures:
  * 1. sampling and scoring happen elsewhere (`PpoPlanes`); what comes back is verified, not trusted;
  * 2. policy and critic are separate networks with separate optimizers [IG, St];
- * 3. prompts, seeds and shuffles are functions of (seed, update), so a checkpoint holds no generator.
+ * 3. prompts, seeds and shuffles are functions of (seed, update), so a checkpoint holds no generator;
+ * 4. sampling may run `maxStaleness` updates ahead [AReaL]; 0 is the synchronous loop, bit for bit.
  * An update is atomic: a stop or crash inside it repeats it from the last committed state.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { TensorEntry } from "@stagecraft/checkpoint";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";
-import {
-  learningRateAt,
-  loadOptimizer,
-  loadVariables,
-  optimizerToTensors,
-  variablesToTensors,
-  type Run,
-  type StageContext,
-} from "@stagecraft/learn";
+import type { Run, StageContext } from "@stagecraft/learn";
 import type { Model } from "@stagecraft/model";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
 import { createKlController, type KlController } from "../math/kl-controller.js";
 import { checkAlarms, initialAlarmState, type AlarmState } from "./alarms.js";
-import {
-  buildExperience,
-  evaluationFigures,
-  meanExtraScores,
-  type ExperienceOptions,
-} from "./build-experience.js";
+import { buildExperience, evaluationFigures, meanExtraScores } from "./build-experience.js";
 import type { PpoConfig } from "./config.js";
 import { createLedger, type Ledger } from "./ledger.js";
+import { loadTrainees, traineesToTensors } from "./loop-checkpoint.js";
+import {
+  advantageOptions,
+  experienceOptions,
+  klConfig,
+  optimizeOptions,
+  updateLearningRate,
+} from "./loop-options.js";
 import { optimize, type Trainees } from "./optimize.js";
-import type { PpoPlanes, PromptTask, RolloutSample } from "./planes.js";
+import type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "./planes.js";
 import {
   createTaskSource,
   evaluationTasks,
   type PreparedPrompt,
   type TaskSource,
 } from "./prompt-tasks.js";
+import { openSamplingWindow, type SamplingWindow } from "./sampling-window.js";
 import { rolloutSignals, type UpdateSignals } from "./signals.js";
 import { verifyRollouts } from "./verify-rollouts.js";
 
@@ -79,6 +75,8 @@ interface LoopState {
   best: { update: number; score: number } | null;
   signals: UpdateSignals | null;
   alarms: AlarmState;
+  /** The newest versions of the weights, as many as a token in flight may be of. */
+  published: PublishedWeights[];
 }
 
 /** Runs PPO until `config.updates`, resuming from the run's latest checkpoint when it has one. */
@@ -95,7 +93,8 @@ class PpoLoop {
   private klControl: KlController;
   private ledger: Ledger = createLedger();
   private savedUpdate = 0;
-  private published: { version: number; sha256: string } | undefined;
+  private isPublished = false;
+  private window: SamplingWindow | undefined;
   private unacknowledged: string[] = [];
   private state: LoopState = {
     update: 0,
@@ -106,6 +105,7 @@ class PpoLoop {
     best: null,
     signals: null,
     alarms: initialAlarmState(),
+    published: [],
   };
 
   constructor(
@@ -120,6 +120,7 @@ class PpoLoop {
 
   async run(): Promise<PpoLoopResult> {
     await this.restore();
+    this.window = this.openWindow();
     try {
       for (;;) {
         throwIfAborted(this.context.signal);
@@ -128,64 +129,80 @@ class PpoLoop {
           await this.save();
         }
         if (this.state.update >= this.config.updates) return this.result();
-        await this.update();
+        await this.update(this.window);
         await nextTurn();
       }
     } catch (thrown) {
       // Between updates the state is whole: keep it before giving way.
       if (this.context.signal.aborted && isCancelled(thrown)) await this.save();
       throw thrown;
+    } finally {
+      this.window.close();
     }
   }
 
-  private async update(): Promise<void> {
-    const { state, config, context } = this;
+  private openWindow(): SamplingWindow {
+    const { config, parts, source, context, state } = this;
+    const options = {
+      planes: parts.planes,
+      source,
+      maxStaleness: config.maxStaleness,
+      batchSize: config.promptsPerUpdate * config.samplesPerPrompt,
+      updates: config.updates,
+      signal: context.signal,
+    };
+    return openSamplingWindow(options, state.update);
+  }
+
+  private async update(window: SamplingWindow): Promise<void> {
+    const { state, config, context, parts } = this;
     const started = performance.now();
-    const { version, sha256 } = await this.publish();
-    const tasks = this.source.tasks(state.update, version);
-    const samples = verifyRollouts(tasks, await this.parts.planes.collect(tasks, context.signal), {
-      version,
-      sha256,
-      maxStaleness: 0,
-      vocabSize: this.parts.trainees.policy.config.vocabSize,
-      isConsumed: (rolloutId) => this.ledger.has(rolloutId),
-    });
+    await this.publish();
+    window.fill(state.update);
+    const { tasks, samples: arrived } = await window.next(state.update);
+    const samples = this.verify(tasks, arrived, config.maxStaleness);
     throwIfAborted(context.signal);
     const collected = performance.now();
     const batch = buildExperience(samples, this.models(), this.experienceOptions());
     const klCoef = this.klControl.coef();
-    const estimates = this.estimates(batch, klCoef);
+    const estimates = estimateAdvantages(batch, advantageOptions(config, klCoef));
     const rollouts = rolloutSignals(batch, estimates, klCoef);
-    const optimized = await optimize(this.parts.trainees, batch, {
+    const optimized = await optimize(parts.trainees, batch, {
       estimates,
-      options: this.optimizeOptions(klCoef),
+      options: optimizeOptions(config, { update: state.update, klCoef }),
     });
     this.klControl.update(rollouts.kl, batch.length);
-    const learningRate = this.learningRate(config.learningRate);
+    const learningRate = updateLearningRate(config, state.update, config.learningRate);
     const signals = { ...rollouts, ...optimized, learningRate };
-    await this.parts.onUpdate?.(state.update, batch, { estimates, klCoef });
+    await parts.onUpdate?.(state.update, batch, { estimates, klCoef });
     this.commit(samples, signals, { collectMs: collected - started, startedMs: started });
   }
 
-  private async publish(): Promise<{ version: number; sha256: string }> {
-    const version = this.state.update;
-    if (this.published?.version === version) return this.published;
-    const tensors = this.parts.trainees.policy.tensors();
-    const { sha256 } = await this.parts.planes.publishWeights(version, tensors, version);
-    this.published = { version, sha256 };
-    return this.published;
+  private verify(
+    tasks: readonly PromptTask[],
+    samples: readonly RolloutSample[],
+    maxStaleness: number,
+  ): RolloutSample[] {
+    const { published, update } = this.state;
+    return verifyRollouts(tasks, samples, {
+      version: update,
+      hashes: new Map(published.map(({ version, sha256 }) => [version, sha256])),
+      maxStaleness,
+      vocabSize: this.parts.trainees.policy.config.vocabSize,
+      isConsumed: (rolloutId) => this.ledger.has(rolloutId),
+    });
   }
 
-  private estimates(batch: readonly Experience[], klCoef: number): Estimates {
-    const { config } = this;
-    return estimateAdvantages(batch, {
-      estimator: config.estimator,
-      gamma: config.gamma,
-      gaeLambda: config.gaeLambda,
-      whitenAdvantages: config.whitenAdvantages,
-      whitenRewards: config.whitenRewards,
-      klCoef: config.klMode === "reward" ? klCoef : 0,
-    });
+  /** Gives the samplers the weights of this update, once. */
+  private async publish(): Promise<void> {
+    if (this.isPublished) return;
+    const { state, parts, config } = this;
+    const version = state.update;
+    const tensors = parts.trainees.policy.tensors();
+    const { sha256 } = await parts.planes.publishWeights(version, tensors, version);
+    const others = state.published.filter((weights) => weights.version !== version);
+    state.published = [...others, { version, sha256 }].slice(-1 - config.maxStaleness);
+    this.isPublished = true;
   }
 
   private models() {
@@ -194,47 +211,9 @@ class PpoLoop {
     return { policy, reference, ...(critic ? { critic } : {}) };
   }
 
-  private experienceOptions(): ExperienceOptions {
-    const { config, parts } = this;
-    return {
-      ...this.forwardOptions(),
-      eosId: parts.eosId,
-      scoreScale: parts.scoreScale ?? 1,
-      missingEos: { kind: config.missingEos, value: config.missingEosValue },
-      samplesPerPrompt: config.samplesPerPrompt,
-      recomputeOldLogProbs: config.oldLogProbs === "trainer",
-    };
-  }
-
-  private forwardOptions() {
-    const { temperature, maxTokensPerPass } = this.config;
-    return { padId: 0, maxTokens: maxTokensPerPass, temperature };
-  }
-
-  private optimizeOptions(klCoef: number) {
-    const { config, state } = this;
-    return {
-      ...config,
-      ...this.forwardOptions(),
-      clipLow: config.clipRange,
-      clipHigh: config.clipRangeHigh > 0 ? config.clipRangeHigh : config.clipRange,
-      klLossCoef: config.klMode === "loss" ? klCoef : 0,
-      policyLearningRate: this.learningRate(config.learningRate),
-      criticLearningRate: this.learningRate(config.criticLearningRate || config.learningRate),
-      trainPolicy: state.update >= config.criticWarmupUpdates,
-      update: state.update,
-    };
-  }
-
-  private learningRate(peak: number): number {
-    const { schedule, warmupUpdates, updates, minLearningRateRatio } = this.config;
-    return learningRateAt(this.state.update, {
-      kind: schedule,
-      learningRate: peak,
-      warmupSteps: warmupUpdates,
-      totalSteps: updates,
-      minRatio: minLearningRateRatio,
-    });
+  private experienceOptions() {
+    const { eosId, scoreScale = 1 } = this.parts;
+    return experienceOptions(this.config, { eosId, scoreScale, version: this.state.update });
   }
 
   /** The update becomes part of the state; nothing after this line can fail half-way. */
@@ -248,6 +227,7 @@ class PpoLoop {
     this.ledger.add(ids);
     this.unacknowledged.push(...ids);
     state.update++;
+    this.isPublished = false;
     state.numEpisodes += samples.length;
     state.numTokens += signals.numTokens;
     state.signals = signals;
@@ -281,13 +261,13 @@ class PpoLoop {
     const { state, config, parts } = this;
     if (parts.evalPrompts.length === 0 || state.evaluatedUpdate === state.update) return;
     if (!isDue(state.update, config.evalEvery, config.updates)) return;
-    const { version, sha256 } = await this.publish();
+    await this.publish();
     const tasks = evaluationTasks(
       parts.evalPrompts,
       { ...config, temperature: config.evalTemperature },
-      { update: state.update, minWeightVersion: version },
+      { update: state.update, minWeightVersion: state.update },
     );
-    const samples = await this.collectEvaluation(tasks, { version, sha256 });
+    const samples = await this.collectEvaluation(tasks);
     state.evaluation = evaluationFigures(samples, this.models(), this.experienceOptions());
     const score = state.evaluation["evalScore"]!;
     if (!state.best || score > state.best.score) {
@@ -298,18 +278,11 @@ class PpoLoop {
     this.write({ kind: "eval", ...state.evaluation });
   }
 
-  private async collectEvaluation(
-    tasks: PromptTask[],
-    weights: { version: number; sha256: string },
-  ): Promise<RolloutSample[]> {
+  /** Answers of the newest weights, whatever the staleness that training allows. */
+  private async collectEvaluation(tasks: PromptTask[]): Promise<RolloutSample[]> {
     const samples = await this.parts.planes.collect(tasks, this.context.signal);
     throwIfAborted(this.context.signal);
-    const verified = verifyRollouts(tasks, samples, {
-      ...weights,
-      maxStaleness: 0,
-      vocabSize: this.parts.trainees.policy.config.vocabSize,
-      isConsumed: () => false,
-    });
+    const verified = this.verify(tasks, samples, 0);
     await this.parts.planes.acknowledge?.(verified.map(({ rolloutId }) => rolloutId));
     return verified;
   }
@@ -325,7 +298,7 @@ class PpoLoop {
     const { state } = this;
     if (state.update === 0 || this.savedUpdate === state.update) return;
     await this.runDirectory.checkpoints.save(state.update, {
-      tensors: this.checkpointTensors(),
+      tensors: traineesToTensors(this.parts.trainees),
       state: {
         loop: { ...state } as unknown as JsonObject,
         kl: this.klControl.state(),
@@ -340,27 +313,14 @@ class PpoLoop {
     if (ids.length > 0) await this.parts.planes.acknowledge?.(ids);
   }
 
-  private checkpointTensors(): Map<string, TensorEntry> {
-    const { policy, policyOptimizer, critic, criticOptimizer } = this.parts.trainees;
-    return new Map([
-      ...variablesToTensors(policy.params, "policy/"),
-      ...optimizerToTensors(policyOptimizer, "policyOptimizer/"),
-      ...(critic ? variablesToTensors(critic.params, "critic/") : []),
-      ...(criticOptimizer ? optimizerToTensors(criticOptimizer, "criticOptimizer/") : []),
-    ]);
-  }
-
   private async restore(): Promise<void> {
     const { runDirectory, context, parts } = this;
     const checkpoint = context.resume ? await runDirectory.checkpoints.loadLatest() : undefined;
     if (!checkpoint) return runDirectory.metrics.truncate(0);
     const { tensors, state, step } = checkpoint;
-    const { policy, policyOptimizer, critic, criticOptimizer } = parts.trainees;
-    loadVariables(policy.params, tensors, "policy/");
-    loadOptimizer(policyOptimizer, tensors, "policyOptimizer/");
-    if (critic) loadVariables(critic.params, tensors, "critic/");
-    if (criticOptimizer) loadOptimizer(criticOptimizer, tensors, "criticOptimizer/");
+    loadTrainees(parts.trainees, tensors);
     this.state = { ...(state["loop"] as unknown as LoopState) };
+    parts.planes.recall?.(this.state.published);
     this.klControl = createKlController(klConfig(this.config), state["kl"] as { klCoef: number });
     this.ledger = createLedger(state["ledger"] as string[][]);
     if (state["ptx"]) await parts.ptxSource?.seek(state["ptx"] as JsonObject);
@@ -373,12 +333,6 @@ class PpoLoop {
     const { signals, evaluation, best } = this.state;
     return { signals: signals ?? undefined, evaluation, best };
   }
-}
-
-function klConfig(config: PpoConfig) {
-  const { klCoef, klTarget, klHorizon } = config;
-  if (klTarget <= 0) return { kind: "fixed", klCoef } as const;
-  return { kind: "adaptive", klCoef, targetKl: klTarget, horizon: klHorizon } as const;
 }
 
 function timingOf({ collectMs, startedMs }: { collectMs: number; startedMs: number }) {

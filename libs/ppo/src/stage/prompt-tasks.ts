@@ -78,6 +78,11 @@ function taskId(kind: "u" | "e", update: number, index: number): string {
   return `${kind}${String(update).padStart(6, "0")}-${String(index).padStart(6, "0")}`;
 }
 
+/** The update that a task is for. */
+export function updateOfTask(taskId: string): number {
+  return Number(taskId.slice(1, taskId.indexOf("-")));
+}
+
 function shuffledEpochs(count: number, seed: number): (draw: number) => number {
   let cached = { epoch: -1, order: [] as number[] };
   return (draw) => {

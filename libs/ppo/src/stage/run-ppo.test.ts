@@ -269,6 +269,58 @@ describe("runPpo()", () => {
     await expect(replayed.result).rejects.toThrow("no rollout arrived for task u000001-000003");
   });
 
+  it("asynchronous with η = 0 is the synchronous run to the bit", async () => {
+    await run("plain", { config: { decoupled: false } }).result;
+    await run("eta0", { config: { decoupled: true, maxStaleness: 0 } }).result;
+    expect(await weights("eta0")).toEqual(await weights("plain"));
+  });
+
+  it("ahead of training by η = 2, crashed and resumed, learns from every task exactly once", async () => {
+    const config = { maxStaleness: 2, updates: 6, inspectRollouts: 16 };
+    let calls = 0;
+    const crash = {
+      onCollect() {
+        if (++calls === 4) throw new Error("power cut");
+      },
+    };
+    const crashed = run("run", { config, planes: crash });
+    await expect(crashed.result).rejects.toThrow("power cut");
+    expect(crashed.planes.published).toEqual([0, 1, 2, 3]); // the checkpoint is of update 2
+    const { planes, result } = run("run", { config, resume: true });
+    await result;
+    const learnt: string[] = [];
+    for (const file of await readdir(join(dir, "run", "rollouts"))) {
+      const lines = (await readFile(join(dir, "run", "rollouts", file), "utf8")).trim().split("\n");
+      learnt.push(...lines.map((line) => (JSON.parse(line) as InspectedRollout).rolloutId));
+    }
+    expect(learnt).toHaveLength(6 * 16);
+    expect(new Set(learnt).size).toBe(6 * 16);
+    expect(new Set([...crashed.planes.acknowledged, ...planes.acknowledged])).toEqual(
+      new Set(learnt),
+    );
+    const updates = (await records("run")).filter(({ kind }) => kind === "update");
+    expect(updates.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(Math.max(...updates.map(({ staleness }) => staleness!))).toBe(2);
+    for (const { samplerLogProbError, firstRatioError } of updates) {
+      expect(samplerLogProbError).toBeLessThan(1e-4);
+      expect(firstRatioError).toBeLessThan(1e-3);
+    }
+  });
+
+  it("tells resumed planes which weights had been published", async () => {
+    const config = { maxStaleness: 2, updates: 6 };
+    const controller = new AbortController();
+    const stopped = run("run", {
+      config,
+      signal: controller.signal,
+      onUpdate: (update) => update === 4 && controller.abort(),
+    });
+    await expect(stopped.result).rejects.toThrow("[cancelled]");
+    const resumed = run("run", { config, resume: true });
+    await resumed.result;
+    expect(resumed.planes.recalled.map(({ version }) => version)).toEqual([1, 2, 3]);
+  });
+
   it("warns when the sampler's log-probs are not the trainer's", async () => {
     const warnings: string[] = [];
     await run("run", {
@@ -284,9 +336,9 @@ describe("runPpo()", () => {
   });
 
   it("refuses settings that contradict each other, and models of two tokenizers", async () => {
-    const rloo = run("a", { config: { estimator: "rloo", decoupled: true } });
+    const rloo = run("a", { config: { estimator: "rloo", ptxCoef: 1 } });
     await expect(rloo.result).rejects.toThrow(
-      /samplesPerPrompt must be at least 2.*decoupled needs/,
+      /samplesPerPrompt must be at least 2.*ptxCoef > 0 needs ptxCorpus/,
     );
     const { trainCharTokenizer } = await import("@stagecraft/tokenizer");
     const { saveModel } = await import("@stagecraft/model");

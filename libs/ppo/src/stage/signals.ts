@@ -1,7 +1,7 @@
 import { correlation } from "@stagecraft/learn";
 import { concat, type Estimates, type Experience } from "../batch/experience.js";
 import { sequenceKl } from "../math/kl.js";
-import { explainedVariance } from "../math/losses.js";
+import { behaviourWeights, explainedVariance } from "../math/losses.js";
 import { maskedMean, maskedVariance } from "../math/masked.js";
 import type { OptimizeSignals } from "./optimize.js";
 
@@ -23,6 +23,10 @@ export interface RolloutSignals {
   /** Pearson's r of score and length over the answers. */
   lengthCorrelation: number;
   numTokens: number;
+  /** Mean over tokens of the versions between the weights that sampled and those that learn. */
+  staleness: number;
+  /** Largest π_prox/π_behav: how far the policy has moved since the oldest token was sampled. */
+  maxImportance: number;
 }
 
 /** Everything logged for one update. */
@@ -53,5 +57,11 @@ export function rolloutSignals(
     explainedVariance: hasCritic ? explainedVariance(values, concat(estimates.returns)) : 0,
     lengthCorrelation: correlation(scores, lengths),
     numTokens: lengths.reduce((sum, length) => sum + length, 0),
+    staleness: maskedMean(concat(batch.map((item) => item.staleness))),
+    maxImportance: batch.reduce(
+      (max, { oldLogProbs, behaviourLogProbs }) =>
+        behaviourWeights(oldLogProbs, behaviourLogProbs).reduce((a, b) => Math.max(a, b), max),
+      0,
+    ),
   };
 }

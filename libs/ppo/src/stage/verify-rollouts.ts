@@ -2,9 +2,10 @@ import { StagecraftError } from "@stagecraft/core";
 import type { PromptTask, RolloutSample } from "./planes.js";
 
 export interface RolloutExpectation {
-  /** The newest published version and its hash. */
+  /** The newest published version. */
   version: number;
-  sha256: string;
+  /** Hashes of the published versions that a token may be of. */
+  hashes: ReadonlyMap<number, string>;
   /** How many versions behind a token may be; 0 = synchronous. */
   maxStaleness: number;
   vocabSize: number;
@@ -60,16 +61,16 @@ function problemOf(
 
 function weightProblem(
   { weightVersions, weightsHash }: RolloutSample,
-  { version, sha256, maxStaleness }: RolloutExpectation,
+  { version, hashes, maxStaleness }: RolloutExpectation,
 ): string | undefined {
   const wrong = weightVersions.find((v) => v > version || v < version - maxStaleness);
   if (wrong !== undefined) {
     return `sampled with weight version ${wrong}, expected ${maxStaleness > 0 ? `${version - maxStaleness} to ` : ""}${version}; the sampler did not load the published weights`;
   }
-  if (weightVersions.at(-1) === version && weightsHash !== sha256) {
-    return `sampled with weights ${weightsHash.slice(0, 12)}…, version ${version} is ${sha256.slice(0, 12)}…`;
-  }
-  return undefined;
+  const last = weightVersions.at(-1)!;
+  const sha256 = hashes.get(last) ?? "unknown";
+  if (weightsHash === sha256) return undefined;
+  return `sampled with weights ${weightsHash.slice(0, 12)}…, version ${last} is ${sha256.slice(0, 12)}…`;
 }
 
 function equalIds(a: Int32Array, b: Int32Array): boolean {

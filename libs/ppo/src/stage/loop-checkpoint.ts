@@ -1,0 +1,28 @@
+import type { TensorEntry, TensorMap } from "@stagecraft/checkpoint";
+import {
+  loadOptimizer,
+  loadVariables,
+  optimizerToTensors,
+  variablesToTensors,
+} from "@stagecraft/learn";
+import type { Trainees } from "./optimize.js";
+
+/** Weights and optimizers of everything that is trained, as a checkpoint holds them. */
+export function traineesToTensors(trainees: Trainees): Map<string, TensorEntry> {
+  const { policy, policyOptimizer, critic, criticOptimizer } = trainees;
+  return new Map([
+    ...variablesToTensors(policy.params, "policy/"),
+    ...optimizerToTensors(policyOptimizer, "policyOptimizer/"),
+    ...(critic ? variablesToTensors(critic.params, "critic/") : []),
+    ...(criticOptimizer ? optimizerToTensors(criticOptimizer, "criticOptimizer/") : []),
+  ]);
+}
+
+/** Puts a checkpoint's tensors back; throws `data_loss` when one is missing or misshapen. */
+export function loadTrainees(trainees: Trainees, tensors: TensorMap): void {
+  const { policy, policyOptimizer, critic, criticOptimizer } = trainees;
+  loadVariables(policy.params, tensors, "policy/");
+  loadOptimizer(policyOptimizer, tensors, "policyOptimizer/");
+  if (critic) loadVariables(critic.params, tensors, "critic/");
+  if (criticOptimizer) loadOptimizer(criticOptimizer, tensors, "criticOptimizer/");
+}

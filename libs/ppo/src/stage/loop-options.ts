@@ -1,0 +1,68 @@
+import { learningRateAt } from "@stagecraft/learn";
+import type { AdvantageOptions } from "../batch/experience.js";
+import type { KlControllerConfig } from "../math/kl-controller.js";
+import type { ExperienceOptions } from "./build-experience.js";
+import type { PpoConfig } from "./config.js";
+import type { OptimizeOptions } from "./optimize.js";
+
+/** How β moves. */
+export function klConfig({ klCoef, klTarget, klHorizon }: PpoConfig): KlControllerConfig {
+  if (klTarget <= 0) return { kind: "fixed", klCoef };
+  return { kind: "adaptive", klCoef, targetKl: klTarget, horizon: klHorizon };
+}
+
+/** Which learning rate an update has; `peak` is the policy's or the critic's. */
+export function updateLearningRate(config: PpoConfig, update: number, peak: number): number {
+  return learningRateAt(update, {
+    kind: config.schedule,
+    learningRate: peak,
+    warmupSteps: config.warmupUpdates,
+    totalSteps: config.updates,
+    minRatio: config.minLearningRateRatio,
+  });
+}
+
+/** How samples of an update become experience. */
+export function experienceOptions(
+  config: PpoConfig,
+  scope: { eosId: number | undefined; scoreScale?: number; version: number },
+): ExperienceOptions {
+  const { oldLogProbs, decoupled } = config;
+  return {
+    ...forwardOptions(config),
+    eosId: scope.eosId,
+    scoreScale: scope.scoreScale ?? 1,
+    missingEos: { kind: config.missingEos, value: config.missingEosValue },
+    samplesPerPrompt: config.samplesPerPrompt,
+    version: scope.version,
+    recomputeOldLogProbs: oldLogProbs === "trainer" ? "all" : decoupled ? "stale" : "none",
+  };
+}
+
+/** How rewards become advantages under the β of an update. */
+export function advantageOptions(config: PpoConfig, klCoef: number): AdvantageOptions {
+  return { ...config, klCoef: config.klMode === "reward" ? klCoef : 0 };
+}
+
+/** How an update learns from its experience. */
+export function optimizeOptions(
+  config: PpoConfig,
+  { update, klCoef }: { update: number; klCoef: number },
+): OptimizeOptions {
+  const criticPeak = config.criticLearningRate || config.learningRate;
+  return {
+    ...config,
+    ...forwardOptions(config),
+    clipLow: config.clipRange,
+    clipHigh: config.clipRangeHigh > 0 ? config.clipRangeHigh : config.clipRange,
+    klLossCoef: config.klMode === "loss" ? klCoef : 0,
+    policyLearningRate: updateLearningRate(config, update, config.learningRate),
+    criticLearningRate: updateLearningRate(config, update, criticPeak),
+    trainPolicy: update >= config.criticWarmupUpdates,
+    update,
+  };
+}
+
+function forwardOptions({ temperature, maxTokensPerPass }: PpoConfig) {
+  return { padId: 0, maxTokens: maxTokensPerPass, temperature };
+}
