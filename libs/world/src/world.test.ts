@@ -41,6 +41,12 @@ describe("createWorld()", () => {
         expect(new Set(heldOut.map(({ id }) => id)).size).toBe(heldOut.length);
       });
 
+      it("mixes the kinds of training requests from first to last", () => {
+        const train = world.requests("train");
+        const last = new Set(train.slice(-Math.ceil(train.length / 4)).map(({ kind }) => kind));
+        expect(last).toEqual(new Set(REQUEST_KINDS));
+      });
+
       it("keeps held-out requests out of all that is trained on", () => {
         const questions = heldOut.map(({ messages }) => messages[0]!.content);
         const asked = new Set([

@@ -170,7 +170,9 @@ function chooseRequests(
   }
   const next = cyclesOf(splitOf, random);
   const drafts = kindsByShare(settings, settings.trainRequests, random).map(next);
-  return [...new Set(drafts)].map((draft, i) => requestOf(draft, `train-${i + 1}`));
+  // Small pools run dry and repeat: without another shuffle the last requests would lack their kinds.
+  const distinct = random.shuffle([...new Set(drafts)]);
+  return distinct.map((draft, i) => requestOf(draft, `train-${i + 1}`));
 }
 
 function cyclesOf(splitOf: SplitOf, random: Random): (kind: RequestKind) => DraftRequest {
