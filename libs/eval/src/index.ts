@@ -18,5 +18,11 @@ export {
 } from "./stage/evaluate-stage.js";
 export { type AnswerRecord, type AnswerScorer, type AnswerScorers } from "./stage/answer-record.js";
 export { evaluateSchema, type EvaluateConfig } from "./stage/config.js";
-export { summarise, type Evaluation, type ModelFigures } from "./stage/summarise.js";
+export {
+  bestOfKl,
+  bestOfNotes,
+  summarise,
+  type Evaluation,
+  type ModelFigures,
+} from "./stage/summarise.js";
 export { loadRewardScorer, type RewardScorer } from "./stage/reward-scorer.js";

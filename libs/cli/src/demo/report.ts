@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { formatCount } from "@stagecraft/core";
 import {
+  bestOfNotes,
   type AnswerRecord,
   type Comparison,
   type Evaluation,
@@ -148,6 +149,7 @@ function compare({ models, winRates }: Evaluation): Comparison {
   const kinds = Object.keys(first?.scores["gold"]?.byKind ?? {});
   return {
     models: models.map(({ model }) => nameOf(model)),
+    notes: bestOfNotes(models),
     kinds: kinds.map((kind) => ({
       kind,
       exact: models.map(({ exact }) => exact.byKind[kind]?.rate),

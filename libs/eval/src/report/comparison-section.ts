@@ -11,7 +11,7 @@ export function colourOfModel(models: readonly string[] | undefined, model: stri
 
 /** Exact match and gold score by kind of request, and who wins against whom. */
 export function comparisonSection(comparison: Comparison): SafeHtml {
-  const { models, kinds, winRates = [] } = comparison;
+  const { models, kinds, winRates = [], notes = [] } = comparison;
   const series = models.map((name) => ({ name, colour: colourOfModel(models, name) }));
   const charts = [
     barChart(
@@ -26,6 +26,7 @@ export function comparisonSection(comparison: Comparison): SafeHtml {
   return html`<section>
     <h2>The models compared</h2>
     <p class="note">Requests that occur in no training text.</p>
+    ${notes.map((note) => html`<p class="note">${note}</p>`)}
     <div class="charts">${charts}</div>
     ${comparisonTable(comparison)}${winRates.length === 0 ? "" : winTable(winRates)}
   </section>`;

@@ -81,6 +81,8 @@ export interface Comparison {
   readonly kinds: readonly ComparisonRow[];
   readonly overall?: ComparisonRow;
   readonly winRates?: readonly { model: string; against: string; winRate: WinRate }[];
+  /** Sentences under the heading, e.g. what a best-of-n column is. */
+  readonly notes?: readonly string[];
 }
 
 /** Figures in the order of `Comparison.models`; undefined where there is none. */

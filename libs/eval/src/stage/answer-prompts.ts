@@ -4,12 +4,12 @@ import { generate, type Model } from "@stagecraft/model";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 import { isExactMatch } from "../exact-match.js";
 import type { AnswerRecord, AnswerScorers } from "./answer-record.js";
-import type { EvaluateConfig, NamedModel } from "./config.js";
+import type { Contestant, EvaluateConfig } from "./config.js";
 import type { RewardScorer } from "./reward-scorer.js";
 
 export interface AnsweringParts {
   readonly config: EvaluateConfig;
-  readonly named: NamedModel;
+  readonly named: Contestant;
   readonly model: Model;
   readonly tokenizer: Tokenizer;
   readonly scorers: AnswerScorers;
@@ -40,7 +40,8 @@ async function sampleDrafts(
   prompts: readonly PromptRecord[],
   { config, named, model, tokenizer, signal }: AnsweringParts,
 ): Promise<Draft[][]> {
-  const { bestOf, temperature, topK, topP, maxNewTokens, batchSize, seed } = config;
+  const { topK, topP, maxNewTokens, batchSize, seed } = config;
+  const { bestOf, temperature } = named;
   const tasks = prompts.flatMap((prompt) =>
     Array.from({ length: bestOf }, (_, sample) => ({ prompt, sample })),
   );

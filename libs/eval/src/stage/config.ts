@@ -19,6 +19,16 @@ export const evaluateSchema = z.strictObject({
     .max(64)
     .default(1)
     .describe("Answers drawn per request, of which the reward model's favourite is kept"),
+  baselines: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Models to compare as best of bestOf, DIR or NAME=DIR; the others then answer once"),
+  baselineTemperature: z
+    .number()
+    .positive()
+    .max(10)
+    .default(1)
+    .describe("Sampling temperature of the baselines"),
   temperature: z.number().min(0).max(10).default(0).describe("Sampling temperature, 0 = greedy"),
   topK: z.int().min(0).default(0).describe("Draw from this many likeliest tokens, 0 = all"),
   topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
@@ -42,6 +52,26 @@ export type EvaluateConfig = z.infer<typeof evaluateSchema>;
 export interface NamedModel {
   readonly name: string;
   readonly dir: string;
+}
+
+/** A model and how it answers. */
+export interface Contestant extends NamedModel {
+  readonly temperature: number;
+  /** Answers drawn per request; the reward model's favourite counts. */
+  readonly bestOf: number;
+}
+
+/** The models, then the baselines, which are called NAME-boN (best of N). */
+export function contestants(config: EvaluateConfig): Contestant[] {
+  const { models, baselines, bestOf, temperature, baselineTemperature } = config;
+  const alone = baselines.length === 0;
+  return [
+    ...models.map((text) => ({ ...parseModel(text), temperature, bestOf: alone ? bestOf : 1 })),
+    ...baselines.map((text) => {
+      const { name, dir } = parseModel(text);
+      return { name: `${name}-bo${bestOf}`, dir, temperature: baselineTemperature, bestOf };
+    }),
+  ];
 }
 
 /** "sft=runs/sft/model" → name and directory; without a name the directory is the name. */

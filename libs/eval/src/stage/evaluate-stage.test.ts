@@ -7,7 +7,7 @@ import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEvaluateStage } from "./evaluate-stage.js";
 import type { AnswerRecord } from "./answer-record.js";
-import type { Evaluation } from "./summarise.js";
+import { bestOfKl, bestOfNotes, type Evaluation } from "./summarise.js";
 
 describe("evaluateStage", () => {
   let dir: string;
@@ -101,8 +101,38 @@ describe("evaluateStage", () => {
     expect(best).not.toEqual(one);
   });
 
+  it("compares models with best of n of a baseline, and says how far choosing can move it", async () => {
+    const rewardModel = join(dir, "reward");
+    const baselines = [`a=${join(dir, "a")}`];
+    const more = { rewardModel, baselines, bestOf: 4, temperature: 0 };
+    const { outputs, metrics } = await stage.run(config(more), context("baseline"));
+    const evaluation = JSON.parse(await readFile(outputs["evaluation"]!, "utf8")) as Evaluation;
+    expect(evaluation.models.map(({ model }) => model)).toEqual(["a", "b", "a-bo4"]);
+    expect(evaluation.models[2]!.bestOf).toEqual({ n: 4, klBound: Math.log(4) - 3 / 4 });
+    expect(evaluation.models[0]!.bestOf).toBeUndefined();
+    expect(bestOfNotes(evaluation.models)).toHaveLength(1);
+    expect(metrics["a-bo4.winRate.a.reward"]).toBeDefined();
+    const answers = await answersOf("baseline");
+    const greedy = answers.filter(({ model }) => model === "a").map(({ answer }) => answer);
+    expect(new Set(greedy).size).toBe(1); // one prompt text, drawn once each, without chance
+  });
+
+  it("bounds the KL of best of n by log n − (n − 1)/n, what choosing among distinct answers costs", () => {
+    // The best of n draws over a fine grid of distinct, equally likely answers.
+    const grid = 20_000;
+    for (const n of [2, 4, 16]) {
+      let kl = 0;
+      for (let i = 1; i <= grid; i++) {
+        const mass = (i / grid) ** n - ((i - 1) / grid) ** n;
+        if (mass > 0) kl += mass * Math.log(mass * grid);
+      }
+      expect(kl).toBeCloseTo(bestOfKl(n), 3);
+    }
+  });
+
   const mistakes: [string, object, string][] = [
     ["two models of one name", { models: ["x=a", "x=b"] }, 'two models are called "x"'],
+    ["a baseline of one answer", { baselines: ["a"] }, "baselines need bestOf of 2 or more"],
     ["bestOf without a reward model", { bestOf: 2 }, "bestOf needs a rewardModel"],
   ];
   for (const [name, more, message] of mistakes) {

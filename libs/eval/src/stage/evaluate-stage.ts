@@ -16,7 +16,7 @@ import { initEngine } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { answerPrompts, type AnsweringParts } from "./answer-prompts.js";
 import type { AnswerRecord, AnswerScorers } from "./answer-record.js";
-import { evaluateSchema, parseModel, type EvaluateConfig, type NamedModel } from "./config.js";
+import { contestants, evaluateSchema, type Contestant, type EvaluateConfig } from "./config.js";
 import { loadRewardScorer, type RewardScorer } from "./reward-scorer.js";
 import { summarise, type Evaluation } from "./summarise.js";
 
@@ -39,9 +39,10 @@ export function createEvaluateStage({
     examples: [
       "npx stagecraft evaluate --models base=runs/base/model --models sft=runs/sft/model --prompts heldout.jsonl --run runs/evaluation",
       "npx stagecraft evaluate --models runs/sft/model --prompts heldout.jsonl --reward-model runs/reward/model --best-of 8 --temperature 1 --run runs/best-of-8",
+      "npx stagecraft evaluate --models sft=runs/sft/model --models ppo=runs/ppo/model --baselines sft=runs/sft/model --best-of 8 --reward-model runs/reward/model --prompts heldout.jsonl --run runs/comparison",
     ],
     async run(config, context) {
-      const models = namedModels(config);
+      const models = checkedContestants(config);
       await initEngine({
         engine: config.engine,
         ...(config.threads > 0 ? { numThreads: config.threads } : {}),
@@ -63,7 +64,7 @@ interface Scope {
   readonly scorers: AnswerScorers;
 }
 
-async function evaluate(models: readonly NamedModel[], scope: Scope): Promise<StageResult> {
+async function evaluate(models: readonly Contestant[], scope: Scope): Promise<StageResult> {
   const { config, context, run } = scope;
   const prompts = await readAll(scope);
   const file = join(run.dir, "answers.jsonl");
@@ -72,14 +73,14 @@ async function evaluate(models: readonly NamedModel[], scope: Scope): Promise<St
     config.rewardModel === "" ? undefined : await loadRewardScorer(config.rewardModel);
   try {
     for (const [index, named] of models.entries()) {
-      await answerAll(prompts, { named, index, rewardScorer, file, ...scope });
+      const numModels = models.length;
+      await answerAll(prompts, { named, index, numModels, rewardScorer, file, ...scope });
     }
   } finally {
     rewardScorer?.dispose();
   }
   const records = await readAnswers(file);
-  const names = models.map(({ name }) => name);
-  const evaluation = summarise(records, { models: names, tieMargin: config.tieMargin });
+  const evaluation = summarise(records, { models, tieMargin: config.tieMargin });
   const output = join(run.dir, "evaluation.json");
   await atomicWriteFile(output, `${JSON.stringify(evaluation, undefined, 2)}\n`);
   run.metrics.write({ stage: "evaluate", ...metricsOf(evaluation) });
@@ -87,7 +88,9 @@ async function evaluate(models: readonly NamedModel[], scope: Scope): Promise<St
 }
 
 type AnswerAllParts = Scope & {
-  readonly named: NamedModel;
+  readonly named: Contestant;
+  /** How many models there are in all. */
+  readonly numModels: number;
   /** Position of the model among those compared. */
   readonly index: number;
   readonly rewardScorer: RewardScorer | undefined;
@@ -95,25 +98,25 @@ type AnswerAllParts = Scope & {
 };
 
 async function answerAll(prompts: readonly PromptRecord[], parts: AnswerAllParts): Promise<void> {
-  const { named, file, context, config, index } = parts;
+  const { named, file, context, config, index, numModels } = parts;
   const appender = await openJsonlAppender(file); // completes or drops what a crash left half-written
   try {
     const done = await readAnswers(file);
     const answered = new Set(done.filter(({ model }) => model === named.name).map(({ id }) => id));
     const open = prompts.filter(({ id }) => !answered.has(id));
     if (open.length === 0) return;
-    const total = prompts.length * config.models.length;
+    const total = prompts.length * numModels;
     let count = prompts.length * index + answered.size;
     await withModel(parts, async (answering) => {
       const throughput = createThroughput();
-      const perChunk = Math.max(1, Math.floor((2 * config.batchSize) / config.bestOf));
+      const perChunk = Math.max(1, Math.floor((2 * config.batchSize) / named.bestOf));
       for (let start = 0; start < open.length; start += perChunk) {
         throwIfAborted(context.signal);
         const started = performance.now();
         const records = await answerPrompts(open.slice(start, start + perChunk), answering);
         await appender.append(...records);
         const numTokens = records.reduce((sum, record) => sum + record.numTokens, 0);
-        throughput.add(numTokens * config.bestOf, performance.now() - started);
+        throughput.add(numTokens * named.bestOf, performance.now() - started);
         context.reporter.progress({
           stage: "evaluate",
           done: (count += records.length),
@@ -164,8 +167,8 @@ async function readAll({ config, context }: Scope): Promise<PromptRecord[]> {
   );
 }
 
-function namedModels(config: EvaluateConfig): NamedModel[] {
-  const models = config.models.map(parseModel);
+function checkedContestants(config: EvaluateConfig): Contestant[] {
+  const models = contestants(config);
   const names = models.map(({ name }) => name);
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   const problems = [
@@ -173,7 +176,10 @@ function namedModels(config: EvaluateConfig): NamedModel[] {
     ...(config.bestOf > 1 && config.rewardModel === ""
       ? ["bestOf needs a rewardModel to choose with"]
       : []),
-    ...(config.bestOf > 1 && config.temperature === 0
+    ...(config.baselines.length > 0 && config.bestOf === 1
+      ? ["baselines need bestOf of 2 or more"]
+      : []),
+    ...(config.baselines.length === 0 && config.bestOf > 1 && config.temperature === 0
       ? ["bestOf needs a temperature above 0, or all answers are the same"]
       : []),
   ];

@@ -1,7 +1,5 @@
-import { StagecraftError } from "@stagecraft/core";
 import type { PromptRecord } from "@stagecraft/data";
-import { scoreSequences } from "@stagecraft/learn";
-import { loadModel } from "@stagecraft/model";
+import { loadRewardModel } from "@stagecraft/learn";
 import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 /** Scores answers with a reward model. */
@@ -10,24 +8,16 @@ export interface RewardScorer {
   dispose(): void;
 }
 
-/** Loads a reward model; `failed_precondition` for a model without a score head. */
+/** Loads a reward model, or an ensemble, whose mean counts; `failed_precondition` for a model without a score head. */
 export async function loadRewardScorer(dir: string): Promise<RewardScorer> {
   const tokenizer = await loadTokenizer(dir);
-  const model = await loadModel(dir);
-  if (!model.heads.includes("score")) {
-    model.dispose();
-    throw new StagecraftError(
-      "failed_precondition",
-      `rewardModel ${dir} has no score head; give the model that the reward stage wrote`,
-      { details: { field: "rewardModel", value: dir } },
-    );
-  }
+  const model = await loadRewardModel(dir);
   return {
     score({ messages }, answers) {
       const sequences = answers.map((content) => {
         return renderChat(tokenizer, [...messages, { role: "assistant", content }]).ids;
       });
-      return [...scoreSequences(model, sequences)];
+      return model.score(sequences).map(({ mean }) => mean);
     },
     dispose: () => model.dispose(),
   };

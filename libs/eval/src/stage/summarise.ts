@@ -24,20 +24,33 @@ export interface ModelFigures {
   readonly meanTokens: number;
   /** Share of answers that ended by themselves. */
   readonly eosRate: number;
+  /** Of a best-of-n baseline. */
+  readonly bestOf?: {
+    readonly n: number;
+    /** Nats that choosing moves the answers from the model's own, at most: log n − (n − 1)/n. */
+    readonly klBound: number;
+  };
 }
 
 /** Summarises judged answers; the order of models is the order of the comparison. */
 export function summarise(
   records: readonly AnswerRecord[],
-  { models, tieMargin = 0 }: { models: readonly string[]; tieMargin?: number },
+  {
+    models,
+    tieMargin = 0,
+  }: { models: readonly { name: string; bestOf?: number }[]; tieMargin?: number },
 ): Evaluation {
+  const names = models.map(({ name }) => name);
   const ofModel = new Map(
-    models.map((model) => [model, records.filter((record) => record.model === model)]),
+    names.map((model) => [model, records.filter((record) => record.model === model)]),
   );
   return {
-    models: models.map((model) => figuresOf(model, ofModel.get(model)!)),
-    winRates: models.flatMap((model, i) =>
-      models.slice(0, i).flatMap((against) =>
+    models: models.map(({ name, bestOf = 1 }) => ({
+      ...figuresOf(name, ofModel.get(name)!),
+      ...(bestOf > 1 && { bestOf: { n: bestOf, klBound: bestOfKl(bestOf) } }),
+    })),
+    winRates: names.flatMap((model, i) =>
+      names.slice(0, i).flatMap((against) =>
         scorerNames(records).map((scorer) => ({
           model,
           against,
@@ -47,6 +60,22 @@ export function summarise(
       ),
     ),
   };
+}
+
+/** Bound on the KL of best-of-n to its model [St, G]; exact where no two answers score the same. */
+export function bestOfKl(n: number): number {
+  return Math.log(n) - (n - 1) / n;
+}
+
+/** What a reader has to know about the best-of-n models among those compared, a sentence each. */
+export function bestOfNotes(models: readonly ModelFigures[]): string[] {
+  return models.flatMap(({ model, bestOf }) =>
+    bestOf === undefined
+      ? []
+      : [
+          `${model} is the reward model's favourite of ${bestOf.n} samples, the baseline for reinforcement learning: at most ${bestOf.klBound.toFixed(2)} nats from the model that sampled.`,
+        ],
+  );
 }
 
 function figuresOf(model: string, records: readonly AnswerRecord[]): ModelFigures {

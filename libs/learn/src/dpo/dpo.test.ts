@@ -3,7 +3,7 @@ import { createModel, presetConfig } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { renderChat } from "@stagecraft/tokenizer";
 import { letterTokenizer } from "../../test/tiny-model.js";
-import { answerLogProbs, measureLogProbs, toDpoItem } from "./dpo-batch.js";
+import { measureLogProbs, toDpoItem } from "./dpo-batch.js";
 import { dpoLoss, dpoLossTensor } from "./dpo-loss.js";
 
 beforeAll(() => initEngine({ numThreads: 1 }));
