@@ -15,7 +15,7 @@ export function createProjectProgram(root, projectDir) {
     extends: join(root, "tsconfig.test.json"),
     compilerOptions: { customConditions: [] },
     include: existsSync(join(directory, "src"))
-      ? ["*.ts", "src", "test", "bench"]
+      ? ["*.ts", "src/**/*.ts", "test/**/*.ts", "bench/**/*.ts"]
       : [".", "../vitest.config.ts"],
     exclude: ["node_modules", "dist", "build"],
   };
