@@ -1,3 +1,4 @@
+import type { ConfigSchema } from "@stagecraft/config";
 import type { StageReporter } from "@stagecraft/learn";
 import type { Bar } from "./bars.js";
 
@@ -9,6 +10,8 @@ export interface CheckScope {
   dataDir: string;
   signal: AbortSignal;
   reporter: StageReporter;
+  /** What `schema` made of the check's own flags. */
+  options: unknown;
 }
 
 export interface CheckOutcome {
@@ -22,5 +25,7 @@ export interface CheckOutcome {
 export interface LearningCheck {
   name: string;
   summary: string;
+  /** The check's own flags. */
+  schema?: ConfigSchema;
   run(scope: CheckScope): Promise<CheckOutcome>;
 }

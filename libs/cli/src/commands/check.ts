@@ -4,13 +4,23 @@ import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { UsageError } from "../app/usage-error.js";
 import { barLine, judge } from "../checks/bars.js";
+import { checkFlags, readCheckOptions } from "../checks/check-flags.js";
 import { demoCheck } from "../checks/demo.js";
 import type { LearningCheck } from "../checks/learning-check.js";
+import { closedFormCheck } from "../checks/ppo-closed-form.js";
+import { rewardBayesCheck } from "../checks/reward-bayes.js";
 import { shakespeareCheck } from "../checks/shakespeare.js";
+import { sortCheck } from "../checks/sort.js";
 import { alignRows } from "../report/result-text.js";
 import { examplesText } from "./stage-command.js";
 
-const CHECKS: readonly LearningCheck[] = [shakespeareCheck, demoCheck];
+const CHECKS: readonly LearningCheck[] = [
+  shakespeareCheck,
+  sortCheck,
+  rewardBayesCheck,
+  closedFormCheck,
+  demoCheck,
+];
 
 interface CheckFlags {
   seed: string;
@@ -27,20 +37,32 @@ export function checkCommand(command: Command, scope: CommandScope): void {
     .option("--seed <number>", "seed of everything random", "1")
     .option("--run <dir>", "run directory (default: runs/check-NAME-SEED); replaced")
     .option("--data <dir>", "folder with tinyshakespeare.txt", "../shared/data")
-    .option("--json", "print NDJSON; the last line has the figures")
+    .option("--json", "print NDJSON; the last line has the figures");
+  for (const option of checkFlags(CHECKS)) command.addOption(option);
+  command
     .addHelpText("after", `\nChecks:\n${alignRows(checks).join("\n")}`)
     .addHelpText("after", examplesText(EXAMPLES))
-    .action((name: string, flags: CheckFlags) => runCheck(name, flags, scope));
+    .action((name: string, flags: CheckFlags) => runCheck(name, { flags, command }, scope));
 }
 
-const EXAMPLES = ["npm run check -- shakespeare", "npm run check -- demo --seed 2 --json"];
+const EXAMPLES = [
+  "npm run check -- shakespeare",
+  "npm run check -- ppo-closed-form --beta 0.2 --estimator ppo --staleness 4 --seed 2",
+  "npm run check -- reward-bayes --prompts 2000 --k 4",
+  "npm run check -- demo --seed 2 --json",
+];
 
-async function runCheck(name: string, flags: CheckFlags, scope: CommandScope): Promise<void> {
+async function runCheck(
+  name: string,
+  { flags, command }: { flags: CheckFlags; command: Command },
+  scope: CommandScope,
+): Promise<void> {
   const check = CHECKS.find((each) => each.name === name)!;
   const seed = Number(flags.seed);
   if (!Number.isInteger(seed) || seed < 0) {
     throw new UsageError(`--seed ${flags.seed}: expected a whole number of 0 or more`);
   }
+  const options = await readCheckOptions(check, CHECKS, command);
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
     const { figures, bars } = await check.run({
@@ -49,6 +71,7 @@ async function runCheck(name: string, flags: CheckFlags, scope: CommandScope): P
       dataDir: flags.data,
       signal: scope.signal,
       reporter,
+      options,
     });
     const judged = judge(bars);
     const passed = judged.every((bar) => bar.passed);
