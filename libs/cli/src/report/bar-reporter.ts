@@ -2,7 +2,7 @@ import colors from "picocolors";
 import type { StageProgress } from "@stagecraft/learn";
 import type { CliReporter } from "../app/command.js";
 import type { CliIo } from "../app/io.js";
-import { progressBar, progressText } from "./progress-line.js";
+import { isComplete, progressBar, progressText } from "./progress-line.js";
 import { createEta } from "./rate.js";
 
 const REDRAW_MS = 100;
@@ -42,7 +42,7 @@ export function createBarReporter(
         drawnMs = -Infinity;
       }
       current = progress;
-      const isDone = progress.done >= progress.total;
+      const isDone = isComplete(progress);
       if (isDone || now() - drawnMs >= REDRAW_MS) draw(progress);
       else eta.remainingMs(progress.done, progress.total);
       if (isDone) finish();

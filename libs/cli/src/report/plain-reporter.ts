@@ -1,6 +1,6 @@
 import type { CliReporter } from "../app/command.js";
 import type { CliIo } from "../app/io.js";
-import { progressText } from "./progress-line.js";
+import { isComplete, progressText } from "./progress-line.js";
 import { createEta, type Eta } from "./rate.js";
 
 const LINE_EVERY_MS = 5000;
@@ -17,7 +17,7 @@ export function createPlainReporter(
       const state = known ?? { eta: createEta(now), printedMs: -Infinity, isDone: false };
       stages.set(progress.stage, state);
       const remainingMs = state.eta.remainingMs(progress.done, progress.total);
-      const isDone = progress.done >= progress.total;
+      const isDone = isComplete(progress);
       const isDue = now() - state.printedMs >= LINE_EVERY_MS || (isDone && !state.isDone);
       state.isDone = isDone;
       if (!isDue) return;

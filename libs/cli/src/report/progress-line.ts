@@ -6,9 +6,10 @@ const BAR_WIDTH = 24;
 /** `pretrain  900/2000 steps  45%  8.10k tokens/s  2m 10s left  loss 1.93` */
 export function progressText(progress: StageProgress, remainingMs: number): string {
   const { stage, done, total, unit, tokensPerSecond, note } = progress;
+  const isTotalKnown = total > 0;
   const parts = [
-    `${stage}  ${count(done)}/${count(total)} ${unit}`,
-    `${Math.floor(fraction(progress) * 100)}%`,
+    `${stage}  ${count(done)}${isTotalKnown ? `/${count(total)}` : ""} ${unit}`,
+    isTotalKnown ? `${Math.floor(fraction(progress) * 100)}%` : "",
     tokensPerSecond === undefined ? "" : `${formatCount(tokensPerSecond)} tokens/s`,
     Number.isFinite(remainingMs) && done < total ? `${formatDuration(remainingMs)} left` : "",
     note ?? "",
@@ -22,8 +23,13 @@ export function progressBar(progress: StageProgress): string {
   return "━".repeat(filled) + "─".repeat(BAR_WIDTH - filled);
 }
 
+/** True when all is done; never while the total is unknown. */
+export function isComplete({ done, total }: StageProgress): boolean {
+  return total > 0 && done >= total;
+}
+
 function fraction({ done, total }: StageProgress): number {
-  return total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
+  return total > 0 ? Math.min(1, Math.max(0, done / total)) : 0;
 }
 
 function count(value: number): string {

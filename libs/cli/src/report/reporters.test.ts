@@ -36,6 +36,15 @@ describe("createPlainReporter()", () => {
     ]);
   });
 
+  it("counts without a share or an end while the total is unknown", () => {
+    const { io, now, printed } = setUp();
+    const reporter = createPlainReporter(io, now);
+    const progress = { stage: "tokenize", total: 0, unit: "characters" as const };
+    reporter.progress({ ...progress, done: 2_500_000 });
+    reporter.progress({ ...progress, done: 2_600_000 });
+    expect(printed()[1]).toBe("tokenize  2.50M characters\n");
+  });
+
   it("judges the time left by this process's own pace when a run resumes", () => {
     const { io, clock, now, printed } = setUp();
     const reporter = createPlainReporter(io, now);

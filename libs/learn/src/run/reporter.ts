@@ -3,8 +3,9 @@ import type { JsonObject } from "@stagecraft/core";
 export interface StageProgress {
   stage: string;
   done: number;
+  /** 0 while nobody knows it, as in streamed text. */
   total: number;
-  unit: "steps" | "answers" | "prompts" | "tokens";
+  unit: "steps" | "answers" | "prompts" | "tokens" | "characters";
   tokensPerSecond?: number;
   /** One short phrase for the progress bar, such as `loss 1.93`. */
   note?: string;

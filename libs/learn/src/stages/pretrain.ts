@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { formatCount, StagecraftError } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
 import {
   openPretrainBatches,
   prepareCorpus,
@@ -120,8 +120,8 @@ async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResu
     maxBadRecords: config.maxBadRecords,
     onBadRecord: (bad) => scope.context.reporter.warn(bad.message),
     onProgress: ({ phase, done }) => {
-      if (phase === "tokenizing")
-        scope.context.reporter.info(`tokenized ${formatCount(done)} characters`);
+      if (phase !== "tokenizing") return;
+      scope.context.reporter.progress({ stage: "tokenize", done, total: 0, unit: "characters" });
     },
     signal: scope.context.signal,
   });
