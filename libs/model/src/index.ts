@@ -40,8 +40,11 @@ export {
 export {
   createModel,
   modelFromTensors,
+  withHeadsOnly,
   type CreateModelOptions,
-  type LogProbOptions,
   type Model,
+  type ModelContents,
 } from "./model.js";
-export { type Head } from "./parameters.js";
+export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from "./lora.js";
+export { type LogProbOptions } from "./model-forward.js";
+export { HEAD_NAMES, type Head } from "./parameters.js";

@@ -14,7 +14,7 @@ import {
   type SpecialIds,
 } from "./hf-config.js";
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
-import { modelFromTensors, type Model } from "./model.js";
+import { modelFromTensors, type Model, type ModelContents } from "./model.js";
 import type { Head } from "./parameters.js";
 
 export interface LoadModelOptions {
@@ -71,7 +71,7 @@ export async function readModelInfo(directory: string): Promise<ModelInfo> {
 /** Writes a model directory atomically; transformers loads it. Errors as `writeModelDirectory`. */
 export async function saveModel(
   directory: string,
-  model: Model,
+  model: ModelContents,
   { tokenizerFiles, extra = {} }: SaveModelOptions,
 ): Promise<void> {
   const { config, heads } = model;

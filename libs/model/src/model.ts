@@ -1,9 +1,8 @@
-import { StagecraftError } from "@stagecraft/core";
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
-import { embedding, linear, tf, tokenLogProbs, type TokenLogProbs } from "@stagecraft/tensor";
-import { checkBatch, checkRange, type ModelBatch } from "./batch.js";
+import { tf, type TokenLogProbs } from "@stagecraft/tensor";
+import type { ModelBatch } from "./batch.js";
 import { validateModelConfig, type ModelConfig } from "./config.js";
-import { forwardHidden } from "./forward.js";
+import { ModelForward, type LogProbOptions } from "./model-forward.js";
 import {
   HEAD_NAMES,
   initialValues,
@@ -13,13 +12,6 @@ import {
 } from "./parameters.js";
 import { checkTensors } from "./strict-load.js";
 import { arrangeWeights, type ModelWeights } from "./weights.js";
-
-export interface LogProbOptions {
-  /** Logits are divided by it; default 1. */
-  temperature?: number;
-  /** Lets the entropy carry a gradient; default false. */
-  withEntropyGradient?: boolean;
-}
 
 /**
  * A decoder Transformer with its heads. N = batchSize · length rows; row b·length + t is token t of
@@ -43,6 +35,11 @@ export interface Model {
   logProbs(batch: ModelBatch & { targets: Int32Array }, options?: LogProbOptions): TokenLogProbs;
   /** [N] value of the state after reading row's token, which is V of the next token. */
   values(batch: ModelBatch): tf.Tensor1D;
+  /** Log-probs, entropy and values of one pass through the trunk, for a policy that is its critic. */
+  logProbsAndValues(
+    batch: ModelBatch & { targets: Int32Array },
+    options?: LogProbOptions,
+  ): TokenLogProbs & { values: tf.Tensor1D };
   /** [lastIndex.length] scores at those rows; `lastIndex` counts rows of [0, N). */
   scores(batch: ModelBatch, lastIndex: Int32Array): tf.Tensor1D;
   /** A copy of every parameter. */
@@ -50,6 +47,20 @@ export interface Model {
   /** Overwrites every parameter; all or nothing. Throws `failed_precondition` naming each misfit. */
   load(tensors: TensorMap): void;
   dispose(): void;
+}
+
+/** A model as it is written down: what saving and publishing need of it. */
+export type ModelContents = Pick<Model, "config" | "heads" | "tensors">;
+
+/** The model with some of its heads alone, e.g. a policy without the value head it was trained with. */
+export function withHeadsOnly(model: Model, heads: readonly Head[]): ModelContents {
+  const dropped = model.heads.filter((head) => !heads.includes(head));
+  const names = new Set<string>(dropped.flatMap((head) => Object.values(HEAD_NAMES[head])));
+  return {
+    config: model.config,
+    heads: model.heads.filter((head) => heads.includes(head)),
+    tensors: () => new Map([...model.tensors()].filter(([name]) => !names.has(name))),
+  };
 }
 
 export interface CreateModelOptions {
@@ -123,55 +134,16 @@ function toTensor({ data, shape }: TensorEntry): tf.Tensor {
   return tf.tensor(new Float32Array(data as Float32Array), [...shape], "float32");
 }
 
-class DecoderModel implements Model {
+class DecoderModel extends ModelForward implements Model {
   readonly numParams: number;
-  readonly weights: ModelWeights;
 
   constructor(
-    readonly config: ModelConfig,
-    readonly heads: readonly Head[],
+    config: ModelConfig,
+    heads: readonly Head[],
     readonly params: ReadonlyMap<string, tf.Variable>,
   ) {
-    this.weights = arrangeWeights(config, heads, params);
+    super(config, heads, arrangeWeights(config, heads, params));
     this.numParams = [...params.values()].reduce((sum, { size }) => sum + size, 0);
-  }
-
-  hidden(batch: ModelBatch): tf.Tensor2D {
-    checkBatch(this.config, batch);
-    return tf.tidy(() => forwardHidden(this.config, this.weights, batch));
-  }
-
-  logits(batch: ModelBatch): tf.Tensor2D {
-    const weight = this.need("lm");
-    return tf.tidy(() => linear(this.hidden(batch), weight));
-  }
-
-  logProbs(
-    batch: ModelBatch & { targets: Int32Array },
-    options: LogProbOptions = {},
-  ): TokenLogProbs {
-    const weight = this.need("lm");
-    const { logProbs, entropy } = tf.tidy(() => {
-      const results = tokenLogProbs(this.hidden(batch), weight, batch.targets, options);
-      return { logProbs: results.logProbs, entropy: results.entropy };
-    });
-    return { logProbs, entropy };
-  }
-
-  values(batch: ModelBatch): tf.Tensor1D {
-    const { weight, bias } = this.need("value");
-    return tf.tidy(() => flat(linear(this.hidden(batch), weight, bias))); // [N]
-  }
-
-  scores(batch: ModelBatch, lastIndex: Int32Array): tf.Tensor1D {
-    const { weight, bias } = this.need("score");
-    checkRange(lastIndex, batch.ids.length, (row, at) => {
-      return `lastIndex[${at}] is ${row}, the batch has rows 0 … ${batch.ids.length - 1}`;
-    });
-    return tf.tidy(() => {
-      const last = embedding(lastIndex, this.hidden(batch)); // [K, D]
-      return flat(linear(last, weight, bias)); // [K]
-    });
   }
 
   tensors(): TensorMap {
@@ -194,17 +166,4 @@ class DecoderModel implements Model {
   dispose(): void {
     for (const variable of this.params.values()) variable.dispose();
   }
-
-  private need<H extends Head>(head: H): NonNullable<ModelWeights[H]> {
-    const weights = this.weights[head];
-    if (weights) return weights;
-    throw new StagecraftError(
-      "failed_precondition",
-      `the model has no ${head} head, only ${this.heads.join(", ") || "none"}; load it with heads: ["${head}"]`,
-    );
-  }
-}
-
-function flat(column: tf.Tensor2D): tf.Tensor1D {
-  return tf.reshape(column, [column.shape[0]]);
 }

@@ -10,7 +10,7 @@ import type {
 import type { ModelConfig } from "./config.js";
 import { HEAD_NAMES, parameterNames, type Head, type ModuleNames } from "./parameters.js";
 
-export type Params = ReadonlyMap<string, tf.Variable>;
+export type Params = ReadonlyMap<string, tf.Tensor>;
 
 export interface LayerWeights {
   readonly attention: AttentionBlockWeights;
