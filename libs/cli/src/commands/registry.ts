@@ -39,6 +39,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => stage((await import("@stagecraft/learn")).dpoStage),
   },
   {
+    name: "loop",
+    summary: "rank, reward model, PPO, round after round until stopped",
+    load: async () => stage((await import("../loop/loop-stage.js")).loopStage),
+  },
+  {
     name: "evaluate",
     summary: "measure a model on held-out requests or text",
     load: async () => stage((await import("@stagecraft/eval")).evaluateStage),

@@ -57,7 +57,7 @@ export interface Run {
 }
 
 /** Fields that may differ between a run and its resumption: they do not change what is computed. */
-const RESUMABLE_FIELDS = new Set(["engine", "threads", "logEvery", "keepCheckpoints"]);
+const RESUMABLE_FIELDS = new Set(["engine", "threads", "logEvery", "keepCheckpoints", "rounds"]);
 
 /** What a run leaves behind, deleted by `overwrite`. */
 const RUN_ENTRIES = [
@@ -122,7 +122,11 @@ export async function readRunRecord(runDir: string): Promise<RunRecord | undefin
  * after it had finished returns its stored result without doing anything.
  */
 export async function withRun(
-  options: Omit<OpenRunOptions, "runDir" | "resume" | "reporter"> & { context: StageContext },
+  options: Omit<OpenRunOptions, "runDir" | "resume" | "reporter"> & {
+    context: StageContext;
+    /** Whether a run that had finished goes on under this configuration. Default: never. */
+    hasMore?(result: StageResult): boolean;
+  },
   body: (run: Run) => Promise<StageResult>,
 ): Promise<StageResult> {
   const { context } = options;
@@ -134,7 +138,7 @@ export async function withRun(
     reporter: context.reporter,
   });
   try {
-    if (run.finishedResult) {
+    if (run.finishedResult && options.hasMore?.(run.finishedResult) !== true) {
       context.reporter.info(`${run.dir} is finished already; nothing to do`);
       return run.finishedResult;
     }

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { commonFields } from "@stagecraft/learn";
+
+/** What `stagecraft loop` can be told. */
+export const loopSchema = z.strictObject({
+  policy: z
+    .string()
+    .min(1)
+    .describe("Model directory that the first round starts from, normally the SFT model"),
+  reference: z
+    .string()
+    .default("")
+    .describe("Model directory of the frozen KL reference of all rounds; empty = policy"),
+  rewardModel: z
+    .string()
+    .default("")
+    .describe("Reward model in use at first; empty = the first round trains one"),
+  rewardStart: z
+    .string()
+    .default("")
+    .describe("Model directory that every reward model is trained from; empty = policy"),
+  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of requests"),
+  evalPrompts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("JSONL files of held-out requests, for PPO's evaluations"),
+  rankings: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("JSONL files of rankings that are there already"),
+  heldOutRankings: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("JSONL files of rankings that only ever judge reward models"),
+  heldOutFraction: z
+    .number()
+    .min(0.01)
+    .max(0.5)
+    .default(0.15)
+    .describe("Share of prompts whose rankings judge reward models and train none"),
+  ranker: z
+    .enum(["files", "reference", "world"])
+    .default("files")
+    .describe(
+      "Who ranks: people through files in inbox, closeness to references, the demo's raters",
+    ),
+  inbox: z
+    .string()
+    .default("")
+    .describe("Folder where rankings (JSONL) are dropped; empty = inbox in the run directory"),
+  minRankings: z.int().min(1).default(1).describe("New rankings that end the wait for people"),
+  pollMs: z.int().min(10).max(600_000).default(1000).describe("Time between looks at inbox, ms"),
+  rounds: z.int().min(0).default(0).describe("Rounds in all; 0 = until stopped"),
+  promptsPerRound: z.int().min(1).default(64).describe("Requests answered for ranking in a round"),
+  samplesPerPrompt: z
+    .int()
+    .min(2)
+    .max(9)
+    .default(4)
+    .describe("Answers to each of them; 4 to 9 in InstructGPT"),
+  temperature: z
+    .number()
+    .positive()
+    .max(10)
+    .default(1)
+    .describe("Sampling temperature of answers to rank and of PPO"),
+  maxNewTokens: z.int().min(1).default(64).describe("Longest answer in tokens"),
+  klCoef: z.number().min(0).default(0.1).describe("β of the first round; later ones carry it on"),
+  updates: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("PPO updates of a round; 0 = as ppoConfig or its defaults say"),
+  ppoConfig: z
+    .string()
+    .default("")
+    .describe("YAML of further fields of `ppo`; what the loop sets itself wins"),
+  rewardConfig: z
+    .string()
+    .default("")
+    .describe("YAML of further fields of `reward`; what the loop sets itself wins"),
+  worldSize: z.enum(["demo", "tiny"]).default("demo").describe("Ranker world: which size it has"),
+  worldSeed: z.int().min(0).default(1).describe("Ranker world: its seed"),
+  ...commonFields,
+});
+
+export type LoopConfig = z.infer<typeof loopSchema>;

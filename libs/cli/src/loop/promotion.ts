@@ -1,0 +1,43 @@
+import type { Ranking } from "@stagecraft/data";
+import { answerIds, loadRewardModel, rankingReport } from "@stagecraft/learn";
+import { loadTokenizer } from "@stagecraft/tokenizer";
+
+/** How a reward model does on held-out rankings. */
+export interface Judgement {
+  accuracy: number;
+  crossEntropy: number;
+  numPairs: number;
+}
+
+/** Judges a reward model, or an ensemble by its mean. */
+export async function judgeRewardModel(
+  directory: string,
+  rankings: readonly Ranking[],
+): Promise<Judgement> {
+  const tokenizer = await loadTokenizer(directory);
+  const model = await loadRewardModel(directory);
+  try {
+    const { maxPositions: maxLength } = model.members[0]!.config;
+    const scored = rankings.map(({ prompt, answers, ranks }) => ({
+      ranks,
+      lengths: answers.map((answer) => answer.length),
+      scores: model
+        .score(answers.map((answer) => answerIds(prompt, answer, { tokenizer, maxLength })))
+        .map(({ mean }) => mean),
+    }));
+    const { accuracy, crossEntropy, numPairs } = rankingReport(scored);
+    return { accuracy, crossEntropy, numPairs };
+  } finally {
+    model.dispose();
+  }
+}
+
+/**
+ * Whether a candidate takes over: only if it orders more of the held-out pairs as the raters did, or
+ * as many with the lower cross-entropy. Without held-out pairs nothing is shown and nothing changes.
+ */
+export function beats(candidate: Judgement, inUse: Judgement): boolean {
+  if (candidate.numPairs === 0) return false;
+  if (candidate.accuracy !== inUse.accuracy) return candidate.accuracy > inUse.accuracy;
+  return candidate.crossEntropy < inUse.crossEntropy;
+}

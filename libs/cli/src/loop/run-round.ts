@@ -1,0 +1,244 @@
+/**
+ * One round of the loop: collect → rank → reward model → PPO. Every step leaves its result in the
+ * round's directory and resumes from there, so a round that was interrupted anywhere goes on exactly.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { atomicWriteFile } from "@stagecraft/checkpoint";
+import { loadConfig } from "@stagecraft/config";
+import { createRandom, deriveSeed, StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { readPrompts, writeJsonl, writeRankings, type PromptRecord } from "@stagecraft/data";
+import {
+  collectStage,
+  rewardStage,
+  type CollectConfig,
+  type RewardConfig,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+} from "@stagecraft/learn";
+import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
+import { schemaOf } from "../flags/config-flags.js";
+import { readAnswers } from "../ranking/answers.js";
+import { waitForRankings } from "./inbox.js";
+import type { LoopConfig } from "./loop-config.js";
+import type { LoopRound, LoopState } from "./loop-state.js";
+import { gatherPool, writePool } from "./pool.js";
+import { beats, judgeRewardModel, type Judgement } from "./promotion.js";
+import type { LoopRanker } from "./ranker.js";
+
+export interface RoundScope {
+  config: LoopConfig;
+  /** The loop's run directory. */
+  runDir: string;
+  context: StageContext;
+  /** undefined: people rank, through the inbox. */
+  ranker: LoopRanker | undefined;
+  runPpo(config: PpoConfig, context: StageContext): Promise<StageResult>;
+}
+
+interface Round extends RoundScope {
+  number: number;
+  dir: string;
+  state: LoopState;
+}
+
+/** Runs the next round from a state, and returns the state after it. */
+export async function runRound(state: LoopState, scope: RoundScope): Promise<LoopState> {
+  const number = state.rounds.length + 1;
+  const startMs = Date.now();
+  const round = { ...scope, state, number, dir: roundDir(scope.runDir, number) };
+  await mkdir(round.dir, { recursive: true });
+  const collected = await collect(round);
+  const ranked = await rank(round, collected.outputs["answers"]!);
+  const reward = await improveRewardModel(round);
+  const ppo = await improvePolicy(round, reward.rewardModel);
+  const { score, kl, klCoef, evalScore } = ppo.metrics;
+  const row: LoopRound = {
+    round: number,
+    answers: collected.metrics["answers"] ?? 0,
+    newRankings: ranked.numRankings,
+    ...reward,
+    score: score ?? 0,
+    evalScore: evalScore ?? null,
+    kl: kl ?? 0,
+    klCoef: klCoef ?? state.klCoef,
+    policy: ppo.modelDir!,
+    elapsedMs: Date.now() - startMs,
+  };
+  return {
+    ...state,
+    policy: row.policy,
+    rewardModel: row.rewardModel,
+    klCoef: row.klCoef,
+    consumed: [...state.consumed, ...ranked.files],
+    rounds: [...state.rounds, row],
+  };
+}
+
+/** `rounds/0001`, … in the loop's run directory. */
+export function roundDir(runDir: string, number: number): string {
+  return join(runDir, "rounds", String(number).padStart(4, "0"));
+}
+
+async function collect(round: Round): Promise<StageResult> {
+  const { config, state, dir, context, number } = round;
+  const prompts = join(dir, "prompts.jsonl");
+  if (!existsSync(prompts)) await writeJsonl(prompts, await choosePrompts(config, number));
+  const { temperature, samplesPerPrompt, maxNewTokens } = config;
+  const collectConfig = await stageConfig<CollectConfig>(collectStage, undefined, {
+    model: state.policy,
+    prompts: [prompts],
+    temperature,
+    samplesPerPrompt,
+    maxNewTokens,
+    ...common(round),
+  });
+  return collectStage.run(collectConfig, within(context, join(dir, "collect")));
+}
+
+/** Requests of a round, drawn anew from all of them. */
+async function choosePrompts(config: LoopConfig, number: number): Promise<PromptRecord[]> {
+  const prompts: PromptRecord[] = [];
+  for await (const prompt of readPrompts(config.prompts)) prompts.push(prompt);
+  const random = createRandom(deriveSeed(config.seed, "loop prompts", number));
+  return random.shuffle(prompts).slice(0, config.promptsPerRound);
+}
+
+interface Ranked {
+  /** Inbox files that were taken. */
+  files: string[];
+  numRankings: number;
+}
+
+async function rank(round: Round, answersFile: string): Promise<Ranked> {
+  const { dir, number, ranker } = round;
+  const done = join(dir, "ranked.json");
+  if (existsSync(done)) return JSON.parse(await readFile(done, "utf8")) as Ranked;
+  const { files, rankings } = ranker
+    ? {
+        files: [],
+        rankings: (await readAnswers(answersFile)).flatMap((set) => ranker(set, number) ?? []),
+      }
+    : await deliveredByPeople(round, answersFile);
+  await writeRankings(join(dir, "rankings.jsonl"), rankings);
+  const ranked: Ranked = { files, numRankings: rankings.length };
+  await atomicWriteFile(done, JSON.stringify(ranked)); // from here on the step counts as done
+  return ranked;
+}
+
+function deliveredByPeople({ config, runDir, state, context, number }: Round, answers: string) {
+  const inbox = config.inbox || join(runDir, "inbox");
+  const { reporter, signal } = context;
+  reporter.info(
+    `round ${number}: rank the answers in ${answers}, then put the rankings in ${inbox}`,
+  );
+  return waitForRankings(inbox, {
+    consumed: new Set(state.consumed),
+    minRankings: config.minRankings,
+    pollMs: config.pollMs,
+    signal,
+    reporter,
+  });
+}
+
+type RewardPart = Pick<
+  LoopRound,
+  | "poolRankings"
+  | "heldOutPairs"
+  | "inUseAccuracy"
+  | "candidateAccuracy"
+  | "promoted"
+  | "rewardModel"
+>;
+
+/** Trains a candidate on every ranking so far; it takes over only if it beats the model in use. */
+async function improveRewardModel(round: Round): Promise<RewardPart> {
+  const { config, state, runDir, number, dir, context } = round;
+  const files = Array.from({ length: number }, (_, i) =>
+    join(roundDir(runDir, i + 1), "rankings.jsonl"),
+  );
+  const pool = await gatherPool(config, files);
+  const judge = (model: string) => judgeRewardModel(model, pool.heldOut);
+  const inUse = state.rewardModel === "" ? undefined : await judge(state.rewardModel);
+  const candidate = pool.train.length === 0 ? undefined : await trainCandidate(round, pool);
+  throwIfAborted(context.signal);
+  const judged = candidate === undefined ? undefined : await judge(candidate);
+  const promoted = judged !== undefined && (inUse === undefined || beats(judged, inUse));
+  const rewardModel = promoted ? candidate! : state.rewardModel;
+  if (rewardModel === "") throw noRewardModel(dir);
+  return {
+    poolRankings: pool.train.length,
+    heldOutPairs: (judged ?? inUse)?.numPairs ?? 0,
+    inUseAccuracy: accuracyOf(inUse),
+    candidateAccuracy: accuracyOf(judged),
+    promoted,
+    rewardModel,
+  };
+}
+
+async function trainCandidate(
+  round: Round,
+  pool: Awaited<ReturnType<typeof gatherPool>>,
+): Promise<string> {
+  const { config, dir, context } = round;
+  const rewardConfig = await stageConfig<RewardConfig>(rewardStage, config.rewardConfig, {
+    model: config.rewardStart || config.policy,
+    data: [await writePool(dir, pool)],
+    // The loop's held-out rankings judge; the stage chooses its weights by others.
+    validationData: [],
+    ...common(round),
+  });
+  const { modelDir } = await rewardStage.run(rewardConfig, within(context, join(dir, "reward")));
+  return modelDir!;
+}
+
+async function improvePolicy(round: Round, rewardModel: string): Promise<StageResult> {
+  const { config, state, dir, context } = round;
+  const { prompts, evalPrompts, temperature, maxNewTokens, updates } = config;
+  const ppoConfig = await stageConfig<PpoConfig>({ schema: ppoSchema }, config.ppoConfig, {
+    policy: state.policy,
+    reference: config.reference || config.policy,
+    rewardModel,
+    prompts,
+    evalPrompts,
+    temperature,
+    maxNewTokens,
+    klCoef: state.klCoef,
+    ...(updates > 0 && { updates }),
+    ...common(round),
+  });
+  return round.runPpo(ppoConfig, within(context, join(dir, "ppo")));
+}
+
+/** The configuration of a stage: its file, if any, under what the loop sets itself. */
+async function stageConfig<C>(
+  stage: Pick<StageDefinition<C>, "schema">,
+  file: string | undefined,
+  own: Record<string, unknown>,
+): Promise<C> {
+  const path = file === undefined || file === "" ? undefined : file;
+  return (await loadConfig(schemaOf(stage), { file: path, flags: own })).config as C;
+}
+
+function common({ config, number }: Round) {
+  const { engine, threads, seed } = config;
+  return { engine, threads, seed: deriveSeed(seed, "round", number) >>> 1 };
+}
+
+/** A step's own run directory; a step that is done already does nothing. */
+function within(context: StageContext, runDir: string): StageContext {
+  return { ...context, runDir, resume: true, overwrite: false };
+}
+
+function accuracyOf(judgement: Judgement | undefined): number | null {
+  return judgement === undefined ? null : judgement.accuracy;
+}
+
+function noRewardModel(dir: string): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `${dir} has no ranking to train a reward model on, and none is in use; give rewardModel or rankings`,
+  );
+}
