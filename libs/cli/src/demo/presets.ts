@@ -11,6 +11,8 @@ interface PresetSizes {
   model: { numLayers: number; numHeads: number; hiddenSize: number; contextLength: number };
   pretrain: { steps: number; batchSize: number; learningRate: number };
   sft: { epochs: number; batchSize: number; learningRate: number };
+  /** Of the answers that are ranked and of those that PPO samples. */
+  temperature: number;
   collect: { limit: number; samplesPerPrompt: number };
   reward: { epochs: number; batchSize: number; learningRate: number };
   ppo: { updates: number; promptsPerUpdate: number; learningRate: number; klCoef: number };
@@ -20,12 +22,13 @@ const SIZES: Readonly<Record<PresetName, PresetSizes>> = {
   default: {
     worldSize: "demo",
     vocabSize: 1024,
-    model: { numLayers: 4, numHeads: 4, hiddenSize: 128, contextLength: 160 },
-    pretrain: { steps: 700, batchSize: 16, learningRate: 2e-3 },
-    sft: { epochs: 5, batchSize: 16, learningRate: 1e-3 },
-    collect: { limit: 1000, samplesPerPrompt: 6 },
-    reward: { epochs: 3, batchSize: 16, learningRate: 5e-4 },
-    ppo: { updates: 30, promptsPerUpdate: 64, learningRate: 1e-4, klCoef: 0.1 },
+    model: { numLayers: 4, numHeads: 4, hiddenSize: 128, contextLength: 128 },
+    pretrain: { steps: 1800, batchSize: 8, learningRate: 3e-3 },
+    sft: { epochs: 5, batchSize: 8, learningRate: 1e-3 },
+    temperature: 0.7,
+    collect: { limit: 1400, samplesPerPrompt: 6 },
+    reward: { epochs: 1, batchSize: 8, learningRate: 4e-4 },
+    ppo: { updates: 25, promptsPerUpdate: 64, learningRate: 1e-4, klCoef: 0.2 },
   },
   tiny: {
     worldSize: "tiny",
@@ -33,6 +36,7 @@ const SIZES: Readonly<Record<PresetName, PresetSizes>> = {
     model: { numLayers: 2, numHeads: 4, hiddenSize: 64, contextLength: 192 },
     pretrain: { steps: 600, batchSize: 8, learningRate: 3e-3 },
     sft: { epochs: 15, batchSize: 8, learningRate: 2e-3 },
+    temperature: 0.7,
     collect: { limit: 200, samplesPerPrompt: 6 },
     reward: { epochs: 4, batchSize: 8, learningRate: 1e-3 },
     ppo: { updates: 20, promptsPerUpdate: 64, learningRate: 1e-4, klCoef: 0.1 },
@@ -50,7 +54,8 @@ export interface DemoOptions {
 
 /** The demo as a pipeline: the same stages anybody composes in YAML, on a world made for it. */
 export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
-  const { worldSize, vocabSize, model, pretrain, sft, collect, reward, ppo } = SIZES[preset];
+  const { worldSize, vocabSize, model, temperature, ...stages } = SIZES[preset];
+  const { pretrain, sft, collect, reward, ppo } = stages;
   const world = { worldSize, worldSeed: seed };
   const generation = { maxNewTokens: MAX_NEW_TOKENS, seed };
   return {
@@ -91,7 +96,7 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
           model: "${sft.model}",
           prompts: ["${world.trainRequests}"],
           ...collect,
-          temperature: 1,
+          temperature,
           ...generation,
         },
       },
@@ -114,6 +119,7 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
           prompts: ["${world.trainRequests}"],
           evalPrompts: ["${world.heldOutRequests}"],
           ...ppo,
+          temperature,
           ...world,
           ...generation,
         },
