@@ -1,7 +1,13 @@
 import { f32 } from "@stagecraft/checkpoint";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { silentReporter, withRun, type StageContext } from "@stagecraft/learn";
-import { createModel, modelFromTensors, presetConfig, type Model } from "@stagecraft/model";
+import {
+  addLora,
+  createModel,
+  modelFromTensors,
+  presetConfig,
+  type Model,
+} from "@stagecraft/model";
 import { createOptimizer } from "@stagecraft/tensor";
 import { ppoSchema, type PpoConfig } from "../stage/config.js";
 import { ppoLoop } from "../stage/ppo-loop.js";
@@ -59,7 +65,7 @@ const ANSWERS_PER_PROMPT = { gae: 1, rloo: 8, grpo: 8 } as const;
 export async function runClosedFormCheck(options: ClosedFormOptions): Promise<ClosedFormResult> {
   const { task = COUNT_ONES_TASK, beta = 0.5, seed = 1 } = options;
   const config = checkConfig(options, beta, seed);
-  const policy = createPolicy(task, seed, options.model);
+  const policy = createPolicy(config, { task, seed, size: options.model });
   const reference = modelFromTensors(policy.config, policy.tensors(), { seed });
   const critic = createModel(policy.config, { seed: seed + 1, heads: ["value"] });
   try {
@@ -112,10 +118,10 @@ const HEAD_STD = 0.15;
 
 /** A policy whose start, the KL reference, prefers some answers to others. */
 function createPolicy(
-  task: EnumerableTask,
-  seed: number,
-  size = { hiddenSize: 32, numLayers: 2 },
+  { critic, loraRank: rank, loraAlpha: alpha, loraTargets: targets }: PpoConfig,
+  options: { task: EnumerableTask; seed: number; size: ClosedFormOptions["model"] },
 ): Model {
+  const { task, seed, size = { hiddenSize: 32, numLayers: 2 } } = options;
   const config = presetConfig("gpt2", {
     vocabSize: task.vocabSize,
     numHeads: 2,
@@ -123,7 +129,10 @@ function createPolicy(
     tieEmbeddings: false,
     ...size,
   });
-  const policy = createModel(config, { seed });
+  const policy = createModel(config, {
+    seed,
+    heads: critic === "shared" ? ["lm", "value"] : ["lm"],
+  });
   const random = createRandom(deriveSeed(seed, "closed-form-head"));
   const tensors = new Map(policy.tensors());
   const { shape } = tensors.get("lm_head.weight")!;
@@ -131,7 +140,7 @@ function createPolicy(
   const head = Float32Array.from(values, () => HEAD_STD * random.nextNormal());
   tensors.set("lm_head.weight", f32(shape, head));
   policy.load(tensors);
-  return policy;
+  return rank > 0 ? addLora(policy, { rank, alpha, targets, seed }) : policy;
 }
 
 async function train(
@@ -164,14 +173,16 @@ async function train(
       progress: ({ done, note }) => options.onUpdate?.(done, note ?? ""),
     }),
   };
-  const withCritic = config.estimator === "gae";
+  const { policy } = models;
+  const critic = config.critic === "shared" ? policy : models.critic;
+  const criticParts = critic === policy ? { critic } : { critic, criticOptimizer };
   await withRun({ stage: "ppo", config, context }, async (run) => {
     await ppoLoop(
       {
         trainees: {
-          policy: models.policy,
+          policy,
           policyOptimizer,
-          ...(withCritic ? { critic: models.critic, criticOptimizer } : {}),
+          ...(config.estimator === "gae" ? criticParts : {}),
         },
         reference: models.reference,
         prompts: [{ id: "start", messages: [], promptIds: Int32Array.of(START_ID) }],

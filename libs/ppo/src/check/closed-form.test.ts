@@ -67,6 +67,14 @@ describe("runClosedFormCheck()", () => {
     });
   }
 
+  for (const more of [{ critic: "shared" }, { loraRank: 4, learningRate: 3e-2 }] as const) {
+    it(`${JSON.stringify(more)} moves it as well`, async () => {
+      const config = { ...SHORT.config, ...more };
+      const { gap, gapOfReference } = await runClosedFormCheck({ ...SHORT, runDir, config });
+      expect(gap).toBeLessThan(gapOfReference / 2);
+    });
+  }
+
   it("logs the signals of every update, healthy at the start", async () => {
     await runClosedFormCheck({ ...SHORT, updates: 3, runDir });
     const lines = (await readFile(join(runDir, "metrics.jsonl"), "utf8")).trim().split("\n");

@@ -16,6 +16,26 @@ const models = {
     .string()
     .min(1)
     .describe("Reward model directory: scores the answers, and the critic starts from its weights"),
+  critic: z
+    .enum(["separate", "shared"])
+    .default("separate")
+    .describe("A network that starts from the reward model, or a value head on the policy's trunk"),
+  loraRank: z
+    .int()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe("Rank of LoRA adapters on policy and critic; 0 = all weights are trained"),
+  loraAlpha: z
+    .number()
+    .positive()
+    .default(16)
+    .describe("Adapters are scaled by loraAlpha/loraRank"),
+  loraTargets: z
+    .array(z.enum(["q", "k", "v", "o", "gate", "up", "down"]))
+    .min(1)
+    .default(["q", "k", "v", "o", "gate", "up", "down"])
+    .describe("Linear maps of every block that get an adapter"),
   prompts: z
     .array(z.string().min(1))
     .min(1)
@@ -151,6 +171,12 @@ const optimization = {
   adamEps: z.number().positive().max(1).default(1e-5).describe("AdamW: epsilon"),
   weightDecay: z.number().min(0).max(10).default(0).describe("AdamW: weight decay"),
   clipNorm: z.number().min(0).default(1).describe("Gradient clip by global norm; 0 = none"),
+  emaDecay: z
+    .number()
+    .min(0)
+    .max(0.99999)
+    .default(0)
+    .describe("Keep a running mean of the policy's weights with this decay per update; 0 = none"),
   targetKl: z
     .number()
     .min(0)
@@ -180,9 +206,9 @@ const bookkeeping = {
     .default(0)
     .describe("Sampling temperature of evaluations; 0 = greedy"),
   selectModel: z
-    .enum(["best", "last"])
+    .enum(["best", "last", "ema"])
     .default("best")
-    .describe("Which weights become the result: best evaluation score, or the last"),
+    .describe("Which weights become the result: best evaluation score, last, or running mean"),
   checkpointEvery: z
     .int()
     .min(0)
@@ -214,6 +240,12 @@ export function ppoConfigProblems(config: PpoConfig): string[] {
   const problems: string[] = [];
   if (config.estimator !== "gae" && config.samplesPerPrompt < 2) {
     problems.push(`samplesPerPrompt must be at least 2 for estimator ${config.estimator}`);
+  }
+  if (config.critic === "shared" && config.estimator !== "gae") {
+    problems.push(`critic shared needs estimator gae; ${config.estimator} has no critic`);
+  }
+  if (config.selectModel === "ema" && config.emaDecay === 0) {
+    problems.push("selectModel ema needs emaDecay > 0, e.g. 0.99");
   }
   if (config.ptxCoef > 0 && config.ptxCorpus.length === 0) {
     problems.push("ptxCoef > 0 needs ptxCorpus");

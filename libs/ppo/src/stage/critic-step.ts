@@ -1,4 +1,5 @@
 import { sumGradients } from "@stagecraft/learn";
+import type { tf } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";
 import { valueLoss } from "../math/losses.js";
@@ -7,41 +8,47 @@ import type { Item, Part } from "./minibatch.js";
 import type { OptimizeOptions, Trainees } from "./optimize.js";
 import { applyStep } from "./optimizer-step.js";
 
+/** What is measured of the critic on a minibatch. */
+export interface CriticFigures {
+  valueLoss: number;
+  valueClipFraction: number;
+}
+
 /** One step of the critic on a minibatch; zeros when there is no critic. */
 export function criticStep(trainees: Trainees, parts: readonly Part[], options: OptimizeOptions) {
   const { critic, criticOptimizer } = trainees;
-  const figures = { valueLoss: 0, valueClipFraction: 0, criticGradNorm: 0 };
-  if (!critic || !criticOptimizer) return figures;
-  const losses = parts.map((part) => () => {
-    const values = critic.values(part.layout);
-    const pick = (of: (item: Item) => ArrayLike<number>) => concat(part.items.map(of));
-    const oldValues = pick(({ experience }) => experience.values);
-    const returns = pick((item) => item.returns);
-    const measured = valueLoss(
-      {
-        values: gatherFromRows(part.layout, values.dataSync()),
-        oldValues,
-        returns,
-        weights: part.weights,
-      },
-      options.valueClipRange,
-    );
-    figures.valueLoss += measured.loss;
-    figures.valueClipFraction += measured.clipFraction;
-    const targets = {
-      oldValues: scatterToRows(part.layout, oldValues),
-      returns: scatterToRows(part.layout, returns),
-      weights: scatterToRows(part.layout, part.weights),
-    };
-    return valueLossTensor(values, targets, options.valueClipRange)
-      .mul(options.valueCoef)
-      .asScalar();
-  });
+  const figures = { valueLoss: 0, valueClipFraction: 0 };
+  if (!critic || !criticOptimizer) return { ...figures, criticGradNorm: 0 };
+  const losses = parts.map(
+    (part) => () => valuePartLoss(part, critic.values(part.layout), { options, figures }),
+  );
   const { loss, grads } = sumGradients(critic.params, losses);
-  figures.criticGradNorm = applyStep(criticOptimizer, grads, {
+  const criticGradNorm = applyStep(criticOptimizer, grads, {
     loss,
     learningRate: options.criticLearningRate,
     what: "critic",
   });
-  return figures;
+  return { ...figures, criticGradNorm };
+}
+
+/** c_v times the value loss on a part, from the values there; `figures` adds up what was measured. */
+export function valuePartLoss(
+  { items, layout, weights }: Part,
+  values: tf.Tensor1D,
+  { options, figures }: { options: OptimizeOptions; figures: CriticFigures },
+): tf.Scalar {
+  const { valueClipRange, valueCoef } = options;
+  const pick = (of: (item: Item) => ArrayLike<number>) => concat(items.map(of));
+  const oldValues = pick(({ experience }) => experience.values);
+  const returns = pick((item) => item.returns);
+  const current = gatherFromRows(layout, values.dataSync());
+  const measured = valueLoss({ values: current, oldValues, returns, weights }, valueClipRange);
+  figures.valueLoss += measured.loss;
+  figures.valueClipFraction += measured.clipFraction;
+  const targets = {
+    oldValues: scatterToRows(layout, oldValues),
+    returns: scatterToRows(layout, returns),
+    weights: scatterToRows(layout, weights),
+  };
+  return valueLossTensor(values, targets, valueClipRange).mul(valueCoef).asScalar();
 }

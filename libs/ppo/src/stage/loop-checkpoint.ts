@@ -9,20 +9,22 @@ import type { Trainees } from "./optimize.js";
 
 /** Weights and optimizers of everything that is trained, as a checkpoint holds them. */
 export function traineesToTensors(trainees: Trainees): Map<string, TensorEntry> {
-  const { policy, policyOptimizer, critic, criticOptimizer } = trainees;
+  const { policy, policyOptimizer, critic, criticOptimizer, ema } = trainees;
   return new Map([
     ...variablesToTensors(policy.params, "policy/"),
     ...optimizerToTensors(policyOptimizer, "policyOptimizer/"),
-    ...(critic ? variablesToTensors(critic.params, "critic/") : []),
+    ...(critic && critic !== policy ? variablesToTensors(critic.params, "critic/") : []),
     ...(criticOptimizer ? optimizerToTensors(criticOptimizer, "criticOptimizer/") : []),
+    ...(ema?.tensors("ema/") ?? []),
   ]);
 }
 
 /** Puts a checkpoint's tensors back; throws `data_loss` when one is missing or misshapen. */
 export function loadTrainees(trainees: Trainees, tensors: TensorMap): void {
-  const { policy, policyOptimizer, critic, criticOptimizer } = trainees;
+  const { policy, policyOptimizer, critic, criticOptimizer, ema } = trainees;
   loadVariables(policy.params, tensors, "policy/");
   loadOptimizer(policyOptimizer, tensors, "policyOptimizer/");
-  if (critic) loadVariables(critic.params, tensors, "critic/");
+  if (critic && critic !== policy) loadVariables(critic.params, tensors, "critic/");
   if (criticOptimizer) loadOptimizer(criticOptimizer, tensors, "criticOptimizer/");
+  ema?.load(tensors, "ema/");
 }

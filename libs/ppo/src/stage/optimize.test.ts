@@ -163,6 +163,28 @@ describe("optimize()", () => {
     tf.dispose([value, ...grads.values()]);
   });
 
+  it("shared trunk: one step with the sum of both gradients, each weighed once", async () => {
+    const both = createModel(config, { seed: 1, heads: ["lm", "value"] });
+    try {
+      const critic = { critic: both };
+      const parts = { policy: both, critic: both, criticOptimizer: undefined } as never;
+      const joint = await run({ valueCoef: 0.3 }, parts);
+      const policyAlone = await run({}, { policy: both });
+      const valueAlone = await run({ valueCoef: 0.3, trainPolicy: false }, critic);
+      expect(joint.policy).toHaveLength(1);
+      const expected = new Map(
+        [...joint.policy[0]!.keys()].map((name) => {
+          const [p, v] = [policyAlone.policy[0]!.get(name), valueAlone.critic[0]!.get(name)];
+          const zeros = new Float32Array(both.params.get(name)!.size);
+          return [name, (p ?? zeros).map((value, i) => value + (v ?? zeros)[i]!)];
+        }),
+      );
+      expectEqual(joint.policy[0]!, expected, 1e-5);
+    } finally {
+      both.dispose();
+    }
+  });
+
   it("is plain PPO when decoupled weights are all 1", async () => {
     const [plain, decoupled] = [await run(), await run({ decoupled: true })];
     expectEqual(plain.policy[0]!, decoupled.policy[0]!, 1e-9);

@@ -6,8 +6,10 @@ import type { Estimates, Experience } from "../batch/experience.js";
 import { maskedMean, meanWeights, type Reduction } from "../math/masked.js";
 import type { PolicyLossOptions } from "../tensor/losses.js";
 import { criticStep } from "./critic-step.js";
+import type { Ema } from "./ema.js";
 import { cutMinibatch, split, toItems, type Item } from "./minibatch.js";
 import { policyStep } from "./policy-step.js";
+import { sharedStep } from "./shared-step.js";
 
 export interface OptimizeOptions extends PolicyLossOptions {
   epochs: number;
@@ -36,8 +38,11 @@ export interface OptimizeOptions extends PolicyLossOptions {
 export interface Trainees {
   policy: Model;
   policyOptimizer: Optimizer;
+  /** The policy itself when the two share a trunk; then there is no optimizer of its own. */
   critic?: Model;
   criticOptimizer?: Optimizer;
+  /** Running mean of the policy's parameters, updated after every update. */
+  ema?: Ema;
   /** γ_ptx·CE on pre-training text, added to the policy's gradient of every step [IG]. */
   ptxLoss?: () => Promise<() => tf.Scalar>;
 }
@@ -84,6 +89,7 @@ export async function optimize(
     epochsRun++;
     if (options.targetKl > 0 && steps.at(-1)!.approxKl > 1.5 * options.targetKl) break;
   }
+  trainees.ema?.update();
   return { ...average(steps), epochsRun };
 }
 
@@ -96,6 +102,7 @@ async function minibatchStep(
 ): Promise<StepSignals> {
   const lengths = items.map(({ experience }) => experience.responseIds.length);
   const parts = cutMinibatch(items, meanWeights(lengths, options.reduction), options.maxTokens);
+  if (trainees.critic === trainees.policy) return sharedStep(trainees, parts, options);
   const policy = await policyStep(trainees, parts, options);
   const critic = criticStep(trainees, parts, options);
   return { ...policy, ...critic };

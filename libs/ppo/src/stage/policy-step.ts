@@ -1,5 +1,4 @@
 import { sumGradients } from "@stagecraft/learn";
-import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";
@@ -17,30 +16,43 @@ export async function policyStep(
 ) {
   const { policy, policyOptimizer } = trainees;
   const figures: PolicyFigures[] = [];
-  const losses = parts.map((part) => () => policyPartLoss(policy, part, { options, figures }));
+  const losses = parts.map((part) => () => {
+    const current = policy.logProbs(part.layout, logProbOptions(options));
+    return policyPartLoss(part, current, { options, figures });
+  });
   if (!options.trainPolicy) {
     for (const loss of losses) tf.tidy(() => void loss());
     return { ...sumFigures(figures), policyGradNorm: 0, ptxLoss: 0 };
   }
-  let ptxValue = 0;
-  const ptx = await trainees.ptxLoss?.();
-  if (ptx) {
-    losses.push(() => {
-      const loss = ptx();
-      ptxValue = loss.dataSync()[0]!;
-      return loss;
-    });
-  }
-  const { loss, grads } = sumGradients(policy.params, losses);
+  const ptx = await ptxTerm(trainees);
+  const { loss, grads } = sumGradients(policy.params, [...losses, ...ptx.losses]);
   const policyGradNorm = applyStep(policyOptimizer, grads, {
     loss,
     learningRate: options.policyLearningRate,
     what: "policy",
   });
-  return { ...sumFigures(figures), policyGradNorm, ptxLoss: ptxValue };
+  return { ...sumFigures(figures), policyGradNorm, ptxLoss: ptx.value() };
 }
 
-interface PolicyFigures {
+/** How the policy's log-probs are computed in training. */
+export function logProbOptions({ temperature, entropyCoef }: OptimizeOptions) {
+  return { temperature, withEntropyGradient: entropyCoef > 0 };
+}
+
+/** The next ptx loss as a summand of the step, if there is one, and its value once computed. */
+export async function ptxTerm({ ptxLoss }: Trainees) {
+  const compute = await ptxLoss?.();
+  let value = 0;
+  const term = () => {
+    const loss = compute!();
+    value = loss.dataSync()[0]!;
+    return loss;
+  };
+  return { losses: compute ? [term] : [], value: () => value };
+}
+
+/** What is measured of the policy on a part of a minibatch. */
+export interface PolicyFigures {
   policyLoss: number;
   entropy: number;
   approxKl: number;
@@ -49,19 +61,14 @@ interface PolicyFigures {
   samplerLogProbError: number;
 }
 
-function policyPartLoss(
-  policy: Model,
+/** The policy's loss on a part from its log-probs there; `figures` gets what was measured. */
+export function policyPartLoss(
   part: Part,
+  current: { logProbs: tf.Tensor1D; entropy: tf.Tensor1D },
   { options, figures }: { options: OptimizeOptions; figures: PolicyFigures[] },
 ): tf.Scalar {
-  const { layout } = part;
-  const current = policy.logProbs(layout, {
-    temperature: options.temperature,
-    withEntropyGradient: options.entropyCoef > 0,
-  });
-  const targets = policyTargets(part, options);
   figures.push(measurePolicy(part, current, options));
-  return policyLossTensor(current, targets, options);
+  return policyLossTensor(current, policyTargets(part, options), options);
 }
 
 function policyTargets(part: Part, options: OptimizeOptions): PolicyTargets {
@@ -119,7 +126,7 @@ function measurePolicy(
 }
 
 /** Weighted figures add up over the parts of a minibatch; the two errors are maxima. */
-function sumFigures(parts: readonly PolicyFigures[]): PolicyFigures {
+export function sumFigures(parts: readonly PolicyFigures[]): PolicyFigures {
   const total = (key: keyof PolicyFigures) => parts.reduce((sum, part) => sum + part[key], 0);
   const largest = (key: keyof PolicyFigures) => Math.max(...parts.map((part) => part[key]));
   return {

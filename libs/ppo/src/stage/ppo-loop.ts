@@ -9,7 +9,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import type { Run, StageContext } from "@stagecraft/learn";
-import type { Model } from "@stagecraft/model";
+import { withHeadsOnly, type Model } from "@stagecraft/model";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
 import { createKlController, type KlController } from "../math/kl-controller.js";
 import { checkAlarms, initialAlarmState, type AlarmState } from "./alarms.js";
@@ -198,7 +198,7 @@ class PpoLoop {
     if (this.isPublished) return;
     const { state, parts, config } = this;
     const version = state.update;
-    const tensors = parts.trainees.policy.tensors();
+    const tensors = withHeadsOnly(parts.trainees.policy, ["lm"]).tensors();
     const { sha256 } = await parts.planes.publishWeights(version, tensors, version);
     const others = state.published.filter((weights) => weights.version !== version);
     state.published = [...others, { version, sha256 }].slice(-1 - config.maxStaleness);

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { TensorMap } from "@stagecraft/checkpoint";
 import { silentReporter } from "@stagecraft/learn";
 import { loadModel, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
@@ -18,11 +19,14 @@ import { runPpo } from "./run-ppo.js";
 let dir: string;
 let tokenizer: Tokenizer;
 let sampler: Model;
+/** The policy's weights at the start. */
+let sampler0: TensorMap;
 beforeAll(() => initEngine({ numThreads: 1 }));
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "stagecraft-ppo-"));
   tokenizer = await writePpoWorld(dir);
   sampler = await loadModel(join(dir, "policy"));
+  sampler0 = sampler.tensors();
 });
 afterEach(async () => {
   sampler.dispose();
@@ -92,8 +96,9 @@ describe("runPpo()", () => {
     ["gae", {}],
     ["rloo", { promptsPerUpdate: 4, samplesPerPrompt: 4 }],
     ["grpo", { promptsPerUpdate: 4, samplesPerPrompt: 4, klMode: "loss" }],
+    ["gae", { critic: "shared" }],
   ] as const) {
-    it(`${estimator}: the score rises, with healthy signals`, async () => {
+    it(`${estimator} ${JSON.stringify(more)}: the score rises, with healthy signals`, async () => {
       const before = tf.memory().numTensors;
       const { result } = run("run", { config: { estimator, updates: 14, ...more } });
       const { metrics } = await result;
@@ -151,6 +156,8 @@ describe("runPpo()", () => {
     {},
     { klTarget: 0.5, klHorizon: 100, oldLogProbs: "trainer", decoupled: true, evalEvery: 1 },
     { ptxCoef: 0.1, ptxBatchSize: 2, criticWarmupUpdates: 1 },
+    { critic: "shared", ptxCoef: 0.1, criticWarmupUpdates: 1, emaDecay: 0.9, selectModel: "ema" },
+    { loraRank: 2, loraTargets: ["q", "down"], emaDecay: 0.5 },
   ]) {
     it(`stopped or crashed anywhere and resumed, ends bitwise as if never stopped ${JSON.stringify(config)}`, async () => {
       const more = {
@@ -186,6 +193,43 @@ describe("runPpo()", () => {
       expect(await strip("parts")).toBe(await strip("whole"));
     });
   }
+
+  it("under LoRA trains the adapters alone and exports one plain model", async () => {
+    const config = { loraRank: 2, loraTargets: ["q", "down"], updates: 2 };
+    await run("run", { config }).result;
+    const trained = await loadModel(join(dir, "run", "model"));
+    const changed = [...trained.tensors()]
+      .filter(([name, { data }]) => String(data) !== String(sampler0.get(name)!.data))
+      .map(([name]) => name.split(".").at(-2));
+    expect(new Set(changed)).toEqual(new Set(["q_proj", "down_proj"]));
+    trained.dispose();
+  });
+
+  it("keeps the policy still while a critic on its trunk warms up", async () => {
+    const config = { critic: "shared", criticWarmupUpdates: 4, selectModel: "last" };
+    await run("run", { config }).result;
+    const trained = await loadModel(join(dir, "run", "model"));
+    expect(trained.heads).toEqual(["lm"]);
+    expect(trained.params.has("value_head.weight")).toBe(false);
+    for (const [name, { data }] of trained.tensors()) {
+      expect(String(data), name).toBe(String(sampler0.get(name)!.data));
+    }
+    trained.dispose();
+    const updates = (await records("run")).filter(({ kind }) => kind === "update");
+    // The head starts at zero, which counts as no critic; then it says something.
+    expect(updates[0]!["explainedVariance"]).toBe(0);
+    expect(updates[3]!["explainedVariance"]).not.toBe(0);
+  });
+
+  it("exports the running mean of the weights when asked", async () => {
+    const more = { updates: 1, selectModel: "ema", emaDecay: 0.75 };
+    await run("last", { config: { updates: 1, selectModel: "last" } }).result;
+    await run("mean", { config: more }).result;
+    const [last, mean] = [await weights("last"), await weights("mean")];
+    const start = [...sampler0.values()].flatMap(({ data }) => [...(data as Float32Array)]);
+    mean.forEach((value, i) => expect(value).toBeCloseTo(0.75 * start[i]! + 0.25 * last[i]!, 6));
+    expect(mean).not.toEqual(start);
+  });
 
   it("acknowledges rollouts only after the checkpoint that contains them", async () => {
     const { planes, result } = run("run", {
@@ -350,6 +394,10 @@ describe("runPpo()", () => {
     await saveModel(join(dir, "other"), sampler, { tokenizerFiles: other.files() });
     const two = run("b", { config: { rewardModel: join(dir, "other") } });
     await expect(two.result).rejects.toThrow("must share one");
+    const shared = run("c", {
+      config: { critic: "shared", estimator: "grpo", selectModel: "ema" },
+    });
+    await expect(shared.result).rejects.toThrow(/critic shared needs.*selectModel ema needs/);
   });
 });
 

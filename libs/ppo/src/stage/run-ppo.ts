@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
 import { openPretrainBatches, prepareCorpus, type BatchSource } from "@stagecraft/data";
 import {
   engineVersions,
   lmLoss,
+  loadVariables,
   optimizerFor,
   restoreBest,
   startEngine,
@@ -13,11 +14,13 @@ import {
   type StageDefinition,
   type StageResult,
 } from "@stagecraft/learn";
-import { loadModel, readModelInfo, saveModel, type Model } from "@stagecraft/model";
+import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
-import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { ppoConfigProblems, ppoSchema, type PpoConfig } from "./config.js";
+import { createEma } from "./ema.js";
 import { inspectRollouts, writeInspection } from "./inspect.js";
+import { loadPpoModels, type PpoModels } from "./load-models.js";
+import type { Trainees } from "./optimize.js";
 import type { PpoPlanes } from "./planes.js";
 import { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./ppo-loop.js";
 import { loadPrompts } from "./prompts.js";
@@ -38,7 +41,7 @@ export async function runPpo(
   const versions = engineVersions(await startEngine(config, context.reporter));
   const { keepCheckpoints } = config;
   return withRun({ stage: "ppo", config, context, keepCheckpoints, versions }, async (run) => {
-    const models = await loadModels(config);
+    const models = await loadPpoModels(config);
     try {
       return await trainWith(models, { config, context, planes, run });
     } finally {
@@ -75,67 +78,6 @@ export function createPpoStage(
   };
 }
 
-interface Models {
-  policy: Model;
-  reference: Model;
-  critic: Model | undefined;
-  tokenizer: Tokenizer;
-  /** 1 / the standard deviation that is stored with the reward model, when that is wanted. */
-  scoreScale: number;
-  dispose(): void;
-}
-
-async function loadModels(config: PpoConfig): Promise<Models> {
-  const tokenizer = await loadTokenizer(config.policy);
-  await checkTokenizers(config, tokenizer);
-  const { extra } = await readModelInfo(config.rewardModel);
-  const scoreScale = config.normalizeScore ? scaleOf(extra, config.rewardModel) : 1;
-  const loaded: Model[] = [];
-  const load = async (...args: Parameters<typeof loadModel>) => {
-    const model = await loadModel(...args);
-    loaded.push(model);
-    return model;
-  };
-  const dispose = () => loaded.forEach((model) => model.dispose());
-  try {
-    return {
-      policy: await load(config.policy, { heads: ["lm"] }),
-      reference: await load(config.reference || config.policy, { heads: ["lm"] }),
-      // From the reward model's trunk, with a value head of zeros [IG, St].
-      critic:
-        config.estimator === "gae"
-          ? await load(config.rewardModel, { heads: ["value"], seed: config.seed })
-          : undefined,
-      tokenizer,
-      scoreScale,
-      dispose,
-    };
-  } catch (thrown) {
-    dispose();
-    throw thrown;
-  }
-}
-
-async function checkTokenizers(config: PpoConfig, tokenizer: Tokenizer): Promise<void> {
-  for (const dir of [config.reference || config.policy, config.rewardModel]) {
-    const other = await loadTokenizer(dir);
-    if (other.fingerprint === tokenizer.fingerprint) continue;
-    throw new StagecraftError(
-      "failed_precondition",
-      `${dir} has another tokenizer than ${config.policy}; policy, reference and reward model must share one`,
-    );
-  }
-}
-
-function scaleOf(extra: JsonObject, dir: string): number {
-  const stored = (extra["rewardModel"] as JsonObject | undefined)?.["std"];
-  if (typeof stored === "number" && stored > 0) return 1 / stored;
-  throw new StagecraftError(
-    "failed_precondition",
-    `${dir} stores no standard deviation of its scores; train it with the reward stage, or set normalizeScore to false`,
-  );
-}
-
 interface Scope {
   config: PpoConfig;
   context: StageContext;
@@ -143,7 +85,7 @@ interface Scope {
   run: Run;
 }
 
-async function trainWith(models: Models, scope: Scope): Promise<StageResult> {
+async function trainWith(models: PpoModels, scope: Scope): Promise<StageResult> {
   const { config, run, context } = scope;
   const optimizers: Optimizer[] = [];
   const optimizerOf = (model: Model) => {
@@ -151,13 +93,15 @@ async function trainWith(models: Models, scope: Scope): Promise<StageResult> {
     optimizers.push(optimizer);
     return optimizer;
   };
-  const { critic } = models;
+  const { policy, critic } = models;
   const ptx = await openPtx(models, scope);
-  const trainees = {
-    policy: models.policy,
-    policyOptimizer: optimizerOf(models.policy),
-    ...(critic ? { critic, criticOptimizer: optimizerOf(critic) } : {}),
-    ...(ptx ? { ptxLoss: ptxLossOf(models.policy, ptx, config.ptxCoef) } : {}),
+  const trainees: Trainees = {
+    policy,
+    policyOptimizer: optimizerOf(policy),
+    ...(critic ? { critic } : {}),
+    ...(critic && critic !== policy ? { criticOptimizer: optimizerOf(critic) } : {}),
+    ...(ptx ? { ptxLoss: ptxLossOf(policy, ptx, config.ptxCoef) } : {}),
+    ...(config.emaDecay > 0 ? { ema: createEma(policy.params, config.emaDecay) } : {}),
   };
   try {
     const result = await ppoLoop(
@@ -169,6 +113,7 @@ async function trainWith(models: Models, scope: Scope): Promise<StageResult> {
       config,
       { run, context },
     );
+    if (config.selectModel === "ema") loadVariables(policy.params, trainees.ema!.tensors());
     return await finish(result, models, scope);
   } finally {
     for (const optimizer of optimizers) optimizer.dispose();
@@ -176,7 +121,7 @@ async function trainWith(models: Models, scope: Scope): Promise<StageResult> {
 }
 
 async function loopParts(
-  models: Models,
+  models: PpoModels,
   { config, planes, run, context }: Scope,
 ): Promise<Omit<PpoLoopParts, "trainees">> {
   const { policy, reference, critic, tokenizer } = models;
@@ -196,7 +141,8 @@ async function loopParts(
     eosId: tokenizer.specials.eos,
     planes,
     scoreScale: models.scoreScale,
-    saveBest: () => saveModel(run.bestDir, policy, { tokenizerFiles: files }),
+    saveBest: () =>
+      saveModel(run.bestDir, withHeadsOnly(policy, ["lm"]), { tokenizerFiles: files }),
     async onUpdate(update, batch, { estimates, klCoef }) {
       if (config.inspectRollouts === 0) return;
       const shown = batch.slice(0, config.inspectRollouts);
@@ -207,7 +153,7 @@ async function loopParts(
 }
 
 async function openPtx(
-  { tokenizer, policy }: Models,
+  { tokenizer, policy }: PpoModels,
   { config, run, context }: Scope,
 ): Promise<BatchSource | undefined> {
   if (config.ptxCoef === 0) return undefined;
@@ -237,11 +183,13 @@ function ptxLossOf(policy: Model, source: BatchSource, coef: number) {
 
 async function finish(
   result: PpoLoopResult,
-  { policy, tokenizer }: Models,
+  { policy, tokenizer }: PpoModels,
   { config, run }: Scope,
 ): Promise<StageResult> {
   if (config.selectModel === "best" && result.best) await restoreBest(run, policy);
-  await saveModel(run.modelDir, policy, { tokenizerFiles: tokenizer.files() });
+  await saveModel(run.modelDir, withHeadsOnly(policy, ["lm"]), {
+    tokenizerFiles: tokenizer.files(),
+  });
   const { signals, evaluation, best } = result;
   const last: Record<string, number> = signals
     ? {

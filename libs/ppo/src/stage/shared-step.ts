@@ -1,0 +1,59 @@
+import { sumGradients } from "@stagecraft/learn";
+import { HEAD_NAMES } from "@stagecraft/model";
+import { tf } from "@stagecraft/tensor";
+import { valuePartLoss } from "./critic-step.js";
+import type { Part } from "./minibatch.js";
+import type { OptimizeOptions, Trainees } from "./optimize.js";
+import { applyStep } from "./optimizer-step.js";
+import {
+  logProbOptions,
+  policyPartLoss,
+  ptxTerm,
+  sumFigures,
+  type PolicyFigures,
+} from "./policy-step.js";
+
+/**
+ * One step of a policy that is its own critic: policy + c_v·value − c_H·entropy, one pass through the
+ * trunk, one optimizer [37]. While the critic warms up, only the value head learns.
+ */
+export async function sharedStep(
+  trainees: Trainees,
+  parts: readonly Part[],
+  options: OptimizeOptions,
+) {
+  const { policy, policyOptimizer } = trainees;
+  const policyFigures: PolicyFigures[] = [];
+  const criticFigures = { valueLoss: 0, valueClipFraction: 0 };
+  const losses = parts.map((part) => () => {
+    const { values, ...current } = policy.logProbsAndValues(part.layout, logProbOptions(options));
+    const loss = policyPartLoss(part, current, { options, figures: policyFigures });
+    const valueLoss = valuePartLoss(part, values, { options, figures: criticFigures });
+    return options.trainPolicy ? loss.add(valueLoss).asScalar() : valueLoss;
+  });
+  const ptx = options.trainPolicy ? await ptxTerm(trainees) : { losses: [], value: () => 0 };
+  const { loss, grads } = sumGradients(policy.params, [...losses, ...ptx.losses]);
+  if (!options.trainPolicy) keepValueHead(grads);
+  const policyGradNorm = applyStep(policyOptimizer, grads, {
+    loss,
+    learningRate: options.policyLearningRate,
+    what: "policy",
+  });
+  return {
+    ...sumFigures(policyFigures),
+    ...criticFigures,
+    policyGradNorm,
+    criticGradNorm: 0,
+    ptxLoss: ptx.value(),
+  };
+}
+
+const VALUE_HEAD: ReadonlySet<string> = new Set(Object.values(HEAD_NAMES.value));
+
+function keepValueHead(grads: Map<string, tf.Tensor>): void {
+  for (const [name, grad] of grads) {
+    if (VALUE_HEAD.has(name)) continue;
+    tf.dispose(grad);
+    grads.delete(name);
+  }
+}
