@@ -26,3 +26,6 @@ export {
   type ModelFigures,
 } from "./stage/summarise.js";
 export { loadRewardScorer, type RewardScorer } from "./stage/reward-scorer.js";
+export { renderRollouts } from "./rollout/rollout-page.js";
+export { rolloutText } from "./rollout/rollout-text.js";
+export type { RolloutToken, RolloutToShow } from "./rollout/rollout-data.js";

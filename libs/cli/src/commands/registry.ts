@@ -64,6 +64,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./runs.js")).runsCommand,
   },
   {
+    name: "inspect",
+    summary: "look at sampled answers of a ppo run, token by token",
+    load: async () => (await import("./inspect.js")).inspectCommand,
+  },
+  {
     name: "info",
     summary: "describe a model directory",
     load: async () => (await import("./info.js")).infoCommand,
