@@ -69,6 +69,11 @@ export {
   type TokenRewardsInput,
 } from "./math/rewards.js";
 export { checkAlarms, initialAlarmState, type Alarm, type AlarmState } from "./stage/alarms.js";
+export {
+  combineAnswerScores,
+  parseScoreWeights,
+  type ScoreCombination,
+} from "./stage/combine-scores.js";
 export { ppoConfigProblems, ppoSchema, type PpoConfig } from "./stage/config.js";
 export { inspectRollouts, type InspectedRollout } from "./stage/inspect.js";
 export type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "./stage/planes.js";
@@ -81,5 +86,6 @@ export {
   type SamplingWindowOptions,
 } from "./stage/sampling-window.js";
 export { mayAdmit, type GateState } from "./stage/staleness-gate.js";
+export { createEma, type Ema } from "./stage/ema.js";
 export { verifyRollouts, type RolloutExpectation } from "./stage/verify-rollouts.js";
 export { policyLossTensor, valueLossTensor } from "./tensor/losses.js";

@@ -215,6 +215,27 @@ describe("createEmbeddedCluster()", () => {
     });
   });
 
+  it("serves further reward models, which count by PPO's weights", async () => {
+    await withWorld(async ({ dir, config: base, contextOf }) => {
+      const rewardModels = [`second=${base.rewardModel}`];
+      const run = async (name: string, scoreWeights: string[]) => {
+        const config = { ...base, updates: 1, missingEos: "keep" as const, scoreWeights };
+        await using cluster = await createEmbeddedCluster({
+          policyModelDir: config.policy,
+          rewardModelDir: config.rewardModel,
+          rewardModels,
+          runDir: join(dir, name),
+        });
+        await cluster.runPpo(config, contextOf(name));
+        const records = await metricsOf(join(dir, name));
+        return records.find(({ kind }) => kind === "update")!;
+      };
+      const [alone, doubled] = [await run("alone", []), await run("doubled", ["second=1"])];
+      expect(alone["score_second"]).toBeCloseTo(Number(alone["score"]), 6);
+      expect(doubled["score"]).toBeCloseTo(2 * Number(alone["score"]), 6);
+    });
+  });
+
   it("logs extra scores, serves other clients meanwhile, and passes failures on", async () => {
     await withWorld(async ({ dir, config, contextOf }) => {
       await using cluster = await createEmbeddedCluster({

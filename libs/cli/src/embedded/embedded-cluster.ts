@@ -24,6 +24,8 @@ export interface EmbeddedClusterOptions {
   bus?: EventBus;
   /** Scores that are logged with every rollout and not counted, e.g. a gold score. */
   extraRewards?: readonly RewardPort[];
+  /** Further reward models as `name=directory`; logged under their name, weighed by PPO's config. */
+  rewardModels?: readonly string[];
   /** Sequences that grow at the same time; default 64. */
   maxActive?: number;
   logger?: Logger;
@@ -156,9 +158,13 @@ function openPolicy(parts: Parts, store: ReturnType<typeof createMemoryWeightSto
   });
 }
 
-function openReward({ rewardModelDir }: Parts) {
+function openReward({ rewardModelDir, rewardModels = [] }: Parts) {
+  const further = rewardModels.map((entry) => {
+    const at = entry.indexOf("=");
+    return { name: entry.slice(0, at), dir: entry.slice(at + 1) };
+  });
   return openRewardModelService({
-    models: [{ name: "reward", dir: rewardModelDir }],
+    models: [{ name: "reward", dir: rewardModelDir }, ...further],
     maxBatch: 32,
     maxWaitMs: 2,
     maxQueued: 65_536,
@@ -172,7 +178,12 @@ function openRollout(parts: Parts, addresses: { policy: string; rewardModel: str
     bus: parts.bus,
     topology: parts.topology,
     policyAddress: addresses.policy,
-    rewards: [{ address: addresses.rewardModel, model: "", weight: 1 }],
+    rewards: [
+      { address: addresses.rewardModel, model: "", weight: 1 },
+      ...(parts.rewardModels ?? []).map((entry) => {
+        return { address: addresses.rewardModel, model: entry.split("=")[0]!, weight: 0 };
+      }),
+    ],
     localRewards: (parts.extraRewards ?? []).map((port) => ({ port, weight: 0 })),
     concurrency: 1024,
     generateTimeoutMs: 10 * MINUTE_MS,

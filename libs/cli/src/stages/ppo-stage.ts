@@ -25,11 +25,12 @@ export async function runPpoOverServices(
   context: StageContext,
   extraRewards: readonly RewardPort[] = [],
 ): Promise<StageResult> {
-  const { engine, threads, policy, rewardModel } = config;
+  const { engine, threads, policy, rewardModel, rewardModels } = config;
   await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });
   await using cluster = await createEmbeddedCluster({
     policyModelDir: policy,
     rewardModelDir: rewardModel,
+    rewardModels,
     runDir: context.runDir,
     extraRewards,
   });

@@ -42,7 +42,7 @@ const OPTIONS: ExperienceOptions = {
   maxTokens: 1000,
   temperature: 1,
   eosId: EOS,
-  scoreScale: 1,
+  scores: { scale: 1, uncertaintyPenalty: 0, weights: new Map() },
   missingEos: { kind: "score", value: -1 },
   version: 5,
   samplesPerPrompt: 1,

@@ -4,6 +4,7 @@ import { responseLogProbs, responseValues, type ForwardOptions } from "../batch/
 import { sequenceKl } from "../math/kl.js";
 import { maskedMean } from "../math/masked.js";
 import { cutAfterEos, scoreWithEosRule, type MissingEosRule } from "../math/rewards.js";
+import { combineAnswerScores, type ScoreCombination } from "./combine-scores.js";
 import type { RolloutSample } from "./planes.js";
 
 export interface ExperienceModels {
@@ -15,8 +16,8 @@ export interface ExperienceModels {
 export interface ExperienceOptions extends ForwardOptions {
   /** undefined: answers have a fixed length and no end token. */
   eosId: number | undefined;
-  /** Scores are multiplied by it before the missing-EOS rule. */
-  scoreScale: number;
+  /** How an answer's scores become one, before the missing-EOS rule. */
+  scores: ScoreCombination;
   missingEos: MissingEosRule;
   /** Consecutive samples that answer one prompt. */
   samplesPerPrompt: number;
@@ -48,7 +49,11 @@ export function buildExperience(
     promptIds: sample.promptIds,
     responseIds: sample.responseIds,
     group: Math.floor(i / options.samplesPerPrompt),
-    score: scoreWithEosRule(sample.score * options.scoreScale, sample.hasEos, options.missingEos),
+    score: scoreWithEosRule(
+      combineAnswerScores(sample, sample.hasEos, options.scores),
+      sample.hasEos,
+      options.missingEos,
+    ),
     hasEos: sample.hasEos,
     behaviourLogProbs: sample.logProbs,
     staleness: staleness[i]!,

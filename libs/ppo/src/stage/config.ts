@@ -70,6 +70,21 @@ const sampling = {
     .boolean()
     .default(false)
     .describe("Divide scores by the standard deviation stored with the reward model"),
+  scoreWeights: z
+    .array(z.string().regex(/^[^=]+=-?\d*\.?\d+(e-?\d+)?$/, "name=weight"))
+    .default([])
+    .describe(
+      "Scores added to the reward model's, as name=weight: further reward models, or length, ended, repetition",
+    ),
+  rewardModels: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]+=.+$/, "name=directory"))
+    .default([])
+    .describe("Further reward models as name=directory, scored beside the first; see scoreWeights"),
+  uncertaintyPenalty: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("λ: standard deviations of a reward ensemble taken off the score"),
   maxStaleness: z
     .int()
     .min(0)

@@ -2,6 +2,7 @@ import { learningRateAt } from "@stagecraft/learn";
 import type { AdvantageOptions } from "../batch/experience.js";
 import type { KlControllerConfig } from "../math/kl-controller.js";
 import type { ExperienceOptions } from "./build-experience.js";
+import { parseScoreWeights } from "./combine-scores.js";
 import type { PpoConfig } from "./config.js";
 import type { OptimizeOptions } from "./optimize.js";
 
@@ -31,7 +32,11 @@ export function experienceOptions(
   return {
     ...forwardOptions(config),
     eosId: scope.eosId,
-    scoreScale: scope.scoreScale ?? 1,
+    scores: {
+      scale: scope.scoreScale ?? 1,
+      uncertaintyPenalty: config.uncertaintyPenalty,
+      weights: parseScoreWeights(config.scoreWeights),
+    },
     missingEos: { kind: config.missingEos, value: config.missingEosValue },
     samplesPerPrompt: config.samplesPerPrompt,
     version: scope.version,

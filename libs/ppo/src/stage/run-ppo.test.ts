@@ -146,6 +146,21 @@ describe("runPpo()", () => {
     }
   });
 
+  it("adds other scores by weight and takes λ times the disagreement off", async () => {
+    const more = { updates: 1, scoreWeights: ["gold=2"], uncertaintyPenalty: 3 };
+    await run("run", {
+      config: more,
+      planes: {
+        score: () => 1,
+        tamper: (samples) =>
+          samples.map((s) => ({ ...s, extraScores: { gold: 0.5, "rm.uncertainty": 0.25 } })),
+      },
+    }).result;
+    expect((await records("run"))[0]!["score"]).toBe(1 - 3 * 0.25 + 2 * 0.5);
+    const unknown = run("bad", { config: { scoreWeights: ["gold2=1"] } });
+    await expect(unknown.result).rejects.toThrow('scoreWeights names "gold2"');
+  });
+
   it("divides scores by the standard deviation stored with the reward model when asked", async () => {
     const config = { normalizeScore: true, updates: 1 };
     await run("run", { config, planes: { score: () => 1 } }).result;
