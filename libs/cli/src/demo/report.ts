@@ -51,7 +51,7 @@ export async function buildReport(results: DemoResults): Promise<ReportData> {
         .join(", "),
       ok: passed,
     })),
-    stages: [...stages].map(([id, record]) => stageRow(id, record)),
+    stages: [...stages].map(([id, record]) => stageRow(id, record, metrics.get(id))),
     lossCurves: ["pretrain", "sft"].map((stage) => lossCurve(stage, metrics.get(stage) ?? [])),
     ...(await rewardModelPart(results)),
     ppo: ppoPoints(metrics.get("ppo") ?? []),
@@ -60,13 +60,18 @@ export async function buildReport(results: DemoResults): Promise<ReportData> {
   };
 }
 
-/** What a stage did and what came out, in a few words. */
-export function stageRow(id: string, { durationMs, result }: StageRecord): StageRow {
-  const { metrics } = result;
+/** What a stage did and what came out, in a few words; updates are counted from `records`. */
+export function stageRow(
+  id: string,
+  { durationMs, result }: StageRecord,
+  records: readonly MetricsRecord[] = [],
+): StageRow {
+  const metrics = { ...updateFigures(records, durationMs), ...result.metrics };
   const { tokensPerSecond, numTokens, steps, numParams } = metrics;
   const work = [
     numParams !== undefined && `${formatCount(numParams)} parameters`,
     steps !== undefined && `${steps} steps`,
+    metrics["updates"] !== undefined && `${metrics["updates"]} updates`,
     numTokens !== undefined && `${formatCount(numTokens)} tokens`,
     metrics["documents"] !== undefined && `${metrics["documents"]} documents`,
     metrics["answers"] !== undefined && `${metrics["answers"]} answers`,
@@ -83,6 +88,17 @@ export function stageRow(id: string, { durationMs, result }: StageRecord): Stage
       result: outcome.map(([name, label]) => `${label} ${figure(metrics[name]!)}`).join(", "),
     }),
   };
+}
+
+/** A PPO stage's updates, and the tokens it sampled and learnt from in all its time. */
+function updateFigures(
+  records: readonly MetricsRecord[],
+  durationMs: number,
+): Record<string, number> {
+  const updates = records.filter((record) => record["kind"] === "update");
+  if (updates.length === 0) return {};
+  const numTokens = updates.reduce((sum, record) => sum + Number(record["numTokens"]), 0);
+  return { updates: updates.length, numTokens, tokensPerSecond: (1000 * numTokens) / durationMs };
 }
 
 const RESULT_FIGURES: readonly (readonly [metric: string, label: string])[] = [

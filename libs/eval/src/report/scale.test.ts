@@ -35,6 +35,14 @@ describe("createScale()", () => {
     expect([toPixel(0), toPixel(5), toPixel(10)]).toEqual([200, 100, 0]);
   });
 
+  it("takes values that differ by rounding for a flat line in the middle", () => {
+    const { domain, toPixel } = createScale([0.2, 0.2 + 3e-17, 0.30000000000000004 - 0.1], {
+      range,
+    });
+    expect(domain[1] - domain[0]).toBeGreaterThan(0.01);
+    expect(toPixel(0.2)).toBeCloseTo(50, 6);
+  });
+
   it("keeps fixed ends", () => {
     const { domain } = createScale([0.2, 0.9], { range, min: 0, max: 1 });
     expect(domain).toEqual([0, 1]);

@@ -46,7 +46,7 @@ function extentOf(values: Iterable<number>, { min, max }: ScaleOptions): [number
   }
   if (low === Infinity) low = Number.isFinite(high) ? high - 1 : 0;
   if (high === -Infinity) high = low + 1;
-  if (high > low) return [low, high];
+  if (high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high))) return [low, high]; // not rounding
   const pad = Math.max(Math.abs(low) * 0.1, 1e-3); // a flat line stands in the middle
   return [min ?? low - pad, max ?? Math.max(high, low) + pad];
 }

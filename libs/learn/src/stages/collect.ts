@@ -90,14 +90,16 @@ async function collect(config: CollectConfig, scope: Scope): Promise<StageResult
   const prompts = await readAll(config, scope.context);
   const model = await loadModel(config.model, { heads: ["lm"] });
   const file = join(scope.run.dir, "answers.jsonl");
+  let tokensPerSecond = 0;
   try {
     checkVocabulary(model, tokenizer, config.model);
     if (!scope.context.resume) await rm(file, { force: true });
-    await answerAll(prompts, { config, model, tokenizer, file, ...scope });
+    tokensPerSecond = await answerAll(prompts, { config, model, tokenizer, file, ...scope });
   } finally {
     model.dispose();
   }
-  return summarise(file, scope);
+  const { outputs, metrics } = await summarise(file, scope);
+  return { outputs, metrics: { ...metrics, ...(tokensPerSecond > 0 && { tokensPerSecond }) } };
 }
 
 type Parts = Scope & {
@@ -107,8 +109,11 @@ type Parts = Scope & {
   file: string;
 };
 
-/** Chunk after chunk is appended and forced to the disk; a resumed run continues after the last. */
-async function answerAll(prompts: readonly PromptRecord[], parts: Parts): Promise<void> {
+/**
+ * Chunk after chunk is appended and forced to the disk; a resumed run continues after the last.
+ * Returns the pace in tokens a second, 0 when there was nothing left to do.
+ */
+async function answerAll(prompts: readonly PromptRecord[], parts: Parts): Promise<number> {
   const { config, context, file } = parts;
   const perChunk = Math.max(1, Math.floor(config.batchSize / config.samplesPerPrompt));
   const throughput = createThroughput();
@@ -132,6 +137,7 @@ async function answerAll(prompts: readonly PromptRecord[], parts: Parts): Promis
   } finally {
     await output.close();
   }
+  return throughput.tokensPerSecond();
 }
 
 async function answerChunk(
