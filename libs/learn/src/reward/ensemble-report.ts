@@ -10,8 +10,9 @@ export interface EnsembleReport {
   /** Mean over answers of the standard deviation over members. */
   disagreement: number;
   /**
-   * Accuracy of the mean in terciles of the members' disagreement about the pair's margin; `center`
-   * is the mean disagreement. It should fall: then disagreement is a sign of error.
+   * Accuracy of the mean in terciles of std/(std + |mean|) of the members' margins of a pair, which
+   * is `center`: 0 = one voice, 1 = no verdict. It should fall: then disagreement is a sign of error.
+   * (The bare std is not: it grows with the margin, and large margins are the surer ones.)
    */
   byDisagreement: Bin[];
   /** Pearson's r of disagreement and answer length. */
@@ -38,7 +39,7 @@ export function ensembleReport(
 }
 
 interface JudgedPair {
-  /** Standard deviation over members of r_w − r_l. */
+  /** std/(std + |mean|) over members of r_w − r_l. */
   disagreement: number;
   /** Mean over members of r_w − r_l. */
   margin: number;
@@ -55,7 +56,8 @@ function pairsOf(
     return rankedPairs(ranks).map(({ winner, loser }) => {
       const margins = scores.map((own) => [own[start + winner]! - own[start + loser]!]);
       const { mean: margin, std } = combineScores(margins)[0]!;
-      return { margin, disagreement: std };
+      const size = std + Math.abs(margin);
+      return { margin, disagreement: size === 0 ? 0 : std / size };
     });
   });
 }
