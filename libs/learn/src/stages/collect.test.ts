@@ -44,7 +44,11 @@ const answersOf = (name: string) => readFile(join(dir, name, "answers.jsonl"), "
 describe("collect stage", () => {
   it("samples K answers per request and keeps what is known about the request", async () => {
     const { metrics } = await collectStage.run(config(), context("run"));
-    expect(metrics).toEqual({ requests: 10, answers: 40 });
+    expect(metrics).toEqual({
+      requests: 10,
+      answers: 40,
+      tokensPerSecond: expect.any(Number) as number,
+    });
     const sets = (await answersOf("run"))
       .trim()
       .split("\n")
