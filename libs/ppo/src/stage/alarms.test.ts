@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkAlarms, initialAlarmState } from "./alarms.js";
+import { checkAlarms, initialAlarmState, staleWeightsAlarm } from "./alarms.js";
 import type { UpdateSignals } from "./signals.js";
 
 const HEALTHY: UpdateSignals = {
@@ -36,7 +36,7 @@ function codes(change: Partial<UpdateSignals>, count: number): string[] {
   let { state } = checkAlarms(HEALTHY, initialAlarmState());
   const heard: string[] = [];
   for (let i = 0; i < count; i++) {
-    const result = checkAlarms({ ...HEALTHY, ...change }, state);
+    const result = checkAlarms({ ...HEALTHY, ...change }, state, { maxStaleness: 4 });
     heard.push(...result.alarms.map(({ code }) => code));
     state = result.state;
   }
@@ -58,12 +58,29 @@ describe("checkAlarms()", () => {
     ["eos-rate", { eosRate: 0.3 }, 2],
     ["length-bias", { lengthCorrelation: 0.95 }, 2],
     ["critic", { explainedVariance: -0.1 }, 20],
+    ["stale-weights", { staleness: 4 }, 10],
+    ["off-policy", { maxImportance: 11 }, 3],
   ] as const) {
     it(`sounds ${code} once after ${updates} updates of ${JSON.stringify(change)}`, () => {
       expect(codes(change, updates - 1)).toEqual([]);
       expect(codes(change, updates + 5)).toEqual([code]);
     });
   }
+
+  it("says what each means and what to try", () => {
+    const wrong = { kl: -1, firstRatioError: 1, samplerLogProbError: 1 };
+    const { alarms } = checkAlarms({ ...HEALTHY, ...wrong }, initialAlarmState());
+    expect(alarms).toHaveLength(3);
+    for (const { meaning, advice } of [...alarms, staleWeightsAlarm("old")]) {
+      expect(meaning.length).toBeGreaterThan(20);
+      expect(advice.length).toBeGreaterThan(20);
+    }
+  });
+
+  it("calls no staleness an alarm in a synchronous run", () => {
+    const { alarms } = checkAlarms({ ...HEALTHY, staleness: 0 }, initialAlarmState());
+    expect(alarms).toEqual([]);
+  });
 
   it("tells falling gold under rising score", () => {
     let state = initialAlarmState();
@@ -76,7 +93,7 @@ describe("checkAlarms()", () => {
       [0.7, 0.5],
       [0.8, 0.5],
     ] as const) {
-      const result = checkAlarms({ ...HEALTHY, score }, state, gold);
+      const result = checkAlarms({ ...HEALTHY, score }, state, { gold });
       heard.push(...result.alarms.map(({ message }) => message));
       state = result.state;
     }

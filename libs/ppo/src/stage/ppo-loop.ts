@@ -12,7 +12,13 @@ import type { Run, StageContext } from "@stagecraft/learn";
 import { withHeadsOnly, type Model } from "@stagecraft/model";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
 import { createKlController, type KlController } from "../math/kl-controller.js";
-import { checkAlarms, initialAlarmState, type AlarmState } from "./alarms.js";
+import {
+  checkAlarms,
+  initialAlarmState,
+  staleWeightsAlarm,
+  type Alarm,
+  type AlarmState,
+} from "./alarms.js";
 import { buildExperience, evaluationFigures, meanExtraScores } from "./build-experience.js";
 import type { PpoConfig } from "./config.js";
 import { createLedger, type Ledger } from "./ledger.js";
@@ -34,7 +40,7 @@ import {
 } from "./prompt-tasks.js";
 import { openSamplingWindow, type SamplingWindow } from "./sampling-window.js";
 import { rolloutSignals, type UpdateSignals } from "./signals.js";
-import { verifyRollouts } from "./verify-rollouts.js";
+import { verifyRollouts, WrongWeightsError } from "./verify-rollouts.js";
 
 export interface PpoLoopParts {
   trainees: Trainees;
@@ -184,13 +190,18 @@ class PpoLoop {
     maxStaleness: number,
   ): RolloutSample[] {
     const { published, update } = this.state;
-    return verifyRollouts(tasks, samples, {
-      version: update,
-      hashes: new Map(published.map(({ version, sha256 }) => [version, sha256])),
-      maxStaleness,
-      vocabSize: this.parts.trainees.policy.config.vocabSize,
-      isConsumed: (rolloutId) => this.ledger.has(rolloutId),
-    });
+    try {
+      return verifyRollouts(tasks, samples, {
+        version: update,
+        hashes: new Map(published.map(({ version, sha256 }) => [version, sha256])),
+        maxStaleness,
+        vocabSize: this.parts.trainees.policy.config.vocabSize,
+        isConsumed: (rolloutId) => this.ledger.has(rolloutId),
+      });
+    } catch (thrown) {
+      if (thrown instanceof WrongWeightsError) this.sound(staleWeightsAlarm(thrown.reason));
+      throw thrown;
+    }
   }
 
   /** Gives the samplers the weights of this update, once. */
@@ -247,14 +258,18 @@ class PpoLoop {
   }
 
   private alarm(signals: UpdateSignals, gold: number | undefined): void {
-    const { alarms, state } = checkAlarms(signals, this.state.alarms, gold);
+    const { maxStaleness } = this.config;
+    const { alarms, state } = checkAlarms(signals, this.state.alarms, { gold, maxStaleness });
     this.state.alarms = state;
-    for (const alarm of alarms) {
-      this.write({ kind: "alarm", ...alarm });
-      this.context.reporter.warn(
-        `update ${this.state.update}: ${alarm.message}. What to try: ${alarm.advice}`,
-      );
-    }
+    for (const alarm of alarms) this.sound(alarm);
+  }
+
+  private sound(alarm: Alarm): void {
+    const { message, meaning, advice } = alarm;
+    this.write({ kind: "alarm", ...alarm });
+    this.context.reporter.warn(
+      `update ${this.state.update}: ${message}. It means: ${meaning}. What to try: ${advice}`,
+    );
   }
 
   private async evaluateIfDue(): Promise<void> {

@@ -14,6 +14,7 @@ import {
 } from "../../test/model-planes.js";
 import { ppoSchema } from "./config.js";
 import type { InspectedRollout } from "./inspect.js";
+import type { RolloutSample } from "./planes.js";
 import { runPpo } from "./run-ppo.js";
 
 let dir: string;
@@ -392,6 +393,35 @@ describe("runPpo()", () => {
     }).result;
     expect(warnings.join("\n")).toContain("sampler and trainer log-probs differ");
     expect(warnings.join("\n")).toContain("What to try");
+  });
+
+  it("sounds the alarms of wrong log-probs and of wrong weights, in terminal and metrics", async () => {
+    const shift = (samples: RolloutSample[]) =>
+      samples.map((s) => ({ ...s, logProbs: s.logProbs.map((value) => value - 0.5) }));
+    await run("shifted", { config: { updates: 1 }, planes: { tamper: shift } }).result;
+    const codes = (await records("shifted")).map((record) => record["code"]).filter(Boolean);
+    expect(codes).toEqual(["negative-kl", "ratio-not-one", "sampler-mismatch"]);
+
+    const warnings: string[] = [];
+    const stale = (samples: RolloutSample[]) =>
+      samples.map((s) => ({ ...s, weightsHash: "0".repeat(64) }));
+    const refused = run("stale", { warnings, planes: { tamper: stale } });
+    await expect(refused.result).rejects.toThrow("sampled with weights 0000");
+    const [alarm] = (await records("stale")).filter(({ kind }) => kind === "alarm");
+    expect(alarm).toMatchObject({ code: "stale-weights", step: 0 });
+    expect(warnings[0]).toMatch(/sampled with weights 0000.*It means: .*What to try: /);
+  });
+
+  it("sounds when the gold score falls while the proxy rises", async () => {
+    let update = 0;
+    const hacking = (samples: RolloutSample[]) => {
+      update++;
+      return samples.map((s) => ({ ...s, score: update, extraScores: { gold: 10 - update } }));
+    };
+    await run("run", { config: { updates: 5, learningRate: 1e-4 }, planes: { tamper: hacking } })
+      .result;
+    const alarms = (await records("run")).filter(({ kind }) => kind === "alarm");
+    expect(alarms).toMatchObject([{ code: "gold-divergence", step: 4 }]);
   });
 
   it("refuses settings that contradict each other, and models of two tokenizers", async () => {

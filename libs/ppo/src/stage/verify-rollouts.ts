@@ -13,10 +13,18 @@ export interface RolloutExpectation {
   isConsumed(rolloutId: string): boolean;
 }
 
+/** A rollout was sampled with weights that it should not have been. */
+export class WrongWeightsError extends StagecraftError {
+  constructor(reason: string, taskId: string) {
+    super("failed_precondition", reason, { details: { taskId } });
+  }
+}
+
 /**
  * One sample per task in the order of the tasks. Repeated deliveries of a task and rollouts already
- * consumed count once; everything else that is not as it must be throws `failed_precondition`: a
- * wrong weight version or hash, unequal lengths, ids outside the vocabulary, values not finite.
+ * consumed count once; everything else that is not as it must be throws `failed_precondition`:
+ * unequal lengths, ids outside the vocabulary, values not finite; a wrong weight version or hash as a
+ * `WrongWeightsError`.
  */
 export function verifyRollouts(
   tasks: readonly PromptTask[],
@@ -31,8 +39,11 @@ export function verifyRollouts(
   return tasks.map((task) => {
     const sample = byTask.get(task.taskId);
     if (!sample) throw refused(`no rollout arrived for task ${task.taskId}`, task.taskId);
+    const about = `rollout ${sample.rolloutId}: `;
     const problem = problemOf(sample, task, expected);
-    if (problem) throw refused(`rollout ${sample.rolloutId}: ${problem}`, task.taskId);
+    if (problem) throw refused(about + problem, task.taskId);
+    const stale = weightProblem(sample, expected);
+    if (stale) throw new WrongWeightsError(about + stale, task.taskId);
     return sample;
   });
 }
@@ -56,7 +67,7 @@ function problemOf(
   }
   if (!Number.isFinite(sample.score)) return `its score is ${sample.score}`;
   if (sample.logProbs.some((value) => !(value <= 1e-4))) return "a log-prob is NaN or positive";
-  return weightProblem(sample, expected);
+  return undefined;
 }
 
 function weightProblem(
