@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { formatCount } from "@stagecraft/core";
 import {
   bestOfNotes,
+  type AlarmRow,
   type AnswerRecord,
   type Comparison,
   type Evaluation,
@@ -55,6 +56,7 @@ export async function buildReport(results: DemoResults): Promise<ReportData> {
     lossCurves: ["pretrain", "sft"].map((stage) => lossCurve(stage, metrics.get(stage) ?? [])),
     ...(await rewardModelPart(results)),
     ppo: ppoPoints(metrics.get("ppo") ?? []),
+    alarms: alarmRows(metrics.get("ppo") ?? []),
     comparison: compare(evaluation),
     samples: chooseSamples(answers),
   };
@@ -142,6 +144,18 @@ async function rewardModelPart({
     accuracyCurve,
   };
   return { rewardModel: ceiling === undefined ? rewardModel : { ...rewardModel, ceiling } };
+}
+
+function alarmRows(records: readonly MetricsRecord[]): AlarmRow[] {
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
+  return records
+    .filter((record) => record["kind"] === "alarm")
+    .map((record) => ({
+      step: Number(record["step"]),
+      message: text(record["message"]),
+      meaning: text(record["meaning"]),
+      advice: text(record["advice"]),
+    }));
 }
 
 function ppoPoints(records: readonly MetricsRecord[]): PpoPoint[] {

@@ -72,6 +72,19 @@ describe("renderReport()", () => {
     expect(text).not.toMatch(/NaN|undefined|\[object|Infinity/);
   });
 
+  it("shows the alarms with what they mean and what to try", () => {
+    const alarm = { step: 7, message: "KL <0", meaning: "they disagree", advice: "compare" };
+    const withAlarm = renderReport({
+      title: "t",
+      createdAt: "2026-01-02T03:04:05Z",
+      stages: [],
+      alarms: [alarm],
+    });
+    for (const text of [">7<", "KL &lt;0", "they disagree", "compare"]) {
+      expect(withAlarm).toContain(text);
+    }
+  });
+
   it("leaves out what there is no data for", () => {
     const bare = renderReport({ title: "t", createdAt: "2026-01-02T03:04:05Z", stages: [] });
     expect(bare).not.toContain("<section");

@@ -1,3 +1,4 @@
+import { alarmsSection } from "./alarms-section.js";
 import { comparisonSection } from "./comparison-section.js";
 import { html, raw, type SafeHtml } from "./html.js";
 import type { Highlight, ReportData } from "./report-data.js";
@@ -55,7 +56,8 @@ function sections(data: ReportData): SafeHtml {
   ${stages.length === 0 ? "" : stagesSection(stages)}
   ${lossCurves.length === 0 ? "" : lossSection(lossCurves)}
   ${rewardModel === undefined ? "" : rewardSection(rewardModel)}
-  ${ppo.length === 0 ? "" : ppoSection(ppo)} ${configurationSection(data.configuration ?? [])}`;
+  ${ppo.length === 0 ? "" : ppoSection(ppo)} ${alarmsSection(data.alarms ?? [])}
+  ${configurationSection(data.configuration ?? [])}`;
 }
 
 function footer({ createdAt }: ReportData): SafeHtml {

@@ -14,6 +14,8 @@ export interface ReportData {
   readonly lossCurves?: readonly LossCurve[];
   readonly rewardModel?: RewardModelReport;
   readonly ppo?: readonly PpoPoint[];
+  /** What PPO warned of, in order. */
+  readonly alarms?: readonly AlarmRow[];
   readonly comparison?: Comparison;
   readonly samples?: readonly SampleRow[];
   /** Shown as tables at the end, in order; values are written as JSON where they are no strings. */
@@ -73,6 +75,15 @@ export interface PpoPoint {
   /** Nats per token. */
   readonly entropy?: number | null;
   readonly eosRate?: number | null;
+}
+
+/** An alarm that sounded during PPO. */
+export interface AlarmRow {
+  /** The update. */
+  readonly step: number;
+  readonly message: string;
+  readonly meaning: string;
+  readonly advice: string;
 }
 
 export interface Comparison {
