@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readSafetensors } from "@stagecraft/checkpoint";
-import { writeJsonl, writeRankings, type Ranking } from "@stagecraft/data";
+import { holdOut, writeJsonl, writeRankings, type Ranking } from "@stagecraft/data";
 import { silentReporter, type StageReporter } from "@stagecraft/learn";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
@@ -227,6 +227,18 @@ describe("gatherPool()", () => {
     expect([...keys(two.train)].filter((key) => keys(two.heldOut).has(key))).toEqual([]);
     expect(keys(one.train).has("prompt 0")).toBe(false);
     expect(two.train).toHaveLength(2 * one.train.length); // first.jsonl, given twice, counts once
+  });
+});
+
+describe("gatherPool() and the reward stage", () => {
+  it("leave the stage prompts to hold out for choosing its weights", async () => {
+    const many = Array.from({ length: 80 }, (_, i) => ranking(`prompt ${i}`));
+    await writeRankings(join(dir, "many.jsonl"), many);
+    const files = { rankings: [join(dir, "many.jsonl")], heldOutFraction: 0.3 };
+    const config = loopSchema.parse({ policy: "p", prompts: ["q"], ...files });
+    const { train } = await gatherPool(config, []);
+    const inner = holdOut(train, 0.2, ({ prompt }) => JSON.stringify(prompt));
+    expect(inner.validation.length).toBeGreaterThan(3);
   });
 });
 

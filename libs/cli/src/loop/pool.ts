@@ -19,7 +19,9 @@ export async function gatherPool(
   const all = await readAll([...config.rankings, ...roundFiles]);
   const judges = await readAll(config.heldOutRankings);
   const keyOf = ({ prompt }: Ranking) => JSON.stringify(prompt);
-  const { train, validation } = holdOut(all, config.heldOutFraction, keyOf);
+  // Not the reward stage's own key: of what it draws for validation, nothing would be left here.
+  const drawOf = (ranking: Ranking) => `loop ${keyOf(ranking)}`;
+  const { train, validation } = holdOut(all, config.heldOutFraction, drawOf);
   const judging = new Set(judges.map(keyOf));
   return {
     train: train.filter((ranking) => !judging.has(keyOf(ranking))),
