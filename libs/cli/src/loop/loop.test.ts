@@ -9,6 +9,7 @@ import { silentReporter, type StageReporter } from "@stagecraft/learn";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
+import { readAnswers } from "../ranking/answers.js";
 import { waitForRankings } from "./inbox.js";
 import { loopSchema } from "./loop-config.js";
 import { createLoopStage } from "./loop-stage.js";
@@ -151,6 +152,38 @@ describe("loop stage", () => {
     expect(metrics["rounds"]).toBe(2);
     const again = await runLoop("run", { config: { rounds: 2 }, resume: true });
     expect(again.metrics).toEqual(metrics);
+  }, 60_000);
+
+  it("waits for people: tells where the answers are, takes rankings from the inbox, stops cleanly", async () => {
+    await writeInputs();
+    const config = loopSchema.parse({
+      policy: join(dir, "sft"),
+      prompts: [join(dir, "prompts.jsonl")],
+      ppoConfig: join(dir, "ppo.yaml"),
+      rewardConfig: join(dir, "reward.yaml"),
+      ...{ promptsPerRound: 8, samplesPerPrompt: 2, maxNewTokens: 4, rounds: 1 },
+      ...{ minRankings: 6, pollMs: 10, threads: 1 },
+    });
+    const start = (resume: boolean, signal: AbortSignal, info: (text: string) => void) =>
+      createLoopStage().run(config, {
+        ...{ runDir: join(dir, "run"), resume, signal },
+        reporter: silentReporter({ info }),
+      });
+    const impatient = new AbortController();
+    const waiting = (text: string) => text.includes("0 of 6") && impatient.abort();
+    await expect(start(false, impatient.signal, waiting)).rejects.toThrow("[cancelled]");
+    const person = async (text: string) => {
+      const [, answers, inbox] = /rank the answers in (\S+), .* in (\S+)$/.exec(text) ?? [];
+      if (answers === undefined) return;
+      const rankings = (await readAnswers(answers)).flatMap((set) => ranker(set, 1) ?? []);
+      await writeRankings(join(inbox!, "mine.jsonl"), rankings);
+    };
+    const told: Promise<void>[] = [];
+    const signal = new AbortController().signal;
+    const { metrics } = await start(true, signal, (text) => told.push(person(text)));
+    await Promise.all(told);
+    expect(metrics).toMatchObject({ rounds: 1, promotions: 1 });
+    expect((await rounds("run"))[0]).toMatchObject({ newRankings: 8 });
   }, 60_000);
 
   it("says what is missing when there is neither a ranking nor a reward model", async () => {
