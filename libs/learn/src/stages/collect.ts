@@ -90,7 +90,7 @@ async function collect(config: CollectConfig, scope: Scope): Promise<StageResult
   const prompts = await readAll(config, scope.context);
   const model = await loadModel(config.model, { heads: ["lm"] });
   const file = join(scope.run.dir, "answers.jsonl");
-  let tokensPerSecond = 0;
+  let tokensPerSecond: number;
   try {
     checkVocabulary(model, tokenizer, config.model);
     if (!scope.context.resume) await rm(file, { force: true });
