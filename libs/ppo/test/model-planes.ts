@@ -51,6 +51,11 @@ export interface ModelPlanesOptions {
   score(answer: string): number;
   /** Called before a batch is sampled; may throw to play a crash. */
   onCollect?(batch: number): void;
+  /**
+   * What becomes of a version: the sampler loads it (default), goes on with what it has, or does that
+   * and says that it had loaded it.
+   */
+  delivery?(version: number): "loaded" | "missed" | "claimed";
   /** Changes samples on their way. */
   tamper?(samples: RolloutSample[]): RolloutSample[];
 }
@@ -75,10 +80,12 @@ export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
     recall: (published) => void recalled.push(...published),
     async publishWeights(version, tensors) {
       await sampling; // an answer is of one version here
-      shape.load(tensors);
-      weights = { version, sha256: sha256OfTensors(tensors) };
+      const sha256 = sha256OfTensors(tensors);
       published.push(version);
-      return { sha256: weights.sha256 };
+      const delivery = options.delivery?.(version) ?? "loaded";
+      if (delivery === "loaded") shape.load(tensors);
+      if (delivery !== "missed") weights = { version, sha256 };
+      return { sha256 };
     },
     async collect(tasks, signal) {
       options.onCollect?.(batches++);

@@ -49,6 +49,17 @@ describe("estimateAdvantages()", () => {
     expectClose(concat(estimateAdvantages(BATCH, OPTIONS).advantages), ADVANTAGES);
   });
 
+  it("charges the KL of the policy that learns, not that of older weights", () => {
+    const stale = BATCH.map((item) => ({
+      ...item,
+      behaviourLogProbs: item.behaviourLogProbs.map((value) => value - 1),
+    }));
+    for (const estimator of ["gae", "rloo"] as const) {
+      const of = (batch: Experience[]) => estimateAdvantages(batch, { ...OPTIONS, estimator });
+      expect(of(stale)).toEqual(of(BATCH));
+    }
+  });
+
   it("whitens once, over the whole batch, and takes returns from the unwhitened", () => {
     const { advantages, returns } = estimateAdvantages(BATCH, {
       ...OPTIONS,

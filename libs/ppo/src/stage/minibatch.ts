@@ -29,7 +29,7 @@ export interface Part {
 export function cutMinibatch(
   items: readonly Item[],
   weights: Float64Array,
-  maxTokens: number,
+  { maxTokens, padId }: { maxTokens: number; padId: number },
 ): Part[] {
   const groups = microBatches(
     items.map(({ experience }) => experience),
@@ -38,7 +38,7 @@ export function cutMinibatch(
   let first = 0;
   let offset = 0;
   return groups.map((group) => {
-    const layout = layoutSequences(group, { padId: 0 });
+    const layout = layoutSequences(group, { padId });
     const part = {
       items: items.slice(first, first + group.length),
       layout,

@@ -101,7 +101,7 @@ async function minibatchStep(
   options: OptimizeOptions,
 ): Promise<StepSignals> {
   const lengths = items.map(({ experience }) => experience.responseIds.length);
-  const parts = cutMinibatch(items, meanWeights(lengths, options.reduction), options.maxTokens);
+  const parts = cutMinibatch(items, meanWeights(lengths, options.reduction), options);
   if (trainees.critic === trainees.policy) return sharedStep(trainees, parts, options);
   const policy = await policyStep(trainees, parts, options);
   const critic = criticStep(trainees, parts, options);
