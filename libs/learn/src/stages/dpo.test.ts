@@ -68,12 +68,13 @@ async function writeData() {
   await writeRankings(join(dir, "validation.jsonl"), rankings(24, "validation"));
 }
 
-async function evaluations(runDir: string): Promise<Record<string, number>[]> {
+async function records(runDir: string, kind: string): Promise<Record<string, number>[]> {
   const text = await readFile(join(dir, runDir, "metrics.jsonl"), "utf8");
-  const records = text.trim().split("\n");
-  return records
+  return text
+    .trim()
+    .split("\n")
     .map((line) => JSON.parse(line) as Record<string, number> & { kind: string })
-    .filter(({ kind }) => kind === "eval");
+    .filter((record) => record.kind === kind);
 }
 
 describe("dpo stage", () => {
@@ -82,9 +83,11 @@ describe("dpo stage", () => {
     const before = tf.memory().numTensors;
     const { metrics } = await run("run", { config: { epochs: 4 } });
     expect(tf.memory().numTensors).toBe(before);
-    const [start] = await evaluations("run");
+    const [start] = await records("run", "eval");
     expect(start!["validationLoss"]).toBeCloseTo(Math.LN2, 6);
     expect(start!["margin"]).toBeCloseTo(0, 6);
+    const [first] = await records("run", "train"); // of the weights before the first step
+    expect(first!["loss"]).toBeCloseTo(Math.LN2, 5);
     expect(metrics["bestValidationLoss"]).toBeLessThan(0.6);
     expect(metrics["accuracy"]).toBeGreaterThan(0.85); // chance .5, no noise in these labels
     expect(metrics["margin"]).toBeGreaterThan(0.2);
@@ -98,7 +101,7 @@ describe("dpo stage", () => {
     await writeData();
     await writeTinyModel(join(dir, "other"), { seed: 7 });
     await run("run", { config: { reference: join(dir, "other"), epochs: 0.1 } });
-    const [start] = await evaluations("run");
+    const [start] = await records("run", "eval");
     expect(Math.abs(start!["validationLoss"]! - Math.LN2)).toBeGreaterThan(1e-4);
   });
 

@@ -9,7 +9,7 @@ import { initEngine, tf } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { weightsOf, writeTinyModel } from "../../test/tiny-model.js";
 import { silentReporter } from "../run/reporter.js";
-import type { RankingReport } from "../reward/ranking-metrics.js";
+import { rankingReport, type RankingReport } from "../reward/ranking-metrics.js";
 import { answerIds } from "../reward/reward-data.js";
 import { scoreSequences } from "../reward/reward-batch.js";
 import { loadRewardModel } from "../reward/reward-model.js";
@@ -146,6 +146,14 @@ describe("reward stage", () => {
     expect(Math.abs(mean)).toBeLessThan(1e-3);
     const spread = scores.reduce((sum, score) => sum + score.mean ** 2, 0) / scores.length;
     expect(model.scoreStd).toBeCloseTo(Math.sqrt(spread), 3);
+    const judged = rankings(24, "validation").map(({ prompt, answers, ranks }) => ({
+      ranks,
+      lengths: answers.map(() => 1),
+      scores: model
+        .score(answers.map((answer) => answerIds(prompt, answer, { tokenizer, maxLength: 64 })))
+        .map((score) => score.mean),
+    }));
+    expect(metrics["crossEntropy"]).toBeCloseTo(rankingReport(judged).crossEntropy, 5);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
     const report = JSON.parse(await readFile(outputs["report"]!, "utf8")) as RewardReport;
