@@ -14,6 +14,10 @@ const schema = z.strictObject({
     .max(64)
     .default(0)
     .describe("η: updates that sampling runs ahead of training"),
+  reference: z
+    .enum(["peaked", "uniform"])
+    .default("peaked")
+    .describe("Where the policy starts and the KL is taken to"),
 });
 
 /** PPO, synchronous: as close as the published setting comes. The rest has more variance. */
@@ -27,7 +31,7 @@ export const closedFormCheck: LearningCheck = {
     "the optimum of E[r] − β·KL that can be computed: within .01 by PPO, .05 by RLOO, GRPO or stale answers",
   schema,
   async run({ seed, runDir, signal, reporter, options }) {
-    const { beta, estimator, staleness } = options as z.infer<typeof schema>;
+    const { beta, estimator, staleness, reference } = options as z.infer<typeof schema>;
     const [{ runClosedFormCheck }, { initEngine }] = await Promise.all([
       import("@stagecraft/ppo"),
       import("@stagecraft/tensor"),
@@ -41,6 +45,7 @@ export const closedFormCheck: LearningCheck = {
       beta,
       seed,
       staleness,
+      reference,
       updates,
       estimator: ESTIMATORS[estimator],
       signal,

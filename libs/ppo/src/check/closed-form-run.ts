@@ -34,6 +34,8 @@ export interface ClosedFormOptions {
   /** η: updates that sampling runs ahead of training; default 0. */
   staleness?: number;
   task?: EnumerableTask;
+  /** What the KL is taken to: clearly not uniform (default), or as initialised, nearly uniform. */
+  reference?: "peaked" | "uniform";
   /** Size of policy and critic. Default width 32, 2 layers. */
   model?: { hiddenSize: number; numLayers: number };
   /** Any further PPO settings. */
@@ -65,7 +67,7 @@ const ANSWERS_PER_PROMPT = { gae: 1, rloo: 8, grpo: 8 } as const;
 export async function runClosedFormCheck(options: ClosedFormOptions): Promise<ClosedFormResult> {
   const { task = COUNT_ONES_TASK, beta = 0.5, seed = 1 } = options;
   const config = checkConfig(options, beta, seed);
-  const policy = createPolicy(config, { task, seed, size: options.model });
+  const policy = createPolicy(config, { ...options, task, seed });
   const reference = modelFromTensors(policy.config, policy.tensors(), { seed });
   const critic = createModel(policy.config, { seed: seed + 1, heads: ["value"] });
   try {
@@ -119,9 +121,9 @@ const HEAD_STD = 0.15;
 /** A policy whose start, the KL reference, prefers some answers to others. */
 function createPolicy(
   { critic, loraRank: rank, loraAlpha: alpha, loraTargets: targets }: PpoConfig,
-  options: { task: EnumerableTask; seed: number; size: ClosedFormOptions["model"] },
+  options: ClosedFormOptions & { task: EnumerableTask; seed: number },
 ): Model {
-  const { task, seed, size = { hiddenSize: 32, numLayers: 2 } } = options;
+  const { task, seed, model: size = { hiddenSize: 32, numLayers: 2 } } = options;
   const config = presetConfig("gpt2", {
     vocabSize: task.vocabSize,
     numHeads: 2,
@@ -133,6 +135,11 @@ function createPolicy(
     seed,
     heads: critic === "shared" ? ["lm", "value"] : ["lm"],
   });
+  if (options.reference !== "uniform") sharpenHead(policy, seed);
+  return rank > 0 ? addLora(policy, { rank, alpha, targets, seed }) : policy;
+}
+
+function sharpenHead(policy: Model, seed: number): void {
   const random = createRandom(deriveSeed(seed, "closed-form-head"));
   const tensors = new Map(policy.tensors());
   const { shape } = tensors.get("lm_head.weight")!;
@@ -140,7 +147,6 @@ function createPolicy(
   const head = Float32Array.from(values, () => HEAD_STD * random.nextNormal());
   tensors.set("lm_head.weight", f32(shape, head));
   policy.load(tensors);
-  return rank > 0 ? addLora(policy, { rank, alpha, targets, seed }) : policy;
 }
 
 async function train(
