@@ -121,6 +121,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     expect((await readFile(`${dir}/runs/r1/model/model.safetensors`)).length).toBeGreaterThan(1000);
     expect((await client.listStages({})).stages.map(({ name }) => name)).toEqual([
       "collect",
+      "dpo",
       "evaluate",
       "ppo",
       "pretrain",
