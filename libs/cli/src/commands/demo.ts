@@ -12,6 +12,7 @@ interface DemoFlags {
   out: string;
   seed: string;
   resume?: boolean;
+  rerun?: string[];
   check?: boolean;
   json?: boolean;
 }
@@ -23,6 +24,7 @@ export function demoCommand(command: Command, scope: CommandScope): void {
     .option("--out <dir>", "where everything goes; replaced unless --resume", join("runs", "demo"))
     .option("--seed <number>", "seed of everything random", "1")
     .option("--resume", "continue an interrupted demo; finished stages are skipped")
+    .option("--rerun <id...>", "with --resume: run these stages again, and all that follows")
     .option("--check", "exit with 3 when the demo does not show what it should")
     .option("--json", "print NDJSON; the last line is the result")
     .addHelpText("after", examplesText(EXAMPLES))
@@ -32,6 +34,7 @@ export function demoCommand(command: Command, scope: CommandScope): void {
 const EXAMPLES = [
   "npm run demo",
   "npx stagecraft demo --seed 2 --out runs/demo2",
+  "npx stagecraft demo --resume --rerun reward",
   "npx stagecraft demo --preset tiny --check",
 ];
 
@@ -46,9 +49,10 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
   const startMs = Date.now();
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
-    const { preset, out } = flags;
+    const { preset, out, rerun = [] } = flags;
+    const fresh = flags.resume !== true;
     const outcome = await runDemo(
-      { preset, seed, out, fresh: flags.resume !== true },
+      { preset, seed, out, fresh, rerun },
       { signal: scope.signal, reporter },
     );
     const time = formatDuration(Date.now() - startMs);

@@ -25,9 +25,9 @@ const SIZES: Readonly<Record<PresetName, PresetSizes>> = {
     model: { numLayers: 4, numHeads: 4, hiddenSize: 128, contextLength: 128 },
     pretrain: { steps: 1800, batchSize: 8, learningRate: 3e-3 },
     sft: { epochs: 5, batchSize: 8, learningRate: 1e-3 },
-    temperature: 0.7,
-    collect: { limit: 1400, samplesPerPrompt: 6 },
-    reward: { epochs: 1, batchSize: 8, learningRate: 4e-4 },
+    temperature: 0.6,
+    collect: { limit: 1400, samplesPerPrompt: 8 },
+    reward: { epochs: 2, batchSize: 8, learningRate: 4e-4 },
     ppo: { updates: 25, promptsPerUpdate: 64, learningRate: 1e-4, klCoef: 0.2 },
   },
   tiny: {
@@ -36,10 +36,10 @@ const SIZES: Readonly<Record<PresetName, PresetSizes>> = {
     model: { numLayers: 2, numHeads: 4, hiddenSize: 64, contextLength: 192 },
     pretrain: { steps: 600, batchSize: 8, learningRate: 3e-3 },
     sft: { epochs: 15, batchSize: 8, learningRate: 2e-3 },
-    temperature: 0.7,
-    collect: { limit: 200, samplesPerPrompt: 6 },
+    temperature: 1,
+    collect: { limit: 200, samplesPerPrompt: 9 },
     reward: { epochs: 4, batchSize: 8, learningRate: 1e-3 },
-    ppo: { updates: 20, promptsPerUpdate: 64, learningRate: 1e-4, klCoef: 0.1 },
+    ppo: { updates: 20, promptsPerUpdate: 64, learningRate: 2e-4, klCoef: 0.1 },
   },
 };
 
@@ -100,7 +100,10 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
           ...generation,
         },
       },
-      raters: { stage: "raters", config: { answers: "${collect.answers}", ...world, seed } },
+      raters: {
+        stage: "raters",
+        config: { answers: "${collect.answers}", ...world, heldOutShare: 0.2, seed },
+      },
       reward: {
         stage: "reward",
         config: {

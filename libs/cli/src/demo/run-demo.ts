@@ -30,14 +30,14 @@ export interface DemoOutcome {
  * resumes, unless `fresh`) and writes report.html and demo.json there.
  */
 export async function runDemo(
-  options: DemoOptions & { fresh: boolean },
+  options: DemoOptions & { fresh: boolean; rerun?: readonly string[] },
   context: Pick<StageContext, "signal" | "reporter">,
 ): Promise<DemoOutcome> {
   const file = demoPipeline(options);
   const variables = new Map<string, string>();
   const plan = planPipeline(file, await loadDemoStages(), variables);
-  const { out: runDir, fresh } = options;
-  const stages = await runPipeline(plan, { runDir, variables, rerun: [], fresh, context });
+  const { out: runDir, fresh, rerun = [] } = options;
+  const stages = await runPipeline(plan, { runDir, variables, rerun, fresh, context });
   const metrics = new Map<string, Awaited<ReturnType<typeof readMetrics>>>();
   for (const stage of plan) {
     metrics.set(stage.id, await readMetrics(join(stage.runDir, "metrics.jsonl")));
