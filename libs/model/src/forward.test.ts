@@ -164,7 +164,9 @@ for (const [name, config] of VARIANTS) {
       let last = first;
       for (let i = 0; i < 150; i++) last = step();
       expect(tf.memory().numTensors).toBe(numTensors);
-      expect(first).toBeCloseTo(Math.log(V), 1);
+      // Nearly uniform at first; a tied embedding leans towards repeating its input.
+      expect(first).toBeGreaterThan(Math.log(V) - 0.05);
+      expect(first).toBeLessThan(Math.log(V) + (config.tieEmbeddings ? 0.6 : 0.05));
       expect(last).toBeLessThan(0.05);
       optimizer.dispose();
       model.dispose();

@@ -98,13 +98,16 @@ const GPT2_NAMES: ParameterNames = {
 
 /**
  * Every parameter of a model in a fixed order. Initialisation follows GPT-2 (Radford et al. 2019):
- * normal .02, the maps that end a residual branch .02/√(2·layers); norms 1, biases 0. The score head
- * has std 1/√(d+1) and bias 0 (rlhf.md §8, Stiennon et al. 2020); the value head is zero (§18).
+ * normal .02, the maps that end a residual branch .02/√(2·layers); norms 1, biases 0. A token embedding
+ * that also reads out the logits has std ½/√d instead, so that the first logits have std ½ at any width;
+ * .02 is the same at d = 625, and starts small models too flat (docs/log.md). The score head has std
+ * 1/√(d+1) and bias 0 (Stiennon et al. 2020); the value head is zero.
  */
 export function parameterSpecs(config: ModelConfig, heads: readonly Head[]): ParameterSpec[] {
   const names = parameterNames(config);
   const { hiddenSize: D, vocabSize: V, maxPositions } = config;
-  const specs: ParameterSpec[] = [normal(names.embedding, [V, D], STD)];
+  const embeddingStd = config.tieEmbeddings ? 0.5 / Math.sqrt(D) : STD;
+  const specs: ParameterSpec[] = [normal(names.embedding, [V, D], embeddingStd)];
   if (names.positions) specs.push(normal(names.positions, [maxPositions, D], STD));
   for (let layer = 0; layer < config.numLayers; layer++) {
     specs.push(...blockSpecs(config, names.block(layer)));
