@@ -7,6 +7,7 @@ import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEvaluateStage } from "./evaluate-stage.js";
 import type { AnswerRecord } from "./answer-record.js";
+import { evaluateSchema } from "./config.js";
 import { bestOfKl, bestOfNotes, type Evaluation } from "./summarise.js";
 
 describe("evaluateStage", () => {
@@ -21,7 +22,7 @@ describe("evaluateStage", () => {
     ...more,
   });
   const config = (more: object = {}) =>
-    stage.schema.parse({
+    evaluateSchema.parse({
       models: [`a=${join(dir, "a")}`, `b=${join(dir, "b")}`],
       prompts: [join(dir, "prompts.jsonl")],
       temperature: 1,
