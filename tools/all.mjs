@@ -6,7 +6,7 @@ import { ensureNatsServer, prepare } from "./setup/environment.mjs";
 import { root, runTool } from "./setup/main.mjs";
 import { runAttached, StepError } from "./setup/steps.mjs";
 
-const nx = join(root, "node_modules", "nx", "bin", "nx.js");
+const nx = join(root, "node_modules", ".bin", "nx"); // its own place inside the package moves
 const env = { ...process.env, NX_DAEMON: "false", NX_NO_CLOUD: "true" };
 
 await runTool("Stagecraft: generate, lint, typecheck, build, test", async (steps) => {
@@ -24,7 +24,7 @@ await runTool("Stagecraft: generate, lint, typecheck, build, test", async (steps
 
 /** @param {readonly string[]} args */
 function runNx(args) {
-  return runAttached([process.execPath, nx, ...args], { cwd: root, env });
+  return runAttached([nx, ...args], { cwd: root, env });
 }
 
 /** The generated folder's state against the last commit, new files included. */
