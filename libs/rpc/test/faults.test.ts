@@ -89,7 +89,10 @@ describe("a client of two servers", () => {
     let first = await startServer();
     let second = await startServer();
     const address = `127.0.0.1:${first.port},127.0.0.1:${second.port}`;
-    await using client = echoClient(address, { idempotent: "all" });
+    await using client = echoClient(address, {
+      idempotent: "all",
+      retry: { maxAttempts: 8 },
+    });
     const traffic = load(client);
     for (let i = 0; i < 2; i++) {
       const mark = traffic.done();
