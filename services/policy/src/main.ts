@@ -2,11 +2,17 @@ import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { openWeightStore } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
+import {
+  busOptions,
+  engineOptions,
+  runMain,
+  serverOptions,
+  terminationSignal,
+} from "@stagecraft/service-kit";
 import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { initEngine } from "@stagecraft/tensor";
 import { loadPolicyConfig, policySchema } from "./config.js";
 import { openPolicyService } from "./open.js";
-import { runMain, serverOptions, terminationSignal } from "./process.js";
 
 /** A connection that has grown old is given this time to finish its answers. */
 const LONGEST_STREAM_MS = 10 * 60_000;
@@ -19,15 +25,10 @@ runMain(async () => {
   await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
   logger.info({ config: redactConfig(policySchema, config) }, "starting");
 
-  const engine = await initEngine({
-    engine: config.engine,
-    ...(config.threads > 0 ? { numThreads: config.threads } : {}),
-  });
+  const engine = await initEngine(engineOptions(config));
   await using bus = await createJetStreamBus({
-    servers: config.natsUrl.split(","),
+    ...busOptions(config),
     name: "policy",
-    ...(config.natsToken === "" ? {} : { token: config.natsToken }),
-    allowPlaintext: config.allowPlaintext,
     logger,
     metrics,
   });

@@ -1,10 +1,10 @@
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
+import { engineOptions, runMain, serverOptions, terminationSignal } from "@stagecraft/service-kit";
 import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { initEngine } from "@stagecraft/tensor";
 import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
 import { openRewardModelService } from "./open.js";
-import { runMain, serverOptions, terminationSignal } from "./process.js";
 
 runMain(async () => {
   const config = await loadRewardModelConfig(process.argv.slice(2));
@@ -14,10 +14,7 @@ runMain(async () => {
   await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
   logger.info({ config: redactConfig(rewardModelSchema, config) }, "starting");
 
-  const engine = await initEngine({
-    engine: config.engine,
-    ...(config.threads > 0 ? { numThreads: config.threads } : {}),
-  });
+  const engine = await initEngine(engineOptions(config));
   const models = config.models.map((text) => {
     const [name = "", ...dir] = text.split("=");
     return { name, dir: dir.join("=") };

@@ -1,38 +1,6 @@
-import { parseArgs } from "node:util";
-import { describeConfig, loadConfig, parseText } from "@stagecraft/config";
+import { busFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
 import type { ConnectionOptions, RewardSource } from "./open.js";
-
-const server = {
-  host: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
-  port: z.int().min(0).max(65535).default(50053).describe("gRPC port; 0 = any free one"),
-  metricsPort: z.int().min(0).max(65535).default(0).describe("Port of GET /metrics; 0 = any free"),
-  tlsCert: z.string().default("").describe("PEM certificate; empty = plaintext"),
-  tlsKey: z.string().default("").describe("PEM key of the certificate"),
-  tlsClientCa: z.string().default("").describe("PEM authority that clients must show (mTLS)"),
-  allowPlaintext: z.boolean().default(false).describe("Plaintext beyond loopback"),
-  tokens: z
-    .array(z.string().min(16))
-    .default([])
-    .describe("Bearer tokens that are accepted; none = no token asked")
-    .meta({ secret: true }),
-  reflection: z.boolean().default(false).describe("Let clients list services (development)"),
-  graceMs: z.int().min(0).default(20_000).describe("Time for calls in flight at the end, ms"),
-  logLevel: z
-    .enum(["debug", "info", "warn", "error"])
-    .default("info")
-    .describe("Least severe line"),
-};
-
-const bus = {
-  natsUrl: z.string().min(1).default("nats://127.0.0.1:4222").describe("NATS servers, by comma"),
-  natsToken: z.string().default("").describe("Token for NATS; empty = none").meta({ secret: true }),
-  run: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,48}$/)
-    .default("main")
-    .describe("Deployment's name on the bus; its parts meet there"),
-};
 
 const own = {
   workerId: z.string().default("").describe("Name in events and logs; empty = host and process id"),
@@ -65,34 +33,16 @@ const own = {
 /** Configuration of the rollout service. */
 export const rolloutSchema = z.strictObject({
   ...own,
-  ...server,
-  ...bus,
+  ...serverFields(50053),
+  ...busFields,
 });
 
 /** `RolloutConfig` of the service's configuration. */
 export type RolloutConfig = z.infer<typeof rolloutSchema>;
 
-/**
- * Defaults, then `--config FILE`, then `STAGECRAFT_ROLLOUT_…` variables, then flags. Throws
- * `invalid_argument` with every problem.
- */
-export async function loadRolloutConfig(args: readonly string[]): Promise<Readonly<RolloutConfig>> {
-  const fields = describeConfig(rolloutSchema);
-  const options = fields.map(({ flag }) => [flag.slice(2), { type: "string" }] as const);
-  const { values } = parseArgs({
-    args: [...args],
-    options: { config: { type: "string" }, ...Object.fromEntries(options) },
-  }) as { values: Record<string, string | undefined> };
-  const flags = fields.flatMap((field) => {
-    const text = values[field.flag.slice(2)];
-    return text === undefined ? [] : [[field.name, parseText(field, text)] as const];
-  });
-  const { config } = await loadConfig(rolloutSchema, {
-    file: values["config"],
-    environmentPrefix: "STAGECRAFT_ROLLOUT",
-    flags: Object.fromEntries(flags),
-  });
-  return config;
+/** See `loadServiceConfig`. */
+export function loadRolloutConfig(args: readonly string[]): Promise<Readonly<RolloutConfig>> {
+  return loadServiceConfig(rolloutSchema, { service: "rollout", args });
 }
 
 /** The reward sources that `rewardModels` names. */

@@ -2,10 +2,10 @@ import { hostname } from "node:os";
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
+import { busOptions, runMain, serverOptions, terminationSignal } from "@stagecraft/service-kit";
 import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { connectionOptions, loadRolloutConfig, rewardSources, rolloutSchema } from "./config.js";
 import { openRolloutService } from "./open.js";
-import { runMain, serverOptions, terminationSignal } from "./process.js";
 
 runMain(async () => {
   const config = await loadRolloutConfig(process.argv.slice(2));
@@ -16,10 +16,8 @@ runMain(async () => {
   logger.info({ config: redactConfig(rolloutSchema, config) }, "starting");
 
   await using bus = await createJetStreamBus({
-    servers: config.natsUrl.split(","),
+    ...busOptions(config),
     name: "rollout",
-    ...(config.natsToken === "" ? {} : { token: config.natsToken }),
-    allowPlaintext: config.allowPlaintext,
     logger,
     metrics,
   });

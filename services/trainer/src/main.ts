@@ -2,11 +2,17 @@ import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { openWeightStore } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
+import {
+  busOptions,
+  engineOptions,
+  runMain,
+  serverOptions,
+  terminationSignal,
+} from "@stagecraft/service-kit";
 import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { initEngine } from "@stagecraft/tensor";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";
-import { runMain, serverOptions, terminationSignal } from "./process.js";
 import { plainStages } from "./plain-stages.js";
 
 runMain(async () => {
@@ -17,15 +23,10 @@ runMain(async () => {
   await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
   logger.info({ config: redactConfig(trainerSchema, config) }, "starting");
 
-  const engine = await initEngine({
-    engine: config.engine,
-    ...(config.threads > 0 ? { numThreads: config.threads } : {}),
-  });
+  const engine = await initEngine(engineOptions(config));
   await using bus = await createJetStreamBus({
-    servers: config.natsUrl.split(","),
+    ...busOptions(config),
     name: "trainer",
-    ...(config.natsToken === "" ? {} : { token: config.natsToken }),
-    allowPlaintext: config.allowPlaintext,
     logger,
     metrics,
   });

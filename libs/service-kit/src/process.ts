@@ -1,24 +1,3 @@
-import type { RpcServerOptions } from "@stagecraft/rpc";
-import type { PolicyConfig } from "./config.js";
-
-/** The server options that the configuration stands for. */
-export function serverOptions(config: PolicyConfig): RpcServerOptions {
-  const { host, port, allowPlaintext, reflection, tokens, tlsClientCa } = config;
-  const tls = {
-    certFile: config.tlsCert,
-    keyFile: config.tlsKey,
-    ...(tlsClientCa === "" ? {} : { clientCaFile: tlsClientCa }),
-  };
-  return {
-    host,
-    port,
-    allowPlaintext,
-    reflection,
-    ...(config.tlsCert === "" ? {} : { tls }),
-    ...(tokens.length === 0 ? {} : { auth: { tokens } }),
-  };
-}
-
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 export function terminationSignal(): Promise<string> {
   return new Promise((resolve) => {
