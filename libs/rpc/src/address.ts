@@ -1,12 +1,13 @@
 import { StagecraftError } from "@stagecraft/core";
 
 /**
- * The grpc-js target of an address: `host:port`, any `dns:`/`ipv4:`/`ipv6:`/`unix:` URI, or several
- * `ip:port` separated by commas, over which calls are spread. A host name resolves to all its
- * addresses (a headless service: all its pods).
+ * The grpc-js target of an address: `host:port`, any `dns:`/`ipv4:`/`ipv6:`/`unix:` URI, several
+ * `ip:port` separated by commas, over which calls are spread, or `file:PATH`, a file with one
+ * `ip:port` a line that is read again as it changes. A host name resolves to all its addresses (a
+ * headless service: all its pods).
  */
 export function targetOf(address: string): string {
-  if (/^(dns|ipv4|ipv6|unix):/.test(address)) return address;
+  if (/^(dns|ipv4|ipv6|unix|file):/.test(address)) return address;
   const parts = address.split(",").map((part) => part.trim());
   const bad = parts.find((part) => !/^(\[[0-9a-fA-F:.]+\]|[^:\s/[\]]+):\d{1,5}$/.test(part));
   if (bad !== undefined) {
@@ -26,9 +27,9 @@ export function targetOf(address: string): string {
   );
 }
 
-/** True when no byte of the traffic leaves this machine. */
+/** True when no byte of the traffic leaves this machine; a plaintext `file:` target sees to that itself. */
 export function isLoopbackTarget(target: string): boolean {
-  if (target.startsWith("unix:")) return true;
+  if (/^(unix|file):/.test(target)) return true;
   const hosts = target
     .replace(/^dns:\/\/[^/]*\//, "")
     .replace(/^(dns|ipv4|ipv6):/, "")

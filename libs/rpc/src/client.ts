@@ -4,6 +4,7 @@ import { METRICS, type Metrics } from "@stagecraft/telemetry";
 import { targetOf } from "./address.js";
 import { createCaller, type CallDefaults } from "./calls.js";
 import { clientCredentials, type ClientTls } from "./credentials.js";
+import { LOOPBACK_ONLY, registerFileResolver } from "./file-resolver.js";
 import { isLoopbackTarget } from "./address.js";
 import { createRetryThrottle, DEFAULT_RETRY, type RetryPolicy } from "./retry.js";
 import type { ClientMethod, RpcService } from "./types.js";
@@ -50,6 +51,7 @@ export function createRpcClient<S extends RpcService>(
   options: RpcClientOptions<S> = {},
 ): RpcClient<S> {
   const target = targetOf(address);
+  if (target.startsWith("file:")) registerFileResolver();
   const credentials = clientCredentials({ ...options, target });
   const client = new Client(target, credentials, channelOptions(options, target));
   const call = createCaller(client, defaultsOf(options));
@@ -106,6 +108,7 @@ function channelOptions<S>(options: RpcClientOptions<S>, target: string): Channe
     "grpc.dns_min_time_between_resolutions_ms": 5000,
     "grpc.use_local_subchannel_pool": 1, // closing one client must not touch another's connections
     ...(isLoopbackTarget(target) ? { "grpc.enable_http_proxy": 0 } : {}),
+    ...(options.tls || options.allowPlaintext ? {} : { [LOOPBACK_ONLY]: 1 }),
     ...(serverName === undefined
       ? {}
       : { "grpc.ssl_target_name_override": serverName, "grpc.default_authority": serverName }),
