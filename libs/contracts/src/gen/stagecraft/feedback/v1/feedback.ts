@@ -206,6 +206,54 @@ export interface Feedback {
     /** A complaint. */
     { $case: "flag"; value: Flag }
     | undefined;
+  /** The comparison that a ranking is about; may be empty. */
+  comparisonId: string;
+}
+
+/** Answers to one prompt that wait for somebody to rank them. */
+export interface Comparison {
+  /** Unique; chosen by whoever puts it up. */
+  comparisonId: string;
+  /** The prompt; its last turn is not the assistant's. */
+  prompt:
+    | Conversation
+    | undefined;
+  /** 2 to 64 answers. */
+  answers: string[];
+  /** Kind of request, such as "translation"; may be empty. */
+  kind: string;
+  /** Name and version of the model that answered; may be empty. */
+  modelVersion: string;
+}
+
+/** Puts up comparisons. */
+export interface AddComparisonsRequest {
+  /** At most 1000. One that is known already is left as it is. */
+  comparisons: Comparison[];
+}
+
+/** Stored. */
+export interface AddComparisonsResponse {
+  /** How many were new. */
+  numAdded: number;
+}
+
+/** Asks for comparisons. */
+export interface ListComparisonsRequest {
+  /** Those too that somebody has ranked already. */
+  includeRanked: boolean;
+  /** At most so many; 0 means 100, the most is 1000. */
+  pageSize: number;
+  /** From the previous answer; empty for the first page. */
+  pageToken: string;
+}
+
+/** Comparisons in the order they came. */
+export interface ListComparisonsResponse {
+  /** One page. */
+  comparisons: Comparison[];
+  /** Empty when there is no more. */
+  nextPageToken: string;
 }
 
 /** Hands in a ranking. */
@@ -216,8 +264,12 @@ export interface SubmitRankingRequest {
   origin:
     | FeedbackOrigin
     | undefined;
-  /** The ranking. */
-  ranking: Ranking | undefined;
+  /** The ranking. With a comparison_id it needs the ranks only. */
+  ranking:
+    | Ranking
+    | undefined;
+  /** The comparison that was ranked, if it was one: prompt, answers and origin are taken from it. */
+  comparisonId: string;
 }
 
 /** Stored. */
@@ -276,8 +328,10 @@ export interface ListFeedbackRequest {
 export interface ListFeedbackResponse {
   /** One page. */
   feedback: Feedback[];
-  /** Empty when there is no more for now. */
+  /** Where to go on, now or when there is more; never empty. */
   nextPageToken: string;
+  /** Whether there is more already. */
+  hasMore: boolean;
 }
 
 function createBaseFeedbackOrigin(): FeedbackOrigin {
@@ -792,7 +846,7 @@ export const Flag: MessageFns<Flag> = {
 };
 
 function createBaseFeedback(): Feedback {
-  return { feedbackId: "", createdAt: undefined, origin: undefined, body: undefined };
+  return { feedbackId: "", createdAt: undefined, origin: undefined, body: undefined, comparisonId: "" };
 }
 
 export const Feedback: MessageFns<Feedback> = {
@@ -816,6 +870,9 @@ export const Feedback: MessageFns<Feedback> = {
       case "flag":
         Flag.encode(message.body.value, writer.uint32(50).fork()).join();
         break;
+    }
+    if (message.comparisonId !== "") {
+      writer.uint32(58).string(message.comparisonId);
     }
     return writer;
   },
@@ -881,6 +938,14 @@ export const Feedback: MessageFns<Feedback> = {
             message.body = { $case: "flag", value: Flag.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.comparisonId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -913,6 +978,11 @@ export const Feedback: MessageFns<Feedback> = {
         : isSet(object.flag)
         ? { $case: "flag", value: Flag.fromJSON(object.flag) }
         : undefined,
+      comparisonId: isSet(object.comparisonId)
+        ? globalThis.String(object.comparisonId)
+        : isSet(object.comparison_id)
+        ? globalThis.String(object.comparison_id)
+        : "",
     };
   },
 
@@ -933,6 +1003,9 @@ export const Feedback: MessageFns<Feedback> = {
       obj.demonstration = Demonstration.toJSON(message.body.value);
     } else if (message.body?.$case === "flag") {
       obj.flag = Flag.toJSON(message.body.value);
+    }
+    if (message.comparisonId !== "") {
+      obj.comparisonId = message.comparisonId;
     }
     return obj;
   },
@@ -967,12 +1040,504 @@ export const Feedback: MessageFns<Feedback> = {
         break;
       }
     }
+    message.comparisonId = object.comparisonId ?? "";
+    return message;
+  },
+};
+
+function createBaseComparison(): Comparison {
+  return { comparisonId: "", prompt: undefined, answers: [], kind: "", modelVersion: "" };
+}
+
+export const Comparison: MessageFns<Comparison> = {
+  encode(message: Comparison, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.comparisonId !== "") {
+      writer.uint32(10).string(message.comparisonId);
+    }
+    if (message.prompt !== undefined) {
+      Conversation.encode(message.prompt, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.answers) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.kind !== "") {
+      writer.uint32(34).string(message.kind);
+    }
+    if (message.modelVersion !== "") {
+      writer.uint32(42).string(message.modelVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Comparison {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseComparison();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.comparisonId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prompt = Conversation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.answers.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.modelVersion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Comparison {
+    return {
+      comparisonId: isSet(object.comparisonId)
+        ? globalThis.String(object.comparisonId)
+        : isSet(object.comparison_id)
+        ? globalThis.String(object.comparison_id)
+        : "",
+      prompt: isSet(object.prompt) ? Conversation.fromJSON(object.prompt) : undefined,
+      answers: globalThis.Array.isArray(object?.answers) ? object.answers.map((e: any) => globalThis.String(e)) : [],
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      modelVersion: isSet(object.modelVersion)
+        ? globalThis.String(object.modelVersion)
+        : isSet(object.model_version)
+        ? globalThis.String(object.model_version)
+        : "",
+    };
+  },
+
+  toJSON(message: Comparison): unknown {
+    const obj: any = {};
+    if (message.comparisonId !== "") {
+      obj.comparisonId = message.comparisonId;
+    }
+    if (message.prompt !== undefined) {
+      obj.prompt = Conversation.toJSON(message.prompt);
+    }
+    if (message.answers?.length) {
+      obj.answers = message.answers;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.modelVersion !== "") {
+      obj.modelVersion = message.modelVersion;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Comparison>): Comparison {
+    return Comparison.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Comparison>): Comparison {
+    const message = createBaseComparison();
+    message.comparisonId = object.comparisonId ?? "";
+    message.prompt = (object.prompt !== undefined && object.prompt !== null)
+      ? Conversation.fromPartial(object.prompt)
+      : undefined;
+    message.answers = object.answers?.map((e) => e) || [];
+    message.kind = object.kind ?? "";
+    message.modelVersion = object.modelVersion ?? "";
+    return message;
+  },
+};
+
+function createBaseAddComparisonsRequest(): AddComparisonsRequest {
+  return { comparisons: [] };
+}
+
+export const AddComparisonsRequest: MessageFns<AddComparisonsRequest> = {
+  encode(message: AddComparisonsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.comparisons) {
+      Comparison.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddComparisonsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddComparisonsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.comparisons.push(Comparison.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AddComparisonsRequest {
+    return {
+      comparisons: globalThis.Array.isArray(object?.comparisons)
+        ? object.comparisons.map((e: any) => Comparison.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AddComparisonsRequest): unknown {
+    const obj: any = {};
+    if (message.comparisons?.length) {
+      obj.comparisons = message.comparisons.map((e) => Comparison.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AddComparisonsRequest>): AddComparisonsRequest {
+    return AddComparisonsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddComparisonsRequest>): AddComparisonsRequest {
+    const message = createBaseAddComparisonsRequest();
+    message.comparisons = object.comparisons?.map((e) => Comparison.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAddComparisonsResponse(): AddComparisonsResponse {
+  return { numAdded: 0 };
+}
+
+export const AddComparisonsResponse: MessageFns<AddComparisonsResponse> = {
+  encode(message: AddComparisonsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.numAdded !== 0) {
+      writer.uint32(8).uint32(message.numAdded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddComparisonsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddComparisonsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.numAdded = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AddComparisonsResponse {
+    return {
+      numAdded: isSet(object.numAdded)
+        ? globalThis.Number(object.numAdded)
+        : isSet(object.num_added)
+        ? globalThis.Number(object.num_added)
+        : 0,
+    };
+  },
+
+  toJSON(message: AddComparisonsResponse): unknown {
+    const obj: any = {};
+    if (message.numAdded !== 0) {
+      obj.numAdded = Math.round(message.numAdded);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AddComparisonsResponse>): AddComparisonsResponse {
+    return AddComparisonsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddComparisonsResponse>): AddComparisonsResponse {
+    const message = createBaseAddComparisonsResponse();
+    message.numAdded = object.numAdded ?? 0;
+    return message;
+  },
+};
+
+function createBaseListComparisonsRequest(): ListComparisonsRequest {
+  return { includeRanked: false, pageSize: 0, pageToken: "" };
+}
+
+export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
+  encode(message: ListComparisonsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.includeRanked !== false) {
+      writer.uint32(8).bool(message.includeRanked);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).uint32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListComparisonsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListComparisonsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.includeRanked = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListComparisonsRequest {
+    return {
+      includeRanked: isSet(object.includeRanked)
+        ? globalThis.Boolean(object.includeRanked)
+        : isSet(object.include_ranked)
+        ? globalThis.Boolean(object.include_ranked)
+        : false,
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListComparisonsRequest): unknown {
+    const obj: any = {};
+    if (message.includeRanked !== false) {
+      obj.includeRanked = message.includeRanked;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListComparisonsRequest>): ListComparisonsRequest {
+    return ListComparisonsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListComparisonsRequest>): ListComparisonsRequest {
+    const message = createBaseListComparisonsRequest();
+    message.includeRanked = object.includeRanked ?? false;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListComparisonsResponse(): ListComparisonsResponse {
+  return { comparisons: [], nextPageToken: "" };
+}
+
+export const ListComparisonsResponse: MessageFns<ListComparisonsResponse> = {
+  encode(message: ListComparisonsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.comparisons) {
+      Comparison.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListComparisonsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListComparisonsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.comparisons.push(Comparison.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListComparisonsResponse {
+    return {
+      comparisons: globalThis.Array.isArray(object?.comparisons)
+        ? object.comparisons.map((e: any) => Comparison.fromJSON(e))
+        : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListComparisonsResponse): unknown {
+    const obj: any = {};
+    if (message.comparisons?.length) {
+      obj.comparisons = message.comparisons.map((e) => Comparison.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListComparisonsResponse>): ListComparisonsResponse {
+    return ListComparisonsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListComparisonsResponse>): ListComparisonsResponse {
+    const message = createBaseListComparisonsResponse();
+    message.comparisons = object.comparisons?.map((e) => Comparison.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
 
 function createBaseSubmitRankingRequest(): SubmitRankingRequest {
-  return { feedbackId: "", origin: undefined, ranking: undefined };
+  return { feedbackId: "", origin: undefined, ranking: undefined, comparisonId: "" };
 }
 
 export const SubmitRankingRequest: MessageFns<SubmitRankingRequest> = {
@@ -985,6 +1550,9 @@ export const SubmitRankingRequest: MessageFns<SubmitRankingRequest> = {
     }
     if (message.ranking !== undefined) {
       Ranking.encode(message.ranking, writer.uint32(26).fork()).join();
+    }
+    if (message.comparisonId !== "") {
+      writer.uint32(34).string(message.comparisonId);
     }
     return writer;
   },
@@ -1026,6 +1594,14 @@ export const SubmitRankingRequest: MessageFns<SubmitRankingRequest> = {
             message.ranking = Ranking.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.comparisonId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1047,6 +1623,11 @@ export const SubmitRankingRequest: MessageFns<SubmitRankingRequest> = {
         : "",
       origin: isSet(object.origin) ? FeedbackOrigin.fromJSON(object.origin) : undefined,
       ranking: isSet(object.ranking) ? Ranking.fromJSON(object.ranking) : undefined,
+      comparisonId: isSet(object.comparisonId)
+        ? globalThis.String(object.comparisonId)
+        : isSet(object.comparison_id)
+        ? globalThis.String(object.comparison_id)
+        : "",
     };
   },
 
@@ -1060,6 +1641,9 @@ export const SubmitRankingRequest: MessageFns<SubmitRankingRequest> = {
     }
     if (message.ranking !== undefined) {
       obj.ranking = Ranking.toJSON(message.ranking);
+    }
+    if (message.comparisonId !== "") {
+      obj.comparisonId = message.comparisonId;
     }
     return obj;
   },
@@ -1076,6 +1660,7 @@ export const SubmitRankingRequest: MessageFns<SubmitRankingRequest> = {
     message.ranking = (object.ranking !== undefined && object.ranking !== null)
       ? Ranking.fromPartial(object.ranking)
       : undefined;
+    message.comparisonId = object.comparisonId ?? "";
     return message;
   },
 };
@@ -1613,7 +2198,7 @@ export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
 };
 
 function createBaseListFeedbackResponse(): ListFeedbackResponse {
-  return { feedback: [], nextPageToken: "" };
+  return { feedback: [], nextPageToken: "", hasMore: false };
 }
 
 export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
@@ -1623,6 +2208,9 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.hasMore !== false) {
+      writer.uint32(24).bool(message.hasMore);
     }
     return writer;
   },
@@ -1656,6 +2244,14 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.hasMore = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1676,6 +2272,11 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      hasMore: isSet(object.hasMore)
+        ? globalThis.Boolean(object.hasMore)
+        : isSet(object.has_more)
+        ? globalThis.Boolean(object.has_more)
+        : false,
     };
   },
 
@@ -1687,6 +2288,9 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.hasMore !== false) {
+      obj.hasMore = message.hasMore;
+    }
     return obj;
   },
 
@@ -1697,6 +2301,7 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
     const message = createBaseListFeedbackResponse();
     message.feedback = object.feedback?.map((e) => Feedback.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.hasMore = object.hasMore ?? false;
     return message;
   },
 };
@@ -1704,6 +2309,30 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
 /** Takes and hands out feedback. Submissions are idempotent by feedback_id. */
 export type FeedbackServiceService = typeof FeedbackServiceService;
 export const FeedbackServiceService = {
+  /** Puts up answers that people are to rank. Idempotent by comparison_id. */
+  addComparisons: {
+    path: "/stagecraft.feedback.v1.FeedbackService/AddComparisons" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AddComparisonsRequest): Buffer =>
+      Buffer.from(AddComparisonsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AddComparisonsRequest => AddComparisonsRequest.decode(value),
+    responseSerialize: (value: AddComparisonsResponse): Buffer =>
+      Buffer.from(AddComparisonsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AddComparisonsResponse => AddComparisonsResponse.decode(value),
+  },
+  /** Answers to rank, in the order they came. */
+  listComparisons: {
+    path: "/stagecraft.feedback.v1.FeedbackService/ListComparisons" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListComparisonsRequest): Buffer =>
+      Buffer.from(ListComparisonsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListComparisonsRequest => ListComparisonsRequest.decode(value),
+    responseSerialize: (value: ListComparisonsResponse): Buffer =>
+      Buffer.from(ListComparisonsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListComparisonsResponse => ListComparisonsResponse.decode(value),
+  },
   /** An order of answers to one prompt. */
   submitRanking: {
     path: "/stagecraft.feedback.v1.FeedbackService/SubmitRanking" as const,
@@ -1751,6 +2380,10 @@ export const FeedbackServiceService = {
 } as const;
 
 export interface FeedbackServiceServer extends UntypedServiceImplementation {
+  /** Puts up answers that people are to rank. Idempotent by comparison_id. */
+  addComparisons: handleUnaryCall<AddComparisonsRequest, AddComparisonsResponse>;
+  /** Answers to rank, in the order they came. */
+  listComparisons: handleUnaryCall<ListComparisonsRequest, ListComparisonsResponse>;
   /** An order of answers to one prompt. */
   submitRanking: handleUnaryCall<SubmitRankingRequest, SubmitRankingResponse>;
   /** An ideal answer written by a person. */
@@ -1762,6 +2395,38 @@ export interface FeedbackServiceServer extends UntypedServiceImplementation {
 }
 
 export interface FeedbackServiceClient extends Client {
+  /** Puts up answers that people are to rank. Idempotent by comparison_id. */
+  addComparisons(
+    request: AddComparisonsRequest,
+    callback: (error: ServiceError | null, response: AddComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  addComparisons(
+    request: AddComparisonsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AddComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  addComparisons(
+    request: AddComparisonsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AddComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  /** Answers to rank, in the order they came. */
+  listComparisons(
+    request: ListComparisonsRequest,
+    callback: (error: ServiceError | null, response: ListComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  listComparisons(
+    request: ListComparisonsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  listComparisons(
+    request: ListComparisonsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListComparisonsResponse) => void,
+  ): ClientUnaryCall;
   /** An order of answers to one prompt. */
   submitRanking(
     request: SubmitRankingRequest,

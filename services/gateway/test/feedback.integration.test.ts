@@ -1,0 +1,188 @@
+import { appendFile, mkdtemp, readFile, rm, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { common, feedback } from "@stagecraft/contracts";
+import { createRpcClient, createRpcServer } from "@stagecraft/rpc";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createFeedbackService } from "../src/feedback-service.js";
+import { openFeedbackStore } from "../src/feedback-store.js";
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "stagecraft-feedback-"));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+type Client = Awaited<ReturnType<typeof start>>["client"];
+
+async function start() {
+  const store = await openFeedbackStore(dir);
+  const server = createRpcServer();
+  createFeedbackService({ store }).register(server);
+  const { port } = await server.start();
+  const client = createRpcClient(feedback.FeedbackServiceClient, `127.0.0.1:${port}`);
+  const close = async () => {
+    client.close();
+    await server.drain(1000);
+    await store.close();
+  };
+  return { client, [Symbol.asyncDispose]: close };
+}
+
+/** A service on the test's folder, started for this and stopped again. */
+async function serving<T>(work: (client: Client) => Promise<T>): Promise<T> {
+  await using running = await start();
+  return await work(running.client);
+}
+
+const user = (content: string): common.Conversation => ({
+  messages: [{ role: common.Role.USER, content }],
+});
+const said = (content: string, answer: string): common.Conversation => ({
+  messages: [...user(content).messages, { role: common.Role.ASSISTANT, content: answer }],
+});
+const ranking = (...ranks: number[]): feedback.Ranking => ({
+  prompt: user("Hi"),
+  answers: ranks.map((_, i) => `answer ${i}`),
+  ranks,
+  criteria: [],
+});
+const submit = (client: Client, feedbackId: string, value: feedback.Ranking) =>
+  client.submitRanking({ feedbackId, ranking: value, origin: undefined, comparisonId: "" });
+const list = (client: Client, pageToken = "", kind = feedback.FeedbackKind.UNSPECIFIED) =>
+  client.listFeedback({ kind, pageSize: 2, pageToken });
+
+describe("FeedbackService", () => {
+  it("keeps every kind of feedback in order of arrival, over a restart", async () => {
+    const stored = await serving(async (client) => {
+      await submit(client, "a", ranking(2, 1));
+      const { feedback: chosen } = await submit(client, "", ranking(1, 1, 2));
+      expect(chosen!.feedbackId).toMatch(/^[0-9a-f-]{36}$/);
+      const conversation = said("Hi", "Hello!");
+      await client.submitDemonstration({
+        feedbackId: "d",
+        origin: { rater: "ann", modelVersion: "", kind: "greeting" },
+        demonstration: { conversation },
+      });
+      const flag = { conversation, reason: feedback.FlagReason.FALSE, comment: "no" };
+      await client.submitFlag({ feedbackId: "f", origin: undefined, flag });
+      return chosen!.feedbackId;
+    });
+    await serving(async (client) => {
+      const first = await list(client);
+      expect(first.feedback.map((f) => f.feedbackId)).toEqual(["a", stored]);
+      expect(first.hasMore).toBe(true);
+      const second = await list(client, first.nextPageToken);
+      expect(second.feedback.map((f) => f.body?.$case)).toEqual(["demonstration", "flag"]);
+      expect(second.feedback[0]!.origin).toMatchObject({ rater: "ann", kind: "greeting" });
+      expect(second.hasMore).toBe(false);
+      expect((await list(client, second.nextPageToken)).feedback).toEqual([]);
+      await submit(client, "late", ranking(1, 2));
+      const late = await list(client, second.nextPageToken);
+      expect(late.feedback.map((f) => f.feedbackId)).toEqual(["late"]);
+      const flags = await list(client, "2", feedback.FeedbackKind.FLAG);
+      expect(flags.feedback.map((f) => f.feedbackId)).toEqual(["f"]);
+    });
+  });
+
+  it("counts a repeat once and refuses other feedback under its id", async () => {
+    await serving(async (client) => {
+      const both = await Promise.all([1, 2].map(() => submit(client, "a", ranking(2, 1))));
+      expect(both[0]!.feedback).toEqual(both[1]!.feedback);
+      expect((await list(client)).feedback).toHaveLength(1);
+      await expect(submit(client, "a", ranking(1, 2))).rejects.toMatchObject({
+        code: "already_exists",
+      });
+    });
+  });
+
+  it("hands out comparisons until somebody ranks them, and fills the ranking from them", async () => {
+    const comparison = (comparisonId: string): feedback.Comparison => ({
+      comparisonId,
+      prompt: user(`What is ${comparisonId}?`),
+      answers: ["this", "that", "those"],
+      kind: "question",
+      modelVersion: "sft@3",
+    });
+    const open = async (client: Client, includeRanked = false) => {
+      const page = await client.listComparisons({ includeRanked, pageSize: 0, pageToken: "" });
+      expect(page.nextPageToken).toBe("");
+      return page.comparisons.map((c) => c.comparisonId);
+    };
+    await serving(async (client) => {
+      const comparisons = [comparison("x"), comparison("y")];
+      expect(await client.addComparisons({ comparisons })).toEqual({ numAdded: 2 });
+      expect(await client.addComparisons({ comparisons })).toEqual({ numAdded: 0 });
+      const { feedback: kept } = await client.submitRanking({
+        feedbackId: "r",
+        comparisonId: "x",
+        ranking: { prompt: undefined, answers: [], ranks: [2, 1, 3], criteria: [] },
+        origin: { rater: "bob", kind: "", modelVersion: "" },
+      });
+      expect(kept!.body!.value).toMatchObject({ answers: ["this", "that", "those"] });
+      expect(kept!.origin).toEqual({ rater: "bob", kind: "question", modelVersion: "sft@3" });
+      expect(await open(client)).toEqual(["y"]);
+    });
+    await serving(async (client) => {
+      expect(await open(client)).toEqual(["y"]);
+      expect(await open(client, true)).toEqual(["x", "y"]);
+      const unknown = client.submitRanking({
+        feedbackId: "",
+        comparisonId: "z",
+        ranking: ranking(1, 2),
+        origin: undefined,
+      });
+      await expect(unknown).rejects.toMatchObject({ code: "not_found" });
+    });
+  });
+
+  it("refuses what makes no sense, and stores nothing of it", async () => {
+    await serving(async (client) => {
+      const refused = [
+        submit(client, "a", ranking(1)),
+        submit(client, "a", ranking(1, 3)),
+        submit(client, "x".repeat(129), ranking(1, 2)),
+        client.addComparisons({
+          comparisons: [
+            {
+              comparisonId: "",
+              prompt: user("?"),
+              answers: ["a", "b"],
+              kind: "",
+              modelVersion: "",
+            },
+          ],
+        }),
+        list(client, "nonsense"),
+        list(client, "7"),
+        client.listFeedback({ kind: 0, pageSize: 1001, pageToken: "" }),
+      ];
+      for (const call of refused) {
+        await expect(call).rejects.toMatchObject({ code: "invalid_argument" });
+      }
+      expect((await list(client)).feedback).toEqual([]);
+    });
+  });
+});
+
+describe("openFeedbackStore()", () => {
+  it("cuts off a line that was being written, and names a damaged one", async () => {
+    const file = join(dir, "feedback.jsonl");
+    await serving(async (client) => {
+      await submit(client, "a", ranking(1, 2));
+      await submit(client, "b", ranking(1, 2));
+    });
+    const whole = await readFile(file, "utf8");
+    await truncate(file, Buffer.byteLength(whole) - 5);
+    await serving(async (client) => {
+      expect((await list(client)).feedback.map((f) => f.feedbackId)).toEqual(["a"]);
+      await submit(client, "c", ranking(1, 2));
+    });
+    expect((await readFile(file, "utf8")).split("\n")).toHaveLength(3);
+    await appendFile(file, "{oops\n");
+    await expect(openFeedbackStore(dir)).rejects.toMatchObject({
+      code: "data_loss",
+      message: expect.stringContaining("feedback.jsonl:3") as string,
+    });
+  });
+});
