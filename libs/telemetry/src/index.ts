@@ -15,11 +15,21 @@ export {
   type HistogramDefinition,
   type MetricDefinition,
 } from "./metric-definitions.js";
+export { metricsDocument } from "./metrics-document.js";
 export { serveMetrics, type MetricsServer } from "./metrics-server.js";
 export { formatTraceparent, parseTraceparent, type TraceHeaders } from "./traceparent.js";
 export {
+  recordSpans,
+  startTraceExport,
+  type RecordedSpan,
+  type TraceExport,
+  type TraceExportOptions,
+} from "./trace-export.js";
+export {
   contextFromHeaders,
   headersFromContext,
+  startSpan,
+  type OpenSpan,
   withSpan,
   type SpanOptions,
   type TraceContext,

@@ -41,7 +41,8 @@ const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /**
  * Every metric of the product, in one place: the name is the contract with dashboards and alerts.
- * Add here first, then use it. `describeMetrics()` prints this table for the documentation.
+ * Add here first, then use it (a test finds definitions that nobody uses), then write docs/metrics.md
+ * anew with `npm run docs:metrics`.
  */
 export const METRICS = {
   rpcServerCalls: counter(
@@ -57,6 +58,7 @@ export const METRICS = {
     SECONDS,
     "Time from a call's headers to its final status.",
     "method",
+    "code",
   ),
   rpcServerInFlight: gauge(
     "stagecraft_rpc_server_in_flight_calls",
@@ -89,6 +91,12 @@ export const METRICS = {
     "Publish attempts repeated because the answer was unknown or the stream full.",
     "kind",
   ),
+  busRedelivered: counter(
+    "stagecraft_bus_redelivered_total",
+    "messages",
+    "Deliveries after the first of the same message.",
+    "kind",
+  ),
   busSettled: counter(
     "stagecraft_bus_settled_total",
     "messages",
@@ -105,35 +113,40 @@ export const METRICS = {
   busPending: gauge(
     "stagecraft_bus_pending_messages",
     "messages",
-    "Messages stored and not yet delivered to a consumer.",
+    "Messages stored and not yet delivered to a consumer; told by the trainer.",
     "kind",
   ),
   policyTokens: counter(
     "stagecraft_policy_tokens_total",
     "tokens",
-    "Tokens processed: prompt (prefill) or generated.",
+    "Tokens of prompts accepted (prompt) and tokens sampled (generated).",
     "phase",
+  ),
+  policySteps: counter(
+    "stagecraft_policy_steps_total",
+    "steps",
+    "Decode steps; generated tokens per step is the batch size in use.",
   ),
   policyActiveSequences: gauge(
     "stagecraft_policy_active_sequences",
     "sequences",
     "Sequences in the decode batch.",
   ),
-  policyQueuedRequests: gauge(
-    "stagecraft_policy_queued_requests",
-    "requests",
-    "Requests waiting for a slot.",
+  policyQueuedSequences: gauge(
+    "stagecraft_policy_queued_sequences",
+    "sequences",
+    "Sequences waiting for a place in the batch.",
   ),
   policyFirstToken: histogram(
     "stagecraft_policy_first_token_seconds",
     "seconds",
     SECONDS,
-    "Time from a request's arrival to its first token.",
+    "Time from a sequence's arrival to its first token.",
   ),
   policyWeightVersion: gauge(
     "stagecraft_policy_weight_version",
     "version",
-    "Weight version that serves new requests.",
+    "Version of the weights that draw the next token.",
   ),
   rewardItems: counter(
     "stagecraft_reward_items_total",
@@ -147,10 +160,16 @@ export const METRICS = {
     SIZES,
     "Answers per forward pass.",
   ),
-  rolloutsProduced: counter(
-    "stagecraft_rollout_rollouts_total",
-    "rollouts",
-    "Prompt tasks finished, by outcome.",
+  rewardQueuedItems: gauge(
+    "stagecraft_reward_queued_items",
+    "items",
+    "Answers waiting for a forward pass, by model.",
+    "model",
+  ),
+  rolloutsFinished: counter(
+    "stagecraft_rollout_tasks_total",
+    "tasks",
+    "Prompt tasks let go of, by outcome: published, retried (back to the queue), failed (dead letter).",
     "outcome",
   ),
   rolloutDuration: histogram(
@@ -160,35 +179,81 @@ export const METRICS = {
     "Time per prompt task, by part: generate, score, publish.",
     "part",
   ),
-  trainerSteps: gauge("stagecraft_trainer_step", "steps", "Committed optimizer steps of the run."),
+  rolloutInFlight: gauge(
+    "stagecraft_rollout_in_flight_tasks",
+    "tasks",
+    "Prompt tasks being worked on.",
+  ),
+  trainerStep: gauge("stagecraft_trainer_step", "steps", "Updates of the run that trained last."),
   trainerRollouts: counter(
     "stagecraft_trainer_rollouts_total",
     "rollouts",
-    "Rollouts consumed, by outcome: trained, duplicate, stale, invalid.",
+    "Rollouts that arrived, by outcome: accepted, duplicate, refused, other_run.",
     "outcome",
   ),
   trainerPart: histogram(
     "stagecraft_trainer_part_seconds",
     "seconds",
     SECONDS,
-    "Time per iteration, by part: wait, update, checkpoint, publish.",
+    "Time by part of the loop: publish, wait (for rollouts), update, evaluate, checkpoint.",
     "part",
   ),
-  trainerReward: gauge("stagecraft_trainer_reward", "reward", "Mean reward of the last batch."),
-  trainerKl: gauge("stagecraft_trainer_kl_nats", "nats", "Mean KL to the reference, per answer."),
+  trainerReward: gauge("stagecraft_trainer_reward", "reward", "Mean score of the last update."),
+  trainerKl: gauge(
+    "stagecraft_trainer_kl_nats",
+    "nats",
+    "Mean KL to the reference, per answer, of the last update.",
+  ),
+  trainerClipFraction: gauge(
+    "stagecraft_trainer_clip_fraction",
+    "share",
+    "Share of tokens whose ratio was clipped in the last update.",
+  ),
+  trainerLoss: gauge(
+    "stagecraft_trainer_loss",
+    "loss",
+    "Loss of the last update, by part: policy, value.",
+    "part",
+  ),
   trainerStaleness: gauge(
     "stagecraft_trainer_staleness_versions",
     "versions",
-    "Mean lag of the rollouts' weights behind the trainer's.",
+    "Mean lag of the last update's tokens behind the trainer's weights.",
+  ),
+  trainerWeightVersion: gauge(
+    "stagecraft_trainer_weight_version",
+    "version",
+    "Version of the weights published last.",
+  ),
+  busySeconds: counter(
+    "stagecraft_busy_seconds_total",
+    "seconds",
+    "Time spent on tensor work; its rate is the busy share of policy, reward model and trainer.",
   ),
   eventLoopLag: gauge(
     "stagecraft_event_loop_lag_seconds",
     "seconds",
     "99th percentile delay of the main loop since the last scrape.",
   ),
+  residentMemory: gauge(
+    "process_resident_memory_bytes",
+    "bytes",
+    "Memory of the process, tensors included.",
+  ),
+  heapUsed: gauge("process_heap_used_bytes", "bytes", "JavaScript heap in use."),
+  cpuSeconds: counter(
+    "process_cpu_seconds_total",
+    "seconds",
+    "Processor time of the process, all threads, user and system.",
+  ),
+  startTime: gauge(
+    "process_start_time_seconds",
+    "seconds",
+    "When the process started, since the epoch.",
+  ),
 } as const;
 
-/** The registry as a Markdown table, sorted as defined. */
+/** The registry as a Markdown table, in the order of definition. */
 export function describeMetrics(
   definitions: Readonly<Record<string, MetricDefinition>> = METRICS,
 ): string {

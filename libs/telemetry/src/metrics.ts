@@ -1,11 +1,10 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import {
-  METRICS,
-  type CounterDefinition,
-  type GaugeDefinition,
-  type HistogramDefinition,
+import type {
+  CounterDefinition,
+  GaugeDefinition,
+  HistogramDefinition,
 } from "./metric-definitions.js";
+import { watchProcess } from "./process-metrics.js";
 
 export type Labels<L extends string> = Readonly<Record<L, string>>;
 
@@ -26,6 +25,11 @@ export interface Metrics {
   counter<L extends string>(definition: CounterDefinition<L>): CounterHandle<L>;
   gauge<L extends string>(definition: GaugeDefinition<L>): GaugeHandle<L>;
   histogram<L extends string>(definition: HistogramDefinition<L>): HistogramHandle<L>;
+  /**
+   * Called before every scrape, for figures that are looked up rather than counted. A failure leaves
+   * the figures as they were. Returns how to stop.
+   */
+  onScrape(collect: () => void | Promise<void>): () => void;
   /** Prometheus text exposition. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -35,19 +39,28 @@ export interface Metrics {
 export function createMetrics(options: { service: string }): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service });
-  watchEventLoop(registry);
   const handles = new Map<string, unknown>();
+  const collectors = new Set<() => void | Promise<void>>();
   const once = <T>(name: string, create: () => T): T => {
     if (!handles.has(name)) handles.set(name, create());
     return handles.get(name) as T;
   };
-  return {
+  const metrics: Metrics = {
     counter: (definition) => once(definition.name, () => createCounter(definition, registry)),
     gauge: (definition) => once(definition.name, () => createGauge(definition, registry)),
     histogram: (definition) => once(definition.name, () => createHistogram(definition, registry)),
-    text: () => registry.metrics(),
+    onScrape(collect) {
+      collectors.add(collect);
+      return () => collectors.delete(collect);
+    },
+    async text() {
+      await Promise.allSettled([...collectors].map(async (collect) => collect()));
+      return registry.metrics();
+    },
     contentType: registry.contentType,
   };
+  watchProcess(metrics);
+  return metrics;
 }
 
 function createCounter<L extends string>(
@@ -81,19 +94,4 @@ function createHistogram<L extends string>(
     registers: [registry],
   });
   return { observe: (values, value) => histogram.observe(values, value) };
-}
-
-function watchEventLoop(registry: Registry): void {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable(); // its timer does not keep the process alive
-  const { name, doc } = METRICS.eventLoopLag;
-  new Gauge({
-    name,
-    help: doc,
-    registers: [registry],
-    collect() {
-      this.set(delay.percentile(99) / 1e9);
-      delay.reset();
-    },
-  });
 }

@@ -1,3 +1,6 @@
+import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   context as contextApi,
   ROOT_CONTEXT,
@@ -15,8 +18,12 @@ import {
   formatTraceparent,
   headersFromContext,
   METRICS,
+  metricsDocument,
   parseTraceparent,
+  recordSpans,
   serveMetrics,
+  startSpan,
+  startTraceExport,
   withSpan,
 } from "./index.js";
 
@@ -66,13 +73,35 @@ describe("createLogger()", () => {
 });
 
 describe("METRICS", () => {
+  const root = new URL("../../../", import.meta.url);
+
+  it("are listed in docs/metrics.md as they are", async () => {
+    const text = await readFile(new URL("docs/metrics.md", root), "utf8");
+    expect(text, "out of date: npm run docs:metrics").toBe(metricsDocument());
+  });
+
+  it("are all used by somebody", async () => {
+    const used = new Set<string>();
+    for (const folder of ["libs", "services"]) {
+      for (const name of await readdir(new URL(folder, root), { recursive: true })) {
+        const isSource = /^[^/]+\/src\/.*(?<!\.test)\.ts$/.test(name);
+        if (!isSource) continue;
+        const text = await readFile(new URL(`${folder}/${name}`, root), "utf8");
+        for (const [, key] of text.matchAll(/METRICS\.(\w+)/g)) used.add(key!);
+      }
+    }
+    expect(Object.keys(METRICS).filter((key) => !used.has(key))).toEqual([]);
+  });
+
   it("are named by Prometheus' rules: prefix, base units, _total on counters only", () => {
     const names = Object.values(METRICS).map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     for (const { name, kind, unit, doc } of Object.values(METRICS)) {
-      expect(name).toMatch(/^stagecraft_[a-z_]+$/);
+      // process_… are the names that every Prometheus client uses for these figures.
+      expect(name).toMatch(/^(stagecraft|process)_[a-z_]+$/);
       expect(name.endsWith("_total"), name).toBe(kind === "counter");
-      if (unit === "seconds") expect(name, name).toMatch(/_seconds$/);
+      if (unit === "seconds") expect(name, name).toMatch(/_seconds(_total)?$/);
+      if (unit === "bytes") expect(name, name).toMatch(/_bytes(_total)?$/);
       expect(doc, name).toMatch(/\.$/);
     }
     expect(describeMetrics().split("\n")).toHaveLength(names.length + 2);
@@ -95,14 +124,35 @@ describe("createMetrics()", () => {
     expect(text).toContain('stagecraft_policy_active_sequences{service="reward"} 7');
     expect(text).toContain('stagecraft_reward_batch_items_bucket{le="8",service="reward"} 1');
     expect(text).toContain("stagecraft_event_loop_lag_seconds");
+    const resident = /process_resident_memory_bytes\{service="reward"\} (\d+)/.exec(text);
+    expect(Number(resident?.[1])).toBeGreaterThan(10e6);
+    const cpu = /process_cpu_seconds_total\{service="reward"\} ([\d.]+)/.exec(text);
+    expect(Number(cpu?.[1])).toBeGreaterThan(0);
     expect((await fetch(`${url}/other`)).status).toBe(404);
     const taken = serveMetrics(metrics, { port: server.port });
     await expect(taken).rejects.toMatchObject({ code: "already_exists" });
   });
 
+  it("looks figures up when it is scraped, and survives a look-up that fails", async () => {
+    const metrics = createMetrics({ service: "trainer" });
+    let pending = 3;
+    const stop = metrics.onScrape(() => {
+      metrics.gauge(METRICS.busPending).set({ kind: "prompts" }, pending);
+    });
+    metrics.onScrape(() => Promise.reject(new Error("the bus is away")));
+    const line = (value: number) =>
+      `stagecraft_bus_pending_messages{kind="prompts",service="trainer"} ${value}`;
+    expect(await metrics.text()).toContain(line(3));
+    pending = 4;
+    expect(await metrics.text()).toContain(line(4));
+    stop();
+    pending = 5;
+    expect(await metrics.text()).toContain(line(4));
+  });
+
   it("keeps the services of one process apart", async () => {
     const [a, b] = [createMetrics({ service: "a" }), createMetrics({ service: "b" })];
-    a.counter(METRICS.rolloutsProduced).add({ outcome: "ok" });
+    a.counter(METRICS.rolloutsFinished).add({ outcome: "published" });
     expect(await b.text()).not.toContain("outcome");
   });
 });
@@ -190,5 +240,75 @@ describe("withSpan()", () => {
     expect(seen[0]!.options.links).toHaveLength(1);
     expect(seen[0]!.parent).toBe(contextApi.active());
     expect(calls).toEqual(["status Error: NaN", "end"]);
+  });
+});
+
+describe("startTraceExport()", () => {
+  it("sends spans with names, parents and the service to a collector, at the latest when closed", async () => {
+    const bodies: string[] = [];
+    const collector = createServer((request, response) => {
+      request.setEncoding("utf8");
+      let body = "";
+      request.on("data", (chunk: string) => (body += chunk));
+      request.on("end", () => {
+        bodies.push(`${request.url} ${body}`);
+        response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      });
+    });
+    await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
+    const { port } = collector.address() as AddressInfo;
+    try {
+      const exporting = startTraceExport({
+        service: "rollout",
+        endpoint: `http://127.0.0.1:${port}`,
+      });
+      const parent = contextFromHeaders({ traceparent: HEADER });
+      await withSpan("rollout", { parent, attributes: { "task.id": "t1" } }, () =>
+        Promise.resolve(),
+      );
+      await exporting.close();
+    } finally {
+      collector.close();
+    }
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]).toMatch(/^\/v1\/traces /);
+    for (const part of ['"rollout"', TRACE_ID, SPAN_ID, "task.id", "service.name"]) {
+      expect(bodies[0]).toContain(part);
+    }
+  });
+
+  it("ends in time when nobody listens, and records nothing without an endpoint", async () => {
+    await using _ = startTraceExport({ service: "x", endpoint: "" });
+    expect(startSpan("x").span.isRecording()).toBe(false);
+    const exporting = startTraceExport({ service: "x", endpoint: "http://127.0.0.1:9" });
+    const open = startSpan("x");
+    expect(open.span.isRecording()).toBe(true);
+    open.end();
+    await exporting.close();
+    expect(startSpan("x").span.isRecording()).toBe(false);
+  });
+
+  it("refuses what is no address", () => {
+    const start = () => startTraceExport({ service: "x", endpoint: "collector:4318" });
+    expect(start).toThrow("is not an http(s) URL");
+  });
+});
+
+describe("recordSpans()", () => {
+  it("keeps parents and links, and hands the process back", async () => {
+    {
+      await using recorded = recordSpans();
+      const outer = startSpan("outer");
+      const inner = startSpan("inner", { parent: outer.context, links: [{ traceparent: HEADER }] });
+      inner.end(new Error("late"));
+      inner.end();
+      outer.end();
+      const [first, second] = recorded.spans();
+      expect(first).toMatchObject({ name: "inner", links: [SPAN_ID] });
+      expect(first!.parentSpanId).toBe(second!.spanId);
+      expect(first!.traceId).toBe(second!.traceId);
+      expect(recorded.spans()).toHaveLength(2);
+    }
+    expect(startSpan("x").span.isRecording()).toBe(false);
   });
 });

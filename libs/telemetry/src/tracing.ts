@@ -35,6 +35,12 @@ export interface TraceScope {
   headers(): TraceHeaders;
 }
 
+/** A span that ends when it is told to, for work that is no single function call. */
+export interface OpenSpan extends TraceScope {
+  /** With the error of work that failed. Ending twice does nothing. */
+  end(error?: unknown): void;
+}
+
 /**
  * Runs `body` in a span; a throw marks the span failed and passes on. Without an SDK nothing is
  * recorded, but the trace id still travels, so that logs of all services can be joined on it.
@@ -44,6 +50,19 @@ export async function withSpan<T>(
   options: SpanOptions,
   body: (scope: TraceScope) => Promise<T>,
 ): Promise<T> {
+  const open = startSpan(name, options);
+  try {
+    const result = await contextApi.with(open.context, () => body(open));
+    open.end();
+    return result;
+  } catch (error) {
+    open.end(error);
+    throw error;
+  }
+}
+
+/** See withSpan(); the caller ends the span. */
+export function startSpan(name: string, options: SpanOptions = {}): OpenSpan {
   const parent = options.parent ?? contextApi.active();
   const started = trace.getTracer(TRACER_NAME).startSpan(
     name,
@@ -56,16 +75,20 @@ export async function withSpan<T>(
   );
   const span = orOwnTrace(started);
   const context = trace.setSpan(parent, span);
-  try {
-    return await contextApi.with(context, () =>
-      body({ span, context, headers: () => headersFromContext(context) }),
-    );
-  } catch (error) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
-    throw error;
-  } finally {
-    span.end();
-  }
+  let ended = false;
+  return {
+    span,
+    context,
+    headers: () => headersFromContext(context),
+    end(error) {
+      if (ended) return;
+      ended = true;
+      if (error !== undefined) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
+      }
+      span.end();
+    },
+  };
 }
 
 /** The context that continues the trace of incoming headers; a root context when there are none. */
