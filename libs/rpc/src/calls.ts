@@ -4,7 +4,14 @@ import { Metadata, type Client } from "@grpc/grpc-js";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { headersFromContext, withSpan, type TraceContext } from "@stagecraft/telemetry";
 import { startBidi, startClientStream, startServerStream, startUnary } from "./attempt.js";
-import { retryDelayMs, shouldRetry, type RetryPolicy, type RetryThrottle } from "./retry.js";
+import {
+  progressOf,
+  retryDelayMs,
+  shouldRetry,
+  unsentDelayMs,
+  type RetryPolicy,
+  type RetryThrottle,
+} from "./retry.js";
 import type { AnyMethod, CallOptions } from "./types.js";
 
 /** What every call of a client has in common. */
@@ -31,8 +38,8 @@ export interface AttemptContext {
 /** Gives each method its function: a promise or an async iterable, by the shape of the method. */
 export function createCaller(client: Client, defaults: CallDefaults) {
   return (method: AnyMethod, idempotent: boolean) => {
-    const open = (options: CallOptions | undefined) =>
-      openCall(client, method, { idempotent, defaults, options: options ?? {} });
+    const open = (options: CallOptions | undefined, repeatable = true) =>
+      openCall(client, method, { idempotent, repeatable, defaults, options: options ?? {} });
     if (!method.requestStream && !method.responseStream) {
       return (request: unknown, options?: CallOptions) =>
         callUnary(open(options), (context) => startUnary(context, request));
@@ -44,14 +51,10 @@ export function createCaller(client: Client, defaults: CallDefaults) {
     // A consumed request stream cannot be sent again.
     if (!method.responseStream) {
       return (requests: AsyncIterable<unknown>, options?: CallOptions) =>
-        callUnary(open({ ...options, idempotent: false }), (context) =>
-          startClientStream(context, requests),
-        );
+        callUnary(open(options, false), (context) => startClientStream(context, requests));
     }
     return (requests: AsyncIterable<unknown>, options?: CallOptions) =>
-      callStream(open({ ...options, idempotent: false }), (context) =>
-        startBidi(context, requests),
-      );
+      callStream(open(options, false), (context) => startBidi(context, requests));
   };
 }
 
@@ -61,7 +64,7 @@ interface OpenCall {
   signal: AbortSignal | undefined;
   attempt(trace: TraceContext): AttemptContext;
   /** Waits and returns, or throws the error when the call is over. */
-  retryOrThrow(thrown: unknown, attempt: number, started: boolean): Promise<void>;
+  retryOrThrow(thrown: unknown, started: boolean): Promise<void>;
   succeeded(): void;
   dispose(): void;
 }
@@ -69,9 +72,12 @@ interface OpenCall {
 function openCall(
   client: Client,
   method: AnyMethod,
-  how: { idempotent: boolean; defaults: CallDefaults; options: CallOptions },
+  how: { idempotent: boolean; repeatable: boolean; defaults: CallDefaults; options: CallOptions },
 ): OpenCall {
-  const { defaults, options } = how;
+  const { defaults, options, repeatable } = how;
+  const { retry: policy, throttle } = defaults;
+  const startedAt = performance.now();
+  const counts = { sent: 0, unsent: 0 };
   const deadline = Math.min(
     Date.now() + (options.timeoutMs ?? defaults.timeoutMs),
     options.parent?.deadline ?? Infinity,
@@ -87,20 +93,25 @@ function openCall(
       throwIfAborted(signal);
       return { client, method, metadata: metadataOf(defaults, options, trace), deadline, signal };
     },
-    async retryOrThrow(thrown, attempt, started) {
+    async retryOrThrow(thrown, started) {
       const error = StagecraftError.from(thrown);
-      if (error.code === "unavailable") defaults.throttle.failed();
-      const waitMs = retryDelayMs(attempt, defaults.retry, Math.random());
+      const progress = progressOf(error);
+      const wasSent = progress === "sent";
+      counts[wasSent ? "sent" : "unsent"]++;
+      if (wasSent && error.code === "unavailable") throttle.failed();
+      const waitMs = wasSent
+        ? retryDelayMs(counts.sent, policy, Math.random())
+        : unsentDelayMs(counts.unsent, Math.random());
+      const facts = { code: error.code, progress, idempotent, attempt: counts.sent, started };
+      const elapsedMs = performance.now() - startedAt;
       const inTime = Date.now() + waitMs < deadline && !signal?.aborted;
-      const facts = { code: error.code, idempotent, attempt, started };
-      if (
-        !inTime ||
-        !shouldRetry({ ...facts, policy: defaults.retry, throttle: defaults.throttle })
-      ) {
+      const again = repeatable && inTime && shouldRetry({ ...facts, elapsedMs, policy, throttle });
+      if (!again) {
         defaults.onFinished(method.path, error.code);
         throw error;
       }
       defaults.onRetry(method.path);
+      if (waitMs === 0) return;
       await delay(waitMs, undefined, signal ? { signal } : {}).catch(() => throwIfAborted(signal));
     },
     succeeded: () => {
@@ -116,13 +127,13 @@ async function callUnary(
 ): Promise<unknown> {
   try {
     return await withSpan(call.path.slice(1), spanOptions(call), async ({ context }) => {
-      for (let attempt = 1; ; attempt++) {
+      for (;;) {
         try {
           const response = await start(call.attempt(context));
           call.succeeded();
           return response;
         } catch (error) {
-          await call.retryOrThrow(error, attempt, false);
+          await call.retryOrThrow(error, false);
         }
       }
     });
@@ -140,7 +151,7 @@ async function* callStream(
     Promise.resolve(context),
   );
   try {
-    for (let attempt = 1; ; attempt++) {
+    for (;;) {
       let started = false;
       try {
         for await (const response of start(call.attempt(trace))) {
@@ -150,7 +161,7 @@ async function* callStream(
         call.succeeded();
         return;
       } catch (error) {
-        await call.retryOrThrow(error, attempt, started);
+        await call.retryOrThrow(error, started);
       }
     }
   } finally {
