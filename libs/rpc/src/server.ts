@@ -172,10 +172,10 @@ function meters(metrics: Metrics | undefined) {
   return {
     onStarted: (method: string) => inFlight?.add({ method }, 1),
     onFinished: (call: { method: string; code: Status; durationMs: number }) => {
-      const { method } = call;
-      inFlight?.add({ method }, -1);
-      calls?.add({ method, code: statusName(call.code) });
-      duration?.observe({ method }, call.durationMs / 1000);
+      const labels = { method: call.method, code: statusName(call.code) };
+      inFlight?.add({ method: call.method }, -1);
+      calls?.add(labels);
+      duration?.observe(labels, call.durationMs / 1000);
     },
   };
 }

@@ -11,6 +11,13 @@ export function serverFields(port: number) {
       .max(65535)
       .default(0)
       .describe("Port of GET /metrics; 0 = any free"),
+    metricsHost: z.string().min(1).default("127.0.0.1").describe("Address of GET /metrics"),
+    probePort: z
+      .int()
+      .min(0)
+      .max(65535)
+      .default(0)
+      .describe("Port that answers health in plaintext and nothing else; 0 = none"),
     tlsCert: z.string().default("").describe("PEM certificate; empty = plaintext"),
     tlsKey: z.string().default("").describe("PEM key of the certificate"),
     tlsClientCa: z.string().default("").describe("PEM authority that clients must show (mTLS)"),
@@ -26,13 +33,45 @@ export function serverFields(port: number) {
       .enum(["debug", "info", "warn", "error"])
       .default("info")
       .describe("Least severe line"),
+    tracesEndpoint: z
+      .string()
+      .default("")
+      .describe("OTLP collector for traces, e.g. http://127.0.0.1:4318; empty = none"),
+    traceSampleRatio: z.number().min(0).max(1).default(1).describe("Share of traces recorded"),
   };
 }
+
+/** Settings of a process that calls others over gRPC. */
+export const callFields = {
+  callToken: z
+    .string()
+    .default("")
+    .describe("Bearer token for the servers it calls; empty = none")
+    .meta({ secret: true }),
+  callTlsCa: z
+    .string()
+    .default("")
+    .describe('PEM authority of those servers, "system" for the usual ones; empty = plaintext'),
+  callTlsCert: z.string().default("").describe("PEM certificate shown to those servers (mTLS)"),
+  callTlsKey: z.string().default("").describe("PEM key of that certificate"),
+  callTlsServerName: z
+    .string()
+    .default("")
+    .describe("Name in those servers' certificate; empty = the host that is called"),
+};
 
 /** Settings of a process that meets others on the bus. */
 export const busFields = {
   natsUrl: z.string().min(1).default("nats://127.0.0.1:4222").describe("NATS servers, by comma"),
   natsToken: z.string().default("").describe("Token for NATS; empty = none").meta({ secret: true }),
+  natsUser: z.string().default("").describe("User at NATS; empty = none"),
+  natsPassword: z.string().default("").describe("Password of that user").meta({ secret: true }),
+  natsTlsCa: z
+    .string()
+    .default("")
+    .describe('PEM authority of NATS, "system" for the usual ones; empty = plaintext'),
+  natsTlsCert: z.string().default("").describe("PEM certificate shown to NATS (mTLS)"),
+  natsTlsKey: z.string().default("").describe("PEM key of that certificate"),
   run: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,48}$/)

@@ -1,4 +1,4 @@
-export { busFields, engineFields, serverFields } from "./fields.js";
+export { busFields, callFields, engineFields, serverFields } from "./fields.js";
 export {
   loadServiceConfig,
   type ServiceArguments,
@@ -7,9 +7,12 @@ export {
 export { runMain, terminationSignal } from "./process.js";
 export {
   busOptions,
+  clientOptions,
   engineOptions,
   serverOptions,
   type BusSettings,
+  type CallSettings,
   type EngineSettings,
   type ServerSettings,
 } from "./options.js";
+export { startTelemetry, type ServiceTelemetry } from "./telemetry.js";

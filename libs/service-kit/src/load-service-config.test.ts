@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { busFields, engineFields, serverFields } from "./fields.js";
+import { busFields, callFields, engineFields, serverFields } from "./fields.js";
 import { loadServiceConfig } from "./load-service-config.js";
-import { busOptions, engineOptions, serverOptions } from "./options.js";
+import { busOptions, clientOptions, engineOptions, serverOptions } from "./options.js";
 
-const schema = z.strictObject({ ...serverFields(50_099), ...busFields, ...engineFields });
+const schema = z.strictObject({
+  ...serverFields(50_099),
+  ...callFields,
+  ...busFields,
+  ...engineFields,
+});
 const load = (...args: string[]) => loadServiceConfig(schema, { service: "reward-model", args });
 
 describe("loadServiceConfig()", () => {
@@ -41,6 +46,7 @@ describe("options from settings", () => {
       servers: ["nats://127.0.0.1:4222"],
       allowPlaintext: false,
     });
+    expect(clientOptions(config)).toEqual({ allowPlaintext: false });
     expect(engineOptions(config)).toEqual({ engine: "auto" });
   });
 
@@ -54,5 +60,20 @@ describe("options from settings", () => {
       auth: { tokens: ["0123456789abcdef"] },
     });
     expect(busOptions(config)).toMatchObject({ servers: ["nats://a", "nats://b"], token: "t" });
+  });
+
+  it("carry what clients show: certificates with or without an authority, users, tokens", async () => {
+    const config = await load(
+      ...["--call-tls-ca", "a.pem", "--call-tls-cert", "c.pem", "--call-tls-key", "k.pem"],
+      ...["--call-tls-server-name", "policy", "--call-token", "t", "--probe-port", "9"],
+      ...["--nats-tls-ca", "system", "--nats-user", "rollout", "--nats-password", "p"],
+    );
+    const files = { caFile: "a.pem", certFile: "c.pem", keyFile: "k.pem" };
+    expect(clientOptions(config)).toMatchObject({
+      token: "t",
+      tls: { ...files, serverName: "policy" },
+    });
+    expect(busOptions(config)).toMatchObject({ user: "rollout", password: "p", tls: {} });
+    expect(serverOptions(config)).toMatchObject({ probe: { host: "127.0.0.1", port: 9 } });
   });
 });

@@ -1,10 +1,12 @@
 import type { JetStreamOptions } from "@stagecraft/bus";
-import type { RpcServerOptions } from "@stagecraft/rpc";
+import type { RpcClientOptions, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
-import type { busFields, engineFields, serverFields } from "./fields.js";
+import type { busFields, callFields, engineFields, serverFields } from "./fields.js";
 
 /** Parsed `serverFields`. */
 export type ServerSettings = Fields<ReturnType<typeof serverFields>>;
+/** Parsed `callFields`. */
+export type CallSettings = Fields<typeof callFields>;
 /** Parsed `busFields`. */
 export type BusSettings = Fields<typeof busFields>;
 /** Parsed `engineFields`. */
@@ -14,7 +16,7 @@ type Fields<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 /** What `createRpcServer` needs of the settings. */
 export function serverOptions(config: ServerSettings): RpcServerOptions {
-  const { host, port, allowPlaintext, reflection, tokens, tlsClientCa } = config;
+  const { host, port, probePort, allowPlaintext, reflection, tokens, tlsClientCa } = config;
   const tls = {
     certFile: config.tlsCert,
     keyFile: config.tlsKey,
@@ -27,18 +29,45 @@ export function serverOptions(config: ServerSettings): RpcServerOptions {
     reflection,
     ...(config.tlsCert === "" ? {} : { tls }),
     ...(tokens.length === 0 ? {} : { auth: { tokens } }),
+    ...(probePort === 0 ? {} : { probe: { host, port: probePort } }),
+  };
+}
+
+/** What `createRpcClient` needs of the settings. */
+export function clientOptions(
+  config: CallSettings & Pick<ServerSettings, "allowPlaintext">,
+): Pick<RpcClientOptions<never>, "tls" | "token" | "allowPlaintext"> {
+  const { callToken, callTlsServerName: serverName, allowPlaintext } = config;
+  const tls = tlsFiles(config.callTlsCa, config.callTlsCert, config.callTlsKey);
+  return {
+    allowPlaintext,
+    ...(callToken === "" ? {} : { token: callToken }),
+    ...(tls ? { tls: { ...tls, ...(serverName === "" ? {} : { serverName }) } } : {}),
   };
 }
 
 /** What `createJetStreamBus` needs of the settings, a name apart. */
 export function busOptions(
   config: BusSettings & Pick<ServerSettings, "allowPlaintext">,
-): Pick<JetStreamOptions, "servers" | "token" | "allowPlaintext"> {
-  const { natsUrl, natsToken, allowPlaintext } = config;
+): Pick<JetStreamOptions, "servers" | "token" | "user" | "password" | "tls" | "allowPlaintext"> {
+  const { natsUrl, natsToken, natsUser, natsPassword, allowPlaintext } = config;
+  const tls = tlsFiles(config.natsTlsCa, config.natsTlsCert, config.natsTlsKey);
   return {
     servers: natsUrl.split(","),
     allowPlaintext,
     ...(natsToken === "" ? {} : { token: natsToken }),
+    ...(natsUser === "" ? {} : { user: natsUser, password: natsPassword }),
+    ...(tls ? { tls } : {}),
+  };
+}
+
+/** Undefined when nothing is set: plaintext. */
+function tlsFiles(ca: string, cert: string, key: string) {
+  if (ca === "" && cert === "" && key === "") return undefined;
+  return {
+    ...(ca === "" || ca === "system" ? {} : { caFile: ca }),
+    ...(cert === "" ? {} : { certFile: cert }),
+    ...(key === "" ? {} : { keyFile: key }),
   };
 }
 

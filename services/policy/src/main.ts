@@ -7,9 +7,9 @@ import {
   engineOptions,
   runMain,
   serverOptions,
+  startTelemetry,
   terminationSignal,
 } from "@stagecraft/service-kit";
-import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { initEngine } from "@stagecraft/tensor";
 import { loadPolicyConfig, policySchema } from "./config.js";
 import { openPolicyService } from "./open.js";
@@ -20,9 +20,8 @@ const LONGEST_STREAM_MS = 10 * 60_000;
 runMain(async () => {
   const config = await loadPolicyConfig(process.argv.slice(2));
   const terminated = terminationSignal();
-  const logger = createLogger({ service: "policy", level: config.logLevel });
-  const metrics = createMetrics({ service: "policy" });
-  await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
+  await using telemetry = await startTelemetry("policy", config);
+  const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(policySchema, config) }, "starting");
 
   const engine = await initEngine(engineOptions(config));
@@ -41,7 +40,7 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort: exporter.port, engine: engine.name }, "serving");
+  logger.info({ port, metricsPort, engine: engine.name }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");
   await server.drain(config.graceMs);

@@ -1,7 +1,12 @@
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
-import { engineOptions, runMain, serverOptions, terminationSignal } from "@stagecraft/service-kit";
-import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
+import {
+  engineOptions,
+  runMain,
+  serverOptions,
+  startTelemetry,
+  terminationSignal,
+} from "@stagecraft/service-kit";
 import { initEngine } from "@stagecraft/tensor";
 import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
 import { openRewardModelService } from "./open.js";
@@ -9,9 +14,8 @@ import { openRewardModelService } from "./open.js";
 runMain(async () => {
   const config = await loadRewardModelConfig(process.argv.slice(2));
   const terminated = terminationSignal();
-  const logger = createLogger({ service: "reward-model", level: config.logLevel });
-  const metrics = createMetrics({ service: "reward-model" });
-  await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
+  await using telemetry = await startTelemetry("reward-model", config);
+  const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(rewardModelSchema, config) }, "starting");
 
   const engine = await initEngine(engineOptions(config));
@@ -25,7 +29,7 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort: exporter.port, engine: engine.name }, "serving");
+  logger.info({ port, metricsPort, engine: engine.name }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");
   await server.drain(config.graceMs);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describeConfigTable } from "@stagecraft/config";
 import { describe, expect, it } from "vitest";
-import { loadRolloutConfig, rolloutSchema, connectionOptions, rewardSources } from "./config.js";
+import { loadRolloutConfig, rolloutSchema, rewardSources } from "./config.js";
 
 const REQUIRED: string[] = [];
 
@@ -21,7 +21,6 @@ describe("loadRolloutConfig()", () => {
       { address, model: "gold", weight: 0 },
       { address, model: "", weight: -0.5 },
     ]);
-    expect(connectionOptions(config)).toEqual({ allowPlaintext: false });
   });
 
   it("is described in the README as it is", async () => {

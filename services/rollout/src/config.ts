@@ -1,6 +1,6 @@
-import { busFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { busFields, callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
-import type { ConnectionOptions, RewardSource } from "./open.js";
+import type { RewardSource } from "./open.js";
 
 const own = {
   workerId: z.string().default("").describe("Name in events and logs; empty = host and process id"),
@@ -12,14 +12,6 @@ const own = {
     .describe(
       "Reward models as name=weight; no name = the server's default, weight 0 = only logged",
     ),
-  callToken: z
-    .string()
-    .default("")
-    .describe("Bearer token for those servers; empty = none")
-    .meta({ secret: true }),
-  callTlsCa: z.string().default("").describe("PEM authority of those servers; empty = plaintext"),
-  callTlsCert: z.string().default("").describe("PEM certificate shown to those servers (mTLS)"),
-  callTlsKey: z.string().default("").describe("PEM key of that certificate"),
   concurrency: z.int().min(1).max(4096).default(64).describe("Tasks in flight at once"),
   generateTimeoutMs: z
     .int()
@@ -33,6 +25,7 @@ const own = {
 /** Configuration of the rollout service. */
 export const rolloutSchema = z.strictObject({
   ...own,
+  ...callFields,
   ...serverFields(50053),
   ...busFields,
 });
@@ -52,15 +45,4 @@ export function rewardSources(config: RolloutConfig): RewardSource[] {
     const weight = Number(text.slice(at + 1));
     return { address: config.rewardAddress, model: text.slice(0, at), weight };
   });
-}
-
-/** How to reach the servers. */
-export function connectionOptions(config: RolloutConfig): ConnectionOptions {
-  const { callTlsCa, callTlsCert, callTlsKey, callToken, allowPlaintext } = config;
-  const own = callTlsCert === "" ? {} : { certFile: callTlsCert, keyFile: callTlsKey };
-  return {
-    allowPlaintext,
-    ...(callToken === "" ? {} : { token: callToken }),
-    ...(callTlsCa === "" ? {} : { tls: { caFile: callTlsCa, ...own } }),
-  };
 }

@@ -2,17 +2,22 @@ import { hostname } from "node:os";
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
-import { busOptions, runMain, serverOptions, terminationSignal } from "@stagecraft/service-kit";
-import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
-import { connectionOptions, loadRolloutConfig, rewardSources, rolloutSchema } from "./config.js";
+import {
+  busOptions,
+  clientOptions,
+  runMain,
+  serverOptions,
+  startTelemetry,
+  terminationSignal,
+} from "@stagecraft/service-kit";
+import { loadRolloutConfig, rewardSources, rolloutSchema } from "./config.js";
 import { openRolloutService } from "./open.js";
 
 runMain(async () => {
   const config = await loadRolloutConfig(process.argv.slice(2));
   const terminated = terminationSignal();
-  const logger = createLogger({ service: "rollout", level: config.logLevel });
-  const metrics = createMetrics({ service: "rollout" });
-  await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
+  await using telemetry = await startTelemetry("rollout", config);
+  const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(rolloutSchema, config) }, "starting");
 
   await using bus = await createJetStreamBus({
@@ -27,14 +32,14 @@ runMain(async () => {
     bus,
     topology: await ensureTopology(bus, config.run),
     rewards: rewardSources(config),
-    connection: connectionOptions(config),
+    connection: clientOptions(config),
     logger,
   });
 
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort: exporter.port }, "serving");
+  logger.info({ port, metricsPort }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");
   await service.close(AbortSignal.timeout(config.graceMs));

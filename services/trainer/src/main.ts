@@ -7,9 +7,9 @@ import {
   engineOptions,
   runMain,
   serverOptions,
+  startTelemetry,
   terminationSignal,
 } from "@stagecraft/service-kit";
-import { createLogger, createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { initEngine } from "@stagecraft/tensor";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";
@@ -18,9 +18,8 @@ import { plainStages } from "./plain-stages.js";
 runMain(async () => {
   const config = await loadTrainerConfig(process.argv.slice(2));
   const terminated = terminationSignal();
-  const logger = createLogger({ service: "trainer", level: config.logLevel });
-  const metrics = createMetrics({ service: "trainer" });
-  await using exporter = await serveMetrics(metrics, { port: config.metricsPort });
+  await using telemetry = await startTelemetry("trainer", config);
+  const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(trainerSchema, config) }, "starting");
 
   const engine = await initEngine(engineOptions(config));
@@ -38,7 +37,7 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort: exporter.port, engine: engine.name }, "serving");
+  logger.info({ port, metricsPort, engine: engine.name }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");
   await service.close(); // a run that is going on writes its checkpoint first
