@@ -4,7 +4,12 @@ import { common, decodeMessage, events, parseWeightsPublished } from "@stagecraf
 import type { PromptTask } from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { createBusPlanes, WEIGHTS_KEY, type BusPlanes } from "./bus-planes.js";
+import {
+  createBusPlanes,
+  WEIGHTS_KEY,
+  type BusPlanes,
+  type BusPlanesOptions,
+} from "./bus-planes.js";
 
 const topology = runTopology("main");
 const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
@@ -21,11 +26,13 @@ function task(taskId: string): PromptTask {
   };
 }
 
+type Answer = (task: events.PromptTask) => Partial<events.Rollout> | undefined;
+
 /** A worker of the test's making: answers tasks as `answer` says. */
 function startAnswering(
   bus: EventBus,
   consumer: Consumer,
-  answer: (task: events.PromptTask) => Partial<events.Rollout> | undefined,
+  { subject, answer }: { subject: string; answer: Answer },
 ) {
   const work = async () => {
     for await (const message of consumer) {
@@ -34,9 +41,7 @@ function startAnswering(
       if (change) {
         const rollout = events.Rollout.fromPartial({ ...goodRollout(asked), ...change });
         const id = `${asked.taskId}/${asked.attempt}`;
-        await bus.publish(topology.subjects.rollouts, events.Rollout.encode(rollout).finish(), {
-          id,
-        });
+        await bus.publish(subject, events.Rollout.encode(rollout).finish(), { id });
       }
       await message.ack();
     }
@@ -66,8 +71,9 @@ function goodRollout({ taskId, runId, prompt, sampling }: events.PromptTask): ev
 let hash = "";
 
 async function withPlanes(
-  answer: (task: events.PromptTask) => Partial<events.Rollout> | undefined,
+  answer: Answer,
   body: (planes: BusPlanes, bus: EventBus) => Promise<void>,
+  change: Partial<BusPlanesOptions> = {},
 ): Promise<void> {
   await using directory = await tempDir();
   await using bus = createMemoryBus();
@@ -80,9 +86,12 @@ async function withPlanes(
     keepWeights: 2,
     taskTimeoutMs: 100,
     maxAttempts: 3,
+    ...change,
   });
   ({ sha256: hash } = await planes.publishWeights(1, tensors, 0));
-  startAnswering(bus, await bus.consume(topology.promptsConsumer), answer);
+  const { promptsConsumer, subjects } = change.topology ?? topology;
+  const subject = subjects.rollouts;
+  startAnswering(bus, await bus.consume(promptsConsumer), { subject, answer });
   await body(planes, bus);
   await planes.close({ finished: true });
 }
@@ -199,6 +208,56 @@ describe("createBusPlanes()", () => {
         planes.recall([{ version: 1, sha256: before }]);
         const [sample] = await planes.collect([task("a")], signal);
         expect([...sample!.weightVersions]).toEqual([1, 1]);
+        expect(await bus.deadLetters.list()).toHaveLength(0);
+      },
+    );
+  });
+
+  it("goes on far beyond what its stream can hold", async () => {
+    const maxBytes = 8 * 1024;
+    const small = runTopology("small", { rolloutsMaxBytes: maxBytes });
+    await withPlanes(
+      () => ({ promptId: "x".repeat(200) }),
+      async (planes, bus) => {
+        let bytes = 0;
+        for (let update = 0; update < 60; update++) {
+          const ids = [0, 1, 2].map((i) => `u${String(update).padStart(6, "0")}-00000${i}`);
+          const samples = await planes.collect(ids.map(task), signal);
+          bytes += samples.length * 200;
+          await planes.acknowledge(samples.map(({ rolloutId }) => rolloutId));
+        }
+        expect(bytes).toBeGreaterThan(4 * maxBytes);
+        const { stream } = small.rolloutsConsumer;
+        expect((await bus.streamInfo(stream)).bytes).toBeLessThan(maxBytes);
+      },
+      { topology: small },
+    );
+  });
+
+  it("settles what comes again of updates that are done with, after a restart too", async () => {
+    await withPlanes(
+      () => ({}),
+      async (planes, bus) => {
+        const replay = (taskId: string, id: string) => {
+          const asked = events.PromptTask.fromPartial({
+            taskId,
+            runId: "run1",
+            prompt: { ids: [1] },
+          });
+          const rollout = goodRollout({ ...asked, sampling: { temperature: 1 } } as never);
+          const bytes = events.Rollout.encode(rollout).finish();
+          return bus.publish(topology.subjects.rollouts, bytes, { id });
+        };
+        const outstanding = async () => {
+          const { pending, ackPending } = await bus.consumerInfo(topology.rolloutsConsumer);
+          return pending + ackPending;
+        };
+        await replay("u000004-000000", "before its time");
+        const samples = await planes.collect([task("u000005-000000")], signal);
+        await replay("u000003-000000", "long ago");
+        await planes.acknowledge(samples.map(({ rolloutId }) => rolloutId));
+        await replay("u000005-000000", "just now");
+        await waitFor(async () => (await outstanding()) === 0);
         expect(await bus.deadLetters.list()).toHaveLength(0);
       },
     );

@@ -13,6 +13,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "@stagecraft/ppo";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
+import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
 import { withinTime } from "./within-time.js";
 
 export interface BusPlanesOptions {
@@ -28,6 +29,8 @@ export interface BusPlanesOptions {
   taskTimeoutMs: number;
   /** Times a task is published before the run fails. */
   maxAttempts: number;
+  /** Rollouts that stay in the stream after they were learnt from; default 1024. */
+  keepRollouts?: number;
   logger?: Logger;
 }
 
@@ -69,6 +72,7 @@ class RunPlanes implements BusPlanes {
   /** Tells the messages of this process from those of one that died within the broker's memory. */
   private readonly incarnation = randomUUID().slice(0, 8);
   private readonly inbox: RolloutInbox;
+  private readonly trim: RolloutTrim;
   private readonly logger: Logger;
 
   constructor(
@@ -77,11 +81,14 @@ class RunPlanes implements BusPlanes {
   ) {
     this.lastPublished = lastPublished;
     this.logger = (options.logger ?? silentLogger()).child({ runId: options.runId });
+    const { bus, topology, keepRollouts: keep = 1024 } = options;
+    this.trim = createRolloutTrim({ bus, topology, keep, logger: this.logger });
     this.inbox = openRolloutInbox({
       consumer,
       runId: options.runId,
       problemOf: (rollout) => this.problemOf(rollout),
       onRefused: (reason, taskId) => this.askAgain(taskId, reason),
+      onSettled: () => void this.trim.settled(),
       logger: this.logger,
     });
   }
@@ -121,8 +128,9 @@ class RunPlanes implements BusPlanes {
     }
   }
 
-  acknowledge(rolloutIds: string[]): Promise<void> {
-    return this.inbox.acknowledge(rolloutIds);
+  async acknowledge(rolloutIds: string[]): Promise<void> {
+    await this.inbox.acknowledge(rolloutIds);
+    await this.trim.settled();
   }
 
   async close({ finished }: { finished: boolean }): Promise<void> {

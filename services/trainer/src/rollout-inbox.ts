@@ -2,6 +2,7 @@ import type { BusMessage, Consumer } from "@stagecraft/bus";
 import { decodeMessage, events, parseRollout, type ParsedRollout } from "@stagecraft/contracts";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import { createDoneTasks } from "./done-tasks.js";
 
 export interface InboxOptions {
   /** Rollouts of one run. Closed by the inbox. */
@@ -11,12 +12,17 @@ export interface InboxOptions {
   problemOf(rollout: ParsedRollout): string | undefined;
   /** Called for each rollout that is not taken, with its task if that could be read. */
   onRefused(reason: string, taskId: string | undefined): void;
+  /** Called when something was settled that nobody asked to acknowledge. */
+  onSettled?(): void;
   logger?: Logger;
 }
 
 /** Rollouts that have arrived and are not acknowledged yet, one per task. */
 export interface RolloutInbox {
-  /** Resolves with the rollout of a task, at once if it is there; rejects if the inbox fails. */
+  /**
+   * Resolves with the rollout of a task, at once if it is there; rejects if the inbox fails. Tasks of
+   * a kind are taken in their order, so whatever came for one before the first is done with.
+   */
   take(taskId: string): Promise<ParsedRollout>;
   /** Stops waiting for a task. */
   forget(taskId: string): void;
@@ -46,7 +52,7 @@ export function openRolloutInbox(options: InboxOptions): RolloutInbox {
 
 class Inbox implements RolloutInbox {
   private readonly held = new Map<string, Held>();
-  private readonly acknowledged = new Set<string>();
+  private readonly done = createDoneTasks();
   private readonly waiters = new Map<string, Waiter>();
   private readonly stop = new AbortController();
   private readonly logger: Logger;
@@ -60,6 +66,7 @@ class Inbox implements RolloutInbox {
 
   take(taskId: string): Promise<ParsedRollout> {
     if (this.failure) return Promise.reject(this.failure);
+    if (this.done.begin(taskId)) this.dropDone();
     const waiter = this.waiters.get(taskId) ?? createWaiter();
     this.waiters.set(taskId, waiter);
     const early = [...this.held.values()].find(({ rollout }) => rollout.taskId === taskId);
@@ -72,8 +79,8 @@ class Inbox implements RolloutInbox {
   }
 
   async acknowledge(rolloutIds: readonly string[]): Promise<void> {
-    for (const id of rolloutIds) this.acknowledged.add(id);
     const entries = rolloutIds.flatMap((id) => this.held.get(id) ?? []);
+    for (const { rollout } of entries) this.done.finish(rollout.taskId);
     for (const id of rolloutIds) this.held.delete(id);
     await Promise.all(entries.map(({ message }) => this.settle(message, "ack")));
   }
@@ -112,7 +119,7 @@ class Inbox implements RolloutInbox {
       const rollout = this.check(decoded);
       if (rollout.runId === this.options.runId) return await this.admit(message, rollout);
       this.logger.info({ otherRun: rollout.runId }, "rollout of an earlier run is dropped");
-      await this.settle(message, "ack");
+      await this.drop(message);
     } catch (thrown) {
       if (!(thrown instanceof StagecraftError) || thrown.code !== "invalid_argument") throw thrown;
       await this.refuse(message, thrown.reason, taskId);
@@ -131,6 +138,22 @@ class Inbox implements RolloutInbox {
       this.logger.warn({ err: error, messageId: message.id }, "dead letter could not be stored");
     }
     this.options.onRefused(reason, taskId);
+    this.options.onSettled?.();
+  }
+
+  /** It was counted before, or nobody will ever ask for it. */
+  private async drop(message: BusMessage): Promise<void> {
+    await this.settle(message, "ack");
+    this.options.onSettled?.();
+  }
+
+  /** A broker that was killed forgets acks, so what was learnt from long ago may come again. */
+  private dropDone(): void {
+    for (const [id, { rollout, message }] of this.held) {
+      if (!this.done.has(rollout.taskId)) continue;
+      this.held.delete(id);
+      void this.drop(message);
+    }
   }
 
   private check(decoded: events.Rollout): ParsedRollout {
@@ -143,9 +166,8 @@ class Inbox implements RolloutInbox {
 
   private async admit(message: BusMessage, rollout: ParsedRollout): Promise<void> {
     const known = this.held.get(rollout.rolloutId);
-    if (this.acknowledged.has(rollout.rolloutId) || known?.taken) {
-      if (known?.message.sequence !== message.sequence) return this.settle(message, "ack");
-    }
+    if (!known && this.done.has(rollout.taskId)) return this.drop(message);
+    if (known?.taken && known.message.sequence !== message.sequence) return this.drop(message);
     // The same message delivered anew: the newest delivery is the one to acknowledge.
     const entry = { rollout: known?.rollout ?? rollout, message, taken: known?.taken ?? false };
     this.held.set(rollout.rolloutId, entry);
