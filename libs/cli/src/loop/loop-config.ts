@@ -1,3 +1,6 @@
+import { readFile } from "node:fs/promises";
+import type { feedback } from "@stagecraft/contracts";
+import type { RpcClientOptions } from "@stagecraft/rpc";
 import { z } from "zod";
 import { commonFields } from "@stagecraft/learn";
 
@@ -39,17 +42,35 @@ export const loopSchema = z.strictObject({
     .default(0.15)
     .describe("Share of prompts whose rankings judge reward models and train none"),
   ranker: z
-    .enum(["files", "reference", "world"])
+    .enum(["files", "feedback", "reference", "world"])
     .default("files")
     .describe(
-      "Who ranks: people through files in inbox, closeness to references, the demo's raters",
+      "Who ranks: people through files in inbox or through the feedback service, closeness to references, the demo's raters",
     ),
   inbox: z
     .string()
     .default("")
     .describe("Folder where rankings (JSONL) are dropped; empty = inbox in the run directory"),
+  feedbackAddress: z
+    .string()
+    .min(1)
+    .default("127.0.0.1:50055")
+    .describe("The feedback service, for ranker feedback"),
+  feedbackTokenFile: z
+    .string()
+    .default("")
+    .describe("File with the bearer token for it; empty = none"),
+  feedbackTlsCa: z
+    .string()
+    .default("")
+    .describe("PEM authority of the feedback service; empty = plaintext"),
   minRankings: z.int().min(1).default(1).describe("New rankings that end the wait for people"),
-  pollMs: z.int().min(10).max(600_000).default(1000).describe("Time between looks at inbox, ms"),
+  pollMs: z
+    .int()
+    .min(10)
+    .max(600_000)
+    .default(1000)
+    .describe("Time between looks for rankings, ms"),
   rounds: z.int().min(0).default(0).describe("Rounds in all; 0 = until stopped"),
   promptsPerRound: z.int().min(1).default(64).describe("Requests answered for ranking in a round"),
   samplesPerPrompt: z
@@ -85,3 +106,16 @@ export const loopSchema = z.strictObject({
 });
 
 export type LoopConfig = z.infer<typeof loopSchema>;
+
+/** How to reach the feedback service. */
+export async function feedbackConnection(
+  config: Pick<LoopConfig, "feedbackTokenFile" | "feedbackTlsCa">,
+): Promise<RpcClientOptions<typeof feedback.FeedbackServiceService>> {
+  const { feedbackTokenFile: file, feedbackTlsCa: caFile } = config;
+  const token = file === "" ? "" : (await readFile(file, "utf8")).trim();
+  return {
+    idempotent: ["addComparisons", "listFeedback"],
+    ...(token === "" ? {} : { token }),
+    ...(caFile === "" ? {} : { tls: { caFile } }),
+  };
+}

@@ -34,6 +34,7 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --run runs/loop",
       "npx stagecraft loop --policy runs/sft/model --reward-model runs/reward/model --rankings rankings.jsonl --prompts requests.jsonl --rounds 3 --run runs/loop",
       "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker reference --rounds 2 --updates 20 --run runs/loop-alone",
+      "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker feedback --feedback-address 127.0.0.1:50055 --min-rankings 64 --run runs/loop",
     ],
     async run(config, context) {
       const { engine, threads, rounds } = config;

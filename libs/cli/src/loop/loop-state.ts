@@ -43,6 +43,8 @@ export interface LoopState {
   klCoef: number;
   /** Files of the inbox whose rankings are in the pool, as `name sha256`. */
   consumed: string[];
+  /** Up to where the feedback service has been read; absent = nothing. */
+  feedbackPosition?: string;
   rounds: LoopRound[];
 }
 

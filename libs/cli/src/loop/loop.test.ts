@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readSafetensors } from "@stagecraft/checkpoint";
-import { holdOut, writeJsonl, writeRankings, type Ranking } from "@stagecraft/data";
+import { feedback } from "@stagecraft/contracts";
+import { holdOut, readRankings, writeJsonl, writeRankings, type Ranking } from "@stagecraft/data";
 import { silentReporter, type StageReporter } from "@stagecraft/learn";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
+import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
+import { createFeedbackService, openFeedbackStore } from "@stagecraft/service-gateway";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { readAnswers } from "../ranking/answers.js";
@@ -184,6 +187,64 @@ describe("loop stage", () => {
     await Promise.all(told);
     expect(metrics).toMatchObject({ rounds: 1, promotions: 1 });
     expect((await rounds("run"))[0]).toMatchObject({ newRankings: 8 });
+  }, 60_000);
+
+  it("learns from the feedback service: puts answers up, waits while it is away, reads on next round", async () => {
+    await writeInputs();
+    const store = await openFeedbackStore(join(dir, "feedback"));
+    const serve = async (port: number) => {
+      const server = createRpcServer({ port });
+      createFeedbackService({ store }).register(server);
+      return { server, port: (await server.start()).port };
+    };
+    const first = await serve(0);
+    await first.server.drain(0);
+    const config = loopSchema.parse({
+      policy: join(dir, "sft"),
+      prompts: [join(dir, "prompts.jsonl")],
+      ppoConfig: join(dir, "ppo.yaml"),
+      rewardConfig: join(dir, "reward.yaml"),
+      ...{ promptsPerRound: 6, samplesPerPrompt: 2, maxNewTokens: 4, rounds: 2 },
+      ...{ minRankings: 5, pollMs: 10, threads: 1 },
+      ...{ ranker: "feedback", feedbackAddress: `127.0.0.1:${first.port}` },
+    });
+    let later: Promise<{ server: RpcServer }> | undefined;
+    const told: Promise<void>[] = [];
+    const person = async () => {
+      await using client = createRpcClient(feedback.FeedbackServiceClient, config.feedbackAddress);
+      const page = { includeRanked: false, pageSize: 0, pageToken: "" };
+      const { comparisons } = await client.listComparisons(page);
+      for (const { comparisonId, answers } of comparisons.slice(0, 5)) {
+        const prompt = [{ role: "user" as const, content: "" }];
+        const { ranks } = ranker({ id: comparisonId, prompt, answers }, 1)!;
+        await client.submitRanking({
+          feedbackId: comparisonId,
+          comparisonId,
+          origin: { rater: "ann", kind: "", modelVersion: "" },
+          ranking: { prompt: undefined, answers: [], ranks, criteria: [] },
+        });
+      }
+    };
+    await createLoopStage().run(config, {
+      ...{ runDir: join(dir, "run"), resume: false, signal: new AbortController().signal },
+      reporter: silentReporter({
+        warn: (text) => text.includes("no feedback service") && (later ??= serve(first.port)),
+        info: (text) => text.includes("waiting for the feedback") && told.push(person()),
+      }),
+    });
+    await Promise.all(told);
+    await (await later)?.server.drain(0);
+    await store.close();
+    expect(later).toBeDefined(); // it was away at first
+    expect((await rounds("run")).map(({ newRankings }) => newRankings)).toEqual([5, 5]);
+    const used: Ranking[] = [];
+    const files = ["0001", "0002"].map((n) => join(dir, "run", "rounds", n, "rankings.jsonl"));
+    for await (const ranking of readRankings(files)) used.push(ranking);
+    expect(new Set(used.map(({ id }) => id)).size).toBe(10);
+    expect(used[0]).toMatchObject({
+      rater: "ann",
+      answers: [expect.any(String), expect.any(String)],
+    });
   }, 60_000);
 
   it("says what is missing when there is neither a ranking nor a reward model", async () => {

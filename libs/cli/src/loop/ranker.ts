@@ -8,10 +8,11 @@ import type { LoopConfig } from "./loop-config.js";
 /** Ranks the answers to one request in place of people; undefined = not ranked. */
 export type LoopRanker = (set: Answers, round: number) => Ranking | undefined;
 
-/** The ranker that the configuration names; undefined = people, through the inbox. */
+/** The ranker that the configuration names; undefined = people, through files or the service. */
 export function rankerFor(config: LoopConfig): LoopRanker | undefined {
   switch (config.ranker) {
     case "files":
+    case "feedback":
       return undefined;
     case "reference":
       return (set) => rankByReference(set, { addReference: false });

@@ -3,12 +3,11 @@
  * round's directory and resumes from there, so a round that was interrupted anywhere goes on exactly.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { loadConfig } from "@stagecraft/config";
 import { createRandom, deriveSeed, StagecraftError, throwIfAborted } from "@stagecraft/core";
-import { readPrompts, writeJsonl, writeRankings, type PromptRecord } from "@stagecraft/data";
+import { readPrompts, writeJsonl, type PromptRecord } from "@stagecraft/data";
 import {
   collectStage,
   rewardStage,
@@ -20,29 +19,12 @@ import {
 } from "@stagecraft/learn";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import { schemaOf } from "../flags/config-flags.js";
-import { readAnswers } from "../ranking/answers.js";
-import { waitForRankings } from "./inbox.js";
 import type { LoopConfig } from "./loop-config.js";
 import type { LoopRound, LoopState } from "./loop-state.js";
 import { gatherPool, writePool } from "./pool.js";
 import { beats, judgeRewardModel, type Judgement } from "./promotion.js";
-import type { LoopRanker } from "./ranker.js";
-
-export interface RoundScope {
-  config: LoopConfig;
-  /** The loop's run directory. */
-  runDir: string;
-  context: StageContext;
-  /** undefined: people rank, through the inbox. */
-  ranker: LoopRanker | undefined;
-  runPpo(config: PpoConfig, context: StageContext): Promise<StageResult>;
-}
-
-interface Round extends RoundScope {
-  number: number;
-  dir: string;
-  state: LoopState;
-}
+import { rank } from "./rank-round.js";
+import type { Round, RoundScope } from "./round.js";
 
 /** Runs the next round from a state, and returns the state after it. */
 export async function runRound(state: LoopState, scope: RoundScope): Promise<LoopState> {
@@ -73,6 +55,7 @@ export async function runRound(state: LoopState, scope: RoundScope): Promise<Loo
     rewardModel: row.rewardModel,
     klCoef: row.klCoef,
     consumed: [...state.consumed, ...ranked.files],
+    ...(ranked.position !== undefined && { feedbackPosition: ranked.position }),
     rounds: [...state.rounds, row],
   };
 }
@@ -104,43 +87,6 @@ async function choosePrompts(config: LoopConfig, number: number): Promise<Prompt
   for await (const prompt of readPrompts(config.prompts)) prompts.push(prompt);
   const random = createRandom(deriveSeed(config.seed, "loop prompts", number));
   return random.shuffle(prompts).slice(0, config.promptsPerRound);
-}
-
-interface Ranked {
-  /** Inbox files that were taken. */
-  files: string[];
-  numRankings: number;
-}
-
-async function rank(round: Round, answersFile: string): Promise<Ranked> {
-  const { dir, number, ranker } = round;
-  const done = join(dir, "ranked.json");
-  if (existsSync(done)) return JSON.parse(await readFile(done, "utf8")) as Ranked;
-  const { files, rankings } = ranker
-    ? {
-        files: [],
-        rankings: (await readAnswers(answersFile)).flatMap((set) => ranker(set, number) ?? []),
-      }
-    : await deliveredByPeople(round, answersFile);
-  await writeRankings(join(dir, "rankings.jsonl"), rankings);
-  const ranked: Ranked = { files, numRankings: rankings.length };
-  await atomicWriteFile(done, JSON.stringify(ranked)); // from here on the step counts as done
-  return ranked;
-}
-
-function deliveredByPeople({ config, runDir, state, context, number }: Round, answers: string) {
-  const inbox = config.inbox || join(runDir, "inbox");
-  const { reporter, signal } = context;
-  reporter.info(
-    `round ${number}: rank the answers in ${answers}, then put the rankings in ${inbox}`,
-  );
-  return waitForRankings(inbox, {
-    consumed: new Set(state.consumed),
-    minRankings: config.minRankings,
-    pollMs: config.pollMs,
-    signal,
-    reporter,
-  });
 }
 
 type RewardPart = Pick<

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { feedback, parseRanking, toConversation } from "@stagecraft/contracts";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import type { Ranking } from "@stagecraft/data";
+import { createRpcClient, type RpcClient } from "@stagecraft/rpc";
+import type { Answers } from "../ranking/answers.js";
+import type { InboxOptions } from "./inbox.js";
+import { feedbackConnection, type LoopConfig } from "./loop-config.js";
+
+type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
+
+export interface FeedbackDelivery {
+  rankings: Ranking[];
+  /** Where the next round goes on reading. */
+  position: string;
+}
+
+export interface FeedbackOptions extends Omit<InboxOptions, "consumed"> {
+  /** Where the last round stopped reading; empty = at the beginning. */
+  position: string;
+  /** Name and version of the model that answered. */
+  modelVersion: string;
+}
+
+/** A data file's ranking holds 2 to 9 answers. */
+const MAX_ANSWERS = 9;
+const CHUNK = 200;
+
+/**
+ * Puts the answers up at the feedback service, then waits until `minRankings` rankings came in since
+ * `position`, whoever gave them. A service that is away is waited for.
+ */
+export async function waitForFeedback(
+  config: LoopConfig,
+  sets: readonly Answers[],
+  options: FeedbackOptions,
+): Promise<FeedbackDelivery> {
+  await using client = createRpcClient(
+    feedback.FeedbackServiceClient,
+    config.feedbackAddress,
+    await feedbackConnection(config),
+  );
+  const patiently = <T>(call: () => Promise<T>) => retryWhileAway(call, config, options);
+  const comparisons = sets
+    .filter(({ answers }) => answers.length >= 2)
+    .map((set) => toComparison(set, options.modelVersion));
+  for (let i = 0; i < comparisons.length; i += CHUNK) {
+    const chunk = comparisons.slice(i, i + CHUNK);
+    await patiently(() => client.addComparisons({ comparisons: chunk }));
+  }
+  return await collect(client, options, patiently); // awaited: the client closes with this scope
+}
+
+async function collect(
+  client: FeedbackClient,
+  options: FeedbackOptions,
+  patiently: <T>(call: () => Promise<T>) => Promise<T>,
+): Promise<FeedbackDelivery> {
+  const { minRankings, pollMs, signal, reporter } = options;
+  const rankings: Ranking[] = [];
+  let { position } = options;
+  let told = -1;
+  for (;;) {
+    throwIfAborted(signal);
+    const request = { kind: feedback.FeedbackKind.RANKING, pageSize: 0, pageToken: position };
+    const page = await patiently(() => client.listFeedback(request));
+    rankings.push(...page.feedback.flatMap((entry) => toRanking(entry, options)));
+    position = page.nextPageToken;
+    if (page.hasMore) continue;
+    if (rankings.length >= minRankings) return { rankings, position };
+    if (rankings.length !== told) {
+      reporter.info(`waiting for the feedback service: ${rankings.length} of ${minRankings}`);
+      told = rankings.length;
+    }
+    await delay(pollMs, undefined, { signal }).catch(() => throwIfAborted(signal));
+  }
+}
+
+/** The id is made from what is to be ranked, so that a round that is resumed asks nothing twice. */
+function toComparison(set: Answers, modelVersion: string): feedback.Comparison {
+  const { prompt, answers, kind = "" } = set;
+  const hash = createHash("sha256").update(JSON.stringify([prompt, answers]));
+  const comparisonId = hash.digest("hex").slice(0, 32);
+  return { comparisonId, prompt: toConversation(prompt), answers, kind, modelVersion };
+}
+
+/** As the data library reads it; one that cannot be learned from is left out with a warning. */
+function toRanking(entry: feedback.Feedback, { reporter }: FeedbackOptions): Ranking[] {
+  if (entry.body?.$case !== "ranking") return [];
+  const { criteria: _, ...ranking } = parseRanking(entry.body.value);
+  const { rater = "", kind = "" } = entry.origin ?? {};
+  if (ranking.answers.length > MAX_ANSWERS) {
+    reporter.warn(`ranking ${entry.feedbackId} has more than ${MAX_ANSWERS} answers; left out`);
+    return [];
+  }
+  return [{ id: entry.feedbackId, ...ranking, ...(rater && { rater }), ...(kind && { kind }) }];
+}
+
+async function retryWhileAway<T>(
+  call: () => Promise<T>,
+  { feedbackAddress }: LoopConfig,
+  { signal, reporter, pollMs }: FeedbackOptions,
+): Promise<T> {
+  for (let told = false; ;) {
+    throwIfAborted(signal);
+    try {
+      return await call();
+    } catch (thrown) {
+      const error = StagecraftError.from(thrown);
+      if (error.code !== "unavailable" && error.code !== "deadline_exceeded") throw error;
+      if (!told) reporter.warn(`no feedback service at ${feedbackAddress}: ${error.reason}`);
+      told = true;
+      await delay(pollMs, undefined, { signal }).catch(() => throwIfAborted(signal));
+    }
+  }
+}

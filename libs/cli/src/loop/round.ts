@@ -1,0 +1,23 @@
+import type { StageContext, StageResult } from "@stagecraft/learn";
+import type { PpoConfig } from "@stagecraft/ppo";
+import type { LoopConfig } from "./loop-config.js";
+import type { LoopState } from "./loop-state.js";
+import type { LoopRanker } from "./ranker.js";
+
+/** What every round of a loop shares. */
+export interface RoundScope {
+  config: LoopConfig;
+  /** The loop's run directory. */
+  runDir: string;
+  context: StageContext;
+  /** undefined: people rank, through the inbox or the feedback service. */
+  ranker: LoopRanker | undefined;
+  runPpo(config: PpoConfig, context: StageContext): Promise<StageResult>;
+}
+
+/** One round: its number, its directory, the state it starts from. */
+export interface Round extends RoundScope {
+  number: number;
+  dir: string;
+  state: LoopState;
+}
