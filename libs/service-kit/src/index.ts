@@ -16,3 +16,18 @@ export {
   type ServerSettings,
 } from "./options.js";
 export { startTelemetry, type ServiceTelemetry } from "./telemetry.js";
+export {
+  Moved,
+  serveThread,
+  type ServedThread,
+  type ThreadApi,
+  type ThreadContext,
+  type ThreadHandlers,
+} from "./thread/serve-thread.js";
+export {
+  startThread,
+  type CallOptions,
+  type StartThreadOptions,
+  type Thread,
+} from "./thread/start-thread.js";
+export { threadModule } from "./thread/thread-module.js";

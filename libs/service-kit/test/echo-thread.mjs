@@ -1,0 +1,35 @@
+// A thread for the tests of startThread().
+import { Moved, serveThread } from "@stagecraft/service-kit";
+
+serveThread(async ({ data, emit }) => {
+  if (data.broken) throw new Error("cannot be set up");
+  return {
+    facts: { name: data.name },
+    handlers: {
+      echo: async (value) => value,
+      double: async (values) => {
+        const doubled = values.map((x) => 2 * x);
+        return new Moved(doubled, [doubled.buffer]);
+      },
+      refuse: async () => {
+        const { StagecraftError } = await import("@stagecraft/core");
+        throw new StagecraftError("not_found", "nothing here", { details: { place: "here" } });
+      },
+      untilCancelled: (_, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+      tell: async (event) => emit(event),
+      block: async (ms) => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+      },
+      crash: () =>
+        new Promise(() => {
+          setImmediate(() => {
+            throw new Error("boom");
+          });
+        }),
+    },
+    close: async () => undefined,
+  };
+});

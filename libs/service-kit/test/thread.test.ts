@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { waitFor } from "@stagecraft/testing";
+import { describe, expect, it } from "vitest";
+import { watchHeartbeat } from "../src/thread/heartbeat.js";
+import { startThread, type StartThreadOptions } from "../src/thread/start-thread.js";
+
+const module = new URL("./echo-thread.mjs", import.meta.url);
+const built = existsSync(fileURLToPath(new URL("../dist/index.js", import.meta.url)));
+
+type EchoApi = {
+  echo(value: unknown): Promise<unknown>;
+  double(values: Float32Array): Promise<Float32Array>;
+  refuse(nothing: undefined): Promise<never>;
+  untilCancelled(nothing: undefined): Promise<never>;
+  tell(event: string): Promise<void>;
+  block(ms: number): Promise<void>;
+  crash(nothing: undefined): Promise<never>;
+};
+
+function startEcho(change: Partial<StartThreadOptions<unknown, string>> = {}) {
+  return startThread<unknown, EchoApi, { name: string }, string>({
+    name: "echo",
+    module,
+    data: { name: "Echo" },
+    ...change,
+  });
+}
+
+describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build)"}`, () => {
+  it("answers calls and takes buffers over instead of copying them", async () => {
+    await using thread = await startEcho();
+    expect(thread.facts).toEqual({ name: "Echo" });
+    expect(await thread.call("echo", { a: [1, new Int32Array([2])] })).toEqual({
+      a: [1, new Int32Array([2])],
+    });
+    const values = new Float32Array([1, 2]);
+    const doubled = await thread.call("double", values, { transfer: [values.buffer] });
+    expect(doubled).toEqual(new Float32Array([2, 4]));
+    expect(values.length).toBe(0); // gone over
+  });
+
+  it("throws what the thread threw: code, reason and details", async () => {
+    await using thread = await startEcho();
+    const refused = thread.call("refuse", undefined);
+    await expect(refused).rejects.toMatchObject({ code: "not_found", details: { place: "here" } });
+    await expect(startEcho({ data: { broken: true } })).rejects.toThrow("cannot be set up");
+  });
+
+  it("passes cancellation on, and events back", async () => {
+    const heard: string[] = [];
+    await using thread = await startEcho({ onEvent: (event) => heard.push(event) });
+    const controller = new AbortController();
+    const waiting = thread.call("untilCancelled", undefined, { signal: controller.signal });
+    controller.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
+    await thread.call("tell", "hello");
+    expect(heard).toEqual(["hello"]);
+  });
+
+  it("fails every call with UNAVAILABLE when the thread crashes, and says why", async () => {
+    await using thread = await startEcho();
+    const health: boolean[] = [];
+    thread.onHealth((healthy) => health.push(healthy));
+    const other = thread.call("untilCancelled", undefined);
+    const crashing = thread.call("crash", undefined);
+    await expect(crashing).rejects.toMatchObject({ code: "unavailable" });
+    await expect(other).rejects.toThrow(/echo thread failed: boom/);
+    expect((await thread.ended)?.reason).toMatch(/boom/);
+    await expect(thread.call("echo", 1)).rejects.toMatchObject({ code: "unavailable" });
+    expect(health).toEqual([true, false]);
+  });
+
+  it("reports a stuck thread as unhealthy until it moves again", async () => {
+    await using thread = await startEcho({ stuckAfterMs: 300 });
+    const health: boolean[] = [];
+    thread.onHealth((healthy) => health.push(healthy));
+    await thread.call("block", 1500);
+    await waitFor(() => health.length >= 3);
+    expect(health).toEqual([true, false, true]);
+  });
+
+  it("ends in good order, with nothing to report", async () => {
+    const thread = await startEcho();
+    await thread.close();
+    expect(await thread.ended).toBeUndefined();
+    await expect(thread.call("echo", 1)).rejects.toThrow(/was closed/);
+  });
+});
+
+describe("watchHeartbeat()", () => {
+  it("turns unhealthy after the stated silence and healthy at the next beat", () => {
+    let now = 0;
+    const health: boolean[] = [];
+    const heartbeat = watchHeartbeat({ stuckAfterMs: 1000, now: () => now });
+    heartbeat.onChange((healthy) => health.push(healthy));
+    now = 1000;
+    heartbeat.check();
+    expect(health).toEqual([true]);
+    now = 1001;
+    heartbeat.check();
+    heartbeat.check();
+    expect(health).toEqual([true, false]);
+    heartbeat.beat();
+    expect(health).toEqual([true, false, true]);
+    heartbeat.stop();
+    heartbeat.beat();
+    expect(health).toEqual([true, false, true, false]);
+  });
+});
