@@ -46,7 +46,7 @@ export {
   type RunRecord,
   type RunStatus,
 } from "./run/run.js";
-export type { StageContext, StageDefinition, StageResult } from "./run/stage.js";
+export type { StageContext, StageDefinition, StagePhase, StageResult } from "./run/stage.js";
 export { commonFields, optimizationFields, progressFields } from "./stages/fields.js";
 export {
   collectStage,

@@ -7,9 +7,23 @@ export interface StageContext {
   resume: boolean;
   /** Replace an earlier run of the directory. Default false: an earlier run is refused. */
   overwrite?: boolean;
+  /**
+   * Number of the lease that makes this process the writer, when there is one: it takes the run
+   * directory from a process with a smaller number and stops writing when a larger one takes it.
+   */
+  epoch?: number | undefined;
   /** Firing it makes the stage write a checkpoint at the next safe point and throw `cancelled`. */
   signal: AbortSignal;
   reporter: StageReporter;
+  /** Told when a part of the work begins; what it returns is called when that part has ended. */
+  onPhase?(phase: StagePhase): () => void;
+}
+
+/** A part of an update: where the time goes, and which answers it concerns. */
+export interface StagePhase {
+  name: "publish" | "wait" | "update" | "evaluate" | "checkpoint";
+  /** What an update learns from; empty for the other parts. */
+  rolloutIds: readonly string[];
 }
 
 export interface StageResult {

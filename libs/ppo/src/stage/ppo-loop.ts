@@ -8,7 +8,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";
-import type { Run, StageContext } from "@stagecraft/learn";
+import type { Run, StageContext, StagePhase } from "@stagecraft/learn";
 import { withHeadsOnly, type Model } from "@stagecraft/model";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
 import { createKlController, type KlController } from "../math/kl-controller.js";
@@ -161,14 +161,25 @@ class PpoLoop {
   }
 
   private async update(window: SamplingWindow): Promise<void> {
-    const { state, config, context, parts } = this;
+    const { state, config, context } = this;
     const started = performance.now();
     await this.publish();
     window.fill(state.update);
-    const { tasks, samples: arrived } = await window.next(state.update);
+    const next = () => window.next(state.update);
+    const { tasks, samples: arrived } = await this.phase("wait", next);
     const samples = this.verify(tasks, arrived, config.maxStaleness);
     throwIfAborted(context.signal);
-    const collected = performance.now();
+    const collectMs = performance.now() - started;
+    const rolloutIds = samples.map(({ rolloutId }) => rolloutId);
+    const learn = () => this.learn(samples, { collectMs, startedMs: started });
+    await this.phase("update", learn, rolloutIds);
+  }
+
+  private async learn(
+    samples: readonly RolloutSample[],
+    timing: { collectMs: number; startedMs: number },
+  ): Promise<void> {
+    const { state, config, parts } = this;
     const batch = buildExperience(samples, this.models(), this.experienceOptions());
     const klCoef = this.klControl.coef();
     const estimates = estimateAdvantages(batch, advantageOptions(config, klCoef));
@@ -181,7 +192,21 @@ class PpoLoop {
     const learningRate = updateLearningRate(config, state.update, config.learningRate);
     const signals = { ...rollouts, ...optimized, learningRate };
     await parts.onUpdate?.(state.update, batch, { estimates, klCoef });
-    this.commit(samples, signals, { collectMs: collected - started, startedMs: started });
+    this.commit(samples, signals, timing);
+  }
+
+  /** Tells whoever listens what the time goes into. */
+  private async phase<T>(
+    name: StagePhase["name"],
+    work: () => Promise<T>,
+    rolloutIds: readonly string[] = [],
+  ): Promise<T> {
+    const ended = this.context.onPhase?.({ name, rolloutIds });
+    try {
+      return await work();
+    } finally {
+      ended?.();
+    }
   }
 
   private verify(
@@ -210,7 +235,9 @@ class PpoLoop {
     const { state, parts, config } = this;
     const version = state.update;
     const tensors = withHeadsOnly(parts.trainees.policy, ["lm"]).tensors();
-    const { sha256 } = await parts.planes.publishWeights(version, tensors, version);
+    const { sha256 } = await this.phase("publish", () =>
+      parts.planes.publishWeights(version, tensors, version),
+    );
     const others = state.published.filter((weights) => weights.version !== version);
     state.published = [...others, { version, sha256 }].slice(-1 - config.maxStaleness);
     this.isPublished = true;
@@ -277,6 +304,11 @@ class PpoLoop {
     if (parts.evalPrompts.length === 0 || state.evaluatedUpdate === state.update) return;
     if (!isDue(state.update, config.evalEvery, config.updates)) return;
     await this.publish();
+    await this.phase("evaluate", () => this.evaluate());
+  }
+
+  private async evaluate(): Promise<void> {
+    const { state, config, parts } = this;
     const tasks = evaluationTasks(
       parts.evalPrompts,
       { ...config, temperature: config.evalTemperature },
@@ -312,6 +344,14 @@ class PpoLoop {
   private async save(): Promise<void> {
     const { state } = this;
     if (state.update === 0 || this.savedUpdate === state.update) return;
+    await this.phase("checkpoint", () => this.writeCheckpoint());
+    // Acknowledged only now: what a crash forgets is delivered again, and the ledger counts it once.
+    const ids = this.unacknowledged.splice(0);
+    if (ids.length > 0) await this.parts.planes.acknowledge?.(ids);
+  }
+
+  private async writeCheckpoint(): Promise<void> {
+    const { state } = this;
     await this.runDirectory.checkpoints.save(state.update, {
       tensors: traineesToTensors(this.parts.trainees),
       state: {
@@ -323,9 +363,6 @@ class PpoLoop {
       },
     });
     this.savedUpdate = state.update;
-    // Acknowledged only now: what a crash forgets is delivered again, and the ledger counts it once.
-    const ids = this.unacknowledged.splice(0);
-    if (ids.length > 0) await this.parts.planes.acknowledge?.(ids);
   }
 
   private async restore(): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { TensorMap } from "@stagecraft/checkpoint";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter, type StageContext } from "@stagecraft/learn";
 import { loadModel, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -43,6 +43,7 @@ interface RunOptions {
   resume?: boolean;
   signal?: AbortSignal;
   onUpdate?(update: number): void;
+  onPhase?: StageContext["onPhase"];
   warnings?: string[];
 }
 
@@ -69,6 +70,7 @@ function run(name: string, options: RunOptions = {}) {
       runDir: join(dir, name),
       resume: options.resume ?? false,
       signal: options.signal ?? new AbortController().signal,
+      ...(options.onPhase ? { onPhase: options.onPhase } : {}),
       reporter: silentReporter({
         progress: ({ done }) => options.onUpdate?.(done),
         warn: (message) => options.warnings?.push(message),
@@ -117,6 +119,20 @@ describe("runPpo()", () => {
       }
     });
   }
+
+  it("tells the parts of its work in order, and what each update learns from", async () => {
+    const told: string[] = [];
+    const learntFrom = new Set<string>();
+    const onPhase: StageContext["onPhase"] = ({ name, rolloutIds }) => {
+      told.push(name);
+      for (const id of rolloutIds) learntFrom.add(id);
+      return () => told.push(`/${name}`);
+    };
+    await run("run", { config: { updates: 2, evalPrompts: [] }, onPhase }).result;
+    const update = ["publish", "/publish", "wait", "/wait", "update", "/update"];
+    expect(told).toEqual([...update, ...update, "checkpoint", "/checkpoint"]);
+    expect(learntFrom.size).toBe(2 * 16);
+  });
 
   it("uses one temperature in sampler, reference and trainer", async () => {
     for (const temperature of [0.5, 2]) {
