@@ -20,7 +20,7 @@ import { nodeFileSystem, type FileSystem } from "./file-system.js";
 export async function atomicReplaceDirectory(
   directory: string,
   files: ReadonlyMap<string, FileContent>,
-  { fileSystem = nodeFileSystem }: AtomicOptions = {},
+  { fileSystem = nodeFileSystem, guard }: AtomicOptions = {},
 ): Promise<void> {
   const temporary = temporaryName(directory);
   try {
@@ -29,6 +29,7 @@ export async function atomicReplaceDirectory(
       await writeDurably(join(temporary, name), content, fileSystem);
     }
     await syncDirectory(temporary, fileSystem);
+    guard?.();
     await swapIn(temporary, directory, fileSystem);
   } catch (thrown) {
     await discard(temporary, fileSystem);

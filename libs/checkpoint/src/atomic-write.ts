@@ -6,6 +6,11 @@ import { nodeFileSystem, type FileSystem } from "./file-system.js";
 export interface AtomicOptions {
   /** For fault tests; Node's own by default. */
   fileSystem?: FileSystem;
+  /**
+   * Called when the new content is on the disk, right before it takes the name; throws when this
+   * writer may no longer write. What was there then stays.
+   */
+  guard?: (() => void) | undefined;
 }
 
 /** A file's content; chunks are written one after the other without being joined in memory. */
@@ -20,12 +25,13 @@ export type FileContent = string | Uint8Array | readonly Uint8Array[];
 export async function atomicWriteFile(
   file: string,
   content: FileContent,
-  { fileSystem = nodeFileSystem }: AtomicOptions = {},
+  { fileSystem = nodeFileSystem, guard }: AtomicOptions = {},
 ): Promise<void> {
   const temporary = temporaryName(file);
   try {
     await fileSystem.mkdir(dirname(file), { recursive: true });
     await writeDurably(temporary, content, fileSystem);
+    guard?.();
     await fileSystem.rename(temporary, file);
     await syncDirectory(dirname(file), fileSystem);
   } catch (thrown) {

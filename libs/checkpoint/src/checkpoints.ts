@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { listNames, sweepTemporaries } from "./atomic-directory.js";
-import { atomicWriteFile } from "./atomic-write.js";
+import { atomicWriteFile, type AtomicOptions } from "./atomic-write.js";
 import { nodeFileSystem, type FileSystem } from "./file-system.js";
 import { readSealedDirectory, writeSealedDirectory } from "./manifest.js";
 import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
@@ -19,6 +19,10 @@ export interface CheckpointOptions {
   keep?: number;
   /** Told when a damaged checkpoint is passed over. */
   onWarning?: (message: string) => void;
+  /** Throws when this process may no longer write here; called right before every visible change. */
+  guard?: (() => void) | undefined;
+  /** Lease under which checkpoints are written; goes into their manifests. */
+  epoch?: number | undefined;
   /** For fault tests. */
   fileSystem?: FileSystem;
 }
@@ -50,8 +54,9 @@ const LATEST_FILE = "LATEST";
 /** Opens the checkpoint directory of a run; it need not exist yet. Nothing is touched until used. */
 export function openCheckpoints(
   directory: string,
-  { keep = 2, onWarning = () => {}, fileSystem = nodeFileSystem }: CheckpointOptions = {},
+  { keep = 2, onWarning = () => {}, fileSystem = nodeFileSystem, ...more }: CheckpointOptions = {},
 ): CheckpointStore {
+  const { guard, epoch } = more;
   if (!Number.isInteger(keep) || keep < 2) {
     throw new StagecraftError("invalid_argument", `keep must be an integer ≥ 2, got ${keep}`);
   }
@@ -68,9 +73,12 @@ export function openCheckpoints(
     list,
     async save(step, content) {
       await sweepOnce();
-      await write(join(directory, nameOf(step)), content, { step, fileSystem });
-      await atomicWriteFile(join(directory, LATEST_FILE), `${nameOf(step)}\n`, { fileSystem });
+      const meta = { step, ...(epoch === undefined ? {} : { epoch }) };
+      const how = { fileSystem, guard };
+      await write(join(directory, nameOf(step)), content, { meta, ...how });
+      await atomicWriteFile(join(directory, LATEST_FILE), `${nameOf(step)}\n`, how);
       for (const old of obsolete(await list(), step, keep)) {
+        guard?.();
         await fileSystem.rm(join(directory, nameOf(old)), { recursive: true, force: true });
       }
     },
@@ -99,13 +107,13 @@ export function openCheckpoints(
 async function write(
   directory: string,
   { tensors, state }: { tensors: TensorMap; state: JsonObject },
-  { step, fileSystem }: { step: number; fileSystem: FileSystem },
+  options: AtomicOptions & { meta: JsonObject },
 ): Promise<void> {
   const files = new Map([
     [TENSORS_FILE, encodeSafetensorsChunks(tensors)],
     [STATE_FILE, [Buffer.from(`${JSON.stringify(state, refuseNonFinite)}\n`)]],
   ]);
-  await writeSealedDirectory(directory, files, { meta: { step }, fileSystem });
+  await writeSealedDirectory(directory, files, options);
 }
 
 async function read(directory: string, step: number, fileSystem: FileSystem): Promise<Checkpoint> {

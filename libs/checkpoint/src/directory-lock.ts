@@ -1,18 +1,27 @@
+import { readFileSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { createRandom, StagecraftError } from "@stagecraft/core";
 
-/** Who holds a directory. `startTicks` tells a reused pid from the process that locked. */
-interface LockOwner {
+/** A process, so that others can tell whether it still lives. */
+export interface ProcessIdentity {
   pid: number;
   host: string;
+  /** Tells a reused pid from the process meant; not everywhere known. */
   startTicks?: string;
+}
+
+/** Who holds a directory. */
+interface LockOwner extends ProcessIdentity {
   token: string;
   lockedAt: string;
+  epoch?: number;
 }
 
 export interface DirectoryLock {
+  /** Throws `aborted` when another process has taken the directory over. Costs one small read. */
+  check(): void;
   release(): Promise<void>;
 }
 
@@ -21,6 +30,11 @@ export interface LockOptions {
   file: string;
   /** What the directory is, for the message to whoever comes second: "run directory". */
   what: string;
+  /**
+   * Number of the lease that makes this process the writer. It takes the directory from a holder with
+   * a smaller number even when that one lives: it may be stopped, or on a machine nobody reaches.
+   */
+  epoch?: number | undefined;
 }
 
 /**
@@ -30,21 +44,45 @@ export interface LockOptions {
  */
 export async function acquireDirectoryLock(
   directory: string,
-  { file: name, what }: LockOptions,
+  { file: name, what, epoch }: LockOptions,
 ): Promise<DirectoryLock> {
   const file = join(directory, name);
-  const owner = await describeThisProcess();
+  const owner = await describeOwner(epoch);
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (await createExclusively(file, owner)) return { release: () => releaseIfOurs(file, owner) };
+    if (await createExclusively(file, owner)) return lockOf(file, owner);
     const holder = await readOwner(file);
     if (holder === "gone") continue;
-    if (holder !== "unreadable" && (await isAlive(holder))) throw lockedBy({ file, what }, holder);
+    const stands = holder !== "unreadable" && !isOutlived(holder, epoch);
+    if (stands && (await isProcessAlive(holder))) throw lockedBy({ file, what }, holder);
     await removeStale(file, holder);
   }
   throw new StagecraftError(
     "failed_precondition",
     `another process is taking ${directory} right now`,
   );
+}
+
+function lockOf(file: string, owner: LockOwner): DirectoryLock {
+  return {
+    check() {
+      const holder = parseOwner(readIfThere(file));
+      if (typeof holder === "object" && holder.token === owner.token) return;
+      throw takenOver(file, holder);
+    },
+    release: () => releaseIfOurs(file, owner),
+  };
+}
+
+function isOutlived(holder: LockOwner, epoch: number | undefined): boolean {
+  return epoch !== undefined && (holder.epoch ?? 0) < epoch;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 async function createExclusively(file: string, owner: LockOwner): Promise<boolean> {
@@ -63,12 +101,11 @@ async function createExclusively(file: string, owner: LockOwner): Promise<boolea
 }
 
 async function readOwner(file: string): Promise<LockOwner | "gone" | "unreadable"> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch {
-    return "gone";
-  }
+  return parseOwner(await readFile(file, "utf8").catch(() => undefined));
+}
+
+function parseOwner(text: string | undefined): LockOwner | "gone" | "unreadable" {
+  if (text === undefined) return "gone";
   try {
     const owner = JSON.parse(text) as LockOwner;
     return typeof owner.pid === "number" ? owner : "unreadable";
@@ -77,15 +114,28 @@ async function readOwner(file: string): Promise<LockOwner | "gone" | "unreadable
   }
 }
 
-async function isAlive(owner: LockOwner): Promise<boolean> {
-  if (owner.host !== hostname()) return true;
+/** False when the process is certainly gone; one of another host cannot be judged and counts as alive. */
+export async function isProcessAlive(identity: ProcessIdentity): Promise<boolean> {
+  if (identity.host !== hostname()) return true;
   try {
-    process.kill(owner.pid, 0);
+    process.kill(identity.pid, 0);
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  const ticks = await startTicks(owner.pid);
-  return ticks === undefined || owner.startTicks === undefined || ticks === owner.startTicks;
+  const stat = await readStat(identity.pid);
+  if (stat === undefined) return true;
+  if (stat.isDead) return false;
+  return identity.startTicks === undefined || stat.startTicks === identity.startTicks;
+}
+
+/** This process, as another one can recognise it. */
+export async function thisProcess(): Promise<ProcessIdentity> {
+  const startTicks = (await readStat(process.pid))?.startTicks;
+  return {
+    pid: process.pid,
+    host: hostname(),
+    ...(startTicks === undefined ? {} : { startTicks }),
+  };
 }
 
 /** Moves the stale lock aside; puts it back when another process replaced it in the meantime. */
@@ -108,25 +158,34 @@ async function releaseIfOurs(file: string, owner: LockOwner): Promise<void> {
   if (typeof holder === "object" && holder.token === owner.token) await rm(file, { force: true });
 }
 
-async function describeThisProcess(): Promise<LockOwner> {
-  const ticks = await startTicks(process.pid);
+async function describeOwner(epoch: number | undefined): Promise<LockOwner> {
   return {
-    pid: process.pid,
-    host: hostname(),
-    ...(ticks === undefined ? {} : { startTicks: ticks }),
+    ...(await thisProcess()),
     token: `${process.pid}-${process.hrtime.bigint()}`,
     lockedAt: new Date().toISOString(),
+    ...(epoch === undefined ? {} : { epoch }),
   };
 }
 
-/** Field 22 of /proc/<pid>/stat (start time in clock ticks); undefined where there is no /proc. */
-async function startTicks(pid: number): Promise<string | undefined> {
+/** State and start time (fields 3 and 22 of /proc/<pid>/stat); undefined where there is no /proc. */
+async function readStat(pid: number): Promise<{ isDead: boolean; startTicks: string } | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A zombie is dead: only its parent has not asked yet.
+    return { isDead: /^[ZX]/.test(fields[0]!), startTicks: fields[19]! };
   } catch {
     return undefined;
   }
+}
+
+function takenOver(file: string, holder: LockOwner | "gone" | "unreadable"): StagecraftError {
+  const by = typeof holder === "object" ? ` by process ${holder.pid} on ${holder.host}` : "";
+  return new StagecraftError(
+    "aborted",
+    `${dirname(file)} was taken over${by}; this process writes nothing more to it`,
+    { details: { directory: dirname(file) } },
+  );
 }
 
 function lockedBy({ file, what }: LockOptions, holder: LockOwner): StagecraftError {

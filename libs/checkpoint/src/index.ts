@@ -6,7 +6,14 @@ export {
   type CheckpointOptions,
   type CheckpointStore,
 } from "./checkpoints.js";
-export { acquireDirectoryLock, type DirectoryLock, type LockOptions } from "./directory-lock.js";
+export {
+  acquireDirectoryLock,
+  isProcessAlive,
+  thisProcess,
+  type DirectoryLock,
+  type LockOptions,
+  type ProcessIdentity,
+} from "./directory-lock.js";
 export { nodeFileSystem, type FileSystem } from "./file-system.js";
 export { sha256Of } from "./manifest.js";
 export {

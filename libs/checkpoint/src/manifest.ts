@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { atomicReplaceDirectory } from "./atomic-directory.js";
-import type { FileContent } from "./atomic-write.js";
+import type { AtomicOptions, FileContent } from "./atomic-write.js";
 import { readWhole, type FileSystem } from "./file-system.js";
 import { corrupt } from "./safetensors-header.js";
 
@@ -52,7 +52,7 @@ const TURN_BYTES = 8 * 1024 * 1024;
 export async function writeSealedDirectory(
   directory: string,
   files: ReadonlyMap<string, FileContent>,
-  { meta, fileSystem }: { meta: JsonObject; fileSystem: FileSystem },
+  { meta, ...options }: AtomicOptions & { meta: JsonObject },
 ): Promise<Manifest> {
   const records: Record<string, FileRecord> = {};
   for (const [name, content] of files) {
@@ -60,7 +60,7 @@ export async function writeSealedDirectory(
   }
   const manifest = { files: records, meta };
   const sealed = new Map(files).set(MANIFEST_FILE, serialise(manifest));
-  await atomicReplaceDirectory(directory, sealed, { fileSystem });
+  await atomicReplaceDirectory(directory, sealed, options);
   return manifest;
 }
 

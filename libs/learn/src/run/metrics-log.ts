@@ -14,12 +14,16 @@ export interface MetricsLog {
   close(): void;
 }
 
-/** Opens or creates the file. */
-export function openMetricsLog(file: string): MetricsLog {
+/** Opens or creates the file. `guard` throws when this process may no longer write to it. */
+export function openMetricsLog(
+  file: string,
+  { guard = () => undefined }: { guard?: () => void } = {},
+): MetricsLog {
   const descriptor = openSync(file, "a");
   const sizeBytes = () => fstatSync(descriptor).size;
   return {
     write(record) {
+      guard();
       try {
         writeSync(descriptor, `${JSON.stringify(record)}\n`);
       } catch (thrown) {
@@ -31,6 +35,7 @@ export function openMetricsLog(file: string): MetricsLog {
     },
     sizeBytes,
     truncate(target) {
+      guard();
       if (target < sizeBytes()) ftruncateSync(descriptor, target);
     },
     close: () => closeSync(descriptor),

@@ -4,7 +4,7 @@ import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
 import { isCancelled, StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter, type StageReporter } from "./reporter.js";
-import { acquireRunLock } from "./run-lock.js";
+import { acquireRunLock, type RunLock } from "./run-lock.js";
 import type { StageContext, StageResult } from "./stage.js";
 
 export type RunStatus = "running" | "finished" | "cancelled" | "failed";
@@ -33,6 +33,8 @@ export interface OpenRunOptions {
   resume: boolean;
   /** Delete an earlier run of the directory first. */
   overwrite?: boolean;
+  /** See StageContext. */
+  epoch?: number | undefined;
   keepCheckpoints?: number;
   versions?: Record<string, string>;
   reporter?: StageReporter;
@@ -51,6 +53,8 @@ export interface Run {
   readonly record: Readonly<RunRecord>;
   /** The result of an earlier, finished attempt that is being resumed: nothing is left to do. */
   readonly finishedResult: StageResult | undefined;
+  /** Throws `aborted` when another process has taken the directory over. */
+  checkOwned(): void;
   setStatus(status: RunStatus, more?: { error?: string; result?: StageResult }): Promise<void>;
   /** Releases the lock and closes files; the status stays as it was set. */
   close(): Promise<void>;
@@ -86,12 +90,12 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   await mkdir(dir, { recursive: true }).catch((thrown: unknown) => {
     throw cannotUse(dir, thrown);
   });
-  const lock = await acquireRunLock(dir);
+  const lock = await acquireRunLock(dir, options.epoch);
   try {
     if (options.overwrite) await deleteRun(dir);
     const earlier = await readRunRecord(dir);
     if (earlier) checkEarlierRun(dir, earlier, options);
-    return await startRun(dir, options, earlier, lock.release);
+    return await startRun(dir, options, { earlier, lock });
   } catch (thrown) {
     await lock.release();
     throw thrown;
@@ -135,6 +139,7 @@ export async function withRun(
     runDir: context.runDir,
     resume: context.resume,
     overwrite: options.overwrite ?? context.overwrite ?? false,
+    epoch: context.epoch,
     reporter: context.reporter,
   });
   try {
@@ -160,15 +165,16 @@ export async function withRun(
 async function startRun(
   dir: string,
   options: OpenRunOptions,
-  earlier: RunRecord | undefined,
-  release: () => Promise<void>,
+  { earlier, lock }: { earlier: RunRecord | undefined; lock: RunLock },
 ): Promise<Run> {
   const reporter = options.reporter ?? silentReporter();
   let record = newRecord(options, earlier);
   const finishedResult = earlier?.status === "finished" ? earlier.result : undefined;
-  const save = () => atomicWriteFile(join(dir, "run.json"), `${JSON.stringify(record, null, 2)}\n`);
+  const guard = () => lock.check();
+  const save = () =>
+    atomicWriteFile(join(dir, "run.json"), `${JSON.stringify(record, null, 2)}\n`, { guard });
   if (!finishedResult) await save();
-  const metrics = openMetricsLog(join(dir, "metrics.jsonl"));
+  const metrics = openMetricsLog(join(dir, "metrics.jsonl"), { guard });
   return {
     dir,
     bestDir: join(dir, "best"),
@@ -177,7 +183,10 @@ async function startRun(
     checkpoints: openCheckpoints(join(dir, "checkpoints"), {
       keep: options.keepCheckpoints ?? 2,
       onWarning: (message: string) => reporter.warn(message),
+      guard,
+      epoch: options.epoch,
     }),
+    checkOwned: guard,
     get record() {
       return record;
     },
@@ -188,7 +197,7 @@ async function startRun(
     },
     async close() {
       metrics.close();
-      await release();
+      await lock.release();
     },
   };
 }

@@ -141,8 +141,10 @@ async function loopParts(
     eosId: tokenizer.specials.eos,
     planes,
     scoreScale: models.scoreScale,
-    saveBest: () =>
-      saveModel(run.bestDir, withHeadsOnly(policy, ["lm"]), { tokenizerFiles: files }),
+    saveBest: async () => {
+      run.checkOwned();
+      await saveModel(run.bestDir, withHeadsOnly(policy, ["lm"]), { tokenizerFiles: files });
+    },
     async onUpdate(update, batch, { estimates, klCoef }) {
       if (config.inspectRollouts === 0) return;
       const shown = batch.slice(0, config.inspectRollouts);
@@ -187,6 +189,7 @@ async function finish(
   { config, run }: Scope,
 ): Promise<StageResult> {
   if (config.selectModel === "best" && result.best) await restoreBest(run, policy);
+  run.checkOwned();
   await saveModel(run.modelDir, withHeadsOnly(policy, ["lm"]), {
     tokenizerFiles: tokenizer.files(),
   });
