@@ -1,0 +1,61 @@
+import type { RestartPolicy } from "./restart-policy.js";
+
+/** The services of a cluster. */
+export const SERVICES = ["policy", "reward-model", "rollout", "trainer"] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** Services of which there may be several. There is one trainer: one writer. */
+export const SCALABLE = ["policy", "reward-model", "rollout"] as const;
+export type ScalableService = (typeof SCALABLE)[number];
+
+/** Most processes of one service. */
+export const MAX_REPLICAS = 256;
+
+export interface ClusterOptions {
+  /** Everything the cluster keeps: the broker's store, weights, logs, the control socket. */
+  dir: string;
+  /** Served until the first weights are published. */
+  policyModelDir: string;
+  rewardModelDir: string;
+  /** Further reward models as `name=directory`; logged under their name, weighed by PPO's config. */
+  rewardModels?: readonly string[];
+  /** Default 2. */
+  policies?: number;
+  /** Default 1. */
+  rewards?: number;
+  /** Default 8. */
+  rollouts?: number;
+  /** Where the trainer keeps its runs; default `runs`. */
+  runsDir?: string;
+  /** The cluster's name on the bus; default `main`. */
+  run?: string;
+  /** Tensor threads of each process; 0 (default) = all cores. */
+  threads?: number;
+  engine?: "auto" | "native" | "tensorflow" | "cpu";
+  /** First of the ports; 0 (default) = free ones. */
+  portBase?: number;
+  /** Time for a process to finish what it has when it is told to end; default 30 s. */
+  graceMs?: number;
+  /** More flags of a service, by field: `{ rollout: { concurrency: 8 } }`. */
+  flags?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string | number>>>>>;
+  /** Another program for a service, a JavaScript file that takes the same flags. */
+  programs?: Readonly<Partial<Record<ServiceName, string>>>;
+  restart?: Partial<RestartPolicy>;
+  onEvent?(event: ClusterEvent): void;
+  /** Gives up the start. */
+  signal?: AbortSignal;
+}
+
+/** What `startCluster()` made of the options. */
+export interface ResolvedOptions extends Required<Omit<ClusterOptions, "signal" | "restart">> {
+  restart: RestartPolicy;
+}
+
+/** Something a person or a log should know. */
+export interface ClusterEvent {
+  time: string;
+  level: "info" | "warn" | "error";
+  /** The process it is about; empty for the cluster as a whole. */
+  process: string;
+  text: string;
+}

@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { kebabCase } from "@stagecraft/config";
+import { StagecraftError } from "@stagecraft/core";
+import type { ClusterLayout } from "./layout.js";
+import type { ResolvedOptions, ServiceName } from "./options.js";
+
+/** A program with its arguments. */
+export interface Invocation {
+  program: string;
+  args: string[];
+}
+
+/** A service's own flags, without where it listens. */
+type Flags = Readonly<Record<string, string | number>>;
+
+/** Throws `failed_precondition` when a service is not built. */
+export function checkPrograms({ programs }: ResolvedOptions, services: readonly ServiceName[]) {
+  const missing = services.map((service) => mainOf(service, programs)).find((f) => !existsSync(f));
+  if (missing === undefined) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `${missing} does not exist; run \`npm run setup\` in the repository first`,
+  );
+}
+
+/** How a service's process is started. */
+export function serviceInvocation(
+  service: ServiceName,
+  name: string,
+  { port, natsUrl, options, layout }: InvocationContext,
+): Invocation {
+  const flags: Flags = {
+    port,
+    graceMs: options.graceMs,
+    ...ownFlags(service, name, { natsUrl, options, layout }),
+    ...options.flags[service],
+  };
+  return {
+    program: process.execPath,
+    args: [
+      "--import",
+      clusterMark(layout.dir, options.graceMs),
+      mainOf(service, options.programs),
+      ...Object.entries(flags).flatMap(([field, value]) => [`--${kebabCase(field)}`, `${value}`]),
+    ],
+  };
+}
+
+export interface InvocationContext {
+  port: number;
+  natsUrl: string;
+  options: ResolvedOptions;
+  layout: ClusterLayout;
+}
+
+function ownFlags(
+  service: ServiceName,
+  name: string,
+  { natsUrl, options, layout }: Omit<InvocationContext, "port">,
+): Flags {
+  const bus = { natsUrl, run: options.run };
+  const engine = { engine: options.engine, threads: options.threads };
+  switch (service) {
+    case "policy":
+      return {
+        ...bus,
+        ...engine,
+        modelDir: resolve(options.policyModelDir),
+        weightsDir: layout.weights,
+      };
+    case "reward-model":
+      return { ...engine, models: JSON.stringify(rewardModels(options)) };
+    case "rollout":
+      return {
+        ...bus,
+        workerId: name,
+        policyAddress: `file:${layout.addressesOf("policy")}`,
+        rewardAddress: `file:${layout.addressesOf("reward-model")}`,
+        rewardModels: JSON.stringify([
+          "=1",
+          ...options.rewardModels.map((entry) => `${entry.split("=")[0]}=0`),
+        ]),
+      };
+    case "trainer":
+      return { ...bus, ...engine, runsDir: resolve(options.runsDir), weightsDir: layout.weights };
+  }
+}
+
+function rewardModels({ rewardModelDir, rewardModels }: ResolvedOptions): string[] {
+  const further = rewardModels.map((entry) => {
+    const at = entry.indexOf("=");
+    return `${entry.slice(0, at)}=${resolve(entry.slice(at + 1))}`;
+  });
+  return [`reward=${resolve(rewardModelDir)}`, ...further];
+}
+
+function mainOf(service: ServiceName, programs: ResolvedOptions["programs"]): string {
+  const own = new URL(`../../../../services/${service}/dist/main.js`, import.meta.url);
+  return programs[service] ?? fileURLToPath(own);
+}
+
+/** Stands in the command line of every service of a cluster, and of no other. */
+export function clusterMark(dir: string, graceMs: number): string {
+  const url = new URL("../../bin/cluster-child.mjs", import.meta.url);
+  url.searchParams.set("graceMs", String(graceMs));
+  url.searchParams.set("cluster", dir);
+  return url.href;
+}

@@ -1,0 +1,169 @@
+import { mkdir } from "node:fs/promises";
+import { createJetStreamBus, ensureTopology, runTopology } from "@stagecraft/bus";
+import { acquireDirectoryLock, type DirectoryLock } from "@stagecraft/checkpoint";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { createFleet, type Fleet } from "./fleet.js";
+import { clusterLayout, LOCK_FILE, type ClusterLayout } from "./layout.js";
+import { findNatsServer, writeNatsConfig } from "./nats.js";
+import {
+  SERVICES,
+  type ClusterEvent,
+  type ClusterOptions,
+  type ResolvedOptions,
+  type ScalableService,
+} from "./options.js";
+import { endOrphans } from "./orphans.js";
+import { choosePort } from "./ports.js";
+import { checkPrograms } from "./programs.js";
+import { countProblem, resolveOptions } from "./resolve-options.js";
+import type { ProcessInfo, StopOutcome } from "./supervised-process.js";
+
+/** Where the parts of a cluster are reached. */
+export interface ClusterAddresses {
+  /** `nats://127.0.0.1:<port>`. */
+  nats: string;
+  trainer: string;
+  /** One of each process. */
+  policies: readonly string[];
+  rewardModels: readonly string[];
+  rollouts: readonly string[];
+  /** Addresses for `createRpcClient` that follow the cluster as it is scaled. */
+  policy: string;
+  rewardModel: string;
+}
+
+/** Services as processes of this machine, supervised by this process. */
+export interface Cluster extends AsyncDisposable {
+  readonly options: Readonly<ResolvedOptions>;
+  readonly layout: ClusterLayout;
+  readonly startedAtMs: number;
+  addresses(): ClusterAddresses;
+  /** Every process with its pid, state and number of restarts. */
+  processes(): ProcessInfo[];
+  /** Resolves when the new ones serve, or the surplus ones have drained. */
+  scale(service: ScalableService, count: number): Promise<StopOutcome[]>;
+  /** Ends everything, the broker last; says how each process ended. Calling again joins the first. */
+  stop(): Promise<StopOutcome[]>;
+}
+
+/**
+ * Starts a broker, policies, reward models, a trainer and rollout workers, and resolves when all of
+ * them serve. They are restarted when they end and end when this process does. Throws
+ * `failed_precondition` when another process runs a cluster in the folder, when something is missing
+ * on this machine, or when a service does not start; then nothing is left running.
+ */
+export async function startCluster(given: ClusterOptions): Promise<Cluster> {
+  const options = resolveOptions(given);
+  checkPrograms(options, SERVICES);
+  const natsProgram = findNatsServer();
+  const layout = clusterLayout(options.dir);
+  for (const folder of [layout.logs, layout.addresses, layout.weights, options.runsDir]) {
+    await mkdir(folder, { recursive: true });
+  }
+  const lock = await lockCluster(layout);
+  try {
+    const say = (level: ClusterEvent["level"], text: string) =>
+      options.onEvent({ time: new Date().toISOString(), level, process: "", text });
+    const orphans = await endOrphans(layout.processes, options.graceMs);
+    if (orphans.length > 0) {
+      say("warn", `ended what an earlier supervisor left behind: ${orphans.join(", ")}`);
+    }
+    return await startAll({ options, layout, lock, natsProgram, signal: given.signal });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+interface Parts {
+  options: ResolvedOptions;
+  layout: ClusterLayout;
+  lock: DirectoryLock;
+  natsProgram: string;
+  signal: AbortSignal | undefined;
+}
+
+async function startAll({ options, layout, lock, natsProgram, signal }: Parts): Promise<Cluster> {
+  const startedAtMs = Date.now();
+  const natsPort = await choosePort(options.portBase, "nats");
+  const natsUrl = `nats://127.0.0.1:${natsPort}`;
+  const fleet = createFleet({ options, layout, natsUrl, onEvent: options.onEvent });
+  const onAbort = () => void fleet.stop();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    throwIfAborted(signal);
+    await fleet.startNats(natsProgram, await writeNatsConfig(layout.nats, natsPort), natsPort);
+    await setUpStreams(natsUrl, options.run);
+    await startServices(fleet, options);
+    throwIfAborted(signal);
+  } catch (error) {
+    await fleet.stop();
+    throwIfAborted(signal);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  let stopping: Promise<StopOutcome[]> | undefined;
+  const stop = () => (stopping ??= fleet.stop().finally(() => lock.release()));
+  const inTurn = createQueue();
+  return {
+    options,
+    layout,
+    startedAtMs,
+    addresses: () => addressesOf(fleet, layout, natsUrl),
+    processes: () => fleet.processes(),
+    async scale(service, count) {
+      const [problem] = countProblem(service, count);
+      if (problem !== undefined) throw new StagecraftError("invalid_argument", problem);
+      return inTurn(async () => {
+        if (stopping) throw new StagecraftError("failed_precondition", "the cluster is stopping");
+        return fleet.scale(service, count);
+      });
+    },
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+    },
+  };
+}
+
+/** Servers first: a rollout worker asks the policy for its tokenizer when it starts. */
+async function startServices(fleet: Fleet, options: ResolvedOptions): Promise<void> {
+  await Promise.all([
+    fleet.scale("policy", options.policies),
+    fleet.scale("reward-model", options.rewards),
+    fleet.startTrainer(),
+  ]);
+  await fleet.scale("rollout", options.rollouts);
+}
+
+async function setUpStreams(natsUrl: string, run: string): Promise<void> {
+  await using bus = await createJetStreamBus({ servers: [natsUrl], name: "cluster" });
+  await ensureTopology(bus, runTopology(run));
+}
+
+function addressesOf(fleet: Fleet, layout: ClusterLayout, natsUrl: string): ClusterAddresses {
+  return {
+    nats: natsUrl,
+    trainer: fleet.addresses("trainer")[0] ?? "",
+    policies: fleet.addresses("policy"),
+    rewardModels: fleet.addresses("reward-model"),
+    rollouts: fleet.addresses("rollout"),
+    policy: `file:${layout.addressesOf("policy")}`,
+    rewardModel: `file:${layout.addressesOf("reward-model")}`,
+  };
+}
+
+function lockCluster({ dir }: ClusterLayout): Promise<DirectoryLock> {
+  return acquireDirectoryLock(dir, { file: LOCK_FILE, what: "folder with --dir" });
+}
+
+/** Runs one piece of work after the other. */
+function createQueue() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
