@@ -2,11 +2,12 @@
 // Does nothing when the sources are those of the last build. Quiet unless it fails; exit code 1 then.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findNodeDir, findNodeGyp } from "./node-gyp.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const nativeDir = join(here, "native");
@@ -38,37 +39,6 @@ function sourcesHash() {
 
 function isCurrent() {
   return existsSync(addon) && existsSync(stamp) && readFileSync(stamp, "utf8") === sourcesHash();
-}
-
-/** node-gyp inside the npm that runs this, that lies beside node, or that is on the PATH. */
-function findNodeGyp() {
-  const npmCli = process.env.npm_execpath;
-  const prefix = dirname(dirname(realpathSync(process.execPath)));
-  const onPath = (process.env.PATH ?? "")
-    .split(delimiter)
-    .map((dir) => join(dir, "npm"))
-    .filter((file) => existsSync(file))
-    .map((file) => dirname(dirname(realpathSync(file))));
-  const roots = [
-    ...(npmCli ? [dirname(dirname(realpathSync(npmCli)))] : []),
-    join(prefix, "lib", "node_modules", "npm"),
-    join(prefix, "node_modules", "npm"),
-    ...onPath,
-  ];
-  const found = roots
-    .map((root) => join(root, "node_modules", "node-gyp", "bin", "node-gyp.js"))
-    .find((file) => existsSync(file));
-  if (!found) throw new Error("npm's node-gyp was not found: install npm 9 or later");
-  return found;
-}
-
-/** Where Node's headers are, or undefined to let node-gyp look for them. */
-function findNodeDir() {
-  const configured = process.env.npm_config_nodedir;
-  const beside = dirname(dirname(realpathSync(process.execPath)));
-  return [configured, beside].find(
-    (dir) => dir && existsSync(join(dir, "include", "node", "node_api.h")),
-  );
 }
 
 /** @param {string[]} args @returns {Promise<{ code: number, output: string }>} */
