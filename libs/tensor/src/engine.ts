@@ -19,9 +19,9 @@ export interface EngineOptions {
 export interface EngineInfo {
   name: EngineName;
   numThreads: number;
-  /** Instruction set of the native kernels, e.g. "avx512"; "none" elsewhere. */
+  /** Instruction set of the native kernels, e.g. "avx512"; "gpu" where TensorFlow has one; else "none". */
   simd: string;
-  /** One line for the user when "auto" fell back to plain TFJS: what is lost and how to get it. */
+  /** One line for the user: what an engine cannot do here, and how to get it. */
   notice?: string;
 }
 
@@ -67,7 +67,7 @@ async function startEngine(
   numThreads: number | undefined,
 ): Promise<EngineInfo> {
   if (engine === "cpu") return startCpu();
-  if (engine === "tensorflow") return startTensorFlow();
+  if (engine === "tensorflow") return startTensorFlow(numThreads);
   const native = loadNative();
   if ("addon" in native) return startNative(native.addon, numThreads);
   if (engine === "auto") return { ...(await startCpu()), notice: noticeOf(native.reason) };

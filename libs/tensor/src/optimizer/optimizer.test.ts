@@ -1,14 +1,9 @@
 import { describe, expect, it } from "vitest";
-import {
-  createGradientAccumulator,
-  createOptimizer,
-  initEngine,
-  tf,
-  valueAndGrads,
-} from "../index.js";
+import { startTestEngine } from "../../test/engine.js";
+import { createGradientAccumulator, createOptimizer, tf, valueAndGrads } from "../index.js";
 import type { AdamWConfig } from "./types.js";
 
-await initEngine({ engine: "cpu" });
+await startTestEngine();
 
 const ADAMW: AdamWConfig = { kind: "adamw", beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 };
 

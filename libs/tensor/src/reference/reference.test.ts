@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { initEngine, tf } from "../index.js";
+import { startTestEngine } from "../../test/engine.js";
+import { tf } from "../index.js";
 import { createTensors } from "../testing/random.js";
 import { finiteDifference } from "../testing/finite-difference.js";
 import * as attention from "./attention.js";
@@ -7,7 +8,7 @@ import * as basics from "./basics.js";
 import { tokenLogProbs } from "./log-probs.js";
 import { mlpBlock } from "./mlp.js";
 
-await initEngine({ engine: "cpu" });
+await startTestEngine();
 
 const t = createTensors(7);
 const layout = {
