@@ -68,8 +68,9 @@ describe("responseLogProbs() and responseValues()", () => {
     expect(after[3]).not.toBe(before[3]);
     const logProbs = (sequences: typeof SEQUENCES) =>
       responseLogProbs(model, sequences, OPTIONS)[0]!;
-    expect([...logProbs(changed).slice(0, 2)]).toEqual([...logProbs(SEQUENCES).slice(0, 2)]);
-    expect(logProbs(changed)[3]).not.toBe(logProbs(SEQUENCES)[3]);
+    const alone = SEQUENCES.slice(0, 1); // TensorFlow rounds otherwise in a batch of another size
+    expect([...logProbs(changed).slice(0, 2)]).toEqual([...logProbs(alone).slice(0, 2)]);
+    expect(logProbs(changed)[3]).not.toBe(logProbs(alone)[3]);
   });
 
   it("divide logits by the temperature before the softmax", () => {
