@@ -25,9 +25,9 @@ serveThread(async ({ data, emit }) => {
       },
       crash: () =>
         new Promise(() => {
-          setImmediate(() => {
+          setTimeout(() => {
             throw new Error("boom");
-          });
+          }, 0);
         }),
     },
     close: async () => undefined,

@@ -101,14 +101,14 @@ describe("createGenerationEngine()", () => {
     engine.close();
   });
 
-  it("reads long prompts over several steps while others go on", async () => {
+  it("reads prompts in the order they came, so many tokens a step, long ones in parts", async () => {
     const engine = createGenerationEngine(tinyModel(config), {
       maxSequences: 4,
       maxPrefillTokens: 10,
     });
     const params = { maxNewTokens: 4 };
     const handles = [8, 12, 6, 2].map((length) =>
-      engine.add({ promptIds: prompt(1, length), params }),
+      engine.add({ promptIds: prompt(length, length), params }),
     );
     const firstSeen = new Map<number, number>();
     for (let step = 0; engine.numActive + engine.numWaiting > 0; step++) {
@@ -116,8 +116,29 @@ describe("createGenerationEngine()", () => {
         if (index === 0) firstSeen.set(handle, step);
       }
     }
-    // 8 + 2 fit the first step; 12 alone exceeds the budget but must go through; then 6.
-    expect(handles.map((handle) => firstSeen.get(handle))).toEqual([0, 1, 2, 0]);
+    // 8 and 2 of the 12 in the first step, the other 10 in the second, then 6 and 2.
+    expect(handles.map((handle) => firstSeen.get(handle))).toEqual([0, 1, 2, 2]);
+    engine.close();
+  });
+
+  it("gives running answers a token in every step while a long prompt is read", async () => {
+    const model = tinyModel(config);
+    const engine = createGenerationEngine(model, { maxSequences: 2, maxPrefillTokens: 5 });
+    const running = engine.add({ promptIds: prompt(1), params: { maxNewTokens: 12 } });
+    await engine.step();
+    const long = engine.add({ promptIds: prompt(2, 24), params: { maxNewTokens: 2 } });
+    const steps: number[][] = [];
+    while (engine.numActive + engine.numWaiting > 0) {
+      steps.push((await engine.step()).map(({ handle }) => handle));
+    }
+    expect(steps.slice(0, 5)).toEqual([
+      [running],
+      [running],
+      [running],
+      [running],
+      [running, long], // 24 tokens at 5 a step
+    ]);
+    expect(steps.filter((handles) => handles.includes(running))).toHaveLength(11);
     engine.close();
   });
 

@@ -5,9 +5,11 @@ import type { Tokenizer } from "@stagecraft/tokenizer";
 import { checkRange } from "../batch.js";
 import type { Model } from "../model.js";
 import { createDecoder, type Decoder } from "./decoder.js";
-import { drawTokens, readShared, type Active, type Group } from "./draw-tokens.js";
+import { drawTokens, readAhead, type Active } from "./draw-tokens.js";
+import { planReads } from "./read-plan.js";
 import { resolveSampling, type SampledToken, type SamplingParams } from "./sampling.js";
 import { Sequence, type FinishReason } from "./sequence.js";
+import { SlotPool } from "./slot-pool.js";
 
 export interface GenerationRequest {
   readonly promptIds: Int32Array;
@@ -41,10 +43,20 @@ export interface GenerationEngineOptions {
   /** Version of the weights that the model holds now; default 0. */
   weightVersion?: number;
   /**
-   * Prompt tokens read in one step before the rest waits for the next, so that long prompts do not
-   * starve running answers; at least one prompt goes through. Default 512.
+   * Prompt tokens read in one step; longer prompts are read in parts, so that they do not starve
+   * running answers. Default 512.
    */
   maxPrefillTokens?: number;
+  /**
+   * Tokens that all sequences may hold together; each reserves its prompt and its longest answer, and
+   * waits until there is room. Default: as many as fit into the slots.
+   */
+  maxTokens?: number;
+  /**
+   * Whether sequences that begin with the same tokens share what was read: several answers to one
+   * prompt, system prompts, the history of a conversation. Results are the same bits. Default true.
+   */
+  sharePrefixes?: boolean;
 }
 
 /**
@@ -69,6 +81,9 @@ export interface GenerationEngine {
   setWeights(version: number, tensors: TensorMap): void;
   readonly numActive: number;
   readonly numWaiting: number;
+  /** Tokens fed to the model so far, and prompt tokens that did not have to be. */
+  readonly numTokensRead: number;
+  readonly numTokensShared: number;
   /** Version that the next step will use. */
   readonly weightVersion: number;
   close(): void;
@@ -86,13 +101,16 @@ class ContinuousBatching implements GenerationEngine {
   weightVersion: number;
   private readonly decoder: Decoder;
   private readonly maxLength: number;
-  private readonly freeSlots: number[];
+  private readonly slots: SlotPool;
+  private readonly maxTokens: number;
   private readonly waiting = new Map<number, Sequence>();
   private readonly active = new Map<number, Active>();
-  private readonly abandonedSlots: number[] = [];
+  private readonly abandoned: Active[] = [];
   private nextHandle = 1;
   private stepping = false;
   private weightsChanged = false;
+  numTokensRead = 0;
+  numTokensShared = 0;
 
   constructor(
     private readonly model: Model,
@@ -102,7 +120,12 @@ class ContinuousBatching implements GenerationEngine {
     this.maxLength = maxLength;
     this.weightVersion = weightVersion;
     this.decoder = createDecoder(model, { maxSequences, maxLength });
-    this.freeSlots = Array.from({ length: maxSequences }, (_, slot) => maxSequences - 1 - slot);
+    this.maxTokens = options.maxTokens ?? maxSequences * maxLength;
+    this.slots = new SlotPool(this.decoder, {
+      maxSequences,
+      maxTokens: this.maxTokens,
+      keep: options.sharePrefixes ?? true,
+    });
   }
 
   get numActive(): number {
@@ -124,6 +147,7 @@ class ContinuousBatching implements GenerationEngine {
       tokenizer,
       maxLength: this.maxLength,
     });
+    this.checkRoom(sequence);
     this.waiting.set(handle, sequence);
     return handle;
   }
@@ -137,7 +161,7 @@ class ContinuousBatching implements GenerationEngine {
       return await this.advance();
     } finally {
       this.stepping = false;
-      for (const slot of this.abandonedSlots.splice(0)) this.release(slot);
+      for (const active of this.abandoned.splice(0)) this.release(active);
     }
   }
 
@@ -147,8 +171,8 @@ class ContinuousBatching implements GenerationEngine {
     if (!active) return false;
     this.active.delete(handle);
     // A running step may still write to the slot.
-    if (this.stepping) this.abandonedSlots.push(active.slot);
-    else this.release(active.slot);
+    if (this.stepping) this.abandoned.push(active);
+    else this.release(active);
     return true;
   }
 
@@ -170,10 +194,15 @@ class ContinuousBatching implements GenerationEngine {
   private async advance(): Promise<GenerationEvent[]> {
     if (this.weightsChanged) this.readAgain();
     this.admit();
-    const groups = this.chooseRows();
-    if (groups.length === 0) return [];
-    await readShared(this.decoder, groups);
-    const members = groups.flat();
+    const plan = planReads(this.active.values(), {
+      maxPrefillTokens: this.options.maxPrefillTokens ?? 512,
+      share: this.options.sharePrefixes ?? true,
+    });
+    if (plan.groups.length + plan.parts.length === 0) return [];
+    const { numRead, numShared } = await readAhead(this.decoder, plan);
+    const members = plan.groups.flat();
+    this.numTokensShared += numShared;
+    this.numTokensRead += members.reduce((sum, { sequence }) => sum + sequence.numPending, numRead);
     const tokens = await drawTokens(this.decoder, members, this.model.config.vocabSize);
     const events = members.flatMap((member, i) => this.accept(member, tokens[i]!));
     await nextTurn();
@@ -181,68 +210,54 @@ class ContinuousBatching implements GenerationEngine {
   }
 
   private accept(member: Active, { id, logProb }: SampledToken): GenerationEvent[] {
-    const { handle, slot, sequence } = member;
-    if (!this.active.has(handle)) return []; // cancelled while the step ran
+    const { handle, sequence } = member;
     sequence.accept(id);
+    if (!this.active.has(handle)) return []; // cancelled while the step ran
     const index = sequence.ids.length - sequence.numPromptTokens - 1;
     const event = { handle, index, id, logProb, weightVersion: this.weightVersion };
     const { finishReason } = sequence;
     if (!finishReason) return [event];
     this.active.delete(handle);
-    this.release(slot);
+    this.release(member);
     const text = sequence.text();
     return [{ ...event, finishReason, ...(text === undefined ? {} : { text }) }];
   }
 
+  /** First come, first served: a long request that does not fit yet holds up those behind it. */
   private admit(): void {
     for (const [handle, sequence] of this.waiting) {
-      const slot = this.freeSlots.pop();
-      if (slot === undefined) return;
+      const { maxTokens: numTokens } = sequence;
+      const taken = this.slots.take(sequence.ids, numTokens);
+      if (!taken) return;
       this.waiting.delete(handle);
-      this.active.set(handle, { handle, slot, sequence });
+      sequence.numDecoded = taken.numHeld;
+      this.numTokensShared += taken.numHeld;
+      this.active.set(handle, { handle, slot: taken.slot, sequence, numTokens });
     }
-  }
-
-  /**
-   * What to read next: every sequence that needs one token, and longer ones while the budget lasts.
-   * Sequences that are to read the same tokens from the start, such as K answers to one prompt,
-   * form a group that reads them once.
-   */
-  private chooseRows(): Group[] {
-    let budget = this.options.maxPrefillTokens ?? 512;
-    let numPrefills = 0;
-    const groups = new Map<string | number, Group>();
-    for (const active of this.active.values()) {
-      const { ids, numDecoded } = active.sequence;
-      const numPending = ids.length - numDecoded;
-      const key = numDecoded === 0 ? ids.join() : active.handle;
-      const group = groups.get(key);
-      if (group) {
-        group.push(active);
-      } else if (numPending === 1 || numPrefills === 0 || numPending <= budget) {
-        if (numPending > 1) {
-          numPrefills++;
-          budget -= numPending;
-        }
-        groups.set(key, [active]);
-      }
-    }
-    return [...groups.values()];
   }
 
   /** Old keys and values belong to the old weights. */
   private readAgain(): void {
     this.weightsChanged = false;
     this.decoder.refreshWeights();
+    this.slots.forget();
     for (const { slot, sequence } of this.active.values()) {
       this.decoder.reset(slot);
       sequence.numDecoded = 0;
     }
   }
 
-  private release(slot: number): void {
-    this.decoder.reset(slot);
-    this.freeSlots.push(slot);
+  private release({ slot, sequence, numTokens }: Active): void {
+    this.slots.release(slot, { ids: sequence.ids, numHeld: sequence.numDecoded, numTokens });
+  }
+
+  private checkRoom({ maxTokens }: Sequence): void {
+    if (maxTokens <= this.maxTokens) return;
+    throw new StagecraftError(
+      "invalid_argument",
+      `prompt and answer may take ${maxTokens} tokens, there is room for ${this.maxTokens} in all; ask for a shorter answer`,
+      { details: { numTokens: maxTokens, maxTokens: this.maxTokens } },
+    );
   }
 
   private checkPrompt(promptIds: Int32Array): void {

@@ -12,7 +12,8 @@ export interface KvCache {
   read(layer: number, which: "keys" | "values", target: KvTarget): void;
   /** Becomes a copy of the first `length` tokens of another cache of the same shape. */
   copyFrom(other: KvCache, length: number): void;
-  clear(): void;
+  /** Keeps the first `length` tokens; the memory stays. */
+  truncate(length: number): void;
 }
 
 export interface KvRows {
@@ -37,7 +38,7 @@ export interface KvShape {
   readonly maxLength: number;
 }
 
-/** An empty cache; its memory doubles as the sequence grows and is kept when it is cleared. */
+/** An empty cache; its memory doubles as the sequence grows and is kept when it is cut. */
 export function createKvCache(shape: KvShape): KvCache {
   return new GrowingCache(shape);
 }
@@ -84,8 +85,8 @@ class GrowingCache implements KvCache {
     this.length = length;
   }
 
-  clear(): void {
-    this.length = 0;
+  truncate(length: number): void {
+    this.length = length;
   }
 
   private scatter(

@@ -25,6 +25,8 @@ export class Sequence {
   finishReason: FinishReason | undefined;
   /** How many of `ids` the decoder holds. */
   numDecoded = 0;
+  /** The prompt and the longest answer. */
+  readonly maxTokens: number;
   private readonly random: Random;
   private readonly matcher: StopMatcher | undefined;
 
@@ -32,11 +34,16 @@ export class Sequence {
     const { promptIds, params, tokenizer } = options;
     this.ids = [...promptIds];
     this.numPromptTokens = promptIds.length;
+    this.maxTokens = Math.min(options.maxLength, promptIds.length + params.maxNewTokens);
     this.random = createRandom(deriveSeed(params.seed, "sampling"));
     if (tokenizer) this.matcher = createStopMatcher(tokenizer, params.stop);
     else if (params.stop.length > 0) {
       throw new StagecraftError("invalid_argument", "stop texts need a tokenizer to find them");
     }
+  }
+
+  get numPending(): number {
+    return this.ids.length - this.numDecoded;
   }
 
   /** What the decoder has not seen yet. */

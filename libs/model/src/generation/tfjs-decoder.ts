@@ -64,7 +64,15 @@ class TfjsDecoder implements Decoder {
   }
 
   reset(slot: number): void {
-    this.caches[slot]?.clear();
+    this.caches[slot]?.truncate(0);
+  }
+
+  truncate(slot: number, length: number): void {
+    const cache = this.cacheOf(slot);
+    if (length > cache.length) {
+      throw invalid(`cannot keep ${length} tokens of slot ${slot}, which holds ${cache.length}`);
+    }
+    cache.truncate(length);
   }
 
   refreshWeights(): void {
