@@ -11,6 +11,7 @@ import {
   terminationSignal,
 } from "@stagecraft/service-kit";
 import { initEngine } from "@stagecraft/tensor";
+import { reportBacklog } from "./bus-backlog.js";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";
 import { plainStages } from "./plain-stages.js";
@@ -32,7 +33,16 @@ runMain(async () => {
   const topology = await ensureTopology(bus, config.run);
   const store = openWeightStore(config.weightsDir);
   const stages = plainStages();
-  const service = await openTrainerService({ ...config, bus, topology, store, stages, logger });
+  reportBacklog(metrics, bus, topology);
+  const service = await openTrainerService({
+    ...config,
+    bus,
+    topology,
+    store,
+    stages,
+    logger,
+    metrics,
+  });
 
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   service.register(server);

@@ -1,7 +1,8 @@
 import { ppoSchema, runPpo, type PpoConfig } from "@stagecraft/ppo";
-import type { StageResult } from "@stagecraft/learn";
+import type { StagePhase, StageReporter, StageResult } from "@stagecraft/learn";
 import { broadcastProgress } from "./broadcast-progress.js";
 import { createBusPlanes, type BusPlanesOptions } from "./bus-planes.js";
+import { createPpoFigures, type PpoFigures } from "./ppo-figures.js";
 import type { TrainerStage } from "./trainer-stage.js";
 
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
@@ -15,15 +16,34 @@ export function createPpoRun(options: Omit<BusPlanesOptions, "runId">): TrainerS
       const { bus, topology } = options;
       const planes = await createBusPlanes({ ...options, runId });
       const subject = topology.subjects.progress;
-      const reporter = broadcastProgress(context.reporter, { bus, subject, runId });
+      const figures = createPpoFigures(options.metrics);
+      const reporter = broadcastProgress(withFigures(context.reporter, figures), {
+        bus,
+        subject,
+        runId,
+      });
+      const onPhase = (phase: StagePhase) => {
+        const ended = [figures.onPhase(phase), planes.onPhase(phase)];
+        return () => ended.forEach((end) => end());
+      };
       let finished = false;
       try {
-        const result = await runPpo(config as PpoConfig, { ...context, reporter }, planes);
+        const result = await runPpo(config as PpoConfig, { ...context, reporter, onPhase }, planes);
         finished = true;
         return result;
       } finally {
         await planes.close({ finished });
       }
+    },
+  };
+}
+
+function withFigures(reporter: StageReporter, { onRecord }: PpoFigures): StageReporter {
+  return {
+    ...reporter,
+    metrics(record) {
+      onRecord(record);
+      reporter.metrics(record);
     },
   };
 }

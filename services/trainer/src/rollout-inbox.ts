@@ -10,6 +10,8 @@ export interface InboxOptions {
   runId: string;
   /** A reason to refuse a well-formed rollout of this run; undefined to keep it. */
   problemOf(rollout: ParsedRollout): string | undefined;
+  /** Called once for each message that arrives; for counting. */
+  onOutcome?(outcome: "accepted" | "duplicate" | "refused" | "other_run"): void;
   /** Called for each rollout that is not taken, with its task if that could be read. */
   onRefused(reason: string, taskId: string | undefined): void;
   /** Called when something was settled that nobody asked to acknowledge. */
@@ -38,6 +40,11 @@ interface Held {
   rollout: ParsedRollout;
   message: BusMessage;
   taken: boolean;
+}
+/** As far as they could be read. */
+interface RolloutIds {
+  taskId?: string;
+  rolloutId?: string;
 }
 interface Waiter {
   promise: Promise<ParsedRollout>;
@@ -112,37 +119,41 @@ class Inbox implements RolloutInbox {
   }
 
   private async receive(message: BusMessage): Promise<void> {
-    let taskId: string | undefined;
+    const ids: RolloutIds = {};
     try {
       const decoded = decodeMessage(events.Rollout, message.data, "rollout");
-      taskId = decoded.taskId || undefined;
+      if (decoded.taskId) ids.taskId = decoded.taskId;
+      if (decoded.rolloutId) ids.rolloutId = decoded.rolloutId;
       const rollout = this.check(decoded);
       if (rollout.runId === this.options.runId) return await this.admit(message, rollout);
-      this.logger.info({ otherRun: rollout.runId }, "rollout of an earlier run is dropped");
-      await this.drop(message);
+      const { runId: otherRun, taskId, rolloutId } = rollout;
+      this.logger.info({ otherRun, taskId, rolloutId }, "rollout of an earlier run is dropped");
+      await this.drop(message, "other_run");
     } catch (thrown) {
       if (!(thrown instanceof StagecraftError) || thrown.code !== "invalid_argument") throw thrown;
-      await this.refuse(message, thrown.reason, taskId);
+      await this.refuse(message, thrown.reason, ids);
     }
   }
 
-  private async refuse(
-    message: BusMessage,
-    reason: string,
-    taskId: string | undefined,
-  ): Promise<void> {
-    this.logger.warn({ messageId: message.id, reason }, "rollout is refused");
+  private async refuse(message: BusMessage, reason: string, ids: RolloutIds): Promise<void> {
+    this.options.onOutcome?.("refused");
+    this.logger.warn({ ...ids, messageId: message.id, reason }, "rollout is refused");
     try {
       await message.term(reason);
     } catch (error) {
-      this.logger.warn({ err: error, messageId: message.id }, "dead letter could not be stored");
+      const facts = { ...ids, err: error, messageId: message.id };
+      this.logger.warn(facts, "dead letter could not be stored");
     }
-    this.options.onRefused(reason, taskId);
+    this.options.onRefused(reason, ids.taskId);
     this.options.onSettled?.();
   }
 
   /** It was counted before, or nobody will ever ask for it. */
-  private async drop(message: BusMessage): Promise<void> {
+  private async drop(
+    message: BusMessage,
+    why: "duplicate" | "other_run" = "duplicate",
+  ): Promise<void> {
+    this.options.onOutcome?.(why);
     await this.settle(message, "ack");
     this.options.onSettled?.();
   }
@@ -168,6 +179,7 @@ class Inbox implements RolloutInbox {
     const known = this.held.get(rollout.rolloutId);
     if (!known && this.done.has(rollout.taskId)) return this.drop(message);
     if (known?.taken && known.message.sequence !== message.sequence) return this.drop(message);
+    if (!known) this.options.onOutcome?.("accepted");
     // The same message delivered anew: the newest delivery is the one to acknowledge.
     const entry = { rollout: known?.rollout ?? rollout, message, taken: known?.taken ?? false };
     this.held.set(rollout.rolloutId, entry);
@@ -179,7 +191,8 @@ class Inbox implements RolloutInbox {
     const problem = this.options.problemOf(entry.rollout);
     if (problem === undefined) return this.deliver(entry);
     this.held.delete(entry.rollout.rolloutId);
-    void this.refuse(entry.message, problem, entry.rollout.taskId);
+    const { taskId, rolloutId } = entry.rollout;
+    void this.refuse(entry.message, problem, { taskId, rolloutId });
   }
 
   private deliver(entry: Held): void {
