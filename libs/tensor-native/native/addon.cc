@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "entries.h"
+#include "cpus.h"
 #include "pool.h"
 
 namespace stagecraft {
@@ -39,6 +40,7 @@ napi_value info(napi_env env, const Args&) {
   napi_create_string_utf8(env, kernels().name, NAPI_AUTO_LENGTH, &simd);
   napi_set_named_property(env, object, "simd", simd);
   set_number(env, object, "numThreads", num_threads());
+  set_number(env, object, "activeThreads", num_active_threads());
   set_number(env, object, "physicalCores", physical_cores());
   set_number(env, object, "scratchBytes", double(arena_bytes()));
   return object;

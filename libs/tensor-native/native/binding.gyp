@@ -29,6 +29,7 @@
         "args.cc",
         "arena.cc",
         "blocks.cc",
+        "cpus.cc",
         "decoder.cc",
         "dispatch.cc",
         "operations.cc",

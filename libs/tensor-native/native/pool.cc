@@ -1,24 +1,29 @@
 #include "pool.h"
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
-#include <set>
-#include <string>
 #include <thread>
-#include <utility>
-#ifdef __linux__
-#include <sched.h>
-#include <stdio.h>
-#endif
+#include <vector>
+
+#include "cpus.h"
+#include "share.h"
 
 namespace stagecraft {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr auto SPIN_TIME = std::chrono::microseconds(200);  // covers the JavaScript between kernels
-constexpr int MAX_TASKS = 1 << 20;
+using std::chrono::microseconds;
+
+// A worker that was useful waits for its next region on the core for a while: as long as JavaScript
+// takes between two kernels, and in proportion to what it did, so that tiny models leave it asleep.
+constexpr microseconds MIN_SPIN{20}, MAX_SPIN{200};
+constexpr int SPIN_PER_WORK = 4;
+// Waking a worker costs about this much, so the region must promise more work than that.
+constexpr microseconds WAKE_WORTH{50};
+constexpr microseconds FINISH_SPIN{300};  // the caller's patience with the last task of a region
+constexpr milliseconds MOVE_INTERVAL{1};
+constexpr int MAX_TASKS = 1 << 20, MAX_THREADS = 1024;
 
 inline void pause_cpu() {
 #if defined(__x86_64__)
@@ -28,11 +33,24 @@ inline void pause_cpu() {
 #endif
 }
 
+// Spins until `done()`, for at most `patience`; false when that was not enough.
+template <class F>
+inline bool spin_until(Clock::duration patience, const F& done) {
+  Clock::time_point end{};
+  for (int spins = 0;; spins++) {
+    if (done()) return true;
+    pause_cpu();
+    if (spins % 64 != 63) continue;
+    const auto now = Clock::now();
+    if (end == Clock::time_point{}) end = now + patience;
+    if (now > end) return false;
+  }
+}
+
 // A ticket packs region number, task count and next task, so that claiming a task is one compare
 // and swap, and a worker that wakes late can never touch a region that is over.
 struct Ticket {
   uint64_t bits;
-  uint32_t region() const { return uint32_t(bits >> 40); }
   int count() const { return int(bits >> 20) & (MAX_TASKS - 1); }
   int next() const { return int(bits) & (MAX_TASKS - 1); }
   static Ticket make(uint32_t region, int count) {
@@ -40,53 +58,99 @@ struct Ticket {
   }
 };
 
+struct Worker {
+  int id;
+  std::atomic<int> thread{0};  // the system's number
+  std::atomic<bool> parked{false};
+  std::atomic<int> cpu{-1};
+  CpuMask allowed;      // before it was sent off the caller's core, with `sleep_` held
+  bool sent_off = false;
+  std::condition_variable wake;
+  std::atomic<const WaitMeter*> meter{nullptr};
+  uint64_t waited = 0;  // at the last look
+};
+
 class Pool {
  public:
+  Pool() { workers_.reserve(MAX_THREADS); }  // workers read the list while it grows
+
   void run(int count, TaskFunction function, void* context) {
     std::unique_lock<std::mutex> region(region_, std::try_to_lock);
-    if (!region.owns_lock() || count == 1 || wanted_ == 1 || count >= MAX_TASKS) {
-      for (int task = 0; task < count; task++) function(context, task);
-      return;
+    if (region.owns_lock() && count > 1 && count < MAX_TASKS && wanted_ > 1) {
+      const int threads = choose_threads();
+      if (threads > 1) return run_shared(count, function, context);
     }
-    start_threads();
-    function_ = function;
-    context_ = context;
-    done_.store(0, std::memory_order_relaxed);
-    ticket_.store(Ticket::make(++number_, count).bits, std::memory_order_seq_cst);
-    if (parked_.load(std::memory_order_seq_cst) > 0) wake();
-    work();
-    for (int spins = 0; done_.load(std::memory_order_acquire) < count;) {
-      if (++spins > 20000) std::this_thread::yield();
-      pause_cpu();
-    }
+    for (int task = 0; task < count; task++) function(context, task);
   }
 
   int wanted() const { return wanted_; }
+  int active() const { return active_; }
 
   void resize(int count) {
     std::lock_guard<std::mutex> region(region_);
-    wanted_ = count < 1 ? 1 : count;
+    wanted_ = count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
+    active_ = wanted_.load();
+    share_ = Share();
   }
 
  private:
   std::mutex region_;
   std::atomic<uint64_t> ticket_{0};
-  std::atomic<int> done_{0}, parked_{0};
+  std::atomic<int> done_{0};
   TaskFunction function_ = nullptr;
   void* context_ = nullptr;
   uint32_t number_ = 0;
-  int started_ = 1;
-  std::atomic<int> wanted_{physical_cores()};
+  std::vector<std::unique_ptr<Worker>> workers_;  // grows only, with `sleep_` held
+  std::atomic<int> wanted_{physical_cores()}, active_{wanted_.load()};
+  std::atomic<int> caller_cpu_{-1};
+  std::atomic<bool> caller_waits_{false};
   std::mutex sleep_;
-  std::condition_variable wake_;
+  std::condition_variable finished_;
+  Share share_;
+  uint64_t caller_waited_ = 0;
+  const void* last_caller_ = nullptr;
 
-  void start_threads() {
-    for (; started_ < wanted_; started_++) std::thread([this, id = started_] { loop(id); }).detach();
+  void run_shared(int count, TaskFunction function, void* context) {
+    start_workers();
+    function_ = function;
+    context_ = context;
+    caller_cpu_.store(current_cpu(), std::memory_order_relaxed);
+    done_.store(0, std::memory_order_relaxed);
+    ticket_.store(Ticket::make(++number_, count).bits, std::memory_order_seq_cst);
+    if (anyone_parked()) {
+      const auto start = Clock::now();
+      if (!work_once()) return finish(count);
+      if ((Clock::now() - start) * (count - 1) > WAKE_WORTH) wake_workers();
+    }
+    while (work_once()) continue;
+    finish(count);
   }
 
-  void wake() {
-    std::lock_guard<std::mutex> lock(sleep_);
-    wake_.notify_all();
+  void finish(int count) {
+    const auto done = [this, count] { return done_.load(std::memory_order_acquire) >= count; };
+    if (spin_until(FINISH_SPIN, done)) return;
+    std::unique_lock<std::mutex> lock(sleep_);
+    caller_waits_.store(true, std::memory_order_seq_cst);
+    finished_.wait(lock, [this, count] { return done_.load(std::memory_order_seq_cst) >= count; });
+    caller_waits_.store(false, std::memory_order_relaxed);
+  }
+
+  // One task of the current region; false when none is left.
+  bool work_once() {
+    uint64_t bits = ticket_.load(std::memory_order_acquire);
+    for (;;) {
+      const Ticket ticket{bits};
+      if (ticket.next() >= ticket.count()) return false;
+      if (ticket_.compare_exchange_weak(bits, bits + 1, std::memory_order_acq_rel)) {
+        function_(context_, ticket.next());
+        const int done = done_.fetch_add(1, std::memory_order_seq_cst) + 1;
+        if (done == ticket.count() && caller_waits_.load(std::memory_order_seq_cst)) {
+          std::lock_guard<std::mutex> lock(sleep_);
+          finished_.notify_all();
+        }
+        return true;
+      }
+    }
   }
 
   bool has_work() const {
@@ -94,34 +158,107 @@ class Pool {
     return ticket.next() < ticket.count();
   }
 
-  void work() {
-    uint64_t bits = ticket_.load(std::memory_order_acquire);
-    for (;;) {
-      const Ticket ticket{bits};
-      if (ticket.next() >= ticket.count()) return;
-      if (!ticket_.compare_exchange_weak(bits, bits + 1, std::memory_order_acq_rel)) continue;
-      function_(context_, ticket.next());
-      done_.fetch_add(1, std::memory_order_acq_rel);
-      bits = ticket_.load(std::memory_order_acquire);
+  void start_workers() {
+    if (int(workers_.size()) >= wanted_ - 1) return;
+    std::lock_guard<std::mutex> lock(sleep_);
+    while (int(workers_.size()) < wanted_ - 1) {
+      workers_.emplace_back(new Worker);
+      Worker* worker = workers_.back().get();
+      worker->id = int(workers_.size());
+      std::thread([this, worker] { serve(*worker); }).detach();
     }
   }
 
-  void loop(int id) {
-    for (;;) {
-      auto idle_since = Clock::now();
-      for (int spins = 0;; spins++) {
-        if (id < wanted_ && has_work()) {
-          work();
-          idle_since = Clock::now();
-        }
-        pause_cpu();
-        if (spins % 64 == 63 && Clock::now() - idle_since > SPIN_TIME) break;
+  bool anyone_parked() const {
+    for (int i = 0; i < active_ - 1; i++)
+      if (workers_[size_t(i)]->parked.load(std::memory_order_seq_cst)) return true;
+    return false;
+  }
+
+  // Sleepers wake up where they fell asleep or where they are woken from, often the caller's core,
+  // and would wait there for the caller to finish.
+  void wake_workers() {
+    std::lock_guard<std::mutex> lock(sleep_);
+    const int here = caller_cpu_;
+    for (int i = 0; i < active_ - 1; i++) {
+      Worker& worker = *workers_[size_t(i)];
+      if (worker.parked && !worker.sent_off) {
+        worker.allowed = forbid_cpus(worker.thread, &here, 1);
+        worker.sent_off = true;
       }
-      std::unique_lock<std::mutex> lock(sleep_);
-      parked_.fetch_add(1, std::memory_order_seq_cst);
-      wake_.wait(lock, [this, id] { return id < wanted_ && has_work(); });
-      parked_.fetch_sub(1, std::memory_order_seq_cst);
+      worker.wake.notify_one();
     }
+  }
+
+  void serve(Worker& worker) {
+    static thread_local WaitMeter meter;
+    worker.thread = thread_id();
+    worker.meter.store(&meter, std::memory_order_release);
+    const auto wanted = [this, &worker] { return worker.id < active_ && has_work(); };
+    Clock::duration patience = MIN_SPIN;
+    for (Clock::time_point moved_at{};;) {
+      if (!spin_until(patience, wanted)) park(worker, wanted);
+      const auto start = Clock::now();
+      if (start - moved_at > MOVE_INTERVAL && step_aside(worker)) moved_at = start;
+      while (work_once()) continue;
+      const Clock::duration spin = (Clock::now() - start) * SPIN_PER_WORK;
+      patience = spin < MIN_SPIN ? Clock::duration(MIN_SPIN) : spin > MAX_SPIN ? MAX_SPIN : spin;
+    }
+  }
+
+  template <class F>
+  void park(Worker& worker, const F& wanted) {
+    std::unique_lock<std::mutex> lock(sleep_);
+    worker.cpu.store(-1, std::memory_order_relaxed);
+    worker.parked.store(true, std::memory_order_seq_cst);
+    worker.wake.wait(lock, wanted);
+    worker.parked.store(false, std::memory_order_seq_cst);
+    if (worker.sent_off) allow_cpus(worker.thread, worker.allowed);
+    worker.sent_off = false;
+  }
+
+  // Schedulers have been seen to keep two busy threads of ours on one core for seconds, while the
+  // other core ran work of low priority. True when this worker was on another's core.
+  bool step_aside(Worker& worker) {
+    const int cpu = current_cpu();
+    worker.cpu.store(cpu, std::memory_order_relaxed);
+    int taken[MAX_THREADS], count = 0;
+    taken[count++] = caller_cpu_.load(std::memory_order_relaxed);
+    for (int i = 0; i < worker.id - 1; i++)
+      taken[count++] = workers_[size_t(i)]->cpu.load(std::memory_order_relaxed);
+    for (int i = 0; i < count; i++)
+      if (cpu >= 0 && taken[i] == cpu) {
+        allow_cpus(worker.thread, forbid_cpus(worker.thread, taken, count));
+        worker.cpu.store(current_cpu(), std::memory_order_relaxed);
+        return true;
+      }
+    return false;
+  }
+
+  int choose_threads() {
+    const auto now = Clock::now();
+    if (share_.due(now)) {
+      share_.look(now, std::chrono::nanoseconds(longest_wait()), wanted_);
+      active_ = share_.threads(wanted_);
+    }
+    return active_;
+  }
+
+  // Of the caller and the active workers, since the last look; in nanoseconds.
+  uint64_t longest_wait() {
+    static thread_local WaitMeter meter;
+    const uint64_t own = meter.nanoseconds();
+    uint64_t longest = last_caller_ == &meter && own > caller_waited_ ? own - caller_waited_ : 0;
+    last_caller_ = &meter;
+    caller_waited_ = own;
+    for (const auto& worker : workers_) {
+      const WaitMeter* theirs = worker->meter.load(std::memory_order_acquire);
+      if (!theirs) continue;
+      const uint64_t waited = theirs->nanoseconds();
+      if (worker->id < active_ && waited - worker->waited > longest) longest = waited - worker->waited;
+      worker->waited = waited;
+    }
+    return longest;
   }
 };
 
@@ -138,32 +275,7 @@ void run_tasks(int count, TaskFunction function, void* context) {
 }
 
 int num_threads() { return pool().wanted(); }
+int num_active_threads() { return pool().active(); }
 void set_num_threads(int count) { pool().resize(count); }
-
-int physical_cores() {
-#ifdef __linux__
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
-    std::set<std::pair<int, int>> cores;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-      if (!CPU_ISSET(cpu, &allowed)) continue;
-      int ids[2] = {0, cpu};
-      const char* names[2] = {"physical_package_id", "core_id"};
-      for (int i = 0; i < 2; i++) {
-        const std::string path =
-            "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/" + names[i];
-        if (FILE* file = fopen(path.c_str(), "r")) {
-          if (fscanf(file, "%d", &ids[i]) != 1) ids[i] = i == 0 ? 0 : cpu;
-          fclose(file);
-        }
-      }
-      cores.insert({ids[0], ids[1]});
-    }
-    if (!cores.empty()) return int(cores.size());
-  }
-#endif
-  const int count = int(std::thread::hardware_concurrency());
-  return count > 0 ? count : 1;
-}
 
 }  // namespace stagecraft

@@ -9,11 +9,11 @@ using TaskFunction = void (*)(void* context, int task);
 // a time: a second caller runs its tasks alone, so that services sharing a machine never queue.
 void run_tasks(int count, TaskFunction function, void* context);
 
-// Threads that work on a region, the caller among them.
+// Threads that may work on a region, the caller among them.
 int num_threads();
 void set_num_threads(int count);
 
-// Cores without hyperthread siblings, within the process's CPU affinity.
-int physical_cores();
+// Threads that do at the moment: fewer while other processes want the cores.
+int num_active_threads();
 
 }  // namespace stagecraft

@@ -18,6 +18,8 @@ export interface NativeInfo {
   /** Instruction set in use: "avx512", "avx2", "neon" or "baseline". */
   simd: string;
   numThreads: number;
+  /** Threads in use at the moment: fewer while other processes want the cores. */
+  activeThreads: number;
   physicalCores: number;
   /** Scratch memory held by all threads, in bytes; it grows to the largest need and stays. */
   scratchBytes: number;
