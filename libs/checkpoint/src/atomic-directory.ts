@@ -9,7 +9,13 @@ import {
   type AtomicOptions,
   type FileContent,
 } from "./atomic-write.js";
+import { StagecraftError } from "@stagecraft/core";
 import { nodeFileSystem, type FileSystem } from "./file-system.js";
+
+export interface ReplaceOptions extends AtomicOptions {
+  /** Refuse to replace: throws `already_exists` when the directory is there. Default false. */
+  exclusive?: boolean;
+}
 
 /**
  * Replaces a whole directory by one that holds exactly `files`. The new content is complete and on
@@ -20,7 +26,7 @@ import { nodeFileSystem, type FileSystem } from "./file-system.js";
 export async function atomicReplaceDirectory(
   directory: string,
   files: ReadonlyMap<string, FileContent>,
-  { fileSystem = nodeFileSystem, guard }: AtomicOptions = {},
+  { fileSystem = nodeFileSystem, guard, exclusive = false }: ReplaceOptions = {},
 ): Promise<void> {
   const temporary = temporaryName(directory);
   try {
@@ -30,7 +36,8 @@ export async function atomicReplaceDirectory(
     }
     await syncDirectory(temporary, fileSystem);
     guard?.();
-    await swapIn(temporary, directory, fileSystem);
+    if (exclusive) await moveIn(temporary, directory, fileSystem);
+    else await swapIn(temporary, directory, fileSystem);
   } catch (thrown) {
     await discard(temporary, fileSystem);
     throw writeFailure(thrown, directory, flatten(files));
@@ -76,6 +83,18 @@ export async function sweepTemporaries(
     const { mtimeMs } = await fileSystem.stat(path);
     return Date.now() - mtimeMs > olderThanMs;
   });
+}
+
+/** A rename onto a directory that holds something fails: of two writers one is first. */
+async function moveIn(temporary: string, directory: string, fs: FileSystem): Promise<void> {
+  try {
+    await fs.rename(temporary, directory);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw thrown;
+    throw new StagecraftError("already_exists", `${directory} exists`, { cause: thrown });
+  }
+  await syncDirectory(dirname(directory), fs);
 }
 
 async function swapIn(temporary: string, directory: string, fs: FileSystem): Promise<void> {

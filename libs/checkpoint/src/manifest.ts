@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { atomicReplaceDirectory } from "./atomic-directory.js";
-import type { AtomicOptions, FileContent } from "./atomic-write.js";
+import { atomicReplaceDirectory, type ReplaceOptions } from "./atomic-directory.js";
+import type { FileContent } from "./atomic-write.js";
 import { readWhole, type FileSystem } from "./file-system.js";
 import { corrupt } from "./safetensors-header.js";
 
@@ -52,7 +52,7 @@ const TURN_BYTES = 8 * 1024 * 1024;
 export async function writeSealedDirectory(
   directory: string,
   files: ReadonlyMap<string, FileContent>,
-  { meta, ...options }: AtomicOptions & { meta: JsonObject },
+  { meta, ...options }: ReplaceOptions & { meta: JsonObject },
 ): Promise<Manifest> {
   const records: Record<string, FileRecord> = {};
   for (const [name, content] of files) {

@@ -24,6 +24,15 @@ describe("openWeightStore()", () => {
     expect(await store.fetch(2)).toEqual(weights(2));
   });
 
+  it("never changes a version: the same again is fine, others are refused", async () => {
+    await using dir = await tempDir();
+    const store = openWeightStore(dir.path);
+    const first = await store.publish(1, weights(1));
+    expect(await store.publish(1, weights(1))).toEqual(first);
+    await expect(store.publish(1, weights(2))).rejects.toThrow("[already_exists]");
+    expect(await store.fetch(1, first.sha256)).toEqual(weights(1));
+  });
+
   it("refuses a hash that was not published and damaged files", async () => {
     await using dir = await tempDir();
     const store = openWeightStore(dir.path);

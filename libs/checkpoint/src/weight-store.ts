@@ -25,8 +25,9 @@ export interface WeightManifest {
 /** Versioned weights between one publisher and many readers. */
 export interface WeightStore {
   /**
-   * Makes a version available, whole or not at all. Publishing it again replaces it. The tensors
-   * must not change until it resolves.
+   * Makes a version available, whole or not at all. Publishing it again with equal tensors changes
+   * nothing; with others it throws `already_exists`: a version never changes under its readers. The
+   * tensors must not change until it resolves.
    */
   publish(version: number, tensors: TensorMap, meta?: { step?: number }): Promise<WeightManifest>;
   /**
@@ -64,7 +65,15 @@ export function openWeightStore(
       await sweepTemporaries(directory, { fileSystem, olderThanMs: STALE_AFTER_MS });
       const files = new Map([[WEIGHTS_FILE, encodeSafetensorsChunks(tensors)]]);
       const meta: JsonObject = { version, step };
-      return describe(await writeSealedDirectory(pathOf(version), files, { meta, fileSystem }));
+      const options = { meta, fileSystem, exclusive: true };
+      try {
+        return describe(await writeSealedDirectory(pathOf(version), files, options));
+      } catch (thrown) {
+        if (StagecraftError.from(thrown).code !== "already_exists") throw thrown;
+        const present = describe(await readManifest(pathOf(version), fileSystem));
+        if (present.sha256 === sha256Of(files.get(WEIGHTS_FILE)!)) return present;
+        throw versionTaken(version, thrown);
+      }
     },
     async fetch(version, sha256) {
       if (!(await list()).includes(version)) throw unknownVersion(directory, version);
@@ -106,6 +115,15 @@ function unknownVersion(directory: string, version: number): StagecraftError {
   return new StagecraftError("not_found", `no weights of version ${version} in ${directory}`, {
     details: { directory, version },
   });
+}
+
+/** For a version that was published with other tensors. */
+export function versionTaken(version: number, cause?: unknown): StagecraftError {
+  return new StagecraftError(
+    "already_exists",
+    `weights of version ${version} were published already and are others; take the next number`,
+    { cause, details: { version } },
+  );
 }
 
 function nameOf(version: number): string {

@@ -1,15 +1,17 @@
-import { createMemoryBus, runTopology, type Consumer, type EventBus } from "@stagecraft/bus";
+import {
+  acquireLease,
+  createMemoryBus,
+  runTopology,
+  type Consumer,
+  type EventBus,
+} from "@stagecraft/bus";
 import { f32, openWeightStore } from "@stagecraft/checkpoint";
 import { common, decodeMessage, events, parseWeightsPublished } from "@stagecraft/contracts";
 import type { PromptTask } from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import {
-  createBusPlanes,
-  WEIGHTS_KEY,
-  type BusPlanes,
-  type BusPlanesOptions,
-} from "./bus-planes.js";
+import { WEIGHTS_KEY } from "./announcements.js";
+import { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-planes.js";
 
 const topology = runTopology("main");
 const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
@@ -209,6 +211,36 @@ describe("createBusPlanes()", () => {
         const [sample] = await planes.collect([task("a")], signal);
         expect([...sample!.weightVersions]).toEqual([1, 1]);
         expect(await bus.deadLetters.list()).toHaveLength(0);
+      },
+    );
+  });
+
+  it("publishes nothing once another trainer has taken over, whatever it was about to do", async () => {
+    await withPlanes(
+      () => ({}),
+      async (_, bus) => {
+        const bucket = await bus.keyValue(topology.weightsBucket);
+        const key = "trainer";
+        const first = await acquireLease(bucket, { key, holder: "first", ttlMs: 60_000 });
+        await using directory = await tempDir();
+        const store = openWeightStore(directory.path);
+        const options = { runId: "run1", bus, topology, store, keepWeights: 2 };
+        const limits = { taskTimeoutMs: 100, maxAttempts: 3 };
+        const older = await createBusPlanes({ ...options, ...limits, lease: first });
+        await older.publishWeights(2, tensors, 1);
+        const takeOver = { key, holder: "second", ttlMs: 60_000, takeOver: true };
+        const second = await acquireLease(bucket, takeOver);
+        const newer = await createBusPlanes({ ...options, ...limits, lease: second });
+        const before = await bucket.get(WEIGHTS_KEY);
+        // It does not know yet: only the revision keeps it from announcing.
+        const others = new Map([["w", f32([2], Float32Array.from([5, 6]))]]);
+        const late = older.publishWeights(3, others, 2);
+        await expect(late).rejects.toMatchObject({ code: "aborted" });
+        expect((await bucket.get(WEIGHTS_KEY))!.revision).toBe(before!.revision);
+        await expect(older.collect([task("z")], signal)).rejects.toMatchObject({ code: "aborted" });
+        await newer.publishWeights(2, tensors, 1);
+        for (const each of [older, newer]) await each.close({ finished: false });
+        for (const each of [first, second]) await each.release();
       },
     );
   });

@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { ensureTopology, type Consumer, type EventBus, type Topology } from "@stagecraft/bus";
-import type { WeightStore } from "@stagecraft/checkpoint";
+import {
+  ensureTopology,
+  type Consumer,
+  type EventBus,
+  type Lease,
+  type Topology,
+} from "@stagecraft/bus";
+import type { TensorMap, WeightManifest, WeightStore } from "@stagecraft/checkpoint";
 import {
   events,
   toConversation,
@@ -11,9 +17,18 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "@stagecraft/ppo";
-import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import type { StagePhase } from "@stagecraft/learn";
+import {
+  headersFromContext,
+  METRICS,
+  silentLogger,
+  type Logger,
+  type Metrics,
+} from "@stagecraft/telemetry";
+import { openAnnouncements, type Announcements } from "./announcements.js";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
+import { createTaskTraces, type TaskTraces } from "./task-traces.js";
 import { withinTime } from "./within-time.js";
 
 export interface BusPlanesOptions {
@@ -29,19 +44,21 @@ export interface BusPlanesOptions {
   taskTimeoutMs: number;
   /** Times a task is published before the run fails. */
   maxAttempts: number;
+  metrics?: Metrics;
   /** Rollouts that stay in the stream after they were learnt from; default 1024. */
   keepRollouts?: number;
+  /** Asked before anything is published; without one this process is the only trainer. */
+  lease?: Lease | undefined;
   logger?: Logger;
 }
 
 /** PPO's planes with an end. */
 export interface BusPlanes extends Required<PpoPlanes> {
+  /** Spans an update in the trace of what it learns from. */
+  onPhase(phase: StagePhase): () => void;
   /** Call when the stage has ended; `finished` when no checkpoint will ask for the rollouts again. */
   close(options: { finished: boolean }): Promise<void>;
 }
-
-/** Key of the newest announcement in the run's weights bucket. */
-export const WEIGHTS_KEY = "weights";
 
 interface OpenTask {
   task: PromptTask;
@@ -53,8 +70,13 @@ export async function createBusPlanes(options: BusPlanesOptions): Promise<BusPla
   const { bus, topology } = options;
   await ensureTopology(bus, topology);
   const latest = await options.store.latest();
+  const announcements = await openAnnouncements(options);
   const consumer = await bus.consume(topology.rolloutsConsumer);
-  return new RunPlanes(options, { consumer, lastPublished: latest?.version ?? 0 });
+  return new RunPlanes(options, {
+    consumer,
+    announcements,
+    lastPublished: latest?.version ?? 0,
+  });
 }
 
 /**
@@ -70,23 +92,30 @@ class RunPlanes implements BusPlanes {
   private lastPublished: number;
   private readonly open = new Map<string, OpenTask>();
   /** Tells the messages of this process from those of one that died within the broker's memory. */
-  private readonly incarnation = randomUUID().slice(0, 8);
+  private readonly incarnation: string;
+  private readonly announcements: Announcements;
   private readonly inbox: RolloutInbox;
   private readonly trim: RolloutTrim;
+  private readonly traces: TaskTraces;
   private readonly logger: Logger;
 
   constructor(
     private readonly options: BusPlanesOptions,
-    { consumer, lastPublished }: { consumer: Consumer; lastPublished: number },
+    start: { consumer: Consumer; announcements: Announcements; lastPublished: number },
   ) {
-    this.lastPublished = lastPublished;
+    const { consumer, announcements } = start;
+    this.lastPublished = start.lastPublished;
+    this.announcements = announcements;
+    this.incarnation = `${options.lease?.epoch ?? 0}-${randomUUID().slice(0, 8)}`;
     this.logger = (options.logger ?? silentLogger()).child({ runId: options.runId });
+    this.traces = createTaskTraces(options.runId);
     const { bus, topology, keepRollouts: keep = 1024 } = options;
     this.trim = createRolloutTrim({ bus, topology, keep, logger: this.logger });
     this.inbox = openRolloutInbox({
       consumer,
       runId: options.runId,
       problemOf: (rollout) => this.problemOf(rollout),
+      onOutcome: (outcome) => options.metrics?.counter(METRICS.trainerRollouts).add({ outcome }),
       onRefused: (reason, taskId) => this.askAgain(taskId, reason),
       onSettled: () => void this.trim.settled(),
       logger: this.logger,
@@ -94,17 +123,36 @@ class RunPlanes implements BusPlanes {
   }
 
   async publishWeights(...[version, tensors, step]: Parameters<PpoPlanes["publishWeights"]>) {
-    const { store, bus, topology, runId, keepWeights } = this.options;
-    const number = ++this.lastPublished;
-    const { sha256, sizeBytes } = await store.publish(number, tensors, { step });
+    const { store, runId, keepWeights, lease } = this.options;
+    await lease?.confirm();
+    const manifest = await this.store(tensors, step);
+    const { sha256, sizeBytes, version: number } = manifest;
     this.versionOfHash.set(sha256, version);
     this.published.set(version, number);
     const weights = { version: number, sha256, step: BigInt(step), sizeBytes: BigInt(sizeBytes) };
     const event = events.WeightsPublished.encode({ runId, weights, createdAt: new Date() });
-    const bucket = await bus.keyValue(topology.weightsBucket);
-    await bucket.put(WEIGHTS_KEY, event.finish());
+    await this.announcements.announce(event.finish());
+    this.options.metrics?.gauge(METRICS.trainerWeightVersion).set({}, number);
     await store.prune(keepWeights);
     return { sha256 };
+  }
+
+  onPhase({ name, rolloutIds }: StagePhase): () => void {
+    if (name !== "update") return () => undefined;
+    const step = this.traces.openStep(rolloutIds);
+    return () => step.end();
+  }
+
+  /** Under the next free number: one that another trainer took meanwhile is passed over. */
+  private async store(...[tensors, step]: [TensorMap, number]): Promise<WeightManifest> {
+    for (;;) {
+      try {
+        return await this.options.store.publish(++this.lastPublished, tensors, { step });
+      } catch (thrown) {
+        if (StagecraftError.from(thrown).code !== "already_exists") throw thrown;
+        await this.options.lease?.confirm();
+      }
+    }
   }
 
   /** Rollouts of these weights, sampled before a restart, are still taken. */
@@ -115,12 +163,14 @@ class RunPlanes implements BusPlanes {
   async collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]> {
     setMaxListeners(0, signal); // some for each task
     for (const task of tasks) this.open.set(task.taskId, { task, attempt: 0 });
+    const batch = this.traces.openBatch(tasks.map(({ taskId }) => taskId));
     try {
       const arrivals = tasks.map(({ taskId }) => this.arrival(taskId, signal));
       const published = Promise.all(tasks.map(({ taskId }) => this.publish(taskId, signal)));
       const [rollouts] = await Promise.all([Promise.all(arrivals), published]);
       return rollouts.map((rollout) => this.toSample(rollout));
     } finally {
+      batch.end();
       for (const { taskId } of tasks) {
         this.open.delete(taskId);
         this.inbox.forget(taskId);
@@ -129,6 +179,7 @@ class RunPlanes implements BusPlanes {
   }
 
   async acknowledge(rolloutIds: string[]): Promise<void> {
+    this.traces.forget(rolloutIds);
     await this.inbox.acknowledge(rolloutIds);
     await this.trim.settled();
   }
@@ -143,12 +194,20 @@ class RunPlanes implements BusPlanes {
     const entry = this.open.get(taskId);
     if (!entry) return;
     entry.attempt++;
+    await this.options.lease?.confirm(signal ? { signal } : {});
     const { runId, bus, topology } = this.options;
     const minWeightVersion = this.published.get(entry.task.minWeightVersion) ?? this.lastPublished;
-    const event = toEvent(entry.task, { runId, attempt: entry.attempt, minWeightVersion });
-    const id = `${runId}/${taskId}/${entry.attempt}/${this.incarnation}`;
+    const { attempt } = entry;
+    const trace = this.traces.contextOf(taskId);
+    const { traceparent = "" } = trace ? headersFromContext(trace) : {};
+    const event = toEvent(entry.task, { runId, attempt, minWeightVersion, traceparent });
+    const id = `${runId}/${taskId}/${attempt}/${this.incarnation}`;
     const bytes = events.PromptTask.encode(event).finish();
-    await bus.publish(topology.subjects.prompts, bytes, { id, ...(signal ? { signal } : {}) });
+    await bus.publish(topology.subjects.prompts, bytes, {
+      id,
+      ...(trace ? { trace } : {}),
+      ...(signal ? { signal } : {}),
+    });
   }
 
   /** The rollout of a task; asks again each time it does not come in time. */
@@ -157,7 +216,10 @@ class RunPlanes implements BusPlanes {
     const arriving = this.inbox.take(taskId);
     for (let round = 0; round < maxAttempts; round++) {
       const rollout = await withinTime(arriving, taskTimeoutMs, signal);
-      if (rollout) return rollout;
+      if (rollout) {
+        this.traces.arrived(rollout);
+        return rollout;
+      }
       this.askAgain(taskId, `no rollout within ${taskTimeoutMs} ms`);
     }
     throw noRollout(taskId, maxAttempts);
@@ -229,7 +291,7 @@ function taskProblem(
 
 function toEvent(
   task: PromptTask,
-  rest: Pick<events.PromptTask, "runId" | "attempt" | "minWeightVersion">,
+  rest: Pick<events.PromptTask, "runId" | "attempt" | "minWeightVersion" | "traceparent">,
 ): events.PromptTask {
   return {
     taskId: task.taskId,
@@ -238,7 +300,6 @@ function toEvent(
     prompt: toTokens(task.promptIds),
     sampling: toSampling(task.sampling),
     createdAt: new Date(),
-    traceparent: "",
     ...rest,
   };
 }

@@ -1,9 +1,5 @@
-export {
-  createBusPlanes,
-  WEIGHTS_KEY,
-  type BusPlanes,
-  type BusPlanesOptions,
-} from "./bus-planes.js";
+export { WEIGHTS_KEY } from "./announcements.js";
+export { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-planes.js";
 export { openTrainerService, type OpenTrainerOptions } from "./open.js";
 export { createPpoRun } from "./ppo-run.js";
 export type { RunEvent, RunRecord, RunState } from "./run-record.js";

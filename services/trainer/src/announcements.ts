@@ -1,0 +1,56 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { EventBus, Lease, Topology } from "@stagecraft/bus";
+import { StagecraftError } from "@stagecraft/core";
+
+/** Key of the newest announcement in the run's weights bucket. */
+export const WEIGHTS_KEY = "weights";
+
+/** Tells the policies which weights to use. */
+export interface Announcements {
+  /** Throws `aborted` when another trainer has the word now. */
+  announce(value: Uint8Array): Promise<void>;
+}
+
+export interface AnnouncementsOptions {
+  bus: EventBus;
+  topology: Topology;
+  lease?: Lease | undefined;
+}
+
+/** Tries beyond which the broker counts as gone. */
+const MAX_ATTEMPTS = 60;
+const RETRY_MS = 100;
+
+/**
+ * Announces by compare-and-set: what a former holder of the lease still has on its tongue finds
+ * another revision. Opening writes the present value once more, so that this holds from now on.
+ */
+export async function openAnnouncements(options: AnnouncementsOptions): Promise<Announcements> {
+  const { bus, topology, lease } = options;
+  const bucket = await bus.keyValue(topology.weightsBucket);
+  let revision = 0;
+  const look = async () => {
+    const entry = await bucket.get(WEIGHTS_KEY);
+    revision = entry?.revision ?? 0;
+    return entry;
+  };
+  const announce = async (value: Uint8Array) => {
+    for (let attempt = 1; ; attempt++) {
+      await lease?.confirm({ fresh: attempt > 1 });
+      try {
+        revision = await bucket.update(WEIGHTS_KEY, value, revision);
+        return;
+      } catch (thrown) {
+        // Another trainer, an answer that was lost, or a broker that forgot: the lease decides.
+        const { code } = StagecraftError.from(thrown);
+        if (attempt === MAX_ATTEMPTS || (code !== "aborted" && code !== "unavailable"))
+          throw thrown;
+        await delay(RETRY_MS);
+        await look().catch(() => undefined);
+      }
+    }
+  };
+  const present = await look();
+  if (present) await announce(present.value);
+  return { announce };
+}
