@@ -48,7 +48,9 @@ export async function fetchLibrary(steps, { wheel, dir }) {
   rmSync(join(unfinished, file));
   for (const [name, target] of Object.entries(LINKS)) {
     if (!existsSync(join(unfinished, "lib", target))) {
-      throw new StepError(`${wheel} has no ${target}: this TensorFlow release is laid out otherwise`);
+      throw new StepError(
+        `${wheel} has no ${target}: this TensorFlow release is laid out otherwise`,
+      );
     }
     symlinkSync(target, join(unfinished, "lib", name));
   }

@@ -8,7 +8,7 @@ declare module "vitest" {
   }
 }
 
-/** Starts the engine that the test run names, else plain TFJS. */
-export async function startTestEngine() {
-  return initEngine({ engine: inject("engine") ?? "cpu" });
+/** Starts the engine that the test run names, else the one that the test is about. */
+export async function startTestEngine(engine: EngineName): Promise<void> {
+  await initEngine({ engine: inject("engine") ?? engine });
 }

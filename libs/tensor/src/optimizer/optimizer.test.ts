@@ -3,7 +3,7 @@ import { startTestEngine } from "../../test/engine.js";
 import { createGradientAccumulator, createOptimizer, tf, valueAndGrads } from "../index.js";
 import type { AdamWConfig } from "./types.js";
 
-await startTestEngine();
+await startTestEngine("cpu");
 
 const ADAMW: AdamWConfig = { kind: "adamw", beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 };
 

@@ -8,7 +8,7 @@ import * as basics from "./basics.js";
 import { tokenLogProbs } from "./log-probs.js";
 import { mlpBlock } from "./mlp.js";
 
-await startTestEngine();
+await startTestEngine("cpu");
 
 const t = createTensors(7);
 const layout = {
