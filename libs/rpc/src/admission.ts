@@ -3,6 +3,7 @@ import type { Metadata } from "@grpc/grpc-js";
 import { ServerInterceptingCall, status as Status, type ServerInterceptor } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
+import { idsOf } from "./log-ids.js";
 import { statusFromError } from "./status.js";
 
 export interface AdmissionOptions {
@@ -85,7 +86,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
             } catch (error) {
               const status = statusFromError(error, "");
               code = status.code;
-              options.logger.warn({ method: path, peer: call.getPeer() }, status.details);
+              const facts = { method: path, peer: call.getPeer(), ...idsOf(metadata) };
+              options.logger.warn(facts, status.details);
               call.sendStatus(status);
               return;
             }

@@ -16,7 +16,7 @@ export interface CallContext {
   readonly identity: string | undefined;
   /** One metadata value as text; undefined when absent. */
   metadata(name: string): string | undefined;
-  /** Bound with the method and call id. */
+  /** Bound with the method, the call id, and the run and task the call is for if it says so. */
   readonly logger: Logger;
   readonly trace: TraceContext;
 }

@@ -13,6 +13,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { contextFromHeaders, withSpan, type Logger } from "@stagecraft/telemetry";
 import type { Admission } from "./admission.js";
 import type { CallContext } from "./context.js";
+import { idsOf } from "./log-ids.js";
 import { statusFromError, statusName } from "./status.js";
 import type { AnyMethod, RpcService } from "./types.js";
 
@@ -72,7 +73,10 @@ function adapt(method: AnyMethod, handler: AnyHandler, kit: HandlerKit) {
     const input = method.requestStream
       ? readRequests(call as ServerReadableStream<unknown, unknown>, scope)
       : (call as ServerUnaryCall<unknown, unknown>).request;
-    const parent = contextFromHeaders({ traceparent: textOf(call.metadata, "traceparent") });
+    const parent = contextFromHeaders({
+      traceparent: textOf(call.metadata, "traceparent"),
+      tracestate: textOf(call.metadata, "tracestate"),
+    });
     withSpan(method.path.slice(1), { kind: "server", parent }, async ({ context }) => {
       scope.trace = context;
       const output = handler(decoded(input), scope);
@@ -166,7 +170,7 @@ function openScope(method: string, call: IncomingCall, logger: Logger): Scope {
     identity: commonName(call.getAuthContext().sslPeerCertificate?.subject?.CN),
     metadata: (name) => textOf(call.metadata, name),
     get logger() {
-      return (bound ??= logger.child({ method, callId }));
+      return (bound ??= logger.child({ method, callId, ...idsOf(call.metadata) }));
     },
     trace: contextFromHeaders({}),
     finish: () => (finished = true),

@@ -10,6 +10,7 @@ export type { ClientTls, ServerTls } from "./credentials.js";
 export type { DrainOptions } from "./drain.js";
 export type { HealthStatus } from "./health.js";
 export type { RpcLimits } from "./limits.js";
+export { idMetadata, type CallIds } from "./log-ids.js";
 export {
   createRetryThrottle,
   DEFAULT_RETRY,

@@ -4,7 +4,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { createLogger, createMetrics } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import type { CallContext } from "@stagecraft/rpc";
+import { idMetadata, type CallContext } from "@stagecraft/rpc";
 import { aborted, startEcho } from "./echo-service.js";
 
 async function* texts(...items: string[]) {
@@ -120,6 +120,25 @@ describe("errors", () => {
     expect(callId).toMatch(/-\d+$/);
     const line = lines.find((text) => text.includes(callId));
     expect(line).toContain("secret is undefined");
+  });
+
+  it("are logged with the run and task that the call is for", async () => {
+    const lines: string[] = [];
+    const logger = createLogger({
+      service: "t",
+      destination: { write: (line) => lines.push(line) },
+    });
+    const refuse = () => {
+      throw new StagecraftError("invalid_argument", "bad prompt");
+    };
+    await using echo = await startEcho({ say: refuse }, { server: { logger } });
+    const of = (runId: string, taskId: string) => ({ metadata: idMetadata({ runId, taskId }) });
+    await expect(echo.client.say(wait, of("r1", "u000001-000002"))).rejects.toThrow("bad prompt");
+    await expect(echo.client.say(wait, of("ä\n", "x".repeat(129)))).rejects.toThrow("bad prompt");
+    const [named, unnamed] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(named).toMatchObject({ runId: "r1", taskId: "u000001-000002" });
+    expect(unnamed).not.toHaveProperty("runId");
+    expect(unnamed).not.toHaveProperty("taskId");
   });
 
   it("survive texts that HTTP/2 headers cannot carry", async () => {

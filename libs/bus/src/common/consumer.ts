@@ -12,6 +12,7 @@ export interface ConsumerParts {
   /** Background failures (a dead letter that could not be stored); the message will come again. */
   onError(error: unknown): void;
   onSettled(subject: string, outcome: "ack" | "nak" | "term"): void;
+  onRedelivered(subject: string): void;
 }
 
 interface Held {
@@ -58,6 +59,7 @@ export async function openConsumer(
   const sink = {
     onDelivery(delivery: Delivery) {
       outstanding = Math.max(0, outstanding - 1);
+      if (delivery.delivery > 1) parts.onRedelivered(delivery.subject);
       const entry: Held = { delivery, sinceMs: performance.now(), settled: false };
       held.add(entry);
       if (delivery.delivery > spec.maxDeliver) {

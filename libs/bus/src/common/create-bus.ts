@@ -42,6 +42,8 @@ export function createBus(broker: Broker, options: BusOptions = {}): EventBus {
     onError: (error) => logger.error({ err: error }, "bus: settling a message failed"),
     onSettled: (subject, outcome) =>
       metrics?.counter(METRICS.busSettled).add({ kind: kindOf(subject), outcome }),
+    onRedelivered: (subject) =>
+      metrics?.counter(METRICS.busRedelivered).add({ kind: kindOf(subject) }),
   };
   const consumers = new Set<Consumer>();
 
