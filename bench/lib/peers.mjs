@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of everything that benchmarks are made of. */
+export const benchDir = join(dirname(fileURLToPath(import.meta.url)), "..");
+const peersDir = join(benchDir, "peers");
+
+/** What to tell when a peer is not there. */
+export const HOW_TO_GET_PEERS = "npm run bench:peers";
+
+/** Where `npm run bench:peers` puts what it fetches. */
+export const peersCache = join(peersDir, ".cache");
+
+/** The Python that has torch and transformers, or undefined. */
+export function peersPython() {
+  const python = process.env.STAGECRAFT_PEERS_PYTHON ?? join(peersDir, ".venv", "bin", "python");
+  return existsSync(python) ? python : undefined;
+}
+
+/** The llama.cpp benchmark and what it needs, or undefined. */
+export function llamaCpp() {
+  const binary = join(peersCache, "llamacpp-bench");
+  return existsSync(binary) ? { binary, cache: peersCache } : undefined;
+}
+
+/** How to start one of our measured programs. @param {string} script @param {readonly unknown[]} args */
+export const ours = (script, args) => ({
+  command: process.execPath,
+  args: [join(benchDir, script), ...args.map(String)],
+});
+
+/** How to start a peer in Python; undefined when there is none. */
+export function python(script, args, env = {}) {
+  const command = peersPython();
+  return command && { command, args: [join(benchDir, script), ...args.map(String)], env };
+}
