@@ -8,8 +8,8 @@ import {
   toTokens,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { RpcClient } from "@stagecraft/rpc";
-import type { AnswerToScore, PolicyPort, RewardPort } from "./ports.js";
+import { idMetadata, type CallOptions, type RpcClient } from "@stagecraft/rpc";
+import type { AnswerToScore, PolicyPort, RewardPort, TaskCall } from "./ports.js";
 
 /** The service definition behind a policy client. */
 export type PolicyClient = RpcClient<typeof policy.PolicyServiceService>;
@@ -19,14 +19,14 @@ export type RewardClient = RpcClient<typeof reward.RewardServiceService>;
 /** Generates on a policy server. */
 export function createGrpcPolicyPort(client: PolicyClient): PolicyPort {
   return {
-    async generate(task, signal) {
+    async generate(task, signal, call) {
       const input: policy.GenerationInput = {
         prompt: { $case: "tokens", value: toTokens(task.promptIds) },
         sampling: toSampling(task.sampling),
         minWeightVersion: task.minWeightVersion,
       };
       const request = { model: "", inputs: [input], requestId: task.taskId };
-      const { generations } = await client.generateBatch(request, { signal });
+      const { generations } = await client.generateBatch(request, callOptions(signal, call));
       if (generations.length === 1) return parseGeneration(generations[0]!, "generations[0]");
       throw badAnswer(`policy sent ${generations.length} generations for 1 input`);
     },
@@ -49,7 +49,7 @@ export function createGrpcRewardPort(client: RewardClient, options: GrpcRewardOp
     return info?.tokenizerFingerprint === options.tokenizerFingerprint;
   };
   return {
-    async score(answer, signal) {
+    async score(answer, signal, call) {
       // A failed look at the model is tried again with the next answer.
       asTokens ??= sharesTokenizer().catch((error: unknown) => {
         asTokens = undefined;
@@ -57,12 +57,19 @@ export function createGrpcRewardPort(client: RewardClient, options: GrpcRewardOp
       });
       const item = toScoreInput(answer, await asTokens);
       const truncation = reward.TruncationPolicy.REFUSE;
-      const response = await client.scoreBatch({ model, items: [item], truncation }, { signal });
+      const request = { model, items: [item], truncation };
+      const response = await client.scoreBatch(request, callOptions(signal, call));
       const { value, uncertainty } = parseScore(response.scores[0], "scores[0]");
       const from = { source: response.model, version: response.modelVersion };
       return { ...from, value, ...(uncertainty > 0 && { uncertainty }) };
     },
   };
+}
+
+function callOptions(signal: AbortSignal, call: TaskCall | undefined): CallOptions {
+  if (!call) return { signal };
+  const parent = { signal, deadline: Infinity, trace: call.trace };
+  return { parent, metadata: idMetadata(call) };
 }
 
 function toScoreInput({ ids, messages }: AnswerToScore, asTokens: boolean): reward.ScoreInput {

@@ -34,6 +34,7 @@ runMain(async () => {
     rewards: rewardSources(config),
     connection: clientOptions(config),
     logger,
+    metrics,
   });
 
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });

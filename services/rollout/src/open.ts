@@ -1,7 +1,14 @@
 import type { BusMessage, EventBus, Topology } from "@stagecraft/bus";
 import { events, policy, reward } from "@stagecraft/contracts";
 import { createRpcClient, type RpcClientOptions } from "@stagecraft/rpc";
-import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import {
+  METRICS,
+  silentLogger,
+  withSpan,
+  type Logger,
+  type Metrics,
+  type TraceContext,
+} from "@stagecraft/telemetry";
 import { createGrpcPolicyPort, createGrpcRewardPort, type PolicyClient } from "./grpc-ports.js";
 import type { WeightedReward } from "./ports.js";
 import { processTask } from "./process-task.js";
@@ -39,13 +46,16 @@ export interface OpenRolloutOptions {
   /** The policy server must answer within this when the worker starts. */
   connectTimeoutMs: number;
   logger?: Logger;
+  metrics?: Metrics;
 }
 
 /** A rollout service with its parts: clients, consumer, and the worker between them. */
 export async function openRolloutService(options: OpenRolloutOptions): Promise<RolloutService> {
-  const { bus, topology, workerId, concurrency, logger = silentLogger() } = options;
+  const { bus, topology, workerId, concurrency, logger = silentLogger(), metrics } = options;
+  const parts = metrics?.histogram(METRICS.rolloutDuration);
   const policyClient = createRpcClient(policy.PolicyServiceClient, options.policyAddress, {
     ...options.connection,
+    ...(metrics ? { metrics } : {}),
     timeoutMs: options.generateTimeoutMs,
     idempotent: "all",
     waitForReady: true,
@@ -58,9 +68,16 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
     consumer,
     concurrency,
     logger,
-    process: (task, signal) =>
-      processTask(task, { policy: port, rewards, workerId, eosId, signal }),
-    publish: (rollout, message) => publishRollout(options, rollout, message),
+    ...(metrics ? { metrics } : {}),
+    process: (task, signal, trace) => {
+      const onPart = (part: string, seconds: number) => parts?.observe({ part }, seconds);
+      return processTask(task, { policy: port, rewards, workerId, eosId, signal, trace, onPart });
+    },
+    async publish(rollout, message, trace) {
+      const startedAt = performance.now();
+      await publishRollout(options, { rollout, message, trace });
+      parts?.observe({ part: "publish" }, (performance.now() - startedAt) / 1000);
+    },
   });
   const service = createRolloutService({ worker, workerId });
   return {
@@ -79,12 +96,13 @@ async function askPolicy(client: PolicyClient, timeoutMs: number) {
 }
 
 function connectRewards(
-  { rewards, localRewards = [], connection, scoreTimeoutMs }: OpenRolloutOptions,
+  { rewards, localRewards = [], connection, scoreTimeoutMs, metrics }: OpenRolloutOptions,
   tokenizerFingerprint: string,
 ): { rewards: WeightedReward[]; close(): void } {
   const clients = rewards.map(({ address }) =>
     createRpcClient(reward.RewardServiceClient, address, {
       ...connection,
+      ...(metrics ? { metrics } : {}),
       timeoutMs: scoreTimeoutMs,
       idempotent: "all",
       waitForReady: true,
@@ -102,10 +120,14 @@ function connectRewards(
 
 async function publishRollout(
   { bus, topology }: OpenRolloutOptions,
-  rollout: events.Rollout,
-  message: BusMessage,
+  answer: { rollout: events.Rollout; message: BusMessage; trace: TraceContext },
 ): Promise<void> {
-  const bytes = events.Rollout.encode(rollout).finish();
+  const { rollout, message, trace: parent } = answer;
   // The same for every delivery of a message, another when the trainer asks again.
-  await bus.publish(topology.subjects.rollouts, bytes, { id: `rollout/${message.id}` });
+  const id = `rollout/${message.id}`;
+  await withSpan("publish rollout", { kind: "producer", parent }, async ({ context, headers }) => {
+    const traceparent = headers().traceparent ?? rollout.traceparent;
+    const bytes = events.Rollout.encode({ ...rollout, traceparent }).finish();
+    await bus.publish(topology.subjects.rollouts, bytes, { id, trace: context });
+  });
 }

@@ -1,8 +1,16 @@
 import type { ChatMessage, ParsedGeneration, ParsedPromptTask } from "@stagecraft/contracts";
+import type { TraceContext } from "@stagecraft/telemetry";
+
+/** What the calls made for a task carry along, for traces and logs. */
+export interface TaskCall {
+  runId: string;
+  taskId: string;
+  trace: TraceContext;
+}
 
 /** What the worker needs of a policy server. */
 export interface PolicyPort {
-  generate(task: ParsedPromptTask, signal: AbortSignal): Promise<ParsedGeneration>;
+  generate(task: ParsedPromptTask, signal: AbortSignal, call?: TaskCall): Promise<ParsedGeneration>;
 }
 
 /** An answer with everything a reward source may want to read. */
@@ -26,7 +34,7 @@ export interface SourceScore {
 
 /** What the worker needs of a reward source. */
 export interface RewardPort {
-  score(answer: AnswerToScore, signal: AbortSignal): Promise<SourceScore>;
+  score(answer: AnswerToScore, signal: AbortSignal, call?: TaskCall): Promise<SourceScore>;
 }
 
 /** A reward source and its part in the sum. */

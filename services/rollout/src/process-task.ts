@@ -6,7 +6,8 @@ import {
   type ParsedPromptTask,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { AnswerToScore, PolicyPort, SourceScore, WeightedReward } from "./ports.js";
+import type { TraceContext } from "@stagecraft/telemetry";
+import type { AnswerToScore, PolicyPort, SourceScore, TaskCall, WeightedReward } from "./ports.js";
 
 export interface TaskProcessing {
   policy: PolicyPort;
@@ -16,6 +17,10 @@ export interface TaskProcessing {
   /** End token of the policy; undefined if it has none. */
   eosId: number | undefined;
   signal: AbortSignal;
+  /** The span that the task is worked on in. */
+  trace?: TraceContext;
+  /** Told how long a part took. */
+  onPart?(part: "generate" | "score", seconds: number): void;
 }
 
 /** Samples one answer, scores it with every source, and describes it as one event. */
@@ -23,10 +28,16 @@ export async function processTask(
   task: ParsedPromptTask,
   processing: TaskProcessing,
 ): Promise<events.Rollout> {
-  const { policy, signal, eosId } = processing;
-  const answer = cutAfterEos(await policy.generate(task, signal), eosId);
+  const { policy, signal, eosId, trace } = processing;
+  const { runId, taskId } = task;
+  const call = trace && { runId, taskId, trace };
+  const startedAt = performance.now();
+  const answer = cutAfterEos(await policy.generate(task, signal, call), eosId);
+  const generatedAt = performance.now();
+  processing.onPart?.("generate", (generatedAt - startedAt) / 1000);
   checkVersionFloor(answer, task);
-  const scoreParts = await scoreAll(toScore(task, answer), processing);
+  const scoreParts = await scoreAll(toScore(task, answer), processing, call);
+  processing.onPart?.("score", (performance.now() - generatedAt) / 1000);
   return {
     rolloutId: rolloutIdOf(task.taskId),
     taskId: task.taskId,
@@ -83,9 +94,12 @@ function toScore(task: ParsedPromptTask, answer: ParsedGeneration): AnswerToScor
 async function scoreAll(
   answer: AnswerToScore,
   { rewards, signal }: TaskProcessing,
+  call: TaskCall | undefined,
 ): Promise<events.ScorePart[]> {
   const parts = await Promise.all(
-    rewards.map(async ({ port, weight }) => toParts(await port.score(answer, signal), weight)),
+    rewards.map(async ({ port, weight }) =>
+      toParts(await port.score(answer, signal, call), weight),
+    ),
   );
   return parts.flat();
 }

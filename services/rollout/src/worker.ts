@@ -7,18 +7,32 @@ import {
   type ParsedPromptTask,
 } from "@stagecraft/contracts";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
-import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import {
+  contextFromHeaders,
+  METRICS,
+  silentLogger,
+  withSpan,
+  type Logger,
+  type Metrics,
+  type TraceContext,
+} from "@stagecraft/telemetry";
+import { rolloutIdOf } from "./process-task.js";
 
 export interface WorkerOptions {
   /** Prompt tasks. Closed by the worker. */
   consumer: Consumer;
-  /** Samples and scores one answer. */
-  process(task: ParsedPromptTask, signal: AbortSignal): Promise<events.Rollout>;
+  /** Samples and scores one answer, within the span given. */
+  process(
+    task: ParsedPromptTask,
+    signal: AbortSignal,
+    trace: TraceContext,
+  ): Promise<events.Rollout>;
   /** Resolves when the bus has stored the rollout that answers a message. */
-  publish(rollout: events.Rollout, message: BusMessage): Promise<void>;
+  publish(rollout: events.Rollout, message: BusMessage, trace: TraceContext): Promise<void>;
   /** Tasks in flight at once. */
   concurrency: number;
   logger?: Logger;
+  metrics?: Metrics;
 }
 
 export interface WorkerStatus {
@@ -63,6 +77,8 @@ class RolloutWorker implements Worker {
     this.logger = options.logger ?? silentLogger();
     this.concurrency = options.concurrency;
     setMaxListeners(0, this.giveUp.signal); // one for each call in flight
+    const inFlight = options.metrics?.gauge(METRICS.rolloutInFlight);
+    options.metrics?.onScrape(() => inFlight?.set({}, this.inFlight.size));
     this.pulling = this.pull();
   }
 
@@ -126,32 +142,61 @@ class RolloutWorker implements Worker {
 
   /** Settles the message, whatever happens. */
   private async handle(message: BusMessage): Promise<void> {
+    let logger = this.logger.child({ messageId: message.id, delivery: message.delivery });
     try {
       const task = parsePromptTask(decodeMessage(events.PromptTask, message.data, "prompt task"));
-      const rollout = await this.options.process(task, this.giveUp.signal);
-      await this.options.publish(rollout, message);
+      const { runId, taskId } = task;
+      logger = logger.child({ runId, taskId, rolloutId: rolloutIdOf(taskId) });
+      await this.answer(task, message);
       await message.ack();
       this.counts.numCompleted++;
+      this.count("published");
+      logger.debug("rollout is published");
     } catch (thrown) {
-      await this.settleFailed(message, StagecraftError.from(thrown)).catch((error: unknown) => {
+      const error = StagecraftError.from(thrown);
+      await this.settleFailed(message, error, logger).catch((failure: unknown) => {
         // Not settled: the bus delivers it again after its ack wait.
-        this.logger.warn({ err: error, messageId: message.id }, "task could not be settled");
+        logger.warn({ err: failure }, "task could not be settled");
       });
     }
   }
 
-  private async settleFailed(message: BusMessage, error: StagecraftError): Promise<void> {
-    const facts = { err: error, messageId: message.id, delivery: message.delivery };
+  /** One span from the task's arrival to the stored rollout, in the trace that the task came with. */
+  private answer(task: ParsedPromptTask, message: BusMessage): Promise<void> {
+    const { runId, taskId, attempt } = task;
+    const attributes = {
+      "stagecraft.run.id": runId,
+      "stagecraft.task.id": taskId,
+      "stagecraft.task.attempt": attempt,
+    };
+    const parent = contextFromHeaders(task);
+    return withSpan("rollout", { kind: "consumer", parent, attributes }, async ({ context }) => {
+      const rollout = await this.options.process(task, this.giveUp.signal, context);
+      await this.options.publish(rollout, message, context);
+    });
+  }
+
+  private count(outcome: "published" | "retried" | "failed"): void {
+    this.options.metrics?.counter(METRICS.rolloutsFinished).add({ outcome });
+  }
+
+  private async settleFailed(
+    message: BusMessage,
+    error: StagecraftError,
+    logger: Logger,
+  ): Promise<void> {
     if (this.giveUp.signal.aborted) return message.nak();
     this.lastError = error.message;
     const settlement = settlementFor(error, message.delivery, Math.random());
     if (settlement.kind === "term") {
       this.counts.numDead++;
-      this.logger.error(facts, "task is given up");
+      this.count("failed");
+      logger.error({ err: error }, "task is given up");
       return message.term(settlement.reason);
     }
     this.counts.numRetried++;
-    this.logger.warn(facts, "task goes back to the queue");
+    this.count("retried");
+    logger.warn({ err: error }, "task goes back to the queue");
     return message.nak(settlement.delayMs);
   }
 }
