@@ -12,6 +12,15 @@ const own = {
     .min(1)
     .default(300_000)
     .describe("Wait for a rollout before asking again, ms"),
+  leaseMs: z
+    .int()
+    .min(1000)
+    .default(15_000)
+    .describe("A trainer that says nothing for so long is replaced by a waiting one, ms"),
+  takeOver: z
+    .boolean()
+    .default(false)
+    .describe("Replace a living trainer of this deployment at once instead of waiting for its end"),
   maxAttempts: z.int().min(1).default(3).describe("Times a task is asked before the run fails"),
 };
 

@@ -13,5 +13,6 @@ export interface OpenTrainerOptions
 /** A trainer service with its parts: the registry, the stages, and PPO over the bus. */
 export async function openTrainerService(options: OpenTrainerOptions): Promise<TrainerService> {
   const stages = [...options.stages, createPpoRun(options)];
-  return createTrainerService({ registry: await openRunRegistry({ ...options, stages }) });
+  const epoch = options.lease?.epoch;
+  return createTrainerService({ registry: await openRunRegistry({ ...options, epoch, stages }) });
 }

@@ -1,9 +1,18 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readRunRecord } from "@stagecraft/learn";
+import { isPassing } from "./passing-failures.js";
+import { readRunWish, type RunWish } from "./run-wish.js";
 import type { RunRecord, RunState } from "./run-record.js";
 
 type StoredRun = NonNullable<Awaited<ReturnType<typeof readRunRecord>>>;
+
+/** A run of an earlier process. */
+export interface RestoredRun {
+  record: RunRecord;
+  /** It was to be working when that process ended: go on from its last checkpoint. */
+  goesOn: boolean;
+}
 
 const STATES: Readonly<Record<StoredRun["status"], RunState>> = {
   finished: "succeeded",
@@ -12,20 +21,46 @@ const STATES: Readonly<Record<StoredRun["status"], RunState>> = {
   // Its process is gone, or it would not be read now.
   running: "failed",
 };
+const INTERRUPTED = "[aborted] the trainer ended while the run was working; resume it";
 
-/** The runs that stand in a runs folder, by the run.json of each; unreadable ones are left out. */
-export async function restoreRuns(runsDir: string): Promise<RunRecord[]> {
+/**
+ * The runs that stand in a runs folder, by the files of each; unreadable ones are left out. Those
+ * that no trainer was asked for (a command ran them) are listed and left alone.
+ */
+export async function restoreRuns(runsDir: string): Promise<RestoredRun[]> {
   const entries = await readdir(runsDir, { withFileTypes: true }).catch(() => []);
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  const records = await Promise.all(folders.map((name) => restoreRun(name, join(runsDir, name))));
-  return records.filter((record) => record !== undefined);
+  const restored = await Promise.all(folders.map((name) => restoreRun(name, join(runsDir, name))));
+  return restored.filter((run) => run !== undefined);
 }
 
-async function restoreRun(runId: string, runDir: string): Promise<RunRecord | undefined> {
+async function restoreRun(name: string, runDir: string): Promise<RestoredRun | undefined> {
+  const wish = await readRunWish(runDir);
   const stored = await readRunRecord(runDir).catch(() => undefined);
-  if (!stored) return undefined;
+  if (!wish) return stored && { record: recordOf(name, runDir, stored), goesOn: false };
+  const state = wishedState(wish, stored);
+  const { runId, stage, config } = wish;
+  const createdAt = new Date(wish.createdAt);
+  const known = stored
+    ? recordOf(runId, runDir, stored)
+    : { runDir, updatedAt: createdAt, attempt: 0 };
+  const { error, ...rest } = { error: undefined, ...known };
+  const failed = state === "failed" && error ? { error } : {};
+  return {
+    record: { ...rest, runId, stage, config, createdAt, state, ...failed },
+    goesOn: state === "pending",
+  };
+}
+
+function wishedState({ wanted }: RunWish, stored: StoredRun | undefined): RunState {
+  if (stored?.status === "finished") return "succeeded";
+  if (wanted !== "working") return wanted;
+  if (stored?.status === "failed" && !isPassing(errorOf(stored).code)) return "failed";
+  return "pending";
+}
+
+function recordOf(runId: string, runDir: string, stored: StoredRun): RunRecord {
   const state = STATES[stored.status];
-  const interrupted = "the trainer ended while the run was working; resume it";
   return {
     runId,
     stage: stored.stage,
@@ -36,8 +71,12 @@ async function restoreRun(runId: string, runDir: string): Promise<RunRecord | un
     state,
     attempt: stored.attempts,
     ...(stored.result ? { result: stored.result } : {}),
-    ...(state === "failed"
-      ? { error: { code: "aborted", message: stored.error ?? interrupted } }
-      : {}),
+    ...(state === "failed" ? { error: errorOf(stored) } : {}),
   };
+}
+
+/** run.json keeps the message, which starts with the code. */
+function errorOf({ error = INTERRUPTED }: StoredRun): { code: string; message: string } {
+  const [, code = "internal", message = error] = /^\[(\w+)\] ([^]*)$/.exec(error) ?? [];
+  return { code, message };
 }

@@ -26,13 +26,21 @@ export interface ManagedRun {
 export interface StartMode {
   resume: boolean;
   overwrite: boolean;
+  /** See StageContext. */
+  epoch?: number | undefined;
 }
 
 /** A run in state pending that nobody has started. */
 export function createManagedRun(
   initial: RunRecord,
-  { eventsKept, logger }: { eventsKept: number; logger: Logger },
+  options: {
+    eventsKept: number;
+    logger: Logger;
+    /** Whether a failure leaves the run pending, to be started again. */
+    mayRetry(code: string): boolean;
+  },
 ): ManagedRun {
+  const { eventsKept, logger, mayRetry } = options;
   let record = initial;
   const log = createEventLog<RunEvent>(eventsKept);
   let controller = new AbortController();
@@ -57,13 +65,17 @@ export function createManagedRun(
     how: StartMode,
   ) => {
     const { runId, runDir } = record;
+    record = withoutError(record);
     update({ state: "running", attempt: record.attempt + 1 });
     try {
       const context = { runId, runDir, signal: controller.signal, reporter, ...how };
       update({ state: "succeeded", result: await stage(context) });
     } catch (thrown) {
-      update(outcomeOf(thrown, controller.signal, stopAs));
-      if (record.state === "failed") logger.error({ runId, err: thrown }, "the run failed");
+      const outcome = outcomeOf(thrown, controller.signal, stopAs);
+      const again = outcome.error !== undefined && mayRetry(outcome.error.code);
+      update(again ? { ...outcome, state: "pending" } : outcome);
+      if (again) logger.warn({ runId, err: thrown }, "the run failed and is tried again");
+      else if (record.state === "failed") logger.error({ runId, err: thrown }, "the run failed");
     }
   };
 
@@ -85,6 +97,10 @@ export function createManagedRun(
       await ended;
     },
   };
+}
+
+function withoutError({ error: _, ...record }: RunRecord): RunRecord {
+  return record;
 }
 
 function outcomeOf(

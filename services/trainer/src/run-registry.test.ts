@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { StagecraftError, throwIfAborted, type ErrorCode } from "@stagecraft/core";
 import { gate, tempDir, waitFor, type Gate } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -177,6 +177,76 @@ describe("openRunRegistry()", () => {
     });
   });
 });
+
+describe("openRunRegistry({ selfHealing })", () => {
+  /** Fails as it is told, then works until it is stopped. */
+  function stageThat(failures: ErrorCode[]) {
+    const contexts: TrainerStageContext[] = [];
+    const stage: TrainerStage = {
+      name: "count",
+      summary: "counts",
+      schema,
+      async run(_, context) {
+        contexts.push(context);
+        const code = failures.shift();
+        if (code) throw new StagecraftError(code, "for a while");
+        await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+        throwIfAborted(context.signal);
+        return { outputs: {}, metrics: {} };
+      },
+    };
+    return { stage, contexts };
+  }
+  const open = (runsDir: string, stage: TrainerStage) =>
+    openRunRegistry({
+      stages: [stage],
+      runsDir,
+      maxActive: 1,
+      eventsKept: 9,
+      selfHealing: true,
+      epoch: 7,
+    });
+
+  it("goes on with what was working when the process ended, and with nothing else", async () => {
+    await using directory = await tempDir();
+    const first = stageThat([]);
+    const registry = await open(directory.path, first.stage);
+    for (const runId of ["r1", "r2", "r3"])
+      registry.create(newRun({ runId, runDir: `dir-${runId}` }));
+    await registry.pause("r2");
+    await registry.cancel("r3");
+    await waitFor(() => first.contexts.length === 1);
+    // No close: the process is killed. Its stage never wrote a run.json.
+    const second = stageThat([]);
+    const next = await open(directory.path, second.stage);
+    await waitFor(() => second.contexts.length === 1);
+    expect(second.contexts[0]).toMatchObject({ runId: "r1", resume: true, epoch: 7 });
+    const states = new Map(next.list().map(({ runId, state }) => [runId, state]));
+    expect(Object.fromEntries(states)).toEqual({ r1: "running", r2: "paused", r3: "cancelled" });
+    expect(next.get("r1").config).toEqual({ steps: 3 });
+    await next.close();
+    await registry.close();
+  });
+
+  it("tries a failure that passes again, telling it, and leaves others failed", async () => {
+    await using directory = await tempDir();
+    const { stage, contexts } = stageThat(["resource_exhausted", "data_loss"]);
+    await using registry = disposable(await open(directory.path, stage));
+    registry.create(newRun());
+    await waitFor(() => registry.get("r1").error?.code === "resource_exhausted");
+    expect(registry.get("r1").state).toBe("pending");
+    await waitFor(() => registry.get("r1").state === "failed");
+    expect(contexts.map(({ resume }) => resume)).toEqual([false, true]);
+    expect(registry.get("r1").error?.code).toBe("data_loss");
+    registry.resume("r1");
+    await waitFor(() => contexts.length === 3);
+    expect(registry.get("r1").error).toBeUndefined();
+  });
+});
+
+function disposable(registry: RunRegistry): RunRegistry & AsyncDisposable {
+  return Object.assign(registry, { [Symbol.asyncDispose]: () => registry.close() });
+}
 
 async function withStages(dir: string, body: (registry: RunRegistry) => Promise<void>) {
   const registry = await openRunRegistry({ stages: [], runsDir: dir, maxActive: 1, eventsKept: 5 });

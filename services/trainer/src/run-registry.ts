@@ -9,7 +9,9 @@ import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
+import { isPassing, retryRunDelayMs } from "./passing-failures.js";
 import { restoreRuns } from "./restore-runs.js";
+import { writeRunWish, type RunWish } from "./run-wish.js";
 import type { TrainerStage } from "./trainer-stage.js";
 import { createTurnstile } from "./turnstile.js";
 
@@ -21,6 +23,13 @@ export interface RunRegistryOptions {
   maxActive: number;
   /** Events of a run kept for watchers that come later. */
   eventsKept: number;
+  /**
+   * Runs that an earlier process left working go on at once, and failures that pass by themselves (a
+   * full disk, a broker away) are tried again from the last checkpoint. Default false.
+   */
+  selfHealing?: boolean;
+  /** See StageContext. */
+  epoch?: number | undefined;
   logger?: Logger;
 }
 
@@ -54,15 +63,25 @@ export interface RunRegistry {
 /** Knows the runs that earlier processes left in the runs folder. */
 export async function openRunRegistry(options: RunRegistryOptions): Promise<RunRegistry> {
   const registry = new Registry(options);
-  for (const record of await restoreRuns(options.runsDir)) registry.add(record);
+  for (const { record, goesOn } of await restoreRuns(options.runsDir)) {
+    registry.add(goesOn && !options.selfHealing ? { ...record, state: "failed" } : record);
+    if (goesOn && options.selfHealing) registry.goOn(record.runId);
+  }
   return registry;
 }
+
+/** A run that worked for so long before it failed has not failed in a row. */
+const LONG_WORK_MS = 60_000;
 
 class Registry implements RunRegistry {
   private readonly runs = new Map<string, ManagedRun>();
   private readonly turnstile;
+  private closing = false;
   private closed = false;
   private readonly logger: Logger;
+  /** Run → when it is tried again, and how often in a row it was. */
+  private readonly retries = new Map<string, NodeJS.Timeout>();
+  private readonly failures = new Map<string, number>();
 
   constructor(private readonly options: RunRegistryOptions) {
     this.turnstile = createTurnstile(options.maxActive);
@@ -70,9 +89,25 @@ class Registry implements RunRegistry {
   }
 
   add(record: RunRecord): ManagedRun {
-    const run = createManagedRun(record, { ...this.options, logger: this.logger });
+    const { eventsKept, selfHealing = false } = this.options;
+    const mayRetry = (code: string) => selfHealing && !this.closing && isPassing(code);
+    const run = createManagedRun(record, { eventsKept, logger: this.logger, mayRetry });
     this.runs.set(record.runId, run);
     return run;
+  }
+
+  /** Starts a pending run from its last checkpoint. */
+  goOn(runId: string): void {
+    const run = this.find(runId);
+    if (this.closing || run.record.state !== "pending") return;
+    this.logger.info({ runId }, "the run goes on from its last checkpoint");
+    try {
+      this.start(run, { resume: true, overwrite: false });
+    } catch (thrown) {
+      // Its config is of another version of the product.
+      const { code, reason } = StagecraftError.from(thrown);
+      run.update({ state: "failed", error: { code, message: reason } });
+    }
   }
 
   create({ runId, stage, config, runDir, ...how }: NewRun): RunRecord {
@@ -94,6 +129,7 @@ class Registry implements RunRegistry {
       state: "pending",
       attempt: existing?.record.attempt ?? 0,
     });
+    this.wish(run.record, "working");
     run.update({});
     this.start(run, how);
     return run.record;
@@ -117,6 +153,7 @@ class Registry implements RunRegistry {
   async pause(runId: string): Promise<RunRecord> {
     const run = this.find(runId);
     if (isEnded(run.record.state)) throw wrongState(run.record, "paused");
+    this.wish(run.record, "paused");
     if (run.record.state !== "paused") await run.stop("paused");
     return run.record;
   }
@@ -126,6 +163,7 @@ class Registry implements RunRegistry {
     const { state } = run.record;
     if (state === "running" || state === "pending") return run.record;
     if (state === "succeeded") throw wrongState(run.record, "resumed");
+    this.wish(run.record, "working");
     run.update({ state: "pending" });
     this.start(run, { resume: true, overwrite: false });
     return run.record;
@@ -133,6 +171,7 @@ class Registry implements RunRegistry {
 
   async cancel(runId: string): Promise<RunRecord> {
     const run = this.find(runId);
+    if (!isEnded(run.record.state)) this.wish(run.record, "cancelled");
     if (run.record.state === "paused") run.update({ state: "cancelled" });
     else if (!isEnded(run.record.state)) await run.stop("cancelled");
     return run.record;
@@ -143,6 +182,8 @@ class Registry implements RunRegistry {
   }
 
   async close(): Promise<void> {
+    this.closing = true;
+    for (const timer of this.retries.values()) clearTimeout(timer);
     const all = [...this.runs.values()];
     await Promise.all(all.filter((run) => !isAtRest(run.record)).map((run) => run.stop("paused")));
     // Whoever watches a paused run waits for it to go on, which it will not do here.
@@ -157,8 +198,25 @@ class Registry implements RunRegistry {
     void this.turnstile(async () => {
       // The caller gets its answer before a stage takes the thread.
       await nextTurn();
-      await run.execute((context) => body(parsed, context), how);
+      const { epoch } = this.options;
+      const startedAt = performance.now();
+      await run.execute((context) => body(parsed, context), { ...how, epoch });
+      this.retryIfPending(run, performance.now() - startedAt);
     });
+  }
+
+  private retryIfPending({ record }: ManagedRun, workedMs: number): void {
+    const { runId, state } = record;
+    if (state !== "pending" || this.closing) return;
+    const before = workedMs > LONG_WORK_MS ? 0 : (this.failures.get(runId) ?? 0);
+    this.failures.set(runId, before + 1);
+    const timer = setTimeout(() => this.goOn(runId), retryRunDelayMs(before + 1));
+    this.retries.set(runId, timer);
+  }
+
+  /** Remembered before the answer: a crash after it finds what was asked for. */
+  private wish({ runId, stage, config, runDir, createdAt }: RunRecord, wanted: RunWish["wanted"]) {
+    writeRunWish(runDir, { runId, stage, config, createdAt: createdAt.toISOString(), wanted });
   }
 
   private find(runId: string): ManagedRun {

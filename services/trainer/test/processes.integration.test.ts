@@ -149,8 +149,9 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     const { runs } = await nextClient.listRuns({ pageSize: 0, pageToken: "", stage: "ppo" });
     const stateOf = new Map(runs.map(({ runId, state }) => [runId, state]));
     expect(stateOf.get("r1")).toBe(trainer.RunState.SUCCEEDED);
-    expect(stateOf.get("r2")).toBe(trainer.RunState.CANCELLED);
-    await nextClient.resumeRun({ runId: "r2" });
+    // It goes on by itself.
+    const { PENDING, RUNNING, SUCCEEDED } = trainer.RunState;
+    expect([PENDING, RUNNING, SUCCEEDED]).toContain(stateOf.get("r2"));
     const done: number[] = [];
     const again = nextClient.watchRun({ runId: "r2", afterSequence: 0n }, { timeoutMs: 50_000 });
     for await (const { event } of again)

@@ -1,0 +1,43 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+
+/** What was asked of a run: kept in its directory, so that the next process knows. */
+export interface RunWish {
+  runId: string;
+  stage: string;
+  /** As given, before defaults. */
+  config: JsonObject;
+  createdAt: string;
+  /** A run that should be working goes on by itself when the trainer starts again. */
+  wanted: "working" | "paused" | "cancelled";
+}
+
+const WISH_FILE = "trainer.json";
+
+/** Durable when it returns; blocks for a small write, so that a request is answered only after it. */
+export function writeRunWish(runDir: string, wish: RunWish): void {
+  const file = join(runDir, WISH_FILE);
+  const temporary = `${file}.${process.pid}`;
+  try {
+    mkdirSync(runDir, { recursive: true });
+    const descriptor = openSync(temporary, "w");
+    writeSync(descriptor, `${JSON.stringify(wish, null, 2)}\n`);
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    renameSync(temporary, file);
+  } catch (thrown) {
+    const { code, reason } = StagecraftError.from(thrown);
+    throw new StagecraftError(code, `cannot write ${file}: ${reason}`, { cause: thrown });
+  }
+}
+
+/** Undefined when no trainer was asked for a run in this directory, or when it cannot be read. */
+export async function readRunWish(runDir: string): Promise<RunWish | undefined> {
+  try {
+    return JSON.parse(await readFile(join(runDir, WISH_FILE), "utf8")) as RunWish;
+  } catch {
+    return undefined;
+  }
+}
