@@ -120,22 +120,16 @@ async function generate(cluster, counts) {
     for (let i = 0; !stop.signal.aborted; i++) {
       const leave = new AbortController();
       try {
-        const answer = client.generate(
-          {
-            input: {
-              prompt: { $case: "conversation", value: question },
-              sampling: toSampling({ maxNewTokens: 40, seed: number * 1_000_000 + i }),
-            },
-          },
-          { signal: leave.signal },
-        );
+        const sampling = toSampling({ maxNewTokens: 40, seed: number * 1_000_000 + i });
+        const input = { prompt: { $case: "conversation", value: question }, sampling };
+        const request = policy.GenerateRequest.fromPartial({ input });
+        const answer = client.generate(request, { signal: leave.signal });
         let chunks = 0;
         for await (const _ of answer) if (++chunks === 5 && i % 4 === 0) leave.abort();
         counts.generated++;
       } catch (error) {
-        if (!leave.signal.aborted) counts.failed++;
-        else counts.generated++;
-        if (!leave.signal.aborted && counts.failed < 4) console.log(String(error));
+        if (leave.signal.aborted) counts.generated++;
+        else await failedCall(counts, error);
       }
     }
   };
@@ -155,18 +149,25 @@ async function score(cluster, counts) {
   const items = Array.from({ length: 8 }, () => ({
     input: { $case: "conversation", value: conversation },
   }));
+  const request = reward.ScoreBatchRequest.fromPartial({ items });
   const caller = async () => {
     while (!stop.signal.aborted) {
       try {
-        await client.scoreBatch({ items });
+        await client.scoreBatch(request);
         counts.scored += items.length;
       } catch (error) {
-        if (++counts.failed < 4) console.log(String(error));
+        await failedCall(counts, error);
       }
     }
   };
   await Promise.all([1, 2].map(caller));
   client.close();
+}
+
+/** Told for the first few; a moment passes, so that a server that is away is not stormed. */
+async function failedCall(counts, error) {
+  if (++counts.failed < 4) console.log(String(error));
+  await delay(100);
 }
 
 function endedWell(error) {
