@@ -10,8 +10,10 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import type { Metrics } from "@stagecraft/telemetry";
 import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
+import { createPolicyMeter, type PolicyMeter } from "./policy-meter.js";
 import { prepareInput } from "./prompt.js";
 import type { WeightFollower } from "./weight-follower.js";
 
@@ -21,6 +23,7 @@ export interface PolicyServiceDeps {
   follower: WeightFollower;
   /** Inputs in one GenerateBatch, sequences in one ScoreLogProbs. */
   maxItemsPerRequest: number;
+  metrics?: Metrics;
 }
 
 /** A service that can be put on a server. */
@@ -32,18 +35,25 @@ export interface PolicyService {
 
 /** PolicyService over an engine. */
 export function createPolicyService(deps: PolicyServiceDeps): PolicyService {
-  const handlers = createHandlers(deps);
+  const meter = createPolicyMeter(deps.engine, deps.metrics);
+  const handlers = createHandlers(deps, meter);
   return {
     register: (server) => server.addService(policy.PolicyServiceService, handlers),
-    close: () => deps.engine.close(),
+    close() {
+      meter.close();
+      return deps.engine.close();
+    },
   };
 }
 
-function createHandlers(deps: PolicyServiceDeps): Handlers<typeof policy.PolicyServiceService> {
+function createHandlers(
+  deps: PolicyServiceDeps,
+  meter: PolicyMeter,
+): Handlers<typeof policy.PolicyServiceService> {
   const { engine, follower } = deps;
   const { facts } = engine;
   const submit = (requests: SequenceRequest[], signal: AbortSignal) => {
-    const answers = engine.submit(requests, signal);
+    const answers = meter.watch(requests, engine.submit(requests, signal));
     const floor = Math.max(...requests.map((request) => request.minWeightVersion));
     if (floor > engine.status().weights.version) void follower.catchUp();
     return answers;
