@@ -23,7 +23,7 @@ runMain(async () => {
     const [name = "", ...dir] = text.split("=");
     return { name, dir: dir.join("=") };
   });
-  const service = await openRewardModelService({ ...config, models });
+  const service = await openRewardModelService({ ...config, models, metrics });
 
   const limits = { maxConcurrentCalls: config.maxQueued };
   const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });

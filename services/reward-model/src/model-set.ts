@@ -1,19 +1,23 @@
 import type { reward } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Metrics } from "@stagecraft/telemetry";
 import { createBatcher, type Batcher } from "./batcher.js";
+import { createRewardMeter, type RewardMeter } from "./reward-meter.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
 
 export interface BatchingOptions {
   maxBatch: number;
   maxWaitMs: number;
   maxQueued: number;
+  metrics?: Metrics;
 }
 
 /** A model and the queue before it. */
 export interface ServedModel {
   scorer: Scorer;
   batcher: Batcher<Int32Array, ScoredSequence>;
+  meter: RewardMeter;
 }
 
 /** The models of a server; the first is the default. */
@@ -26,7 +30,7 @@ export interface ModelSet {
 
 /** Gives every scorer its own batcher. Throws when two have the same name and version. */
 export function createModelSet(scorers: readonly Scorer[], batching: BatchingOptions): ModelSet {
-  const served = scorers.map((scorer) => ({ scorer, batcher: batcherOf(scorer, batching) }));
+  const served = scorers.map((scorer) => serve(scorer, batching));
   checkDistinct(scorers);
   return {
     select(selector) {
@@ -40,23 +44,26 @@ export function createModelSet(scorers: readonly Scorer[], batching: BatchingOpt
     },
     all: () => served,
     async close() {
-      for (const { scorer, batcher } of served) {
+      for (const { scorer, batcher, meter } of served) {
         await batcher.close();
+        meter.close();
         scorer.dispose();
       }
     },
   };
 }
 
-function batcherOf(scorer: Scorer, batching: BatchingOptions): Batcher<Int32Array, ScoredSequence> {
-  return createBatcher({
+function serve(scorer: Scorer, { metrics, ...batching }: BatchingOptions): ServedModel {
+  const batcher = createBatcher<Int32Array, ScoredSequence>({
     ...batching,
     // A forward pass holds the thread; health and new calls get their turn between two.
     run: async (sequences) => {
       await nextTurn();
-      return scorer.score(sequences);
+      return meter.time(sequences.length, () => scorer.score(sequences));
     },
   });
+  const meter = createRewardMeter(scorer.name, metrics, () => batcher.numQueued);
+  return { scorer, batcher, meter };
 }
 
 function checkDistinct(scorers: readonly Scorer[]): void {
