@@ -10,6 +10,18 @@ async function collect<T>(events: AsyncIterable<Logged<T>>): Promise<[number, T]
 describe("createEventLog()", () => {
   const { signal } = new AbortController();
 
+  it("gives a reader of an earlier log everything of one that begins later", async () => {
+    const log = createEventLog<string>(10, 1000);
+    log.append("a");
+    log.append("b");
+    const isOver = () => true;
+    expect(await collect(log.read({ after: 500, signal, isOver }))).toEqual([
+      [1001, "a"],
+      [1002, "b"],
+    ]);
+    expect(await collect(log.read({ after: 1001, signal, isOver }))).toEqual([[1002, "b"]]);
+  });
+
   it("gives every reader all events from its point on, then new ones until it is over", async () => {
     const log = createEventLog<string>(10);
     let over = false;

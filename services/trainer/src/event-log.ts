@@ -1,6 +1,6 @@
 import { throwIfAborted } from "@stagecraft/core";
 
-/** An entry with its place in the log, counted from 1. */
+/** An entry with its place in the log. */
 export interface Logged<T> {
   sequence: number;
   time: Date;
@@ -25,10 +25,10 @@ export interface ReadOptions {
   isOver(): boolean;
 }
 
-/** Keeps the newest `capacity` events. */
-export function createEventLog<T>(capacity: number): EventLog<T> {
+/** Keeps the newest `capacity` events; the first has the number after `before`. */
+export function createEventLog<T>(capacity: number, before = 0): EventLog<T> {
   let kept: Logged<T>[] = [];
-  let lastSequence = 0;
+  let lastSequence = before;
   const sleepers = new Set<() => void>();
   const wakeAll = () => {
     for (const wake of sleepers) wake();

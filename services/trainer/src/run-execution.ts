@@ -30,19 +30,25 @@ export interface StartMode {
   epoch?: number | undefined;
 }
 
+/** More than a run has events while one process works on it. */
+const EVENTS_PER_EPOCH = 2 ** 32;
+
 /** A run in state pending that nobody has started. */
 export function createManagedRun(
   initial: RunRecord,
   options: {
     eventsKept: number;
     logger: Logger;
+    /** Of the trainer's lease; events of a later one have larger numbers. */
+    epoch?: number | undefined;
     /** Whether a failure leaves the run pending, to be started again. */
     mayRetry(code: string): boolean;
   },
 ): ManagedRun {
-  const { eventsKept, logger, mayRetry } = options;
+  const { eventsKept, logger, epoch = 0, mayRetry } = options;
   let record = initial;
-  const log = createEventLog<RunEvent>(eventsKept);
+  // Whoever watched a trainer that died asks its successor for what came after; see runRemotely().
+  const log = createEventLog<RunEvent>(eventsKept, epoch * EVENTS_PER_EPOCH);
   let controller = new AbortController();
   let stopAs: "paused" | "cancelled" = "cancelled";
   let ended = Promise.resolve();

@@ -89,9 +89,9 @@ class Registry implements RunRegistry {
   }
 
   add(record: RunRecord): ManagedRun {
-    const { eventsKept, selfHealing = false } = this.options;
+    const { eventsKept, epoch, selfHealing = false } = this.options;
     const mayRetry = (code: string) => selfHealing && !this.closing && isPassing(code);
-    const run = createManagedRun(record, { eventsKept, logger: this.logger, mayRetry });
+    const run = createManagedRun(record, { eventsKept, logger: this.logger, epoch, mayRetry });
     this.runs.set(record.runId, run);
     return run;
   }

@@ -297,7 +297,7 @@ export interface LogLine {
 
 /** One event of a run. */
 export interface WatchRunResponse {
-  /** Counts the events of a run from 1. */
+  /** Grows with every event of a run, also when another trainer process goes on with it. */
   sequence: bigint;
   /** When it happened. */
   time:
