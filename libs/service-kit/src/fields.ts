@@ -77,6 +77,11 @@ export const busFields = {
     .regex(/^[A-Za-z0-9_-]{1,48}$/)
     .default("main")
     .describe("Deployment's name on the bus; its parts meet there"),
+  taskAckWaitMs: z
+    .int()
+    .min(300)
+    .default(30_000)
+    .describe("A silent worker's prompt task goes to another after this, ms; alike everywhere"),
 };
 
 /** Settings of a process that computes with tensors. */

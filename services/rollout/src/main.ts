@@ -30,7 +30,7 @@ runMain(async () => {
     ...config,
     workerId: config.workerId || `${hostname()}-${process.pid}`,
     bus,
-    topology: await ensureTopology(bus, config.run),
+    topology: await ensureTopology(bus, config.run, config),
     rewards: rewardSources(config),
     connection: clientOptions(config),
     logger,

@@ -32,7 +32,7 @@ runMain(async () => {
     logger,
     metrics,
   });
-  const topology = await ensureTopology(bus, config.run);
+  const topology = await ensureTopology(bus, config.run, config);
   const store = openWeightStore(config.weightsDir);
   const stopped = new AbortController();
   void terminated.then((name) => stopped.abort(new StagecraftError("cancelled", name)));
