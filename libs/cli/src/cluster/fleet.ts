@@ -3,7 +3,7 @@ import { atomicWriteFile } from "@stagecraft/checkpoint";
 import type { ClusterLayout } from "./layout.js";
 import type { ClusterEvent, ResolvedOptions, ScalableService, ServiceName } from "./options.js";
 import type { RememberedProcess } from "./orphans.js";
-import { choosePort } from "./ports.js";
+import { choosePorts, type Ports } from "./ports.js";
 import { grpcProbe, natsProbe } from "./probe.js";
 import { clusterMark, serviceInvocation } from "./programs.js";
 import {
@@ -22,7 +22,7 @@ export interface Fleet {
   processes(): ProcessInfo[];
   /** `ip:port` of every process of a service that takes calls. */
   addresses(service: ServiceName): string[];
-  startNats(program: string, configFile: string, port: number): Promise<void>;
+  startNats(program: string, configFile: string, ports: Ports): Promise<void>;
   startTrainer(): Promise<void>;
   /** Resolves when the new ones serve, or the surplus ones have drained. */
   scale(service: ScalableService, count: number): Promise<StopOutcome[]>;
@@ -72,9 +72,9 @@ class ProcessFleet implements Fleet {
     return listed.map(({ process }) => `127.0.0.1:${process.info().port}`);
   }
 
-  async startNats(program: string, configFile: string, port: number): Promise<void> {
+  async startNats(program: string, configFile: string, ports: Ports): Promise<void> {
     const { process } = this.launch("nats", 0, {
-      port,
+      ports,
       invocation: () => ({ program, args: ["-c", configFile] }),
       probe: natsProbe,
       lifeline: "stdin",
@@ -117,11 +117,11 @@ class ProcessFleet implements Fleet {
     const { options, layout, natsUrl } = this.given;
     const { portBase } = options;
     const name = service === "trainer" ? service : `${service}-${index + 1}`;
-    const port = await choosePort(portBase, service, index);
     const member = this.launch(service, index, {
-      port,
-      ...(portBase === 0 && { nextPort: () => choosePort(0, service) }),
-      invocation: (at) => serviceInvocation(service, name, { port: at, natsUrl, options, layout }),
+      ports: await choosePorts(portBase, service, index),
+      ...(portBase === 0 && { nextPorts: () => choosePorts(0, service) }),
+      invocation: (ports) =>
+        serviceInvocation(service, name, { ...ports, natsUrl, options, layout }),
       probe: grpcProbe,
       lifeline: "ipc",
     });
@@ -138,7 +138,7 @@ class ProcessFleet implements Fleet {
   private launch(
     service: Member["service"],
     index: number,
-    spec: Pick<ProcessSpec, "port" | "nextPort" | "invocation" | "probe" | "lifeline">,
+    spec: Pick<ProcessSpec, "ports" | "nextPorts" | "invocation" | "probe" | "lifeline">,
   ): Member {
     const { layout, options, onEvent } = this.given;
     const isOne = service === "nats" || service === "trainer";

@@ -17,8 +17,8 @@ export interface ClusterLayout {
   socket: string;
 }
 
-/** Name of the folder's lock. */
-export const LOCK_FILE = "cluster.lock";
+/** The lock of a cluster's folder. */
+export const CLUSTER_LOCK = { file: "cluster.lock", what: "folder with --dir" };
 
 /** Default folder of the cluster called `name`. */
 export function defaultClusterDir(name = "main"): string {

@@ -10,11 +10,23 @@ const OFFSETS: Readonly<Record<ServiceName | "nats", number>> = {
   rollout: 600,
 };
 
-/** The port of a service's process number `index`; a free one when no base is set. */
-export async function choosePort(
+/** Where metrics begin. */
+const METRICS_OFFSET = 1000;
+
+/** Where one process listens. */
+export interface Ports {
+  port: number;
+  /** `GET /metrics`; the broker has none. */
+  metricsPort: number;
+}
+
+/** The ports of a service's process number `index`; free ones when no base is set. */
+export async function choosePorts(
   portBase: number,
   service: ServiceName | "nats",
   index = 0,
-): Promise<number> {
-  return portBase === 0 ? freePort() : portBase + OFFSETS[service] + index;
+): Promise<Ports> {
+  if (portBase === 0) return { port: await freePort(), metricsPort: await freePort() };
+  const port = portBase + OFFSETS[service] + index;
+  return { port, metricsPort: port + METRICS_OFFSET };
 }

@@ -5,6 +5,7 @@ import { kebabCase } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import type { ClusterLayout } from "./layout.js";
 import type { ResolvedOptions, ServiceName } from "./options.js";
+import type { Ports } from "./ports.js";
 
 /** A program with its arguments. */
 export interface Invocation {
@@ -29,10 +30,11 @@ export function checkPrograms({ programs }: ResolvedOptions, services: readonly 
 export function serviceInvocation(
   service: ServiceName,
   name: string,
-  { port, natsUrl, options, layout }: InvocationContext,
+  { port, metricsPort, natsUrl, options, layout }: InvocationContext,
 ): Invocation {
   const flags: Flags = {
     port,
+    metricsPort,
     graceMs: options.graceMs,
     ...ownFlags(service, name, { natsUrl, options, layout }),
     ...options.flags[service],
@@ -48,8 +50,7 @@ export function serviceInvocation(
   };
 }
 
-export interface InvocationContext {
-  port: number;
+export interface InvocationContext extends Ports {
   natsUrl: string;
   options: ResolvedOptions;
   layout: ClusterLayout;
@@ -58,7 +59,7 @@ export interface InvocationContext {
 function ownFlags(
   service: ServiceName,
   name: string,
-  { natsUrl, options, layout }: Omit<InvocationContext, "port">,
+  { natsUrl, options, layout }: Omit<InvocationContext, keyof Ports>,
 ): Flags {
   const bus = { natsUrl, run: options.run };
   const engine = { engine: options.engine, threads: options.threads };

@@ -3,7 +3,7 @@ import { createJetStreamBus, ensureTopology, runTopology } from "@stagecraft/bus
 import { acquireDirectoryLock, type DirectoryLock } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { createFleet, type Fleet } from "./fleet.js";
-import { clusterLayout, LOCK_FILE, type ClusterLayout } from "./layout.js";
+import { CLUSTER_LOCK, clusterLayout, type ClusterLayout } from "./layout.js";
 import { findNatsServer, writeNatsConfig } from "./nats.js";
 import {
   SERVICES,
@@ -13,7 +13,7 @@ import {
   type ScalableService,
 } from "./options.js";
 import { endOrphans } from "./orphans.js";
-import { choosePort } from "./ports.js";
+import { choosePorts } from "./ports.js";
 import { checkPrograms } from "./programs.js";
 import { countProblem, resolveOptions } from "./resolve-options.js";
 import type { ProcessInfo, StopOutcome } from "./supervised-process.js";
@@ -60,7 +60,7 @@ export async function startCluster(given: ClusterOptions): Promise<Cluster> {
   for (const folder of [layout.logs, layout.addresses, layout.weights, options.runsDir]) {
     await mkdir(folder, { recursive: true });
   }
-  const lock = await lockCluster(layout);
+  const lock = await acquireDirectoryLock(layout.dir, CLUSTER_LOCK);
   try {
     const say = (level: ClusterEvent["level"], text: string) =>
       options.onEvent({ time: new Date().toISOString(), level, process: "", text });
@@ -85,14 +85,15 @@ interface Parts {
 
 async function startAll({ options, layout, lock, natsProgram, signal }: Parts): Promise<Cluster> {
   const startedAtMs = Date.now();
-  const natsPort = await choosePort(options.portBase, "nats");
-  const natsUrl = `nats://127.0.0.1:${natsPort}`;
+  const natsPorts = await choosePorts(options.portBase, "nats");
+  const natsUrl = `nats://127.0.0.1:${natsPorts.port}`;
   const fleet = createFleet({ options, layout, natsUrl, onEvent: options.onEvent });
   const onAbort = () => void fleet.stop();
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     throwIfAborted(signal);
-    await fleet.startNats(natsProgram, await writeNatsConfig(layout.nats, natsPort), natsPort);
+    const natsConfig = await writeNatsConfig(layout.nats, natsPorts.port);
+    await fleet.startNats(natsProgram, natsConfig, natsPorts);
     await setUpStreams(natsUrl, options.run);
     await startServices(fleet, options);
     throwIfAborted(signal);
@@ -152,10 +153,6 @@ function addressesOf(fleet: Fleet, layout: ClusterLayout, natsUrl: string): Clus
     policy: `file:${layout.addressesOf("policy")}`,
     rewardModel: `file:${layout.addressesOf("reward-model")}`,
   };
-}
-
-function lockCluster({ dir }: ClusterLayout): Promise<DirectoryLock> {
-  return acquireDirectoryLock(dir, { file: LOCK_FILE, what: "folder with --dir" });
 }
 
 /** Runs one piece of work after the other. */

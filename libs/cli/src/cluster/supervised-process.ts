@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { StagecraftError } from "@stagecraft/core";
 import type { ServiceName } from "./options.js";
+import type { Ports } from "./ports.js";
 import type { Probe } from "./probe.js";
 import type { Invocation } from "./programs.js";
 import { failuresInARow, restartDelayMs, type RestartPolicy } from "./restart-policy.js";
@@ -17,6 +18,7 @@ export interface ProcessInfo {
   /** Undefined while there is none. */
   readonly pid: number | undefined;
   readonly port: number;
+  readonly metricsPort: number;
   /** Starts after the first. */
   readonly restarts: number;
   readonly startedAtMs: number;
@@ -29,10 +31,10 @@ export interface ProcessInfo {
 export interface ProcessSpec {
   name: string;
   service: ServiceName | "nats";
-  port: number;
-  /** Another port after one that would not serve; undefined keeps it. */
-  nextPort?: () => Promise<number>;
-  invocation(port: number): Invocation;
+  ports: Ports;
+  /** Others after some that would not serve; undefined keeps them. */
+  nextPorts?: () => Promise<Ports>;
+  invocation(ports: Ports): Invocation;
   probe(port: number): Probe;
   lifeline: Lifeline;
   logFile: string;
@@ -73,7 +75,7 @@ export function superviseProcess(spec: ProcessSpec): SupervisedProcess {
 class Supervised implements SupervisedProcess {
   private state: ProcessState = "starting";
   private child: Child | undefined;
-  private port: number;
+  private ports: Ports;
   private starts = 0;
   private startedAtMs = 0;
   private upAtMs: number | undefined;
@@ -87,7 +89,7 @@ class Supervised implements SupervisedProcess {
   private tellUp!: (failure?: StagecraftError) => void;
 
   constructor(private readonly spec: ProcessSpec) {
-    this.port = spec.port;
+    this.ports = spec.ports;
     this.up = new Promise((resolve, reject) => {
       this.tellUp = (failure) => (failure ? reject(failure) : resolve());
     });
@@ -96,11 +98,11 @@ class Supervised implements SupervisedProcess {
   }
 
   info(): ProcessInfo {
-    const { state, port, startedAtMs, answers, lastExit, child } = this;
+    const { state, ports, startedAtMs, answers, lastExit, child } = this;
     const { name, service } = this.spec;
     const restarts = Math.max(0, this.starts - 1);
     const pid = child?.pid;
-    return { name, service, state, pid, port, restarts, startedAtMs, answers, lastExit };
+    return { name, service, state, pid, ...ports, restarts, startedAtMs, answers, lastExit };
   }
 
   untilUp(): Promise<void> {
@@ -148,23 +150,23 @@ class Supervised implements SupervisedProcess {
       this.state = "waiting";
       await delay(waitMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
       if (this.stopped.signal.aborted) break;
-      if (servedMs === 0 && this.spec.nextPort) this.port = await this.spec.nextPort();
+      if (servedMs === 0 && this.spec.nextPorts) this.ports = await this.spec.nextPorts();
     }
     this.state = "ended";
   }
 
   /** Resolves with how long it served when it has ended. */
   private async runOnce(): Promise<number> {
-    const { spec, port } = this;
+    const { spec, ports } = this;
     this.state = "starting";
     this.starts++;
     this.startedAtMs = Date.now();
     this.upAtMs = undefined;
-    const child = spawnChild(spec.invocation(port), spec);
+    const child = spawnChild(spec.invocation(ports), spec);
     this.child = child;
     spec.onStarted();
     const ended = new AbortController();
-    const watching = this.watch(spec.probe(port), ended.signal);
+    const watching = this.watch(spec.probe(ports.port), ended.signal);
     this.lastExit = await child.exited;
     this.child = undefined;
     ended.abort();
@@ -192,7 +194,7 @@ class Supervised implements SupervisedProcess {
     if (this.state === "starting") this.state = "up";
     const again = this.starts > 1 ? ` again (restart ${this.starts - 1})` : "";
     const took = ((Date.now() - this.startedAtMs) / 1000).toFixed(1);
-    this.spec.onEvent("info", `up${again} on port ${this.port} after ${took}s`);
+    this.spec.onEvent("info", `up${again} on port ${this.ports.port} after ${took}s`);
     this.tellUp();
   }
 

@@ -79,6 +79,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./demo.js")).demoCommand,
   },
   {
+    name: "up",
+    summary: "start all services as processes of this machine, supervised",
+    load: async () => (await import("./up.js")).upCommand,
+  },
+  {
+    name: "scale",
+    summary: "more or fewer processes of a service, while it runs",
+    load: async () => (await import("./scale.js")).scaleCommand,
+  },
+  {
+    name: "status",
+    summary: "who is up, and what the cluster does",
+    load: async () => (await import("./status.js")).statusCommand,
+  },
+  {
+    name: "down",
+    summary: "stop the cluster in good order",
+    load: async () => (await import("./down.js")).downCommand,
+  },
+  {
     name: "check",
     summary: "learning checks: does training still reach known figures?",
     load: async () => (await import("./check.js")).checkCommand,

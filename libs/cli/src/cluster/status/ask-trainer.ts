@@ -1,0 +1,68 @@
+import { trainer } from "@stagecraft/contracts";
+import type { JsonObject } from "@stagecraft/core";
+import { createRpcClient } from "@stagecraft/rpc";
+import type { TrainingStatus } from "./types.js";
+
+const TIMEOUT_MS = 1000;
+
+/** The newest run of a trainer. */
+export interface TrainerWatcher {
+  /** Never throws; a trainer that does not answer leaves its last figures. */
+  ask(address: string): Promise<void>;
+  training(records: (runId: string) => ReadonlyMap<string, JsonObject>): TrainingStatus | undefined;
+  close(): void;
+}
+
+/** Connects when it is first asked. */
+export function watchTrainer(): TrainerWatcher {
+  let connected: { address: string; client: ReturnType<typeof connect> } | undefined;
+  let run: trainer.Run | undefined;
+  const clientOf = (address: string) => {
+    if (connected?.address !== address) {
+      connected?.client.close();
+      connected = { address, client: connect(address) };
+    }
+    return connected.client;
+  };
+  return {
+    async ask(address) {
+      if (address === "") return;
+      const request = { pageSize: 1, pageToken: "", stage: "" };
+      const answer = await clientOf(address)
+        .listRuns(request)
+        .catch(() => undefined);
+      if (answer) run = answer.runs[0];
+    },
+    training: (records) => run && describeRun(run, records(run.runId)),
+    close: () => connected?.client.close(),
+  };
+}
+
+function connect(address: string) {
+  return createRpcClient(trainer.TrainerServiceClient, address, { timeoutMs: TIMEOUT_MS });
+}
+
+function describeRun(
+  { runId, runDir, stage, state, progress, error }: trainer.Run,
+  records: ReadonlyMap<string, JsonObject>,
+): TrainingStatus {
+  const figure = (kind: string, field: string, as = field) => {
+    const value = records.get(kind)?.[field];
+    return typeof value === "number" ? { [as]: value } : {};
+  };
+  return {
+    runId,
+    runDir,
+    stage,
+    state: trainer.RunState[state].toLowerCase(),
+    done: progress?.done ?? 0,
+    total: progress?.total ?? 0,
+    unit: progress?.unit ?? "",
+    ...figure("update", "step"),
+    ...figure("update", "score"),
+    ...figure("update", "kl"),
+    ...figure("update", "staleness"),
+    ...figure("eval", "evalScore"),
+    ...(error && { error: error.message }),
+  };
+}

@@ -1,0 +1,30 @@
+import { Argument, type Command } from "commander";
+import type { CommandScope } from "../app/command.js";
+import { connectControl } from "../cluster/control/client.js";
+import { clusterLayout } from "../cluster/layout.js";
+import { SCALABLE, type ScalableService } from "../cluster/options.js";
+import { outcomeText } from "../cluster/screen/views.js";
+import { addClusterFlags, clusterDirOf, wholeNumber, type ClusterFlags } from "./cluster-flags.js";
+import { examplesText } from "./stage-command.js";
+
+const EXAMPLES = ["npx stagecraft scale rollout 16", "npx stagecraft scale policy 3 --name second"];
+
+/** `stagecraft scale SERVICE N`: more or fewer processes while the cluster runs. */
+export function scaleCommand(command: Command, { io }: CommandScope): void {
+  addClusterFlags(command)
+    .addArgument(new Argument("<service>", "which service").choices([...SCALABLE]))
+    .addArgument(
+      new Argument("<count>", "processes of it").argParser((text: string) => wholeNumber(text, 1)),
+    )
+    .option("--json", "one JSON object")
+    .addHelpText("after", examplesText(EXAMPLES))
+    .action(
+      async (service: ScalableService, count: number, flags: ClusterFlags & { json?: boolean }) => {
+        const control = connectControl(clusterLayout(clusterDirOf(flags)));
+        const ended = await control.scale(service, count);
+        const shrunk = ended.length > 0 ? `; ${outcomeText(ended)}` : "";
+        const text = `${service}: ${count} up${shrunk}`;
+        io.out.write(`${flags.json ? JSON.stringify({ service, count, ended }) : text}\n`);
+      },
+    );
+}

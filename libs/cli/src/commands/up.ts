@@ -1,0 +1,137 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Option, type Command } from "commander";
+import type { CommandScope } from "../app/command.js";
+import { UsageError } from "../app/usage-error.js";
+import { detachCluster } from "../cluster/detach.js";
+import { clusterLayout } from "../cluster/layout.js";
+import { SERVICES, type ClusterOptions, type ServiceName } from "../cluster/options.js";
+import { runCluster } from "../cluster/run-cluster.js";
+import { createView } from "../cluster/screen/views.js";
+import {
+  addClusterFlags,
+  clusterDirOf,
+  wholeNumberFlag,
+  type ClusterFlags,
+} from "./cluster-flags.js";
+import { examplesText } from "./stage-command.js";
+
+interface UpFlags extends ClusterFlags {
+  from: string;
+  policyModel?: string;
+  rewardModel?: string;
+  rewardModels: string[];
+  policies: number;
+  rewards: number;
+  rollouts: number;
+  threads: number;
+  engine: NonNullable<ClusterOptions["engine"]>;
+  runs: string;
+  portBase: number;
+  graceMs: number;
+  set: string[];
+  detach?: boolean;
+  json?: boolean;
+}
+
+const EXAMPLES = [
+  "npm run up",
+  "npx stagecraft up --policy-model runs/sft/model --reward-model runs/reward/model --rollouts 16",
+  "npx stagecraft up --detach --name second --set rollout.concurrency=8",
+];
+
+/** `stagecraft up`: every service as a process of this machine, supervised, with a status screen. */
+export function upCommand(command: Command, scope: CommandScope): void {
+  addClusterFlags(command)
+    .option(
+      "--from <dir>",
+      "runs whose sft/model and reward/model are served",
+      join("runs", "demo"),
+    )
+    .option("--policy-model <dir>", "model that PPO starts from (default: sft/model of --from)")
+    .option("--reward-model <dir>", "model that scores (default: reward/model of --from)")
+    .option("--reward-models <name=dir...>", "further reward models, logged under their names", [])
+    .addOption(wholeNumberFlag("--policies", "policy processes", { min: 1, value: 2 }))
+    .addOption(wholeNumberFlag("--rewards", "reward-model processes", { min: 1, value: 1 }))
+    .addOption(wholeNumberFlag("--rollouts", "rollout processes", { min: 1, value: 8 }))
+    .addOption(
+      wholeNumberFlag("--threads", "tensor threads of a process; 0 = all cores", {
+        min: 0,
+        value: 0,
+      }),
+    )
+    .addOption(
+      new Option("--engine <name>", "tensor engine")
+        .choices(["auto", "native", "tensorflow", "cpu"])
+        .default("auto"),
+    )
+    .option("--runs <dir>", "folder of the trainer's runs", "runs")
+    .addOption(
+      wholeNumberFlag("--port-base", "first of the ports; 0 = free ones", { min: 0, value: 0 }),
+    )
+    .addOption(
+      wholeNumberFlag("--grace-ms", "time for a process to finish what it has", {
+        min: 0,
+        value: 30_000,
+      }),
+    )
+    .option("--set <service.field=value...>", "a setting of a service, as in its README", [])
+    .option("--detach", "go on in the background; `status` and `down` find it")
+    .option("--json", "print NDJSON: what happens to processes, and the status")
+    .addHelpText("after", examplesText(EXAMPLES))
+    .action((flags: UpFlags) => up(flags, scope));
+}
+
+async function up(flags: UpFlags, { io, signal }: CommandScope): Promise<void> {
+  const options = optionsOf(flags);
+  if (flags.detach) {
+    const layout = clusterLayout(options.dir);
+    const status = await detachCluster(layout, { io, signal });
+    const text = `cluster ${status.run} is up: ${status.processes.length} processes; \`npx stagecraft status\` shows it, \`npx stagecraft down\` ends it`;
+    io.out.write(`${flags.json ? JSON.stringify(status) : text}\n`);
+    return;
+  }
+  await runCluster({ ...options, signal }, createView(io, flags.json === true));
+}
+
+function optionsOf(flags: UpFlags): ClusterOptions {
+  const { policies, rewards, rollouts, threads, engine, portBase, graceMs, rewardModels } = flags;
+  const dir = clusterDirOf(flags);
+  return {
+    dir,
+    ...modelsOf(flags),
+    ...{ policies, rewards, rollouts, threads, engine, portBase, graceMs, rewardModels },
+    runsDir: flags.runs,
+    run: flags.name,
+    flags: serviceFlags(flags.set),
+  };
+}
+
+function modelsOf({ from, policyModel, rewardModel }: UpFlags) {
+  const models = {
+    policyModelDir: policyModel ?? join(from, "sft", "model"),
+    rewardModelDir: rewardModel ?? join(from, "reward", "model"),
+  };
+  const missing = Object.values(models).filter((dir) => !existsSync(join(dir, "config.json")));
+  if (missing.length === 0) return models;
+  throw new UsageError(
+    `no model in ${missing.join(" and ")}: run \`npm run demo\` first (it trains both in minutes), ` +
+      "or name models with --policy-model DIR --reward-model DIR, or runs that have them with --from DIR",
+  );
+}
+
+/** `rollout.concurrency=8` → `{ rollout: { concurrency: "8" } }`. */
+function serviceFlags(settings: readonly string[]): NonNullable<ClusterOptions["flags"]> {
+  const flags: Partial<Record<ServiceName, Record<string, string>>> = {};
+  for (const setting of settings) {
+    const [, name, field, value] = /^([a-z-]+)\.([A-Za-z-]+)=(.*)$/.exec(setting) ?? [];
+    const service = SERVICES.find((each) => each === name);
+    if (service === undefined || field === undefined || value === undefined) {
+      throw new UsageError(
+        `--set ${setting}: expected SERVICE.FIELD=VALUE with a service of ${SERVICES.join(", ")}`,
+      );
+    }
+    flags[service] = { ...flags[service], [field]: value };
+  }
+  return flags;
+}
