@@ -21,6 +21,7 @@ export {
   type GenerationEvent,
   type GenerationRequest,
 } from "./generation/generation-engine.js";
+export { kvBytesPerToken } from "./generation/kv-bytes.js";
 export {
   resolveSampling,
   sampleToken,

@@ -16,6 +16,7 @@ export {
   type ServerSettings,
 } from "./options.js";
 export { startTelemetry, type ServiceTelemetry } from "./telemetry.js";
+export { fromPlainError, toPlainError, type PlainError } from "./thread/messages.js";
 export {
   Moved,
   serveThread,
@@ -31,3 +32,4 @@ export {
   type Thread,
 } from "./thread/start-thread.js";
 export { threadModule } from "./thread/thread-module.js";
+export { superviseThread, type SupervisedThread } from "./thread/supervise-thread.js";

@@ -1,5 +1,6 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
+import type { WorkerEngineOptions } from "./worker-engine.js";
 
 const own = {
   modelDir: z.string().min(1).describe("Model directory served until the first weights arrive"),
@@ -7,6 +8,16 @@ const own = {
   weightsDir: z.string().min(1).describe("Directory of the weight store"),
   maxActive: z.int().min(1).max(4096).default(64).describe("Sequences in a decode step"),
   maxQueued: z.int().min(0).default(1024).describe("Sequences that may wait beyond those"),
+  maxQueuedTokens: z
+    .int()
+    .min(0)
+    .default(1_000_000)
+    .describe("Tokens, prompts and longest answers, of the sequences that wait"),
+  kvCacheBytes: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Memory for keys and values; 0 = what maxActive of the longest sequences take"),
   maxPrefillTokens: z.int().min(1).default(2048).describe("Prompt tokens read in one step"),
   startWaitMs: z
     .number()
@@ -16,6 +27,11 @@ const own = {
     .describe("Longest wait for more requests before the first step after a rest, ms"),
   maxScoreTokens: z.int().min(1).default(8192).describe("Tokens of one pass of ScoreLogProbs"),
   maxItemsPerRequest: z.int().min(1).default(256).describe("Inputs of one request"),
+  stuckAfterMs: z
+    .int()
+    .min(1000)
+    .default(30_000)
+    .describe("Silence of the engine's thread after which health is NOT_SERVING, ms"),
 };
 
 /** Configuration of the policy service. */
@@ -32,4 +48,16 @@ export type PolicyConfig = z.infer<typeof policySchema>;
 /** See `loadServiceConfig`. */
 export function loadPolicyConfig(args: readonly string[]): Promise<Readonly<PolicyConfig>> {
   return loadServiceConfig(policySchema, { service: "policy", args });
+}
+
+/** What the engine's thread needs of the configuration. */
+export function engineThreadOptions(config: PolicyConfig): WorkerEngineOptions {
+  const { name, modelDir, engine, threads, logLevel, stuckAfterMs } = config;
+  const { maxActive, maxQueued, maxQueuedTokens, kvCacheBytes } = config;
+  const { maxPrefillTokens, startWaitMs, maxScoreTokens } = config;
+  return {
+    ...{ name, modelDir, engine: { engine, threads }, logLevel, stuckAfterMs },
+    ...{ maxActive, maxQueued, maxQueuedTokens, kvCacheBytes },
+    ...{ maxPrefillTokens, startWaitMs, maxScoreTokens },
+  };
 }

@@ -54,8 +54,9 @@ export interface SequenceToScore {
 export interface PolicyEngine {
   readonly facts: PolicyModelFacts;
   /**
-   * Queues answers, all or none: throws `resource_exhausted` when the queue has no room for them. Each
-   * iterable must be read or returned; the signal withdraws all of them and frees their places.
+   * Queues answers, all or none: throws `resource_exhausted` when the queue has no room for them and
+   * `invalid_argument` for one that never fits. Each iterable must be read or returned; the signal
+   * withdraws all of them and frees their places.
    */
   submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[];
   /** Log-probs under the weights in use, and which those were. */
@@ -63,7 +64,10 @@ export interface PolicyEngine {
     sequences: readonly SequenceToScore[],
     temperature: number,
   ): Promise<{ logProbs: Float32Array[]; weights: ParsedWeights }>;
-  /** Brings weights into use between two decode steps; resolves when they are. */
+  /**
+   * Brings weights into use between two decode steps; resolves when they are. The engine takes the
+   * tensors over: their memory may be gone afterwards.
+   */
   loadWeights(weights: ParsedWeights, tensors: TensorMap): Promise<void>;
   /** Every set of weights that was in use, newest last; for naming the hashes of past versions. */
   weightsOf(version: number): ParsedWeights | undefined;

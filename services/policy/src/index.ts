@@ -7,11 +7,22 @@ export type {
   SequenceToScore,
   TokenChunk,
 } from "./engine.js";
-export { createLocalEngine, type LocalEngineOptions } from "./local-engine.js";
-export { openPolicyService, type OpenPolicyOptions } from "./open.js";
+export { fetchInThread } from "./fetch-in-thread.js";
+export { createLocalEngine, type LocalEngine, type LocalEngineOptions } from "./local-engine.js";
+export {
+  assemblePolicyService,
+  openPolicyService,
+  type OpenPolicyOptions,
+  type PolicyPartsOptions,
+} from "./open.js";
 export { createPolicyService, type PolicyService, type PolicyServiceDeps } from "./service.js";
 export {
   followWeights,
   type WeightFollower,
   type WeightFollowerOptions,
 } from "./weight-follower.js";
+export {
+  createWorkerEngine,
+  type WorkerEngine,
+  type WorkerEngineOptions,
+} from "./worker-engine.js";

@@ -1,15 +1,17 @@
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import type { TensorMap } from "@stagecraft/checkpoint";
 import type { ParsedWeights } from "@stagecraft/contracts";
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
 import {
   createGenerationEngine,
+  kvBytesPerToken,
   type GenerationEngine,
   type GenerationEvent,
   type Model,
 } from "@stagecraft/model";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Tokenizer } from "@stagecraft/tokenizer";
+import { openAnswers, type Withdraw } from "./answers.js";
 import type {
   EngineStatus,
   PolicyEngine,
@@ -18,41 +20,51 @@ import type {
   SequenceToScore,
   TokenChunk,
 } from "./engine.js";
+import { createQueueRoom, type QueueLimits, type QueueRoom } from "./queue-room.js";
 import { scoreSequences } from "./score-sequences.js";
-import { createTokenChannel, type TokenChannel } from "./token-channel.js";
+import type { TokenSink } from "./token-channel.js";
+import { createVersionLog } from "./version-log.js";
 
-export interface LocalEngineOptions {
+export interface LocalEngineOptions extends QueueLimits {
   /** The name requests use. */
   name: string;
   /** Disposed with the engine; nobody else may change its weights. */
   model: Model;
   tokenizer: Tokenizer;
-  /** Sequences in a decode step. */
-  maxActive: number;
-  /** Sequences waiting beyond those; more are refused. */
-  maxQueued: number;
   /** Prompt tokens read in one step. */
   maxPrefillTokens: number;
+  /** Memory for keys and values; 0 or absent: as much as `maxActive` of the longest sequences take. */
+  kvCacheBytes?: number;
   /** Longest wait for more requests before the first step after a rest; 0 starts at once. */
   startWaitMs: number;
   /** Tokens of one forward pass when log-probs are scored. */
   maxScoreTokens: number;
   logger?: Logger;
+  /** Called when the tokens of a step have all been handed out. */
+  onStep?: () => void;
+  /** Called when weights have come into use, before any token of theirs. */
+  onWeights?: (weights: ParsedWeights) => void;
 }
 
-/** Past versions whose hashes can still be named. */
-const KEPT_VERSIONS = 256;
+/** An engine on this thread: what passes between threads is built on these. */
+export interface LocalEngine extends PolicyEngine {
+  /** As `submit`, into sinks of the caller's. */
+  start(requests: readonly SequenceRequest[], sinks: readonly TokenSink[]): Withdraw[];
+  /** Tokens that the KV cache holds. */
+  readonly kvTokens: number;
+}
+
 /** A burst is over when nothing came for so long. */
 const QUIET_MS = 2;
 
 /** An engine on this thread. It gives the event loop a turn after every step. */
-export function createLocalEngine(options: LocalEngineOptions): PolicyEngine {
-  return new LocalEngine(options);
+export function createLocalEngine(options: LocalEngineOptions): LocalEngine {
+  return new ThisThreadsEngine(options);
 }
 
 interface Pending {
   request: SequenceRequest;
-  channel: TokenChannel;
+  sink: TokenSink;
   /** In the generation engine; undefined while it waits for weights. */
   handle: number | undefined;
 }
@@ -64,13 +76,14 @@ interface Swap {
   reject(error: unknown): void;
 }
 
-class LocalEngine implements PolicyEngine {
+class ThisThreadsEngine implements LocalEngine {
   readonly facts: PolicyModelFacts;
+  readonly kvTokens: number;
+  private readonly room: QueueRoom;
   private engine: GenerationEngine;
   private readonly sequences = new Set<Pending>();
   private readonly byHandle = new Map<number, Pending>();
-  private readonly versions = new Map<number, ParsedWeights>();
-  private weights: ParsedWeights = { version: 0, sha256: "", step: 0 };
+  private readonly versions = createVersionLog();
   private swap: Swap | undefined;
   /** Scoring and swapping exclude each other, so that scores come from one set of weights. */
   private turn: Promise<unknown> = Promise.resolve();
@@ -86,23 +99,24 @@ class LocalEngine implements PolicyEngine {
     const { numParams } = model;
     this.facts = { name, architecture, numParams, vocabSize, maxPositions, tokenizer };
     this.logger = options.logger ?? silentLogger();
-    this.versions.set(0, this.weights);
+    this.kvTokens = kvTokensOf(options);
+    this.room = createQueueRoom({ ...options, kvTokens: this.kvTokens, maxPositions });
     this.engine = this.newEngine();
   }
 
   submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[] {
-    throwIfAborted(signal);
-    this.checkRoom(requests.length);
-    const added = requests.map((request) => this.enqueue(request));
-    const onAbort = () => {
-      const error = new StagecraftError("cancelled", "the caller cancelled", {
-        cause: signal.reason,
-      });
-      for (const pending of added) this.withdraw(pending, error);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
+    return openAnswers(requests.length, signal, (sinks) => this.start(requests, sinks));
+  }
+
+  start(requests: readonly SequenceRequest[], sinks: readonly TokenSink[]): Withdraw[] {
+    if (this.closed) throw new StagecraftError("unavailable", "the server is shutting down");
+    this.room.admit(requests);
+    const added = requests.map((request, i): Pending => {
+      return { request, sink: sinks[i]!, handle: undefined };
+    });
+    for (const pending of added) this.sequences.add(pending);
     this.run();
-    return added.map(({ channel }) => channel.chunks());
+    return added.map((pending) => (error) => this.withdraw(pending, error));
   }
 
   scoreLogProbs(sequences: readonly SequenceToScore[], temperature: number) {
@@ -128,6 +142,10 @@ class LocalEngine implements PolicyEngine {
     return this.versions.get(version);
   }
 
+  private get weights(): ParsedWeights {
+    return this.versions.latest;
+  }
+
   status(): EngineStatus {
     const { weights, engine, numTokensGenerated, numSteps } = this;
     const { maxActive, maxQueued } = this.options;
@@ -148,32 +166,14 @@ class LocalEngine implements PolicyEngine {
     this.options.model.dispose();
   }
 
-  private checkRoom(numNew: number): void {
-    if (this.closed) throw new StagecraftError("unavailable", "the server is shutting down");
-    const numFree = this.options.maxActive + this.options.maxQueued - this.sequences.size;
-    if (numNew <= numFree) return;
-    throw new StagecraftError(
-      "resource_exhausted",
-      `${numNew} sequences do not fit into the ${numFree} free places; try later`,
-      { details: { numNew, numFree } },
-    );
-  }
-
-  private enqueue(request: SequenceRequest): Pending {
-    const abandon = () => this.withdraw(pending, new StagecraftError("cancelled", "not read on"));
-    const channel = createTokenChannel(abandon);
-    const pending: Pending = { request, channel, handle: undefined };
-    this.sequences.add(pending);
-    return pending;
-  }
-
   private withdraw(pending: Pending, error: StagecraftError): void {
     if (!this.sequences.delete(pending)) return;
+    this.room.leave(pending.request);
     if (pending.handle !== undefined) {
       this.engine.cancel(pending.handle);
       this.byHandle.delete(pending.handle);
     }
-    pending.channel.fail(error);
+    pending.sink.fail(error);
   }
 
   private failAll(error: StagecraftError): void {
@@ -204,6 +204,7 @@ class LocalEngine implements PolicyEngine {
         const events = await this.engine.step();
         this.numSteps++;
         for (const event of events) this.dispatch(event);
+        this.options.onStep?.();
       } catch (thrown) {
         this.restart(StagecraftError.from(thrown));
       }
@@ -231,10 +232,8 @@ class LocalEngine implements PolicyEngine {
     this.swap = undefined;
     try {
       this.engine.setWeights(swap.weights.version, swap.tensors);
-      this.weights = swap.weights;
-      this.versions.set(swap.weights.version, swap.weights);
-      const [oldest] = this.versions.keys();
-      if (this.versions.size > KEPT_VERSIONS) this.versions.delete(oldest!);
+      this.versions.add(swap.weights);
+      this.options.onWeights?.(swap.weights);
       swap.resolve();
     } catch (error) {
       swap.reject(error);
@@ -264,9 +263,10 @@ class LocalEngine implements PolicyEngine {
     const { id: tokenId, logProb, weightVersion, finishReason, text } = event;
     if (finishReason) {
       this.sequences.delete(pending);
+      this.room.leave(pending.request);
       this.byHandle.delete(event.handle);
     }
-    pending.channel.push({ tokenId, logProb, weightVersion, finishReason, text });
+    pending.sink.push({ tokenId, logProb, weightVersion, finishReason, text });
   }
 
   /** After a failed step the engine's state is unknown: everybody in it fails, a new one starts. */
@@ -283,8 +283,22 @@ class LocalEngine implements PolicyEngine {
     return createGenerationEngine(model, {
       maxSequences: maxActive,
       maxPrefillTokens,
+      maxTokens: this.kvTokens,
       tokenizer,
       weightVersion,
     });
   }
+}
+
+/** The budget in tokens; more than the places can hold is not needed. */
+function kvTokensOf({ model, maxActive, kvCacheBytes = 0 }: LocalEngineOptions): number {
+  const most = maxActive * model.config.maxPositions;
+  if (kvCacheBytes === 0) return most;
+  const perToken = kvBytesPerToken(model.config);
+  const kvTokens = Math.min(most, Math.floor(kvCacheBytes / perToken));
+  if (kvTokens >= 2) return kvTokens;
+  throw new StagecraftError(
+    "invalid_argument",
+    `kvCacheBytes is ${kvCacheBytes}, one token of this model takes ${perToken}; give it more`,
+  );
 }

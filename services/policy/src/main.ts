@@ -1,18 +1,18 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
-import { openWeightStore } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
   busOptions,
-  engineOptions,
   runMain,
   serverOptions,
   startTelemetry,
+  superviseThread,
   terminationSignal,
 } from "@stagecraft/service-kit";
-import { initEngine } from "@stagecraft/tensor";
-import { loadPolicyConfig, policySchema } from "./config.js";
-import { openPolicyService } from "./open.js";
+import { engineThreadOptions, loadPolicyConfig, policySchema } from "./config.js";
+import { fetchInThread } from "./fetch-in-thread.js";
+import { assemblePolicyService } from "./open.js";
+import { createWorkerEngine } from "./worker-engine.js";
 
 /** A connection that has grown old is given this time to finish its answers. */
 const LONGEST_STREAM_MS = 10 * 60_000;
@@ -24,25 +24,28 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(policySchema, config) }, "starting");
 
-  const engine = await initEngine(engineOptions(config));
+  const engine = await createWorkerEngine(engineThreadOptions(config));
   await using bus = await createJetStreamBus({
     ...busOptions(config),
     name: "policy",
     logger,
     metrics,
   });
-  const { weightsBucket } = await ensureTopology(bus, config.run);
-  const store = openWeightStore(config.weightsDir);
-  const service = await openPolicyService({ ...config, bus, weightsBucket, store, logger });
+  const { weightsBucket } = await ensureTopology(bus, config.run, config);
+  const store = fetchInThread(config.weightsDir);
+  const parts = { ...config, bus, weightsBucket, store, logger, metrics };
+  const service = assemblePolicyService(engine, parts);
 
   const maxConcurrentCalls = config.maxActive + config.maxQueued;
   const limits = { maxConcurrentCalls, maxConnectionAgeGraceMs: LONGEST_STREAM_MS };
   const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort, engine: engine.name }, "serving");
+  logger.info({ port, metricsPort, engine: engine.engineName }, "serving");
 
-  logger.info({ signal: await terminated }, "stopping");
+  const services = ["stagecraft.policy.v1.PolicyService"];
+  const signal = await superviseThread(engine, { server, services, terminated, logger });
+  logger.info({ signal }, "stopping");
   await server.drain(config.graceMs);
   await service.close();
 });

@@ -1,29 +1,44 @@
 import type { EventBus } from "@stagecraft/bus";
 import type { WeightStore } from "@stagecraft/checkpoint";
 import { loadModel } from "@stagecraft/model";
-import { silentLogger } from "@stagecraft/telemetry";
+import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { weightAnnouncements } from "./announcements.js";
+import type { PolicyEngine } from "./engine.js";
 import { createLocalEngine, type LocalEngineOptions } from "./local-engine.js";
 import { createPolicyService, type PolicyService } from "./service.js";
 import { followWeights } from "./weight-follower.js";
 
-export interface OpenPolicyOptions extends Omit<LocalEngineOptions, "model" | "tokenizer"> {
+export interface OpenPolicyOptions extends PolicyPartsOptions, LocalModelOptions {}
+
+export interface LocalModelOptions extends Omit<LocalEngineOptions, "model" | "tokenizer"> {
   /** Model directory with tokenizer files: what is served until the first weights arrive. */
   modelDir: string;
+}
+
+export interface PolicyPartsOptions {
   bus: EventBus;
   /** Where the trainer announces weights; see Topology. */
   weightsBucket: string;
   store: WeightStore;
   maxItemsPerRequest: number;
+  logger?: Logger;
+  metrics?: Metrics;
 }
 
-/** A policy service with its parts: model, engine, and somebody who follows the weights. */
+/** A policy service with its parts: a model on this thread, and what `assemblePolicyService` adds. */
 export async function openPolicyService(options: OpenPolicyOptions): Promise<PolicyService> {
-  const { modelDir, bus, store, logger = silentLogger() } = options;
-  const tokenizer = await loadTokenizer(modelDir);
-  const model = await loadModel(modelDir, { heads: ["lm"] });
-  const engine = createLocalEngine({ ...options, model, tokenizer });
+  const tokenizer = await loadTokenizer(options.modelDir);
+  const model = await loadModel(options.modelDir, { heads: ["lm"] });
+  return assemblePolicyService(createLocalEngine({ ...options, model, tokenizer }), options);
+}
+
+/** A policy service over an engine, wherever it runs, and somebody who follows the weights. */
+export function assemblePolicyService(
+  engine: PolicyEngine,
+  options: PolicyPartsOptions,
+): PolicyService {
+  const { bus, store, logger = silentLogger() } = options;
   const stop = new AbortController();
   const { signal } = stop;
   const announcements = weightAnnouncements(bus, options.weightsBucket, { signal, logger });

@@ -1,4 +1,5 @@
 import type { FinishReasonName } from "@stagecraft/contracts";
+import type { StagecraftError } from "@stagecraft/core";
 import type { TokenChunk } from "./engine.js";
 
 /** One token on its way to its reader. */
@@ -11,10 +12,14 @@ export interface SampledToken {
   text: string | undefined;
 }
 
-/** Tokens of one answer; whatever gathered while the reader was busy comes as one chunk. */
-export interface TokenChannel {
+/** Where the tokens of one answer go. */
+export interface TokenSink {
   push(token: SampledToken): void;
-  fail(error: unknown): void;
+  fail(error: StagecraftError): void;
+}
+
+/** Tokens of one answer; whatever gathered while the reader was busy comes as one chunk. */
+export interface TokenChannel extends TokenSink {
   /** For one reader. Leaving the loop early calls `onAbandon`. */
   chunks(): AsyncGenerator<TokenChunk>;
 }
@@ -22,7 +27,7 @@ export interface TokenChannel {
 /** `onAbandon` is called when the reader leaves before the answer has ended. */
 export function createTokenChannel(onAbandon: () => void): TokenChannel {
   let gathered: SampledToken[] = [];
-  let failure: { error: unknown } | undefined;
+  let failure: StagecraftError | undefined;
   let wake = () => {};
 
   return {
@@ -31,7 +36,7 @@ export function createTokenChannel(onAbandon: () => void): TokenChannel {
       wake();
     },
     fail(error) {
-      failure ??= { error };
+      failure ??= error;
       wake();
     },
     async *chunks() {
@@ -45,7 +50,7 @@ export function createTokenChannel(onAbandon: () => void): TokenChannel {
             yield toChunk(tokens);
           } else if (failure) {
             ended = true;
-            throw failure.error;
+            throw failure;
           } else {
             await new Promise<void>((resolve) => (wake = resolve));
           }

@@ -1,0 +1,30 @@
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import type { TokenChunk } from "./engine.js";
+import { createTokenChannel, type TokenSink } from "./token-channel.js";
+
+/** Takes a sequence back, wherever it is; its sink fails with the error. */
+export type Withdraw = (error: StagecraftError) => void;
+
+/**
+ * Gives each answer a channel that its reader reads and an engine fills. `start` hands the sinks to the
+ * engine; the signal, and a reader that leaves, withdraw what it started.
+ */
+export function openAnswers(
+  count: number,
+  signal: AbortSignal,
+  start: (sinks: readonly TokenSink[]) => readonly Withdraw[],
+): AsyncIterable<TokenChunk>[] {
+  throwIfAborted(signal);
+  let withdraws: readonly Withdraw[] = [];
+  const channels = Array.from({ length: count }, (_, i) =>
+    createTokenChannel(() => withdraws[i]?.(new StagecraftError("cancelled", "not read on"))),
+  );
+  withdraws = start(channels);
+  const onAbort = () => {
+    const cause: unknown = signal.reason;
+    const error = new StagecraftError("cancelled", "the caller cancelled", { cause });
+    for (const withdraw of withdraws) withdraw(error);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  return channels.map((channel) => channel.chunks());
+}

@@ -1,0 +1,70 @@
+import { StagecraftError } from "@stagecraft/core";
+import { loadModel } from "@stagecraft/model";
+import { engineOptions, Moved, serveThread, toPlainError } from "@stagecraft/service-kit";
+import { createLogger } from "@stagecraft/telemetry";
+import { initEngine } from "@stagecraft/tensor";
+import { loadTokenizer } from "@stagecraft/tokenizer";
+import type { Withdraw } from "./answers.js";
+import { createLocalEngine } from "./local-engine.js";
+import type {
+  EngineThreadApi,
+  EngineThreadData,
+  EngineThreadEvent,
+  EngineThreadFacts,
+} from "./thread-protocol.js";
+import { createTokenBatcher } from "./token-batcher.js";
+
+/** The worker thread of `createWorkerEngine`: a local engine, its tokens told once a step. */
+serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>(
+  async ({ data, emit }) => {
+    const { modelDir, engine: settings, logLevel, ...options } = data;
+    const { name: engineName } = await initEngine(engineOptions(settings));
+    const tokenizer = await loadTokenizer(modelDir);
+    const model = await loadModel(modelDir, { heads: ["lm"] });
+    const batcher = createTokenBatcher();
+    const withdraws = new Map<number, Withdraw>();
+    const engine = createLocalEngine({
+      ...options,
+      model,
+      tokenizer,
+      logger: createLogger({ service: "policy", level: logLevel, bindings: { thread: "engine" } }),
+      onWeights: (weights) => emit({ kind: "weights", weights }),
+      onStep() {
+        const tokens = batcher.take();
+        const { numActive, numSteps, numTokensGenerated } = engine.status();
+        const status = { numActive, numSteps, numTokensGenerated };
+        if (tokens) emit({ kind: "tokens", tokens, status });
+      },
+    });
+    const sinkOf = (handle: number) => ({
+      push(token: Parameters<typeof batcher.add>[1]) {
+        if (token.finishReason !== undefined) withdraws.delete(handle);
+        batcher.add(handle, token);
+      },
+      fail(error: StagecraftError) {
+        withdraws.delete(handle);
+        emit({ kind: "failed", handle, error: toPlainError(error) });
+      },
+    });
+    const { tokenizer: _, ...facts } = engine.facts;
+    return {
+      facts: { model: facts, kvTokens: engine.kvTokens, engine: engineName },
+      handlers: {
+        async start({ handles, requests }) {
+          const started = engine.start(requests, handles.map(sinkOf));
+          started.forEach((withdraw, i) => withdraws.set(handles[i]!, withdraw));
+        },
+        async withdraw(handle) {
+          withdraws.get(handle)?.(new StagecraftError("cancelled", "withdrawn"));
+        },
+        async scoreLogProbs({ sequences, temperature }) {
+          const scored = await engine.scoreLogProbs(sequences, temperature);
+          const buffers = new Set(scored.logProbs.map(({ buffer }) => buffer as ArrayBuffer));
+          return new Moved(scored, [...buffers]);
+        },
+        loadWeights: ({ weights, tensors }) => engine.loadWeights(weights, tensors),
+      },
+      close: () => engine.close(),
+    };
+  },
+);

@@ -1,0 +1,53 @@
+import type { TensorMap } from "@stagecraft/checkpoint";
+import type { FinishReasonName, ParsedWeights } from "@stagecraft/contracts";
+import type { EngineSettings, PlainError } from "@stagecraft/service-kit";
+import type { EngineStatus, PolicyModelFacts, SequenceRequest, SequenceToScore } from "./engine.js";
+import type { LocalEngineOptions } from "./local-engine.js";
+
+/** What the engine's thread is started with: plain data, as everything in this file. */
+export interface EngineThreadData extends Omit<
+  LocalEngineOptions,
+  "model" | "tokenizer" | "logger" | "onStep" | "onWeights"
+> {
+  modelDir: string;
+  engine: EngineSettings;
+  logLevel: "debug" | "info" | "warn" | "error" | "silent";
+}
+
+/** What it tells when it is ready. */
+export interface EngineThreadFacts {
+  model: Omit<PolicyModelFacts, "tokenizer">;
+  kvTokens: number;
+  /** Name of the tensor engine. */
+  engine: string;
+}
+
+/** What its owner asks of it; answers are numbered by the owner. */
+export type EngineThreadApi = {
+  start(args: { handles: number[]; requests: SequenceRequest[] }): Promise<void>;
+  withdraw(handle: number): Promise<void>;
+  scoreLogProbs(args: {
+    sequences: readonly SequenceToScore[];
+    temperature: number;
+  }): Promise<{ logProbs: Float32Array[]; weights: ParsedWeights }>;
+  loadWeights(args: { weights: ParsedWeights; tensors: TensorMap }): Promise<void>;
+};
+
+/** What it tells by itself. */
+export type EngineThreadEvent =
+  | { kind: "tokens"; tokens: TokenBatch; status: StepStatus }
+  | { kind: "failed"; handle: number; error: PlainError }
+  | { kind: "weights"; weights: ParsedWeights };
+
+export type StepStatus = Pick<EngineStatus, "numActive" | "numSteps" | "numTokensGenerated">;
+
+/** The tokens of one step, one for each of some answers; the lists are aligned. */
+export interface TokenBatch {
+  handles: Int32Array;
+  tokenIds: Int32Array;
+  /** Not rounded to float32, so that they are what the engine said. */
+  logProbs: Float64Array;
+  weightVersions: Float64Array;
+  /** The answers that ended with their token. */
+  ends: { index: number; finishReason: FinishReasonName; text: string | undefined }[];
+}
