@@ -67,7 +67,7 @@ async function startEngine(
   numThreads: number | undefined,
 ): Promise<EngineInfo> {
   if (engine === "cpu") return startCpu();
-  if (engine === "tensorflow") return startTensorFlow(numThreads);
+  if (engine === "tensorflow") return startTensorFlow({ numThreads });
   const native = loadNative();
   if ("addon" in native) return startNative(native.addon, numThreads);
   if (engine === "auto") return { ...(await startCpu()), notice: noticeOf(native.reason) };

@@ -11,13 +11,22 @@ const HELP =
   "install one of them, or build one with `node tools/tensorflow/build.mjs` and set NODE_PATH to the " +
   "folder it prints (docs/gpu.md)";
 
+interface TensorFlowOptions {
+  numThreads?: number | undefined;
+  /** Module that the package is looked up from; default this one. */
+  from?: string;
+}
+
 /**
  * Starts libtensorflow through the first package that Node finds by its ordinary rules: in a
  * node_modules folder further up, or in one that the variable NODE_PATH names. Throws
  * `failed_precondition` when there is none, or when the one found does not work.
  */
-export async function startTensorFlow(numThreads?: number): Promise<EngineInfo> {
-  const require = createRequire(import.meta.url);
+export async function startTensorFlow({
+  numThreads,
+  from = import.meta.url,
+}: TensorFlowOptions = {}): Promise<EngineInfo> {
+  const require = createRequire(from);
   const found = findPackage(require);
   checkOneTfjs(require, found);
   try {

@@ -1,0 +1,71 @@
+/** What holds of the tensorflow engine alone; run by `npm run test:tensorflow`, skipped elsewhere. */
+import { describe, expect, inject, it } from "vitest";
+import {
+  attentionBlock,
+  createOptimizer,
+  embedding,
+  engineInfo,
+  initEngine,
+  tf,
+  tokenLogProbs,
+  valueAndGrads,
+} from "../src/index.js";
+import { createTensors } from "../src/testing/random.js";
+
+/** The part of TFJS-node's backend that counts what libtensorflow holds for us. */
+interface NodeBackend {
+  binding: { TF_Version: string; getNumOfTensors(): number };
+}
+const backend = () => tf.backend() as unknown as NodeBackend;
+
+const [V, D, B, T] = [11, 8, 2, 6];
+const t = createTensors(4);
+
+function oneLayerModel() {
+  const shapes = { table: [V, D], q: [D, D], k: [D, D], v: [D, D], o: [D, D], norm: [D] };
+  const params = new Map(
+    Object.entries(shapes).map(([name, shape]) => [name, tf.variable(t.normal(shape, 0.3))]),
+  );
+  const weight = (name: string) => params.get(name) as tf.Variable<tf.Rank.R2>;
+  const [ids, targets] = [t.ids(B * T, V), t.ids(B * T, V, -1)];
+  const layout = { batchSize: B, length: T };
+  const options = { norm: "rms", normEps: 1e-5, numHeads: 2, numKvHeads: 2 } as const;
+  const loss = () => {
+    const linear = (name: string) => ({ weight: weight(name) });
+    const norm = { weight: params.get("norm") as tf.Variable<tf.Rank.R1> };
+    const [q, k, v, o] = [linear("q"), linear("k"), linear("v"), linear("o")];
+    const x = embedding(ids, weight("table"));
+    const y = attentionBlock(x, { norm, q, k, v, o }, layout, options);
+    return tf.neg(tf.mean(tokenLogProbs(y, weight("table"), targets).logProbs)) as tf.Scalar;
+  };
+  return { params, loss };
+}
+
+describe.runIf(inject("engine") === "tensorflow")("the tensorflow engine", () => {
+  it("computes in libtensorflow, and keeps to it", async () => {
+    expect(engineInfo().name).toBe("tensorflow");
+    expect(tf.getBackend()).toBe("tensorflow");
+    expect(backend().binding.TF_Version).toMatch(/^2\./);
+    await expect(initEngine({ engine: "native" })).rejects.toThrow('"tensorflow" already runs');
+  });
+
+  it("leaves nothing behind after a training step, in TFJS or in libtensorflow", () => {
+    const { params, loss } = oneLayerModel();
+    const adamw = { kind: "adamw", beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 } as const;
+    const optimizer = createOptimizer(params, adamw);
+    const step = () => {
+      const { value, grads } = valueAndGrads(params, loss);
+      optimizer.step(grads, 0.03);
+      const lossValue = value.dataSync()[0] as number;
+      tf.dispose([value, ...grads.values()]);
+      return lossValue;
+    };
+    const count = () => [tf.memory().numTensors, backend().binding.getNumOfTensors()];
+    const first = step();
+    const before = count();
+    let last = first;
+    for (let i = 0; i < 20; i++) last = step();
+    expect(count()).toEqual(before);
+    expect(last).toBeLessThan(first * 0.8);
+  });
+});

@@ -1,0 +1,16 @@
+/** Folders whose tests run on the tensorflow engine. */
+export const SUITES = ["libs/tensor", "libs/model", "libs/learn", "libs/ppo"];
+
+/**
+ * Test files of those folders that are about another engine: file → why it is left out.
+ * @type {Readonly<Record<string, string>>}
+ */
+export const OTHER_ENGINES = {
+  "libs/tensor/src/engine.test.ts": "starts plain TFJS and sees other engines refused",
+  "libs/tensor/src/tensorflow.test.ts": "needs the engine to be absent",
+  "libs/tensor/src/native/buffers.test.ts": "the native engine's memory",
+  "libs/tensor/src/native/decoder.test.ts": "the native engine's decoder",
+  "libs/tensor/src/native/engine.test.ts":
+    "the native engine's memory, threads and instruction sets",
+  "libs/model/test/cpu-engine.test.ts": "repeats suites of this run on plain TFJS",
+};
