@@ -1,0 +1,110 @@
+// `npm run deploy:images [-- --base IMAGE --build-base IMAGE --local --tag TAG NAME…]`: the images of
+// deploy/images/Dockerfile with podman or docker. `--local` takes the bases that `npm run deploy:base`
+// made. npm's settings reach the build as secrets and stay out of the images.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { root, runTool } from "../setup/main.mjs";
+import { StepError } from "../setup/steps.mjs";
+import { findEngine, IMAGE_PREFIX, imageMegabytes, ULIMITS } from "./container.mjs";
+import { PACKABLE } from "./pack.mjs";
+
+const DOCKERFILE = join(root, "deploy", "images", "Dockerfile");
+const LOCAL_BASE = "localhost/stagecraft-base/node:bookworm";
+const LOCAL_BUILD_BASE = "localhost/stagecraft-base/node-build:bookworm";
+
+/**
+ * @typedef {object} BuildOptions
+ * @property {import("./container.mjs").Engine} engine
+ * @property {readonly string[]} names
+ * @property {string} tag
+ * @property {string} [base]
+ * @property {string} [buildBase]
+ * @property {string} [npmrc]
+ * @property {string} [ca]
+ *
+ * @param {import("../setup/steps.mjs").Steps} steps
+ * @param {BuildOptions} options
+ */
+export async function buildImages(steps, options) {
+  for (const name of options.names) {
+    const image = `${IMAGE_PREFIX}/${name}:${options.tag}`;
+    await steps.command(`build ${image}`, buildCommand(name, image, options), {
+      cwd: root,
+      env: { ...process.env, DOCKER_BUILDKIT: "1" },
+    });
+    steps.note(`${image}: ${imageMegabytes(options.engine, image).toFixed(0)} MB`);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} image
+ * @param {BuildOptions} options
+ * @returns {string[]}
+ */
+export function buildCommand(name, image, { engine, base, buildBase, npmrc, ca }) {
+  const podmanOnly = [`--ignorefile=${DOCKERFILE}.dockerignore`, "--layers", ...ULIMITS];
+  return [
+    ...[engine, "build", "--file", DOCKERFILE, "--target", name, "--tag", image],
+    ...["--network", "host"],
+    ...(engine === "podman" ? podmanOnly : []),
+    ...(base ? ["--build-arg", `BASE=${base}`] : []),
+    ...(buildBase ? ["--build-arg", `BUILD_BASE=${buildBase}`] : []),
+    ...(npmrc ? ["--secret", `id=npmrc,src=${npmrc}`] : []),
+    ...(ca ? ["--secret", `id=ca,src=${ca}`] : []),
+    ".",
+  ];
+}
+
+/**
+ * A file that npm on this machine is configured with, if there is one.
+ * @param {string} key `userconfig` or `cafile`
+ * @returns {string | undefined}
+ */
+export function npmFile(key) {
+  const { stdout } = spawnSync("npm", ["config", "get", key], { cwd: root, encoding: "utf8" });
+  const file = stdout?.trim();
+  return file && file !== "null" && existsSync(file) ? file : undefined;
+}
+
+/** The version in package.json: what the Kubernetes files ask for. */
+export function defaultTag() {
+  return String(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version);
+}
+
+/** The bases made here, for `--local`. */
+export const localBases = { base: LOCAL_BASE, buildBase: LOCAL_BUILD_BASE };
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      base: { type: "string" },
+      "build-base": { type: "string" },
+      local: { type: "boolean", default: false },
+      tag: { type: "string", default: defaultTag() },
+      engine: { type: "string" },
+      npmrc: { type: "string" },
+      ca: { type: "string" },
+    },
+  });
+  await runTool("Images", async (steps) => {
+    const known = Object.keys(PACKABLE);
+    const unknown = positionals.find((name) => !known.includes(name));
+    if (unknown) throw new StepError(`no image "${unknown}": there are ${known.join(", ")}`);
+    const chosen = { base: values.base, buildBase: values["build-base"] };
+    const bases = values.local ? localBases : chosen;
+    await buildImages(steps, {
+      engine: findEngine(values.engine),
+      names: positionals.length > 0 ? positionals : known,
+      tag: values.tag,
+      npmrc: values.npmrc ?? npmFile("userconfig"),
+      ca: values.ca ?? npmFile("cafile"),
+      ...bases,
+    });
+    return 0;
+  });
+}
