@@ -1,4 +1,5 @@
 export { weightAnnouncements } from "./announcements.js";
+export { policySchema } from "./config.js";
 export type {
   EngineStatus,
   PolicyEngine,

@@ -1,3 +1,4 @@
+export { rolloutSchema } from "./config.js";
 export {
   createGrpcPolicyPort,
   createGrpcRewardPort,

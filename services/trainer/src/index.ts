@@ -1,5 +1,6 @@
 export { WEIGHTS_KEY } from "./announcements.js";
 export { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-planes.js";
+export { trainerSchema } from "./config.js";
 export { openTrainerService, type OpenTrainerOptions } from "./open.js";
 export { createPpoRun } from "./ppo-run.js";
 export type { RunEvent, RunRecord, RunState } from "./run-record.js";
