@@ -1,5 +1,6 @@
 import { GENERATE } from "./generate.mjs";
 import { LLAMACPP } from "./llamacpp.mjs";
+import { PPO } from "./ppo.mjs";
 import { SCORE } from "./score.mjs";
 import { TRAIN } from "./train.mjs";
 
@@ -9,7 +10,7 @@ import { TRAIN } from "./train.mjs";
  *   run(context: import("../lib/context.mjs").BenchContext): Promise<object[]> }} Bench
  * @type {readonly Bench[]}
  */
-export const BENCHES = [...TRAIN, ...GENERATE, ...LLAMACPP, ...SCORE];
+export const BENCHES = [...TRAIN, ...GENERATE, ...LLAMACPP, ...SCORE, ...PPO];
 
 /**
  * Those whose name is given or begins with what is given; all without names. Throws for a name that
