@@ -23,6 +23,7 @@ export const MAY_IMPORT = {
   service: { libs: [...PLATFORM, ...ML], ordered: false },
   edge: { libs: PLATFORM, ordered: false },
   testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
+  harness: { libs: [...PLATFORM, ...ML, "testing"], ordered: false },
   app: { libs: [...PLATFORM, ...ML], ordered: false, services: true },
   tools: { libs: [], ordered: false },
 };

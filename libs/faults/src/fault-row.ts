@@ -1,0 +1,53 @@
+import type { Random } from "@stagecraft/core";
+
+/** What a row gets to run with. */
+export interface FaultContext {
+  /** How often the fault strikes. */
+  count: number;
+  /** Everything random comes from it; a run is repeated with the same number. */
+  seed: number;
+  random: Random;
+  /** Short runs on busy machines check what must hold at all, not how fast it comes back. */
+  checkTimes: boolean;
+  /** Guards that are switched off, for controls. */
+  mutations: readonly Mutation[];
+  /** Tells how far it is. */
+  progress(done: number, total: number, note?: string): void;
+}
+
+/** A change of one of the product's compiled modules. */
+export interface Mutation {
+  /** End of the module's path, e.g. `services/trainer/dist/bus-planes.js`. */
+  file: string;
+  find: string;
+  replace: string;
+}
+
+/** What came out. Nothing in `problems` means that everything that must hold held. */
+export interface FaultResult {
+  problems: string[];
+  /** Figures for the table, by name. */
+  figures: Record<string, number | string>;
+}
+
+/** A guard and what the product becomes without it: the row must then find a problem. */
+export interface FaultControl {
+  name: string;
+  mutations: readonly Mutation[];
+  count: number;
+  /** Some problem must match. */
+  expect: RegExp;
+}
+
+/** One row of the table of faults. */
+export interface FaultRow {
+  name: string;
+  /** One sentence: the fault and what must hold. */
+  doc: string;
+  /** Strikes of the full run and of the short one in CI. */
+  counts: { full: number; short: number };
+  run(context: FaultContext): Promise<FaultResult>;
+  controls: readonly FaultControl[];
+  /** Why it cannot run here; undefined when it can. */
+  unavailable?(): string | undefined;
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { EventBus } from "@stagecraft/bus";
+import type { FaultContext, FaultResult, FaultRow } from "../fault-row.js";
+import { startPipeline } from "../world/pipeline.js";
+import { Times, tooLate } from "../world/times.js";
+
+/** Messages of our own beside the pipeline's: what was acknowledged to us must come out. */
+async function startOwnTraffic(bus: EventBus) {
+  const stream = "OWN";
+  const subject = "own.traffic";
+  await bus.ensureStream({
+    name: stream,
+    subjects: [subject],
+    retention: "limits",
+    discard: "new",
+    maxBytes: 256 * 1024 * 1024,
+  });
+  const spec = { stream, durable: "reader", ackWaitMs: 1000, maxDeliver: Infinity, prefetch: 64 };
+  await bus.ensureConsumer(spec);
+  const stored = new Set<string>();
+  const delivered = new Map<string, number>();
+  const stop = new AbortController();
+  const consumer = await bus.consume(spec);
+  const reading = (async () => {
+    for await (const message of consumer) {
+      delivered.set(message.id, (delivered.get(message.id) ?? 0) + 1);
+      await message.ack().catch(() => undefined);
+    }
+  })();
+  const writing = (async () => {
+    while (!stop.signal.aborted) {
+      const id = randomUUID();
+      await bus.publish(subject, Buffer.from(id), { id, timeoutMs: 60_000 });
+      stored.add(id);
+      await delay(2);
+    }
+  })();
+  return {
+    stored,
+    delivered,
+    async finish() {
+      stop.abort();
+      await writing;
+      for (let i = 0; i < 200 && [...stored].some((id) => !delivered.has(id)); i++) await delay(50);
+      await consumer.close();
+      await reading;
+    },
+  };
+}
+
+/** The broker dies at random moments of a busy pipeline and is started again at once. */
+async function run(context: FaultContext): Promise<FaultResult> {
+  const { random, count } = context;
+  await using pipeline = await startPipeline({ context });
+  const traffic = await startOwnTraffic(pipeline.bus);
+  const times = new Times();
+  for (let i = 0; i < count; i++) {
+    await delay(random.nextFloat() * 400);
+    await pipeline.nats.kill();
+    await pipeline.nats.restart();
+    const restartedAt = performance.now();
+    const before = traffic.delivered.size;
+    while (traffic.delivered.size <= before && performance.now() - restartedAt < 60_000) {
+      await delay(5);
+    }
+    times.add(performance.now() - restartedAt);
+    if (i % 10 === 9 || i === count - 1) {
+      await pipeline.advance(1, { what: `after kill ${i + 1}` });
+      await pipeline.check();
+    }
+    context.progress(i + 1, count, `${traffic.stored.size} stored, slowest ${times.max()} ms`);
+  }
+  await traffic.finish();
+  await pipeline.oracle.finish();
+  const lost = [...traffic.stored].filter((id) => !traffic.delivered.has(id));
+  const limit = { limitMs: 3000, what: "consuming again", check: context.checkTimes };
+  return {
+    problems: [
+      ...(lost.length > 0
+        ? [`${lost.length} of ${traffic.stored.size} stored messages are lost`]
+        : []),
+      ...pipeline.problems(),
+      ...tooLate(times, limit),
+    ],
+    figures: {
+      kills: count,
+      "messages stored": traffic.stored.size,
+      "delivered again": [...traffic.delivered.values()].filter((n) => n > 1).length,
+      updates: pipeline.oracle.latestStep(),
+      "again p50 ms": times.median(),
+      "again max ms": times.max(),
+    },
+  };
+}
+
+/** See `doc`. */
+export const natsKill: FaultRow = {
+  name: "nats-kill",
+  doc: "kill -9 of nats-server under load: no stored message is lost, the run goes on, consuming again within 3 s",
+  counts: { full: 300, short: 5 },
+  run,
+  controls: [],
+};

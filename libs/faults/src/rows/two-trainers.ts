@@ -1,0 +1,92 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { waitFor } from "@stagecraft/testing";
+import type { FaultContext, FaultResult, FaultRow } from "../fault-row.js";
+import { startPipeline, type Pipeline } from "../world/pipeline.js";
+import type { ServiceProcess } from "../world/service-process.js";
+
+const WAYS = ["takes over", "stopped past its lease", "stopped while it commits"] as const;
+
+/** A second trainer of the same deployment, in the three ways it can come to that. */
+async function run(context: FaultContext): Promise<FaultResult> {
+  const { count } = context;
+  await using pipeline = await startPipeline({ context });
+  const problems: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const way = WAYS[i % WAYS.length]!;
+    const older = await prepare(pipeline, way);
+    const newer = await pipeline.startTrainer(
+      way === "takes over" ? { flags: { "take-over": true } } : {},
+    );
+    await newer.serving();
+    pipeline.trainer = newer;
+    await pipeline.advance(2, { what: `of the newer trainer (${way})` });
+    if (way !== "takes over") await older.kill("SIGCONT");
+    problems.push(...(await endOf(older, way)));
+    await pipeline.advance(2, { what: `after the older trainer ended (${way})` });
+    await pipeline.check();
+    context.progress(i + 1, count, way);
+  }
+  await pipeline.oracle.finish();
+  return {
+    problems: [...problems, ...pipeline.problems()],
+    figures: { successions: count, updates: pipeline.oracle.latestStep() },
+  };
+}
+
+/** The older trainer in the state in which the newer one finds it. */
+async function prepare(pipeline: Pipeline, way: (typeof WAYS)[number]): Promise<ServiceProcess> {
+  const { trainer } = pipeline;
+  if (way === "stopped past its lease") {
+    await delay(100);
+    await trainer.kill("SIGSTOP");
+    return trainer;
+  }
+  if (way === "takes over") return trainer;
+  await trainer.kill("SIGKILL");
+  const crash = { point: "before-save", nth: 3, signal: "SIGSTOP" } as const;
+  const stopping = await pipeline.startTrainer({ crash });
+  await waitFor(() => isStopped(stopping), { timeoutMs: 60_000, what: "the stop in a commit" });
+  return stopping;
+}
+
+async function isStopped({ pid }: ServiceProcess): Promise<boolean> {
+  const { readFile } = await import("node:fs/promises");
+  return /\) T/.test(await readFile(`/proc/${pid}/stat`, "utf8"));
+}
+
+async function endOf(older: ServiceProcess, way: string): Promise<string[]> {
+  const ended = await Promise.race([older.exited, delay(30_000, "not at all")]);
+  const output = older.output().slice(-2000);
+  const told = /has taken over lease|was taken over/.test(output);
+  return [
+    ...(ended === 1 ? [] : [`the older trainer (${way}) ended with ${ended}: ${output}`]),
+    ...(told ? [] : [`the older trainer (${way}) did not say why: ${output}`]),
+  ];
+}
+
+/** See `doc`. */
+export const twoTrainers: FaultRow = {
+  name: "two-trainers",
+  doc: "two trainers at once, also one that was only stopped past its lease, in a commit too: the older is fenced and says so, one writes",
+  counts: { full: 30, short: 3 },
+  run,
+  controls: [
+    {
+      name: "no lock on the directory and no lease",
+      mutations: [
+        {
+          file: "libs/checkpoint/dist/directory-lock.js",
+          find: "throw takenOver(file, holder);",
+          replace: "return;",
+        },
+        {
+          file: "libs/bus/dist/lease.js",
+          find: "this.losing.abort(reason);",
+          replace: "",
+        },
+      ],
+      count: 3,
+      expect: /ended with|went back|committed twice|of lease|times in metrics/,
+    },
+  ],
+};

@@ -1,0 +1,75 @@
+import { createRandom } from "@stagecraft/core";
+import type { FaultControl, FaultResult, FaultRow } from "./fault-row.js";
+
+/** What became of a row or of one of its controls. */
+export interface RowOutcome {
+  name: string;
+  /** Of a control: the guard that was off. */
+  control?: string;
+  passed: boolean;
+  /** Why it was not run. */
+  skipped?: string;
+  count: number;
+  seed: number;
+  seconds: number;
+  problems: string[];
+  figures: FaultResult["figures"];
+}
+
+export interface RunRowOptions {
+  seed: number;
+  count: number;
+  checkTimes: boolean;
+  onProgress(done: number, total: number, note?: string): void;
+}
+
+/** Runs a row; a throw counts as a problem. */
+export async function runRow(row: FaultRow, options: RunRowOptions): Promise<RowOutcome> {
+  return run(row, options);
+}
+
+/** Runs a row with a guard switched off; passes when the row finds what it must find. */
+export async function runControl(
+  row: FaultRow,
+  control: FaultControl,
+  options: RunRowOptions,
+): Promise<RowOutcome> {
+  const outcome = await run(row, options, control);
+  const found = outcome.problems.some((problem) => control.expect.test(problem));
+  const missed = `without its guard the row found nothing that matches ${control.expect}`;
+  return {
+    ...outcome,
+    control: control.name,
+    passed: found,
+    problems: found ? outcome.problems.slice(0, 1) : [missed, ...outcome.problems],
+  };
+}
+
+async function run(
+  row: FaultRow,
+  { seed, count, checkTimes, onProgress }: RunRowOptions,
+  control?: FaultControl,
+): Promise<RowOutcome> {
+  const startedAt = performance.now();
+  const skipped = row.unavailable?.();
+  const facts = { name: row.name, count, seed };
+  if (skipped !== undefined) {
+    return { ...facts, passed: true, skipped, seconds: 0, problems: [], figures: {} };
+  }
+  let result: FaultResult;
+  try {
+    result = await row.run({
+      count,
+      seed,
+      random: createRandom(`${row.name}/${seed}`),
+      checkTimes: checkTimes && !control,
+      mutations: control?.mutations ?? [],
+      progress: onProgress,
+    });
+  } catch (thrown) {
+    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    result = { problems: [text], figures: {} };
+  }
+  const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
+  return { ...facts, passed: result.problems.length === 0, seconds, ...result };
+}

@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import { createJetStreamBus, ensureTopology, type EventBus, type Topology } from "@stagecraft/bus";
+import { trainer } from "@stagecraft/contracts";
+import { createRpcClient } from "@stagecraft/rpc";
+import { startNatsServer, tempDir, waitFor, type NatsServer } from "@stagecraft/testing";
+import type { FaultContext } from "../fault-row.js";
+import { CheckpointOracle } from "./checkpoint-oracle.js";
+import { Cleanup } from "./cleanup.js";
+import { RolloutTap } from "./rollout-tap.js";
+import { startService, type ServiceProcess, type ServiceStart } from "./service-process.js";
+import { startSimulatedServers, type SimulatedServers } from "./simulated-servers.js";
+import { writeTinyWorld, type TinyWorld } from "./tiny-world.js";
+
+export interface PipelineOptions {
+  context: FaultContext;
+  numWorkers?: number;
+  /** Rollouts of one update; default 4. */
+  batchSize?: number;
+  latencyMs?: number;
+  /** A silent worker's tasks return after this; default 1 s. */
+  ackWaitMs?: number;
+  /** Further fields of the PPO run. */
+  config?: Record<string, unknown>;
+  /** Where run directories are; default in the temporary folder. */
+  runsDir?: string;
+  trainerFlags?: ServiceStart["flags"];
+  workerFlags?: ServiceStart["flags"];
+}
+
+/**
+ * nats-server, the real trainer and real rollout workers, with a simulated policy and reward server:
+ * a PPO run of tiny updates that goes on until it is disposed.
+ */
+export interface Pipeline extends AsyncDisposable {
+  dir: string;
+  runDir: string;
+  world: TinyWorld;
+  nats: NatsServer;
+  bus: EventBus;
+  topology: Topology;
+  servers: SimulatedServers;
+  oracle: CheckpointOracle;
+  tap: RolloutTap;
+  workers: ServiceProcess[];
+  trainer: ServiceProcess;
+  startWorker(more?: Partial<ServiceStart>): Promise<ServiceProcess>;
+  startTrainer(more?: Partial<ServiceStart>): Promise<ServiceProcess>;
+  /** Waits until so many more updates are committed; returns how long that took. */
+  advance(updates: number, options?: { timeoutMs?: number; what?: string }): Promise<number>;
+  /** Everything the oracles have to say. */
+  check(): Promise<void>;
+  problems(): string[];
+}
+
+const RUN_ID = "faulty";
+
+export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const resources = new Cleanup();
+  try {
+    return await open(options, resources);
+  } catch (thrown) {
+    await resources[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipeline> {
+  const { context, numWorkers = 2, batchSize = 4, ackWaitMs = 1000 } = options;
+  const { mutations } = context;
+  const directory = resources.use(await tempDir("stagecraft-faults-"));
+  const dir = directory.path;
+  const world = await writeTinyWorld(dir);
+  const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 }));
+  const busOptions = { servers: nats.url, requestTimeoutMs: 1000 };
+  const bus = resources.use(await createJetStreamBus(busOptions));
+  const topology = await ensureTopology(bus, "faults", { taskAckWaitMs: ackWaitMs });
+  const { weightsBucket } = topology;
+  const { vocabSize } = world;
+  const { latencyMs = 5 } = options;
+  const servers = resources.use(
+    await startSimulatedServers({ bus, weightsBucket, vocabSize, latencyMs }),
+  );
+  const tap = resources.use(await RolloutTap.open(bus, topology));
+  const runsDir = options.runsDir ?? join(dir, "runs");
+  const runDir = join(runsDir, RUN_ID);
+  const oracle = new CheckpointOracle(runDir, batchSize);
+  const common = { "nats-url": nats.url, run: "faults", "task-ack-wait-ms": ackWaitMs };
+  const started: ServiceProcess[] = [];
+  resources.defer(async () => {
+    await Promise.all(started.map((each) => each.kill("SIGKILL")));
+  });
+  const start = async (name: "rollout" | "trainer", given: ServiceStart) => {
+    const service = await startService(name, { mutations, ...given });
+    started.push(service);
+    return service;
+  };
+  const startWorker = ({ flags, ...more }: Partial<ServiceStart> = {}) => {
+    const addresses = { "policy-address": servers.address, "reward-address": servers.address };
+    const all = { ...common, ...addresses, concurrency: 8, ...options.workerFlags, ...flags };
+    return start("rollout", { flags: all, ...more });
+  };
+  const startTrainer = ({ flags, ...more }: Partial<ServiceStart> = {}) => {
+    const folders = { "runs-dir": runsDir, "weights-dir": join(dir, "weights") };
+    const own = { engine: "cpu", threads: 1, "lease-ms": 2000, "task-timeout-ms": 60_000 };
+    const all = { ...common, ...folders, ...own, ...options.trainerFlags, ...flags };
+    return start("trainer", { flags: all, ...more });
+  };
+  const problems = new Set<string>();
+  const pipeline: Pipeline = {
+    ...{ dir, runDir, world, nats, bus, topology, servers, oracle, tap, startWorker, startTrainer },
+    workers: [],
+    trainer: await startTrainer(),
+    async advance(updates, { timeoutMs = 60_000, what = "" } = {}) {
+      const startedAt = performance.now();
+      const target = (await oracle.pointer()) + updates;
+      await waitFor(async () => (await oracle.pointer()) >= target, {
+        timeoutMs,
+        intervalMs: 10,
+        what: `${what} update ${target}`,
+      });
+      return performance.now() - startedAt;
+    },
+    async check() {
+      const acknowledged = await tap.acknowledgedUpTo().catch(() => ({ update: -1, sequence: 0 }));
+      await oracle.look();
+      if (acknowledged.update >= oracle.latestStep()) {
+        problems.add(
+          `rollout message ${acknowledged.sequence} of update ${acknowledged.update + 1} is acknowledged, the last checkpoint is ${oracle.latestStep()}`,
+        );
+      }
+    },
+    problems: () => [...problems, ...oracle.problems],
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+  for (let i = 0; i < numWorkers; i++) pipeline.workers.push(await startWorker());
+  await createRun(await pipeline.trainer.serving(), {
+    policy: world.policyDir,
+    rewardModel: world.rewardDir,
+    prompts: [world.promptsFile],
+    updates: 1_000_000,
+    promptsPerUpdate: batchSize,
+    epochs: 1,
+    maxNewTokens: 4,
+    missingEos: "keep",
+    checkpointEvery: 1,
+    keepCheckpoints: 100,
+    inspectRollouts: 0,
+    evalEvery: 0,
+    seed: context.seed,
+    engine: "cpu",
+    threads: 1,
+    ...options.config,
+  });
+  await pipeline.advance(1, { what: "the first" });
+  return pipeline;
+}
+
+async function createRun(address: string, config: Record<string, unknown>): Promise<void> {
+  await using client = createRpcClient(trainer.TrainerServiceClient, address);
+  const run = { runId: RUN_ID, stage: "ppo", resume: false, overwrite: false, runDir: "" };
+  await client.createRun({ ...run, config });
+}

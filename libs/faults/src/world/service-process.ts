@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { startProcess, waitFor, type StartedProcess } from "@stagecraft/testing";
+import type { Mutation } from "../fault-row.js";
+
+export type ServiceName = "policy" | "reward-model" | "rollout" | "trainer";
+
+/** Where a checkpoint's writer is struck; see preload/crash-point.mjs. */
+export type CrashPoint =
+  "before-save" | "after-tmp" | "after-rename" | "before-latest" | "before-ack";
+
+export interface ServiceStart {
+  flags: Readonly<Record<string, string | number | boolean>>;
+  mutations?: readonly Mutation[];
+  crash?: { point: CrashPoint; nth?: number; signal?: "SIGKILL" | "SIGSTOP" };
+}
+
+/** A service's real process: its dist/main.js. */
+export interface ServiceProcess extends StartedProcess {
+  readonly name: ServiceName;
+  /** `127.0.0.1:<port>` once it serves; rejects with its output when it ends before. */
+  serving(timeoutMs?: number): Promise<string>;
+  hasEnded(): boolean;
+}
+
+const mainOf = (name: ServiceName) =>
+  fileURLToPath(new URL(`../../../../services/${name}/dist/main.js`, import.meta.url));
+const preloadOf = (file: string, options: unknown) =>
+  `${new URL(`../../preload/${file}`, import.meta.url).href}?${encodeURIComponent(JSON.stringify(options))}`;
+
+/** Names of the services that are not built. */
+export function missingServices(): string[] {
+  const all: ServiceName[] = ["policy", "reward-model", "rollout", "trainer"];
+  return all.filter((name) => !existsSync(mainOf(name)));
+}
+
+/** Starts a service; disposing kills it (-9). */
+export async function startService(
+  name: ServiceName,
+  start: ServiceStart,
+): Promise<ServiceProcess> {
+  const preloads = [
+    ...(start.mutations?.length ? [preloadOf("mutate.mjs", start.mutations)] : []),
+    ...(start.crash ? [preloadOf("crash-point.mjs", start.crash)] : []),
+  ];
+  const flags = Object.entries({ port: 0, ...start.flags });
+  const started = await startProcess(process.execPath, [
+    ...preloads.flatMap((url) => ["--import", url]),
+    mainOf(name),
+    ...flags.flatMap(([key, value]) => [`--${key}`, String(value)]),
+  ]);
+  let ended = false;
+  void started.exited.then(() => (ended = true));
+  const portOf = () => /"port":(\d+)[^\n]*"serving"/.exec(started.output())?.[1];
+  return Object.assign(started, {
+    name,
+    hasEnded: () => ended,
+    async serving(timeoutMs = 60_000) {
+      await waitFor(() => portOf() ?? ended, { what: `${name} to serve`, timeoutMs });
+      const port = portOf();
+      if (port === undefined) throw new Error(`${name} ended: ${started.output().slice(-4000)}`);
+      return `127.0.0.1:${port}`;
+    },
+  });
+}
