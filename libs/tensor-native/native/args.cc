@@ -105,6 +105,10 @@ float* Args::optional_floats(const char* name, size_t rows, size_t columns) cons
   return static_cast<float*>(typed_array(array, name, napi_float32_array, rows, columns));
 }
 
+double* Args::doubles(const char* name, size_t rows, size_t columns) const {
+  return static_cast<double*>(typed_array(value(name), name, napi_float64_array, rows, columns));
+}
+
 int32_t* Args::ints(const char* name, size_t count) const {
   return static_cast<int32_t*>(typed_array(value(name), name, napi_int32_array, count, 1));
 }

@@ -28,6 +28,7 @@ class Args {
   // Arrays of exactly rows × columns elements.
   float* floats(const char* name, size_t rows, size_t columns = 1) const;
   float* optional_floats(const char* name, size_t rows, size_t columns = 1) const;
+  double* doubles(const char* name, size_t rows, size_t columns) const;
   int32_t* ints(const char* name, size_t count) const;
   int32_t* optional_ints(const char* name, size_t count) const;
   // The same for a list of arrays: element i of the field.

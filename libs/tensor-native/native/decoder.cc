@@ -168,13 +168,41 @@ napi_value append_decoder(napi_env env, const Args& args) {
   return nullptr;
 }
 
+// `filters` [count, 4], where any row has some: top-k, top-p, min-p, penalty; `history` are the ids
+// that the penalty is for, those of row i end at historyEnds[i].
+void read_filters(const Args& args, int vocab, std::vector<Sample>& samples) {
+  const double* filters = args.doubles("filters", samples.size(), 4);
+  const int32_t* ends = args.ints("historyEnds", samples.size());
+  const int total = args.integer("historySize", 0, MAX_SIZE);
+  const int32_t* history = args.ints("history", size_t(total));
+  check_ids(args, "history", history, size_t(total), 0, vocab);
+  int begin = 0;
+  for (size_t i = 0; i < samples.size(); i++, filters += 4) {
+    if (ends[i] < begin || ends[i] > total) args.fail("historyEnds do not rise to historySize");
+    const bool valid = filters[0] >= 0 && filters[0] <= MAX_SIZE && filters[1] > 0 && filters[2] >= 0 &&
+                       filters[2] <= 1 && filters[3] > 0;
+    if (!valid) args.fail("the filters of row " + std::to_string(i) + " are out of range");
+    Sample& s = samples[i];
+    s.top_k = int(filters[0]);
+    s.top_p = filters[1];
+    s.min_p = filters[2];
+    s.penalty = filters[3];
+    s.history = history + begin;
+    s.history_size = ends[i] - begin;
+    begin = ends[i];
+  }
+}
+
 napi_value sample(napi_env, const Args& args) {
   const int count = args.integer("count", 0, MAX_SIZE), vocab = args.integer("vocab", 1, MAX_SIZE);
   const float* logits = args.floats("logits", size_t(count), size_t(vocab));
   const float* temperatures = args.floats("temperatures", size_t(count));
   const float* uniforms = args.floats("uniforms", size_t(count));
   std::vector<Sample> samples(static_cast<size_t>(count));
-  for (size_t i = 0; i < samples.size(); i++) samples[i] = {temperatures[i], double(uniforms[i])};
+  for (size_t i = 0; i < samples.size(); i++) {
+    samples[i] = {temperatures[i], double(uniforms[i]), 0, 1, 0, 1, nullptr, 0};
+  }
+  if (args.has("filters")) read_filters(args, vocab, samples);
   kernels().sample(logits, count, vocab, samples.data(), args.ints("ids", size_t(count)),
                    args.floats("logProbs", size_t(count)));
   return nullptr;

@@ -162,6 +162,11 @@ class Decoder {
 struct Sample {
   float temperature;  // 0 = greedy
   double uniform;     // in [0, 1)
+  int top_k;          // 0 = all
+  double top_p, min_p, penalty;  // 1, 0 and 1 = off
+  const int32_t* history;        // ids that the penalty is for
+  int history_size;
+  bool filters() const { return top_k > 0 || top_p < 1 || min_p > 0; }
 };
 
 struct Kernels {
@@ -194,7 +199,8 @@ struct Kernels {
   void (*add)(const float* a, const float* b, size_t size, float* y);
   void (*exp)(const float* x, size_t size, float* y);
   Decoder* (*create_decoder)(const DecoderConfig&);
-  // logits [count, vocab] → sampled id and its log-probability under the temperature alone.
+  // logits [count, vocab] → sampled id and its log-probability under the temperature alone, NaN where
+  // the logits are not finite.
   void (*sample)(const float* logits, int count, int vocab, const Sample*, int32_t* ids, float* log_probs);
 };
 

@@ -33,8 +33,8 @@ class Share {
   }
 
  private:
-  static constexpr milliseconds PERIOD{4}, MEMORY{64};  // between looks; of the average over them
-  static constexpr milliseconds MIN_PENALTY{128}, MAX_PENALTY{2048};
+  static constexpr milliseconds PERIOD{4}, MEMORY{256};  // between looks; of the average over them
+  static constexpr milliseconds MIN_PENALTY{256}, MAX_PENALTY{2048};
   // Share of the time that a thread waited; one that runs the other 60 % is still a gain.
   static constexpr double TOO_MUCH = 0.4;
   int allowed_ = 1 << 20;

@@ -2,7 +2,7 @@
 // Weights are packed once; keys and values are kept packed as attention reads them. The arithmetic
 // is that of the training kernels, so log-probabilities agree with the trainer's.
 #pragma once
-#include "optimizer.h"
+#include "sample.h"
 
 namespace stagecraft {
 namespace ISA {
@@ -166,7 +166,9 @@ class PackedDecoder final : public Decoder {
       const DecoderLayer& layer = layers[l];
       norm_rows(x, total, width, layer.attention_norm.view(c), normal, stats);
       layer.qkv.apply(normal, total, plain(qkv, c.heads.qkv_width()));
-      attend_rows(l, rows, count, tokens, qkv, mixed);
+      const bool last = l == c.layers - 1;
+      attend_rows(l, rows, count, tokens, qkv, mixed, last);
+      if (last) total = keep_last(rows, count, x);
       layer.output.apply(mixed, total, accumulate(x, width));
       norm_rows(x, total, width, layer.mlp_norm.view(c), normal, stats);
       layer.hidden.apply(normal, total, plain(wide, hidden));
@@ -176,11 +178,8 @@ class PackedDecoder final : public Decoder {
       });
       layer.down.apply(active, total, accumulate(x, width));
     }
-    for (int r = 0, at = 0; r < count; r++) {  // only the last token of each row has logits
-      at += rows[r].count;
-      memmove(x + (size_t)r * width, x + (size_t)(at - 1) * width, sizeof(float) * (size_t)width);
-      lengths[rows[r].slot] += rows[r].count;
-    }
+    if (c.layers == 0) keep_last(rows, count, x);
+    for (int r = 0; r < count; r++) lengths[rows[r].slot] += rows[r].count;
     norm_rows(x, count, width, final_norm.view(c), normal, stats);
     head.apply(normal, count, plain(logits, c.vocab));
   }
@@ -222,6 +221,17 @@ class PackedDecoder final : public Decoder {
       const float* from = positions.data + (size_t)tokens[i].position * c.width;
       for_lanes(c.width, [&](int j, int n) { store_up_to(to + j, load_up_to(to + j, n) + load_up_to(from + j, n), n); });
     }
+  }
+
+  // Moves the last token of each row to the front: behind the last keys and values nobody needs the
+  // others. Returns how many are left.
+  int keep_last(const DecoderRow* rows, int count, float* x) const {
+    const size_t width = (size_t)c.width;
+    for (int r = 0, at = 0; r < count; r++) {
+      at += rows[r].count;
+      memmove(x + (size_t)r * width, x + (size_t)(at - 1) * width, sizeof(float) * width);
+    }
+    return count;
   }
 
   // One new token against `count` keys, for all query heads of key heads [kv0, kv1): what attend()
@@ -288,8 +298,9 @@ class PackedDecoder final : public Decoder {
   }
 
   // Rotates, stores the new keys and values, and attends; one task per row of the call and key head.
+  // With `last_only` just for the last token of each row, into the first rows of `mixed`.
   void attend_rows(int l, const DecoderRow* rows, int count, const NewToken* tokens, float* qkv,
-                   float* mixed) const {
+                   float* mixed, bool last_only) const {
     const int size = c.heads.size, kv_count = c.heads.kv_count, group = c.heads.count / kv_count;
     const int stride = c.heads.qkv_width();
     const float* angles = c.rope_theta > 0 ? rotary_table(c.rope_theta, size / 2, c.max_length) : nullptr;
@@ -305,9 +316,10 @@ class PackedDecoder final : public Decoder {
         float* row = qkv + (size_t)at * stride;
         for (int kv = kv0; kv < kv1; kv++)
           for (int i = 0; i < new_rows; i++) store_token(l, slot, kv, begin + i, angles, row + (size_t)i * stride);
-        float* out = mixed + (size_t)at * c.heads.q_width();
-        if (new_rows == 1) {
-          attend_one(l, slot, kv0, kv1, row, begin + 1, out);
+        const int attending = last_only ? new_rows - 1 : 0;
+        float* out = mixed + (size_t)(last_only ? r : at) * c.heads.q_width();
+        if (attending == new_rows - 1) {
+          attend_one(l, slot, kv0, kv1, row + (size_t)attending * stride, begin + new_rows, out);
           continue;
         }
         for (int g = kv0 * group; g < kv1 * group; g++) {
@@ -322,47 +334,6 @@ class PackedDecoder final : public Decoder {
 };
 
 static Decoder* create_decoder(const DecoderConfig& config) { return new PackedDecoder(config); }
-
-// ---- sampling from the temperature-only softmax, by inverting its distribution function ----
-
-static void sample_row(const float* z, int vocab, const Sample& s, int32_t* id, float* log_prob) {
-  Scratch scratch;
-  int best = 0;
-  for (int v = 1; v < vocab; v++)
-    if (z[v] > z[best]) best = v;
-  const float inverse = s.temperature > 0 ? 1.f / s.temperature : 1.f;
-  float* p = scratch.floats((size_t)vocab + W);
-  const float top = z[best] * inverse;
-  double total = 0;
-  for_lanes(vocab, [&](int i, int n) {
-    const vf e = vexp(load_up_to(z + i, n) * inverse - top);
-    store_up_to(p + i, e, n);
-    float lanes[W];
-    store(lanes, e);
-    float part = 0;
-    for (int j = 0; j < n; j++) part += lanes[j];
-    total += part;
-  });
-  int chosen = best;
-  if (s.temperature > 0) {
-    double left = s.uniform * total;
-    for (chosen = 0; chosen < vocab - 1; chosen++) {
-      left -= p[chosen];
-      if (left < 0) break;
-    }
-    while (chosen > 0 && p[chosen] == 0) chosen--;  // rounding may run past the last likely token
-  }
-  *id = chosen;
-  *log_prob = z[chosen] * inverse - top - (float)__builtin_log(total);
-}
-
-static void sample(const float* logits, int count, int vocab, const Sample* samples, int32_t* ids,
-                   float* log_probs) {
-  parallel_rows(count, 16u * (size_t)vocab, [&](int begin, int end) {
-    for (int r = begin; r < end; r++)
-      sample_row(logits + (size_t)r * vocab, vocab, samples[r], ids + r, log_probs + r);
-  });
-}
 
 }  // namespace ISA
 }  // namespace stagecraft

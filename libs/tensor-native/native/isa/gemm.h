@@ -10,9 +10,20 @@ namespace stagecraft {
 namespace ISA {
 
 constexpr int BLOCK_K = 512;
-// How far ahead of its use a panel is fetched, in floats: past a 4 KiB page, where the hardware's own
-// prefetching stops. Decoding reads every weight from memory once, and waits without it.
+// Work of one task in products of few rows: some 8 µs, of arithmetic or of reading.
+constexpr double RUN_FLOPS = 2e6, RUN_BYTES = 262144;
+// How far ahead of its use a panel is fetched where nothing better is known, in floats: past a 4 KiB
+// page, where the hardware's own prefetching stops.
 constexpr int PREFETCH = 40 * PANEL;
+
+// What a tile fetches into the L2 cache while it computes: a cache line or two for every k. Decoding
+// reads every weight from memory once, and waits without it.
+struct Ahead {
+  const float* data;
+  size_t step;  // floats per k
+};
+
+INLINE Ahead soon(const float* b) { return {b + PREFETCH, PANEL}; }
 
 // Where A[row][k] lies: data[row * row_stride + k * k_stride]; one of the strides is 1.
 struct Operand {
@@ -65,8 +76,10 @@ INLINE void finish(vf v, const Output& out, size_t row, int col, int n) {
 // One register tile, ROWS × PANEL: a is A[row][k], b a packed panel from the same k on.
 template <int ROWS, bool UNIT_K>
 __attribute__((noinline)) static void tile(int num_k, const float* a, size_t stride, const float* b,
-                                           const Output& out, int columns) {
+                                           const Output& out, int columns, const Ahead& ahead) {
   vf acc[ROWS][COLS];
+  const float* next = ahead.data;
+  const size_t step = ahead.step;
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; r++) {
 #pragma GCC unroll 4
@@ -77,7 +90,7 @@ __attribute__((noinline)) static void tile(int num_k, const float* a, size_t str
 #pragma GCC unroll 4
     for (int c = 0; c < COLS; c++) {
       col[c] = load(b + c * W);
-      if (c * W * sizeof(float) % 64 == 0) __builtin_prefetch(b + PREFETCH + c * W);
+      if (c * W * sizeof(float) % 64 == 0) __builtin_prefetch(next + c * W, 0, 3);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++) {
@@ -87,6 +100,7 @@ __attribute__((noinline)) static void tile(int num_k, const float* a, size_t str
     }
     a += UNIT_K ? 1 : stride;
     b += PANEL;
+    next += step;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; r++) {
@@ -142,7 +156,7 @@ static void run_streams(const Stream* streams, int count) {
   if (count == 1) run_streams<1>(streams);
 }
 
-using TileFunction = void (*)(int, const float*, size_t, const float*, const Output&, int);
+using TileFunction = void (*)(int, const float*, size_t, const float*, const Output&, int, const Ahead&);
 
 template <bool UNIT_K>
 static TileFunction tile_of(int rows) {
@@ -158,11 +172,16 @@ static TileFunction tile_of(int rows) {
 }
 
 INLINE void run_tile(int rows, int num_k, const Operand& a, int row, int k, const float* b,
-                     const Output& out, int columns) {
+                     const Output& out, int columns, const Ahead& ahead) {
   if (a.k_stride == 1)
-    tile_of<true>(rows)(num_k, a.at(row, k), a.row_stride, b, out, columns);
+    tile_of<true>(rows)(num_k, a.at(row, k), a.row_stride, b, out, columns, ahead);
   else
-    tile_of<false>(rows)(num_k, a.at(row, k), a.k_stride, b, out, columns);
+    tile_of<false>(rows)(num_k, a.at(row, k), a.k_stride, b, out, columns, ahead);
+}
+
+INLINE void run_tile(int rows, int num_k, const Operand& a, int row, int k, const float* b,
+                     const Output& out, int columns) {
+  run_tile(rows, num_k, a, row, k, b, out, columns, soon(b));
 }
 
 // Cuts `rows` into the fewest register tiles, as equal as they go: tile i starts here.
@@ -227,36 +246,58 @@ struct Cut {
   int tasks() const { return row_blocks * column_blocks; }
 };
 
-// Blocks of up to 8 register tiles of rows (A stays in the L2 cache), columns cut for balance.
-static inline Cut cut_product(const Product& p) {
+// Blocks of up to 8 register tiles of rows (A stays in the L2 cache), columns cut for balance. How it
+// is cut changes no bit of the result.
+static inline Cut cut_product(const Product& p, int threads) {
   Cut cut;
   cut.tiles = ceil_div(p.rows, MAX_ROWS);
   cut.row_blocks = ceil_div(cut.tiles, 8);
   cut.panels = ceil_div(p.columns, PANEL);
   const double flops = 2.0 * p.rows * p.columns * p.k, bytes = 4.0 * p.columns * p.k;
-  const double parts = vmax_double(flops / 4e6, bytes / 65536);
-  const int target = parts > 32 ? 32 : (int)parts + 1;
-  cut.column_blocks = imin(cut.panels, ceil_div(target, cut.row_blocks));
+  int target;
+  if (cut.row_blocks > 1) {
+    target = ceil_div((int)vmin_double(flops / 4e6, 31) + 1, cut.row_blocks);
+  } else {
+    // Few rows: long runs of panels, each fetched by the thread that uses it, as many for each thread.
+    const double time = vmax_double(flops / RUN_FLOPS, bytes / RUN_BYTES) / threads;
+    target = time * threads < 0.5 ? 1 : threads * imax(1, (int)vmin_double(time + 0.5, 16));
+  }
+  cut.column_blocks = ceil_div(cut.panels, ceil_div(cut.panels, imin(cut.panels, target)));
   return cut;
 }
 
-static inline void run_block(const Product& p, const Cut& cut, int task) {
+// The part of the next panel that tile t of `tiles` fetches: one alone fetches all of it, otherwise
+// the first two fetch a half each.
+INLINE Ahead next_panel(const float* next, int num_k, int tiles, int t) {
+  if (tiles == 1) return {next, PANEL};
+  return {next + (size_t)imin(t, 1) * (size_t)(num_k / 2) * PANEL, t < 2 ? (size_t)PANEL / 2 : 0};
+}
+
+static inline void run_block(const Product& p, const Cut& cut, int task, int threads) {
   const int row_block = task / cut.column_blocks, column_block = task % cut.column_blocks;
   const int tile0 = tile_start(cut.tiles, cut.row_blocks, row_block);
   const int tile1 = tile_start(cut.tiles, cut.row_blocks, row_block + 1);
   const int panel0 = tile_start(cut.panels, cut.column_blocks, column_block);
   const int panel1 = tile_start(cut.panels, cut.column_blocks, column_block + 1);
+  const size_t panel_size = (size_t)p.k * PANEL;
   for (int k0 = 0; k0 < p.k; k0 += BLOCK_K) {
     const int num_k = imin(BLOCK_K, p.k - k0);
     Output out = p.out;
     if (k0 > 0) out = accumulate(out.data, (int)out.stride);
     for (int panel = panel0; panel < panel1; panel++) {
-      const float* b = p.packed + ((size_t)panel * (size_t)p.k + k0) * PANEL;
+      const float* b = p.packed + (size_t)panel * panel_size + (size_t)k0 * PANEL;
+      const float* next = b + panel_size;
+      if (panel + 1 == panel1) {  // then the rest of this block, or the block that is likely to follow
+        const int first = tile_start(cut.panels, cut.column_blocks, imin(column_block + threads, cut.column_blocks));
+        next = k0 + num_k < p.k ? p.packed + (size_t)panel0 * panel_size + (size_t)(k0 + num_k) * PANEL
+                                : p.packed + (size_t)first * panel_size;
+      }
       const int col = panel * PANEL;
       for (int t = tile0; t < tile1; t++) {
         const int row = tile_start(p.rows, cut.tiles, t);
         const int rows = tile_start(p.rows, cut.tiles, t + 1) - row;
-        run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col);
+        run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col,
+                 next_panel(next, num_k, tile1 - tile0, t - tile0));
       }
     }
   }
@@ -268,14 +309,15 @@ constexpr int MAX_PRODUCTS = 8;
 static void multiply(const Product* products, int count) {
   Cut cuts[MAX_PRODUCTS];
   int first[MAX_PRODUCTS + 1] = {0};
+  const int threads = num_active_threads();
   for (int i = 0; i < count; i++) {
-    cuts[i] = cut_product(products[i]);
+    cuts[i] = cut_product(products[i], threads);
     first[i + 1] = first[i] + cuts[i].tasks();
   }
   parallel(first[count], [&](int task) {
     int i = 0;
     while (task >= first[i + 1]) i++;
-    run_block(products[i], cuts[i], task - first[i]);
+    run_block(products[i], cuts[i], task - first[i], threads);
   });
 }
 

@@ -114,6 +114,7 @@ INLINE void transpose(vf rows[W]) {
 
 INLINE int imin(int a, int b) { return a < b ? a : b; }
 INLINE int imax(int a, int b) { return a > b ? a : b; }
+INLINE double vmin_double(double a, double b) { return a < b ? a : b; }
 INLINE double vmax_double(double a, double b) { return a > b ? a : b; }
 INLINE int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
