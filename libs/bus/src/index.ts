@@ -25,6 +25,14 @@ export type { ObjectInfo, ObjectStore } from "./common/objects.js";
 export { createJetStreamBus, type JetStreamOptions } from "./jetstream/jetstream-bus.js";
 export { acquireLease, type Lease, type LeaseOptions } from "./lease.js";
 export { createMemoryBus } from "./memory/memory-bus.js";
+export {
+  NATS_ROLES,
+  natsPermissions,
+  natsServerConfig,
+  type NatsPermissions,
+  type NatsRole,
+  type NatsTlsFiles,
+} from "./nats-users.js";
 export { runConsumer, type MessageHandler, type RunConsumerOptions } from "./run-consumer.js";
 export { settlementFor, type Settlement } from "./settlement.js";
 export {

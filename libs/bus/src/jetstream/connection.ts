@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { connect, Events, type ConnectionOptions, type NatsConnection } from "nats";
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
+import { inboxPrefix } from "../nats-users.js";
 
 export interface JetStreamOptions {
   /** `nats://host:port` or `tls://…`, one or several of a cluster. */
   servers: string | readonly string[];
   /** Shown by the server's monitoring. */
   name?: string;
+  /** Its answers come to `_INBOX_<user>`, so that permissions can keep them from others. */
   user?: string;
   password?: string;
   token?: string;
@@ -24,6 +26,8 @@ export interface JetStreamOptions {
 export interface Connection {
   nc: NatsConnection;
   requestTimeoutMs: number;
+  /** Undefined: the library's. */
+  inboxPrefix: string | undefined;
   isConnected(): boolean;
   /** Resolves when connected, throws `unavailable` after the request timeout. */
   connected(): Promise<void>;
@@ -62,6 +66,7 @@ export async function openConnection(
   return {
     nc,
     requestTimeoutMs,
+    inboxPrefix: options.user === undefined ? undefined : inboxPrefix(options.user),
     isConnected: () => up,
     connected: () => (up ? Promise.resolve() : reconnection(listeners, requestTimeoutMs)),
     onReconnect: (listener) => {
@@ -121,7 +126,7 @@ function connectionOptions(options: JetStreamOptions): ConnectionOptions {
   return {
     servers,
     ...(name === undefined ? {} : { name }),
-    ...(user === undefined ? {} : { user }),
+    ...(user === undefined ? {} : { user, inboxPrefix: inboxPrefix(user) }),
     ...(password === undefined ? {} : { pass: password }),
     ...(token === undefined ? {} : { token }),
     ...(tls === undefined ? {} : { tls: readTls(tls) }),

@@ -26,7 +26,7 @@ export function openPull(
   sink: PullSink,
 ): PullSource {
   const { nc } = connection;
-  const inbox = createInbox();
+  const inbox = createInbox(connection.inboxPrefix);
   const api = `$JS.API.CONSUMER.MSG.NEXT.${spec.stream}.${spec.durable}`;
   let current = 0; // number of the latest request; statuses of older ones are stale
   let missing = 0;

@@ -1,0 +1,16 @@
+import { natsServerConfig } from "./nats-users.js";
+import { runTopology } from "./topology.js";
+
+/** examples/nats/nats.conf: TLS with client certificates, users with passwords from the environment. */
+export function exampleNatsConfig(run: string): string {
+  return natsServerConfig(runTopology(run), {
+    listen: "0.0.0.0:4222",
+    storeDir: "/var/lib/nats",
+    maxFileStore: "8GB",
+    tls: {
+      certFile: "/etc/nats/tls/server.crt",
+      keyFile: "/etc/nats/tls/server.key",
+      clientCaFile: "/etc/nats/tls/ca.crt",
+    },
+  });
+}

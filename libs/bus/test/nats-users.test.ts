@@ -1,0 +1,142 @@
+import { readFile } from "node:fs/promises";
+import {
+  acquireLease,
+  createJetStreamBus,
+  ensureTopology,
+  natsServerConfig,
+  NATS_ROLES,
+  runTopology,
+  type NatsRole,
+} from "@stagecraft/bus";
+import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecraft/testing";
+import { connect } from "nats";
+import { describe, expect, it } from "vitest";
+import { exampleNatsConfig } from "../src/example-nats-config.js";
+
+const topology = runTopology("r1");
+const data = new Uint8Array([1]);
+
+/** The generated users, with passwords in place of the environment's. */
+function authorization(): string {
+  const how = { listen: "-", storeDir: "-", maxFileStore: "1GB" };
+  const text = natsServerConfig(topology, how);
+  const block = text.slice(text.indexOf("authorization"));
+  return block.replace(/\$NATS_(\w+)_PASSWORD/g, (_, role: string) => `"${role.toLowerCase()}-pw"`);
+}
+
+const secured = () =>
+  startNatsServer({ config: authorization(), maxFileStoreBytes: 8 * 1024 ** 3 });
+const as = (url: string, role: NatsRole) =>
+  createJetStreamBus({ servers: url, user: role, password: `${role}-pw`, requestTimeoutMs: 1000 });
+
+describe("examples/nats/nats.conf", () => {
+  it("is what the topology needs now", async () => {
+    const file = new URL("../../../examples/nats/nats.conf", import.meta.url);
+    const text = await readFile(file, "utf8");
+    expect(text, "out of date: npm run docs:nats").toBe(exampleNatsConfig("main"));
+  });
+});
+
+describe.skipIf(!hasNatsServer())(
+  `users of NATS${hasNatsServer() ? "" : `: ${NATS_MISSING}`}`,
+  () => {
+    it("can do their work, tasks to rollouts to weights", async () => {
+      await using nats = await secured();
+      {
+        await using admin = await as(nats.url, "admin");
+        await ensureTopology(admin, topology);
+      }
+      await using trainer = await as(nats.url, "trainer");
+      await using worker = await as(nats.url, "rollout");
+      await using policy = await as(nats.url, "policy");
+      await using observer = await as(nats.url, "observer");
+      for (const bus of [trainer, worker, policy]) await ensureTopology(bus, topology);
+      await trainer.checkReady(2000);
+
+      const { subjects, promptsConsumer, rolloutsConsumer, weightsBucket } = topology;
+      await using progress = await observer.listen(subjects.progress);
+      for (const id of ["t1", "t2"]) await trainer.publish(subjects.prompts, data, { id });
+      await using tasks = await worker.consume(promptsConsumer);
+      await (await tasks.next())!.term("unreadable"); // stores a dead letter
+      const task = (await tasks.next())!;
+      await worker.publish(subjects.rollouts, data, { id: "t2/rollout" });
+      await task.ack();
+      await using rollouts = await trainer.consume(rolloutsConsumer);
+      await (await rollouts.next())!.ack();
+      await trainer.trimSettled(rolloutsConsumer);
+      trainer.broadcast(subjects.progress, data);
+      for await (const message of progress) {
+        expect(message.data).toEqual(data);
+        break;
+      }
+
+      const written = await trainer.keyValue(weightsBucket);
+      await using _lease = await acquireLease(written, { key: "trainer", holder: "test" });
+      const stop = new AbortController();
+      const heard: number[] = [];
+      const listening = (async () => {
+        const values = (await policy.keyValue(weightsBucket)).watch("weights", stop.signal);
+        for await (const { value } of values) heard.push(value[0]!);
+      })().catch(() => undefined);
+      await written.put("weights", Uint8Array.of(7));
+      await waitFor(() => heard.includes(7));
+      stop.abort();
+      await listening;
+      await (await trainer.objects(weightsBucket)).put("v1", data);
+      await (await trainer.objects(weightsBucket)).delete("v1");
+      await (await trainer.objects(weightsBucket)).put("v1", data);
+      const fetched = await (await policy.objects(weightsBucket)).get("v1");
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of fetched!.chunks) chunks.push(chunk);
+      expect(Buffer.concat(chunks)).toEqual(Buffer.from(data));
+    });
+
+    it("can do nothing else: a rollout worker cannot announce weights", async () => {
+      await using nats = await secured();
+      {
+        await using admin = await as(nats.url, "admin");
+        await ensureTopology(admin, topology);
+      }
+      const { subjects, weightsBucket, promptsConsumer, rolloutsConsumer } = topology;
+      const weights = `$KV.${weightsBucket}.weights`;
+      const next = (spec: { stream: string; durable: string }) =>
+        `$JS.API.CONSUMER.MSG.NEXT.${spec.stream}.${spec.durable}`;
+      const forbidden: Record<Exclude<NatsRole, "admin">, string[]> = {
+        rollout: [weights, subjects.prompts, next(rolloutsConsumer), "$JS.API.STREAM.CREATE.X"],
+        policy: [weights, subjects.prompts, subjects.rollouts, next(promptsConsumer)],
+        trainer: [subjects.rollouts, next(promptsConsumer), "$JS.API.STREAM.DELETE.DEAD"],
+        observer: [weights, subjects.prompts, subjects.rollouts, subjects.progress],
+      };
+      for (const [role, list] of Object.entries(forbidden)) {
+        const nc = await connect({ servers: nats.url, user: role, pass: `${role}-pw` });
+        const refused: string[] = [];
+        void (async () => {
+          for await (const { data: facts, permissionContext } of nc.status()) {
+            refused.push(permissionContext?.subject ?? String(facts));
+          }
+        })();
+        for (const subject of list) nc.publish(subject, data);
+        for (const other of NATS_ROLES) {
+          if (other === role) continue;
+          nc.subscribe(`_INBOX_${other}.>`, { callback: () => undefined });
+        }
+        await nc.flush();
+        const others = NATS_ROLES.filter((other) => other !== role).map((o) => `_INBOX_${o}.>`);
+        await waitFor(() => refused.length >= list.length + others.length);
+        expect(refused.sort()).toEqual([...list, ...others].sort());
+        await nc.close();
+      }
+      await using admin = await as(nats.url, "admin");
+      expect(await (await admin.keyValue(weightsBucket)).get("weights")).toBeUndefined();
+      for (const { stream } of [promptsConsumer, rolloutsConsumer]) {
+        expect((await admin.streamInfo(stream)).lastSequence).toBe(0);
+      }
+    });
+
+    it("are refused with the wrong password, at once and saying so", async () => {
+      await using nats = await secured();
+      const wrong = createJetStreamBus({ servers: nats.url, user: "trainer", password: "no" });
+      await expect(wrong).rejects.toMatchObject({ code: "unauthenticated" });
+    });
+  },
+);
