@@ -1,0 +1,73 @@
+// Inside the cli image, from /app: waits until every service reports SERVING, runs PPO on the trainer,
+// prints one line an update and, last, what was seen as JSON. Exit code 1 unless the run succeeds.
+// `node drive.mjs UPDATES ROLLOUT_HOST…`
+import { health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
+import { createRpcClient } from "@stagecraft/rpc";
+
+const [updates = "3", ...workers] = process.argv.slice(2);
+const READY_MS = 180_000;
+const RUN_MS = 300_000;
+const plain = { allowPlaintext: true };
+
+const probed = ["policy", "reward-model", "trainer", ...workers];
+await Promise.all(probed.map((host) => waitUntilServing(`${host}:50061`)));
+console.log(`serving: ${probed.join(", ")}`);
+
+const client = createRpcClient(trainer.TrainerServiceClient, "trainer:50054", plain);
+const config = {
+  policy: "/models/policy",
+  rewardModel: "/models/reward",
+  prompts: ["/models/prompts.jsonl"],
+  updates: Number(updates),
+  promptsPerUpdate: 8,
+  epochs: 2,
+  maxNewTokens: 16,
+  engine: "native",
+  threads: 1,
+};
+const run = { runId: "images", stage: "ppo", config, resume: false, overwrite: false, runDir: "" };
+await client.createRun(run);
+const watched = client.watchRun({ runId: "images", afterSequence: 0n }, { timeoutMs: RUN_MS });
+let numUpdates = 0;
+for await (const { event } of watched) {
+  if (event?.$case !== "metrics" || event.value?.kind !== "update") continue;
+  numUpdates++;
+  console.log(`update ${numUpdates}`);
+}
+const { run: ended } = await client.getRun({ runId: "images" });
+const policyClient = createRpcClient(policy.PolicyServiceClient, "policy:50051", plain);
+const { weights } = await policyClient.getStatus({});
+const counts = {};
+for (const host of workers) {
+  const worker = createRpcClient(rollout.RolloutServiceClient, `${host}:50053`, plain);
+  counts[host] = Number((await worker.getStatus({})).numCompleted);
+  worker.close();
+}
+const score = await scoreOnce();
+for (const open of [client, policyClient]) open.close();
+const state = trainer.RunState[ended.state];
+const summary = { state, error: ended.error?.message, numUpdates, weights: weights?.version };
+console.log(JSON.stringify({ ...summary, rollouts: counts, score }));
+process.exit(state === "SUCCEEDED" && numUpdates === Number(updates) ? 0 : 1);
+
+/** @param {string} address */
+async function waitUntilServing(address) {
+  const probe = createRpcClient(health.HealthClient, address, plain);
+  const { HealthCheckResponse_ServingStatus: Status } = health;
+  const endsAt = Date.now() + READY_MS;
+  for (;;) {
+    const answer = await probe.check({ service: "" }, { timeoutMs: 2000 }).catch((error) => error);
+    if (answer.status === Status.SERVING) break;
+    if (Date.now() > endsAt) throw new Error(`${address} does not serve: ${answer.message}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  probe.close();
+}
+
+/** What a user of the reward model does. */
+async function scoreOnce() {
+  const scorer = createRpcClient(reward.RewardServiceClient, "reward-model:50052", plain);
+  const { models } = await scorer.listModels({});
+  scorer.close();
+  return models[0]?.name;
+}

@@ -1,0 +1,188 @@
+// `npm run deploy:podman-run [-- --updates N --tag TAG --build --keep]`: PPO through the images on
+// this machine. NATS, policy, reward-model, two rollout workers and the trainer run as containers as
+// Kubernetes would run them (a user of their own, root file system read-only, no capabilities, the
+// ConfigMaps of deploy/kustomize/base); a few updates on a tiny model must succeed and everything must
+// stop in good order. Nothing of it stays.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { root, runTool } from "../setup/main.mjs";
+import { StepError } from "../setup/steps.mjs";
+import { engineOutput, findEngine, IMAGE_PREFIX, ULIMITS } from "./container.mjs";
+import { buildImages, defaultTag, localBases, npmFile } from "./images.mjs";
+import { PACKABLE } from "./pack.mjs";
+
+const { values: flags } = parseArgs({
+  options: {
+    updates: { type: "string", default: "3" },
+    tag: { type: "string", default: defaultTag() },
+    "nats-image": { type: "string", default: "localhost/stagecraft-base/nats:bookworm" },
+    build: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
+  },
+});
+const podman = findEngine("podman");
+const id = `stagecraft-run-${process.pid}`;
+const scratch = mkdtempSync(join(tmpdir(), `${id}-`));
+const CONFIG = join(root, "deploy", "kustomize", "base", "config");
+const WORKERS = ["rollout-1", "rollout-2"];
+/** Stop order: those that hold work first, the bus last. */
+const SERVICES = ["trainer", ...WORKERS, "policy", "reward-model"];
+const STOP_SECONDS = 60;
+
+const PROBE = `
+const fs = require("node:fs");
+let written = "";
+try { fs.writeFileSync("/app/x", "x"); written = "/app"; } catch {}
+fs.writeFileSync("/tmp/x", "x");
+const tools = ["npm", "npx", "tsc", "g++", "make", "python3"].filter((tool) =>
+  process.env.PATH.split(":").some((folder) => fs.existsSync(folder + "/" + tool)));
+console.log(JSON.stringify({ uid: process.getuid(), written, tools }));`;
+
+const LOCKED_DOWN = [
+  ...["--read-only", "--tmpfs", "/tmp:rw,size=64m", "--user", "10001:10001"],
+  ...["--cap-drop", "all", "--security-opt", "no-new-privileges", ...ULIMITS],
+];
+
+await runTool("PPO through the images, with podman", async (steps) => {
+  if (flags.build) {
+    const names = Object.keys(PACKABLE);
+    const npm = { npmrc: npmFile("userconfig"), ca: npmFile("cafile") };
+    await buildImages(steps, { engine: podman, names, tag: flags.tag, ...npm, ...localBases });
+  }
+  try {
+    run("network", "create", id);
+    await steps.run("tiny models on a volume", () => cli("make-models.mjs", "/models"));
+    startNats();
+    await steps.run("six containers", startServices);
+    const seen = await steps.run(`${flags.updates} PPO updates`, () =>
+      cli("drive.mjs", flags.updates, ...WORKERS),
+    );
+    const checked = SERVICES.map(checkLockedDown);
+    const codes = await steps.run("SIGTERM, in order", () => SERVICES.map(stop));
+    const summary = JSON.parse(String(seen.split("\n").at(-1)));
+    console.log(JSON.stringify({ ...summary, checked, exitCodes: codes }, null, 2));
+    const failed = codes.some(({ code }) => code !== 0);
+    return failed ? 1 : 0;
+  } catch (error) {
+    for (const name of ["nats", ...SERVICES]) printLogs(name);
+    throw error;
+  } finally {
+    if (flags.keep) steps.note(`kept: podman ps --filter name=${id}`);
+    else removeAll();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+});
+
+/** @param {...string} args */
+function run(...args) {
+  return engineOutput(podman, args, { timeoutMs: 600_000 });
+}
+
+/**
+ * A script of deploy/podman in the cli image, beside its packages, on the network of the run.
+ * @param {string} script
+ * @param {...string} args
+ */
+function cli(script, ...args) {
+  const file = `${join(root, "deploy", "podman", script)}:/app/${script}:ro`;
+  return run(
+    ...["run", "--rm", "--network", id, ...LOCKED_DOWN, "--volume", file],
+    ...[...volume("models", "/models"), "--entrypoint", "node"],
+    ...[`${IMAGE_PREFIX}/cli:${flags.tag}`, `/app/${script}`, ...args],
+  );
+}
+
+/**
+ * A named volume of this run; `U` gives it to the container's user.
+ * @param {string} name
+ * @param {string} path
+ */
+function volume(name, path, options = "U") {
+  return ["--volume", `${id}-${name}:${path}:${options}`];
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} options
+ * @param {string} image
+ * @param {...string} command
+ */
+function start(name, options, image, ...command) {
+  const alias = name.startsWith("rollout") ? [] : ["--network-alias", name];
+  return run(
+    ...["run", "--detach", "--name", `${id}-${name}`, "--network", id, ...alias],
+    ...["--network-alias", name, ...LOCKED_DOWN, ...options, image, ...command],
+  );
+}
+
+/** Debian's server is 2.9: it lacks what production asks of 2.12, one setting. */
+function startNats() {
+  const file = join(scratch, "nats.conf");
+  const text = readFileSync(join(CONFIG, "nats.conf"), "utf8");
+  writeFileSync(file, text.replace(/^\s*sync_interval:.*$/m, ""));
+  const options = ["--volume", `${file}:/etc/nats/nats.conf:ro`, "--env", "POD_NAME=nats-0"];
+  const command = ["nats-server", "--config", "/etc/nats/nats.conf"];
+  start("nats", [...options, ...volume("nats", "/data")], flags["nats-image"], ...command);
+}
+
+function startServices() {
+  const models = volume("models", "/models", "ro");
+  service("policy", "policy", [...models, ...volume("weights", "/weights")]);
+  service("reward-model", "reward-model", models);
+  for (const worker of WORKERS) service(worker, "rollout", []);
+  const data = volume("data", "/data");
+  service("trainer", "trainer", [...models, ...volume("weights", "/weights"), ...data]);
+}
+
+/**
+ * @param {string} name
+ * @param {"policy" | "reward-model" | "rollout" | "trainer"} kind
+ * @param {readonly string[]} volumes
+ */
+function service(name, kind, volumes) {
+  const config = `${join(CONFIG, `${kind}.yaml`)}:/etc/stagecraft/config.yaml:ro`;
+  const threads = `STAGECRAFT_${kind.toUpperCase().replace("-", "_")}_THREADS=1`;
+  const options = ["--volume", config, ...(kind === "rollout" ? [] : ["--env", threads])];
+  const image = `${IMAGE_PREFIX}/${kind}:${flags.tag}`;
+  start(name, [...options, ...volumes], image, "--config", "/etc/stagecraft/config.yaml");
+}
+
+/**
+ * Inside the running container: not root, nothing but /tmp can be written, no build tools.
+ * @param {string} name
+ */
+function checkLockedDown(name) {
+  const found = JSON.parse(run("exec", `${id}-${name}`, "node", "-e", PROBE));
+  if (found.uid === 0 || found.written !== "" || found.tools.length > 0) {
+    throw new StepError(`${name} is not locked down: ${JSON.stringify(found)}`);
+  }
+  return name;
+}
+
+/**
+ * @param {string} name
+ * @returns {{ name: string, code: number, seconds: number }}
+ */
+function stop(name) {
+  const startMs = Date.now();
+  run("stop", "--time", String(STOP_SECONDS), `${id}-${name}`);
+  const code = Number(run("inspect", "-f", "{{.State.ExitCode}}", `${id}-${name}`));
+  return { name, code, seconds: Math.round((Date.now() - startMs) / 100) / 10 };
+}
+
+/** @param {string} name */
+function printLogs(name) {
+  process.stderr.write(`--- ${name}\n`);
+  spawnSync(podman, ["logs", "--tail", "15", `${id}-${name}`], { stdio: ["ignore", 2, 2] });
+}
+
+function removeAll() {
+  const names = ["nats", ...SERVICES].map((name) => `${id}-${name}`);
+  engineOutput(podman, ["rm", "--force", "--ignore", "--time", "1", ...names]);
+  engineOutput(podman, ["network", "rm", "--force", id]);
+  const volumes = ["models", "weights", "data", "nats"].map((name) => `${id}-${name}`);
+  engineOutput(podman, ["volume", "rm", "--force", ...volumes]);
+}
