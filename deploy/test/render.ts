@@ -1,0 +1,37 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+import type { Manifest } from "./schemas.js";
+
+/** The kustomizations that people apply. */
+export const OVERLAYS = ["overlays/cpu", "overlays/gpu"] as const;
+
+/** Everything there is, optional components included; only the tests render it. */
+export const EVERYTHING = "../test/everything";
+
+/** Why nothing can be rendered here, if so. */
+export const RENDERER_MISSING = missingRenderer();
+
+/** Objects of a kustomization as `kubectl kustomize` renders them. */
+export function render(path: string): Manifest[] {
+  const directory = fileURLToPath(new URL(`../kustomize/${path}`, import.meta.url));
+  const { status, stdout, stderr } = spawnSync("kubectl", ["kustomize", directory], {
+    encoding: "utf8",
+    maxBuffer: 2 ** 26,
+  });
+  if (status !== 0) throw new Error(`kubectl kustomize ${directory}: ${stderr}`);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+/** `kubectl kustomize` has known components since kubectl 1.21. */
+function missingRenderer(): string | undefined {
+  const { status, stdout } = spawnSync("kubectl", ["version", "--client", "-o", "json"], {
+    encoding: "utf8",
+  });
+  if (status !== 0) return "kubectl is not installed: nothing was rendered";
+  const { clientVersion } = JSON.parse(stdout) as { clientVersion: { minor: string } };
+  const minor = Number.parseInt(clientVersion.minor, 10);
+  return minor >= 21
+    ? undefined
+    : `kubectl 1.${minor} is too old: 1.21 or later renders these files`;
+}
