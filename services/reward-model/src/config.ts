@@ -10,6 +10,11 @@ const own = {
   maxWaitMs: z.number().min(0).max(1000).default(2).describe("Wait of an item for company, ms"),
   maxQueued: z.int().min(1).default(4096).describe("Items that may wait"),
   maxItemsPerRequest: z.int().min(1).default(1024).describe("Items of one ScoreBatch"),
+  stuckAfterMs: z
+    .int()
+    .min(1000)
+    .default(30_000)
+    .describe("Silence of the scoring thread after which health is NOT_SERVING, ms"),
 };
 
 /** Configuration of the reward-model service. */

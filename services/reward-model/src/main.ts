@@ -1,15 +1,15 @@
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
-  engineOptions,
   runMain,
   serverOptions,
   startTelemetry,
+  superviseThread,
   terminationSignal,
 } from "@stagecraft/service-kit";
-import { initEngine } from "@stagecraft/tensor";
 import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
-import { openRewardModelService } from "./open.js";
+import { createRewardModelService } from "./service.js";
+import { createWorkerScorers } from "./worker-scorers.js";
 
 runMain(async () => {
   const config = await loadRewardModelConfig(process.argv.slice(2));
@@ -18,20 +18,27 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(rewardModelSchema, config) }, "starting");
 
-  const engine = await initEngine(engineOptions(config));
   const models = config.models.map((text) => {
     const [name = "", ...dir] = text.split("=");
     return { name, dir: dir.join("=") };
   });
-  const service = await openRewardModelService({ ...config, models, metrics });
+  const { engine, threads, stuckAfterMs } = config;
+  await using thread = await createWorkerScorers({
+    models,
+    engine: { engine, threads },
+    stuckAfterMs,
+  });
+  const service = createRewardModelService({ ...config, scorers: thread.scorers, metrics });
 
   const limits = { maxConcurrentCalls: config.maxQueued };
   const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort, engine: engine.name }, "serving");
+  logger.info({ port, metricsPort, engine: thread.engineName }, "serving");
 
-  logger.info({ signal: await terminated }, "stopping");
+  const services = ["stagecraft.reward.v1.RewardService"];
+  const signal = await superviseThread(thread, { server, services, terminated, logger });
+  logger.info({ signal }, "stopping");
   await server.drain(config.graceMs);
   await service.close();
 });

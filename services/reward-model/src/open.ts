@@ -2,7 +2,7 @@ import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { loadRewardModel } from "@stagecraft/learn";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import type { BatchingOptions } from "./model-set.js";
-import { createScorer, type Scorer } from "./scorer.js";
+import { createScorer, type LocalScorer, type Scorer } from "./scorer.js";
 import { createRewardModelService, type RewardModelService } from "./service.js";
 
 /** A model directory under the name that requests use. */
@@ -27,7 +27,7 @@ export async function openRewardModelService(
 }
 
 /** Loads a reward model; its version is the beginning of the hash of its weights. */
-export async function loadScorer({ name, dir }: NamedModelDir): Promise<Scorer> {
+export async function loadScorer({ name, dir }: NamedModelDir): Promise<LocalScorer> {
   const tokenizer = await loadTokenizer(dir);
   const { members, scoreMean, scoreStd } = await loadRewardModel(dir);
   const [model, ...otherMembers] = members;

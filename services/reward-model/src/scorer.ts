@@ -40,8 +40,13 @@ export interface Scorer {
   /** The tokens of a conversation that ends with the answer. */
   render(messages: readonly ChatMessage[]): Int32Array;
   /** One score for each sequence, read at its last token. */
-  score(sequences: readonly Int32Array[]): ScoredSequence[];
+  score(sequences: readonly Int32Array[]): ScoredSequence[] | Promise<ScoredSequence[]>;
   dispose(): void;
+}
+
+/** A scorer that computes on this thread. */
+export interface LocalScorer extends Scorer {
+  score(sequences: readonly Int32Array[]): ScoredSequence[];
 }
 
 export interface ScorerOptions {
@@ -62,7 +67,7 @@ export function createScorer({
   otherMembers = [],
   tokenizer,
   ...rest
-}: ScorerOptions): Scorer {
+}: ScorerOptions): LocalScorer {
   const members = [model, ...otherMembers];
   const numParams = members.reduce((sum, member) => sum + member.numParams, 0);
   return {

@@ -5,7 +5,7 @@ import { saveRewardModel } from "@stagecraft/learn";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { loadScorer } from "../src/open.js";
-import { createScorer, type Scorer } from "../src/scorer.js";
+import { createScorer, type LocalScorer, type Scorer } from "../src/scorer.js";
 
 /** Small letters, space and full stop. */
 export function tinyTokenizer(): Promise<Tokenizer> {
@@ -13,7 +13,7 @@ export function tinyTokenizer(): Promise<Tokenizer> {
 }
 
 /** A random reward model of two layers, 16 wide, 32 positions. */
-export function tinyScorer(tokenizer: Tokenizer, name: string, seed = 1): Scorer {
+export function tinyScorer(tokenizer: Tokenizer, name: string, seed = 1): LocalScorer {
   return createScorer({ name, version: `v${seed}`, model: tinyModel(tokenizer, seed), tokenizer });
 }
 

@@ -2,7 +2,7 @@ import { reward, toConversation, toTokens } from "@stagecraft/contracts";
 import { createRandom } from "@stagecraft/core";
 import { createRpcClient, createRpcServer, type RpcClient } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
-import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { renderChat, trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Scorer } from "../src/scorer.js";
 import { createRewardModelService } from "../src/service.js";
@@ -168,6 +168,84 @@ describe("RewardService over gRPC", () => {
       },
       { maxQueued: 4 },
     );
+  });
+
+  it("serves several versions of a name: the first unless one is pinned", async () => {
+    await withServer(
+      async (client) => {
+        const items = randomItems(2);
+        const ask = (name: string, version: string) =>
+          client.scoreBatch({ model: { name, version }, items, truncation: REFUSE });
+        const [first, pinned, byVersion] = await Promise.all([
+          ask("helpful", ""),
+          ask("helpful", "v2"),
+          ask("", "v2"),
+        ]);
+        expect(first).toMatchObject({ model: "helpful", modelVersion: "v1" });
+        expect(pinned).toMatchObject({ model: "helpful", modelVersion: "v2" });
+        expect(pinned!.scores).not.toEqual(first!.scores);
+        expect(byVersion).toEqual(pinned);
+        await expect(ask("helpful", "v3")).rejects.toThrow(/helpful@v3.*helpful@v1, helpful@v2/);
+        const requests = (async function* () {
+          for (const [i, version] of ["v1", "v2", "v3"].entries()) {
+            const model = { name: "helpful", version };
+            yield { itemId: BigInt(i), model, item: items[0], truncation: REFUSE };
+          }
+        })();
+        const answers = new Map<number, string>();
+        for await (const { itemId, modelVersion, result } of client.scoreStream(requests)) {
+          answers.set(Number(itemId), `${modelVersion} ${result!.$case}`);
+        }
+        expect(answers).toEqual(
+          new Map([
+            [0, "v1 score"],
+            [1, "v2 score"],
+            [2, " error"],
+          ]),
+        );
+      },
+      { scorers: [tinyScorer(tokenizer, "helpful"), tinyScorer(tokenizer, "helpful", 2)] },
+    );
+  });
+
+  it("reads text with the model's own tokenizer, whatever the policy's is", async () => {
+    const words = await trainCharTokenizer(["helo. ", "i"]);
+    await withServer(
+      async (client) => {
+        const messages = [
+          { role: "user" as const, content: "hi." },
+          { role: "assistant" as const, content: "hello." },
+        ];
+        const text = { $case: "conversation" as const, value: toConversation(messages) };
+        const own = renderChat(words, messages).ids;
+        const { scores } = await client.scoreBatch(batchOf([{ input: text }], "other"));
+        const item = { input: { $case: "tokens" as const, value: toTokens(own) } };
+        expect(scores).toEqual((await client.scoreBatch(batchOf([item], "other"))).scores);
+        const foreign = toTokens(Int32Array.of(tokenizer.vocabSize - 1));
+        const beyond = { input: { $case: "tokens" as const, value: foreign } };
+        expect((await client.scoreBatch(batchOf([beyond]))).scores).toHaveLength(1);
+        const refused = client.scoreBatch(batchOf([beyond], "other"));
+        await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
+      },
+      { scorers: [tinyScorer(tokenizer, "helpful"), tinyScorer(words, "other")] },
+    );
+  });
+
+  it("truncates on a stream only where the item asks for it", async () => {
+    await withServer(async (client) => {
+      const ids = Array.from({ length: 40 }, (_, i) => 6 + (i % 20));
+      const item = { input: { $case: "tokens" as const, value: { ids } } };
+      const requests = (async function* () {
+        yield { itemId: 0n, model: undefined, item, truncation: REFUSE };
+        yield { itemId: 1n, model: undefined, item, truncation: KEEP_END };
+      })();
+      const results = new Map<bigint, unknown>();
+      for await (const { itemId, result } of client.scoreStream(requests)) {
+        results.set(itemId, result!.value);
+      }
+      expect(results.get(0n)).toMatchObject({ code: 3 });
+      expect(results.get(1n)).toMatchObject({ numTokens: 32, numTruncated: 8 });
+    });
   });
 
   it("lists its models, the default first, and knows no others", async () => {

@@ -1,0 +1,22 @@
+import { engineOptions, serveThread } from "@stagecraft/service-kit";
+import { initEngine } from "@stagecraft/tensor";
+import { loadScorer } from "./open.js";
+import type { LocalScorer } from "./scorer.js";
+import type { ScoreThreadApi, ScoreThreadData, ScoreThreadFacts } from "./worker-scorers.js";
+
+/** The worker thread of `createWorkerScorers`. */
+serveThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>(async ({ data }) => {
+  const { name: engine } = await initEngine(engineOptions(data.engine));
+  const scorers: LocalScorer[] = [];
+  for (const model of data.models) scorers.push(await loadScorer(model));
+  const models = scorers.map(({ name, version, model, scoreMean, scoreStd }) => {
+    return { name, version, model, scoreMean, scoreStd };
+  });
+  return {
+    facts: { models, engine },
+    handlers: {
+      score: async ({ model, sequences }) => scorers[model]!.score(sequences),
+    },
+    close: async () => scorers.forEach((scorer) => scorer.dispose()),
+  };
+});
