@@ -5,7 +5,7 @@ import { createLogger, createMetrics } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { idMetadata, type CallContext } from "@stagecraft/rpc";
-import { aborted, startEcho } from "./echo-service.js";
+import { aborted, echoClient, startEcho } from "./echo-service.js";
 
 async function* texts(...items: string[]) {
   for (const text of items) yield await Promise.resolve({ text });
@@ -268,16 +268,33 @@ describe("cancellation and deadlines", () => {
     await expect(call).rejects.toMatchObject({ code: "deadline_exceeded" });
   });
 
-  it("are never absent: a client has a default", async () => {
-    const seen = gate<number>();
+  it("are never absent: a client has a default, in every kind of call", async () => {
+    const seen: number[] = [];
+    const note = ({ deadline }: CallContext) => seen.push(deadline);
     await using echo = await startEcho({
-      say: (_, { deadline }) => {
-        seen.open(deadline);
-        return wait;
+      say: (request, context) => (note(context), request),
+      async *repeat(request, context) {
+        note(context);
+        yield await Promise.resolve(request);
+      },
+      collect: (_, context) => Promise.resolve((note(context), wait)),
+      async *talk(_, context) {
+        note(context);
+        yield await Promise.resolve(wait);
       },
     });
     await echo.client.say(wait);
-    expect(await seen.opened).toBeLessThan(Date.now() + 31_000);
+    await collect(echo.client.repeat(wait));
+    await echo.client.collect(texts("a"));
+    await collect(echo.client.talk(texts("a")));
+    expect(seen).toHaveLength(4);
+    for (const deadline of seen) expect(deadline).toBeLessThan(Date.now() + 31_000);
+  });
+
+  it("cannot be switched off", () => {
+    for (const timeoutMs of [Infinity, 0, -1, NaN]) {
+      expect(() => echoClient(1, { timeoutMs })).toThrow("[invalid_argument]");
+    }
   });
 });
 

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { createLogger } from "@stagecraft/telemetry";
-import { createFaultProxy, gate, tempDir, waitFor } from "@stagecraft/testing";
+import { createFaultProxy, gate, makeCertificates, tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { createRpcServer, type RpcServer } from "@stagecraft/rpc";
 import {
@@ -233,24 +232,3 @@ describe("TLS", () => {
     expect(() => echoClient(1, { tls: { certFile: keyFile } })).toThrow("together");
   });
 });
-
-/** An authority `ca`, its `server`, `client` (CN rollout) and `expired`, and a self-made `foreign`. */
-function makeCertificates(dir: string): void {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: dir, stdio: "pipe" });
-  const ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  for (const name of ["ca", "foreign"]) {
-    const out = ["-keyout", `${name}.key`, "-out", `${name}.crt`];
-    openssl("req", "-x509", ...ec, ...out, "-subj", `/CN=${name}`, "-days", "2");
-  }
-  const sign = (name: string, cn: string, ...dates: string[]) => {
-    const out = ["-keyout", `${name}.key`, "-out", `${name}.csr`];
-    const san = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    openssl("req", ...ec, ...out, "-subj", `/CN=${cn}`, ...san);
-    const ca = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"];
-    const io = ["-in", `${name}.csr`, "-out", `${name}.crt`];
-    openssl("x509", "-req", ...io, ...ca, "-copy_extensions", "copy", ...dates);
-  };
-  sign("server", "localhost", "-days", "2");
-  sign("client", "rollout", "-days", "2");
-  sign("expired", "rollout", "-days", "-1");
-}

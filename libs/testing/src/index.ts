@@ -1,4 +1,5 @@
 export { closeTo, describeDifference, expectAllclose, type Tolerance } from "./allclose.js";
+export { makeCertificates } from "./certificates.js";
 export { createFaultProxy, type FaultProxy } from "./fault-proxy.js";
 export {
   hasNatsServer,
