@@ -213,7 +213,7 @@ class ProcessFleet implements Fleet {
   }
 }
 
-/** Servers that running rollout workers have to find. */
+/** Servers that somebody calls by address file. */
 function hasClients(service: Member["service"]): boolean {
-  return service === "policy" || service === "reward-model";
+  return service === "policy" || service === "reward-model" || service === "trainer";
 }

@@ -31,7 +31,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "ppo",
     summary: "improve a model against a reward model, through the real services",
-    load: async () => stage((await import("../stages/ppo-stage.js")).ppoOverServices),
+    load: async () => (await import("./ppo.js")).ppoCommand,
   },
   {
     name: "dpo",

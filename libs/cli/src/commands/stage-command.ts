@@ -14,8 +14,14 @@ interface StageFlags {
   dryRun?: boolean;
 }
 
-/** Turns a stage into a command: its schema into flags, its run directory into --run and --resume. */
-export function stageCommand<C>(stage: StageDefinition<C>) {
+/** The stage that a command line really means, with the same fields. */
+export type ChooseStage<C> = (stage: StageDefinition<C>) => Promise<StageDefinition<C>>;
+
+/**
+ * Turns a stage into a command: its schema into flags, its run directory into --run and --resume.
+ * `choose` may put another in its place once the flags are known.
+ */
+export function stageCommand<C>(stage: StageDefinition<C>, choose?: ChooseStage<C>) {
   return (command: Command, scope: CommandScope): void => {
     command
       .option("--run <dir>", "run directory", join("runs", stage.name))
@@ -27,7 +33,8 @@ export function stageCommand<C>(stage: StageDefinition<C>) {
     addConfigFlags(command, schema);
     command.addHelpText("after", examplesText(stage.examples));
     command.action(async () => {
-      const config = (await readConfig(schema, command)) as C;
+      const chosen = (await choose?.(stage)) ?? stage;
+      const config = (await readConfig(schemaOf(chosen), command)) as C;
       const flags = command.opts<StageFlags>();
       if (flags.dryRun) {
         scope.io.out.write(`${JSON.stringify(config, null, flags.json ? 0 : 2)}\n`);
@@ -36,7 +43,7 @@ export function stageCommand<C>(stage: StageDefinition<C>) {
       if (flags.resume && flags.overwrite) {
         throw new UsageError("--resume continues a run and --overwrite replaces it: choose one");
       }
-      await runStage(stage, config, { ...flags, scope });
+      await runStage(chosen, config, { ...flags, scope });
     });
   };
 }

@@ -18,20 +18,23 @@ export interface RemoteRun {
 const WATCH_TIMEOUT_MS = 7 * 24 * 3600_000;
 const RECONNECT_MS = 200;
 
+type RemoteContext = Omit<StageContext, "runDir">;
+
 /**
  * Runs a stage on a trainer as if it ran here: progress, metrics and messages reach the context's
  * reporter; its signal cancels the run, which writes a checkpoint first. Throws what the stage threw.
+ * A run that works already is joined when the context says to resume. A trainer that dies on the way
+ * is waited for: its successor goes on with the run.
  */
 export async function runRemotely(
   client: TrainerClient,
-  { runId, stage, config, runDirName }: RemoteRun,
-  context: Omit<StageContext, "runDir">,
+  run: RemoteRun,
+  context: RemoteContext,
 ): Promise<StageResult> {
-  const { signal, resume, overwrite = false, reporter } = context;
+  const { runId } = run;
+  const { signal, reporter } = context;
   throwIfAborted(signal);
-  // A Struct knows no undefined.
-  const plain = JSON.parse(JSON.stringify(config)) as JsonObject;
-  await client.createRun({ runId, stage, config: plain, resume, overwrite, runDir: runDirName });
+  await startOrJoin(client, run, context);
   let cancelling: Promise<unknown> | undefined;
   const onAbort = () => {
     const done = client.cancelRun({ runId }, { timeoutMs: WATCH_TIMEOUT_MS });
@@ -42,34 +45,78 @@ export async function runRemotely(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    return resultOf(await followRun(client, runId, reporter));
+    return resultOf(await followRun(client, runId, context));
   } finally {
     signal.removeEventListener("abort", onAbort);
     await cancelling;
   }
 }
 
-/** Watches to the end, over lost connections; no event is reported twice. */
+async function startOrJoin(
+  client: TrainerClient,
+  { runId, stage, config, runDirName }: RemoteRun,
+  { resume, overwrite = false, reporter }: RemoteContext,
+): Promise<void> {
+  const state = await stateOf(client, runId);
+  if (state !== undefined && isWorking(state)) {
+    if (!resume) throw alreadyThere(runId, "is working", "--resume joins it");
+    return reporter.info(`joined run ${runId}, which is working already`);
+  }
+  if (state !== undefined && !resume && !overwrite) {
+    throw alreadyThere(runId, "is there already", "--resume continues it, --overwrite replaces it");
+  }
+  // A Struct knows no undefined.
+  const plain = JSON.parse(JSON.stringify(config)) as JsonObject;
+  await client.createRun({ runId, stage, config: plain, resume, overwrite, runDir: runDirName });
+}
+
+async function stateOf(
+  client: TrainerClient,
+  runId: string,
+): Promise<trainer.RunState | undefined> {
+  try {
+    return (await client.getRun({ runId })).run?.state;
+  } catch (thrown) {
+    if (StagecraftError.from(thrown).code === "not_found") return undefined;
+    throw thrown;
+  }
+}
+
+function isWorking(state: trainer.RunState): boolean {
+  return state === trainer.RunState.PENDING || state === trainer.RunState.RUNNING;
+}
+
+function alreadyThere(runId: string, what: string, advice: string): StagecraftError {
+  return new StagecraftError("already_exists", `run ${runId} ${what} on this trainer; ${advice}`);
+}
+
+/** Watches to the end, over lost connections and restarts; no event is reported twice. */
 async function followRun(
   client: TrainerClient,
   runId: string,
-  reporter: StageReporter,
+  { reporter, signal }: RemoteContext,
 ): Promise<trainer.Run> {
   let afterSequence = 0n;
+  let isAway = false;
   for (;;) {
     try {
       const events = client.watchRun({ runId, afterSequence }, { timeoutMs: WATCH_TIMEOUT_MS });
       for await (const { sequence, event } of events) {
         afterSequence = sequence;
+        isAway = false;
         if (event) report(event, reporter);
       }
       const { run } = await client.getRun({ runId });
-      return run!;
+      // The stream of a trainer that is going down ends with its run paused; the next goes on.
+      if (run && !isWorking(run.state) && run.state !== trainer.RunState.PAUSED) return run;
     } catch (thrown) {
       const { code } = StagecraftError.from(thrown);
       if (code !== "unavailable" && code !== "deadline_exceeded") throw thrown;
-      await delay(RECONNECT_MS);
+      throwIfAborted(signal); // nobody is there to write a checkpoint
+      if (!isAway) reporter.warn("the trainer does not answer; waiting for it to come back");
+      isAway = true;
     }
+    await delay(RECONNECT_MS);
   }
 }
 

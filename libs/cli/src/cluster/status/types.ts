@@ -1,4 +1,4 @@
-import type { ClusterEvent } from "../options.js";
+import type { ClusterEvent, ResolvedOptions } from "../options.js";
 import type { ClusterAddresses } from "../start-cluster.js";
 import type { ProcessInfo } from "../supervised-process.js";
 
@@ -63,7 +63,7 @@ export interface ClusterStatus {
   models: { policy: string; reward: string; further: readonly string[] };
   runsDir: string;
   /** Of every tensor process, as it was told. */
-  engine: { engine: string; threads: number };
+  engine: Pick<ResolvedOptions, "engine" | "threads">;
   processes: ProcessStatus[];
   traffic?: TrafficStatus;
   training?: TrainingStatus;
