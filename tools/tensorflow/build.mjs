@@ -1,10 +1,11 @@
 // Builds TFJS's "tensorflow" backend against the library inside TensorFlow's public Python wheel:
-// `node tools/tensorflow/build.mjs [--gpu]`. The package's own install script would download an older
-// library instead. Safe to repeat: what is there is kept.
+// `node tools/tensorflow/build.mjs [--gpu] [--wheel NAME==VERSION]`. The package's own install script
+// would download an older library instead. Safe to repeat: what is there is kept.
 import { existsSync, readFileSync } from "node:fs";
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { findNodeDir, findNodeGyp } from "../../libs/tensor-native/node-gyp.mjs";
 import { root, runTool } from "../setup/main.mjs";
 import { StepError } from "../setup/steps.mjs";
@@ -34,11 +35,12 @@ const VARIANTS = {
 
 /**
  * @param {import("../setup/steps.mjs").Steps} steps
- * @param {{ gpu?: boolean }} [options]
+ * @param {{ gpu?: boolean, wheel?: string | undefined }} [options] the wheel instead of the usual one
  * @returns {Promise<string>} the node_modules folder to name in NODE_PATH
  */
-export async function buildTensorFlow(steps, { gpu = false } = {}) {
-  const variant = gpu ? VARIANTS.gpu : VARIANTS.cpu;
+export async function buildTensorFlow(steps, { gpu = false, wheel } = {}) {
+  const usual = gpu ? VARIANTS.gpu : VARIANTS.cpu;
+  const variant = { ...usual, wheel: wheel ?? usual.wheel };
   if (process.platform !== "linux") {
     throw new StepError(
       `TensorFlow's wheels are used on Linux only, this is ${process.platform}: install ` +
@@ -124,8 +126,9 @@ async function tryOut(steps, nodeModules, packageName) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const options = /** @type {const} */ ({ gpu: { type: "boolean" }, wheel: { type: "string" } });
   await runTool("Building the TensorFlow engine", async (steps) => {
-    const nodeModules = await buildTensorFlow(steps, { gpu: process.argv.includes("--gpu") });
+    const nodeModules = await buildTensorFlow(steps, parseArgs({ options }).values);
     console.log(`NODE_PATH=${nodeModules}`);
     return 0;
   });
