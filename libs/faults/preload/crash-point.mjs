@@ -14,11 +14,18 @@ function reach(where) {
 }
 
 const isCheckpoint = (/** @type {unknown} */ path) => /\/checkpoints\/step-\d+$/.test(String(path));
-const { mkdir, rename } = fs;
+const { mkdir, open, rename } = fs;
 
 /** @type {any} */ (fs).mkdir = async (/** @type {any} */ path, /** @type {any} */ how) => {
   if (/^\.step-\d+\..*\.tmp$/.test(basename(String(path)))) reach("before-save");
   return mkdir(path, how);
+};
+// The manifest is the last file: the others are written.
+fs.open = async (path, flags, mode) => {
+  if (/\/checkpoints\/\.?step-\d+[^/]*\/manifest\.json$/.test(String(path)) && flags === "wx") {
+    reach("mid-write");
+  }
+  return open(path, flags, mode);
 };
 fs.rename = async (from, to) => {
   const isPointer = basename(String(to)) === "LATEST";

@@ -34,6 +34,8 @@ export interface FaultResult {
 export interface FaultControl {
   name: string;
   mutations: readonly Mutation[];
+  /** Whose modules are changed: the services' (default), or the harness's own, as their client. */
+  where?: "services" | "harness";
   count: number;
   /** Some problem must match. */
   expect: RegExp;

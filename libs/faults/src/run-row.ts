@@ -1,5 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { createRandom } from "@stagecraft/core";
+import { startProcess } from "@stagecraft/testing";
 import type { FaultControl, FaultResult, FaultRow } from "./fault-row.js";
+import { preloadOf } from "./world/service-process.js";
 
 /** What became of a row or of one of its controls. */
 export interface RowOutcome {
@@ -34,7 +37,10 @@ export async function runControl(
   control: FaultControl,
   options: RunRowOptions,
 ): Promise<RowOutcome> {
-  const outcome = await run(row, options, control);
+  const outcome =
+    control.where === "harness"
+      ? await runChanged(row, control, options)
+      : await run(row, options, control);
   const found = outcome.problems.some((problem) => control.expect.test(problem));
   const missed = `without its guard the row found nothing that matches ${control.expect}`;
   return {
@@ -72,4 +78,26 @@ async function run(
   }
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
   return { ...facts, passed: result.problems.length === 0, seconds, ...result };
+}
+
+/** In a process of its own, whose modules are changed as they are loaded. */
+async function runChanged(
+  row: FaultRow,
+  { mutations, count }: FaultControl,
+  { seed }: RunRowOptions,
+): Promise<RowOutcome> {
+  const main = fileURLToPath(new URL("main.js", import.meta.url));
+  const args = [main, row.name, "--json", "--count", String(count), "--seed", String(seed)];
+  await using child = await startProcess(process.execPath, [
+    "--import",
+    preloadOf("mutate.mjs", mutations),
+    ...args,
+  ]);
+  await child.exited;
+  const line = child
+    .output()
+    .split("\n")
+    .find((text) => text.startsWith("[{"));
+  if (line === undefined) throw new Error(`the changed harness ended: ${child.output()}`);
+  return (JSON.parse(line) as RowOutcome[])[0]!;
 }

@@ -273,7 +273,7 @@ class RunPlanes implements BusPlanes {
 }
 
 function taskProblem(
-  { promptIds, responseIds }: ParsedRollout,
+  { rolloutId, promptIds, responseIds }: ParsedRollout,
   task: PromptTask,
   versions: Int32Array,
 ): string | undefined {
@@ -281,6 +281,10 @@ function taskProblem(
     promptIds.length === task.promptIds.length &&
     promptIds.every((id, i) => id === task.promptIds[i]);
   if (!samePrompt) return "its prompt is not the task's";
+  // Or one rollout could be learnt from under the ids of two tasks.
+  if (!rolloutId.startsWith(`${task.taskId}/`)) {
+    return `its id ${rolloutId} is not made from its task ${task.taskId}`;
+  }
   if (responseIds.length > task.sampling.maxNewTokens) {
     return `response has ${responseIds.length} tokens, the task allows ${task.sampling.maxNewTokens}`;
   }

@@ -1,5 +1,11 @@
 import type { FaultRow } from "../fault-row.js";
+import { checkpointDamage } from "./checkpoint-damage.js";
+import { diskFull } from "./disk-full.js";
 import { natsKill } from "./nats-kill.js";
+import { poison } from "./poison.js";
+import { rollingTerm } from "./rolling-term.js";
+import { serverKill } from "./server-kill.js";
+import { slowTrainer } from "./slow-trainer.js";
 import { trainerKill } from "./trainer-kill.js";
 import { twoTrainers } from "./two-trainers.js";
 import { workerKill } from "./worker-kill.js";
@@ -10,6 +16,12 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   workerKill,
   trainerKill,
   natsKill,
+  serverKill,
   workerStop,
   twoTrainers,
+  diskFull,
+  slowTrainer,
+  poison,
+  checkpointDamage,
+  rollingTerm,
 ];

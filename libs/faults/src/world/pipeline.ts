@@ -80,10 +80,10 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const servers = resources.use(
     await startSimulatedServers({ bus, weightsBucket, vocabSize, latencyMs }),
   );
-  const tap = resources.use(await RolloutTap.open(bus, topology));
   const runsDir = options.runsDir ?? join(dir, "runs");
   const runDir = join(runsDir, RUN_ID);
   const oracle = new CheckpointOracle(runDir, batchSize);
+  const tap = resources.use(await RolloutTap.open(bus, topology, () => oracle.pointer()));
   const common = { "nats-url": nats.url, run: "faults", "task-ack-wait-ms": ackWaitMs };
   const started: ServiceProcess[] = [];
   resources.defer(async () => {
@@ -105,7 +105,6 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     const all = { ...common, ...folders, ...own, ...options.trainerFlags, ...flags };
     return start("trainer", { flags: all, ...more });
   };
-  const problems = new Set<string>();
   const pipeline: Pipeline = {
     ...{ dir, runDir, world, nats, bus, topology, servers, oracle, tap, startWorker, startTrainer },
     workers: [],
@@ -120,16 +119,8 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
       });
       return performance.now() - startedAt;
     },
-    async check() {
-      const acknowledged = await tap.acknowledgedUpTo().catch(() => ({ update: -1, sequence: 0 }));
-      await oracle.look();
-      if (acknowledged.update >= oracle.latestStep()) {
-        problems.add(
-          `rollout message ${acknowledged.sequence} of update ${acknowledged.update + 1} is acknowledged, the last checkpoint is ${oracle.latestStep()}`,
-        );
-      }
-    },
-    problems: () => [...problems, ...oracle.problems],
+    check: () => oracle.look(),
+    problems: () => [...new Set([...oracle.problems, ...tap.problems()])],
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
   for (let i = 0; i < numWorkers; i++) pipeline.workers.push(await startWorker());

@@ -1,64 +1,86 @@
 import type { EventBus, Topology } from "@stagecraft/bus";
 import { events } from "@stagecraft/contracts";
+import { Cleanup } from "./cleanup.js";
+
+interface Acknowledgement {
+  sequence: number;
+  /** The last committed step when it was heard. */
+  committed: number;
+}
 
 /**
- * A consumer of our own on the stream of rollouts. It knows which rollout has which number, so that
- * the broker's word on what the trainer acknowledged can be held against the checkpoints.
+ * Two ears of our own on the broker: a consumer on the stream of rollouts, which says what each message
+ * is, and a subscription to the trainer's acknowledgements. What will never be delivered again must
+ * stand in a checkpoint.
  */
 export class RolloutTap implements AsyncDisposable {
-  private readonly updateOf = new Map<number, number>();
-  private stop: (() => Promise<void>) | undefined;
+  private readonly rolloutOf = new Map<number, string>();
+  private readonly heard: Acknowledgement[] = [];
+  private readonly cleanup = new Cleanup();
 
-  private constructor(
-    private readonly bus: EventBus,
-    private readonly topology: Topology,
-  ) {}
-
-  static async open(bus: EventBus, topology: Topology): Promise<RolloutTap> {
-    const tap = new RolloutTap(bus, topology);
-    const { stream } = topology.rolloutsConsumer;
+  static async open(
+    bus: EventBus,
+    topology: Topology,
+    committed: () => Promise<number>,
+  ): Promise<RolloutTap> {
+    const tap = new RolloutTap();
+    const { stream, durable } = topology.rolloutsConsumer;
     const spec = { stream, durable: "tap", maxDeliver: Infinity, prefetch: 256 };
     await bus.ensureConsumer(spec);
-    const consumer = await bus.consume(spec);
-    const reading = (async () => {
+    const consumer = tap.cleanup.use(await bus.consume(spec));
+    const settled = { maxQueued: 1_000_000 };
+    const acks = tap.cleanup.use(await bus.listen(`$JS.ACK.${stream}.${durable}.>`, settled));
+    void (async () => {
       for await (const message of consumer) {
         tap.admit(message.sequence, message.data);
         await message.ack().catch(() => undefined);
       }
     })();
-    tap.stop = async () => {
-      await consumer.close();
-      await reading;
-    };
+    void (async () => {
+      for await (const { subject, data } of acks) {
+        if (Buffer.from(data).toString() !== "+ACK") continue;
+        const tokens = subject.split(".");
+        const sequence = Number(tokens.at(tokens.length >= 11 ? 7 : 5));
+        tap.heard.push({ sequence, committed: await committed() });
+      }
+    })();
     return tap;
   }
 
   numSeen(): number {
-    return this.updateOf.size;
+    return this.rolloutOf.size;
   }
 
-  /**
-   * Rollouts that the broker will never deliver again although no checkpoint has them. Ask for the
-   * committed step after this: an acknowledgement follows its commit.
-   */
-  async acknowledgedUpTo(): Promise<{ update: number; sequence: number }> {
-    const { ackFloor } = await this.bus.consumerInfo(this.topology.rolloutsConsumer);
-    let newest = { update: -1, sequence: 0 };
-    for (const [sequence, update] of this.updateOf) {
-      if (sequence <= ackFloor && update > newest.update) newest = { update, sequence };
+  numAcknowledged(): number {
+    return this.heard.length;
+  }
+
+  /** Rollouts whose every message was acknowledged before a checkpoint had them. */
+  problems(): string[] {
+    const open = new Map<string, Set<number>>();
+    for (const [sequence, id] of this.rolloutOf) {
+      open.set(id, (open.get(id) ?? new Set()).add(sequence));
     }
-    return newest;
+    return this.heard.flatMap(({ sequence, committed }) => {
+      const id = this.rolloutOf.get(sequence);
+      const update = Number(/^u(\d+)-/.exec(id ?? "")?.[1] ?? -1);
+      if (id === undefined) return [];
+      open.get(id)!.delete(sequence);
+      // A second message with the same answer may go at once, the last one may not.
+      if (update < committed || open.get(id)!.size > 0) return [];
+      return [
+        `rollout ${id} is acknowledged before its checkpoint: the last one is of step ${committed}`,
+      ];
+    });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop?.();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cleanup[Symbol.asyncDispose]();
   }
 
   private admit(sequence: number, data: Uint8Array): void {
     try {
-      const { taskId } = events.Rollout.decode(data);
-      const update = Number(/^u(\d+)-/.exec(taskId)?.[1]);
-      if (Number.isInteger(update)) this.updateOf.set(sequence, update);
+      this.rolloutOf.set(sequence, events.Rollout.decode(data).rolloutId);
     } catch {
       // Poison of another row.
     }

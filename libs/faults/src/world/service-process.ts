@@ -7,7 +7,7 @@ export type ServiceName = "policy" | "reward-model" | "rollout" | "trainer";
 
 /** Where a checkpoint's writer is struck; see preload/crash-point.mjs. */
 export type CrashPoint =
-  "before-save" | "after-tmp" | "after-rename" | "before-latest" | "before-ack";
+  "before-save" | "mid-write" | "after-tmp" | "after-rename" | "before-latest" | "before-ack";
 
 export interface ServiceStart {
   flags: Readonly<Record<string, string | number | boolean>>;
@@ -25,8 +25,13 @@ export interface ServiceProcess extends StartedProcess {
 
 const mainOf = (name: ServiceName) =>
   fileURLToPath(new URL(`../../../../services/${name}/dist/main.js`, import.meta.url));
-const preloadOf = (file: string, options: unknown) =>
-  `${new URL(`../../preload/${file}`, import.meta.url).href}?${encodeURIComponent(JSON.stringify(options))}`;
+
+/** What `--import` takes to load one of preload/ with its options. */
+export function preloadOf(file: string, options: unknown): string {
+  const url = new URL(`../../preload/${file}`, import.meta.url);
+  url.search = encodeURIComponent(JSON.stringify(options));
+  return url.href;
+}
 
 /** Names of the services that are not built. */
 export function missingServices(): string[] {

@@ -1,0 +1,112 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { trainer } from "@stagecraft/contracts";
+import { createRpcClient } from "@stagecraft/rpc";
+import { tempDir, waitFor } from "@stagecraft/testing";
+import type { FaultContext, FaultResult, FaultRow } from "../fault-row.js";
+import { Cleanup } from "../world/cleanup.js";
+import { startPipeline, type Pipeline } from "../world/pipeline.js";
+
+const MIB = 1024 * 1024;
+
+/** The disk of the run directory fills up until a checkpoint fails; then there is space again. */
+async function run(context: FaultContext): Promise<FaultResult> {
+  const { count } = context;
+  await using cleanup = new Cleanup();
+  const { path } = cleanup.use(await tempDir("stagecraft-disk-"));
+  const disk = mountDisk(join(path, "disk"), 24, cleanup);
+  const config = { keepCheckpoints: 8 };
+  await using pipeline = await startPipeline({ context, runsDir: join(disk, "runs"), config });
+  const problems: string[] = [];
+  let resumedMs = 0;
+  for (let i = 0; i < count; i++) {
+    const filler = join(disk, "filler");
+    fill(filler, disk);
+    const told = await waitForError(pipeline);
+    if (!/no space left|ENOSPC/.test(told)) problems.push(`the run's error is "${told}"`);
+    await pipeline.oracle.look();
+    rmSync(filler);
+    resumedMs = Math.max(resumedMs, await pipeline.advance(2, { what: "with space again" }));
+    await pipeline.check();
+    context.progress(i + 1, count);
+  }
+  return {
+    problems: [...problems, ...pipeline.problems()],
+    figures: {
+      "times full": count,
+      updates: pipeline.oracle.latestStep(),
+      "two updates after space, max ms": Math.round(resumedMs),
+    },
+  };
+}
+
+function mountDisk(path: string, sizeMib: number, cleanup: Cleanup): string {
+  mkdirSync(path);
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${sizeMib}m`, "tmpfs", path]);
+  cleanup.defer(() => void execFileSync("umount", ["-l", path]));
+  return path;
+}
+
+/** Takes all that is left, block by block. */
+function fill(file: string, disk: string): void {
+  writeFileSync(file, "");
+  for (let size = MIB; size >= 4096;) {
+    const { bavail, bsize } = statfsSync(disk);
+    if (bavail * bsize < size) {
+      size /= 2;
+      continue;
+    }
+    try {
+      writeFileSync(file, Buffer.alloc(size), { flag: "a" });
+    } catch {
+      size /= 2;
+    }
+  }
+}
+
+async function waitForError(pipeline: Pipeline): Promise<string> {
+  await using client = createRpcClient(
+    trainer.TrainerServiceClient,
+    await pipeline.trainer.serving(),
+  );
+  return waitFor(
+    async () => {
+      const { run } = await client.getRun({ runId: "faulty" });
+      return run?.error?.message;
+    },
+    { timeoutMs: 60_000, what: "an error of the run" },
+  );
+}
+
+/** See `doc`. */
+export const diskFull: FaultRow = {
+  name: "disk-full",
+  doc: "the disk is full when a checkpoint is written: the old one loads, the error says so, the run goes on by itself when there is space",
+  counts: { full: 20, short: 1 },
+  run,
+  unavailable() {
+    if (process.getuid?.() !== 0) return "needs root to mount a small tmpfs";
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt"], { stdio: "pipe" });
+      execFileSync("umount", ["/mnt"]);
+      return undefined;
+    } catch {
+      return "tmpfs cannot be mounted here";
+    }
+  },
+  controls: [
+    {
+      name: "a failed run is not tried again",
+      mutations: [
+        {
+          file: "services/trainer/dist/passing-failures.js",
+          find: "return PASSING.has(code);",
+          replace: "return false;",
+        },
+      ],
+      count: 1,
+      expect: /did not hold within/,
+    },
+  ],
+};

@@ -1,0 +1,165 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeMessage, events } from "@stagecraft/contracts";
+import type { Random } from "@stagecraft/core";
+import type { FaultContext, FaultResult, FaultRow } from "../fault-row.js";
+import { startPipeline, type Pipeline } from "../world/pipeline.js";
+
+const SHARE = 0.01;
+const BATCH_SIZE = 64;
+
+type Change = (rollout: events.Rollout, random: Random) => Partial<events.Rollout> | Uint8Array;
+
+/** What a broken or hostile worker might send for a task. */
+const KINDS: Readonly<Record<string, Change>> = {
+  garbage: (_, random) => Uint8Array.from({ length: 64 }, () => 0x80 | random.nextInt(128)),
+  "NaN log-prob": ({ logProbs }) => ({ logProbs: [NaN, ...logProbs.slice(1)] }),
+  "infinite score": () => ({ score: Infinity }),
+  "wrong shape": ({ logProbs }) => ({ logProbs: [...logProbs, -1] }),
+  stale: ({ weights }) => ({ weights: [{ ...weights[0]!, sha256: "0".repeat(64) }] }),
+  "wrong hash": ({ weights }) => ({ weights: [{ ...weights[0]!, sha256: "f".repeat(64) }] }),
+  "another prompt": () => ({ prompt: { ids: [1] } }),
+  "a rollout learnt from": () => ({ rolloutId: "u000000-000000/rollout" }),
+};
+
+/** For one task in a hundred, poison arrives before the answer. */
+async function run(context: FaultContext): Promise<FaultResult> {
+  const { count } = context;
+  const options = { context, batchSize: BATCH_SIZE, latencyMs: 200 };
+  await using pipeline = await startPipeline({ ...options, workerFlags: { concurrency: 64 } });
+  const poison = await startPoisoning(pipeline, context);
+  while (poison.sent.size < count) {
+    await pipeline.advance(1, { what: `with ${poison.sent.size} poisoned` });
+    await pipeline.check();
+    context.progress(Math.max(1, poison.sent.size), count);
+  }
+  await poison.stop();
+  await pipeline.advance(2, { what: "after the poison" });
+  await pipeline.check();
+  const dead = await pipeline.bus.deadLetters.list({
+    subject: pipeline.topology.subjects.rollouts,
+    limit: 100_000,
+  });
+  const reasons = new Map(dead.map(({ id, reason }) => [id, reason]));
+  const missing = [...poison.sent].filter(([id]) => !reasons.get(id));
+  await pipeline.oracle.finish();
+  const numOther = dead.filter(({ id }) => !poison.sent.has(id)).length;
+  return {
+    problems: [
+      ...missing.map(([id, kind]) => `${kind} (${id}) is not among the dead letters`),
+      ...(numOther > 0 ? [`${numOther} good rollouts are among the dead letters`] : []),
+      ...(await notFinite(pipeline)),
+      ...pipeline.problems(),
+    ],
+    figures: {
+      poisoned: poison.sent.size,
+      "dead letters": dead.length,
+      "rollouts learnt from": pipeline.oracle.numRollouts(),
+      kinds: Object.keys(KINDS).length,
+    },
+  };
+}
+
+async function startPoisoning(
+  { bus, topology }: Pipeline,
+  { random, seed }: FaultContext,
+): Promise<{ sent: Map<string, string>; stop(): Promise<void> }> {
+  const sent = new Map<string, string>();
+  const tasks = await bus.listen(topology.subjects.prompts, { maxQueued: 100_000 });
+  const bucket = await bus.keyValue(topology.weightsBucket);
+  const names = Object.keys(KINDS);
+  const work = async () => {
+    for await (const { data } of tasks) {
+      if (random.nextFloat() >= SHARE) continue;
+      const task = decodeMessage(events.PromptTask, data, "task");
+      const value = (await bucket.get("weights"))!.value;
+      const { weights } = decodeMessage(events.WeightsPublished, value, "weights");
+      const kind = names[sent.size % names.length]!;
+      const made = KINDS[kind]!(goodRollout(task, weights!), random);
+      const id = `poison-${seed}-${sent.size}`;
+      sent.set(id, kind);
+      const bytes =
+        made instanceof Uint8Array
+          ? made
+          : events.Rollout.encode({ ...goodRollout(task, weights!), ...made }).finish();
+      await bus.publish(topology.subjects.rollouts, bytes, { id });
+    }
+  };
+  const working = work();
+  return {
+    sent,
+    async stop() {
+      await tasks.close();
+      await working;
+    },
+  };
+}
+
+function goodRollout(
+  { taskId, runId, prompt, promptId }: events.PromptTask,
+  weights: NonNullable<events.WeightsPublished["weights"]>,
+): events.Rollout {
+  return events.Rollout.fromPartial({
+    rolloutId: `${taskId}/rollout`,
+    ...{ taskId, runId, prompt, promptId },
+    response: { ids: [3, 4] },
+    logProbs: [-1, -1],
+    weightVersions: [weights.version, weights.version],
+    finishReason: 3,
+    score: 0.5,
+    scoreParts: [{ source: "poison", version: "1", value: 0.5, weight: 1 }],
+    weights: [weights],
+    workerId: "poison",
+  });
+}
+
+/** Reads the newest weights by itself: a length, a header, then plain float32. */
+async function notFinite({ runDir }: Pipeline): Promise<string[]> {
+  const folder = join(runDir, "checkpoints");
+  const name = (await readFile(join(folder, "LATEST"), "utf8")).trim();
+  const bytes = await readFile(join(folder, name, "tensors.safetensors"));
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  for (let at = start; at + 4 <= bytes.length; at += 4) {
+    if (!Number.isFinite(bytes.readFloatLE(at))) return [`weights of ${name} hold a NaN`];
+  }
+  return [];
+}
+
+/** See `doc`. */
+export const poison: FaultRow = {
+  name: "poison",
+  doc: "1 % poison rollouts (garbage, NaN, infinite, wrong shape, stale, wrong hash, another prompt, used before): all dead letters with a reason, no NaN in the weights",
+  counts: { full: 200, short: 8 },
+  run,
+  controls: [
+    {
+      name: "rollouts are not held against their task",
+      mutations: [
+        {
+          file: "services/trainer/dist/bus-planes.js",
+          find: "problemOf: (rollout) => this.problemOf(rollout)",
+          replace: "problemOf: () => undefined",
+        },
+      ],
+      count: 8,
+      expect: /not among the dead letters|did not hold within|learnt from/,
+    },
+    {
+      name: "numbers are not checked",
+      mutations: [
+        {
+          file: "libs/contracts/dist/validate/check.js",
+          find: "Number.isFinite(",
+          replace: "((_) => true)(",
+        },
+        {
+          file: "libs/ppo/dist/stage/verify-rollouts.js",
+          find: "const problem = problemOf(sample, task, expected);",
+          replace: "const problem = undefined;",
+        },
+      ],
+      count: 8,
+      expect: /not among the dead letters|hold a NaN|did not hold within/,
+    },
+  ],
+};

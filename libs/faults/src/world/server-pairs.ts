@@ -1,0 +1,94 @@
+import { policy, reward } from "@stagecraft/contracts";
+import { createRpcClient } from "@stagecraft/rpc";
+import { freePort, startNatsServer, tempDir } from "@stagecraft/testing";
+import { join } from "node:path";
+import { Cleanup } from "./cleanup.js";
+import { startService, type ServiceProcess } from "./service-process.js";
+import { writeTinyWorld } from "./tiny-world.js";
+
+/** One of the four servers and how to start it again where it was. */
+export interface Member {
+  process: ServiceProcess;
+  start(): Promise<ServiceProcess>;
+}
+
+/** Two real policy and two real reward servers under constant load from clients as workers use them. */
+export interface ServerPairs extends AsyncDisposable {
+  members: Member[];
+  numCalls(): number;
+  failures(): string[];
+}
+
+const LANES = 4;
+
+export async function startServerPairs({ graceMs = 10_000 } = {}): Promise<ServerPairs> {
+  const resources = new Cleanup();
+  const { path } = resources.use(await tempDir("stagecraft-pairs-"));
+  const world = await writeTinyWorld(path);
+  const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 }));
+  const common = { engine: "cpu", threads: 1, "grace-ms": graceMs };
+  const policyFlags = { "nats-url": nats.url, "weights-dir": join(path, "weights") };
+  const members: Member[] = [];
+  const add = async (name: "policy" | "reward-model", flags: Record<string, string>) => {
+    const all = { ...common, ...flags, port: await freePort() };
+    const start = () => startService(name, { flags: all });
+    members.push({ process: await start(), start });
+    return `127.0.0.1:${all.port}`;
+  };
+  resources.defer(async () => {
+    await Promise.all(members.map(({ process }) => process.kill("SIGKILL")));
+  });
+  const modelFlags = { ...policyFlags, "model-dir": world.policyDir };
+  const policies = [await add("policy", modelFlags), await add("policy", modelFlags)];
+  const rewardFlags = { models: `rm=${world.rewardDir}` };
+  const rewards = [await add("reward-model", rewardFlags), await add("reward-model", rewardFlags)];
+  await Promise.all(members.map(({ process }) => process.serving()));
+  const load = startLoad(policies.join(","), rewards.join(","));
+  resources.defer(() => load.stop());
+  return {
+    members,
+    numCalls: load.numCalls,
+    failures: load.failures,
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+}
+
+function startLoad(policies: string, rewards: string) {
+  const options = { idempotent: "all", waitForReady: true, timeoutMs: 30_000 } as const;
+  const policyClient = createRpcClient(policy.PolicyServiceClient, policies, options);
+  const rewardClient = createRpcClient(reward.RewardServiceClient, rewards, options);
+  const failures: string[] = [];
+  let numCalls = 0;
+  let stopped = false;
+  const input = policy.GenerationInput.fromPartial({
+    prompt: { $case: "tokens", value: { ids: [5, 6, 7] } },
+    sampling: { maxNewTokens: 4, temperature: 1 },
+  });
+  const item = reward.ScoreInput.fromPartial({
+    input: { $case: "tokens", value: { ids: [5, 6, 7] } },
+  });
+  const calls = [
+    () => policyClient.generateBatch({ model: "", inputs: [input], requestId: "load" }),
+    () =>
+      rewardClient.scoreBatch({ model: { name: "", version: "" }, items: [item], truncation: 1 }),
+  ];
+  const lane = async (call: () => Promise<unknown>) => {
+    while (!stopped) {
+      await call().catch((error: unknown) => failures.push(String(error)));
+      numCalls++;
+    }
+  };
+  const running = Promise.all(
+    calls.flatMap((call) => Array.from({ length: LANES }, () => lane(call))),
+  );
+  return {
+    numCalls: () => numCalls,
+    failures: () => failures,
+    async stop() {
+      stopped = true;
+      await running;
+      policyClient.close();
+      rewardClient.close();
+    },
+  };
+}
