@@ -1,7 +1,7 @@
 // A thread for the tests of startThread().
 import { Moved, serveThread } from "@stagecraft/service-kit";
 
-serveThread(async ({ data, emit }) => {
+serveThread(async ({ data, emit, ask }) => {
   if (data.broken) throw new Error("cannot be set up");
   return {
     facts: { name: data.name },
@@ -19,6 +19,7 @@ serveThread(async ({ data, emit }) => {
         new Promise((_resolve, reject) => {
           signal.addEventListener("abort", () => reject(signal.reason));
         }),
+      askOwner: async (question) => ask(question),
       tell: async (event) => emit(event),
       block: async (ms) => {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

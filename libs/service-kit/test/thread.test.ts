@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { StagecraftError } from "@stagecraft/core";
+import { createMetrics, METRICS } from "@stagecraft/telemetry";
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
+import { applySample, forwardMetrics } from "../src/thread/forward-metrics.js";
 import { watchHeartbeat } from "../src/thread/heartbeat.js";
 import { startThread, type StartThreadOptions } from "../src/thread/start-thread.js";
 
@@ -13,13 +16,14 @@ type EchoApi = {
   double(values: Float32Array): Promise<Float32Array>;
   refuse(nothing: undefined): Promise<never>;
   untilCancelled(nothing: undefined): Promise<never>;
+  askOwner(question: string): Promise<void>;
   tell(event: string): Promise<void>;
   block(ms: number): Promise<void>;
   crash(nothing: undefined): Promise<never>;
 };
 
-function startEcho(change: Partial<StartThreadOptions<unknown, string>> = {}) {
-  return startThread<unknown, EchoApi, { name: string }, string>({
+function startEcho(change: Partial<StartThreadOptions<unknown, string, string>> = {}) {
+  return startThread<unknown, EchoApi, { name: string }, string, string>({
     name: "echo",
     module,
     data: { name: "Echo" },
@@ -58,6 +62,17 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     expect(heard).toEqual(["hello"]);
   });
 
+  it("asks its owner, who may refuse", async () => {
+    await using thread = await startEcho({
+      onAsk: async (question) => {
+        if (question !== "may I?") throw new StagecraftError("aborted", `no: ${question}`);
+      },
+    });
+    await thread.call("askOwner", "may I?");
+    const refused = thread.call("askOwner", "must I?");
+    await expect(refused).rejects.toMatchObject({ code: "aborted", reason: "no: must I?" });
+  });
+
   it("fails every call with UNAVAILABLE when the thread crashes, and says why", async () => {
     await using thread = await startEcho();
     const health: boolean[] = [];
@@ -85,6 +100,24 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     await thread.close();
     expect(await thread.ended).toBeUndefined();
     await expect(thread.call("echo", 1)).rejects.toThrow(/was closed/);
+  });
+});
+
+describe("forwardMetrics()", () => {
+  it("has the same effect on the owner's metrics as on its own", async () => {
+    const direct = createMetrics({ service: "test" });
+    const owners = createMetrics({ service: "test" });
+    const forwarded = forwardMetrics((sample) => applySample(owners, structuredClone(sample)));
+    for (const metrics of [direct, forwarded]) {
+      metrics.counter(METRICS.policyTokens).add({ phase: "prompt" }, 3);
+      metrics.counter(METRICS.busySeconds).add({});
+      metrics.gauge(METRICS.policyWeightVersion).set({}, 7);
+      metrics.gauge(METRICS.policyActiveSequences).add({}, -2);
+      metrics.histogram(METRICS.policyFirstToken).observe({}, 0.2);
+    }
+    const own = (text: string) => text.split("\n").filter((line) => /policy_|busy_/.test(line));
+    expect(own(await owners.text())).toEqual(own(await direct.text()));
+    expect(own(await owners.text()).length).toBeGreaterThan(5);
   });
 });
 

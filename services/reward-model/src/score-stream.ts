@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { reward } from "@stagecraft/contracts";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
 import { statusFromError } from "@stagecraft/rpc";
@@ -21,6 +22,7 @@ export async function* scoreStream(
   requests: AsyncIterable<reward.ScoreStreamRequest>,
   options: ScoreStreamOptions,
 ): AsyncGenerator<reward.ScoreStreamResponse> {
+  setMaxListeners(0, options.signal); // one for each item
   const outbox = createOutbox<reward.ScoreStreamResponse>();
   const pump = pumpRequests(requests, outbox, options).then(outbox.end, outbox.fail);
   yield* outbox;

@@ -7,6 +7,7 @@ export const BEAT_MS = 250;
 export type ToThread =
   | { kind: "call"; id: number; method: string; args: unknown }
   | { kind: "cancel"; id: number }
+  | { kind: "reply"; id: number; error: PlainError | undefined }
   | { kind: "close" };
 
 /** What a thread sends to its owner; any of them shows that its event loop turns. */
@@ -15,6 +16,7 @@ export type FromThread =
   | { kind: "result"; id: number; value: unknown }
   | { kind: "error"; id: number; error: PlainError }
   | { kind: "event"; event: unknown }
+  | { kind: "ask"; id: number; question: unknown }
   | { kind: "beat" };
 
 /** An error as plain data; what is not ours becomes `internal` with its stack in the cause. */

@@ -1,6 +1,12 @@
 import { StagecraftError } from "@stagecraft/core";
 import { parentPort, workerData, type MessagePort, type Transferable } from "node:worker_threads";
-import { BEAT_MS, toPlainError, type FromThread, type ToThread } from "./messages.js";
+import {
+  BEAT_MS,
+  fromPlainError,
+  toPlainError,
+  type FromThread,
+  type ToThread,
+} from "./messages.js";
 
 /** Methods of a thread: one plain argument, a plain answer. */
 // Any function type fits; the owner's and the thread's side share one interface.
@@ -15,10 +21,12 @@ export type ThreadHandlers<Api extends ThreadApi> = {
   ) => Promise<Awaited<ReturnType<Api[K]>> | Moved<Awaited<ReturnType<Api[K]>>>>;
 };
 
-export interface ThreadContext<Data, Event> {
+export interface ThreadContext<Data, Event, Question> {
   /** What the owner started the thread with. */
   data: Data;
   emit(event: Event): void;
+  /** Resolves when the owner agrees; throws what it throws. */
+  ask(question: Question): Promise<void>;
 }
 
 export interface ServedThread<Api extends ThreadApi, Facts> {
@@ -41,8 +49,14 @@ export class Moved<T> {
  * To be called once by the module that a thread runs: sets it up, then answers its owner. What the
  * set-up throws is thrown by `startThread`.
  */
-export function serveThread<Data, Api extends ThreadApi, Facts = undefined, Event = never>(
-  setUp: (context: ThreadContext<Data, Event>) => Promise<ServedThread<Api, Facts>>,
+export function serveThread<
+  Data,
+  Api extends ThreadApi,
+  Facts = undefined,
+  Event = never,
+  Question = never,
+>(
+  setUp: (context: ThreadContext<Data, Event, Question>) => Promise<ServedThread<Api, Facts>>,
 ): void {
   const port = parentPort;
   if (!port) throw new StagecraftError("failed_precondition", "this module runs as a thread only");
@@ -52,6 +66,7 @@ export function serveThread<Data, Api extends ThreadApi, Facts = undefined, Even
   const context = {
     data: workerData as Data,
     emit: (event: Event) => post({ kind: "event", event }),
+    ask: createAsker<Question>(port, post),
   };
   setUp(context).then(
     (served) => {
@@ -63,6 +78,22 @@ export function serveThread<Data, Api extends ThreadApi, Facts = undefined, Even
       post({ kind: "error", id: 0, error: toPlainError(thrown) });
     },
   );
+}
+
+function createAsker<Question>(port: MessagePort, post: (message: FromThread) => void) {
+  const asked = new Map<number, (error: StagecraftError | undefined) => void>();
+  let lastId = 0;
+  port.on("message", (message: ToThread) => {
+    if (message.kind !== "reply") return;
+    asked.get(message.id)?.(message.error && fromPlainError(message.error));
+    asked.delete(message.id);
+  });
+  return (question: Question) =>
+    new Promise<void>((resolve, reject) => {
+      const id = ++lastId;
+      asked.set(id, (error) => (error ? reject(error) : resolve()));
+      post({ kind: "ask", id, question });
+    });
 }
 
 function answer<Api extends ThreadApi, Facts>(
@@ -92,6 +123,8 @@ function answer<Api extends ThreadApi, Facts>(
       case "cancel":
         running.get(message.id)?.abort(new StagecraftError("cancelled", "the caller cancelled"));
         break;
+      case "reply":
+        break; // see createAsker()
       case "close":
         void close().finally(() => process.exit()); // of this thread alone
         break;

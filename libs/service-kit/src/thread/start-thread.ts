@@ -3,10 +3,16 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker, type Transferable } from "node:worker_threads";
 import { watchHeartbeat, type Heartbeat } from "./heartbeat.js";
-import { fromPlainError, type FromThread, type ToThread } from "./messages.js";
+import {
+  fromPlainError,
+  toPlainError,
+  type FromThread,
+  type PlainError,
+  type ToThread,
+} from "./messages.js";
 import type { ThreadApi } from "./serve-thread.js";
 
-export interface StartThreadOptions<Data, Event> {
+export interface StartThreadOptions<Data, Event, Question = never> {
   /** For messages: what the thread does, e.g. "engine". */
   name: string;
   /** The module that calls `serveThread`; see `threadModule`. */
@@ -15,6 +21,8 @@ export interface StartThreadOptions<Data, Event> {
   /** Silent for so long, a thread counts as stuck. Default 30 s. */
   stuckAfterMs?: number;
   onEvent?: (event: Event) => void;
+  /** Answers the thread's questions: agrees or throws. */
+  onAsk?: (question: Question) => Promise<void>;
 }
 
 export interface CallOptions {
@@ -43,13 +51,19 @@ export interface Thread<Api extends ThreadApi, Facts> extends AsyncDisposable {
 const CLOSE_MS = 10_000;
 
 /** Starts a thread; resolves when its set-up is done, rejects with what that threw. */
-export async function startThread<Data, Api extends ThreadApi, Facts = undefined, Event = never>(
-  options: StartThreadOptions<Data, Event>,
-): Promise<Thread<Api, Facts>> {
-  const thread = new WorkerThread<Api, Facts>(options as StartThreadOptions<unknown, unknown>);
+export async function startThread<
+  Data,
+  Api extends ThreadApi,
+  Facts = undefined,
+  Event = never,
+  Question = never,
+>(options: StartThreadOptions<Data, Event, Question>): Promise<Thread<Api, Facts>> {
+  const thread = new WorkerThread<Api, Facts>(options as AnyOptions);
   await thread.ready;
   return thread;
 }
+
+type AnyOptions = StartThreadOptions<unknown, unknown, unknown>;
 
 interface PendingCall {
   resolve(value: unknown): void;
@@ -70,7 +84,7 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
   private failure: StagecraftError | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor(private readonly options: StartThreadOptions<unknown, unknown>) {
+  constructor(private readonly options: AnyOptions) {
     const { name, module, data, stuckAfterMs = 30_000 } = options;
     // No flags of this process: in tests they would make the thread read TypeScript.
     this.worker = new Worker(module, { name, workerData: data, execArgv: [] });
@@ -137,6 +151,9 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
       case "event":
         this.options.onEvent?.(message.event);
         break;
+      case "ask":
+        void this.reply(message.id, message.question);
+        break;
       case "ready":
         this.facts = message.facts as Facts;
         this.settle(SET_UP, (call) => call.resolve(undefined));
@@ -148,6 +165,16 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
         this.settle(message.id, (call) => call.reject(fromPlainError(message.error)));
         break;
     }
+  }
+
+  private async reply(id: number, question: unknown): Promise<void> {
+    let error: PlainError | undefined;
+    try {
+      await this.options.onAsk?.(question);
+    } catch (thrown) {
+      error = toPlainError(thrown);
+    }
+    this.post({ kind: "reply", id, error });
   }
 
   private settle(id: number, how: (call: PendingCall) => void): void {
