@@ -1,5 +1,6 @@
 import { initEngine } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
+import { allowBatchRounding } from "../../test/batch-rounding.js";
 import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import type { Model } from "../model.js";
 import {
@@ -11,6 +12,7 @@ import {
 } from "./generation-engine.js";
 
 beforeAll(() => initEngine({ engine: "auto" }));
+beforeAll(allowBatchRounding);
 
 const config = tinyConfig("llama", { maxPositions: 128 });
 const system = randomIds(23, 40, 1);
