@@ -90,7 +90,8 @@ async function buildNativeEngine(root, steps) {
 }
 
 /**
- * Tests of the event bus run against a real nats-server; on Debian as root it is installed here.
+ * A cluster, and the tests of the event bus, need a real nats-server; on Debian as root it is
+ * installed here.
  * @param {import("./steps.mjs").Steps} steps
  */
 export async function ensureNatsServer(steps) {
@@ -104,7 +105,7 @@ export async function ensureNatsServer(steps) {
     return;
   }
   throw new StepError(
-    "the tests need nats-server (2.9 or later) on the PATH: `sudo apt-get install nats-server`, " +
+    "nats-server (2.9 or later) is needed on the PATH: `sudo apt-get install nats-server`, " +
       "`brew install nats-server`, or https://github.com/nats-io/nats-server/releases",
   );
 }
