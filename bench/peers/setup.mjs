@@ -2,7 +2,7 @@
 //
 //   npm run bench:peers
 //
-// .venv:  torch (CPU), transformers, gguf, fastapi, uvicorn. Skipped when STAGECRAFT_PEERS_PYTHON names a
+// .venv:  torch (CPU), transformers, gguf, fastapi, uvicorn with uvloop. Skipped when STAGECRAFT_PEERS_PYTHON names a
 //         Python; then only what it lacks is named.
 // .cache: llama.cpp's libraries (npm package of node-llama-cpp), its headers (from the source of the same
 //         release, in node-llama-cpp itself), the benchmark that links them, and two model files.
@@ -17,8 +17,8 @@ import { BASE, SMALL } from "../lib/shapes.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const venv = join(here, ".venv");
-const PACKAGES = ["transformers", "gguf", "fastapi", "uvicorn"];
-const MODULES = ["torch", "transformers", "gguf", "fastapi", "uvicorn", "numpy"];
+const PACKAGES = ["transformers", "gguf", "fastapi", "uvicorn[standard]"];
+const MODULES = ["torch", "transformers", "gguf", "fastapi", "uvicorn", "uvloop", "numpy"];
 const LLAMA_VERSION = "3.22.1"; // of node-llama-cpp
 const HEADERS = [
   "include/llama.h",

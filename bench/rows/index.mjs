@@ -1,6 +1,7 @@
 import { GENERATE } from "./generate.mjs";
 import { LLAMACPP } from "./llamacpp.mjs";
 import { PPO } from "./ppo.mjs";
+import { REWARD } from "./reward.mjs";
 import { SCORE } from "./score.mjs";
 import { TRAIN } from "./train.mjs";
 
@@ -10,7 +11,7 @@ import { TRAIN } from "./train.mjs";
  *   run(context: import("../lib/context.mjs").BenchContext): Promise<object[]> }} Bench
  * @type {readonly Bench[]}
  */
-export const BENCHES = [...TRAIN, ...GENERATE, ...LLAMACPP, ...SCORE, ...PPO];
+export const BENCHES = [...TRAIN, ...GENERATE, ...LLAMACPP, ...SCORE, ...PPO, ...REWARD];
 
 /**
  * Those whose name is given or begins with what is given; all without names. Throws for a name that

@@ -1,0 +1,121 @@
+import { ours, python } from "../lib/peers.mjs";
+import { BenchProcess } from "../lib/process.mjs";
+import { makeBound, makeRow } from "../lib/row.mjs";
+import { median, tidy } from "../lib/stats.mjs";
+
+const CLIENTS = 50;
+const VOCAB = 4096;
+const ROUND_SECONDS = 3;
+/** Mean pause of a client between two calls where latency is measured: 500 calls/s in all. */
+const THINK_MS = 100;
+
+const start = ({ command, args }) => BenchProcess.start(command, args);
+
+/** A server and the clients that load it. */
+async function startSide(kind, server, { items, thinkMs }) {
+  const { port } = server.ready;
+  const args = [kind, port, CLIENTS, items, thinkMs, VOCAB];
+  return { load: await start(ours("ours/reward-load.mjs", args)), answers: [] };
+}
+
+async function measureInTurns(sides, context) {
+  for (let round = 0; round < context.rounds; round++) {
+    context.progress.round(round, context.rounds);
+    for (const side of sides) side.answers.push(await side.load.measure(ROUND_SECONDS));
+  }
+}
+
+async function withProcesses(body) {
+  const running = [];
+  const run = async (starting) => {
+    const process = await starting;
+    running.push(process);
+    return process;
+  };
+  try {
+    return await body(run);
+  } finally {
+    for (const process of running.reverse()) await process.stop();
+  }
+}
+
+const ourServer = () => start(ours("ours/reward-server.mjs", [VOCAB]));
+const itemsPerSecond = ({ items, seconds }) => items / seconds;
+
+/** Latency of single items at a load far below saturation: with this model all of it is overhead. */
+const rpc = {
+  name: "reward-rpc",
+  summary: `overhead of scoring over gRPC, ${CLIENTS} clients, and items/s with a trivial model`,
+  seconds: 60,
+  run: (context) =>
+    withProcesses(async (run) => {
+      const server = await run(ourServer());
+      const paced = await startSide("grpc", server, { items: 1, thinkMs: THINK_MS });
+      await run(paced.load);
+      const busy = await startSide("grpc", server, { items: 1, thinkMs: 0 });
+      await run(busy.load);
+      await measureInTurns([paced, busy], context);
+      const of = (answers, field) => median(answers.map((answer) => answer[field]));
+      const calls = tidy(median(paced.answers.map(itemsPerSecond)));
+      const load = `${CLIENTS} clients, ${calls} calls/s`;
+      const latency = { unit: "ms over model", goal: "atMost", note: load };
+      const saturated = `one item a call; p50 then ${tidy(of(busy.answers, "p50Ms"))} ms`;
+      return [
+        makeBound({
+          name: "reward-rpc-p50",
+          ours: of(paced.answers, "p50Ms"),
+          target: 1,
+          ...latency,
+        }),
+        makeBound({
+          name: "reward-rpc-p99",
+          ours: of(paced.answers, "p99Ms"),
+          target: 3,
+          ...latency,
+        }),
+        makeBound({
+          name: "reward-rpc-items",
+          ours: median(busy.answers.map(itemsPerSecond)),
+          unit: "items/s",
+          target: 3000,
+          goal: "atLeast",
+          note: saturated,
+        }),
+      ];
+    }),
+};
+
+/** The same model and the same calls over gRPC and over JSON, in turns. */
+const fastapi = (name, items) => ({
+  name,
+  summary: `items/s over gRPC against FastAPI JSON, ${items} of them in a call`,
+  seconds: 60,
+  run: (context) =>
+    withProcesses(async (run) => {
+      const sides = [await startSide("grpc", await run(ourServer()), { items, thinkMs: 0 })];
+      await run(sides[0].load);
+      const peer = python("peers/reward_api.py", [VOCAB]);
+      if (peer) {
+        const server = await run(BenchProcess.start(peer.command, peer.args));
+        sides.push(await startSide("http", server, { items, thinkMs: 0 }));
+        await run(sides[1].load);
+      }
+      await measureInTurns(sides, context);
+      const [own, other] = sides.map(({ answers }) => answers.map(itemsPerSecond));
+      return [
+        makeRow({
+          name,
+          ours: median(own),
+          peer: other && median(other),
+          ratio: other && median(own.map((rate, round) => rate / other[round])),
+          unit: "items/s",
+          target: 3,
+          rounds: context.rounds,
+          note: `${CLIENTS} clients, ${items} of 96 tokens a call`,
+        }),
+      ];
+    }),
+});
+
+/** Scoring over the network, without a model's time. */
+export const REWARD = [rpc, fastapi("reward-fastapi", 1), fastapi("reward-fastapi-batch", 16)];
