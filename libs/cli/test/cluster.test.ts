@@ -1,0 +1,153 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hasNatsServer, NATS_MISSING, waitFor } from "@stagecraft/testing";
+import { describe, expect, it } from "vitest";
+import { readMetrics } from "../src/report/metrics-file.js";
+import type { ClusterStatus } from "../src/cluster/status/types.js";
+import { ROOT, runCli, spawnCli } from "./spawn-cli.js";
+import { writeTinyWorld } from "./tiny-cluster.js";
+import { openWorkshop, type Workshop } from "./tiny-model.js";
+
+const SERVICES = ["policy", "reward-model", "rollout", "trainer"];
+const isBuilt = SERVICES.every((name) => existsSync(join(ROOT, "services", name, "dist/main.js")));
+const missing = !hasNatsServer()
+  ? NATS_MISSING
+  : isBuilt
+    ? undefined
+    : "services are not built (npm run build)";
+
+/** `stagecraft up` in the foreground; children end with it, so a failed test leaves nothing. */
+function startUp({ path }: Workshop, ...flags: string[]) {
+  const up = spawnCli([
+    ...["up", "--dir", path("cluster"), "--runs", path("runs"), "--json"],
+    ...["--policy-model", path("policy"), "--reward-model", path("reward")],
+    ...["--policies", "1", "--engine", "cpu", "--threads", "1", ...flags],
+  ]);
+  return Object.assign(up, { [Symbol.dispose]: () => up.kill("SIGKILL") });
+}
+
+function inCluster({ path }: Workshop, ...args: string[]) {
+  return runCli([...args, "--dir", path("cluster")]);
+}
+
+async function statusOf(workshop: Workshop): Promise<ClusterStatus> {
+  const { out, err } = await inCluster(workshop, "status", "--json");
+  if (out === "") throw new Error(err);
+  return JSON.parse(out) as ClusterStatus;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const pidsOf = ({ processes }: ClusterStatus) => processes.map(({ pid }) => pid!);
+
+describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""}`, () => {
+  it("comes up, scales, replaces a killed worker, trains with PPO, and goes down", async () => {
+    await using workshop = await openWorkshop();
+    const { path } = workshop;
+    await writeTinyWorld(workshop.dir);
+    using up = startUp(workshop, "--rollouts", "2");
+    await up.waitFor('"event":"status"');
+
+    const scaled = await inCluster(workshop, "scale", "rollout", "3");
+    expect(scaled).toMatchObject({ code: 0, out: "rollout: 3 up\n" });
+    const second = await inCluster(
+      workshop,
+      ...["up", "--policy-model", path("policy"), "--reward-model", path("reward")],
+    );
+    expect(second).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("is in use by") as string,
+    });
+
+    const before = await statusOf(workshop);
+    const names = before.processes.map(({ name }) => name).sort();
+    expect(names).toEqual([
+      ...["nats", "policy-1", "reward-model-1", "rollout-1", "rollout-2", "rollout-3", "trainer"],
+    ]);
+    const victim = before.processes.find(({ name }) => name === "rollout-2")!;
+    process.kill(victim.pid!, "SIGKILL");
+
+    const ppo = await runCli([
+      ...["ppo", "--cluster", path("cluster"), "--run", path("runs/first")],
+      ...["--prompts", path("prompts.jsonl"), "--updates", "3", "--prompts-per-update", "3"],
+      ...["--epochs", "1", "--max-new-tokens", "4", "--json"],
+    ]);
+    expect(ppo.err).toBe("");
+    expect(ppo.code).toBe(0);
+    const metrics = await readMetrics(path("runs/first/metrics.jsonl"));
+    const updates = metrics.filter(({ kind }) => kind === "update").map(({ step }) => step);
+    expect(updates).toEqual([1, 2, 3]);
+    const heard = ppo.out.split("\n").filter((line) => line.includes('"kind":"update"'));
+    expect(heard).toHaveLength(3);
+    expect(existsSync(path("runs/first/model/model.safetensors"))).toBe(true);
+
+    const after = await waitFor(async () => {
+      const status = await statusOf(workshop);
+      const again = status.processes.find(({ name }) => name === "rollout-2");
+      return again?.state === "up" && status.training?.state === "succeeded" && status;
+    });
+    const replaced = after.processes.find(({ name }) => name === "rollout-2")!;
+    expect(replaced).toMatchObject({ restarts: 1, lastExit: "SIGKILL" });
+    expect(replaced.pid).not.toBe(victim.pid);
+    expect(after.training).toMatchObject({ runId: "first", stage: "ppo", done: 3, total: 3 });
+    expect(after.traffic).toMatchObject({ promptsWaiting: 0, promptsInWork: 0, deadLetters: 0 });
+
+    const down = await inCluster(workshop, "down");
+    expect(down).toMatchObject({ code: 0, out: "stopped: 7 drained\n" });
+    expect((await up.done).code).toBe(0);
+    expect(pidsOf(after).filter(isAlive)).toEqual([]);
+    expect((await inCluster(workshop, "status")).err).toContain("no cluster runs in");
+  }, 120_000);
+
+  it("ends with its supervisor, however that ends", async () => {
+    await using workshop = await openWorkshop();
+    await writeTinyWorld(workshop.dir);
+    using up = startUp(workshop, "--rollouts", "1");
+    await up.waitFor('"event":"status"');
+    const pids = pidsOf(await statusOf(workshop));
+    expect(pids.filter(isAlive)).toHaveLength(5);
+    up.kill("SIGKILL");
+    await waitFor(() => !pids.some(isAlive), {
+      timeoutMs: 30_000,
+      what: "the end of all processes",
+    });
+    const down = await inCluster(workshop, "down");
+    expect(down).toMatchObject({ code: 1, err: expect.stringContaining("no cluster") as string });
+  }, 60_000);
+
+  it("says what a service that does not start has said, and leaves nothing running", async () => {
+    await using workshop = await openWorkshop();
+    await writeTinyWorld(workshop.dir);
+    using up = startUp(workshop, "--rollouts", "1", "--set", "policy.maxActive=0");
+    const { code, err } = await up.done;
+    expect(code).toBe(1);
+    expect(err).toMatch(/policy-1 does not start \(exit code 1\): .*maxActive/);
+    expect(await readFile(workshop.path("cluster/processes.json"), "utf8")).toBe("[]");
+    expect(existsSync(workshop.path("cluster/cluster.lock"))).toBe(false);
+  }, 60_000);
+});
+
+describe("without a cluster", () => {
+  it("says what to run first", async () => {
+    await using workshop = await openWorkshop();
+    const cwd = workshop.dir;
+    const up = await runCli(["up"], { cwd });
+    expect(up.code).toBe(2);
+    expect(up.err).toMatch(/no model in runs\/demo\/sft\/model .*npm run demo/);
+    for (const args of [["status"], ["down"], ["scale", "rollout", "2"]]) {
+      const { code, err } = await runCli(args, { cwd });
+      expect([code, err]).toEqual([1, expect.stringContaining("npm run up") as string]);
+    }
+    expect((await runCli(["scale", "trainer", "2"], { cwd })).code).toBe(2);
+    expect((await runCli(["ppo", "--cluster", "--prompts", "p"], { cwd })).err).toContain(
+      "npm run up",
+    );
+  });
+});
