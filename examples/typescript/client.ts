@@ -1,0 +1,111 @@
+/**
+ * Generates, scores and watches a run from TypeScript, with the contracts of this repository.
+ *
+ *     npm run example:typescript -- --demo
+ *     npm run example:typescript -- --policy 127.0.0.1:50051 --reward 127.0.0.1:50052
+ */
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { common, policy, reward, trainer } from "@stagecraft/contracts";
+import { createRpcClient } from "@stagecraft/rpc";
+import { startDemo } from "./demo.js";
+
+const { values: flags } = parseArgs({
+  options: {
+    policy: { type: "string", default: "127.0.0.1:50051" },
+    reward: { type: "string", default: "127.0.0.1:50052" },
+    trainer: { type: "string", default: "127.0.0.1:50054" },
+    prompt: { type: "string", default: "Tell me a story" },
+    run: { type: "string" },
+    create: { type: "string" },
+    token: { type: "string" },
+    ca: { type: "string" },
+    cert: { type: "string" },
+    key: { type: "string" },
+    demo: { type: "boolean", default: false },
+  },
+});
+
+type Conversation = common.Conversation["messages"];
+
+/** Bearer token and certificates, the same for every server. */
+function access() {
+  const { token, ca, cert, key } = flags;
+  const own = cert && key ? { certFile: cert, keyFile: key } : {};
+  return { ...(token ? { token } : {}), ...(ca ? { tls: { caFile: ca, ...own } } : {}) };
+}
+
+/** Streams one answer to the terminal. */
+async function generate(address: string, messages: Conversation): Promise<string> {
+  await using client = createRpcClient(policy.PolicyServiceClient, address, access());
+  const request = policy.GenerateRequest.fromPartial({
+    input: {
+      prompt: { $case: "conversation", value: { messages } },
+      sampling: { temperature: 0.7, maxNewTokens: 48, seed: 7n },
+    },
+  });
+  let answer = "";
+  let numTokens = 0;
+  // Every call has a deadline; this one is for the whole stream.
+  for await (const chunk of client.generate(request, { timeoutMs: 60_000 })) {
+    process.stdout.write(chunk.text);
+    answer += chunk.text;
+    numTokens += chunk.tokenIds.length;
+    if (chunk.finishReason === common.FinishReason.UNSPECIFIED) continue;
+    const versions = chunk.weights.map(({ version }) => version).join(", ");
+    process.stdout.write(`\n(${numTokens} tokens by weights ${versions})\n`);
+  }
+  return answer;
+}
+
+/** The default reward model's opinion of a conversation that ends with the answer. */
+async function score(address: string, messages: Conversation): Promise<void> {
+  await using client = createRpcClient(reward.RewardServiceClient, address, {
+    ...access(),
+    idempotent: "all", // retried when a server is unavailable
+  });
+  const request = reward.ScoreBatchRequest.fromPartial({
+    items: [{ input: { $case: "conversation", value: { messages } } }],
+    truncation: reward.TruncationPolicy.KEEP_END,
+  });
+  const { scores, model, modelVersion } = await client.scoreBatch(request, { timeoutMs: 10_000 });
+  process.stdout.write(`score ${scores[0]!.value.toFixed(3)} by ${model}@${modelVersion}\n`);
+}
+
+/** Starts a run when a config is given, then follows that run, or the newest, to its end. */
+async function watch(address: string, config: Record<string, unknown> | undefined) {
+  await using client = createRpcClient(trainer.TrainerServiceClient, address, access());
+  const created = config
+    ? await client.createRun(trainer.CreateRunRequest.fromPartial({ stage: "ppo", config }))
+    : undefined;
+  const { runs } = await client.listRuns(trainer.ListRunsRequest.fromPartial({ pageSize: 1 }));
+  const runId = flags.run ?? created?.run?.runId ?? runs[0]?.runId;
+  if (runId === undefined) {
+    process.stdout.write("no run to watch; start one with --create config.json\n");
+    return;
+  }
+  const events = client.watchRun({ runId, afterSequence: 0n }, { timeoutMs: 3_600_000 });
+  for await (const { event } of events) {
+    if (event?.$case === "run") {
+      process.stdout.write(`${runId} ${trainer.RunState[event.value.state]}\n`);
+    } else if (event?.$case === "metrics" && event.value?.["kind"] === "update") {
+      const { step, score: mean, kl } = event.value;
+      process.stdout.write(
+        `update ${String(step)}  score ${Number(mean).toFixed(3)}  KL ${Number(kl).toFixed(4)}\n`,
+      );
+    }
+  }
+}
+
+const demo = flags.demo ? await startDemo() : undefined;
+const { policy: policyAddress, reward: rewardAddress, trainer: trainerAddress } = demo ?? flags;
+const config =
+  demo?.run ??
+  (flags.create
+    ? (JSON.parse(await readFile(flags.create, "utf8")) as Record<string, unknown>)
+    : undefined);
+const question = { role: common.Role.USER, content: flags.prompt };
+const answer = await generate(policyAddress, [question]);
+await score(rewardAddress, [question, { role: common.Role.ASSISTANT, content: answer }]);
+await watch(trainerAddress, config);
+await demo?.stop();
