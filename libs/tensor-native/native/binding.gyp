@@ -36,6 +36,7 @@
         "optimizer.cc",
         "pool.cc",
         "rotary_table.cc",
+        "weight_cache.cc",
       ],
       "cflags_cc": ["-fexceptions"],
       "dependencies": ["kernels_baseline"],

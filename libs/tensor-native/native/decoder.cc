@@ -3,16 +3,44 @@
 #include <vector>
 
 #include "entries.h"
+#include "weight_cache.h"
 
 namespace stagecraft {
 namespace {
 
 const napi_type_tag DECODER_TAG = {0x5d1c0f6a7be84b1fULL, 0x9a4b7c3e21d8e605ULL};
 
+const napi_type_tag CACHE_TAG = {0x0e5b7c29d4f1436aULL, 0xb28d60f5c9173ea4ULL};
+
 struct Session {
   DecoderConfig config;
+  const Kernels* kernels;
   std::unique_ptr<Decoder> decoder;
+  std::shared_ptr<PackedWeights> weights;
 };
+
+// A JavaScript object that owns a T.
+template <class T>
+napi_value wrap(napi_env env, const Args& args, std::unique_ptr<T> value, const napi_type_tag& tag) {
+  napi_value object;
+  napi_create_object(env, &object);
+  const napi_finalize release = [](napi_env, void* data, void*) { delete static_cast<T*>(data); };
+  if (napi_wrap(env, object, value.get(), release, nullptr, nullptr) != napi_ok) args.fail("cannot be created");
+  value.release();
+  napi_type_tag_object(env, object, &tag);
+  return object;
+}
+
+template <class T>
+T& unwrap(napi_env env, const Args& args, const char* name, const char* kind, const napi_type_tag& tag) {
+  const napi_value object = args.value(name);
+  bool ours = false;
+  void* data = nullptr;
+  const bool valid = napi_check_object_type_tag(env, object, &tag, &ours) == napi_ok && ours &&
+                     napi_unwrap(env, object, &data) == napi_ok;
+  if (!valid) args.fail(std::string(name) + " is not a " + kind);
+  return *static_cast<T*>(data);
+}
 
 DecoderConfig read_config(const Args& args) {
   DecoderConfig c{};
@@ -41,31 +69,30 @@ DecoderConfig read_config(const Args& args) {
 }
 
 napi_value create_decoder(napi_env env, const Args& args) {
-  std::unique_ptr<Session> session(new Session{read_config(args), nullptr});
+  std::unique_ptr<Session> session(new Session{read_config(args), &kernels(), nullptr, nullptr});
   session->decoder.reset(kernels().create_decoder(session->config));
-  napi_value object;
-  napi_create_object(env, &object);
-  const napi_finalize release = [](napi_env, void* data, void*) { delete static_cast<Session*>(data); };
-  if (napi_wrap(env, object, session.get(), release, nullptr, nullptr) != napi_ok) args.fail("cannot be created");
-  session.release();
-  napi_type_tag_object(env, object, &DECODER_TAG);
-  return object;
+  return wrap(env, args, std::move(session), DECODER_TAG);
 }
 
 Session& read_session(napi_env env, const Args& args) {
-  const napi_value object = args.value("session");
-  bool ours = false;
-  void* data = nullptr;
-  const bool valid = napi_check_object_type_tag(env, object, &DECODER_TAG, &ours) == napi_ok && ours &&
-                     napi_unwrap(env, object, &data) == napi_ok;
-  if (!valid) args.fail("session is not a decoder");
-  Session& session = *static_cast<Session*>(data);
+  Session& session = unwrap<Session>(env, args, "session", "decoder", DECODER_TAG);
   if (!session.decoder) args.fail("the decoder is disposed");
   return session;
 }
 
+napi_value create_weight_cache(napi_env env, const Args& args) {
+  return wrap(env, args, std::unique_ptr<WeightCache>(new WeightCache), CACHE_TAG);
+}
+
+napi_value clear_weight_cache(napi_env env, const Args& args) {
+  unwrap<WeightCache>(env, args, "cache", "weight cache", CACHE_TAG).clear();
+  return nullptr;
+}
+
 napi_value dispose_decoder(napi_env env, const Args& args) {
-  read_session(env, args).decoder.reset();
+  Session& session = read_session(env, args);
+  session.decoder.reset();
+  session.weights.reset();
   return nullptr;
 }
 
@@ -74,14 +101,15 @@ class TensorReader {
  public:
   explicit TensorReader(const Args& args) : args_(args) {}
   void take(size_t rows, size_t columns, bool optional = false) {
-    tensors.push_back(args_.list_floats("tensors", uint32_t(tensors.size()), rows, columns, optional));
+    const float* data = args_.list_floats("tensors", uint32_t(tensors.size()), rows, columns, optional);
+    tensors.push_back({data, rows * columns});
   }
   void vector(int size, bool optional = true) { take(size_t(size), 1, optional); }
   void linear(int out, int in, bool optional = false) {
     take(size_t(out), size_t(in), optional);
     vector(out);
   }
-  std::vector<const float*> tensors;
+  std::vector<SourceTensor> tensors;
 
  private:
   const Args& args_;
@@ -109,7 +137,9 @@ napi_value load_decoder(napi_env env, const Args& args) {
   reader.vector(c.width, false);
   reader.vector(c.width);
   reader.take(size_t(c.vocab), size_t(c.width));
-  session.decoder->load(reader.tensors.data());
+  WeightCache& cache = unwrap<WeightCache>(env, args, "cache", "weight cache", CACHE_TAG);
+  session.weights = cache.pack(*session.kernels, c, reader.tensors, session.weights);
+  session.decoder->use(session.weights->model.get());
   return nullptr;
 }
 
@@ -164,6 +194,7 @@ napi_value append_decoder(napi_env env, const Args& args) {
   Session& session = read_session(env, args);
   const std::vector<DecoderRow> rows = read_rows(session, args);
   float* logits = args.floats("logits", rows.size(), size_t(session.config.vocab));
+  if (!session.weights) args.fail("the decoder has no weights yet");
   if (!rows.empty()) session.decoder->append(rows.data(), int(rows.size()), logits);
   return nullptr;
 }
@@ -210,14 +241,17 @@ napi_value sample(napi_env, const Args& args) {
 
 napi_value decoder_bytes(napi_env env, const Args& args) {
   napi_value result;
-  napi_create_double(env, double(read_session(env, args).decoder->bytes()), &result);
+  const Session& session = read_session(env, args);
+  const size_t weights = session.weights ? session.weights->model->bytes() : 0;
+  napi_create_double(env, double(session.decoder->bytes() + weights), &result);
   return result;
 }
 
 const EntryPoint ENTRIES[] = {
     {"createDecoder", create_decoder}, {"disposeDecoder", dispose_decoder}, {"loadDecoder", load_decoder},
     {"truncateDecoder", truncate_decoder}, {"forkDecoder", fork_decoder}, {"appendDecoder", append_decoder},
-    {"decoderBytes", decoder_bytes}, {"sample", sample},
+    {"decoderBytes", decoder_bytes}, {"sample", sample}, {"createWeightCache", create_weight_cache},
+    {"clearWeightCache", clear_weight_cache},
 };
 
 }  // namespace

@@ -144,12 +144,21 @@ struct DecoderRow {
   int count;
 };
 
-// A model with its KV cache. Not for use from two threads at once.
+// A model's weights as a decoder reads them; several decoders may share them.
+class DecoderModel {
+ public:
+  virtual ~DecoderModel() = default;
+  // Reads all tensors, in the order given at DECODER_LAYER_TENSORS.
+  virtual void load(const float* const* tensors) = 0;
+  virtual size_t bytes() const = 0;
+};
+
+// The KV cache of a model's sequences. Not for use from two threads at once.
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  // Reads all tensors, in the order given at DECODER_LAYER_TENSORS.
-  virtual void load(const float* const* tensors) = 0;
+  // The weights of the next calls: made by the same instruction set, for the same sizes.
+  virtual void use(const DecoderModel* model) = 0;
   virtual int length(int slot) const = 0;
   virtual void truncate(int slot, int length) = 0;
   // Copies the first `length` cached positions of one slot to another.
@@ -198,6 +207,7 @@ struct Kernels {
   void (*optimizer_step)(const OptimizerTensor* tensors, int count, const OptimizerStep&);
   void (*add)(const float* a, const float* b, size_t size, float* y);
   void (*exp)(const float* x, size_t size, float* y);
+  DecoderModel* (*create_model)(const DecoderConfig&);
   Decoder* (*create_decoder)(const DecoderConfig&);
   // logits [count, vocab] → sampled id and its log-probability under the temperature alone, NaN where
   // the logits are not finite.

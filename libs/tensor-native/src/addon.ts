@@ -6,6 +6,7 @@ export type NativeValue =
   | object
   | Float32Array
   | Int32Array
+  | Float64Array
   | readonly (Float32Array | undefined)[]
   | undefined;
 
@@ -28,6 +29,11 @@ export interface NativeInfo {
 /** A decoding session; freed when disposed or collected. */
 export interface NativeSession {
   readonly __nativeSession: never;
+}
+
+/** Packed weights that outlive sessions; freed when collected. */
+export interface NativeWeightCache {
+  readonly __nativeWeightCache: never;
 }
 
 /** The functions of the addon; fields of each argument are listed in native/*.cc. */
@@ -57,6 +63,8 @@ export interface NativeAddon {
   tokenLogProbsGrad: NativeCall;
   globalNorm(args: NativeArgs): number;
   optimizerStep: NativeCall;
+  createWeightCache(args: NativeArgs): NativeWeightCache;
+  clearWeightCache: NativeCall;
   createDecoder(args: NativeArgs): NativeSession;
   disposeDecoder: NativeCall;
   loadDecoder: NativeCall;

@@ -5,5 +5,6 @@ export type {
   NativeInfo,
   NativeSession,
   NativeValue,
+  NativeWeightCache,
 } from "./addon.js";
 export { loadNative, type NativeLoad } from "./load.js";

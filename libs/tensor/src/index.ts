@@ -35,10 +35,12 @@ export type {
 } from "./types.js";
 export {
   createNativeDecoder,
+  releasePackedWeights,
   type DecoderWeights,
   type NativeDecoder,
   type NativeDecoderOptions,
   type NativeDecoderRow,
   type StepResult,
   type StepSampling,
+  type TokenFilters,
 } from "./native/decoder.js";

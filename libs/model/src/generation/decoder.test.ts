@@ -1,8 +1,8 @@
-import { initEngine, tf } from "@stagecraft/tensor";
+import { engineInfo, initEngine, tf } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { maxDifference, randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { createModel, type Model } from "../model.js";
-import { createDecoder, type DecoderRow } from "./decoder.js";
+import { createDecoder, type Decoder, type DecoderRow } from "./decoder.js";
 
 beforeAll(() => initEngine({ engine: "auto" }));
 
@@ -99,6 +99,34 @@ describe("createDecoder()", () => {
     const logits = await decoder.append([{ slot: 0, ids }]);
     expect(maxDifference(logits, lastLogits(other, ids))).toBeLessThan(5e-5);
     decoder.dispose();
+  });
+
+  it("keeps a session's weights until refreshWeights, whatever other sessions load", async () => {
+    const model = tinyModel(tinyConfig("llama"));
+    const old = tinyModel(tinyConfig("llama"));
+    const other = tinyModel(tinyConfig("llama"), { seed: 2 });
+    const ids = randomIds(23, 6);
+    const options = { maxSequences: 1, maxLength: 16 };
+    const logitsOf = async (decoder: Decoder) => {
+      decoder.reset(0);
+      return decoder.append([{ slot: 0, ids }]);
+    };
+    const [first, second] = [createDecoder(model, options), createDecoder(model, options)];
+    model.load(other.tensors());
+    const third = createDecoder(model, options);
+    second.refreshWeights();
+    if (engineInfo().name === "native") {
+      expect(maxDifference(await logitsOf(first), lastLogits(old, ids))).toBeLessThan(5e-5);
+    }
+    for (const decoder of [second, third]) {
+      expect(maxDifference(await logitsOf(decoder), lastLogits(other, ids))).toBeLessThan(5e-5);
+    }
+    second.dispose();
+    if (engineInfo().name === "native") {
+      model.dispose(); // the packed weights stay with their last session
+      expect(maxDifference(await logitsOf(third), lastLogits(other, ids))).toBeLessThan(5e-5);
+    }
+    [first, third].forEach((decoder) => decoder.dispose());
   });
 
   it("refuses rows that cannot be", async () => {

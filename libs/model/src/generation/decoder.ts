@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { createNativeDecoder, engineInfo } from "@stagecraft/tensor";
+import { createNativeDecoder, engineInfo, type TokenFilters } from "@stagecraft/tensor";
 import type { Model } from "../model.js";
 import { createTfjsDecoder } from "./tfjs-decoder.js";
 
@@ -11,12 +11,14 @@ export interface DecoderRow {
   readonly ids: Int32Array;
 }
 
-/** How `step` draws a token for each row: from softmax(logits / temperature). */
+/** How `step` draws a token for each row; `sampleToken` is the definition. */
 export interface StepSampling {
   /** [rows]; 0 takes the most likely token. */
   readonly temperatures: Float32Array;
   /** [rows] numbers in [0, 1) from the caller's generators; not used at temperature 0. */
   readonly uniforms: Float32Array;
+  /** One per row, undefined for rows that only the temperature shapes; left out when all are. */
+  readonly filters?: readonly (TokenFilters | undefined)[];
 }
 
 export interface StepResult {
@@ -39,15 +41,13 @@ export interface Decoder {
   append(rows: readonly DecoderRow[]): Promise<Float32Array>;
   /**
    * Feeds tokens and draws the next one of each row without handing out logits, where the engine
-   * can: several times faster than `append` for large vocabularies. Same errors.
+   * can. Same errors, and `internal` when the logits are not finite.
    */
   step?(rows: readonly DecoderRow[], sampling: StepSampling): StepResult;
   /** Makes slot `to` hold the first `length` tokens of slot `from`, whatever it held before. */
   fork(from: number, to: number, length: number): void;
   /** Forgets the slot's sequence. */
   reset(slot: number): void;
-  /** Keeps the first `length` tokens of the slot, which must hold that many. */
-  truncate(slot: number, length: number): void;
   /** To be called when the model's weights changed; sequences of old weights should be reset. */
   refreshWeights(): void;
   dispose(): void;

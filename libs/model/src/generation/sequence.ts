@@ -1,4 +1,5 @@
 import { createRandom, deriveSeed, StagecraftError, type Random } from "@stagecraft/core";
+import type { TokenFilters } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { isPlain, sampleToken, type SampledToken, type SamplingParams } from "./sampling.js";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.js";
@@ -25,8 +26,8 @@ export class Sequence {
   finishReason: FinishReason | undefined;
   /** How many of `ids` the decoder holds. */
   numDecoded = 0;
-  /** The prompt and the longest answer. */
-  readonly maxTokens: number;
+  /** What limits the choice beside the temperature, if anything. */
+  readonly filters: TokenFilters | undefined;
   private readonly random: Random;
   private readonly matcher: StopMatcher | undefined;
 
@@ -34,7 +35,7 @@ export class Sequence {
     const { promptIds, params, tokenizer } = options;
     this.ids = [...promptIds];
     this.numPromptTokens = promptIds.length;
-    this.maxTokens = Math.min(options.maxLength, promptIds.length + params.maxNewTokens);
+    if (!isPlain(params)) this.filters = { ...params, history: this.ids };
     this.random = createRandom(deriveSeed(params.seed, "sampling"));
     if (tokenizer) this.matcher = createStopMatcher(tokenizer, params.stop);
     else if (params.stop.length > 0) {
@@ -42,18 +43,12 @@ export class Sequence {
     }
   }
 
-  get numPending(): number {
-    return this.ids.length - this.numDecoded;
-  }
-
   /** What the decoder has not seen yet. */
   pending(): Int32Array {
-    return Int32Array.from(this.ids.slice(this.numDecoded));
-  }
-
-  /** Whether the decoder may draw the next token itself. */
-  get isPlain(): boolean {
-    return isPlain(this.options.params);
+    const { ids, numDecoded } = this;
+    const pending = new Int32Array(ids.length - numDecoded);
+    for (let i = 0; i < pending.length; i++) pending[i] = ids[numDecoded + i]!;
+    return pending;
   }
 
   get temperature(): number {

@@ -1,72 +1,16 @@
 // Decoding with a KV cache: a whole model's forward pass over new tokens of many sequences at once.
-// Weights are packed once; keys and values are kept packed as attention reads them. The arithmetic
+// Keys and values are kept packed as attention reads them. The arithmetic
 // is that of the training kernels, so log-probabilities agree with the trainer's.
 #pragma once
-#include "sample.h"
+#include "packed_model.h"
 
 namespace stagecraft {
 namespace ISA {
 
-struct Buffer {
-  float* data = nullptr;
-  size_t size = 0;
-  Buffer() = default;
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { large_free(data); }
-  void allocate(size_t floats, bool cache = false) {
-    size = floats + PANEL;
-    data = (float*)(cache ? cache_alloc : weight_alloc)(size * sizeof(float));
-  }
-  void copy(const float* from, size_t n) {
-    if (!data) allocate(n);
-    memcpy(data, from, n * sizeof(float));
-  }
-};
-
-struct PackedLinear {
-  Buffer weight, bias;
-  bool has_bias = false;
-  int in = 0, out = 0;
-
-  void load(const float* const* weights, const float* const* biases, const int* rows, int count, int width) {
-    Stack stack{{}, {}, count, width};
-    for (int i = 0; i < count; i++) {
-      stack.parts[i] = weights[i];
-      stack.rows[i] = rows[i];
-    }
-    in = width;
-    out = stack.total();
-    if (!weight.data) weight.allocate(packed_size(out, in));
-    pack_weights(stack, weight.data);
-    Scratch scratch;
-    const float* joined = joined_bias(scratch, biases, rows, count);
-    has_bias = joined != nullptr;
-    if (joined) bias.copy(joined, (size_t)out);
-  }
-  void apply(const float* x, int rows, Output to) const {
-    to.bias = has_bias ? bias.data : nullptr;
-    multiply({rows, out, in, rows_of(x, in), weight.data, to});
-  }
-};
-
-struct DecoderNorm {
-  Buffer weight, bias;
-  bool has_bias = false;
-  void load(const float* w, const float* b, int width) {
-    weight.copy(w, (size_t)width);
-    has_bias = b != nullptr;
-    if (b) bias.copy(b, (size_t)width);
-  }
-  Norm view(const DecoderConfig& c) const {
-    return {weight.data, has_bias ? bias.data : nullptr, c.eps, c.layer_norm};
-  }
-};
-
-struct DecoderLayer {
-  DecoderNorm attention_norm, mlp_norm;
-  PackedLinear qkv, output, hidden, down;
-  Buffer keys, values;  // [slot][kv head][panel of keys][size][PANEL], [slot][kv head][panel][length][PANEL]
+// Keys and values of one layer.
+struct LayerCache {
+  Buffer keys;    // [slot][kv head][panel of keys][size][PANEL]
+  Buffer values;  // [slot][kv head][panel][length][PANEL]
 };
 
 // One new token: which row of the call it belongs to, its slot and its place in the sequence.
@@ -77,27 +21,28 @@ struct NewToken {
 class PackedDecoder final : public Decoder {
  public:
   explicit PackedDecoder(const DecoderConfig& config) : c(config) {
-    layers = new DecoderLayer[(size_t)c.layers];
+    caches = new LayerCache[(size_t)c.layers];
     lengths = new int[(size_t)c.max_sequences]();
     capacity = ceil_div(c.max_length, PANEL) * PANEL;
     key_size = (size_t)capacity * (size_t)c.heads.size;
     value_size = (size_t)capacity * (size_t)(ceil_div(c.heads.size, PANEL) * PANEL);
     const size_t heads = (size_t)c.max_sequences * (size_t)c.heads.kv_count;
     for (int l = 0; l < c.layers; l++) {
-      layers[l].keys.allocate(heads * key_size, true);
-      layers[l].values.allocate(heads * value_size, true);
+      caches[l].keys.allocate(heads * key_size, true);
+      caches[l].values.allocate(heads * value_size, true);
     }
     segments = new int32_t[(size_t)capacity + PANEL];
     first = new int[(size_t)capacity + PANEL]();
     for (int i = 0; i < capacity + PANEL; i++) segments[i] = 1;
   }
   ~PackedDecoder() override {
-    delete[] layers;
+    delete[] caches;
     delete[] lengths;
     delete[] segments;
     delete[] first;
   }
 
+  void use(const DecoderModel* weights) override { model = static_cast<const PackedModel*>(weights); }
   int length(int slot) const override { return lengths[slot]; }
   void truncate(int slot, int length) override { lengths[slot] = length; }
 
@@ -114,35 +59,9 @@ class PackedDecoder final : public Decoder {
     lengths[to] = length;
   }
 
-  void load(const float* const* t) override {
-    const int width = c.width, q = c.heads.q_width(), kv = c.heads.kv_width();
-    const float* table = *t++;
-    embedding.copy(table, (size_t)c.vocab * (size_t)width);
-    if (c.learned_positions) positions.copy(*t++, (size_t)c.max_positions * (size_t)width);
-    for (int l = 0; l < c.layers; l++, t += DECODER_LAYER_TENSORS) {
-      DecoderLayer& layer = layers[l];
-      layer.attention_norm.load(t[0], t[1], width);
-      const float *w[] = {t[2], t[4], t[6]}, *b[] = {t[3], t[5], t[7]};
-      const int rows[] = {q, kv, kv};
-      layer.qkv.load(w, b, rows, 3, width);
-      load_one(layer.output, t[8], t[9], width, q);
-      layer.mlp_norm.load(t[10], t[11], width);
-      const float *mw[] = {t[12], t[14]}, *mb[] = {t[13], t[15]};
-      const int first = c.gated ? 0 : 1, inner_rows[] = {c.inner, c.inner};
-      layer.hidden.load(mw + first, mb + first, inner_rows, 2 - first, width);
-      load_one(layer.down, t[16], t[17], width, c.inner);
-    }
-    final_norm.load(t[0], t[1], width);
-    load_one(head, t[2], nullptr, c.vocab, width);
-  }
-
   size_t bytes() const override {
-    size_t total = embedding.size + positions.size + head.weight.size;
-    for (int l = 0; l < c.layers; l++) {
-      const DecoderLayer& layer = layers[l];
-      total += layer.keys.size + layer.values.size + layer.qkv.weight.size + layer.output.weight.size +
-               layer.hidden.weight.size + layer.down.weight.size;
-    }
+    size_t total = 0;
+    for (int l = 0; l < c.layers; l++) total += caches[l].keys.size + caches[l].values.size;
     return total * sizeof(float);
   }
 
@@ -163,7 +82,7 @@ class PackedDecoder final : public Decoder {
     float* active = scratch.floats(n * inner);
     embed(tokens, total, x);
     for (int l = 0; l < c.layers; l++) {
-      const DecoderLayer& layer = layers[l];
+      const DecoderLayer& layer = model->layers[l];
       norm_rows(x, total, width, layer.attention_norm.view(c), normal, stats);
       layer.qkv.apply(normal, total, plain(qkv, c.heads.qkv_width()));
       const bool last = l == c.layers - 1;
@@ -180,31 +99,25 @@ class PackedDecoder final : public Decoder {
     }
     if (c.layers == 0) keep_last(rows, count, x);
     for (int r = 0; r < count; r++) lengths[rows[r].slot] += rows[r].count;
-    norm_rows(x, count, width, final_norm.view(c), normal, stats);
-    head.apply(normal, count, plain(logits, c.vocab));
+    norm_rows(x, count, width, model->final_norm.view(c), normal, stats);
+    model->head.apply(normal, count, plain(logits, c.vocab));
   }
 
  private:
   DecoderConfig c;
-  DecoderLayer* layers;
+  const PackedModel* model = nullptr;
+  LayerCache* caches;
   int* lengths;
   int capacity;
   size_t key_size, value_size;
-  Buffer embedding, positions;
-  DecoderNorm final_norm;
-  PackedLinear head;
   int32_t* segments;  // all 1: a slot holds one segment
   int* first;         // all 0
 
   float* keys_of(int layer, int slot, int h) const {
-    return layers[layer].keys.data + ((size_t)slot * c.heads.kv_count + h) * key_size;
+    return caches[layer].keys.data + ((size_t)slot * c.heads.kv_count + h) * key_size;
   }
   float* values_of(int layer, int slot, int h) const {
-    return layers[layer].values.data + ((size_t)slot * c.heads.kv_count + h) * value_size;
-  }
-
-  static void load_one(PackedLinear& linear, const float* w, const float* b, int out, int in) {
-    linear.load(&w, &b, &out, 1, in);
+    return caches[layer].values.data + ((size_t)slot * c.heads.kv_count + h) * value_size;
   }
 
   void spread(const DecoderRow* rows, int count, NewToken* tokens) const {
@@ -216,9 +129,9 @@ class PackedDecoder final : public Decoder {
   void embed(const NewToken* tokens, int total, float* x) const {
     for (int i = 0; i < total; i++) {
       float* to = x + (size_t)i * c.width;
-      memcpy(to, embedding.data + (size_t)tokens[i].id * c.width, sizeof(float) * (size_t)c.width);
+      memcpy(to, model->embedding.data + (size_t)tokens[i].id * c.width, sizeof(float) * (size_t)c.width);
       if (!c.learned_positions) continue;
-      const float* from = positions.data + (size_t)tokens[i].position * c.width;
+      const float* from = model->positions.data + (size_t)tokens[i].position * c.width;
       for_lanes(c.width, [&](int j, int n) { store_up_to(to + j, load_up_to(to + j, n) + load_up_to(from + j, n), n); });
     }
   }

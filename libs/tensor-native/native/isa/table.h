@@ -18,7 +18,7 @@ const Kernels table = {
     attention_block_grad,   mlp_block,            mlp_block_grad,
     token_log_probs,        token_log_probs_grad, sum_of_squares,
     optimizer_step,         add_arrays,           exp_array,
-    create_decoder,         sample,
+    create_model,           create_decoder,       sample,
 };
 
 }  // namespace ISA

@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { NativeAddon, NativeSession } from "@stagecraft/tensor-native";
+import type { NativeAddon, NativeSession, NativeWeightCache } from "@stagecraft/tensor-native";
 import { fail } from "../checks.js";
 import type { tf } from "../tf.js";
 import type {
@@ -37,11 +37,23 @@ export interface NativeDecoderRow {
   readonly ids: Int32Array;
 }
 
+/** Limits on which tokens may be drawn, as libs/model's SamplingParams; off: 0, 1, 0 and 1. */
+export interface TokenFilters {
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  /** Ids that the penalty is for, in any order, repeated or not. */
+  readonly history: readonly number[];
+}
+
 /** How `step` samples each row: from softmax(logits / temperature); temperature 0 takes the best. */
 export interface StepSampling {
-  temperatures: Float32Array;
+  readonly temperatures: Float32Array;
   /** One number in [0, 1) per row, from the caller's generator. */
-  uniforms: Float32Array;
+  readonly uniforms: Float32Array;
+  /** One per row, undefined where a row has none; left out when no row has any. */
+  readonly filters?: readonly (TokenFilters | undefined)[];
 }
 
 export interface StepResult {
@@ -54,14 +66,15 @@ export interface StepResult {
 export interface NativeDecoder {
   /** Feeds tokens; resolves to the logits after the last token of each row, [rows · V]. */
   append(rows: readonly NativeDecoderRow[]): Promise<Float32Array>;
-  /** Feeds tokens and samples one more per row, without the logits ever reaching JavaScript. */
+  /**
+   * Feeds tokens and samples one more per row, without the logits ever reaching JavaScript. Throws
+   * `internal` when they are not finite.
+   */
   step(rows: readonly NativeDecoderRow[], sampling: StepSampling): StepResult;
   /** Makes slot `to` hold the first `length` tokens of slot `from`. */
   fork(from: number, to: number, length: number): void;
   reset(slot: number): void;
-  /** Keeps the first `length` tokens of the slot. */
-  truncate(slot: number, length: number): void;
-  /** Packs the weights again; call it after they changed. */
+  /** Packs the weights again if they changed. */
   refreshWeights(): void;
   /** Memory of packed weights and caches, in bytes; caches are touched only as they fill. */
   readonly numBytes: number;
@@ -69,8 +82,8 @@ export interface NativeDecoder {
 }
 
 /**
- * A decoding session over `weights`, which stay the caller's and are packed into memory of the
- * session's own. Throws `failed_precondition` unless the native engine runs, `invalid_argument`
+ * A decoding session over `weights`, which stay the caller's and are packed into memory that later
+ * sessions over the same values share, until `releasePackedWeights` or the embedding is collected. Throws `failed_precondition` unless the native engine runs, `invalid_argument`
  * for weights that do not fit together.
  */
 export function createNativeDecoder(
@@ -82,6 +95,22 @@ export function createNativeDecoder(
     throw new StagecraftError("failed_precondition", "the native engine does not run");
   }
   return new Session(addon, weights, options);
+}
+
+/** Packed weights by the model's token embedding; how they are found again. */
+const caches = new WeakMap<tf.Tensor, NativeWeightCache>();
+
+function cacheOf(addon: NativeAddon, { embedding }: DecoderWeights): NativeWeightCache {
+  const cache = caches.get(embedding) ?? addon.createWeightCache({});
+  caches.set(embedding, cache);
+  return cache;
+}
+
+/** Frees the packed copy of a model's weights once no session uses it; for models that end. */
+export function releasePackedWeights(embedding: tf.Tensor): void {
+  const cache = caches.get(embedding);
+  if (cache) nativeBackend()?.addon.clearWeightCache({ cache });
+  caches.delete(embedding);
 }
 
 class Session implements NativeDecoder {
@@ -112,7 +141,16 @@ class Session implements NativeDecoder {
     this.run(rows, this.logits);
     const result = { ids: new Int32Array(count), logProbs: new Float32Array(count) };
     const { logits, vocab } = this;
-    guard(() => this.addon.sample({ count, vocab, logits, ...sampling, ...result }));
+    const { temperatures, uniforms } = sampling;
+    const filters = sampling.filters ? packFilters(sampling.filters) : {};
+    const args = { count, vocab, logits, temperatures, uniforms, ...filters, ...result };
+    guard(() => this.addon.sample(args));
+    if (result.logProbs.some(Number.isNaN)) {
+      throw new StagecraftError(
+        "internal",
+        "the logits are not finite: the model's weights have diverged or are damaged",
+      );
+    }
     return result;
   }
 
@@ -121,16 +159,13 @@ class Session implements NativeDecoder {
   }
 
   reset(slot: number): void {
-    this.truncate(slot, 0);
-  }
-
-  truncate(slot: number, length: number): void {
-    guard(() => this.addon.truncateDecoder({ session: this.session, slot, length }));
+    guard(() => this.addon.truncateDecoder({ session: this.session, slot, length: 0 }));
   }
 
   refreshWeights(): void {
     const tensors = listTensors(this.weights);
-    guard(() => this.addon.loadDecoder({ session: this.session, tensors }));
+    const cache = cacheOf(this.addon, this.weights);
+    guard(() => this.addon.loadDecoder({ session: this.session, cache, tensors }));
   }
 
   get numBytes(): number {
@@ -156,6 +191,22 @@ class Session implements NativeDecoder {
       this.addon.appendDecoder({ session, count: rows.length, total, slots, counts, ids, logits }),
     );
   }
+}
+
+/** The arrays that the addon's `sample` takes: limits [rows, 4] and all histories in one. */
+function packFilters(rows: readonly (TokenFilters | undefined)[]) {
+  const filters = new Float64Array(4 * rows.length);
+  const historyEnds = new Int32Array(rows.length);
+  const penalised = rows.map((row) => (row && row.repetitionPenalty !== 1 ? row.history : []));
+  const history = new Int32Array(penalised.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  rows.forEach((row, i) => {
+    const { topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 } = row ?? {};
+    filters.set([topK, topP, minP, repetitionPenalty], 4 * i);
+    history.set(penalised[i]!, end);
+    historyEnds[i] = end += penalised[i]!.length;
+  });
+  return { filters, historyEnds, history, historySize: history.length };
 }
 
 /** The addon's complaints about arguments, as errors of the product. */
