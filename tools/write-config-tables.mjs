@@ -12,5 +12,8 @@ for (const name of readdirSync(services)) {
   const text = readFileSync(readme, "utf8");
   const table = /^\| field\b.*\n(\|.*\n)+/m;
   if (!schema || !table.test(text)) continue;
-  writeFileSync(readme, text.replace(table, () => `${describeConfigTable(schema[1])}\n`));
+  writeFileSync(
+    readme,
+    text.replace(table, () => `${describeConfigTable(schema[1])}\n`),
+  );
 }
