@@ -1,4 +1,5 @@
 import type { FaultRow } from "../fault-row.js";
+import { access } from "./access.js";
 import { checkpointDamage } from "./checkpoint-damage.js";
 import { diskFull } from "./disk-full.js";
 import { natsKill } from "./nats-kill.js";
@@ -8,6 +9,7 @@ import { serverKill } from "./server-kill.js";
 import { slowTrainer } from "./slow-trainer.js";
 import { trainerKill } from "./trainer-kill.js";
 import { twoTrainers } from "./two-trainers.js";
+import { wire } from "./wire.js";
 import { workerKill } from "./worker-kill.js";
 import { workerStop } from "./worker-stop.js";
 
@@ -22,6 +24,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   diskFull,
   slowTrainer,
   poison,
+  wire,
+  access,
   checkpointDamage,
   rollingTerm,
 ];
