@@ -31,8 +31,8 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
       onWeights: (weights) => emit({ kind: "weights", weights }),
       onStep() {
         const tokens = batcher.take();
-        const { numActive, numSteps, numTokensGenerated } = engine.status();
-        const status = { numActive, numSteps, numTokensGenerated };
+        const { numActive, numSteps, numTokensGenerated, busyMs } = engine.status();
+        const status = { numActive, numSteps, numTokensGenerated, busyMs };
         if (tokens) emit({ kind: "tokens", tokens, status });
       },
     });

@@ -39,6 +39,8 @@ export interface EngineStatus {
   maxQueued: number;
   numTokensGenerated: number;
   numSteps: number;
+  /** Spent in decode steps since the start. */
+  busyMs: number;
 }
 
 /** Tokens whose log-probs are wanted: those after the first `promptLength`. */

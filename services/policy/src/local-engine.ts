@@ -91,6 +91,7 @@ class ThisThreadsEngine implements LocalEngine {
   private closed = false;
   private numTokensGenerated = 0;
   private numSteps = 0;
+  private busyMs = 0;
   private readonly logger: Logger;
 
   constructor(private readonly options: LocalEngineOptions) {
@@ -147,11 +148,12 @@ class ThisThreadsEngine implements LocalEngine {
   }
 
   status(): EngineStatus {
-    const { weights, engine, numTokensGenerated, numSteps } = this;
+    const { weights, engine, numTokensGenerated, numSteps, busyMs } = this;
     const { maxActive, maxQueued } = this.options;
     const numActive = engine.numActive;
     const numQueued = this.sequences.size - numActive;
-    return { weights, numActive, numQueued, maxActive, maxQueued, numTokensGenerated, numSteps };
+    const counts = { numActive, numQueued, maxActive, maxQueued, numTokensGenerated, numSteps };
+    return { weights, ...counts, busyMs };
   }
 
   async close(): Promise<void> {
@@ -200,9 +202,11 @@ class ThisThreadsEngine implements LocalEngine {
       this.applySwap();
       this.feed();
       if (this.engine.numActive + this.engine.numWaiting === 0) return;
+      const startedAt = performance.now();
       try {
         const events = await this.engine.step();
         this.numSteps++;
+        this.busyMs += performance.now() - startedAt;
         for (const event of events) this.dispatch(event);
         this.options.onStep?.();
       } catch (thrown) {

@@ -46,13 +46,15 @@ function createStatusReader(engine: Pick<PolicyEngine, "status">, metrics: Metri
   const queued = metrics.gauge(METRICS.policyQueuedSequences);
   const version = metrics.gauge(METRICS.policyWeightVersion);
   const steps = metrics.counter(METRICS.policySteps);
-  let numStepsBefore = 0;
+  const busy = metrics.counter(METRICS.busySeconds);
+  let before = { numSteps: 0, busyMs: 0 };
   return () => {
-    const { numActive, numQueued, weights, numSteps } = engine.status();
+    const { numActive, numQueued, weights, numSteps, busyMs } = engine.status();
     active.set({}, numActive);
     queued.set({}, numQueued);
     version.set({}, weights.version);
-    steps.add({}, numSteps - numStepsBefore);
-    numStepsBefore = numSteps;
+    steps.add({}, numSteps - before.numSteps);
+    busy.add({}, (busyMs - before.busyMs) / 1000);
+    before = { numSteps, busyMs };
   };
 }

@@ -92,7 +92,7 @@ function createHandlers(
       return { info: describe(engine) };
     },
     async getStatus() {
-      const { weights, numTokensGenerated, numSteps, ...counts } = engine.status();
+      const { weights, numTokensGenerated, numSteps, busyMs: _, ...counts } = engine.status();
       return {
         ...counts,
         weights: toWeights(weights),

@@ -39,7 +39,10 @@ export type EngineThreadEvent =
   | { kind: "failed"; handle: number; error: PlainError }
   | { kind: "weights"; weights: ParsedWeights };
 
-export type StepStatus = Pick<EngineStatus, "numActive" | "numSteps" | "numTokensGenerated">;
+export type StepStatus = Pick<
+  EngineStatus,
+  "numActive" | "numSteps" | "numTokensGenerated" | "busyMs"
+>;
 
 /** The tokens of one step, one for each of some answers; the lists are aligned. */
 export interface TokenBatch {

@@ -77,7 +77,12 @@ class ThreadedEngine implements WorkerEngine {
   private readonly pending = new Map<number, Pending>();
   private readonly versions = createVersionLog();
   private readonly room: QueueRoom;
-  private latest: StepStatus = { numActive: 0, numSteps: 0, numTokensGenerated: 0 };
+  private latest: StepStatus = {
+    numActive: 0,
+    numSteps: 0,
+    numTokensGenerated: 0,
+    busyMs: 0,
+  };
   private nextHandle = 1;
 
   constructor(
