@@ -48,6 +48,8 @@ export interface Decoder {
   fork(from: number, to: number, length: number): void;
   /** Forgets the slot's sequence. */
   reset(slot: number): void;
+  /** Keeps the first `length` tokens of the slot, which must hold that many. */
+  truncate(slot: number, length: number): void;
   /** To be called when the model's weights changed; sequences of old weights should be reset. */
   refreshWeights(): void;
   dispose(): void;

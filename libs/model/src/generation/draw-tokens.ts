@@ -1,5 +1,6 @@
 import type { Decoder, DecoderRow } from "./decoder.js";
 import type { SampledToken } from "./sampling.js";
+import type { ReadPlan } from "./read-plan.js";
 import type { Sequence } from "./sequence.js";
 
 /** A sequence in a slot of the decoder. */
@@ -7,26 +8,48 @@ export interface Active {
   readonly handle: number;
   readonly slot: number;
   readonly sequence: Sequence;
+  /** Room reserved for it. */
+  readonly numTokens: number;
 }
 
 /** Sequences that hold the same tokens and differ in how they go on. */
 export type Group = [Active, ...Active[]];
 
 /**
- * Reads all but the last token of what the members of each group share, once for the group. Groups
- * of one, and of one token, are left alone.
+ * Copies what other slots hold, then reads parts of prompts and, once for each group, all but the last
+ * token of what its members share. Tells how many tokens it read, and how many it had not to.
  */
-export async function readShared(decoder: Decoder, groups: readonly Group[]): Promise<void> {
-  const shared = groups.filter((group) => group.length > 1 && group[0].sequence.ids.length > 1);
-  if (shared.length === 0) return;
-  await decoder.append(
-    shared.map(([{ slot, sequence }]) => ({ slot, ids: sequence.pending().subarray(0, -1) })),
-  );
+export async function readAhead(
+  decoder: Decoder,
+  { copies, parts, groups }: ReadPlan,
+): Promise<{ numRead: number; numShared: number }> {
+  let numShared = 0;
+  const copy = (from: Active, to: Active, length: number) => {
+    if (length > 0) decoder.fork(from.slot, to.slot, length);
+    numShared += length - to.sequence.numDecoded;
+    to.sequence.numDecoded = length;
+  };
+  for (const { from, to, length } of copies) copy(from, to, length);
+  const shared = groups.filter((group) => group.length > 1);
+  const beginnings = shared.map(([active]) => {
+    return { active, numTokens: active.sequence.numPending - 1 };
+  });
+  const numRead = await readParts(decoder, [...parts, ...beginnings]);
   for (const [first, ...others] of shared) {
-    const length = first.sequence.ids.length - 1;
-    for (const { slot } of others) decoder.fork(first.slot, slot, length);
-    for (const { sequence } of [first, ...others]) sequence.numDecoded = length;
+    for (const other of others) copy(first, other, first.sequence.numDecoded);
   }
+  return { numRead, numShared };
+}
+
+async function readParts(decoder: Decoder, parts: ReadPlan["parts"]): Promise<number> {
+  const reads = parts.filter(({ numTokens }) => numTokens > 0);
+  if (reads.length === 0) return 0;
+  const rows = reads.map(({ active: { slot, sequence }, numTokens }) => {
+    return { slot, ids: sequence.pending().subarray(0, numTokens) };
+  });
+  await decoder.append(rows);
+  for (const { active, numTokens } of reads) active.sequence.numDecoded += numTokens;
+  return reads.reduce((sum, { numTokens }) => sum + numTokens, 0);
 }
 
 /**

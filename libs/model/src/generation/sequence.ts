@@ -26,6 +26,8 @@ export class Sequence {
   finishReason: FinishReason | undefined;
   /** How many of `ids` the decoder holds. */
   numDecoded = 0;
+  /** The prompt and the longest answer. */
+  readonly maxTokens: number;
   /** What limits the choice beside the temperature, if anything. */
   readonly filters: TokenFilters | undefined;
   private readonly random: Random;
@@ -35,12 +37,17 @@ export class Sequence {
     const { promptIds, params, tokenizer } = options;
     this.ids = [...promptIds];
     this.numPromptTokens = promptIds.length;
+    this.maxTokens = Math.min(options.maxLength, promptIds.length + params.maxNewTokens);
     if (!isPlain(params)) this.filters = { ...params, history: this.ids };
     this.random = createRandom(deriveSeed(params.seed, "sampling"));
     if (tokenizer) this.matcher = createStopMatcher(tokenizer, params.stop);
     else if (params.stop.length > 0) {
       throw new StagecraftError("invalid_argument", "stop texts need a tokenizer to find them");
     }
+  }
+
+  get numPending(): number {
+    return this.ids.length - this.numDecoded;
   }
 
   /** What the decoder has not seen yet. */

@@ -74,6 +74,8 @@ export interface NativeDecoder {
   /** Makes slot `to` hold the first `length` tokens of slot `from`. */
   fork(from: number, to: number, length: number): void;
   reset(slot: number): void;
+  /** Keeps the first `length` tokens of the slot. */
+  truncate(slot: number, length: number): void;
   /** Packs the weights again if they changed. */
   refreshWeights(): void;
   /** Memory of packed weights and caches, in bytes; caches are touched only as they fill. */
@@ -159,7 +161,11 @@ class Session implements NativeDecoder {
   }
 
   reset(slot: number): void {
-    guard(() => this.addon.truncateDecoder({ session: this.session, slot, length: 0 }));
+    this.truncate(slot, 0);
+  }
+
+  truncate(slot: number, length: number): void {
+    guard(() => this.addon.truncateDecoder({ session: this.session, slot, length }));
   }
 
   refreshWeights(): void {
