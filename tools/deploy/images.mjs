@@ -1,6 +1,7 @@
-// `npm run deploy:images [-- --base IMAGE --build-base IMAGE --local --tag TAG NAME…]`: the images of
-// deploy/images/Dockerfile with podman or docker. `--local` takes the bases that `npm run deploy:base`
-// made. npm's settings reach the build as secrets and stay out of the images.
+// `npm run deploy:images [-- --base IMAGE --build-base IMAGE --local --gpu --tag TAG NAME…]`: the images
+// of deploy/images/Dockerfile with podman or docker. `--local` takes the bases that `npm run deploy:base`
+// made, `--gpu` adds those for GPU nodes. npm's settings reach the build as secrets and stay out of the
+// images. What follows `--option` goes to the engine's build command as it is.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,6 +25,10 @@ const LOCAL_BUILD_BASE = "localhost/stagecraft-base/node-build:bookworm";
  * @property {string} [buildBase]
  * @property {string} [npmrc]
  * @property {string} [ca]
+ * @property {string} [pipconf]
+ * @property {string} [gpuBase]
+ * @property {string} [wheel] instead of `tensorflow`, such as `tensorflow-cpu==2.21.0`
+ * @property {readonly string[]} [options]
  *
  * @param {import("../setup/steps.mjs").Steps} steps
  * @param {BuildOptions} options
@@ -45,16 +50,25 @@ export async function buildImages(steps, options) {
  * @param {BuildOptions} options
  * @returns {string[]}
  */
-export function buildCommand(name, image, { engine, base, buildBase, npmrc, ca }) {
+export function buildCommand(name, image, options) {
+  const { engine, npmrc, ca, pipconf } = options;
   const podmanOnly = [`--ignorefile=${DOCKERFILE}.dockerignore`, "--layers", ...ULIMITS];
+  const buildArgs = {
+    BASE: options.base,
+    BUILD_BASE: options.buildBase,
+    GPU_BASE: options.gpuBase,
+    TENSORFLOW_WHEEL: options.wheel,
+  };
+  const secrets = Object.entries({ npmrc, ca, pipconf }).filter(([, file]) => file);
   return [
     ...[engine, "build", "--file", DOCKERFILE, "--target", name, "--tag", image],
     ...["--network", "host"],
     ...(engine === "podman" ? podmanOnly : []),
-    ...(base ? ["--build-arg", `BASE=${base}`] : []),
-    ...(buildBase ? ["--build-arg", `BUILD_BASE=${buildBase}`] : []),
-    ...(npmrc ? ["--secret", `id=npmrc,src=${npmrc}`] : []),
-    ...(ca ? ["--secret", `id=ca,src=${ca}`] : []),
+    ...Object.entries(buildArgs).flatMap(([key, value]) =>
+      value ? ["--build-arg", `${key}=${value}`] : [],
+    ),
+    ...secrets.flatMap(([secret, file]) => ["--secret", `id=${secret},src=${file}`]),
+    ...(options.options ?? []),
     ".",
   ];
 }
@@ -75,8 +89,11 @@ export function defaultTag() {
   return String(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version);
 }
 
-/** The bases made here, for `--local`. */
-export const localBases = { base: LOCAL_BASE, buildBase: LOCAL_BUILD_BASE };
+/** The bases made here, for `--local`; there is no CUDA in them. */
+export const localBases = { base: LOCAL_BASE, buildBase: LOCAL_BUILD_BASE, gpuBase: LOCAL_BASE };
+
+/** Services that have an image for GPU nodes too. */
+const ON_GPUS = ["policy", "reward-model", "trainer"];
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const { values, positionals } = parseArgs({
@@ -84,26 +101,32 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     options: {
       base: { type: "string" },
       "build-base": { type: "string" },
+      "gpu-base": { type: "string" },
       local: { type: "boolean", default: false },
+      gpu: { type: "boolean", default: false },
+      wheel: { type: "string" },
       tag: { type: "string", default: defaultTag() },
       engine: { type: "string" },
       npmrc: { type: "string" },
       ca: { type: "string" },
+      pipconf: { type: "string" },
+      option: { type: "string", multiple: true },
     },
   });
+  const { "build-base": buildBase, "gpu-base": gpuBase, base } = values;
   await runTool("Images", async (steps) => {
-    const known = Object.keys(PACKABLE);
-    const unknown = positionals.find((name) => !known.includes(name));
+    const onGpus = ON_GPUS.map((name) => `${name}-gpu`);
+    const known = [...Object.keys(PACKABLE), ...(values.gpu ? onGpus : [])];
+    const unknown = positionals.find((name) => ![...known, ...onGpus].includes(name));
     if (unknown) throw new StepError(`no image "${unknown}": there are ${known.join(", ")}`);
-    const chosen = { base: values.base, buildBase: values["build-base"] };
-    const bases = values.local ? localBases : chosen;
+    const { tag, pipconf, wheel, option: options } = values;
     await buildImages(steps, {
+      ...{ tag, pipconf, wheel, options },
       engine: findEngine(values.engine),
       names: positionals.length > 0 ? positionals : known,
-      tag: values.tag,
       npmrc: values.npmrc ?? npmFile("userconfig"),
       ca: values.ca ?? npmFile("cafile"),
-      ...bases,
+      ...(values.local ? localBases : { base, buildBase, gpuBase }),
     });
     return 0;
   });
