@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 /** In a project's folder its own program (seconds); at the root, as in editors, the whole one. */
 function typeInformation() {
   const here = relative(root, process.cwd()).split("\\").join("/");
-  return /^((libs|services)\/[^/]+|tools)$/.test(here)
+  return /^((libs|services)\/[^/]+|tools|deploy)$/.test(here)
     ? { programs: [createProjectProgram(root, here)] }
     : { project: ["./tsconfig.test.json"], tsconfigRootDir: root };
 }

@@ -2,9 +2,9 @@
 // strict. Release 4.3 of the former is the last that carries schemas rather than compiled
 // validators; they are those of Kubernetes 1.27, and what 1.27 knows later releases know.
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 
+/** CommonJS, on purpose: ES modules could not be told to register elsewhere. */
 const require = createRequire(import.meta.url);
 
 /** A JSON schema, as far as it matters here. */
@@ -23,97 +23,71 @@ export interface Manifest {
   [field: string]: unknown;
 }
 
-/** Where the packages keep the schema of a kind: file, and the id it registers. */
-const KINDS: Record<string, { file: string; id: string }> = {
-  "v1/ConfigMap": core("ConfigMap"),
-  "v1/Namespace": core("Namespace"),
-  "v1/PersistentVolumeClaim": core("PersistentVolumeClaim"),
-  "v1/Pod": core("Pod"),
-  "v1/Service": core("Service"),
-  "v1/ServiceAccount": core("ServiceAccount"),
-  "apps/v1/Deployment": kubernetes("apps.v1.Deployment"),
-  "apps/v1/StatefulSet": kubernetes("apps.v1.StatefulSet"),
-  "batch/v1/Job": kubernetes("batch.v1.Job"),
-  "policy/v1/PodDisruptionBudget": kubernetes("policy.v1.PodDisruptionBudget"),
-  "networking.k8s.io/v1/NetworkPolicy": kubernetes("networking.v1.NetworkPolicy"),
-  "keda.sh/v1alpha1/ScaledObject": {
-    file: "@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject",
-    id: "keda.sh.v1alpha1.ScaledObject",
-  },
-};
-
-function core(kind: string) {
-  return kubernetes(`core.v1.${kind}`);
-}
-
-function kubernetes(name: string) {
-  const pascal = name.replace(/(^|\.)(\w)/g, (_, _dot, letter: string) => letter.toUpperCase());
-  return { file: `kubernetes-models/_schemas/IoK8sApi${pascal}.js`, id: `io.k8s.api.${name}` };
-}
-
 /** Problems of one object by its schema, one sentence each; none when it is right. */
 export function schemaProblems(manifest: Manifest): string[] {
-  const key = `${manifest.apiVersion}/${manifest.kind}`;
-  const validate = validators()[key];
-  if (!validate) return [`${key}: no schema for this kind; name it in deploy/test/schemas.ts`];
+  const { apiVersion, kind, metadata } = manifest;
+  const validate = validatorOf(apiVersion, kind);
+  if (!validate) return [`${apiVersion}/${kind}: no schema for this kind`];
   if (validate(manifest)) return [];
-  return (validate.errors ?? []).map((error) => `${key} ${manifest.metadata.name}: ${say(error)}`);
+  return (validate.errors ?? []).map((error) => `${kind} ${metadata.name}: ${say(error)}`);
 }
 
 function say({ instancePath, message, params }: ErrorObject): string {
   return `${instancePath || "/"} ${message} ${JSON.stringify(params)}`;
 }
 
-let compiled: Record<string, ValidateFunction> | undefined;
+const ajv = new Ajv({ allErrors: true, strict: false });
 
-function validators(): Record<string, ValidateFunction> {
-  compiled ??= compile();
-  return compiled;
+function validatorOf(apiVersion: string, kind: string): ValidateFunction | undefined {
+  const id = registerSchemas(apiVersion, kind);
+  return id === undefined ? undefined : ajv.getSchema(id);
 }
 
-function compile(): Record<string, ValidateFunction> {
-  const ajv = new Ajv({ allErrors: true, strict: false, formats: FORMATS });
-  for (const [id, schema] of collectSchemas()) ajv.addSchema(strict(schema), id);
-  return Object.fromEntries(
-    Object.entries(KINDS).map(([key, { id }]) => [key, ajv.getSchema(id) as ValidateFunction]),
-  );
-}
+/** What the packages export for a kind: an object of it that can check itself. */
+type Model = new () => { validate(): void };
 
-/** The packages hand their schemas to `register` of one module; here it only collects them. */
-function collectSchemas(): Map<string, Schema> {
-  const schemas = new Map<string, Schema>();
+/**
+ * Takes over the schemas that a kind's model registers when it is asked to check an object, strict.
+ * Returns the id of the kind's own.
+ */
+function registerSchemas(apiVersion: string, kind: string): string | undefined {
+  const Model = modelOf(apiVersion, kind);
+  if (!Model) return undefined;
+  let kindId: string | undefined;
   const registry = require("@kubernetes-models/validate") as Record<string, unknown>;
-  const original = registry["register"];
-  registry["register"] = (id: string, schema: Schema) => schemas.set(id, schema);
+  const original = { ...registry };
+  registry["register"] = (id: string, schema: Schema) => {
+    if (!ajv.getSchema(id)) ajv.addSchema(strict(schema), id);
+  };
+  registry["validate"] = (id: string) => (kindId = id);
   try {
-    for (const { file } of Object.values(KINDS)) {
-      const loaded = require(fileOf(file)) as { addSchema?: () => void };
-      loaded.addSchema?.();
-    }
+    new Model().validate();
   } finally {
-    registry["register"] = original;
+    Object.assign(registry, original);
   }
-  return schemas;
+  return kindId;
 }
 
-/** The packages' `exports` hide their schema files, so by path. */
-function fileOf(file: string): string {
-  const [scope = "", name = ""] = file.split("/");
-  const packageName = scope.startsWith("@") ? `${scope}/${name}` : scope;
-  const directory = dirname(require.resolve(packageName));
-  return join(directory, file.slice(packageName.length + 1));
+function modelOf(apiVersion: string, kind: string): Model | undefined {
+  const owner = apiVersion.startsWith("keda.sh/") ? "@kubernetes-models/keda" : "kubernetes-models";
+  try {
+    return (require(`${owner}/${apiVersion}`) as Record<string, Model>)[kind];
+  } catch {
+    return undefined;
+  }
 }
 
-const MAX_INT32 = 2 ** 31;
-const FORMATS = {
-  int32: { type: "number" as const, validate: (n: number) => Math.abs(n) <= MAX_INT32 },
+for (const [name, format] of Object.entries({
+  int32: { type: "number" as const, validate: (n: number) => Math.abs(n) < 2 ** 31 },
   int64: { type: "number" as const, validate: Number.isSafeInteger },
   double: true as const,
   byte: /^[A-Za-z0-9+/]*={0,2}$/,
   "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/,
   quantity: /^[+-]?(\d+|\d+\.\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/,
   string: true as const,
-};
+})) {
+  ajv.addFormat(name, format);
+}
 
 /**
  * No field that the schema does not name, and no null where a value is meant: an API server drops

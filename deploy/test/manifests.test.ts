@@ -1,0 +1,300 @@
+import { readFileSync } from "node:fs";
+import { runTopology } from "@stagecraft/bus";
+import { describe, expect, it } from "vitest";
+import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
+import type { Manifest } from "./schemas.js";
+import { isService, settingsOf } from "./settings.js";
+import { find, quantity, serversOf, workloadsOf, type Workload } from "./workloads.js";
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
+const { version } = JSON.parse(read("../../package.json")) as { version: string };
+const GPU = "nvidia.com/gpu";
+
+const cache = new Map<string, Manifest[]>();
+const rendered = (path: string): Manifest[] => {
+  const known = cache.get(path) ?? render(path);
+  cache.set(path, known);
+  return known;
+};
+const ours = (manifests: readonly Manifest[]) =>
+  serversOf(manifests).filter(({ name }) => isService(name));
+const matches = (selector: Record<string, string>, { labels }: Workload) =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value);
+
+const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
+const suite = describe.skipIf(RENDERER_MISSING !== undefined);
+suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
+  it("has the four services, NATS and its set-up, in one namespace", () => {
+    const manifests = rendered(path);
+    const found = workloadsOf(manifests).map(({ kind, name }) => `${kind}/${name}`);
+    expect(found).toEqual(
+      expect.arrayContaining([
+        "Deployment/policy",
+        "Deployment/reward-model",
+        "Deployment/rollout",
+        "StatefulSet/trainer",
+        "StatefulSet/nats",
+        "Job/nats-setup",
+      ]),
+    );
+    const namespaces = manifests.filter(({ kind }) => kind !== "Namespace");
+    expect(new Set(namespaces.map(({ metadata }) => metadata.namespace))).toEqual(
+      new Set(["stagecraft"]),
+    );
+  });
+
+  it("restricts every pod: no root, no writing, no capabilities, no token", () => {
+    for (const { name, pod, container } of workloadsOf(rendered(path))) {
+      expect(pod.automountServiceAccountToken, name).toBe(false);
+      expect(pod.securityContext, name).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 10001,
+        seccompProfile: { type: "RuntimeDefault" },
+      });
+      expect(container.securityContext, name).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      });
+    }
+  });
+
+  it("gives every container CPU and memory, asked for and limited", () => {
+    for (const { name, container } of workloadsOf(rendered(path))) {
+      const { requests, limits } = container.resources ?? {};
+      for (const resource of ["cpu", "memory"]) {
+        expect(quantity(requests?.[resource]), `${name} ${resource}`).toBeGreaterThan(0);
+        expect(quantity(limits?.[resource]), `${name} ${resource}`).toBeGreaterThanOrEqual(
+          quantity(requests?.[resource]),
+        );
+      }
+    }
+  });
+
+  it("probes every server for start, readiness and life, services by gRPC on their probe port", () => {
+    const manifests = rendered(path);
+    for (const workload of serversOf(manifests)) {
+      const { startupProbe, readinessProbe, livenessProbe } = workload.container;
+      for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
+        expect(probe, workload.name).toBeDefined();
+        if (!isService(workload.name)) continue;
+        expect(probe?.grpc).toEqual({ port: settingsOf(manifests, workload).probePort });
+      }
+      const { periodSeconds = 10, failureThreshold = 3 } = startupProbe ?? {};
+      expect(periodSeconds * failureThreshold, workload.name).toBeGreaterThanOrEqual(60);
+    }
+  });
+
+  it("configures services with fields they know, on the ports their pods name", () => {
+    const manifests = rendered(path);
+    expect(ours(manifests)).toHaveLength(4);
+    for (const workload of ours(manifests)) {
+      const settings = settingsOf(manifests, workload);
+      expect(settings, workload.name).toMatchObject({ host: "0.0.0.0", metricsHost: "0.0.0.0" });
+      const ports = Object.fromEntries(
+        (workload.container.ports ?? []).map(({ name, containerPort }) => [name, containerPort]),
+      );
+      const { port, probePort, metricsPort } = settings;
+      expect(ports, workload.name).toEqual({ grpc: port, probe: probePort, metrics: metricsPort });
+    }
+  });
+
+  it("gives engines no more threads than CPUs", () => {
+    const manifests = rendered(path);
+    for (const workload of ours(manifests)) {
+      const { threads } = settingsOf(manifests, workload);
+      if (threads === undefined) continue;
+      const { cpu } = workload.container.resources?.limits ?? {};
+      expect(threads, workload.name).toBe(quantity(cpu));
+    }
+  });
+
+  it("ends no pod before preStop and graceMs are over", () => {
+    const manifests = rendered(path);
+    for (const workload of ours(manifests)) {
+      const [command, seconds] = workload.container.lifecycle?.preStop?.exec?.command ?? [];
+      expect(command, workload.name).toBe("sleep");
+      const { graceMs } = settingsOf(manifests, workload);
+      const drains = workload.name === "rollout" ? 2 : 1; // its tasks, then its calls
+      expect(workload.pod.terminationGracePeriodSeconds, workload.name).toBeGreaterThan(
+        Number(seconds) + (drains * graceMs) / 1000,
+      );
+    }
+  });
+
+  it("connects Services with named ports of running pods, headless where calls are spread", () => {
+    const manifests = rendered(path);
+    const services = manifests.filter(({ kind }) => kind === "Service");
+    expect(services.map(({ metadata }) => metadata.name).sort()).toEqual(
+      serversOf(manifests)
+        .map(({ name }) => name)
+        .sort(),
+    );
+    for (const { metadata, spec } of services as (Manifest & { spec: ServiceSpec })[]) {
+      expect(spec.clusterIP, metadata.name).toBe("None");
+      const pods = serversOf(manifests).filter((workload) => matches(spec.selector, workload));
+      expect(pods.map(({ name }) => name)).toEqual([metadata.name]);
+      for (const { port, targetPort } of spec.ports) {
+        const target = pods[0]?.container.ports?.find(({ name }) => name === targetPort);
+        expect(target?.containerPort, `${metadata.name} ${targetPort}`).toBe(port);
+      }
+    }
+  });
+
+  it("sends services to addresses that exist", () => {
+    const manifests = rendered(path);
+    for (const workload of ours(manifests)) {
+      const { policyAddress, rewardAddress, natsUrl } = settingsOf(manifests, workload);
+      for (const address of [policyAddress, rewardAddress, natsUrl]) {
+        if (address === undefined) continue;
+        const [host = "", port] = address.replace("nats://", "").split(":");
+        const { ports } = find(manifests, "Service", host)["spec"] as ServiceSpec;
+        expect(ports.map((one) => one.port)).toContain(Number(port));
+      }
+    }
+  });
+
+  it("mounts every folder that settings name, writable only for who writes", () => {
+    const manifests = rendered(path);
+    const mountOf = ({ container }: Workload, folder: string) =>
+      container.volumeMounts?.find(({ mountPath }) => `${folder}/`.startsWith(`${mountPath}/`));
+    for (const workload of ours(manifests)) {
+      const { modelDir, models = [], weightsDir, runsDir } = settingsOf(manifests, workload);
+      const writes = workload.name === "trainer";
+      const folders = [
+        ...models.map((model) => model.split("=")[1]),
+        modelDir,
+        weightsDir,
+        runsDir,
+      ];
+      for (const folder of folders) {
+        if (folder === undefined) continue;
+        const mount = mountOf(workload, folder);
+        expect(mount, `${workload.name} ${folder}`).toBeDefined();
+        expect(mount?.readOnly ?? false, `${workload.name} ${folder}`).toBe(
+          !(writes && (folder === weightsDir || folder === runsDir)),
+        );
+      }
+    }
+  });
+
+  it("claims every volume that it mounts", () => {
+    const manifests = rendered(path);
+    for (const { name, pod, container, claimTemplates } of workloadsOf(manifests)) {
+      const volumes = pod.volumes ?? [];
+      for (const { configMap, persistentVolumeClaim } of volumes) {
+        if (configMap) find(manifests, "ConfigMap", configMap.name);
+        if (persistentVolumeClaim) {
+          find(manifests, "PersistentVolumeClaim", persistentVolumeClaim.claimName);
+        }
+      }
+      const known = [...volumes.map((one) => one.name), ...claimTemplates.map(templateName)];
+      for (const mount of container.volumeMounts ?? []) expect(known, name).toContain(mount.name);
+    }
+  });
+
+  it("selects existing pods in every budget and network rule", () => {
+    const manifests = rendered(path);
+    const selectors = manifests.flatMap(({ kind, spec }) => {
+      const { selector, podSelector } = (spec ?? {}) as Record<string, PodSelector | undefined>;
+      if (kind === "PodDisruptionBudget") return [selector?.matchLabels];
+      return kind === "NetworkPolicy" ? [podSelector?.matchLabels] : [];
+    });
+    expect(selectors.length).toBeGreaterThan(5);
+    for (const selector of selectors) {
+      const selected = serversOf(manifests).filter((one) => matches(selector ?? {}, one));
+      expect(selected.length, JSON.stringify(selector)).toBeGreaterThan(0);
+    }
+  });
+
+  it("names images as they are built, at this version", () => {
+    const targets = [...read("../images/Dockerfile").matchAll(/^FROM \S+ AS (\S+)$/gm)];
+    const names = targets.map(([, name]) => `stagecraft/${name}:${version}`);
+    const gpu = path === "overlays/gpu";
+    for (const { name, container } of workloadsOf(rendered(path))) {
+      if (name === "nats") continue;
+      expect(names, name).toContain(container.image);
+      const onGpu = container.resources?.limits?.[GPU] !== undefined;
+      if (isService(name)) expect(container.image).toContain(`/${name}${onGpu ? "-gpu" : ""}:`);
+      expect(onGpu, name).toBe(gpu && ["policy", "reward-model", "trainer"].includes(name));
+    }
+  });
+
+  it("keeps NATS's files within three quarters of its disk, synced, by a server that can", () => {
+    const manifests = rendered(path);
+    const nats = serversOf(manifests).find(({ name }) => name === "nats");
+    const [claim] = nats?.claimTemplates ?? [];
+    const { storage } = (claim?.["spec"] as ClaimSpec).resources.requests;
+    const config = nats?.pod.volumes?.find(({ name }) => name === "config")?.configMap?.name ?? "";
+    const text = (find(manifests, "ConfigMap", config)["data"] as Record<string, string>)[
+      "nats.conf"
+    ];
+    const [, gib] = /max_file_store: (\d+)GiB/.exec(text ?? "") ?? [];
+    expect(Number(gib) * 2 ** 30).toBeGreaterThan(0);
+    expect(Number(gib) * 2 ** 30).toBeLessThanOrEqual(0.75 * quantity(storage));
+    expect(text).toMatch(/sync_interval: always/);
+    const [, minor] = /nats:2\.(\d+)/.exec(nats?.container.image ?? "") ?? [];
+    expect(Number(minor)).toBeGreaterThanOrEqual(12);
+  });
+});
+
+suite(`overlays/gpu${skipped}`, () => {
+  it("puts policy, reward-model and trainer on GPU nodes with the TensorFlow engine", () => {
+    const manifests = rendered("overlays/gpu");
+    for (const workload of ours(manifests).filter(({ name }) => name !== "rollout")) {
+      const { name, pod, container } = workload;
+      expect(settingsOf(manifests, workload).engine, name).toBe("tensorflow");
+      expect(container.resources?.limits?.[GPU], name).toBe("1");
+      expect(pod.nodeSelector, name).toEqual({ "nvidia.com/gpu.present": "true" });
+      expect(pod.tolerations, name).toContainEqual(expect.objectContaining({ key: GPU }));
+    }
+  });
+
+  it("leaves the others on the native engine", () => {
+    const manifests = rendered("overlays/cpu");
+    const engines = ours(manifests).map((workload) => settingsOf(manifests, workload).engine);
+    expect(engines.filter((engine) => engine !== undefined)).toEqual([
+      "native",
+      "native",
+      "native",
+    ]);
+  });
+});
+
+suite(`components/autoscale${skipped}`, () => {
+  it("scales the rollout workers by the consumer they share", () => {
+    const manifests = rendered(EVERYTHING);
+    const worker = ours(manifests).find(({ name }) => name === "rollout") as Workload;
+    const { promptsConsumer } = runTopology(settingsOf(manifests, worker).run ?? "");
+    const { scaleTargetRef, triggers } = find(manifests, "ScaledObject", "rollout")[
+      "spec"
+    ] as ScaledSpec;
+    expect(scaleTargetRef.name).toBe("rollout");
+    expect(triggers[0]?.metadata).toMatchObject({
+      stream: promptsConsumer.stream,
+      consumer: promptsConsumer.durable,
+      natsServerMonitoringEndpoint: "nats.stagecraft.svc.cluster.local:8222",
+    });
+  });
+});
+
+const templateName = ({ metadata }: Manifest) => metadata.name;
+
+interface ServiceSpec {
+  clusterIP: string;
+  selector: Record<string, string>;
+  ports: { port: number; targetPort: string }[];
+}
+
+interface PodSelector {
+  matchLabels?: Record<string, string>;
+}
+
+interface ClaimSpec {
+  resources: { requests: { storage: string } };
+}
+
+interface ScaledSpec {
+  scaleTargetRef: { name: string };
+  triggers: { metadata: Record<string, string> }[];
+}

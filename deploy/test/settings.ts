@@ -1,0 +1,66 @@
+import { fromEnvironment } from "@stagecraft/config";
+import { policySchema } from "@stagecraft/service-policy";
+import { rewardModelSchema } from "@stagecraft/service-reward-model";
+import { rolloutSchema } from "@stagecraft/service-rollout";
+import { trainerSchema } from "@stagecraft/service-trainer";
+import { parse } from "yaml";
+import { find, type Workload } from "./workloads.js";
+import type { Manifest } from "./schemas.js";
+
+/** Our services, with the schema of their settings. */
+export const SERVICES = {
+  policy: policySchema,
+  "reward-model": rewardModelSchema,
+  rollout: rolloutSchema,
+  trainer: trainerSchema,
+};
+
+/** A service's name. */
+export type Service = keyof typeof SERVICES;
+
+/** The settings that the tests look at, whatever else a service has. */
+export interface Settings {
+  port: number;
+  probePort: number;
+  metricsPort: number;
+  graceMs: number;
+  host: string;
+  metricsHost: string;
+  threads?: number;
+  engine?: string;
+  run?: string;
+  natsUrl?: string;
+  modelDir?: string;
+  models?: string[];
+  weightsDir?: string;
+  runsDir?: string;
+  policyAddress?: string;
+  rewardAddress?: string;
+}
+
+/** True for the pods of our services. */
+export function isService(name: string): name is Service {
+  return name in SERVICES;
+}
+
+/**
+ * What the service in that pod would run with: its ConfigMap under its variables, by its own schema.
+ * Throws for a field or a variable that the service does not know.
+ */
+export function settingsOf(manifests: readonly Manifest[], workload: Workload): Settings {
+  const { name, pod, container } = workload;
+  if (!isService(name)) throw new Error(`${name} is none of our services`);
+  const schema = SERVICES[name];
+  const mapName = pod.volumes?.find((volume) => volume.name === "config")?.configMap?.name ?? "";
+  const { "config.yaml": text } = find(manifests, "ConfigMap", mapName)["data"] as {
+    "config.yaml": string;
+  };
+  const prefix = `STAGECRAFT_${name.replaceAll("-", "_").toUpperCase()}`;
+  const env = (container.env ?? []).map((variable) => [variable.name, variable.value] as const);
+  const own = env.filter(([variable]) => variable.startsWith("STAGECRAFT_"));
+  const overrides = fromEnvironment(schema, prefix, Object.fromEntries(own));
+  if (Object.keys(overrides).length !== own.length) {
+    throw new Error(`${name} does not know one of ${own.map(([variable]) => variable).join(", ")}`);
+  }
+  return schema.parse({ ...(parse(text) as object), ...overrides }) as Settings;
+}

@@ -1,0 +1,98 @@
+import type { Manifest } from "./schemas.js";
+
+/** What the tests read of a container. */
+export interface Container {
+  name: string;
+  image: string;
+  args?: string[];
+  env?: { name: string; value?: string }[];
+  ports?: { name: string; containerPort: number }[];
+  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
+  securityContext?: Record<string, unknown>;
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
+  lifecycle?: { preStop?: { exec?: { command: string[] } } };
+  startupProbe?: Probe;
+  readinessProbe?: Probe;
+  livenessProbe?: Probe;
+}
+
+/** A probe by gRPC or HTTP. */
+export interface Probe {
+  grpc?: { port: number };
+  httpGet?: { path: string; port: string | number };
+  periodSeconds?: number;
+  failureThreshold?: number;
+}
+
+/** What the tests read of a pod. */
+export interface PodSpec {
+  automountServiceAccountToken?: boolean;
+  serviceAccountName?: string;
+  terminationGracePeriodSeconds?: number;
+  nodeSelector?: Record<string, string>;
+  tolerations?: { key?: string }[];
+  securityContext?: Record<string, unknown>;
+  containers: Container[];
+  volumes?: {
+    name: string;
+    configMap?: { name: string };
+    persistentVolumeClaim?: { claimName: string };
+  }[];
+}
+
+/** Anything that makes pods, flattened. */
+export interface Workload {
+  kind: string;
+  name: string;
+  labels: Record<string, string>;
+  pod: PodSpec;
+  container: Container;
+  claimTemplates: Manifest[];
+}
+
+interface WorkloadSpec {
+  template?: { metadata: { labels: Record<string, string> }; spec: PodSpec };
+  volumeClaimTemplates?: Manifest[];
+}
+
+/** Pods of every kind among the manifests. Each has one container. */
+export function workloadsOf(manifests: readonly Manifest[]): Workload[] {
+  return manifests.flatMap((manifest) => {
+    const { kind, metadata } = manifest;
+    const spec = manifest["spec"] as (WorkloadSpec & PodSpec) | undefined;
+    const pod = kind === "Pod" ? spec : spec?.template?.spec;
+    const labels = kind === "Pod" ? metadata.labels : spec?.template?.metadata.labels;
+    const [container, another] = pod?.containers ?? [];
+    if (!pod || !container) return [];
+    if (another) throw new Error(`${metadata.name}: the tests know pods of one container`);
+    const claimTemplates = spec?.volumeClaimTemplates ?? [];
+    return [{ kind, name: metadata.name, labels: labels ?? {}, pod, container, claimTemplates }];
+  });
+}
+
+/** Those that run until they are told to stop, and therefore need probes. */
+export function serversOf(manifests: readonly Manifest[]): Workload[] {
+  return workloadsOf(manifests).filter(({ kind }) => /^(Deployment|StatefulSet)$/.test(kind));
+}
+
+/** The object of that kind and name; throws when there is none. */
+export function find(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  const found = manifests.find((one) => one.kind === kind && one.metadata.name === name);
+  if (!found) throw new Error(`no ${kind} ${name}`);
+  return found;
+}
+
+const UNITS: Record<string, number> = {
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  m: 1e-3,
+};
+
+/** A Kubernetes quantity as a number: `500m` is 0.5, `20Gi` 20 × 2³⁰. */
+export function quantity(text: string | undefined): number {
+  const [, number, unit = ""] = /^([\d.]+)(Ki|Mi|Gi|Ti|m)?$/.exec(text ?? "") ?? [];
+  if (number === undefined) throw new Error(`no quantity: ${text}`);
+  return Number(number) * (unit === "" ? 1 : (UNITS[unit] ?? Number.NaN));
+}
