@@ -1,7 +1,7 @@
 // Inside the cli image, from /app: waits until every service reports SERVING, runs PPO on the trainer,
 // prints one line an update and, last, what was seen as JSON. Exit code 1 unless the run succeeds.
 // `node drive.mjs UPDATES ROLLOUT_HOST…`
-import { health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
+import { common, health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 
 const [updates = "3", ...workers] = process.argv.slice(2);
@@ -37,17 +37,18 @@ for await (const { event } of watched) {
 const { run: ended } = await client.getRun({ runId: "images" });
 const policyClient = createRpcClient(policy.PolicyServiceClient, "policy:50051", plain);
 const { weights } = await policyClient.getStatus({});
-const counts = {};
+/** @type {Record<string, number>} */
+const rollouts = {};
 for (const host of workers) {
   const worker = createRpcClient(rollout.RolloutServiceClient, `${host}:50053`, plain);
-  counts[host] = Number((await worker.getStatus({})).numCompleted);
+  rollouts[host] = Number((await worker.getStatus({})).numCompleted);
   worker.close();
 }
 const score = await scoreOnce();
 for (const open of [client, policyClient]) open.close();
-const state = trainer.RunState[ended.state];
-const summary = { state, error: ended.error?.message, numUpdates, weights: weights?.version };
-console.log(JSON.stringify({ ...summary, rollouts: counts, score }));
+const state = trainer.RunState[ended?.state ?? 0];
+const summary = { state, error: ended?.error?.message, numUpdates, weights: weights?.version };
+console.log(JSON.stringify({ ...summary, rollouts, score }));
 process.exit(state === "SUCCEEDED" && numUpdates === Number(updates) ? 0 : 1);
 
 /** @param {string} address */
@@ -67,7 +68,15 @@ async function waitUntilServing(address) {
 /** What a user of the reward model does. */
 async function scoreOnce() {
   const scorer = createRpcClient(reward.RewardServiceClient, "reward-model:50052", plain);
-  const { models } = await scorer.listModels({});
+  const messages = [
+    { role: common.Role.USER, content: "who?" },
+    { role: common.Role.ASSISTANT, content: "a cat." },
+  ];
+  const { scores } = await scorer.scoreBatch({
+    model: undefined,
+    items: [{ input: { $case: "conversation", value: { messages } } }],
+    truncation: reward.TruncationPolicy.REFUSE,
+  });
   scorer.close();
-  return models[0]?.name;
+  return scores[0]?.value;
 }

@@ -10,10 +10,11 @@ const { name: engine } = await initEngine({ engine: "native", numThreads: 1 });
 const tokenizer = await trainCharTokenizer(["abcdefghijklmnopqrstuvwxyz .?"]);
 const sizes = { hiddenSize: 32, numLayers: 2, numHeads: 2, maxPositions: 64 };
 const config = presetConfig("llama", { vocabSize: tokenizer.vocabSize, ...sizes });
-for (const [name, seed, head] of [
+const models = /** @type {const} */ ([
   ["policy", 1, "lm"],
   ["reward", 2, "score"],
-]) {
+]);
+for (const [name, seed, head] of models) {
   mkdirSync(`${folder}/${name}`, { recursive: true });
   const model = createModel(config, { seed, heads: [head] });
   await saveModel(`${folder}/${name}`, model, { tokenizerFiles: tokenizer.files() });
