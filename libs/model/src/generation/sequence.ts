@@ -30,8 +30,6 @@ export class Sequence {
   readonly maxTokens: number;
   /** What limits the choice beside the temperature, if anything. */
   readonly filters: TokenFilters | undefined;
-  /** The prompt and the longest answer. */
-  readonly maxTokens: number;
   private readonly random: Random;
   private readonly matcher: StopMatcher | undefined;
 
@@ -41,7 +39,6 @@ export class Sequence {
     this.numPromptTokens = promptIds.length;
     this.maxTokens = Math.min(options.maxLength, promptIds.length + params.maxNewTokens);
     if (!isPlain(params)) this.filters = { ...params, history: this.ids };
-    this.maxTokens = Math.min(options.maxLength, promptIds.length + params.maxNewTokens);
     this.random = createRandom(deriveSeed(params.seed, "sampling"));
     if (tokenizer) this.matcher = createStopMatcher(tokenizer, params.stop);
     else if (params.stop.length > 0) {
