@@ -31,10 +31,10 @@ export interface EventBus extends AsyncDisposable {
   objects(bucket: string): Promise<ObjectStore>;
   readonly deadLetters: DeadLetters;
 
-  /** Creates, or brings to this state; refuses changes the broker cannot make. */
-  ensureStream(spec: StreamSpec): Promise<void>;
-  ensureConsumer(spec: ConsumerSpec): Promise<void>;
-  ensureBucket(bucket: string, options?: BucketOptions): Promise<void>;
+  /** Creates, or brings to this state; refuses changes the broker cannot make. Says which it was. */
+  ensureStream(spec: StreamSpec): Promise<Ensured>;
+  ensureConsumer(spec: ConsumerSpec): Promise<Ensured>;
+  ensureBucket(bucket: string, options?: BucketOptions): Promise<Ensured>;
   streamInfo(stream: string): Promise<StreamInfo>;
   consumerInfo(spec: Pick<ConsumerSpec, "stream" | "durable">): Promise<ConsumerInfo>;
   deleteStream(stream: string): Promise<void>;
@@ -53,6 +53,9 @@ export interface EventBus extends AsyncDisposable {
   /** Closes consumers and listeners, then the connection. */
   close(): Promise<void>;
 }
+
+/** What it took to bring something to the wanted state. */
+export type Ensured = "created" | "updated" | "unchanged";
 
 export interface PublishOptions {
   /** Message id for the broker's deduplication (within its window); the same on every repeat. */

@@ -5,6 +5,7 @@ export type {
   Consumer,
   ConsumerInfo,
   ConsumerSpec,
+  Ensured,
   EventBus,
   KeyValue,
   KeyValueEntry,
@@ -39,6 +40,8 @@ export {
   deleteTopology,
   ensureTopology,
   runTopology,
+  setUpTopology,
   type Topology,
   type TopologyOptions,
+  type TopologyPart,
 } from "./topology.js";

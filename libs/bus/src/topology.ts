@@ -1,4 +1,4 @@
-import type { BucketOptions, ConsumerSpec, EventBus, StreamSpec } from "./bus.js";
+import type { BucketOptions, ConsumerSpec, Ensured, EventBus, StreamSpec } from "./bus.js";
 import { DEAD_PREFIX, DEAD_STREAM } from "./common/dead-letters.js";
 import { checkName } from "./common/subjects.js";
 
@@ -108,11 +108,30 @@ export async function ensureTopology(
   options: TopologyOptions = {},
 ): Promise<Topology> {
   const topology = typeof run === "string" ? runTopology(run, options) : run;
-  for (const stream of topology.streams) await bus.ensureStream(stream);
-  await bus.ensureConsumer(topology.promptsConsumer);
-  await bus.ensureConsumer(topology.rolloutsConsumer);
-  await bus.ensureBucket(topology.weightsBucket, topology.bucketOptions);
+  await setUpTopology(bus, topology);
   return topology;
+}
+
+/** A stream, consumer or bucket, and what it took to bring it to its settings. */
+export interface TopologyPart {
+  kind: "stream" | "consumer" | "bucket";
+  name: string;
+  outcome: Ensured;
+}
+
+/** `ensureTopology`, part by part. */
+export async function setUpTopology(bus: EventBus, topology: Topology): Promise<TopologyPart[]> {
+  const parts: TopologyPart[] = [];
+  for (const stream of topology.streams) {
+    parts.push({ kind: "stream", name: stream.name, outcome: await bus.ensureStream(stream) });
+  }
+  for (const consumer of [topology.promptsConsumer, topology.rolloutsConsumer]) {
+    const name = `${consumer.stream}/${consumer.durable}`;
+    parts.push({ kind: "consumer", name, outcome: await bus.ensureConsumer(consumer) });
+  }
+  const { weightsBucket: name, bucketOptions } = topology;
+  parts.push({ kind: "bucket", name, outcome: await bus.ensureBucket(name, bucketOptions) });
+  return parts;
 }
 
 /** Removes the streams of one run; dead letters stay. */

@@ -8,9 +8,11 @@ import {
   ensureTopology,
   runConsumer,
   runTopology,
+  setUpTopology,
   type BusMessage,
   type EventBus,
   type StreamSpec,
+  type Topology,
 } from "@stagecraft/bus";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -532,6 +534,28 @@ export function describeBus(name: string, open: () => Promise<EventBus>): void {
           if (seen.length === 2) break;
         }
         expect(seen).toEqual(["2", "3"]);
+      });
+    });
+
+    describe("setUpTopology()", () => {
+      it("says what it created, changed and found as it should be", async () => {
+        const outcomes = async (topology: Topology) =>
+          (await setUpTopology(bus, topology)).map(({ kind, outcome }) => `${kind} ${outcome}`);
+        const topology = runTopology("told");
+        // The streams of dead letters and of the canary are there already.
+        const shared = ["stream unchanged", "stream unchanged"];
+        expect(await outcomes(topology)).toEqual([
+          ...["stream created", "stream created", ...shared],
+          ...["consumer created", "consumer created", "bucket created"],
+        ]);
+        expect(new Set((await outcomes(topology)).map((text) => text.split(" ")[1]))).toEqual(
+          new Set(["unchanged"]),
+        );
+        const changed = runTopology("told", { promptsMaxBytes: 2 ** 25, taskAckWaitMs: 60_000 });
+        expect(await outcomes(changed)).toEqual([
+          ...["stream updated", "stream unchanged", ...shared],
+          ...["consumer updated", "consumer unchanged", "bucket unchanged"],
+        ]);
       });
     });
 

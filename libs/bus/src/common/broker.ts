@@ -2,6 +2,7 @@ import type {
   BucketOptions,
   ConsumerInfo,
   ConsumerSpec,
+  Ensured,
   KeyValue,
   Listener,
   PublishAck,
@@ -27,9 +28,9 @@ export interface Broker {
   broadcast(subject: string, data: Uint8Array): void;
   listen(subject: string, maxQueued: number): Promise<Listener>;
   keyValue(bucket: string): Promise<KeyValue>;
-  ensureStream(spec: StreamSpec): Promise<void>;
-  ensureConsumer(spec: RequiredConsumerSpec): Promise<void>;
-  ensureKeyValue(bucket: string, options: BucketOptions): Promise<void>;
+  ensureStream(spec: StreamSpec): Promise<Ensured>;
+  ensureConsumer(spec: RequiredConsumerSpec): Promise<Ensured>;
+  ensureKeyValue(bucket: string, options: BucketOptions): Promise<Ensured>;
   streamInfo(stream: string): Promise<StreamInfo>;
   consumerInfo(stream: string, durable: string): Promise<ConsumerInfo>;
   deleteStream(stream: string): Promise<void>;

@@ -69,9 +69,10 @@ export function createBus(broker: Broker, options: BusOptions = {}): EventBus {
     },
     async ensureBucket(bucket, how = {}) {
       checkName("bucket", bucket);
-      await broker.ensureKeyValue(bucket, how);
+      const values = await broker.ensureKeyValue(bucket, how);
       const spec = objectStreamSpec(bucket, how.maxBytes ?? 4 * GIB, how.replicas ?? 1);
-      await broker.ensureStream(spec);
+      const objects = await broker.ensureStream(spec);
+      return values === "unchanged" ? objects : values;
     },
     streamInfo: (stream) => broker.streamInfo(stream),
     consumerInfo: ({ stream, durable }) => broker.consumerInfo(stream, durable),

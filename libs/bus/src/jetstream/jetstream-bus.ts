@@ -107,22 +107,26 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
       attempt(`set up stream ${spec.name}`, async () => {
         const config = streamConfig(spec);
         const known = await ignoreMissing(manager.streams.info(spec.name), undefined);
-        if (!known) await manager.streams.add(config);
-        else if (!hasFields(known.config, config)) await manager.streams.update(spec.name, config);
+        if (known && hasFields(known.config, config)) return "unchanged";
+        if (known) await manager.streams.update(spec.name, config);
+        else await manager.streams.add(config);
+        return known ? "updated" : "created";
       }),
     ensureConsumer: (spec) =>
       attempt(`set up consumer ${spec.durable} of ${spec.stream}`, async () => {
         const config = consumerConfig(spec);
         const { stream, durable } = spec;
         const known = await ignoreMissing(manager.consumers.info(stream, durable), undefined);
-        if (!known) await manager.consumers.add(stream, config);
-        else if (!hasFields(known.config, config)) {
-          await manager.consumers.update(stream, durable, config);
-        }
+        if (known && hasFields(known.config, config)) return "unchanged";
+        if (known) await manager.consumers.update(stream, durable, config);
+        else await manager.consumers.add(stream, config);
+        return known ? "updated" : "created";
       }),
     ensureKeyValue: (bucket, { replicas = 1 }) =>
       attempt(`set up bucket ${bucket}`, async () => {
+        const known = await ignoreMissing(manager.streams.info(`KV_${bucket}`), undefined);
         await js.views.kv(bucket, { history: 8, replicas, timeout });
+        return known ? "unchanged" : "created";
       }),
     streamInfo: (stream) =>
       attempt(`look at stream ${stream}`, async () => {

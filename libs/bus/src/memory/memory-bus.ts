@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { StagecraftError } from "@stagecraft/core";
 import type { EventBus } from "../bus.js";
 import type { Broker, StoredMessage } from "../common/broker.js";
@@ -91,15 +92,19 @@ function createMemoryBroker(): Broker {
     async ensureStream(spec) {
       openOrThrow();
       const stream = streams.get(spec.name);
-      if (!stream) streams.set(spec.name, createMemoryStream(spec));
-      else if (stream.spec.retention === spec.retention) stream.spec = spec;
-      else {
+      if (!stream) {
+        streams.set(spec.name, createMemoryStream(spec));
+        return Promise.resolve("created");
+      }
+      if (stream.spec.retention !== spec.retention) {
         throw new StagecraftError(
           "failed_precondition",
           `stream ${spec.name} exists with retention ${stream.spec.retention}; delete it first`,
         );
       }
-      return Promise.resolve();
+      const isSame = isDeepStrictEqual(stream.spec, spec);
+      stream.spec = spec;
+      return Promise.resolve(isSame ? "unchanged" : "updated");
     },
     async ensureConsumer(spec) {
       const stream = streamOf(spec.stream);
@@ -107,13 +112,18 @@ function createMemoryBroker(): Broker {
       consumers.set(spec.stream, known);
       const consumer = known.get(spec.durable);
       const pokeAll = () => known.forEach((other) => other.poke());
-      if (consumer) consumer.spec = spec;
-      else known.set(spec.durable, createMemoryConsumer(stream, spec, pokeAll));
-      return Promise.resolve();
+      if (!consumer) {
+        known.set(spec.durable, createMemoryConsumer(stream, spec, pokeAll));
+        return Promise.resolve("created");
+      }
+      const isSame = isDeepStrictEqual(consumer.spec, spec);
+      consumer.spec = spec;
+      return Promise.resolve(isSame ? "unchanged" : "updated");
     },
     async ensureKeyValue(bucket) {
-      if (!buckets.has(bucket)) buckets.set(bucket, createMemoryKeyValue());
-      return Promise.resolve();
+      if (buckets.has(bucket)) return Promise.resolve("unchanged");
+      buckets.set(bucket, createMemoryKeyValue());
+      return Promise.resolve("created");
     },
     streamInfo: async (name) => Promise.resolve(streamOf(name).info()),
     consumerInfo: async (stream, durable) => Promise.resolve(consumerOf(stream, durable).info()),
