@@ -6,6 +6,7 @@ import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { applySample, forwardMetrics } from "../src/thread/forward-metrics.js";
 import { watchHeartbeat } from "../src/thread/heartbeat.js";
+import { preloadFlags } from "../src/thread/preload-flags.js";
 import { startThread, type StartThreadOptions } from "../src/thread/start-thread.js";
 
 const module = new URL("./echo-thread.mjs", import.meta.url);
@@ -118,6 +119,20 @@ describe("forwardMetrics()", () => {
     const own = (text: string) => text.split("\n").filter((line) => /policy_|busy_/.test(line));
     expect(own(await owners.text())).toEqual(own(await direct.text()));
     expect(own(await owners.text()).length).toBeGreaterThan(5);
+  });
+});
+
+describe("preloadFlags()", () => {
+  it("keeps preloads with their values and nothing else", () => {
+    const flags = [
+      "--conditions",
+      "x",
+      "--import",
+      "a.mjs",
+      "--max-old-space-size=9",
+      "--import=b",
+    ];
+    expect(preloadFlags(flags)).toEqual(["--import", "a.mjs", "--import=b"]);
   });
 });
 

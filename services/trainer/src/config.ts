@@ -21,6 +21,11 @@ const own = {
     .boolean()
     .default(false)
     .describe("Replace a living trainer of this deployment at once instead of waiting for its end"),
+  stuckAfterMs: z
+    .int()
+    .min(1000)
+    .default(120_000)
+    .describe("Silence of a run's thread after which health is NOT_SERVING, ms"),
   maxAttempts: z.int().min(1).default(3).describe("Times a task is asked before the run fails"),
 };
 

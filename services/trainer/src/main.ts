@@ -5,17 +5,17 @@ import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
   busOptions,
-  engineOptions,
   runMain,
   serverOptions,
   startTelemetry,
+  superviseThread,
   terminationSignal,
 } from "@stagecraft/service-kit";
-import { initEngine } from "@stagecraft/tensor";
 import { reportBacklog } from "./bus-backlog.js";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";
 import { plainStages } from "./plain-stages.js";
+import { createRunThreads } from "./run-threads.js";
 import { holdTrainerLease, untilReplaced } from "./trainer-lease.js";
 
 runMain(async () => {
@@ -25,7 +25,6 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(trainerSchema, config) }, "starting");
 
-  const engine = await initEngine(engineOptions(config));
   await using bus = await createJetStreamBus({
     ...busOptions(config),
     name: "trainer",
@@ -39,14 +38,15 @@ runMain(async () => {
   const { signal } = stopped;
   await using lease = await holdTrainerLease({ ...config, bus, topology, signal, logger });
   if (!lease) return;
-  const stages = plainStages();
+  const threads = createRunThreads({ config, topology, lease, metrics });
   reportBacklog(metrics, bus, topology);
   const service = await openTrainerService({
     ...config,
     bus,
     topology,
     store,
-    stages,
+    stages: plainStages(),
+    host: (stage) => threads.host(stage),
     lease,
     selfHealing: true,
     logger,
@@ -56,9 +56,12 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort, engine: engine.name, epoch: lease.epoch }, "serving");
+  logger.info({ port, metricsPort, epoch: lease.epoch }, "serving");
 
-  logger.info({ signal: await Promise.race([terminated, untilReplaced(lease)]) }, "stopping");
+  const services = ["stagecraft.trainer.v1.TrainerService"];
+  const end = Promise.race([terminated, untilReplaced(lease)]);
+  const why = await superviseThread(threads, { server, services, terminated: end, logger });
+  logger.info({ signal: why }, "stopping");
   await service.close(); // a run that is going on writes its checkpoint first
   await server.drain(config.graceMs);
 });

@@ -110,7 +110,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     const run = { runId: "r1", stage: "ppo", config, resume: false, overwrite: false, runDir: "" };
     await client.createRun(run);
     let numUpdates = 0;
-    const watching = client.watchRun({ runId: "r1", afterSequence: 0n }, { timeoutMs: 50_000 });
+    const watching = client.watchRun({ runId: "r1", afterSequence: 0n }, { timeoutMs: 150_000 });
     for await (const { event } of watching) {
       if (event?.$case === "metrics" && event.value?.["kind"] === "update") numUpdates++;
     }
@@ -141,6 +141,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     await client.createRun({ ...run, runId: "r2", config: longer });
     await waitFor(
       async () => ((await client.getRun({ runId: "r2" })).run!.progress?.done ?? 0) >= 2,
+      { timeoutMs: 40_000 },
     );
     await trainerServer.kill("SIGTERM");
     expect(await trainerServer.exited, trainerServer.output()).toBe(0);
@@ -153,7 +154,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     const { PENDING, RUNNING, SUCCEEDED } = trainer.RunState;
     expect([PENDING, RUNNING, SUCCEEDED]).toContain(stateOf.get("r2"));
     const done: number[] = [];
-    const again = nextClient.watchRun({ runId: "r2", afterSequence: 0n }, { timeoutMs: 50_000 });
+    const again = nextClient.watchRun({ runId: "r2", afterSequence: 0n }, { timeoutMs: 150_000 });
     for await (const { event } of again)
       if (event?.$case === "progress") done.push(event.value.done);
     expect((await nextClient.getRun({ runId: "r2" })).run!.state).toBe(trainer.RunState.SUCCEEDED);
@@ -164,7 +165,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
       await server.kill("SIGTERM");
       expect(await server.exited, server.output()).toBe(0);
     }
-  }, 120_000);
+  }, 240_000); // six processes, on a machine that may have two cores
 
   it("tells every problem of the configuration and ends with exit code 1", async () => {
     await using server = await startProcess(process.execPath, [

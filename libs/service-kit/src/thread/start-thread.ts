@@ -2,6 +2,7 @@ import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker, type Transferable } from "node:worker_threads";
+import { preloadFlags } from "./preload-flags.js";
 import { watchHeartbeat, type Heartbeat } from "./heartbeat.js";
 import {
   fromPlainError,
@@ -86,8 +87,8 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
 
   constructor(private readonly options: AnyOptions) {
     const { name, module, data, stuckAfterMs = 30_000 } = options;
-    // No flags of this process: in tests they would make the thread read TypeScript.
-    this.worker = new Worker(module, { name, workerData: data, execArgv: [] });
+    const execArgv = preloadFlags(process.execArgv);
+    this.worker = new Worker(module, { name, workerData: data, execArgv });
     this.heartbeat = watchHeartbeat({ stuckAfterMs });
     this.ready = new Promise((resolve, reject) => this.pending.set(SET_UP, { resolve, reject }));
     this.worker.on("message", (message: FromThread) => this.receive(message));

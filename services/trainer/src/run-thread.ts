@@ -1,0 +1,69 @@
+import { createJetStreamBus, type Lease } from "@stagecraft/bus";
+import { openWeightStore } from "@stagecraft/checkpoint";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import type { StageReporter } from "@stagecraft/learn";
+import { busOptions, engineOptions, forwardMetrics, serveThread } from "@stagecraft/service-kit";
+import { createLogger, startTraceExport } from "@stagecraft/telemetry";
+import { initEngine } from "@stagecraft/tensor";
+import { plainStages } from "./plain-stages.js";
+import { createPpoRun } from "./ppo-run.js";
+import type {
+  LeaseQuestion,
+  RunThreadApi,
+  RunThreadData,
+  RunThreadEvent,
+} from "./run-thread-protocol.js";
+
+/** The worker thread of one run: its engine, its own connection to the bus, its stage. */
+serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestion>(
+  async ({ data, emit, ask }) => {
+    const { config, topology, epoch } = data;
+    const service = "trainer";
+    const bindings = { thread: "run" };
+    const logger = createLogger({ service, level: config.logLevel, bindings });
+    const metrics = forwardMetrics((sample) => emit({ kind: "sample", sample }));
+    const { tracesEndpoint: endpoint, traceSampleRatio: sampleRatio } = config;
+    const traces = startTraceExport({ service, endpoint, sampleRatio });
+    await initEngine(engineOptions(config));
+    const bus = await createJetStreamBus({ ...busOptions(config), name: service, logger, metrics });
+    const store = openWeightStore(config.weightsDir);
+    const lease = ownersLease(epoch, ask);
+    const parts = { ...config, bus, topology, store, lease, logger, metrics };
+    const stages = [...plainStages(), createPpoRun(parts)];
+    const reporter: StageReporter = {
+      progress: (progress) => emit({ kind: "progress", progress }),
+      metrics: (record) => emit({ kind: "metrics", metrics: record }),
+      info: (text) => emit({ kind: "info", text }),
+      warn: (text) => emit({ kind: "warn", text }),
+    };
+    return {
+      facts: undefined,
+      handlers: {
+        async run({ stage: name, config: stageConfig, context }, signal) {
+          const stage = stages.find((candidate) => candidate.name === name);
+          if (!stage) throw new StagecraftError("internal", `no stage ${name} in this thread`);
+          return stage.run(stageConfig, { ...context, signal, reporter });
+        },
+      },
+      async close() {
+        await bus.close();
+        await traces.close();
+      },
+    };
+  },
+);
+
+/** The lease of the process: its main thread renews it and answers for it. */
+function ownersLease(epoch: number, ask: (question: LeaseQuestion) => Promise<void>): Lease {
+  return {
+    epoch,
+    lost: new AbortController().signal, // the process ends when it loses it
+    async confirm({ signal, fresh = false } = {}) {
+      throwIfAborted(signal);
+      await ask({ fresh });
+      throwIfAborted(signal);
+    },
+    release: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}

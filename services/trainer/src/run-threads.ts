@@ -1,0 +1,103 @@
+import type { Lease, Topology } from "@stagecraft/bus";
+import type { StageReporter } from "@stagecraft/learn";
+import {
+  applySample,
+  startThread,
+  threadModule,
+  type SupervisedThread,
+  type Thread,
+} from "@stagecraft/service-kit";
+import type { Metrics } from "@stagecraft/telemetry";
+import type { StagecraftError } from "@stagecraft/core";
+import type { TrainerConfig } from "./config.js";
+import type {
+  LeaseQuestion,
+  RunThreadApi,
+  RunThreadData,
+  RunThreadEvent,
+} from "./run-thread-protocol.js";
+import type { TrainerStage } from "./trainer-stage.js";
+
+export interface RunThreadsOptions {
+  config: TrainerConfig;
+  topology: Topology;
+  lease: Lease;
+  metrics: Metrics;
+}
+
+/** A thread for each run, so that training holds up neither calls nor the lease. */
+export interface RunThreads extends SupervisedThread {
+  /** The stage as a thread runs it. */
+  host(stage: TrainerStage): TrainerStage;
+}
+
+/**
+ * `onHealth` tells whether every run's thread shows signs of life, `ended` resolves when one has
+ * crashed: what the crashed run held (the lock of its directory) goes with the process alone.
+ */
+export function createRunThreads(options: RunThreadsOptions): RunThreads {
+  const { config, topology, lease, metrics } = options;
+  const stuck = new Set<object>();
+  const listeners = new Set<(healthy: boolean) => void>();
+  let crashed: StagecraftError | undefined;
+  let announceCrash: (reason: StagecraftError) => void;
+  const ended = new Promise<StagecraftError>((resolve) => (announceCrash = resolve));
+
+  const start = (reporter: StageReporter) =>
+    startThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestion>({
+      name: "run",
+      module: threadModule("./run-thread.js", import.meta.url),
+      data: { config: { ...config }, topology, epoch: lease.epoch },
+      stuckAfterMs: config.stuckAfterMs,
+      onAsk: ({ fresh }) => lease.confirm({ fresh }),
+      onEvent(event) {
+        if (event.kind === "sample") applySample(metrics, event.sample);
+        else tell(reporter, event);
+      },
+    });
+  const watch = (thread: Pick<Thread<RunThreadApi, undefined>, "onHealth" | "ended">) => {
+    thread.onHealth((healthy) => {
+      if (healthy) stuck.delete(thread);
+      else stuck.add(thread);
+      for (const listener of listeners) listener(stuck.size === 0);
+    });
+    void thread.ended.then((reason) => {
+      if (reason) {
+        crashed ??= reason;
+        return announceCrash(crashed); // stays unhealthy
+      }
+      stuck.delete(thread);
+      for (const listener of listeners) listener(stuck.size === 0);
+    });
+  };
+
+  return {
+    ended,
+    onHealth(listener) {
+      listeners.add(listener);
+      listener(stuck.size === 0);
+    },
+    host: (stage) => ({
+      ...stage,
+      async run(stageConfig, { signal, reporter, onPhase: _, ...context }) {
+        if (crashed) throw crashed; // the next process goes on with it
+        await using thread = await start(reporter);
+        watch(thread);
+        const args = { stage: stage.name, config: stageConfig, context };
+        return await thread.call("run", args, { signal });
+      },
+    }),
+  };
+}
+
+function tell(reporter: StageReporter, event: Exclude<RunThreadEvent, { kind: "sample" }>): void {
+  switch (event.kind) {
+    case "progress":
+      return reporter.progress(event.progress);
+    case "metrics":
+      return reporter.metrics(event.metrics);
+    case "info":
+    case "warn":
+      return reporter[event.kind](event.text);
+  }
+}
