@@ -12,6 +12,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "generated"))
@@ -132,16 +133,32 @@ def watch(options, config):
                 print("no run to watch; start one with --create config.json")
                 return
             run_id = runs[0].run_id
-        request = trainer_pb2.WatchRunRequest(run_id=run_id)
-        for event in stub.WatchRun(request, **{**how, "timeout": 3600}):
-            if event.WhichOneof("event") == "run":
-                print(run_id, trainer_pb2.RunState.Name(event.run.state).removeprefix("RUN_STATE_"))
-            elif event.WhichOneof("event") == "metrics" and event.metrics["kind"] == "update":
-                metrics = event.metrics
-                print(
-                    f"update {metrics['step']:.0f}  score {metrics['score']:.3f}  "
-                    f"KL {metrics['kl']:.4f}"
-                )
+        for event in events_of(stub, run_id, metadata_of(options)):
+            report(run_id, event)
+
+
+def events_of(stub, run_id, metadata):
+    """A connection that has grown old is closed: watches again from the last event on."""
+    after = 0
+    while True:
+        request = trainer_pb2.WatchRunRequest(run_id=run_id, after_sequence=after)
+        try:
+            for event in stub.WatchRun(request, timeout=3600, metadata=metadata):
+                after = event.sequence
+                yield event
+            return
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+            time.sleep(0.2)
+
+
+def report(run_id, event):
+    if event.WhichOneof("event") == "run":
+        print(run_id, trainer_pb2.RunState.Name(event.run.state).removeprefix("RUN_STATE_"))
+    elif event.WhichOneof("event") == "metrics" and event.metrics["kind"] == "update":
+        step, score_, kl = (event.metrics[name] for name in ("step", "score", "kl"))
+        print(f"update {step:.0f}  score {score_:.3f}  KL {kl:.4f}", flush=True)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@
  *     npm run example:typescript -- --policy 127.0.0.1:50051 --reward 127.0.0.1:50052
  */
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { common, policy, reward, trainer } from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
 import { createRpcClient } from "@stagecraft/rpc";
 import { startDemo } from "./demo.js";
 
@@ -84,16 +86,29 @@ async function watch(address: string, config: Record<string, unknown> | undefine
     process.stdout.write("no run to watch; start one with --create config.json\n");
     return;
   }
-  const events = client.watchRun({ runId, afterSequence: 0n }, { timeoutMs: 3_600_000 });
-  for await (const { event } of events) {
-    if (event?.$case === "run") {
-      process.stdout.write(`${runId} ${trainer.RunState[event.value.state]}\n`);
-    } else if (event?.$case === "metrics" && event.value?.["kind"] === "update") {
-      const { step, score: mean, kl } = event.value;
-      process.stdout.write(
-        `update ${String(step)}  score ${Number(mean).toFixed(3)}  KL ${Number(kl).toFixed(4)}\n`,
-      );
+  // A connection that has grown old is closed: watch again from the last event on.
+  for (let after = 0n; ; await delay(200)) {
+    try {
+      const request = { runId, afterSequence: after };
+      for await (const { sequence, event } of client.watchRun(request, { timeoutMs: 3_600_000 })) {
+        after = sequence;
+        report(runId, event);
+      }
+      return;
+    } catch (error) {
+      if (StagecraftError.from(error).code !== "unavailable") throw error;
     }
+  }
+}
+
+function report(runId: string, event: trainer.WatchRunResponse["event"]): void {
+  if (event?.$case === "run") {
+    process.stdout.write(`${runId} ${trainer.RunState[event.value.state]}\n`);
+  } else if (event?.$case === "metrics" && event.value?.["kind"] === "update") {
+    const { step, score: mean, kl } = event.value;
+    process.stdout.write(
+      `update ${String(step)}  score ${Number(mean).toFixed(3)}  KL ${Number(kl).toFixed(4)}\n`,
+    );
   }
 }
 
