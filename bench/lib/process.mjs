@@ -58,6 +58,7 @@ export class BenchProcess {
 
   lastWords() {
     const lines = this.errors.trim().split("\n").filter(Boolean);
-    return lines.slice(-3).join(" | ") || "ended without a word";
+    const named = lines.findLast((line) => /^\S*(Error|Exception)\b/.test(line));
+    return named ?? (lines.slice(-3).join(" | ") || "ended without a word");
   }
 }

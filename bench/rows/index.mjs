@@ -1,7 +1,9 @@
 import { GENERATE } from "./generate.mjs";
 import { LLAMACPP } from "./llamacpp.mjs";
+import { OVERLAP } from "./overlap.mjs";
 import { PPO } from "./ppo.mjs";
 import { REWARD } from "./reward.mjs";
+import { SCALING } from "./scaling.mjs";
 import { SCORE } from "./score.mjs";
 import { TRAIN } from "./train.mjs";
 
@@ -11,7 +13,16 @@ import { TRAIN } from "./train.mjs";
  *   run(context: import("../lib/context.mjs").BenchContext): Promise<object[]> }} Bench
  * @type {readonly Bench[]}
  */
-export const BENCHES = [...TRAIN, ...GENERATE, ...LLAMACPP, ...SCORE, ...PPO, ...REWARD];
+export const BENCHES = [
+  ...TRAIN,
+  ...GENERATE,
+  ...LLAMACPP,
+  ...SCORE,
+  ...PPO,
+  ...REWARD,
+  ...SCALING,
+  ...OVERLAP,
+];
 
 /**
  * Those whose name is given or begins with what is given; all without names. Throws for a name that
