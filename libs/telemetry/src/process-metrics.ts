@@ -2,9 +2,12 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { METRICS } from "./metric-definitions.js";
 import type { Metrics } from "./metrics.js";
 
+/** Of the timer that measures the loop's delay. */
+const RESOLUTION_MS = 10;
+
 /** Keeps the process's own figures; they are read when somebody scrapes, and cost nothing between. */
 export function watchProcess(metrics: Metrics): void {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable(); // its timer does not keep the process alive
   const lag = metrics.gauge(METRICS.eventLoopLag);
   const resident = metrics.gauge(METRICS.residentMemory);
@@ -13,7 +16,8 @@ export function watchProcess(metrics: Metrics): void {
   metrics.gauge(METRICS.startTime).set({}, Date.now() / 1000 - process.uptime());
   let cpuBefore = 0;
   metrics.onScrape(() => {
-    lag.set({}, delay.percentile(99) / 1e9);
+    // Node records the time between two ticks of its timer, the wait itself included.
+    lag.set({}, Math.max(0, delay.percentile(99) / 1e9 - RESOLUTION_MS / 1000));
     delay.reset();
     const { rss, heapUsed } = process.memoryUsage();
     resident.set({}, rss);
