@@ -22,6 +22,13 @@ export {
   writeModelDirectory,
   type ModelDirectory,
 } from "./model-directory.js";
+export { createMemoryWeightStore } from "./memory-weight-store.js";
+export {
+  createObjectWeightStore,
+  OBJECT_STORE_LOCATION,
+  openWeightStoreAt,
+  type ObjectBucket,
+} from "./object-weight-store.js";
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -41,6 +48,7 @@ export {
 export {
   openWeightStore,
   sha256OfTensors,
+  versionTaken,
   type WeightManifest,
   type WeightStore,
 } from "./weight-store.js";

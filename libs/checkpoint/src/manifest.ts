@@ -29,7 +29,7 @@ export function sha256Of(content: FileContent): string {
 }
 
 /** As `sha256Of`, with a turn for the event loop every 8 MiB: servers hash while they serve. */
-async function sha256InTurns(content: FileContent): Promise<string> {
+export async function sha256InTurns(content: FileContent): Promise<string> {
   if (typeof content === "string") return sha256Of(content);
   const hash = createHash("sha256");
   let numHashed = 0;

@@ -102,7 +102,8 @@ function describe({ files, meta }: Manifest): WeightManifest {
   return { version: Number(meta["version"]), step: Number(meta["step"]), ...record };
 }
 
-function checkHash({ version, sha256 }: WeightManifest, expected: string | undefined): void {
+/** Throws `aborted` when another hash is expected. */
+export function checkHash({ version, sha256 }: WeightManifest, expected: string | undefined): void {
   if (expected === undefined || expected === sha256) return;
   throw new StagecraftError(
     "aborted",
@@ -111,7 +112,8 @@ function checkHash({ version, sha256 }: WeightManifest, expected: string | undef
   );
 }
 
-function unknownVersion(directory: string, version: number): StagecraftError {
+/** For a version that was never published, or is pruned. */
+export function unknownVersion(directory: string, version: number): StagecraftError {
   return new StagecraftError("not_found", `no weights of version ${version} in ${directory}`, {
     details: { directory, version },
   });

@@ -5,7 +5,10 @@ import type { WorkerEngineOptions } from "./worker-engine.js";
 const own = {
   modelDir: z.string().min(1).describe("Model directory served until the first weights arrive"),
   name: z.string().min(1).default("policy").describe("Name that requests use"),
-  weightsDir: z.string().min(1).describe("Directory of the weight store"),
+  weightsDir: z
+    .string()
+    .min(1)
+    .describe('Directory of the weight store, or "nats:" for the object store of the bus'),
   maxActive: z.int().min(1).max(4096).default(64).describe("Sequences in a decode step"),
   maxQueued: z.int().min(0).default(1024).describe("Sequences that may wait beyond those"),
   maxQueuedTokens: z

@@ -1,4 +1,5 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
+import { createObjectWeightStore, OBJECT_STORE_LOCATION } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
@@ -32,7 +33,11 @@ runMain(async () => {
     metrics,
   });
   const { weightsBucket } = await ensureTopology(bus, config.run, config);
-  const store = fetchInThread(config.weightsDir);
+  const { weightsDir } = config;
+  const store =
+    weightsDir === OBJECT_STORE_LOCATION
+      ? createObjectWeightStore(await bus.objects(weightsBucket))
+      : fetchInThread(weightsDir);
   const parts = { ...config, bus, weightsBucket, store, logger, metrics };
   const service = assemblePolicyService(engine, parts);
 

@@ -3,7 +3,10 @@ import { z } from "zod";
 
 const own = {
   runsDir: z.string().min(1).default("runs").describe("Folder of the run directories"),
-  weightsDir: z.string().min(1).describe("Directory of the weight store"),
+  weightsDir: z
+    .string()
+    .min(1)
+    .describe('Directory of the weight store, or "nats:" for the object store of the bus'),
   keepWeights: z.int().min(1).default(3).describe("Versions kept in the weight store"),
   maxActive: z.int().min(1).max(64).default(1).describe("Runs working at once; more wait"),
   eventsKept: z.int().min(1).default(10_000).describe("Events of a run kept for late watchers"),

@@ -1,5 +1,5 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
-import { openWeightStore } from "@stagecraft/checkpoint";
+import { openWeightStoreAt } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
@@ -32,7 +32,8 @@ runMain(async () => {
     metrics,
   });
   const topology = await ensureTopology(bus, config.run, config);
-  const store = openWeightStore(config.weightsDir);
+  const objects = () => bus.objects(topology.weightsBucket);
+  const store = await openWeightStoreAt(config.weightsDir, objects);
   const stopped = new AbortController();
   void terminated.then((name) => stopped.abort(new StagecraftError("cancelled", name)));
   const { signal } = stopped;

@@ -3,5 +3,5 @@ export {
   type EmbeddedCluster,
   type EmbeddedClusterOptions,
 } from "./embedded-cluster.js";
-export { createMemoryWeightStore } from "./memory-weight-store.js";
+export { createMemoryWeightStore } from "@stagecraft/checkpoint";
 export { runRemotely, type RemoteRun, type TrainerClient } from "./run-remotely.js";

@@ -1,10 +1,13 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { TensorMap } from "./tensor-entry.js";
 import {
+  checkHash,
   sha256OfTensors,
-  type TensorMap,
+  unknownVersion,
+  versionTaken,
   type WeightManifest,
   type WeightStore,
-} from "@stagecraft/checkpoint";
-import { StagecraftError } from "@stagecraft/core";
+} from "./weight-store.js";
 
 /** A weight store for publisher and readers in one process; the newest versions, never on disk. */
 export function createMemoryWeightStore(): WeightStore {
@@ -12,16 +15,22 @@ export function createMemoryWeightStore(): WeightStore {
   const numbers = () => [...versions.keys()].sort((a, b) => a - b);
   return {
     async publish(version, tensors, { step = version } = {}) {
+      if (!Number.isSafeInteger(version) || version < 0) {
+        throw new StagecraftError("invalid_argument", `version must be an integer, got ${version}`);
+      }
       const sizeBytes = [...tensors.values()].reduce((sum, t) => sum + t.data.byteLength, 0);
       const manifest = { version, sha256: sha256OfTensors(tensors), sizeBytes, step };
+      const present = versions.get(version)?.manifest;
+      if (present?.sha256 === manifest.sha256) return present;
+      if (present) throw versionTaken(version);
       versions.set(version, { manifest, tensors });
       return manifest;
     },
     async fetch(version, sha256) {
       const found = versions.get(version);
-      if (!found) throw new StagecraftError("not_found", `no weights of version ${version}`);
-      if (sha256 === undefined || sha256 === found.manifest.sha256) return found.tensors;
-      throw new StagecraftError("aborted", `weights of version ${version} have another sha256`);
+      if (!found) throw unknownVersion("memory", version);
+      checkHash(found.manifest, sha256);
+      return found.tensors;
     },
     async latest() {
       const newest = numbers().at(-1);

@@ -1,0 +1,114 @@
+import { StagecraftError } from "@stagecraft/core";
+import { sha256InTurns } from "./manifest.js";
+import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
+import type { TensorMap } from "./tensor-entry.js";
+import {
+  checkHash,
+  openWeightStore,
+  unknownVersion,
+  versionTaken,
+  type WeightManifest,
+  type WeightStore,
+} from "./weight-store.js";
+
+/** The part of an object store that weights need; the bus's stores are of this shape. */
+export interface ObjectBucket {
+  put(name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<unknown>;
+  /** Chunks throw at their end when the content is not what was put. */
+  get(name: string): Promise<{ chunks: AsyncIterable<Uint8Array> } | undefined>;
+  list(): Promise<readonly { name: string }[]>;
+  delete(name: string): Promise<void>;
+}
+
+/** What stands for the object store where a weight store's directory is asked for. */
+export const OBJECT_STORE_LOCATION = "nats:";
+
+/** The store that a setting names: a directory, or the bus's objects for `nats:`. */
+export async function openWeightStoreAt(
+  location: string,
+  openObjects: () => Promise<ObjectBucket>,
+): Promise<WeightStore> {
+  if (location !== OBJECT_STORE_LOCATION) return openWeightStore(location);
+  return createObjectWeightStore(await openObjects());
+}
+
+/**
+ * A weight store in an object store, for processes that share no disk: `v-NNNNNN.json` says what the
+ * version is and is written last; the content's name carries its hash, so that two publishers never
+ * mix.
+ */
+export function createObjectWeightStore(objects: ObjectBucket): WeightStore {
+  const versions = async () =>
+    (await objects.list()).flatMap(({ name }) => versionOf(name)).sort((a, b) => a - b);
+  const manifestOf = async (version: number): Promise<WeightManifest | undefined> => {
+    const found = await objects.get(manifestName(version));
+    if (!found) return undefined;
+    return JSON.parse(Buffer.from(await join(found.chunks)).toString()) as WeightManifest;
+  };
+
+  return {
+    async publish(version, tensors, { step = version } = {}) {
+      const chunks = encodeSafetensorsChunks(tensors);
+      const sha256 = await sha256InTurns(chunks);
+      const present = await manifestOf(version);
+      if (present?.sha256 === sha256) return present;
+      if (present) throw versionTaken(version);
+      const sizeBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+      const manifest = { version, sha256, sizeBytes, step };
+      await objects.put(contentName(manifest), oneByOne(chunks));
+      await objects.put(manifestName(version), Buffer.from(JSON.stringify(manifest)));
+      return manifest;
+    },
+    async fetch(version, sha256) {
+      const manifest = await manifestOf(version);
+      const found = manifest && (await objects.get(contentName(manifest)));
+      if (!manifest || !found) throw unknownVersion("the object store", version);
+      checkHash(manifest, sha256);
+      const name = contentName(manifest);
+      const bytes = await join(found.chunks, manifest.sizeBytes);
+      if ((await sha256InTurns(bytes)) !== manifest.sha256) {
+        throw new StagecraftError("data_loss", `object ${name} is not what its manifest says`);
+      }
+      return decodeSafetensors(bytes, `object ${name}`).tensors;
+    },
+    async latest() {
+      const version = (await versions()).at(-1);
+      return version === undefined ? undefined : manifestOf(version);
+    },
+    async prune(keep) {
+      const removed = (await versions()).slice(0, -Math.max(1, Math.floor(keep)));
+      for (const version of removed) {
+        const manifest = await manifestOf(version);
+        await objects.delete(manifestName(version));
+        if (manifest) await objects.delete(contentName(manifest));
+      }
+      return removed;
+    },
+  };
+}
+
+async function* oneByOne(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) yield await Promise.resolve(chunk);
+}
+
+async function join(chunks: AsyncIterable<Uint8Array>, sizeBytes?: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts, sizeBytes);
+}
+
+function manifestName(version: number): string {
+  if (!Number.isSafeInteger(version) || version < 0) {
+    throw new StagecraftError("invalid_argument", `version must be an integer ≥ 0, got ${version}`);
+  }
+  return `v-${String(version).padStart(6, "0")}.json`;
+}
+
+function contentName({ version, sha256 }: WeightManifest): string {
+  return `${manifestName(version).slice(0, -".json".length)}.${sha256}.safetensors`;
+}
+
+function versionOf(name: string): number[] {
+  const match = /^v-(\d{6,})\.json$/.exec(name);
+  return match ? [Number(match[1])] : [];
+}
