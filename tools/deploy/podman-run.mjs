@@ -82,16 +82,16 @@ function run(...args) {
 }
 
 /**
- * A script of deploy/podman in the cli image, beside its packages, on the network of the run.
+ * A script of deploy/scripts in the cli image, above its packages, on the network of the run.
  * @param {string} script
  * @param {...string} args
  */
 function cli(script, ...args) {
-  const file = `${join(root, "deploy", "podman", script)}:/app/${script}:ro`;
+  const scripts = `${join(root, "deploy", "scripts")}:/app/scripts:ro`;
   return run(
-    ...["run", "--rm", "--network", id, ...LOCKED_DOWN, "--volume", file],
+    ...["run", "--rm", "--network", id, ...LOCKED_DOWN, "--volume", scripts],
     ...[...volume("models", "/models"), "--entrypoint", "node"],
-    ...[`${IMAGE_PREFIX}/cli:${flags.tag}`, `/app/${script}`, ...args],
+    ...[`${IMAGE_PREFIX}/cli:${flags.tag}`, `/app/scripts/${script}`, ...args],
   );
 }
 

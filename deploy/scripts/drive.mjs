@@ -1,19 +1,18 @@
 // Inside the cli image, from /app: waits until every service reports SERVING, runs PPO on the trainer,
 // prints one line an update and, last, what was seen as JSON. Exit code 1 unless the run succeeds.
-// `node drive.mjs UPDATES ROLLOUT_HOST…`
+// `node scripts/drive.mjs UPDATES ROLLOUT_HOST…`
 import { common, health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
+import { startRun } from "./start-run.mjs";
 
 const [updates = "3", ...workers] = process.argv.slice(2);
 const READY_MS = 180_000;
-const RUN_MS = 300_000;
 const plain = { allowPlaintext: true };
 
 const probed = ["policy", "reward-model", "trainer", ...workers];
 await Promise.all(probed.map((host) => waitUntilServing(`${host}:50061`)));
 console.log(`serving: ${probed.join(", ")}`);
 
-const client = createRpcClient(trainer.TrainerServiceClient, "trainer:50054", plain);
 const config = {
   policy: "/models/policy",
   rewardModel: "/models/reward",
@@ -25,16 +24,13 @@ const config = {
   engine: "native",
   threads: 1,
 };
-const run = { runId: "images", stage: "ppo", config, resume: false, overwrite: false, runDir: "" };
-await client.createRun(run);
-const watched = client.watchRun({ runId: "images", afterSequence: 0n }, { timeoutMs: RUN_MS });
 let numUpdates = 0;
-for await (const { event } of watched) {
-  if (event?.$case !== "metrics" || event.value?.kind !== "update") continue;
-  numUpdates++;
-  console.log(`update ${numUpdates}`);
-}
-const { run: ended } = await client.getRun({ runId: "images" });
+const ended = await startRun({
+  address: "trainer:50054",
+  run: { runId: "images", stage: "ppo", config },
+  connection: plain,
+  onUpdate: () => console.log(`update ${++numUpdates}`),
+});
 const policyClient = createRpcClient(policy.PolicyServiceClient, "policy:50051", plain);
 const { weights } = await policyClient.getStatus({});
 /** @type {Record<string, number>} */
@@ -45,7 +41,7 @@ for (const host of workers) {
   worker.close();
 }
 const score = await scoreOnce();
-for (const open of [client, policyClient]) open.close();
+policyClient.close();
 const state = trainer.RunState[ended?.state ?? 0];
 const summary = { state, error: ended?.error?.message, numUpdates, weights: weights?.version };
 console.log(JSON.stringify({ ...summary, rollouts, score }));
