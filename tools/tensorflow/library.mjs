@@ -41,20 +41,13 @@ export async function fetchLibrary(steps, { wheel, dir }) {
   const unfinished = `${library}.tmp`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
-  await downloadWheel(steps, { python, wheel, to: unfinished });
-  const file = readdirSync(unfinished).find((name) => name.endsWith(".whl")) ?? "";
-  const unpack = [python, "-c", UNPACK, join(unfinished, file), unfinished];
-  await steps.command("unpack the library and its headers", unpack);
-  rmSync(join(unfinished, file));
-  for (const [name, target] of Object.entries(LINKS)) {
-    if (!existsSync(join(unfinished, "lib", target))) {
-      throw new StepError(
-        `${wheel} has no ${target}: this TensorFlow release is laid out otherwise`,
-      );
-    }
-    symlinkSync(target, join(unfinished, "lib", name));
+  try {
+    await downloadWheel(steps, { python, wheel, to: unfinished });
+    await unpack(steps, { python, wheel, dir: unfinished });
+    renameSync(unfinished, library);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
   }
-  renameSync(unfinished, library);
   return library;
 }
 
@@ -73,5 +66,23 @@ async function downloadWheel(steps, { python, wheel, to }) {
         "machine: it needs a package index that is in reach, Linux, and a Python between 3.10 and " +
         "3.13 (PYTHON=/path/to/python3 names another one)",
     );
+  }
+}
+
+/**
+ * @param {import("../setup/steps.mjs").Steps} steps
+ * @param {{ python: string, wheel: string, dir: string }} options `dir` holds the file
+ */
+async function unpack(steps, { python, wheel, dir }) {
+  const file = join(dir, readdirSync(dir).find((name) => name.endsWith(".whl")) ?? "");
+  const command = [python, "-c", UNPACK, file, dir];
+  await steps.command("unpack the library and its headers", command);
+  rmSync(file);
+  for (const [name, target] of Object.entries(LINKS)) {
+    if (!existsSync(join(dir, "lib", target))) {
+      const what = `${wheel} has no ${target}`;
+      throw new StepError(`${what}: this TensorFlow release is laid out otherwise`);
+    }
+    symlinkSync(target, join(dir, "lib", name));
   }
 }
