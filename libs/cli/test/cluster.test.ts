@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createJetStreamBus, runTopology, type DeadLetter } from "@stagecraft/bus";
 import { hasNatsServer, NATS_MISSING, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { readMetrics } from "../src/report/metrics-file.js";
@@ -35,6 +36,18 @@ async function statusOf(workshop: Workshop): Promise<ClusterStatus> {
   const { out, err } = await inCluster(workshop, "status", "--json");
   if (out === "") throw new Error(err);
   return JSON.parse(out) as ClusterStatus;
+}
+
+async function deadLettersOf(workshop: Workshop): Promise<DeadLetter[]> {
+  const { out } = await inCluster(workshop, "dead-letters", "list", "--json");
+  const lines = out.split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line) as DeadLetter);
+}
+
+async function publishGarbage(natsUrl: string): Promise<void> {
+  await using bus = await createJetStreamBus({ servers: [natsUrl], name: "test" });
+  const garbage = new TextEncoder().encode("garbage");
+  await bus.publish(runTopology("main").subjects.prompts, garbage, { id: "garbage" });
 }
 
 function isAlive(pid: number): boolean {
@@ -98,6 +111,22 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     expect(replaced.pid).not.toBe(victim.pid);
     expect(after.training).toMatchObject({ runId: "first", stage: "ppo", done: 3, total: 3 });
     expect(after.traffic).toMatchObject({ promptsWaiting: 0, promptsInWork: 0, deadLetters: 0 });
+
+    const setup = await inCluster(workshop, "nats", "setup", "--json");
+    expect(setup.out.match(/"outcome":"unchanged"/g)).toHaveLength(7);
+    const other = await inCluster(workshop, "nats", "setup", "--json", "--run", "other");
+    expect(other.out.match(/"outcome":"created"/g)).toHaveLength(5);
+
+    await publishGarbage(after.addresses.nats);
+    const letters = await waitFor(async () => {
+      const found = await deadLettersOf(workshop);
+      return found.length > 0 && found;
+    });
+    expect(letters).toMatchObject([{ sequence: 1, subject: "stagecraft.main.prompts" }]);
+    const shown = await inCluster(workshop, "dead-letters", "show", "1", "--json");
+    expect(JSON.parse(shown.out)).toMatchObject({ content: { base64: "Z2FyYmFnZQ==" } });
+    expect((await inCluster(workshop, "dead-letters", "requeue", "1")).code).toBe(0);
+    await waitFor(async () => (await deadLettersOf(workshop))[0]?.sequence === 2); // no better now
 
     const down = await inCluster(workshop, "down");
     expect(down).toMatchObject({ code: 0, out: "stopped: 7 drained\n" });

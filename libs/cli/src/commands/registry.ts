@@ -99,6 +99,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./down.js")).downCommand,
   },
   {
+    name: "nats",
+    summary: "set up streams, consumers and buckets on a message broker",
+    load: async () => (await import("./nats.js")).natsCommand,
+  },
+  {
+    name: "dead-letters",
+    summary: "messages that were given up: list, show, requeue",
+    load: async () => (await import("./dead-letters.js")).deadLettersCommand,
+  },
+  {
     name: "check",
     summary: "learning checks: does training still reach known figures?",
     load: async () => (await import("./check.js")).checkCommand,

@@ -21,10 +21,15 @@ export function addConfigFlags(command: Command, schema: ConfigSchema): void {
 }
 
 /**
- * The validated configuration: defaults, then `--config FILE`, then the flags that were given. Throws
- * UsageError naming every problem at once, each with the file's line or the flag it came from.
+ * The validated configuration: defaults, then `--config FILE`, then variables with the prefix if any,
+ * then the flags that were given. Throws UsageError naming every problem at once, each with the file's
+ * line or the flag it came from.
  */
-export async function readConfig(schema: ConfigSchema, command: Command): Promise<unknown> {
+export async function readConfig(
+  schema: ConfigSchema,
+  command: Command,
+  environmentPrefix?: string,
+): Promise<unknown> {
   const { config: file } = command.opts<{ config?: string }>();
   const options = command.opts<Record<string, unknown>>();
   const given = describeConfig(schema).filter(
@@ -33,7 +38,8 @@ export async function readConfig(schema: ConfigSchema, command: Command): Promis
   const read = (field: FieldDoc) => [field.name, toValue(field, options[field.name])];
   return UsageError.wrap(async () => {
     const flags = Object.fromEntries(given.map(read)) as Record<string, unknown>;
-    return (await loadConfig(schema, { file, flags })).config;
+    const environment = environmentPrefix === undefined ? {} : { environmentPrefix };
+    return (await loadConfig(schema, { file, flags, ...environment })).config;
   });
 }
 
