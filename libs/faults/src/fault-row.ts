@@ -9,6 +9,8 @@ export interface FaultContext {
   random: Random;
   /** Short runs on busy machines check what must hold at all, not how fast it comes back. */
   checkTimes: boolean;
+  /** Without progress for so long the system counts as stuck. */
+  patienceMs: number;
   /** Guards that are switched off, for controls. */
   mutations: readonly Mutation[];
   /** Tells how far it is. */

@@ -15,6 +15,10 @@ const HELP = `npm run test:faults -- [NAME…] [options]
   --json         the results as JSON on standard output
   --list         the rows and their controls`;
 
+// An exit ends the processes that were started; a signal alone would leave them behind.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(130));
+}
 process.exitCode = await main(process.argv.slice(2));
 process.exit();
 

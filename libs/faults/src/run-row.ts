@@ -26,6 +26,10 @@ export interface RunRowOptions {
   onProgress(done: number, total: number, note?: string): void;
 }
 
+const PATIENCE_MS = 90_000;
+/** Of a control, which is often stuck on purpose. */
+const CONTROL_PATIENCE_MS = 60_000;
+
 /** Runs a row; a throw counts as a problem. */
 export async function runRow(row: FaultRow, options: RunRowOptions): Promise<RowOutcome> {
   return run(row, options);
@@ -69,6 +73,7 @@ async function run(
       seed,
       random: createRandom(`${row.name}/${seed}`),
       checkTimes: checkTimes && !control,
+      patienceMs: control ? CONTROL_PATIENCE_MS : PATIENCE_MS,
       mutations: control?.mutations ?? [],
       progress: onProgress,
     });

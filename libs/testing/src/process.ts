@@ -13,7 +13,26 @@ export interface StartedProcess extends AsyncDisposable {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-/** Starts a program; disposing kills it (-9). Rejects when it cannot be started. */
+const running = new Set<ChildProcess>();
+
+/** No child outlives this process when it exits, by `process.exit` in a signal handler too. */
+function endWithUs(child: ChildProcess): void {
+  if (running.size === 0) process.once("exit", endAll);
+  running.add(child);
+  child.once("exit", () => {
+    running.delete(child);
+    if (running.size === 0) process.off("exit", endAll);
+  });
+}
+
+function endAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+/**
+ * Starts a program; disposing kills it (-9), and so does the end of this process. Rejects when it
+ * cannot be started.
+ */
 export async function startProcess(
   command: string,
   args: readonly string[],
@@ -30,6 +49,7 @@ export async function startProcess(
     child.once("spawn", resolve);
     child.once("error", reject);
   });
+  endWithUs(child);
   const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
     child.kill(signal);
     // A stop takes effect a moment after the signal is sent.

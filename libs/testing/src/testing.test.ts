@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { access, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { connect, type AddressInfo } from "node:net";
@@ -83,6 +84,24 @@ describe("startProcess()", () => {
     }
     expect(await exited).toBe("SIGKILL");
     await expect(startProcess("/no/such/program", [])).rejects.toThrow("ENOENT");
+  });
+});
+
+const BUILT = new URL("../dist/index.js", import.meta.url);
+
+describe.skipIf(!existsSync(BUILT))("startProcess() in a process that exits", () => {
+  it("leaves no child behind", async () => {
+    const script = `
+      const { startProcess } = await import(${JSON.stringify(BUILT.href)});
+      const child = await startProcess(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]);
+      console.log("pid " + child.pid);
+      process.exit(0);`;
+    const parent = await startProcess(process.execPath, ["--input-type=module", "-e", script]);
+    await parent.exited;
+    const pid = Number(/pid (\d+)/.exec(parent.output())?.[1]);
+    const isGone = () => !existsSync(`/proc/${pid}`);
+    if (existsSync("/proc/self")) await waitFor(isGone, { what: `the end of process ${pid}` });
+    else expect(() => process.kill(pid, 0)).toThrow("ESRCH");
   });
 });
 

@@ -27,7 +27,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
     if (!/no space left|ENOSPC/.test(told)) problems.push(`the run's error is "${told}"`);
     await pipeline.oracle.look();
     rmSync(filler);
-    resumedMs = Math.max(resumedMs, await pipeline.advance(2, { what: "with space again" }));
+    resumedMs = Math.max(resumedMs, await pipeline.advance(2, "with space again"));
     await pipeline.check();
     context.progress(i + 1, count);
   }
@@ -106,7 +106,7 @@ export const diskFull: FaultRow = {
         },
       ],
       count: 1,
-      expect: /did not hold within/,
+      expect: /stuck/,
     },
   ],
 };

@@ -66,7 +66,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
     }
     times.add(performance.now() - restartedAt);
     if (i % 10 === 9 || i === count - 1) {
-      await pipeline.advance(1, { what: `after kill ${i + 1}` });
+      await pipeline.advance(1, `after kill ${i + 1}`);
       await pipeline.check();
     }
     context.progress(i + 1, count, `${traffic.stored.size} stored, slowest ${times.max()} ms`);

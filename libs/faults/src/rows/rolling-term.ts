@@ -21,7 +21,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
     problems.push(...(await terminate(victim)));
     if (isWorker) pipeline.workers[at] = await pipeline.startWorker();
     else pipeline.trainer = await pipeline.startTrainer();
-    await pipeline.advance(1, { what: `after ${victim.name} was replaced` });
+    await pipeline.advance(1, `after ${victim.name} was replaced`);
     await pipeline.check();
     context.progress(count + i + 1, total);
   }

@@ -26,16 +26,14 @@ async function run(given: FaultContext): Promise<FaultResult> {
     config,
   });
   const problems: string[] = [];
-  await pipeline.advance(5, { what: "warm-up" });
+  await pipeline.advance(5, "warm-up");
   const before = await memoryOf(pipeline);
   const bound = BATCH_SIZE * (STALENESS + 2);
-  const start = { answers: pipeline.servers.numAnswers(), step: await pipeline.oracle.pointer() };
   let ahead = 0;
   for (let i = 0; i < count; i++) {
     await delay(1000);
-    const answers = pipeline.servers.numAnswers() - start.answers;
-    const used = BATCH_SIZE * ((await pipeline.oracle.pointer()) - start.step);
-    ahead = Math.max(ahead, answers - used);
+    const used = BATCH_SIZE * (await pipeline.oracle.pointer());
+    ahead = Math.max(ahead, pipeline.servers.numAnswers() - used);
     await pipeline.check();
     context.progress(i + 1, count, `${ahead} ahead at most`);
   }
@@ -89,7 +87,7 @@ export const slowTrainer: FaultRow = {
         },
       ],
       count: 10,
-      expect: /rollouts ahead|did not hold within/,
+      expect: /rollouts ahead|stuck/,
     },
   ],
 };

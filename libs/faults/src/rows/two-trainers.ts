@@ -19,10 +19,10 @@ async function run(context: FaultContext): Promise<FaultResult> {
     );
     await newer.serving();
     pipeline.trainer = newer;
-    await pipeline.advance(2, { what: `of the newer trainer (${way})` });
+    await pipeline.advance(2, `of the newer trainer (${way})`);
     if (way !== "takes over") await older.kill("SIGCONT");
     problems.push(...(await endOf(older, way)));
-    await pipeline.advance(2, { what: `after the older trainer ended (${way})` });
+    await pipeline.advance(2, `after the older trainer ended (${way})`);
     await pipeline.check();
     context.progress(i + 1, count, way);
   }
@@ -86,7 +86,7 @@ export const twoTrainers: FaultRow = {
         },
       ],
       count: 3,
-      expect: /ended with|went back|committed twice|of lease|times in metrics/,
+      expect: /ended with|went back|committed twice|of lease|times in metrics|stuck of the newer/,
     },
   ],
 };

@@ -15,9 +15,9 @@ async function run(context: FaultContext): Promise<FaultResult> {
     await delay(random.nextFloat() * 150);
     await victim.kill("SIGSTOP");
     await delay(ACK_WAIT_MS * 1.5);
-    await pipeline.advance(2, { what: `while worker ${i + 1} is stopped` });
+    await pipeline.advance(2, `while worker ${i + 1} is stopped`);
     await victim.kill("SIGCONT");
-    await pipeline.advance(2, { what: `after worker ${i + 1} continued` });
+    await pipeline.advance(2, `after worker ${i + 1} continued`);
     await pipeline.check();
     context.progress(i + 1, count);
   }

@@ -46,7 +46,7 @@ export interface Pipeline extends AsyncDisposable {
   startWorker(more?: Partial<ServiceStart>): Promise<ServiceProcess>;
   startTrainer(more?: Partial<ServiceStart>): Promise<ServiceProcess>;
   /** Waits until so many more updates are committed; returns how long that took. */
-  advance(updates: number, options?: { timeoutMs?: number; what?: string }): Promise<number>;
+  advance(updates: number, what: string): Promise<number>;
   /** Everything the oracles have to say. */
   check(): Promise<void>;
   problems(): string[];
@@ -109,13 +109,13 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     ...{ dir, runDir, world, nats, bus, topology, servers, oracle, tap, startWorker, startTrainer },
     workers: [],
     trainer: await startTrainer(),
-    async advance(updates, { timeoutMs = 60_000, what = "" } = {}) {
+    async advance(updates, what) {
       const startedAt = performance.now();
       const target = (await oracle.pointer()) + updates;
       await waitFor(async () => (await oracle.pointer()) >= target, {
-        timeoutMs,
+        timeoutMs: context.patienceMs,
         intervalMs: 10,
-        what: `${what} update ${target}`,
+        what: `stuck ${what}: update ${target}`,
       });
       return performance.now() - startedAt;
     },
@@ -142,7 +142,10 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     threads: 1,
     ...options.config,
   });
-  await pipeline.advance(1, { what: "the first" });
+  await waitFor(async () => (await oracle.pointer()) > 0, {
+    timeoutMs: 120_000,
+    what: "the first checkpoint",
+  });
   return pipeline;
 }
 
