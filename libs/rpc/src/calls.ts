@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Metadata, type Client } from "@grpc/grpc-js";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
-import { headersFromContext, withSpan, type TraceContext } from "@stagecraft/telemetry";
+import { headersFromContext, startSpan, withSpan, type TraceContext } from "@stagecraft/telemetry";
 import { startBidi, startClientStream, startServerStream, startUnary } from "./attempt.js";
 import {
   progressOf,
@@ -146,15 +146,12 @@ async function* callStream(
   call: OpenCall,
   start: (context: AttemptContext) => AsyncIterable<unknown>,
 ): AsyncGenerator {
-  // The span covers the opening only: a generator has no single scope to run a callback in.
-  const trace = await withSpan(call.path.slice(1), spanOptions(call), ({ context }) =>
-    Promise.resolve(context),
-  );
+  const span = startSpan(call.path.slice(1), spanOptions(call));
   try {
     for (;;) {
       let started = false;
       try {
-        for await (const response of start(call.attempt(trace))) {
+        for await (const response of start(call.attempt(span.context))) {
           started = true;
           yield response;
         }
@@ -164,7 +161,11 @@ async function* callStream(
         await call.retryOrThrow(error, started);
       }
     }
+  } catch (error) {
+    span.end(error);
+    throw error;
   } finally {
+    span.end(); // also when the reader leaves early
     call.dispose();
   }
 }

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { Client, credentials, Metadata, status as Status, type ServiceError } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
-import { createLogger, createMetrics } from "@stagecraft/telemetry";
+import { createLogger, createMetrics, recordSpans, type RecordedSpan } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { idMetadata, type CallContext } from "@stagecraft/rpc";
@@ -46,6 +46,26 @@ describe("calls", () => {
     }
     for await (const { text } of echo.client.talk(speak())) next.open(text);
     expect(turns).toEqual(["re: 0", "re: 1", "re: 2"]);
+  });
+
+  it("are spanned at both ends, streams until their last message or the reader leaves", async () => {
+    await using recorded = recordSpans();
+    await using echo = await startEcho();
+    const [say, repeat] = ["test.v1.EchoService/Say", "test.v1.EchoService/Repeat"];
+    const named = (name: string) => recorded.spans().filter((span) => span.name === name);
+    await echo.client.say(wait);
+    const isClient = ({ parentSpanId }: RecordedSpan) => parentSpanId === undefined;
+    for await (const _ of echo.client.repeat(wait)) {
+      expect(named(repeat).filter(isClient)).toEqual([]);
+    }
+    for (const name of [say, repeat]) {
+      await waitFor(() => named(name).length === 2);
+      const client = named(name).find(isClient);
+      const server = named(name).find((span) => !isClient(span));
+      expect(server!.parentSpanId).toBe(client!.spanId);
+    }
+    for await (const _ of echo.client.repeat(wait)) break;
+    await waitFor(() => named(repeat).filter(isClient).length === 2);
   });
 
   it("moves a fast stream at the pace of a slow reader", async () => {
