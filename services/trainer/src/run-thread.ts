@@ -1,5 +1,5 @@
 import { createJetStreamBus, type Lease } from "@stagecraft/bus";
-import { openWeightStore } from "@stagecraft/checkpoint";
+import { openWeightStoreAt } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import type { StageReporter } from "@stagecraft/learn";
 import { busOptions, engineOptions, forwardMetrics, serveThread } from "@stagecraft/service-kit";
@@ -26,7 +26,8 @@ serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestio
     const traces = startTraceExport({ service, endpoint, sampleRatio });
     await initEngine(engineOptions(config));
     const bus = await createJetStreamBus({ ...busOptions(config), name: service, logger, metrics });
-    const store = openWeightStore(config.weightsDir);
+    const objects = () => bus.objects(topology.weightsBucket);
+    const store = await openWeightStoreAt(config.weightsDir, objects);
     const lease = ownersLease(epoch, ask);
     const parts = { ...config, bus, topology, store, lease, logger, metrics };
     const stages = [...plainStages(), createPpoRun(parts)];
