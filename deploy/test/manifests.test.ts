@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { runTopology } from "@stagecraft/bus";
+import { OBJECT_STORE_LOCATION } from "@stagecraft/checkpoint";
 import { describe, expect, it } from "vitest";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import type { Manifest } from "./schemas.js";
@@ -168,7 +169,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
         runsDir,
       ];
       for (const folder of folders) {
-        if (folder === undefined) continue;
+        if (folder === undefined || folder === OBJECT_STORE_LOCATION) continue;
         const mount = mountOf(workload, folder);
         expect(mount, `${workload.name} ${folder}`).toBeDefined();
         expect(mount?.readOnly ?? false, `${workload.name} ${folder}`).toBe(
