@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { root, runTool } from "../setup/main.mjs";
 import { StepError } from "../setup/steps.mjs";
@@ -31,6 +32,7 @@ const WORKERS = ["rollout-1", "rollout-2"];
 /** Stop order: those that hold work first, the bus last. */
 const SERVICES = ["trainer", ...WORKERS, "policy", "reward-model"];
 const STOP_SECONDS = 60;
+const SETUP_ATTEMPTS = 10;
 
 const PROBE = `
 const fs = require("node:fs");
@@ -56,7 +58,8 @@ await runTool("PPO through the images, with podman", async (steps) => {
     run("network", "create", id);
     await steps.run("tiny models on a volume", () => cli("make-models.mjs", "/models"));
     startNats();
-    await steps.run("six containers", startServices);
+    await steps.run("streams and consumers, as the Job nats-setup does", setUpNats);
+    await steps.run("five services", startServices);
     const seen = await steps.run(`${flags.updates} PPO updates`, () =>
       cli("drive.mjs", flags.updates, ...WORKERS),
     );
@@ -128,13 +131,29 @@ function startNats() {
   start("nats", [...options, ...volume("nats", "/data")], flags["nats-image"], ...command);
 }
 
+/** With the arguments of the Kubernetes Job; the server may need a moment, the Job is repeated too. */
+async function setUpNats() {
+  const job = readFileSync(join(CONFIG, "..", "nats-setup.yaml"), "utf8");
+  const [, list = ""] = /args: \[([^\]]*)\]/.exec(job) ?? [];
+  const args = list.split(",").map((text) => text.trim().replaceAll('"', ""));
+  const image = `${IMAGE_PREFIX}/cli:${flags.tag}`;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return run("run", "--rm", "--network", id, ...LOCKED_DOWN, image, ...args);
+    } catch (error) {
+      if (attempt === SETUP_ATTEMPTS) throw error;
+      await delay(1000);
+    }
+  }
+}
+
 function startServices() {
   const models = volume("models", "/models", "ro");
-  service("policy", "policy", [...models, ...volume("weights", "/weights")]);
+  service("policy", "policy", models);
   service("reward-model", "reward-model", models);
   for (const worker of WORKERS) service(worker, "rollout", []);
   const data = volume("data", "/data");
-  service("trainer", "trainer", [...models, ...volume("weights", "/weights"), ...data]);
+  service("trainer", "trainer", [...models, ...data]);
 }
 
 /**
@@ -183,6 +202,6 @@ function removeAll() {
   const names = ["nats", ...SERVICES].map((name) => `${id}-${name}`);
   engineOutput(podman, ["rm", "--force", "--ignore", "--time", "1", ...names]);
   engineOutput(podman, ["network", "rm", "--force", id]);
-  const volumes = ["models", "weights", "data", "nats"].map((name) => `${id}-${name}`);
+  const volumes = ["models", "data", "nats"].map((name) => `${id}-${name}`);
   engineOutput(podman, ["volume", "rm", "--force", ...volumes]);
 }
