@@ -1,0 +1,79 @@
+import { StagecraftError } from "@stagecraft/core";
+import { describe, expect, it } from "vitest";
+import {
+  deleteTopology,
+  ensureTopology,
+  runTopology,
+  setUpTopology,
+  type Topology,
+} from "@stagecraft/bus";
+import { bytes, type BusKit } from "./kit.js";
+
+/** What a run uses: set up as often as one likes, removed at the end. */
+export function describeTopology(kit: BusKit): void {
+  describe("setUpTopology()", () => {
+    it("says what it created, changed and found as it should be", async () => {
+      const outcomes = async (topology: Topology) =>
+        (await setUpTopology(kit.bus, topology)).map(({ kind, outcome }) => `${kind} ${outcome}`);
+      const topology = runTopology("told");
+      // The streams of dead letters and of the canary are there already.
+      const shared = ["stream unchanged", "stream unchanged"];
+      expect(await outcomes(topology)).toEqual([
+        ...["stream created", "stream created", ...shared],
+        ...["consumer created", "consumer created", "bucket created"],
+      ]);
+      expect(new Set((await outcomes(topology)).map((text) => text.split(" ")[1]))).toEqual(
+        new Set(["unchanged"]),
+      );
+      const changed = runTopology("told", { promptsMaxBytes: 2 ** 25, taskAckWaitMs: 60_000 });
+      expect(await outcomes(changed)).toEqual([
+        ...["stream updated", "stream unchanged", ...shared],
+        ...["consumer updated", "consumer unchanged", "bucket unchanged"],
+      ]);
+    });
+  });
+
+  describe("ensureTopology()", () => {
+    it("can be repeated, and with other limits", async () => {
+      const topology = await ensureTopology(kit.bus, "again");
+      await kit.bus.publish(topology.subjects.prompts, bytes("kept"), { id: "1" });
+      await ensureTopology(kit.bus, "again");
+      await ensureTopology(kit.bus, "again", { promptsMaxBytes: 32 * 1024 * 1024 });
+      expect((await kit.bus.consumerInfo(topology.promptsConsumer)).pending).toBe(1);
+      await kit.bus.checkReady(2000);
+    });
+
+    it("can be run by many processes at once", async () => {
+      await Promise.all([1, 2, 3, 4].map(() => ensureTopology(kit.bus, "crowd")));
+      expect((await kit.bus.streamInfo("PROMPTS_crowd")).messages).toBe(0);
+    });
+
+    it("removes what one run used, dead letters excepted", async () => {
+      const topology = await ensureTopology(kit.bus, "ended");
+      await deleteTopology(kit.bus, topology);
+      await deleteTopology(kit.bus, topology);
+      await expect(kit.bus.streamInfo("PROMPTS_ended")).rejects.toMatchObject({
+        code: "not_found",
+      });
+      await kit.bus.streamInfo("DEAD");
+    });
+
+    it("refuses to change what cannot change", async () => {
+      const { stream, subject } = await kit.setUp();
+      const changed = kit.bus.ensureStream({
+        name: stream,
+        subjects: [subject],
+        retention: "limits",
+        discard: "new",
+        maxBytes: 1024,
+      });
+      await expect(changed).rejects.toBeInstanceOf(StagecraftError);
+    });
+
+    it("refuses names that would not be one subject token", () => {
+      for (const run of ["", "a.b", "a b", "a*", "ä", ">"]) {
+        expect(() => runTopology(run)).toThrow("[invalid_argument]");
+      }
+    });
+  });
+}
