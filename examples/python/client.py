@@ -1,7 +1,7 @@
 """Generates, scores and watches a run over gRPC, with stubs generated from proto/.
 
     npm run example:python -- --demo
-    npm run example:python -- --policy 127.0.0.1:50051 --reward 127.0.0.1:50052
+    npm run example:python -- --cluster main
 
 Run it through run.mjs, which makes the environment and the stubs.
 """
@@ -24,8 +24,9 @@ from stagecraft.policy.v1 import policy_pb2, policy_pb2_grpc  # noqa: E402
 from stagecraft.reward.v1 import reward_pb2, reward_pb2_grpc  # noqa: E402
 from stagecraft.trainer.v1 import trainer_pb2, trainer_pb2_grpc  # noqa: E402
 
-# Only what is safe to repeat, and only when no server had begun.
+# Calls are spread over all addresses; only what is safe to repeat is repeated.
 RETRIES = {
+    "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
             "name": [{"service": "stagecraft.reward.v1.RewardService"}],
@@ -53,8 +54,15 @@ def parse_arguments():
     parser.add_argument("--ca", help="PEM authority of the servers: TLS")
     parser.add_argument("--cert", help="PEM certificate of this client: mTLS")
     parser.add_argument("--key", help="PEM key of that certificate")
+    parser.add_argument("--cluster", metavar="NAME", help="use the cluster that `npm run up` started")
     parser.add_argument("--demo", action="store_true", help="start a tiny cluster first")
     return parser.parse_args()
+
+
+def address_of(cluster, service):
+    """Where `stagecraft up` keeps the addresses of its processes; calls are spread over them."""
+    file = pathlib.Path(".stagecraft", "cluster", cluster, "addresses", service)
+    return "ipv4:" + ",".join(file.read_text().split())
 
 
 def open_channel(address, options):
@@ -185,7 +193,11 @@ def main():
             demo = stack.enter_context(demo_cluster())
             options.policy, options.reward = demo["policy"], demo["reward"]
             options.trainer, config = demo["trainer"], demo["run"]
-        elif options.create:
+        elif options.cluster:
+            options.policy = address_of(options.cluster, "policy")
+            options.reward = address_of(options.cluster, "reward-model")
+            options.trainer = address_of(options.cluster, "trainer")
+        if options.create:
             config = json.loads(pathlib.Path(options.create).read_text())
         try:
             answer = generate(options)

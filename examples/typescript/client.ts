@@ -2,7 +2,7 @@
  * Generates, scores and watches a run from TypeScript, with the contracts of this repository.
  *
  *     npm run example:typescript -- --demo
- *     npm run example:typescript -- --policy 127.0.0.1:50051 --reward 127.0.0.1:50052
+ *     npm run example:typescript -- --cluster main
  */
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -24,6 +24,7 @@ const { values: flags } = parseArgs({
     ca: { type: "string" },
     cert: { type: "string" },
     key: { type: "string" },
+    cluster: { type: "string" },
     demo: { type: "boolean", default: false },
   },
 });
@@ -112,8 +113,18 @@ function report(runId: string, event: trainer.WatchRunResponse["event"]): void {
   }
 }
 
+/** Where `stagecraft up` keeps the addresses of its processes, one file a service. */
+function addressesOf(cluster: string) {
+  const file = (service: string) => `file:.stagecraft/cluster/${cluster}/addresses/${service}`;
+  return { policy: file("policy"), reward: file("reward-model"), trainer: file("trainer") };
+}
+
 const demo = flags.demo ? await startDemo() : undefined;
-const { policy: policyAddress, reward: rewardAddress, trainer: trainerAddress } = demo ?? flags;
+const {
+  policy: policyAddress,
+  reward: rewardAddress,
+  trainer: trainerAddress,
+} = demo ?? (flags.cluster === undefined ? flags : addressesOf(flags.cluster));
 const config =
   demo?.run ??
   (flags.create
