@@ -57,7 +57,11 @@ async function run({ count, mutations, progress }: FaultContext): Promise<FaultR
     const item = reward.ScoreInput.fromPartial({
       input: { $case: "tokens", value: { ids: [5, 6] } },
     });
-    return client.scoreBatch({ model: { name: "", version: "" }, items: [item], truncation: 1 });
+    return await client.scoreBatch({
+      model: { name: "", version: "" },
+      items: [item],
+      truncation: 1,
+    });
   };
   const metrics = () => scored(/"metricsPort":(\d+)[^\n]*"serving"/.exec(server.output())![1]!);
   for (let i = 0; i < count; i++) {

@@ -39,6 +39,10 @@ async function startOwnTraffic(bus: EventBus) {
   return {
     stored,
     delivered,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.allSettled([writing, consumer.close()]);
+    },
     async finish() {
       stop.abort();
       await writing;
@@ -53,7 +57,7 @@ async function startOwnTraffic(bus: EventBus) {
 async function run(context: FaultContext): Promise<FaultResult> {
   const { random, count } = context;
   await using pipeline = await startPipeline({ context });
-  const traffic = await startOwnTraffic(pipeline.bus);
+  await using traffic = await startOwnTraffic(pipeline.bus);
   const times = new Times();
   for (let i = 0; i < count; i++) {
     await delay(random.nextFloat() * 400);

@@ -149,7 +149,8 @@ async function flood({ address, isWell, path, good, service }: Target): Promise<
       socket.on("error", () => undefined);
       sockets.push(socket);
     }
-    await Promise.all(sockets.map((socket) => socket.connecting && once(socket, "connect")));
+    const opening = sockets.filter((socket) => socket.connecting);
+    await Promise.all(opening.map((socket) => once(socket, "connect")));
     await using slow = await openRawClient(address);
     const half = frame(good).subarray(0, 3);
     const dripping = slow.call(path, half, { leaveOpen: true, timeoutMs: 500 });

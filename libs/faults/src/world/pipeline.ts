@@ -112,10 +112,16 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     async advance(updates, what) {
       const startedAt = performance.now();
       const target = (await oracle.pointer()) + updates;
-      await waitFor(async () => (await oracle.pointer()) >= target, {
+      const arrived = waitFor(async () => (await oracle.pointer()) >= target, {
         timeoutMs: context.patienceMs,
         intervalMs: 10,
         what: `stuck ${what}: update ${target}`,
+      });
+      await arrived.catch(async (error: Error) => {
+        await oracle.look();
+        const { trainer: current, workers } = pipeline;
+        const logs = [current, ...workers].map((each) => `${each.name}: ${lastWords(each)}`);
+        throw new Error([error.message, ...pipeline.problems(), ...logs].join("\n"));
       });
       return performance.now() - startedAt;
     },
@@ -147,6 +153,13 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     what: "the first checkpoint",
   });
   return pipeline;
+}
+
+/** The last warnings and errors of a process, or whatever it said last. */
+function lastWords(service: ServiceProcess): string {
+  const lines = service.output().trim().split("\n");
+  const grave = lines.filter((line) => !/"level":"(info|debug)"|"level":30/.test(line));
+  return (grave.length > 0 ? grave : lines).slice(-6).join("\n    ").slice(-4000);
 }
 
 async function createRun(address: string, config: Record<string, unknown>): Promise<void> {
