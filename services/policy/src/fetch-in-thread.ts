@@ -1,22 +1,36 @@
-import { openWeightStore, type WeightStore } from "@stagecraft/checkpoint";
-import { startThread, threadModule } from "@stagecraft/service-kit";
+import type { WeightStore } from "@stagecraft/checkpoint";
+import { startThread, threadModule, type Thread } from "@stagecraft/service-kit";
 import type { FetchThreadApi, FetchThreadData } from "./fetch-thread.js";
 
+/** A weight store whose thread ends with it. */
+export interface ThreadedWeightStore extends WeightStore, AsyncDisposable {}
+
 /**
- * A weight store of a directory whose `fetch` runs in a thread of its own, started for each version
- * and gone with its memory afterwards: hashing and parsing hundreds of megabytes would hold up this
- * thread's calls and the engine's decode steps. What it fetches belongs to the caller alone.
+ * The same store, but `fetch` runs in a thread of its own: hashing and parsing hundreds of megabytes
+ * would hold up this thread's calls and the engine's decode steps. What it fetches belongs to the
+ * caller alone. A thread that crashes fails its fetches; the next one starts another.
  */
-export function fetchInThread(weightsDir: string): WeightStore {
+export function fetchInThread(store: WeightStore, data: FetchThreadData): ThreadedWeightStore {
+  let starting: Promise<Thread<FetchThreadApi, undefined>> | undefined;
+  const running = () => {
+    starting ??= startThread<FetchThreadData, FetchThreadApi>({
+      name: "weights",
+      module: threadModule("./fetch-thread.js", import.meta.url),
+      data,
+    });
+    const mine = starting;
+    const forget = () => {
+      if (starting === mine) starting = undefined;
+    };
+    mine.then(({ ended }) => ended.then(forget), forget);
+    return mine;
+  };
+  running().catch(() => undefined); // started before the first weights come
   return {
-    ...openWeightStore(weightsDir),
-    async fetch(version, sha256) {
-      await using thread = await startThread<FetchThreadData, FetchThreadApi>({
-        name: "weights",
-        module: threadModule("./fetch-thread.js", import.meta.url),
-        data: { weightsDir },
-      });
-      return await thread.call("fetch", { version, sha256 });
+    ...store,
+    fetch: async (version, sha256) => (await running()).call("fetch", { version, sha256 }),
+    async [Symbol.asyncDispose]() {
+      await (await starting?.catch(() => undefined))?.close();
     },
   };
 }

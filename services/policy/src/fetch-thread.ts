@@ -1,9 +1,14 @@
-import { openWeightStore, type TensorMap } from "@stagecraft/checkpoint";
+import { createJetStreamBus, type JetStreamOptions } from "@stagecraft/bus";
+import { openWeightStoreAt, OBJECT_STORE_LOCATION, type TensorMap } from "@stagecraft/checkpoint";
 import { Moved, serveThread } from "@stagecraft/service-kit";
 
-/** Where the thread of `fetchInThread` finds the weights. */
+/** Where the thread of `fetchInThread` finds the weights: plain data. */
 export interface FetchThreadData {
+  /** A directory, or what stands for the object store of the bus. */
   weightsDir: string;
+  /** For the object store: how to reach the bus, and the bucket. */
+  bus?: Omit<JetStreamOptions, "name" | "logger" | "metrics">;
+  weightsBucket?: string;
 }
 
 export type FetchThreadApi = {
@@ -12,7 +17,12 @@ export type FetchThreadApi = {
 
 /** Reads weights, checks their hash and takes them apart. */
 serveThread<FetchThreadData, FetchThreadApi>(async ({ data }) => {
-  const store = openWeightStore(data.weightsDir);
+  const { weightsDir, weightsBucket = "" } = data;
+  const bus =
+    data.bus && weightsDir === OBJECT_STORE_LOCATION
+      ? await createJetStreamBus({ ...data.bus, name: "policy" })
+      : undefined;
+  const store = await openWeightStoreAt(weightsDir, () => bus!.objects(weightsBucket));
   return {
     facts: undefined,
     handlers: {
@@ -22,6 +32,6 @@ serveThread<FetchThreadData, FetchThreadApi>(async ({ data }) => {
         return new Moved(tensors, [...new Set(buffers)]);
       },
     },
-    close: async () => undefined,
+    close: async () => bus?.close(),
   };
 });

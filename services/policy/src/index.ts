@@ -8,7 +8,7 @@ export type {
   SequenceToScore,
   TokenChunk,
 } from "./engine.js";
-export { fetchInThread } from "./fetch-in-thread.js";
+export { fetchInThread, type ThreadedWeightStore } from "./fetch-in-thread.js";
 export { createLocalEngine, type LocalEngine, type LocalEngineOptions } from "./local-engine.js";
 export {
   assemblePolicyService,

@@ -1,5 +1,5 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
-import { createObjectWeightStore, OBJECT_STORE_LOCATION } from "@stagecraft/checkpoint";
+import { openWeightStoreAt } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
@@ -34,10 +34,9 @@ runMain(async () => {
   });
   const { weightsBucket } = await ensureTopology(bus, config.run, config);
   const { weightsDir } = config;
-  const store =
-    weightsDir === OBJECT_STORE_LOCATION
-      ? createObjectWeightStore(await bus.objects(weightsBucket))
-      : fetchInThread(weightsDir);
+  const opened = await openWeightStoreAt(weightsDir, () => bus.objects(weightsBucket));
+  const where = { weightsDir, weightsBucket, bus: busOptions(config) };
+  await using store = fetchInThread(opened, where);
   const parts = { ...config, bus, weightsBucket, store, logger, metrics };
   const service = assemblePolicyService(engine, parts);
 

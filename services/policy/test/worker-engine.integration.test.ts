@@ -109,10 +109,12 @@ describe.skipIf(!built)(`createWorkerEngine()${built ? "" : ": not built (npm ru
     await withEngine(async (engine, { model, dir }) => {
       const weightsDir = `${dir}/weights`;
       const tensors = otherWeights(model);
-      const { sha256 } = await openWeightStore(weightsDir).publish(5, tensors, { step: 9 });
+      const directory = openWeightStore(weightsDir);
+      const { sha256 } = await directory.publish(5, tensors, { step: 9 });
       const [waiting] = engine.submit([request(tokenizer, "a", { minWeightVersion: 5 })], never);
       const answer = readAll(waiting!);
-      const fetched = await fetchInThread(weightsDir).fetch(5, sha256);
+      await using store = fetchInThread(directory, { weightsDir });
+      const fetched = await store.fetch(5, sha256);
       expect(fetched).toEqual(tensors);
       await engine.loadWeights({ version: 5, sha256, step: 9 }, fetched);
       expect([...fetched.values()].every(({ data }) => data.length === 0)).toBe(true);
@@ -128,7 +130,7 @@ describe.skipIf(!built)(`createWorkerEngine()${built ? "" : ": not built (npm ru
       await local.close();
       const misfit = engine.loadWeights({ version: 6, sha256: "", step: 1 }, new Map());
       await expect(misfit).rejects.toMatchObject({ code: "failed_precondition" });
-      await expect(fetchInThread(weightsDir).fetch(9)).rejects.toMatchObject({ code: "not_found" });
+      await expect(store.fetch(9)).rejects.toMatchObject({ code: "not_found" });
     });
   });
 
