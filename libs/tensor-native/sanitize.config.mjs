@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const conditions = ["@stagecraft/source", "node"];
 
-/** The native tests of libs/tensor on the addon that sanitize.mjs compiled. */
+/** The native tests of libs/tensor, and those of decoder and sampler, on the addon that sanitize.mjs compiled. */
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -19,7 +19,10 @@ export default defineConfig({
     },
   ],
   test: {
-    include: ["libs/tensor/src/native/*.test.ts"],
+    include: [
+      "libs/tensor/src/native/*.test.ts",
+      "libs/model/src/generation/{decoder,native-sampling}.test.ts",
+    ],
     pool: "forks",
     maxWorkers: 1,
     testTimeout: 600_000,

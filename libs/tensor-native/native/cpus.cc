@@ -53,7 +53,7 @@ CpuMask forbid_cpus(int thread, const int* cpus, int count) {
   cpu_set_t allowed, left;
   CpuMask before;
   if (sched_getaffinity(thread, sizeof allowed, &allowed) != 0) return before;
-  memcpy(&before, &allowed, sizeof before);
+  memcpy(before.bits, &allowed, sizeof before.bits);
   left = allowed;
   for (int i = 0; i < count; i++)
     if (cpus[i] >= 0 && cpus[i] < CPU_SETSIZE) CPU_CLR(cpus[i], &left);
@@ -63,7 +63,7 @@ CpuMask forbid_cpus(int thread, const int* cpus, int count) {
 
 void allow_cpus(int thread, const CpuMask& mask) {
   cpu_set_t allowed;
-  memcpy(&allowed, &mask, sizeof allowed);
+  memcpy(&allowed, mask.bits, sizeof allowed);
   if (CPU_COUNT(&allowed) > 0) sched_setaffinity(thread, sizeof allowed, &allowed);
 }
 
