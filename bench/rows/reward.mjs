@@ -1,10 +1,12 @@
 import { ours, python } from "../lib/peers.mjs";
 import { BenchProcess } from "../lib/process.mjs";
 import { makeBound, makeRow } from "../lib/row.mjs";
+import { SMALL } from "../lib/shapes.mjs";
 import { median, tidy } from "../lib/stats.mjs";
 
 const CLIENTS = 50;
-const VOCAB = 4096;
+/** Ids of the clients stay below it; every model knows them. */
+const VOCAB = 1024;
 const ROUND_SECONDS = 3;
 /** Mean pause of a client between two calls where latency is measured: 500 calls/s in all. */
 const THINK_MS = 100;
@@ -39,7 +41,10 @@ async function withProcesses(body) {
   }
 }
 
-const ourServer = () => start(ours("ours/reward-server.mjs", [VOCAB]));
+/** What a server of either side is started with: a shape stands for a real model. */
+const serverArgs = ({ threads }, shape) => [threads, ...(shape ? [JSON.stringify(shape)] : [])];
+const ourServer = (context, shape) =>
+  start(ours("ours/reward-server.mjs", serverArgs(context, shape)));
 const itemsPerSecond = ({ items, seconds }) => items / seconds;
 
 /** Latency of single items at a load far below saturation: with this model all of it is overhead. */
@@ -49,7 +54,7 @@ const rpc = {
   seconds: 60,
   run: (context) =>
     withProcesses(async (run) => {
-      const server = await run(ourServer());
+      const server = await run(ourServer(context));
       const paced = await startSide("grpc", server, { items: 1, thinkMs: THINK_MS });
       await run(paced.load);
       const busy = await startSide("grpc", server, { items: 1, thinkMs: 0 });
@@ -86,18 +91,18 @@ const rpc = {
 };
 
 /** The same model and the same calls over gRPC and over JSON, in turns. */
-const fastapi = (name, items) => ({
+const fastapi = (name, { items, shape }) => ({
   name,
-  summary: `items/s over gRPC against FastAPI JSON, ${items} of them in a call`,
+  summary: `items/s over gRPC against FastAPI JSON, ${shape ? "Llama small" : "trivial model"}, ${items} a call`,
   seconds: 60,
   run: (context) =>
     withProcesses(async (run) => {
-      const sides = [await startSide("grpc", await run(ourServer()), { items, thinkMs: 0 })];
+      const how = { items, thinkMs: 0 };
+      const sides = [await startSide("grpc", await run(ourServer(context, shape)), how)];
       await run(sides[0].load);
-      const peer = python("peers/reward_api.py", [VOCAB]);
+      const peer = python("peers/reward_api.py", serverArgs(context, shape));
       if (peer) {
-        const server = await run(BenchProcess.start(peer.command, peer.args));
-        sides.push(await startSide("http", server, { items, thinkMs: 0 }));
+        sides.push(await startSide("http", await run(start(peer)), how));
         await run(sides[1].load);
       }
       await measureInTurns(sides, context);
@@ -117,5 +122,11 @@ const fastapi = (name, items) => ({
     }),
 });
 
-/** Scoring over the network, without a model's time. */
-export const REWARD = [rpc, fastapi("reward-fastapi", 1), fastapi("reward-fastapi-batch", 16)];
+/** Scoring over the network: what calls cost without a model, and with one behind both. */
+export const REWARD = [
+  rpc,
+  fastapi("reward-fastapi", { items: 1, shape: SMALL }),
+  fastapi("reward-fastapi-batch", { items: 16, shape: SMALL }),
+  fastapi("reward-fastapi-trivial", { items: 1 }),
+  fastapi("reward-fastapi-trivial-batch", { items: 16 }),
+];
