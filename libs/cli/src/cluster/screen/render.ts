@@ -12,6 +12,8 @@ const BAR_WIDTH = 24;
 /** Workers are shown one by one up to here, and counted beyond. */
 const MAX_ROLLOUT_ROWS = 4;
 const COLUMNS = ["process", "state", "pid", "restarts", "memory", "busy", "doing"];
+/** Numbers, which stand to the right. */
+const NUMERIC: ReadonlySet<string> = new Set(["pid", "restarts", "memory", "busy"]);
 
 export interface ScreenSize {
   columns: number;
@@ -40,12 +42,9 @@ function processTable(processes: readonly ProcessStatus[]): string[] {
   const rows = [...single.map(processRow), ...rolloutRows(rollouts)];
   const cells = [COLUMNS.map((name) => colors.dim(name)), ...rows];
   const widths = COLUMNS.map((_, i) => Math.max(...cells.map((row) => visibleLength(row[i]!))));
-  return cells.map((row) =>
-    row
-      .map((cell, i) => pad(cell, widths[i]!))
-      .join("  ")
-      .trimEnd(),
-  );
+  const align = (cell: string, i: number) =>
+    pad(cell, { width: widths[i]!, toRight: NUMERIC.has(COLUMNS[i]!) });
+  return cells.map((row) => row.map(align).join("  ").trimEnd());
 }
 
 function processRow(status: ProcessStatus): string[] {
@@ -188,8 +187,9 @@ function visibleLength(text: string): number {
   return splitColours(text).reduce((sum, part, i) => sum + (i % 2 === 0 ? part.length : 0), 0);
 }
 
-function pad(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - visibleLength(text)));
+function pad(text: string, { width, toRight }: { width: number; toRight: boolean }): string {
+  const space = " ".repeat(Math.max(0, width - visibleLength(text)));
+  return toRight ? space + text : text + space;
 }
 
 /** Cuts to a visible width and leaves no colour open. */
