@@ -1,7 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { sha256InTurns } from "./manifest.js";
 import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
-import type { TensorMap } from "./tensor-entry.js";
 import {
   checkHash,
   openWeightStore,

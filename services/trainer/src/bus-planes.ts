@@ -28,6 +28,7 @@ import {
 import { openAnnouncements, type Announcements } from "./announcements.js";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
+import { startStallWatch, type StallWatch } from "./stall-watch.js";
 import { createTaskTraces, type TaskTraces } from "./task-traces.js";
 import { withinTime } from "./within-time.js";
 
@@ -63,6 +64,7 @@ export interface BusPlanes extends Required<PpoPlanes> {
 interface OpenTask {
   task: PromptTask;
   attempt: number;
+  arrived: boolean;
 }
 
 /** Tasks and rollouts over the bus, weights through the store with an announcement on the bus. */
@@ -96,6 +98,8 @@ class RunPlanes implements BusPlanes {
   private readonly announcements: Announcements;
   private readonly inbox: RolloutInbox;
   private readonly trim: RolloutTrim;
+  private readonly stall: StallWatch;
+  private numRepeats = 0;
   private readonly traces: TaskTraces;
   private readonly logger: Logger;
 
@@ -111,6 +115,13 @@ class RunPlanes implements BusPlanes {
     this.traces = createTaskTraces(options.runId);
     const { bus, topology, keepRollouts: keep = 1024 } = options;
     this.trim = createRolloutTrim({ bus, topology, keep, logger: this.logger });
+    this.stall = startStallWatch({
+      bus,
+      topology,
+      numOpen: () => this.waiting().length,
+      onLost: () => this.askLostAgain(),
+      logger: this.logger,
+    });
     this.inbox = openRolloutInbox({
       consumer,
       runId: options.runId,
@@ -162,11 +173,11 @@ class RunPlanes implements BusPlanes {
 
   async collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]> {
     setMaxListeners(0, signal); // some for each task
-    for (const task of tasks) this.open.set(task.taskId, { task, attempt: 0 });
+    for (const task of tasks) this.open.set(task.taskId, { task, attempt: 0, arrived: false });
     const batch = this.traces.openBatch(tasks.map(({ taskId }) => taskId));
     try {
       const arrivals = tasks.map(({ taskId }) => this.arrival(taskId, signal));
-      const published = Promise.all(tasks.map(({ taskId }) => this.publish(taskId, signal)));
+      const published = Promise.all(tasks.map(({ taskId }) => this.publish(taskId, { signal })));
       const [rollouts] = await Promise.all([Promise.all(arrivals), published]);
       return rollouts.map((rollout) => this.toSample(rollout));
     } finally {
@@ -185,15 +196,19 @@ class RunPlanes implements BusPlanes {
   }
 
   async close({ finished }: { finished: boolean }): Promise<void> {
+    this.stall.close();
     if (finished) await this.inbox.acknowledgeAll();
     await this.inbox.close();
   }
 
   /** Publishes the next attempt of a task. */
-  private async publish(taskId: string, signal?: AbortSignal): Promise<void> {
+  private async publish(
+    taskId: string,
+    { signal, isRepeat = false }: { signal?: AbortSignal; isRepeat?: boolean } = {},
+  ): Promise<void> {
     const entry = this.open.get(taskId);
     if (!entry) return;
-    entry.attempt++;
+    if (!isRepeat) entry.attempt++;
     await this.options.lease?.confirm(signal ? { signal } : {});
     const { runId, bus, topology } = this.options;
     const minWeightVersion = this.published.get(entry.task.minWeightVersion) ?? this.lastPublished;
@@ -201,7 +216,8 @@ class RunPlanes implements BusPlanes {
     const trace = this.traces.contextOf(taskId);
     const { traceparent = "" } = trace ? headersFromContext(trace) : {};
     const event = toEvent(entry.task, { runId, attempt, minWeightVersion, traceparent });
-    const id = `${runId}/${taskId}/${attempt}/${this.incarnation}`;
+    const repeat = isRepeat ? `/${++this.numRepeats}` : "";
+    const id = `${runId}/${taskId}/${attempt}/${this.incarnation}${repeat}`;
     const bytes = events.PromptTask.encode(event).finish();
     await bus.publish(topology.subjects.prompts, bytes, {
       id,
@@ -217,12 +233,32 @@ class RunPlanes implements BusPlanes {
     for (let round = 0; round < maxAttempts; round++) {
       const rollout = await withinTime(arriving, taskTimeoutMs, signal);
       if (rollout) {
+        this.arrived(taskId);
         this.traces.arrived(rollout);
         return rollout;
       }
       this.askAgain(taskId, `no rollout within ${taskTimeoutMs} ms`);
     }
     throw noRollout(taskId, maxAttempts);
+  }
+
+  private arrived(taskId: string): void {
+    this.stall.moved();
+    const entry = this.open.get(taskId);
+    if (entry) entry.arrived = true;
+  }
+
+  private waiting(): string[] {
+    return [...this.open].flatMap(([taskId, { arrived }]) => (arrived ? [] : [taskId]));
+  }
+
+  /** What a killed broker forgot is no failed attempt. */
+  private askLostAgain(): void {
+    for (const taskId of this.waiting()) {
+      this.publish(taskId, { isRepeat: true }).catch((error: unknown) => {
+        this.logger.error({ err: error, taskId }, "task could not be published again");
+      });
+    }
   }
 
   private askAgain(taskId: string | undefined, reason: string): void {

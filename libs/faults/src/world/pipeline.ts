@@ -77,8 +77,9 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const { weightsBucket } = topology;
   const { vocabSize } = world;
   const { latencyMs = 5 } = options;
+  const weightsDir = join(dir, "weights");
   const servers = resources.use(
-    await startSimulatedServers({ bus, weightsBucket, vocabSize, latencyMs }),
+    await startSimulatedServers({ bus, weightsBucket, weightsDir, vocabSize, latencyMs }),
   );
   const runsDir = options.runsDir ?? join(dir, "runs");
   const runDir = join(runsDir, RUN_ID);
@@ -100,7 +101,7 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     return start("rollout", { flags: all, ...more });
   };
   const startTrainer = ({ flags, ...more }: Partial<ServiceStart> = {}) => {
-    const folders = { "runs-dir": runsDir, "weights-dir": join(dir, "weights") };
+    const folders = { "runs-dir": runsDir, "weights-dir": weightsDir };
     const own = { engine: "cpu", threads: 1, "lease-ms": 2000, "task-timeout-ms": 60_000 };
     const all = { ...common, ...folders, ...own, ...options.trainerFlags, ...flags };
     return start("trainer", { flags: all, ...more });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { policy, reward } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { freePort, startNatsServer, tempDir } from "@stagecraft/testing";
@@ -20,6 +21,8 @@ export interface ServerPairs extends AsyncDisposable {
 }
 
 const LANES = 4;
+/** A lane without any would, where nothing is repeated, fail as fast as a processor can. */
+const PAUSE_MS = 5;
 
 export async function startServerPairs({ graceMs = 10_000 } = {}): Promise<ServerPairs> {
   const resources = new Cleanup();
@@ -76,6 +79,7 @@ function startLoad(policies: string, rewards: string) {
     while (!stopped) {
       await call().catch((error: unknown) => failures.push(String(error)));
       numCalls++;
+      await delay(PAUSE_MS);
     }
   };
   const running = Promise.all(

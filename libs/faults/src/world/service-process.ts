@@ -60,7 +60,7 @@ export async function startService(
   return Object.assign(started, {
     name,
     hasEnded: () => ended,
-    async serving(timeoutMs = 60_000) {
+    async serving(timeoutMs = 120_000) {
       await waitFor(() => portOf() ?? ended, { what: `${name} to serve`, timeoutMs });
       const port = portOf();
       if (port === undefined) throw new Error(`${name} ended: ${started.output().slice(-4000)}`);

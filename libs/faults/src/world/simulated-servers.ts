@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventBus } from "@stagecraft/bus";
+import { openWeightStore } from "@stagecraft/checkpoint";
 import {
   common,
   decodeMessage,
@@ -15,6 +16,8 @@ import { createRpcServer, type Handlers } from "@stagecraft/rpc";
 export interface SimulationOptions {
   bus: EventBus;
   weightsBucket: string;
+  /** Where the weights are, should an announcement be lost with the broker. */
+  weightsDir: string;
   vocabSize: number;
   /** Of one answer, doubled at most by chance; default 5 ms. */
   latencyMs?: number;
@@ -110,7 +113,9 @@ function rewardHandlers(): Handlers<typeof reward.RewardServiceService> {
   };
 }
 
-function followAnnouncements({ bus, weightsBucket }: SimulationOptions, signal: AbortSignal) {
+function followAnnouncements(options: SimulationOptions, signal: AbortSignal) {
+  const { bus, weightsBucket, weightsDir } = options;
+  const store = openWeightStore(weightsDir);
   let current: ParsedWeights | undefined;
   void (async () => {
     const bucket = await bus.keyValue(weightsBucket);
@@ -121,9 +126,11 @@ function followAnnouncements({ bus, weightsBucket }: SimulationOptions, signal: 
   })();
   return {
     async atLeast(version: number, callSignal: AbortSignal): Promise<ParsedWeights> {
-      while (!current || current.version < version) {
+      for (let round = 1; !current || current.version < version; round++) {
         throwIfAborted(callSignal);
         await delay(5, undefined, { signal: callSignal });
+        // As the policy service does.
+        if (round % 50 === 0) current = (await store.latest().catch(() => undefined)) ?? current;
       }
       return current;
     },
