@@ -87,10 +87,12 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     const victim = before.processes.find(({ name }) => name === "rollout-2")!;
     process.kill(victim.pid!, "SIGKILL");
 
-    const ppo = await runCli([
-      ...["ppo", "--cluster", path("cluster"), "--run", path("runs/first")],
+    const settings = [
       ...["--prompts", path("prompts.jsonl"), "--updates", "3", "--prompts-per-update", "3"],
       ...["--epochs", "1", "--max-new-tokens", "4", "--json"],
+    ];
+    const ppo = await runCli([
+      ...["ppo", "--cluster", path("cluster"), "--run", path("runs/first"), ...settings],
     ]);
     expect(ppo.err).toBe("");
     expect(ppo.code).toBe(0);
@@ -99,7 +101,13 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     expect(updates).toEqual([1, 2, 3]);
     const heard = ppo.out.split("\n").filter((line) => line.includes('"kind":"update"'));
     expect(heard).toHaveLength(3);
-    expect(existsSync(path("runs/first/model/model.safetensors"))).toBe(true);
+    const embedded = await runCli([
+      ...["ppo", "--run", path("embedded"), "--engine", "cpu", "--threads", "1", ...settings],
+      ...["--policy", path("policy"), "--reward-model", path("reward")],
+    ]);
+    expect(embedded.code).toBe(0);
+    const weights = (run: string) => readFile(path(`${run}/model/model.safetensors`));
+    expect((await weights("runs/first")).equals(await weights("embedded"))).toBe(true);
 
     const after = await waitFor(async () => {
       const status = await statusOf(workshop);
@@ -133,7 +141,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     expect((await up.done).code).toBe(0);
     expect(pidsOf(after).filter(isAlive)).toEqual([]);
     expect((await inCluster(workshop, "status")).err).toContain("no cluster runs in");
-  }, 120_000);
+  }, 240_000);
 
   it("ends with its supervisor, however that ends", async () => {
     await using workshop = await openWorkshop();
@@ -149,7 +157,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     });
     const down = await inCluster(workshop, "down");
     expect(down).toMatchObject({ code: 1, err: expect.stringContaining("no cluster") as string });
-  }, 60_000);
+  }, 120_000);
 
   it("says what a service that does not start has said, and leaves nothing running", async () => {
     await using workshop = await openWorkshop();
@@ -160,7 +168,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     expect(err).toMatch(/policy-1 does not start \(exit code 1\): .*maxActive/);
     expect(await readFile(workshop.path("cluster/processes.json"), "utf8")).toBe("[]");
     expect(existsSync(workshop.path("cluster/cluster.lock"))).toBe(false);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("without a cluster", () => {
