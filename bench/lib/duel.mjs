@@ -44,8 +44,14 @@ async function open(name, { command, args, env }, blockSeconds) {
   const process = await BenchProcess.start(command, args, env).catch((error) => {
     throw new Error(`${name === "peer" ? "the peer" : "our side"}: ${error.message}`);
   });
+  const repeats = await repeatsOf(process, blockSeconds);
+  return { name, process, repeats, facts: process.ready, answers: [] };
+}
+
+/** Rounds of work that fill a block; 0 seconds: always one. */
+async function repeatsOf(process, blockSeconds) {
+  if (blockSeconds === 0) return 1;
   await process.measure(1);
   const { seconds } = await process.measure(1);
-  const repeats = Math.max(1, Math.round(blockSeconds / seconds));
-  return { name, process, repeats, facts: process.ready, answers: [] };
+  return Math.max(1, Math.round(blockSeconds / seconds));
 }

@@ -15,7 +15,7 @@ enum { W = 4 };
 #endif
 typedef float vf __attribute__((vector_size(W * 4)));
 
-enum { ACC = 12, ROUNDS = 3000000, MAX_THREADS = 64 };
+enum { ACC = 12, ROUNDS = 3000000, TRIALS = 5, MAX_THREADS = 64 };
 static const size_t BYTES = (size_t)256 << 20;
 
 typedef struct {
@@ -92,6 +92,16 @@ static double measure(int threads, int read, const char *memory) {
   return work / (end - begin) / 1e9;
 }
 
+/* The best of a few: what the machine can do, not what another program left in one moment. */
+static double best(int threads, int read, const char *memory) {
+  double most = 0;
+  for (int trial = 0; trial < TRIALS; trial++) {
+    const double rate = measure(threads, read, memory);
+    if (rate > most) most = rate;
+  }
+  return most;
+}
+
 int main(int count, char **values) {
   int threads = count > 1 ? atoi(values[1]) : 1;
   if (threads < 1 || threads > MAX_THREADS) return 2;
@@ -101,8 +111,8 @@ int main(int count, char **values) {
   printf("{\"threads\": %d}\n", threads);
   fflush(stdout);
   for (char line[64]; fgets(line, sizeof line, stdin);) {
-    printf("{\"gflops\": %.1f, \"gbytes\": %.2f}\n", measure(threads, 0, memory),
-           measure(threads, 1, memory));
+    printf("{\"gflops\": %.1f, \"gbytes\": %.2f}\n", best(threads, 0, memory),
+           best(threads, 1, memory));
     fflush(stdout);
   }
   return 0;
