@@ -7,8 +7,8 @@ const RESOLUTION_MS = 10;
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delay.enable();
 console.log("{}");
-for await (const _ of createInterface({ input: process.stdin })) {
+createInterface({ input: process.stdin }).on("line", () => {
   const p99Ms = Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS);
   delay.reset();
   console.log(JSON.stringify({ p99Ms }));
-}
+});
