@@ -98,8 +98,8 @@ await Promise.race([gate.arrived(), failed]);
 async function update() {
   gate.open();
   await Promise.race([gate.arrived(), failed]);
-  const { collectMs, trainMs, responseLength, kl, score } = last;
-  return { collectMs, trainMs, responseLength, kl, score };
+  const { trainMs, responseLength, kl, score } = last;
+  return { trainMs, responseLength, kl, score };
 }
 
 await serveRounds(update, { warmups: 2 });

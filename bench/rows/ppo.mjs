@@ -38,14 +38,16 @@ const rateOf = ({ seconds }) => EPISODES / seconds;
 
 /** Medians over the rounds: sampling and scoring, optimizing, and what the update looked like. */
 function partsOf({ answers }) {
-  const names = ["seconds", "collectMs", "trainMs", "responseLength", "score", "kl"];
-  return Object.fromEntries(
-    names.map((name) => [name, tidy(median(answers.map((answer) => answer[name] ?? NaN)))]),
-  );
+  const names = ["seconds", "trainMs", "responseLength", "score", "kl"];
+  const of = (pick) => tidy(median(answers.map(pick)));
+  const parts = names.map((name) => [name, of((answer) => answer[name] ?? NaN)]);
+  // Our stage's own figure for sampling contains the wait at the gate.
+  const sampleMs = of(({ seconds, trainMs }) => 1000 * seconds - trainMs);
+  return Object.fromEntries([...parts, ["sampleMs", sampleMs]]);
 }
 
 /** PPO end to end at two sizes. */
 export const PPO = [
-  ppo("4l128", SMALL, { target: 3, seconds: 90 }),
-  ppo("6l384", BASE, { target: 1.6, seconds: 420 }),
+  ppo("4l128", SMALL, { target: 3, seconds: 70 }),
+  ppo("6l384", BASE, { target: 1.6, seconds: 480 }),
 ];
