@@ -36,6 +36,7 @@ async function startOwnTraffic(bus: EventBus) {
       await delay(2);
     }
   })();
+  writing.catch(() => undefined); // told by finish()
   return {
     stored,
     delivered,
@@ -104,5 +105,19 @@ export const natsKill: FaultRow = {
   doc: "kill -9 of nats-server under load: no stored message is lost, the run goes on, consuming again within 3 s",
   counts: { full: 300, short: 5 },
   run,
-  controls: [],
+  controls: [
+    {
+      name: "a publish whose answer was lost is not repeated",
+      where: "harness",
+      mutations: [
+        {
+          file: "libs/bus/dist/common/publish.js",
+          find: 'return code === "unavailable" || code === "resource_exhausted";',
+          replace: "return false;",
+        },
+      ],
+      count: 10,
+      expect: /publish to own\.traffic/,
+    },
+  ],
 };

@@ -32,7 +32,11 @@ async function run(context: FaultContext): Promise<FaultResult> {
       const crash = { point, nth: 1 + random.nextInt(3) };
       pipeline.trainer = await pipeline.startTrainer({ crash });
       const { hasEnded } = pipeline.trainer;
-      await waitFor(hasEnded, { timeoutMs: context.patienceMs, what: `the crash at ${point}` });
+      const struck = waitFor(hasEnded, {
+        timeoutMs: context.patienceMs,
+        what: `the crash at ${point}`,
+      });
+      await pipeline.explained(struck);
     }
     await pipeline.check();
     const startedAt = performance.now();

@@ -6,7 +6,7 @@ import type { Random } from "@stagecraft/core";
 import { createRpcClient } from "@stagecraft/rpc";
 import { startNatsServer, tempDir } from "@stagecraft/testing";
 import { join } from "node:path";
-import type { FaultContext, FaultResult, FaultRow } from "../fault-row.js";
+import type { FaultContext, FaultResult, FaultRow, Mutation } from "../fault-row.js";
 import { Cleanup } from "../world/cleanup.js";
 import { frame, openRawClient, type RawClient } from "../world/raw-grpc.js";
 import { startService, type ServiceProcess } from "../world/service-process.js";
@@ -28,9 +28,9 @@ interface Target {
 }
 
 /** Bytes that no client of ours would send, to three services that must go on answering. */
-async function run({ count, random, progress }: FaultContext): Promise<FaultResult> {
+async function run({ count, random, mutations, progress }: FaultContext): Promise<FaultResult> {
   await using cleanup = new Cleanup();
-  const targets = await startTargets(cleanup);
+  const targets = await startTargets(cleanup, mutations);
   const problems: string[] = [];
   const statuses = new Map<string, number>();
   const note = (kind: string, status: number | string, allowed: ReadonlySet<number | string>) => {
@@ -56,14 +56,14 @@ async function run({ count, random, progress }: FaultContext): Promise<FaultResu
   return { problems: [...new Set(problems)], figures };
 }
 
-async function startTargets(cleanup: Cleanup): Promise<Target[]> {
+async function startTargets(cleanup: Cleanup, mutations: readonly Mutation[]): Promise<Target[]> {
   const { path } = cleanup.use(await tempDir("stagecraft-wire-"));
   const world = await writeTinyWorld(path);
   const nats = cleanup.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 }));
   const engine = { engine: "cpu", threads: 1 };
   const common = { ...engine, "nats-url": nats.url, "weights-dir": join(path, "weights") };
   const start = async (name: ServiceProcess["name"], flags: Record<string, string | number>) => {
-    const service = cleanup.use(await startService(name, { flags }));
+    const service = cleanup.use(await startService(name, { flags, mutations }));
     return { service, address: await service.serving() };
   };
   const [policies, rewards, trainers] = await Promise.all([
@@ -170,5 +170,18 @@ export const wire: FaultRow = {
   doc: "malformed, truncated, bit-flipped protobuf, oversized messages, a gzip bomb, a slow client, 1,000 connections: no crash, no hang, an answer that names the client's fault, others are served",
   counts: { full: 2000, short: 100 },
   run,
-  controls: [],
+  controls: [
+    {
+      name: "a decoder may throw",
+      mutations: [
+        {
+          file: "libs/rpc/dist/handlers.js",
+          find: "return new Undecodable(cause);",
+          replace: "throw cause;",
+        },
+      ],
+      count: 20,
+      expect: /garbage: 13 is no answer/,
+    },
+  ],
 };

@@ -47,6 +47,8 @@ export interface Pipeline extends AsyncDisposable {
   startTrainer(more?: Partial<ServiceStart>): Promise<ServiceProcess>;
   /** Waits until so many more updates are committed; returns how long that took. */
   advance(updates: number, what: string): Promise<number>;
+  /** The work; its failure comes with what the oracles saw and the last words of the processes. */
+  explained<T>(work: Promise<T>): Promise<T>;
   /** Everything the oracles have to say. */
   check(): Promise<void>;
   problems(): string[];
@@ -118,13 +120,20 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
         intervalMs: 10,
         what: `stuck ${what}: update ${target}`,
       });
-      await arrived.catch(async (error: Error) => {
+      await pipeline.explained(arrived);
+      return performance.now() - startedAt;
+    },
+    async explained(work) {
+      try {
+        return await work;
+      } catch (thrown) {
         await oracle.look();
         const { trainer: current, workers } = pipeline;
         const logs = [current, ...workers].map((each) => `${each.name}: ${lastWords(each)}`);
-        throw new Error([error.message, ...pipeline.problems(), ...logs].join("\n"));
-      });
-      return performance.now() - startedAt;
+        throw new Error([String(thrown), ...pipeline.problems(), ...logs].join("\n"), {
+          cause: thrown,
+        });
+      }
     },
     check: () => oracle.look(),
     problems: () => [...new Set([...oracle.problems, ...tap.problems()])],

@@ -26,6 +26,15 @@ const PAUSE_MS = 5;
 
 export async function startServerPairs({ graceMs = 10_000 } = {}): Promise<ServerPairs> {
   const resources = new Cleanup();
+  try {
+    return await open(graceMs, resources);
+  } catch (thrown) {
+    await resources[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+async function open(graceMs: number, resources: Cleanup): Promise<ServerPairs> {
   const { path } = resources.use(await tempDir("stagecraft-pairs-"));
   const world = await writeTinyWorld(path);
   const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 }));
