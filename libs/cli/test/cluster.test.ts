@@ -112,7 +112,8 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     const after = await waitFor(async () => {
       const status = await statusOf(workshop);
       const again = status.processes.find(({ name }) => name === "rollout-2");
-      return again?.state === "up" && status.training?.state === "succeeded" && status;
+      const isDone = again?.state === "up" && status.training?.state === "succeeded";
+      return isDone ? status : undefined;
     });
     const replaced = after.processes.find(({ name }) => name === "rollout-2")!;
     expect(replaced).toMatchObject({ restarts: 1, lastExit: "SIGKILL" });
@@ -128,7 +129,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     await publishGarbage(after.addresses.nats);
     const letters = await waitFor(async () => {
       const found = await deadLettersOf(workshop);
-      return found.length > 0 && found;
+      return found.length > 0 ? found : undefined;
     });
     expect(letters).toMatchObject([{ sequence: 1, subject: "stagecraft.main.prompts" }]);
     const shown = await inCluster(workshop, "dead-letters", "show", "1", "--json");
