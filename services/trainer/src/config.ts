@@ -9,7 +9,7 @@ const own = {
     .describe('Directory of the weight store, or "nats:" for the object store of the bus'),
   keepWeights: z.int().min(1).default(3).describe("Versions kept in the weight store"),
   maxActive: z.int().min(1).max(64).default(1).describe("Runs working at once; more wait"),
-  eventsKept: z.int().min(1).default(10_000).describe("Events of a run kept for late watchers"),
+  eventsKept: z.int().min(1).default(2000).describe("Events of a run kept for late watchers"),
   taskTimeoutMs: z
     .int()
     .min(1)

@@ -228,8 +228,12 @@ describe("loop stage", () => {
     await createLoopStage().run(config, {
       ...{ runDir: join(dir, "run"), resume: false, signal: new AbortController().signal },
       reporter: silentReporter({
-        warn: (text) => text.includes("no feedback service") && (later ??= serve(first.port)),
-        info: (text) => text.includes("waiting for the feedback") && told.push(person()),
+        warn(text) {
+          if (text.includes("no feedback service")) later ??= serve(first.port);
+        },
+        info(text) {
+          if (text.includes("waiting for the feedback")) told.push(person());
+        },
       }),
     });
     await Promise.all(told);
