@@ -77,10 +77,11 @@ async function runAll({ benches, json, rounds, threads, clock }) {
 }
 
 function summaryOf({ rows, machine }) {
-  const met = rows.filter((row) => row.met).length;
+  const targets = rows.filter(({ target, error }) => target !== undefined || error !== undefined);
+  const met = targets.filter((row) => row.met).length;
   const { peakGflops, readGbytes, sgemmGflops, openblasGflops } = machine;
   return (
-    `${met} of ${rows.length} targets met. ${machine.cpu}, ${machine.threads} threads: ` +
+    `${met} of ${targets.length} targets met. ${machine.cpu}, ${machine.threads} threads: ` +
     `FMA peak ${peakGflops ?? "?"} GFLOP/s, reading ${readGbytes ?? "?"} GB/s, ` +
     `our sgemm ${sgemmGflops ?? "?"}, OpenBLAS ${openblasGflops ?? "?"} GFLOP/s`
   );
