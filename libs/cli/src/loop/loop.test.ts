@@ -232,7 +232,7 @@ describe("loop stage", () => {
           if (text.includes("no feedback service")) later ??= serve(first.port);
         },
         info(text) {
-          if (text.includes("waiting for the feedback")) told.push(person());
+          if (text.includes("service: 0 of 5")) told.push(person());
         },
       }),
     });
