@@ -59,7 +59,7 @@ export function describeConsuming(kit: BusKit): void {
     });
 
     it("keeps a message while its worker lives", async () => {
-      const { subject, spec } = await kit.setUp({ ackWaitMs: 150 });
+      const { subject, spec } = await kit.setUp({ ackWaitMs: 600 });
       await kit.bus.publish(subject, bytes("slow"), { id: "slow" });
       await using slow = await kit.bus.consume(spec);
       const message = await takeNext(slow);
@@ -67,7 +67,7 @@ export function describeConsuming(kit: BusKit): void {
       const stolen = other.next(); // would get it after the ack wait
       // A control of the same age that nobody keeps alive: when it is back twice, three waits
       // have passed.
-      const control = await kit.setUp({ ackWaitMs: 150 });
+      const control = await kit.setUp({ ackWaitMs: 600 });
       await kit.bus.publish(control.subject, bytes("c"), { id: "c" });
       await using silent = await kit.bus.consume({ ...control.spec, keepAlive: false });
       await takeNext(silent);
