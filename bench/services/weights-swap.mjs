@@ -2,7 +2,7 @@
 //
 //   node bench/services/weights-swap.mjs [--swaps 3] [--callers 6] [--threads 1] [--small] [--json FILE]
 //
-// Makes a random Llama of 125 M parameters (500 MB), starts nats-server and two policy processes, keeps
+// Makes a random Llama of 135 M parameters (540 MB), starts nats-server and two policy processes, keeps
 // callers streaming answers from both (round robin) and publishes versions as the trainer does. Prints
 // failed requests (must be 0: exit code 1 otherwise), the time from announcement to use, the longest
 // wait for a token, memory, health probes and the delay of the servers' main loops. --small: 1 M.
@@ -21,7 +21,7 @@ import { loopDelayMs, peakMemoryMb, probe, startService, withResources } from ".
 
 const RUN = "swap";
 const SIZES = {
-  large: { numCharacters: 20_000, hiddenSize: 768, numLayers: 12, numHeads: 12 },
+  large: { numCharacters: 32_000, hiddenSize: 768, numLayers: 12, numHeads: 12 },
   small: { numCharacters: 2000, hiddenSize: 128, numLayers: 4, numHeads: 4 },
 };
 
