@@ -1,4 +1,5 @@
 import type { Logger, TraceContext } from "@stagecraft/telemetry";
+import type { Cancellation } from "./cancellation.js";
 
 /** What a handler knows about the call it serves. */
 export interface CallContext {
@@ -7,6 +8,8 @@ export interface CallContext {
    * (`[deadline_exceeded]`), and when the server is forced down. Pass it to everything slow.
    */
   readonly signal: AbortSignal;
+  /** The same news at a tenth of the price, for handlers of many short calls. */
+  readonly cancellation: Cancellation;
   /** Milliseconds since the epoch; Infinity when the caller set none. */
   readonly deadline: number;
   /** Full path, `/stagecraft.policy.v1.PolicyService/Generate`. */

@@ -12,6 +12,7 @@ import type {
 import { StagecraftError } from "@stagecraft/core";
 import { contextFromHeaders, withSpan, type Logger } from "@stagecraft/telemetry";
 import type { Admission } from "./admission.js";
+import { createCancelling } from "./cancellation.js";
 import type { CallContext } from "./context.js";
 import { idsOf } from "./log-ids.js";
 import { statusFromError, statusName } from "./status.js";
@@ -106,7 +107,7 @@ async function* readRequests(call: ServerReadableStream<unknown, unknown>, scope
     for await (const request of call.iterator({ destroyOnReturn: false })) yield decoded(request);
   } catch (error) {
     // A cancelled call destroys its stream; say why instead of ERR_STREAM_PREMATURE_CLOSE.
-    throw scope.signal.aborted ? scope.signal.reason : error;
+    throw scope.cancellation.reason ?? error;
   }
 }
 
@@ -116,10 +117,10 @@ async function writeResponses(
   scope: Scope,
 ): Promise<void> {
   for await (const response of output as AsyncIterable<unknown>) {
-    if (scope.signal.aborted) throw scope.signal.reason;
+    scope.cancellation.throwIfCancelled();
     if (!call.write(response)) await once(call, "drain", { signal: scope.signal });
   }
-  if (scope.signal.aborted) throw scope.signal.reason;
+  scope.cancellation.throwIfCancelled();
   scope.finish();
   call.end();
 }
@@ -130,7 +131,7 @@ function fail(
   scope: Scope,
   thrown: unknown,
 ): void {
-  if (scope.signal.aborted) return; // the client is gone: nobody reads a status
+  if (scope.cancellation.reason) return; // the client is gone: nobody reads a status
   scope.finish();
   const status = statusFromError(thrown, scope.callId);
   const expected = thrown instanceof StagecraftError && thrown.code !== "internal";
@@ -152,22 +153,28 @@ const PROCESS_ID = randomBytes(4).toString("hex");
 let numCalls = 0;
 
 function openScope(method: string, call: IncomingCall, logger: Logger): Scope {
-  const controller = new AbortController();
+  const cancelling = createCancelling();
   const deadline = Number(call.getDeadline());
   const callId = `${PROCESS_ID}-${++numCalls}`;
+  // Asked at once: the socket may be gone when the handler looks.
+  const peer = call.getPeer();
+  const subject = call.getAuthContext().sslPeerCertificate?.subject;
   let finished = false;
   let bound: Logger | undefined;
   // grpc-js emits this after every call, finished ones too.
   (call as EventEmitter).on("cancelled", () => {
-    if (!finished) controller.abort(cancellation(method, deadline));
+    if (!finished) cancelling.cancel(cancellation(method, deadline));
   });
   return {
-    signal: controller.signal,
+    cancellation: cancelling,
+    get signal() {
+      return cancelling.signal;
+    },
     deadline,
     method,
     callId,
-    peer: call.getPeer(),
-    identity: commonName(call.getAuthContext().sslPeerCertificate?.subject?.CN),
+    peer,
+    identity: commonName(subject?.CN),
     metadata: (name) => textOf(call.metadata, name),
     get logger() {
       return (bound ??= logger.child({ method, callId, ...idsOf(call.metadata) }));

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { StagecraftError } from "@stagecraft/core";
+import { createCancelling } from "@stagecraft/rpc";
 import { createBatcher } from "./batcher.js";
 
 /** A run that finishes when told. */
@@ -75,10 +77,10 @@ describe("createBatcher()", () => {
     const { batcher, started, batches } = controlled({ maxBatch: 2, maxWaitMs: 0, maxQueued: 9 });
     const running = batcher.submit([1, 2]);
     const first = await started(1);
-    const controller = new AbortController();
-    const cancelled = batcher.submit([3], controller.signal);
+    const caller = createCancelling();
+    const cancelled = batcher.submit([3], caller);
     const other = batcher.submit([4]);
-    controller.abort();
+    caller.cancel(new StagecraftError("cancelled", "the caller hung up"));
     await expect(cancelled).rejects.toMatchObject({ code: "cancelled" });
     first.finish();
     const second = await started(2);

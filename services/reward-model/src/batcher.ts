@@ -1,4 +1,5 @@
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
+import type { Cancellation } from "@stagecraft/rpc";
 
 export interface BatcherOptions<I, O> {
   /** Items in one run at most. */
@@ -15,19 +16,27 @@ export interface BatcherOptions<I, O> {
 export interface Batcher<I, O> {
   /**
    * Resolves when all items are answered. Throws `resource_exhausted` when they do not all fit into
-   * the queue, `cancelled` when the signal fires first (items not yet running leave the queue).
+   * the queue, `cancelled` when the caller gives up first (items not yet running leave the queue).
    */
-  submit(items: readonly I[], signal?: AbortSignal): Promise<O[]>;
+  submit(items: readonly I[], cancellation?: Cancellation): Promise<O[]>;
   readonly numQueued: number;
   /** Refuses new items and waits for those inside. */
   close(): Promise<void>;
 }
 
+/** The items of one caller; answered together. */
+interface Submission<O> {
+  arrivedAt: number;
+  outputs: O[];
+  numLeft: number;
+  resolve(outputs: O[]): void;
+  reject(error: unknown): void;
+}
+
 interface Entry<I, O> {
   item: I;
-  arrivedAt: number;
-  resolve(output: O): void;
-  reject(error: unknown): void;
+  index: number;
+  submission: Submission<O>;
 }
 
 /** A batch leaves when it is full or its oldest item has waited `maxWaitMs`. */
@@ -47,18 +56,20 @@ class DynamicBatcher<I, O> implements Batcher<I, O> {
     return this.queue.length;
   }
 
-  async submit(items: readonly I[], signal?: AbortSignal): Promise<O[]> {
-    throwIfAborted(signal);
+  async submit(items: readonly I[], cancellation?: Cancellation): Promise<O[]> {
+    cancellation?.throwIfCancelled();
     this.admit(items.length);
-    const entries: Entry<I, O>[] = [];
-    const answers = items.map((item) => this.enqueue(item, entries));
-    const onAbort = () => this.withdraw(entries, signal!);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (items.length === 0) return [];
+    let stopListening: (() => void) | undefined;
+    const answer = new Promise<O[]>((resolve, reject) => {
+      const submission = this.enqueue(items, { resolve, reject });
+      stopListening = cancellation?.onCancelled((reason) => this.withdraw(submission, reason));
+    });
     this.schedule();
     try {
-      return await Promise.all(answers);
+      return await answer;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      stopListening?.();
     }
   }
 
@@ -81,19 +92,20 @@ class DynamicBatcher<I, O> implements Batcher<I, O> {
     );
   }
 
-  private enqueue(item: I, entries: Entry<I, O>[]): Promise<O> {
-    return new Promise<O>((resolve, reject) => {
-      const entry = { item, arrivedAt: performance.now(), resolve, reject };
-      entries.push(entry);
-      this.queue.push(entry);
-    });
+  private enqueue(
+    items: readonly I[],
+    settle: Pick<Submission<O>, "resolve" | "reject">,
+  ): Submission<O> {
+    const { resolve, reject } = settle;
+    const arrivedAt = performance.now();
+    const submission = { arrivedAt, outputs: [], numLeft: items.length, resolve, reject };
+    items.forEach((item, index) => this.queue.push({ item, index, submission }));
+    return submission;
   }
 
-  private withdraw(entries: Entry<I, O>[], signal: AbortSignal): void {
-    const leaving = new Set(entries);
-    this.queue = this.queue.filter((entry) => !leaving.has(entry));
-    const error = new StagecraftError("cancelled", "stopped on request", { cause: signal.reason });
-    for (const entry of entries) entry.reject(error);
+  private withdraw(submission: Submission<O>, cause: StagecraftError): void {
+    this.queue = this.queue.filter((entry) => entry.submission !== submission);
+    submission.reject(new StagecraftError("cancelled", "stopped on request", { cause }));
   }
 
   /** Starts a run now or sets the timer for the oldest item. */
@@ -101,7 +113,7 @@ class DynamicBatcher<I, O> implements Batcher<I, O> {
     const oldest = this.queue[0];
     if (this.running || !oldest) return;
     clearTimeout(this.timer);
-    const waitMs = this.options.maxWaitMs - (performance.now() - oldest.arrivedAt);
+    const waitMs = this.options.maxWaitMs - (performance.now() - oldest.submission.arrivedAt);
     if (this.queue.length >= this.options.maxBatch || waitMs <= 0) this.start();
     else this.timer = setTimeout(() => this.start(), waitMs);
   }
@@ -119,9 +131,14 @@ class DynamicBatcher<I, O> implements Batcher<I, O> {
   private async runBatch(batch: Entry<I, O>[]): Promise<void> {
     try {
       const outputs = await this.options.run(batch.map((entry) => entry.item));
-      batch.forEach((entry, index) => entry.resolve(outputs[index]!));
+      batch.forEach((entry, at) => answerEntry(entry, outputs[at]!));
     } catch (error) {
-      for (const entry of batch) entry.reject(error);
+      for (const { submission } of batch) submission.reject(error);
     }
   }
+}
+
+function answerEntry<I, O>({ submission, index }: Entry<I, O>, output: O): void {
+  submission.outputs[index] = output;
+  if (--submission.numLeft === 0) submission.resolve(submission.outputs);
 }

@@ -1,13 +1,12 @@
-import { setMaxListeners } from "node:events";
 import type { reward } from "@stagecraft/contracts";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
-import { statusFromError } from "@stagecraft/rpc";
+import { statusFromError, type Cancellation } from "@stagecraft/rpc";
 import type { ModelSet } from "./model-set.js";
 import { createOutbox, type Outbox } from "./outbox.js";
 import type { ScoreOne } from "./service.js";
 
 export interface ScoreStreamOptions {
-  signal: AbortSignal;
+  cancellation: Cancellation;
   models: ModelSet;
   scoreOne: ScoreOne;
   /** Items of one stream being scored at once; reading pauses beyond it. */
@@ -22,7 +21,6 @@ export async function* scoreStream(
   requests: AsyncIterable<reward.ScoreStreamRequest>,
   options: ScoreStreamOptions,
 ): AsyncGenerator<reward.ScoreStreamResponse> {
-  setMaxListeners(0, options.signal); // one for each item
   const outbox = createOutbox<reward.ScoreStreamResponse>();
   const pump = pumpRequests(requests, outbox, options).then(outbox.end, outbox.fail);
   yield* outbox;
@@ -34,25 +32,31 @@ async function pumpRequests(
   outbox: Outbox<reward.ScoreStreamResponse>,
   options: ScoreStreamOptions,
 ): Promise<void> {
-  const inFlight = new Set<Promise<void>>();
+  let numInFlight = 0;
+  let onAnswer = () => {};
+  const finished = () => {
+    numInFlight--;
+    onAnswer();
+  };
+  const fewerThan = async (limit: number) => {
+    while (numInFlight >= limit) await new Promise<void>((resolve) => (onAnswer = resolve));
+  };
   for await (const request of requests) {
-    const task: Promise<void> = answerOne(request, options)
-      .then(outbox.push, outbox.fail)
-      .finally(() => inFlight.delete(task));
-    inFlight.add(task);
-    if (inFlight.size >= options.maxInFlight) await Promise.race(inFlight);
+    numInFlight++;
+    void answerOne(request, options).then(outbox.push, outbox.fail).then(finished);
+    await fewerThan(options.maxInFlight);
   }
-  await Promise.all(inFlight);
+  await fewerThan(1);
 }
 
 async function answerOne(
   request: reward.ScoreStreamRequest,
-  { signal, models, scoreOne }: ScoreStreamOptions,
+  { cancellation, models, scoreOne }: ScoreStreamOptions,
 ): Promise<reward.ScoreStreamResponse> {
   const { itemId, truncation } = request;
   try {
     const served = models.select(request.model);
-    const value = await scoreOne(request.item, { served, truncation, field: "item", signal });
+    const value = await scoreOne(request.item, { served, truncation, field: "item", cancellation });
     const { name: model, version: modelVersion } = served.scorer;
     return { itemId, model, modelVersion, result: { $case: "score", value } };
   } catch (thrown) {

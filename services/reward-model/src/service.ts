@@ -5,7 +5,7 @@ import {
   reward,
   type ParsedScoreInput,
 } from "@stagecraft/contracts";
-import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import type { Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
 import { createModelSet, type BatchingOptions, type ServedModel } from "./model-set.js";
 import { scoreStream } from "./score-stream.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
@@ -35,28 +35,28 @@ export interface ScoreOptions {
   served: ServedModel;
   truncation: reward.TruncationPolicy;
   field: string;
-  signal: AbortSignal;
+  cancellation: Cancellation;
 }
 
 /** RewardService over scorers: dynamic batches, explicit truncation, versions in every answer. */
 export function createRewardModelService(deps: RewardModelServiceDeps): RewardModelService {
   const models = createModelSet(deps.scorers, deps);
   const handlers: Handlers<typeof reward.RewardServiceService> = {
-    async scoreBatch(request, { signal }) {
-      checkItemCount(request.items.length, deps.maxItemsPerRequest);
-      const served = models.select(request.model);
-      const fitted = request.items.map((item, i) =>
-        prepare(item, { ...request, served, field: `items[${i}]` }),
+    async scoreBatch({ items, model, truncation }, { cancellation }) {
+      checkItemCount(items.length, deps.maxItemsPerRequest);
+      const served = models.select(model);
+      const fitted = items.map((item, i) =>
+        prepare(item, { served, truncation, field: `items[${i}]` }),
       );
       const values = await served.batcher.submit(
         fitted.map(({ ids }) => ids),
-        signal,
+        cancellation,
       );
       const scores = fitted.map((tokens, i) => toScore(values[i]!, tokens));
       return { scores, ...identify(served) };
     },
-    scoreStream: (requests, { signal }) =>
-      scoreStream(requests, { signal, models, scoreOne, maxInFlight: deps.maxBatch * 2 }),
+    scoreStream: (requests, { cancellation }) =>
+      scoreStream(requests, { cancellation, models, scoreOne, maxInFlight: deps.maxBatch * 2 }),
     async getModelInfo({ model }) {
       return { info: describe(models.select(model)) };
     },
@@ -72,13 +72,13 @@ export function createRewardModelService(deps: RewardModelServiceDeps): RewardMo
 
 const scoreOne: ScoreOne = async (item, options) => {
   const tokens = prepare(item, options);
-  const [value] = await options.served.batcher.submit([tokens.ids], options.signal);
+  const [value] = await options.served.batcher.submit([tokens.ids], options.cancellation);
   return toScore(value!, tokens);
 };
 
 function prepare(
   item: reward.ScoreInput | undefined,
-  { served, truncation, field }: Omit<ScoreOptions, "signal">,
+  { served, truncation, field }: Omit<ScoreOptions, "cancellation">,
 ): FittedTokens {
   const { vocabSize, maxPositions } = served.scorer.model.config;
   const parsed = parseScoreInput(item, field, { vocabSize });
@@ -111,7 +111,8 @@ function checkItemCount(count: number, max: number): void {
 }
 
 function toScore(scored: ScoredSequence, { ids, numTruncated }: FittedTokens): reward.Score {
-  return { ...scored, numTokens: ids.length, numTruncated };
+  const { value, uncertainty } = scored;
+  return { value, uncertainty, numTokens: ids.length, numTruncated };
 }
 
 /** Name and version as every answer carries them. */
