@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   context as contextApi,
   isSpanContextValid,
@@ -12,6 +11,7 @@ import {
   type Link,
   type Span,
 } from "@opentelemetry/api";
+import { randomHex } from "./random-hex.js";
 import { formatTraceparent, parseTraceparent, type TraceHeaders } from "./traceparent.js";
 
 /** An OpenTelemetry context, passed explicitly so that tracing works with no SDK installed. */
@@ -117,8 +117,8 @@ const SPAN_KINDS = {
 function orOwnTrace(span: Span): Span {
   if (isSpanContextValid(span.spanContext())) return span;
   return trace.wrapSpanContext({
-    traceId: randomBytes(16).toString("hex"),
-    spanId: randomBytes(8).toString("hex"),
+    traceId: randomHex(16),
+    spanId: randomHex(8),
     traceFlags: TraceFlags.NONE,
   });
 }
