@@ -86,12 +86,15 @@ export function parseTokens(
 ): Int32Array {
   const { ids } = checkPresent(sequence, field);
   checkLength(ids, `${field}.ids`, minLength, maxLength);
+  const parsed = new Int32Array(ids.length);
   for (let i = 0; i < ids.length; i++) {
-    if (ids[i]! >= vocabSize) {
-      throw invalidField(`${field}.ids[${i}]`, ids[i], `below the vocabulary size ${vocabSize}`);
+    const id = ids[i]!;
+    if (id >= vocabSize) {
+      throw invalidField(`${field}.ids[${i}]`, id, `below the vocabulary size ${vocabSize}`);
     }
+    parsed[i] = id;
   }
-  return Int32Array.from(ids);
+  return parsed;
 }
 
 /** The wire form of token ids. */
