@@ -13,10 +13,16 @@ export function forwardHidden(
   const layout = { ...batch, positions };
   let x = embedTokens(weights, batch.ids, positions); // [N, D]
   for (const layer of weights.layers) {
-    x = attentionBlock(x, layer.attention, layout, weights.attentionOptions);
-    x = mlpBlock(x, layer.mlp, weights.mlpOptions);
+    x = replace(x, attentionBlock(x, layer.attention, layout, weights.attentionOptions));
+    x = replace(x, mlpBlock(x, layer.mlp, weights.mlpOptions));
   }
-  return finalNorm(config, weights, x);
+  return replace(x, finalNorm(config, weights, x));
+}
+
+/** The next layer's input for the last one's; what a gradient still needs of that is kept by TFJS. */
+function replace(previous: tf.Tensor2D, next: tf.Tensor2D): tf.Tensor2D {
+  previous.dispose();
+  return next;
 }
 
 /** Token embeddings, with the learned positions added where the model has them. */

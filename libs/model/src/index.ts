@@ -42,6 +42,7 @@ export {
   createModel,
   modelFromTensors,
   withHeadsOnly,
+  type AdoptOptions,
   type CreateModelOptions,
   type Model,
   type ModelContents,

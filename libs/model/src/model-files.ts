@@ -54,6 +54,7 @@ export async function loadModel(
   return modelFromTensors(config, fromHfTensors(config, tensors), {
     heads: heads ?? headsOfHfConfig(hf),
     seed,
+    adopt: true, // read for this model alone
   });
 }
 

@@ -45,8 +45,16 @@ export interface Model {
   /** A copy of every parameter. */
   tensors(): TensorMap;
   /** Overwrites every parameter; all or nothing. Throws `failed_precondition` naming each misfit. */
-  load(tensors: TensorMap): void;
+  load(tensors: TensorMap, options?: AdoptOptions): void;
   dispose(): void;
+}
+
+export interface AdoptOptions {
+  /**
+   * Takes the arrays themselves instead of copies: nobody may write to them any more. Training copies
+   * what it changes, so several models and a weight store may hold the same arrays. Default false.
+   */
+  adopt?: boolean;
 }
 
 /** A model as it is written down: what saving and publishing need of it. */
@@ -76,10 +84,11 @@ export function createModel(
 ): Model {
   const valid = validateModelConfig(config);
   const specs = parameterSpecs(valid, heads);
-  const tensors = new Map(
-    specs.map((spec) => [spec.name, f32(spec.shape, initialValues(spec, seed))]),
-  );
-  return new DecoderModel(valid, heads, toVariables(specs, tensors));
+  const params = specs.map((spec): [string, tf.Variable] => {
+    const entry = f32(spec.shape, initialValues(spec, seed));
+    return [spec.name, toVariable(entry, { adopt: true })];
+  });
+  return new DecoderModel(valid, heads, new Map(params));
 }
 
 /**
@@ -90,13 +99,16 @@ export function createModel(
 export function modelFromTensors(
   config: ModelConfig,
   tensors: TensorMap,
-  { seed, heads = ["lm"] }: CreateModelOptions,
+  { seed, heads = ["lm"], adopt = false }: CreateModelOptions & AdoptOptions,
 ): Model {
   const valid = validateModelConfig(config);
   const specs = parameterSpecs(valid, heads);
   const complete = withHeads(tensors, { specs, heads, seed });
   checkTensors(valid, specs, complete);
-  return new DecoderModel(valid, heads, toVariables(specs, complete));
+  const params = specs.map(({ name }): [string, tf.Variable] => {
+    return [name, toVariable(complete.get(name) as TensorEntry, { adopt })];
+  });
+  return new DecoderModel(valid, heads, new Map(params));
 }
 
 function withHeads(
@@ -115,23 +127,17 @@ function withHeads(
   return complete;
 }
 
-function toVariables(
-  specs: readonly ParameterSpec[],
-  tensors: TensorMap,
-): ReadonlyMap<string, tf.Variable> {
-  return new Map(specs.map(({ name }) => [name, toVariable(tensors.get(name) as TensorEntry)]));
-}
-
-function toVariable(entry: TensorEntry): tf.Variable {
-  const initial = toTensor(entry);
+function toVariable(entry: TensorEntry, options: AdoptOptions): tf.Variable {
+  const initial = toTensor(entry, options);
   const variable = tf.variable(initial);
   initial.dispose();
   return variable;
 }
 
-// The data is copied: the cpu backend would otherwise train in the caller's array.
-function toTensor({ data, shape }: TensorEntry): tf.Tensor {
-  return tf.tensor(new Float32Array(data as Float32Array), [...shape], "float32");
+// Optimizers give a variable memory of its own before they change it, see libs/tensor's values.ts.
+function toTensor({ data, shape }: TensorEntry, { adopt = false }: AdoptOptions): tf.Tensor {
+  const values = data as Float32Array;
+  return tf.tensor(adopt ? values : new Float32Array(values), [...shape], "float32");
 }
 
 class DecoderModel extends ModelForward implements Model {
@@ -154,10 +160,10 @@ class DecoderModel extends ModelForward implements Model {
     return entries;
   }
 
-  load(tensors: TensorMap): void {
+  load(tensors: TensorMap, options: AdoptOptions = {}): void {
     checkTensors(this.config, parameterSpecs(this.config, this.heads), tensors);
     for (const [name, variable] of this.params) {
-      const value = toTensor(tensors.get(name) as TensorEntry);
+      const value = toTensor(tensors.get(name) as TensorEntry, options);
       variable.assign(value);
       value.dispose();
     }

@@ -57,7 +57,24 @@ napi_value configure(napi_env, const Args& args) {
   return nullptr;
 }
 
-const EntryPoint ENTRIES[] = {{"info", info}, {"configure", configure}};
+// The arrays stay usable; what they held is lost. Array i has sizes[i] elements. `trim`: scratch and what
+// the allocator keeps as well.
+napi_value drop_contents(napi_env, const Args& args) {
+  const uint32_t count = args.list_length("arrays");
+  const int32_t* sizes = args.ints("sizes", count);
+  check_ids(args, "sizes", sizes, count, 0, MAX_SIZE);
+  for (uint32_t i = 0; i < count; i++) {
+    float* data = args.list_floats("arrays", i, size_t(sizes[i]), 1, false);
+    drop_pages(data, size_t(sizes[i]) * sizeof(float));
+  }
+  if (args.flag("trim")) {
+    arena_drop();
+    trim_heap();
+  }
+  return nullptr;
+}
+
+const EntryPoint ENTRIES[] = {{"info", info}, {"configure", configure}, {"dropContents", drop_contents}};
 
 }  // namespace
 
@@ -77,7 +94,7 @@ void export_entries(napi_env env, napi_value exports, const EntryPoint* entries,
 // Context-aware: every worker thread gets exports of its own; only the thread pool is shared.
 NAPI_MODULE_INIT() {
   using namespace stagecraft;
-  export_entries(env, exports, ENTRIES, 2);
+  export_entries(env, exports, ENTRIES, 3);
   export_operations(env, exports);
   export_blocks(env, exports);
   export_optimizer(env, exports);

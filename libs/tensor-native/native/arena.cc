@@ -1,9 +1,14 @@
 #include "arena.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
 #include <sys/mman.h>
+#include <unistd.h>
+#endif
+#ifdef __GLIBC__
+#include <malloc.h>
 #endif
 
 #include <atomic>
@@ -102,9 +107,22 @@ size_t arena_mark() { return arena().below + arena().used; }
 void arena_release(size_t mark) { arena().release(mark); }
 size_t arena_bytes() { return total_bytes; }
 
-void* cache_alloc(size_t bytes) {
+void arena_drop() {
+  if (arena_mark() != 0) return;
+  for (const Block& block : arena().blocks) drop_pages(block.data, block.size);
+}
+
+void* cache_alloc(size_t bytes, bool dense) {
   void* memory = calloc(bytes, 1);
   if (!memory) throw std::bad_alloc();
+#ifdef __linux__
+  const size_t skip = (HUGE_PAGE - reinterpret_cast<size_t>(memory) % HUGE_PAGE) % HUGE_PAGE;
+  if (dense && bytes >= skip + HUGE_PAGE) {
+    madvise(static_cast<char*>(memory) + skip, (bytes - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  }
+#else
+  (void)dense;
+#endif
   return memory;
 }
 
@@ -115,5 +133,23 @@ void* weight_alloc(size_t bytes) {
 }
 
 void large_free(void* memory) { free(memory); }
+
+void drop_pages(void* memory, size_t bytes) {
+#ifdef __linux__
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (uintptr_t(memory) + page - 1) / page * page;
+  const uintptr_t end = (uintptr_t(memory) + bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+#else
+  (void)memory;
+  (void)bytes;
+#endif
+}
+
+void trim_heap() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 }  // namespace stagecraft

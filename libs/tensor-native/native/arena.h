@@ -10,6 +10,8 @@ size_t arena_mark();
 void arena_release(size_t mark);
 // Bytes held by all threads' arenas.
 size_t arena_bytes();
+// Gives the pages of the calling thread's arena to the system, unless it is in use.
+void arena_drop();
 
 class Scratch {
  public:
@@ -26,9 +28,14 @@ class Scratch {
 };
 
 // Zeroed memory: for weights on huge pages where the system has them; for caches by calloc, whose
-// pages cost nothing until they are touched.
+// pages cost nothing until they are touched; dense ones, touched nearly everywhere, on huge pages.
 void* weight_alloc(size_t bytes);
-void* cache_alloc(size_t bytes);
+void* cache_alloc(size_t bytes, bool dense);
 void large_free(void* memory);
+
+// Gives the whole pages between to the system; their contents are lost, the addresses stay valid.
+void drop_pages(void* memory, size_t bytes);
+// Gives what freed blocks still hold to the system, where the allocator can.
+void trim_heap();
 
 }  // namespace stagecraft

@@ -40,6 +40,15 @@ export interface NativeWeightCache {
 export interface NativeAddon {
   info(args: NativeArgs): NativeInfo;
   configure(args: { numThreads?: number; simd?: string }): void;
+  /**
+   * Gives the memory of `arrays` to the system until they are written again; their values are lost.
+   * With `trim` also this thread's scratch and what the allocator keeps.
+   */
+  dropContents(args: {
+    arrays: readonly Float32Array[];
+    sizes: Int32Array;
+    trim: boolean;
+  }): void;
   embedding: NativeCall;
   embeddingGrad: NativeCall;
   linear: NativeCall;

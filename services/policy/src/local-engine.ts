@@ -9,6 +9,7 @@ import {
   type GenerationEvent,
   type Model,
 } from "@stagecraft/model";
+import { releaseIdleMemory, releasePackedWeights } from "@stagecraft/tensor";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { openAnswers, type Withdraw } from "./answers.js";
@@ -39,6 +40,11 @@ export interface LocalEngineOptions extends QueueLimits {
   startWaitMs: number;
   /** Tokens of one forward pass when log-probs are scored. */
   maxScoreTokens: number;
+  /**
+   * After so long without requests, keys, values and packed weights are given up until the next one;
+   * what prompts have in common is read anew then. Default: never.
+   */
+  restAfterMs?: number;
   logger?: Logger;
   /** Called when the tokens of a step have all been handed out. */
   onStep?: () => void;
@@ -80,7 +86,9 @@ class ThisThreadsEngine implements LocalEngine {
   readonly facts: PolicyModelFacts;
   readonly kvTokens: number;
   private readonly room: QueueRoom;
-  private engine: GenerationEngine;
+  /** Undefined while it rests. */
+  private engine: GenerationEngine | undefined;
+  private resting: NodeJS.Timeout | undefined;
   private readonly sequences = new Set<Pending>();
   private readonly byHandle = new Map<number, Pending>();
   private readonly versions = createVersionLog();
@@ -103,6 +111,7 @@ class ThisThreadsEngine implements LocalEngine {
     this.kvTokens = kvTokensOf(options);
     this.room = createQueueRoom({ ...options, kvTokens: this.kvTokens, maxPositions });
     this.engine = this.newEngine();
+    this.restLater();
   }
 
   submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[] {
@@ -150,7 +159,7 @@ class ThisThreadsEngine implements LocalEngine {
   status(): EngineStatus {
     const { weights, engine, numTokensGenerated, numSteps, busyMs } = this;
     const { maxActive, maxQueued } = this.options;
-    const numActive = engine.numActive;
+    const numActive = engine?.numActive ?? 0;
     const numQueued = this.sequences.size - numActive;
     const counts = { numActive, numQueued, maxActive, maxQueued, numTokensGenerated, numSteps };
     return { weights, ...counts, busyMs };
@@ -164,7 +173,8 @@ class ThisThreadsEngine implements LocalEngine {
     this.swap = undefined;
     await this.looping;
     await this.turn.catch(() => undefined);
-    this.engine.close();
+    clearTimeout(this.resting);
+    this.engine?.close();
     this.options.model.dispose();
   }
 
@@ -172,7 +182,7 @@ class ThisThreadsEngine implements LocalEngine {
     if (!this.sequences.delete(pending)) return;
     this.room.leave(pending.request);
     if (pending.handle !== undefined) {
-      this.engine.cancel(pending.handle);
+      this.engine?.cancel(pending.handle);
       this.byHandle.delete(pending.handle);
     }
     pending.sink.fail(error);
@@ -192,7 +202,24 @@ class ThisThreadsEngine implements LocalEngine {
   }
 
   private run(): void {
-    this.looping ??= this.loop().finally(() => (this.looping = undefined));
+    clearTimeout(this.resting);
+    this.looping ??= this.loop().finally(() => {
+      this.looping = undefined;
+      this.restLater();
+    });
+  }
+
+  private restLater(): void {
+    const { restAfterMs, model } = this.options;
+    if (restAfterMs === undefined || this.closed) return;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      if (this.looping || this.closed) return;
+      this.engine?.close();
+      this.engine = undefined;
+      releasePackedWeights(model.weights.embedding);
+      releaseIdleMemory();
+    }, restAfterMs).unref();
   }
 
   /** Steps while there is something to do. Weights change here only, between two steps. */
@@ -200,11 +227,13 @@ class ThisThreadsEngine implements LocalEngine {
     await this.settle();
     while (!this.closed) {
       this.applySwap();
-      this.feed();
-      if (this.engine.numActive + this.engine.numWaiting === 0) return;
+      if (!this.engine && this.sequences.size === 0) return;
+      const engine = (this.engine ??= this.newEngine());
+      this.feed(engine);
+      if (engine.numActive + engine.numWaiting === 0) return;
       const startedAt = performance.now();
       try {
-        const events = await this.engine.step();
+        const events = await engine.step();
         this.numSteps++;
         this.busyMs += performance.now() - startedAt;
         for (const event of events) this.dispatch(event);
@@ -235,7 +264,8 @@ class ThisThreadsEngine implements LocalEngine {
     if (!swap) return;
     this.swap = undefined;
     try {
-      this.engine.setWeights(swap.weights.version, swap.tensors);
+      if (this.engine) this.engine.setWeights(swap.weights.version, swap.tensors);
+      else this.options.model.load(swap.tensors, { adopt: true });
       this.versions.add(swap.weights);
       this.options.onWeights?.(swap.weights);
       swap.resolve();
@@ -245,14 +275,14 @@ class ThisThreadsEngine implements LocalEngine {
   }
 
   /** Hands requests on whose weights have arrived. */
-  private feed(): void {
+  private feed(engine: GenerationEngine): void {
     for (const pending of this.sequences) {
       const { request } = pending;
       if (pending.handle !== undefined) continue;
       if (request.minWeightVersion > this.weights.version) continue;
       try {
         const { promptIds, sampling } = request;
-        pending.handle = this.engine.add({ promptIds, params: sampling });
+        pending.handle = engine.add({ promptIds, params: sampling });
         this.byHandle.set(pending.handle, pending);
       } catch (thrown) {
         this.withdraw(pending, StagecraftError.from(thrown));
@@ -277,7 +307,7 @@ class ThisThreadsEngine implements LocalEngine {
   private restart(error: StagecraftError): void {
     this.logger.error({ err: error }, "a decode step failed");
     for (const pending of [...this.byHandle.values()]) this.withdraw(pending, error);
-    this.engine.close();
+    this.engine?.close();
     this.engine = this.newEngine();
   }
 

@@ -53,6 +53,10 @@ interface Service {
 const RUN_NAME = "embedded";
 const MINUTE_MS = 60_000;
 const GRACE_MS = 2000;
+/** Tokens of one pass of the policy when it scores: more takes memory and is no faster. */
+const SCORE_TOKENS = 2048;
+/** Sampling and training take turns in this process: what sampling holds is given up in between. */
+const REST_AFTER_MS = 50;
 /** One client in the same process: connections may grow old. */
 const LIMITS = { maxConcurrentCalls: 4096, maxConnectionAgeMs: 7 * 24 * 60 * MINUTE_MS };
 
@@ -126,7 +130,7 @@ async function startServices(parts: Parts) {
         store,
         runsDir,
         stages: [],
-        keepWeights: 3,
+        keepWeights: 1, // the sampler holds the same arrays
         taskTimeoutMs: 10 * MINUTE_MS,
         maxAttempts: 3,
         maxActive: 1,
@@ -152,7 +156,8 @@ function openPolicy(parts: Parts, store: ReturnType<typeof createMemoryWeightSto
     maxQueued: 65_536,
     maxPrefillTokens: 2048,
     startWaitMs: 50,
-    maxScoreTokens: 8192,
+    maxScoreTokens: SCORE_TOKENS,
+    restAfterMs: REST_AFTER_MS,
     maxItemsPerRequest: 1024,
     logger: parts.logger,
   });

@@ -76,7 +76,8 @@ export interface GenerationEngine {
   /**
    * Overwrites the model's weights before the next step. Running answers go on under the new
    * weights: what they hold is read again, so that every log-prob is exactly that of its version.
-   * Throws `failed_precondition` at once when the tensors do not fit.
+   * Throws `failed_precondition` at once when the tensors do not fit. The arrays become the model's:
+   * nobody may write to them any more.
    */
   setWeights(version: number, tensors: TensorMap): void;
   readonly numActive: number;
@@ -180,7 +181,7 @@ class ContinuousBatching implements GenerationEngine {
     if (this.stepping) {
       throw new StagecraftError("failed_precondition", "setWeights must come between steps");
     }
-    this.model.load(tensors);
+    this.model.load(tensors, { adopt: true });
     this.weightVersion = version;
     this.weightsChanged = true;
   }

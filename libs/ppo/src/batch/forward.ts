@@ -2,6 +2,9 @@ import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { gatherFromRows, layoutSequences, microBatches, type SequenceTokens } from "./layout.js";
 
+/** More tokens in a pass without a gradient take memory and are no faster. */
+const TOKENS_ENOUGH = 1536;
+
 export interface ForwardOptions {
   padId: number;
   /** Input tokens of one forward pass. */
@@ -37,7 +40,7 @@ function forwardInParts(
   forward: (layout: ReturnType<typeof layoutSequences>) => ArrayLike<number>,
 ): Float32Array[] {
   const results: Float32Array[] = [];
-  for (const part of microBatches(sequences, options.maxTokens)) {
+  for (const part of microBatches(sequences, Math.min(options.maxTokens, TOKENS_ENOUGH))) {
     const layout = layoutSequences(part, options);
     const values = gatherFromRows(layout, forward(layout));
     let offset = 0;

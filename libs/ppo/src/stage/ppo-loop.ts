@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import type { Run, StageContext, StagePhase } from "@stagecraft/learn";
 import { withHeadsOnly, type Model } from "@stagecraft/model";
+import { releaseIdleMemory } from "@stagecraft/tensor";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
 import { createKlController, type KlController } from "../math/kl-controller.js";
 import {
@@ -234,6 +235,7 @@ class PpoLoop {
     if (this.isPublished) return;
     const { state, parts, config } = this;
     const version = state.update;
+    releaseIdleMemory(); // samplers in this process are next
     const tensors = withHeadsOnly(parts.trainees.policy, ["lm"]).tensors();
     const { sha256 } = await this.phase("publish", () =>
       parts.planes.publishWeights(version, tensors, version),

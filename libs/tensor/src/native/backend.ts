@@ -24,6 +24,8 @@ export interface NativeBackend extends CpuBackend {
   owns(dataId: object): boolean;
   sharesPool(values: tf.TypedArray): boolean;
   buffers(): Readonly<BufferStatistics>;
+  /** Gives the memory of idle buffers to the system; they come back page by page as they are used. */
+  dropIdle(): void;
 }
 
 /**
@@ -34,7 +36,8 @@ export function createNativeBackend(cpu: tf.KernelBackend, addon: NativeAddon): 
   const Base = cpu.constructor as new () => CpuBackend;
   return new (class extends Base implements NativeBackend {
     readonly addon = addon;
-    private readonly pool = new BufferPool();
+    // What the pool gives up waits for the garbage collector: its pages need not.
+    private readonly pool = new BufferPool((array) => drop(addon, [array], false));
     /** dataId → pooled array, until it is disposed or read from outside. */
     private readonly pooled = new WeakMap<object, Float32Array>();
     private readonly poolMemory = new WeakSet<ArrayBufferLike>();
@@ -72,6 +75,10 @@ export function createNativeBackend(cpu: tf.KernelBackend, addon: NativeAddon): 
       return this.pool.report();
     }
 
+    dropIdle(): void {
+      drop(addon, this.pool.listIdle(), true);
+    }
+
     /** Hands the memory itself out, as MathBackendCPU does, so it never returns to the pool. */
     override readSync(dataId: object): tf.TypedArray {
       const values = this.pooled.get(dataId);
@@ -93,4 +100,9 @@ export function createNativeBackend(cpu: tf.KernelBackend, addon: NativeAddon): 
       return gone;
     }
   })();
+}
+
+function drop(addon: NativeAddon, arrays: readonly Float32Array[], trim: boolean): void {
+  const sizes = Int32Array.from(arrays, ({ length }) => length);
+  addon.dropContents({ arrays, sizes, trim });
 }

@@ -1,5 +1,5 @@
 /** Idle memory may exceed what the peak of use leaves free by a quarter of the peak and by this. */
-const SLACK_BYTES = 64 * 2 ** 20;
+const SLACK_BYTES = 16 * 2 ** 20;
 
 export interface BufferStatistics {
   /** Bytes in arrays handed out and not yet returned. */
@@ -19,6 +19,9 @@ export class BufferPool {
   private readonly idle = new Map<number, Float32Array[]>();
   private readonly statistics: BufferStatistics = { usedBytes: 0, idleBytes: 0, numAllocated: 0 };
   private peakBytes = 0;
+
+  /** `onEvict` sees every array that is given up. */
+  constructor(private readonly onEvict: (array: Float32Array) => void = () => undefined) {}
 
   /** An array of unspecified content. */
   take(length: number): Float32Array {
@@ -44,6 +47,11 @@ export class BufferPool {
     this.statistics.usedBytes -= array.byteLength;
   }
 
+  /** The arrays that wait for reuse. */
+  listIdle(): Float32Array[] {
+    return [...this.idle.values()].flat();
+  }
+
   report(): Readonly<BufferStatistics> {
     return { ...this.statistics };
   }
@@ -66,6 +74,7 @@ export class BufferPool {
         const array = list.pop();
         if (array === undefined) break;
         this.statistics.idleBytes -= array.byteLength;
+        this.onEvict(array);
       }
       if (list.length > 0) return;
       this.idle.delete(length);
