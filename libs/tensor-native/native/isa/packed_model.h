@@ -12,9 +12,13 @@ struct Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { large_free(data); }
-  void allocate(size_t floats, bool cache = false) {
+  void allocate(size_t floats) {
     size = floats + PANEL;
-    data = (float*)(cache ? cache_alloc : weight_alloc)(size * sizeof(float));
+    data = (float*)weight_alloc(size * sizeof(float));
+  }
+  void allocate_cache(size_t floats, bool dense) {
+    size = floats + PANEL;
+    data = (float*)cache_alloc(size * sizeof(float), dense);
   }
   void copy(const float* from, size_t n) {
     if (!data) allocate(n);
