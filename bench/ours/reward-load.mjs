@@ -1,7 +1,11 @@
-// Clients that ask for scores: reward-load.mjs grpc|http PORT CLIENTS ITEMS THINK_MS VOCAB. Every client has a
-// connection of its own and sends its next call when the last was answered and it has thought for a
-// random time of mean THINK_MS (0: at once). An item has 96 tokens. For each line (seconds) one line:
-// items, seconds, and percentiles of the calls' latency in ms.
+// Clients that ask for scores: reward-load.mjs KIND PORT CLIENTS ITEMS THINK_MS VOCAB.
+//   grpc, http          a connection and one call of ITEMS items at a time for each client; it sends the next
+//                       when the last was answered and it has thought for a random time of mean
+//                       THINK_MS (0: at once)
+//   grpc-stream         one ScoreStream for each client, ITEMS items in flight on it
+//   http-each           ITEMS connections for each client, one call of one item at a time on each
+// An item has 96 tokens. For each line (seconds) one line: items, seconds, and percentiles of the calls'
+// (of a stream: the items') latency in ms.
 import { Agent, request } from "node:http";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +13,7 @@ import { reward } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { percentile } from "../lib/stats.mjs";
 import { randomIds } from "./random-ids.mjs";
+import { keepStreaming } from "./reward-stream.mjs";
 
 const LENGTH = 96;
 const kind = process.argv[2];
@@ -47,25 +52,36 @@ function post(agent, body) {
   });
 }
 
-const clients = Array.from({ length: numClients }, kind === "grpc" ? grpcClient : httpClient);
 const items = Array.from({ length: numItems }, () => [...randomIds(LENGTH, vocab)]);
 
-async function keepAsking(ask, until, latencies) {
+/** Asks for the same scores again and again. */
+const asking = (ask, asked) => async (until, latencies) => {
   while (performance.now() < until) {
     if (thinkMs > 0) await delay(-Math.log(1 - Math.random()) * thinkMs);
     const start = performance.now();
-    if ((await ask(items)) !== numItems) throw new Error("scores are missing");
+    if ((await ask(asked)) !== asked.length) throw new Error("scores are missing");
     latencies.push(performance.now() - start);
   }
-}
+};
+
+/** The loops of one client, and the items of one of their answers. */
+const KINDS = {
+  grpc: { start: () => [asking(grpcClient(), items)], itemsPerAnswer: numItems },
+  http: { start: () => [asking(httpClient(), items)], itemsPerAnswer: numItems },
+  "http-each": { start: () => items.map((ids) => asking(httpClient(), [ids])), itemsPerAnswer: 1 },
+  "grpc-stream": { start: () => [keepStreaming(port, items)], itemsPerAnswer: 1 },
+};
+
+const { start: startClient, itemsPerAnswer } = KINDS[kind];
+const loops = Array.from({ length: numClients }, startClient).flat();
 
 async function load(seconds) {
   const latencies = [];
   const start = performance.now();
-  await Promise.all(clients.map((ask) => keepAsking(ask, start + seconds * 1000, latencies)));
+  await Promise.all(loops.map((loop) => loop(start + seconds * 1000, latencies)));
   const elapsed = (performance.now() - start) / 1000;
   return {
-    items: latencies.length * numItems,
+    items: latencies.length * itemsPerAnswer,
     seconds: elapsed,
     p50Ms: percentile(latencies, 50),
     p99Ms: percentile(latencies, 99),

@@ -8,6 +8,8 @@ const CLIENTS = 50;
 /** Ids of the clients stay below it; every model knows them. */
 const VOCAB = 1024;
 const ROUND_SECONDS = 3;
+/** Items that a streaming client keeps in flight. */
+const IN_FLIGHT = 16;
 /** Mean pause of a client between two calls where latency is measured: 500 calls/s in all. */
 const THINK_MS = 100;
 
@@ -51,7 +53,7 @@ const itemsPerSecond = ({ items, seconds }) => items / seconds;
 const rpc = {
   name: "reward-rpc",
   summary: `overhead of scoring over gRPC, ${CLIENTS} clients, and items/s with a trivial model`,
-  seconds: 60,
+  seconds: 75,
   run: (context) =>
     withProcesses(async (run) => {
       const server = await run(ourServer(context));
@@ -59,7 +61,9 @@ const rpc = {
       await run(paced.load);
       const busy = await startSide("grpc", server, { items: 1, thinkMs: 0 });
       await run(busy.load);
-      await measureInTurns([paced, busy], context);
+      const stream = await startSide("grpc-stream", server, { items: IN_FLIGHT, thinkMs: 0 });
+      await run(stream.load);
+      await measureInTurns([paced, busy, stream], context);
       const of = (answers, field) => median(answers.map((answer) => answer[field]));
       const calls = tidy(median(paced.answers.map(itemsPerSecond)));
       const load = `${CLIENTS} clients, ${calls} calls/s`;
@@ -86,23 +90,44 @@ const rpc = {
           goal: "atLeast",
           note: saturated,
         }),
+        makeBound({
+          name: "reward-rpc-stream",
+          ours: median(stream.answers.map(itemsPerSecond)),
+          unit: "items/s",
+          target: 3000,
+          goal: "atLeast",
+          note: `ScoreStream, ${IN_FLIGHT} items in flight a client; p50 then ${tidy(of(stream.answers, "p50Ms"))} ms`,
+        }),
       ];
     }),
 };
 
-/** The same model and the same calls over gRPC and over JSON, in turns. */
-const fastapi = (name, { items, shape }) => ({
+/** As many items a call on both sides. */
+const calls = (items) => ({
+  items,
+  kinds: ["grpc", "http"],
+  how: `${items} of 96 tokens a call`,
+});
+/** Items that come one by one and are answered one by one, as many in flight on both sides. */
+const STREAMS = {
+  items: IN_FLIGHT,
+  kinds: ["grpc-stream", "http-each"],
+  how: `${IN_FLIGHT} of 96 tokens in flight: ours one ScoreStream, theirs one item a call`,
+};
+
+/** The same model and the same items over gRPC and over JSON, in turns. */
+const fastapi = (name, { items, kinds, how: what }, shape) => ({
   name,
-  summary: `items/s over gRPC against FastAPI JSON, ${shape ? "Llama small" : "trivial model"}, ${items} a call`,
+  summary: `items/s over gRPC against FastAPI JSON, ${shape ? "Llama small" : "trivial model"}, ${what}`,
   seconds: 60,
   run: (context) =>
     withProcesses(async (run) => {
       const how = { items, thinkMs: 0 };
-      const sides = [await startSide("grpc", await run(ourServer(context, shape)), how)];
+      const sides = [await startSide(kinds[0], await run(ourServer(context, shape)), how)];
       await run(sides[0].load);
       const peer = python("peers/reward_api.py", serverArgs(context, shape));
       if (peer) {
-        sides.push(await startSide("http", await run(start(peer)), how));
+        sides.push(await startSide(kinds[1], await run(start(peer)), how));
         await run(sides[1].load);
       }
       await measureInTurns(sides, context);
@@ -116,7 +141,7 @@ const fastapi = (name, { items, shape }) => ({
           unit: "items/s",
           target: 3,
           rounds: context.rounds,
-          note: `${CLIENTS} clients, ${items} of 96 tokens a call`,
+          note: `${CLIENTS} clients, ${what}`,
         }),
       ];
     }),
@@ -125,8 +150,10 @@ const fastapi = (name, { items, shape }) => ({
 /** Scoring over the network: what calls cost without a model, and with one behind both. */
 export const REWARD = [
   rpc,
-  fastapi("reward-fastapi", { items: 1, shape: SMALL }),
-  fastapi("reward-fastapi-batch", { items: 16, shape: SMALL }),
-  fastapi("reward-fastapi-trivial", { items: 1 }),
-  fastapi("reward-fastapi-trivial-batch", { items: 16 }),
+  fastapi("reward-fastapi", calls(1), SMALL),
+  fastapi("reward-fastapi-batch", calls(16), SMALL),
+  fastapi("reward-fastapi-stream", STREAMS, SMALL),
+  fastapi("reward-fastapi-trivial", calls(1)),
+  fastapi("reward-fastapi-trivial-batch", calls(16)),
+  fastapi("reward-fastapi-trivial-stream", STREAMS),
 ];
