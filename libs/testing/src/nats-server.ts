@@ -8,6 +8,8 @@ import { waitFor } from "./wait-for.js";
 export interface NatsServerOptions {
   /** Upper bound of all streams together; default 256 MiB. */
   maxFileStoreBytes?: number;
+  /** Where the streams are; default in the temporary folder. */
+  storeDir?: string;
   /** More lines for the configuration file, e.g. an `authorization` block. */
   config?: string;
 }
@@ -46,7 +48,8 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const dir = await tempDir("stagecraft-nats-");
   const port = await freePort();
   const configFile = dir.file("nats.conf");
-  await writeFile(configFile, configuration(port, dir.file("store"), options));
+  const storeDir = options.storeDir ?? dir.file("store");
+  await writeFile(configFile, configuration(port, storeDir, options));
   let server = await launch(configFile, port);
   return {
     url: `nats://127.0.0.1:${port}`,
@@ -54,7 +57,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     get pid() {
       return server.pid;
     },
-    storeDir: dir.file("store"),
+    storeDir,
     output: () => server.output(),
     kill: () => server.kill(),
     pause: () => server.kill("SIGSTOP"),

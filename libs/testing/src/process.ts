@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { waitFor } from "./wait-for.js";
 
 export interface StartedProcess extends AsyncDisposable {
@@ -15,18 +15,52 @@ export interface StartedProcess extends AsyncDisposable {
 
 const running = new Set<ChildProcess>();
 
-/** No child outlives this process when it exits, by `process.exit` in a signal handler too. */
+/** No child outlives this process, whether it exits or is killed. */
 function endWithUs(child: ChildProcess): void {
   if (running.size === 0) process.once("exit", endAll);
   running.add(child);
+  tellReaper(`+${child.pid}`);
   child.once("exit", () => {
     running.delete(child);
+    tellReaper(`-${child.pid}`);
     if (running.size === 0) process.off("exit", endAll);
   });
 }
 
 function endAll(): void {
   for (const child of running) child.kill("SIGKILL");
+}
+
+/** Reads `+pid` and `-pid`; at the end of its input it kills whom it still knows. */
+const REAPER = `pids=" "
+while read -r line; do
+  pid="\${line#?}"
+  case "$line" in
+    +*) pids="$pids$pid " ;;
+    -*) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+  esac
+done
+for pid in $pids; do kill -9 "$pid" 2>/dev/null; done`;
+
+let reaper: ChildProcess | undefined;
+
+/** A shell of its own session, which a kill -9 of this process leaves alive for a moment. */
+function tellReaper(line: string): void {
+  if (process.platform === "win32") return;
+  reaper ??= startReaper();
+  reaper.stdin?.write(`${line}\n`);
+}
+
+function startReaper(): ChildProcess {
+  const shell = spawn("sh", ["-c", REAPER], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  shell.on("error", () => undefined);
+  shell.stdin.on("error", () => undefined);
+  shell.unref();
+  (shell.stdin as Socket).unref();
+  return shell;
 }
 
 /**

@@ -89,13 +89,16 @@ describe("startProcess()", () => {
 
 const BUILT = new URL("../dist/index.js", import.meta.url);
 
-describe.skipIf(!existsSync(BUILT))("startProcess() in a process that exits", () => {
-  it("leaves no child behind", async () => {
+describe.skipIf(!existsSync(BUILT))("startProcess() in a process that ends", () => {
+  const ENDS = { exits: "process.exit(0);", "is killed": 'process.kill(process.pid, "SIGKILL");' };
+  it.each(Object.entries(ENDS))("leaves no child behind when it %s", async (_, end) => {
     const script = `
       const { startProcess } = await import(${JSON.stringify(BUILT.href)});
+      const ended = await startProcess(process.execPath, ["-e", "0"]);
+      await ended.exited;
       const child = await startProcess(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]);
       console.log("pid " + child.pid);
-      process.exit(0);`;
+      ${end}`;
     const parent = await startProcess(process.execPath, ["--input-type=module", "-e", script]);
     await parent.exited;
     const pid = Number(/pid (\d+)/.exec(parent.output())?.[1]);
