@@ -45,13 +45,13 @@ export async function runControl(
     control.where === "harness"
       ? await runChanged(row, control, options)
       : await run(row, options, control);
-  const found = outcome.problems.some((problem) => control.expect.test(problem));
+  const found = outcome.problems.find((problem) => control.expect.test(problem));
   const missed = `without its guard the row found nothing that matches ${control.expect}`;
   return {
     ...outcome,
     control: control.name,
-    passed: found,
-    problems: found ? outcome.problems.slice(0, 1) : [missed, ...outcome.problems],
+    passed: found !== undefined,
+    problems: found === undefined ? [missed, ...outcome.problems] : [found],
   };
 }
 

@@ -10,16 +10,19 @@ import { startPipeline, type Pipeline } from "../world/pipeline.js";
 
 const MIB = 1024 * 1024;
 
-/** The disk of the run directory fills up until a checkpoint fails; then there is space again. */
+/** The disk of the run directory fills up until a checkpoint fails, then the broker's; then there is space again. */
 async function run(context: FaultContext): Promise<FaultResult> {
   const { count } = context;
   await using cleanup = new Cleanup();
   const { path } = cleanup.use(await tempDir("stagecraft-disk-"));
   const disk = mountDisk(join(path, "disk"), 24, cleanup);
   const config = { keepCheckpoints: 8 };
-  await using pipeline = await startPipeline({ context, runsDir: join(disk, "runs"), config });
+  const storeDir = mountDisk(join(path, "store"), 24, cleanup);
+  const options = { context, runsDir: join(disk, "runs"), config, storeDir, brokerDies: true };
+  await using pipeline = await startPipeline(options);
   const problems: string[] = [];
   let resumedMs = 0;
+  let brokerStarts = 0;
   for (let i = 0; i < count; i++) {
     const filler = join(disk, "filler");
     fill(filler, disk);
@@ -29,14 +32,19 @@ async function run(context: FaultContext): Promise<FaultResult> {
     rmSync(filler);
     resumedMs = Math.max(resumedMs, await pipeline.advance(2, "with space again"));
     await pipeline.check();
+    const afterStore = await fillStore(pipeline, storeDir);
+    resumedMs = Math.max(resumedMs, afterStore.resumedMs);
+    brokerStarts += afterStore.brokerStarts;
+    problems.push(...afterStore.problems);
     context.progress(i + 1, count);
   }
   return {
     problems: [...problems, ...pipeline.problems()],
     figures: {
-      "times full": count,
+      "times full": `${count} checkpoints, ${count} streams`,
       updates: pipeline.oracle.latestStep(),
       "two updates after space, max ms": Math.round(resumedMs),
+      "broker started again": brokerStarts,
     },
   };
 }
@@ -65,6 +73,41 @@ function fill(file: string, disk: string): void {
   }
 }
 
+const CANARY_MS = 1000;
+
+/**
+ * nats-server 2.9 goes on without JetStream once a write has failed, and stays so with space again:
+ * what asks by a stored canary sees it, and starts it again.
+ */
+async function fillStore(pipeline: Pipeline, storeDir: string) {
+  const { bus, nats } = pipeline;
+  const filler = join(storeDir, "filler");
+  const isReady = () =>
+    bus.checkReady(CANARY_MS).then(
+      () => true,
+      () => false,
+    );
+  fill(filler, storeDir);
+  const problems: string[] = [];
+  const noticed = waitFor(async () => !(await isReady()), {
+    timeoutMs: 60_000,
+    what: "a canary that is not stored",
+  });
+  await noticed.catch((error: unknown) => problems.push(String(error)));
+  await pipeline.oracle.look();
+  rmSync(filler);
+  const startedAt = performance.now();
+  const needsStart = !(await isReady());
+  if (needsStart) {
+    await nats.kill();
+    await nats.restart();
+  }
+  await pipeline.advance(2, "with space for streams again");
+  await pipeline.check();
+  const resumedMs = performance.now() - startedAt;
+  return { problems, resumedMs, brokerStarts: needsStart ? 1 : 0 };
+}
+
 async function waitForError(pipeline: Pipeline): Promise<string> {
   await using client = createRpcClient(
     trainer.TrainerServiceClient,
@@ -82,7 +125,7 @@ async function waitForError(pipeline: Pipeline): Promise<string> {
 /** See `doc`. */
 export const diskFull: FaultRow = {
   name: "disk-full",
-  doc: "the disk is full when a checkpoint is written: the old one loads, the error says so, the run goes on by itself when there is space",
+  doc: "the disk is full when a checkpoint is written, then when a stream is: the old checkpoint loads, the error (the canary) says so, the run goes on by itself when there is space",
   counts: { full: 20, short: 1 },
   run,
   unavailable() {
@@ -106,7 +149,7 @@ export const diskFull: FaultRow = {
         },
       ],
       count: 1,
-      expect: /stuck/,
+      expect: /the run failed for good: .*(no space|ENOSPC|resource_exhausted)/,
     },
   ],
 };

@@ -36,9 +36,11 @@ async function startOwnTraffic(bus: EventBus) {
       await delay(2);
     }
   })();
-  writing.catch(() => undefined); // told by finish()
+  let failure: string | undefined;
+  writing.catch((error: unknown) => (failure = String(error)));
   return {
     stored,
+    failure: () => failure,
     delivered,
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -46,7 +48,7 @@ async function startOwnTraffic(bus: EventBus) {
     },
     async finish() {
       stop.abort();
-      await writing;
+      await writing.catch(() => undefined);
       for (let i = 0; i < 200 && [...stored].some((id) => !delivered.has(id)); i++) await delay(50);
       await consumer.close();
       await reading;
@@ -57,7 +59,7 @@ async function startOwnTraffic(bus: EventBus) {
 /** The broker dies at random moments of a busy pipeline and is started again at once. */
 async function run(context: FaultContext): Promise<FaultResult> {
   const { random, count } = context;
-  await using pipeline = await startPipeline({ context });
+  await using pipeline = await startPipeline({ context, brokerDies: true });
   await using traffic = await startOwnTraffic(pipeline.bus);
   const times = new Times();
   for (let i = 0; i < count; i++) {
@@ -66,9 +68,9 @@ async function run(context: FaultContext): Promise<FaultResult> {
     await pipeline.nats.restart();
     const restartedAt = performance.now();
     const before = traffic.delivered.size;
-    while (traffic.delivered.size <= before && performance.now() - restartedAt < 60_000) {
-      await delay(5);
-    }
+    const isAgain = () => traffic.delivered.size > before || traffic.failure() !== undefined;
+    while (!isAgain() && performance.now() - restartedAt < 60_000) await delay(5);
+    if (traffic.failure() !== undefined) break;
     times.add(performance.now() - restartedAt);
     if (i % 10 === 9 || i === count - 1) {
       await pipeline.advance(1, `after kill ${i + 1}`);
@@ -85,6 +87,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
       ...(lost.length > 0
         ? [`${lost.length} of ${traffic.stored.size} stored messages are lost`]
         : []),
+      ...[traffic.failure() ?? []].flat(),
       ...pipeline.problems(),
       ...tooLate(times, limit),
     ],

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeMessage, events } from "@stagecraft/contracts";
 import type { Random } from "@stagecraft/core";
-import type { FaultContext, FaultResult, FaultRow } from "../fault-row.js";
+import type { FaultContext, FaultResult, FaultRow, Mutation } from "../fault-row.js";
 import { startPipeline, type Pipeline } from "../world/pipeline.js";
 
 const SHARE = 0.01;
@@ -32,6 +32,8 @@ async function run(context: FaultContext): Promise<FaultResult> {
     await pipeline.advance(1, `with ${poison.sent.size} poisoned`);
     await pipeline.check();
     context.progress(Math.max(1, poison.sent.size), count);
+    const broken = await notFinite(pipeline);
+    if (broken.length > 0) return { problems: broken, figures: { poisoned: poison.sent.size } };
   }
   await poison.stop();
   await pipeline.advance(2, "after the poison");
@@ -125,6 +127,30 @@ async function notFinite({ runDir }: Pipeline): Promise<string[]> {
   return [];
 }
 
+const NUMBERS_UNCHECKED: readonly Mutation[] = [
+  {
+    file: "libs/contracts/dist/validate/check.js",
+    find: "Number.isFinite(",
+    replace: "((_) => true)(",
+  },
+  {
+    file: "libs/ppo/dist/stage/verify-rollouts.js",
+    find: "const problem = problemOf(sample, task, expected);",
+    replace: "const problem = undefined;",
+  },
+];
+
+const LOSS_UNCHECKED: readonly Mutation[] = [
+  "libs/ppo/dist/stage/optimizer-step.js",
+  "libs/tensor/dist/optimizer/optimizer.js",
+]
+  .map((file) => ({ file, find: "!Number.isFinite(", replace: "((_) => false)(" }))
+  .concat({
+    file: "libs/checkpoint/dist/checkpoints.js",
+    find: "|| Number.isFinite(value))",
+    replace: "|| true)",
+  });
+
 /** See `doc`. */
 export const poison: FaultRow = {
   name: "poison",
@@ -142,24 +168,19 @@ export const poison: FaultRow = {
         },
       ],
       count: 8,
-      expect: /not among the dead letters|stuck|learnt from/,
+      expect: /the run failed for good: .*did not load the published weights/,
     },
     {
-      name: "numbers are not checked",
-      mutations: [
-        {
-          file: "libs/contracts/dist/validate/check.js",
-          find: "Number.isFinite(",
-          replace: "((_) => true)(",
-        },
-        {
-          file: "libs/ppo/dist/stage/verify-rollouts.js",
-          find: "const problem = problemOf(sample, task, expected);",
-          replace: "const problem = undefined;",
-        },
-      ],
+      name: "numbers are not checked on arrival (the optimizer refuses its loss)",
+      mutations: NUMBERS_UNCHECKED,
       count: 8,
-      expect: /not among the dead letters|hold a NaN|stuck/,
+      expect: /the run failed for good: .*loss is NaN/,
+    },
+    {
+      name: "numbers are not checked, nor is the loss, nor what a checkpoint says of it",
+      mutations: [...NUMBERS_UNCHECKED, ...LOSS_UNCHECKED],
+      count: 8,
+      expect: /weights of step-\d+ hold a NaN/,
     },
   ],
 };

@@ -12,6 +12,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
   const problems: string[] = [];
   const total = 2 * count;
   const servers = await rollServers(context, problems);
+  if (problems.length > 0) return { problems, figures: servers };
   await using pipeline = await startPipeline({ context, latencyMs: 30 });
   for (let i = 0; i < count; i++) {
     const at = i % (pipeline.workers.length + 1);

@@ -53,7 +53,7 @@ export const workerKill: FaultRow = {
         },
       ],
       count: 12,
-      expect: /stuck/,
+      expect: /tasks are acknowledged without a stored rollout/,
     },
   ],
 };

@@ -23,6 +23,12 @@ export interface PipelineOptions {
   config?: Record<string, unknown>;
   /** Where run directories are; default in the temporary folder. */
   runsDir?: string;
+  /** Of the broker's streams; default in the temporary folder. */
+  storeDir?: string;
+  /** A broker that dies counts its messages anew, so they cannot be compared by number. */
+  brokerDies?: boolean;
+  /** Of the trainer that creates the run. */
+  firstTrainer?: Partial<ServiceStart>;
   trainerFlags?: ServiceStart["flags"];
   workerFlags?: ServiceStart["flags"];
 }
@@ -72,7 +78,8 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const directory = resources.use(await tempDir("stagecraft-faults-"));
   const dir = directory.path;
   const world = await writeTinyWorld(dir);
-  const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 }));
+  const store = options.storeDir === undefined ? {} : { storeDir: options.storeDir };
+  const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3, ...store }));
   const busOptions = { servers: nats.url, requestTimeoutMs: 1000 };
   const bus = resources.use(await createJetStreamBus(busOptions));
   const topology = await ensureTopology(bus, "faults", { taskAckWaitMs: ackWaitMs });
@@ -111,16 +118,20 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const pipeline: Pipeline = {
     ...{ dir, runDir, world, nats, bus, topology, servers, oracle, tap, startWorker, startTrainer },
     workers: [],
-    trainer: await startTrainer(),
+    trainer: await startTrainer(options.firstTrainer),
     async advance(updates, what) {
       const startedAt = performance.now();
       const target = (await oracle.pointer()) + updates;
-      const arrived = waitFor(async () => (await oracle.pointer()) >= target, {
-        timeoutMs: context.patienceMs,
-        intervalMs: 10,
-        what: `stuck ${what}: update ${target}`,
-      });
-      await pipeline.explained(arrived);
+      const arrived = waitFor(
+        async () => (await oracle.pointer()) >= target || hopeless(pipeline, startedAt, options),
+        {
+          timeoutMs: context.patienceMs,
+          intervalMs: 10,
+          what: `stuck ${what}: update ${target}`,
+        },
+      );
+      const outcome = await pipeline.explained(arrived);
+      if (outcome !== true) throw new Error(`${outcome}, ${what}`);
       return performance.now() - startedAt;
     },
     async explained(work) {
@@ -163,6 +174,23 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     what: "the first checkpoint",
   });
   return pipeline;
+}
+
+const LOOK_INTO_LOG_MS = 1000;
+
+/** Why waiting for the next update is in vain; false while nothing says so. */
+function hopeless(
+  { tap, trainer: current }: Pipeline,
+  startedAt: number,
+  { brokerDies = false }: PipelineOptions,
+): string | false {
+  const unanswered = brokerDies ? undefined : tap.unanswered();
+  if (unanswered !== undefined) return unanswered;
+  if (performance.now() - startedAt < LOOK_INTO_LOG_MS) return false;
+  const line = /^.*"level":"error".*"msg":"the run failed"\}$/m.exec(current.output())?.[0];
+  if (line === undefined) return false;
+  const { err } = JSON.parse(line) as { err?: { message?: string } };
+  return `the run failed for good: ${err?.message ?? line}`;
 }
 
 /** The last warnings and errors of a process, or whatever it said last. */

@@ -8,14 +8,19 @@ interface Acknowledgement {
   committed: number;
 }
 
+/** Between hearing an acknowledgement and reading the rollout that was stored before it. */
+const MISSING_MS = 3000;
+
 /**
- * Two ears of our own on the broker: a consumer on the stream of rollouts, which says what each message
- * is, and a subscription to the trainer's acknowledgements. What will never be delivered again must
- * stand in a checkpoint.
+ * Ears of our own on the broker: a consumer on the stream of rollouts, which says what each message
+ * is, and subscriptions to the acknowledgements of trainer and workers. A rollout that will never be
+ * delivered again must stand in a checkpoint, a task that will not must have its rollout.
  */
 export class RolloutTap implements AsyncDisposable {
   private readonly rolloutOf = new Map<number, string>();
   private readonly heard: Acknowledgement[] = [];
+  private readonly doneTasks = new Set<number>();
+  private missingSince: number | undefined;
   private readonly cleanup = new Cleanup();
 
   static async open(
@@ -37,11 +42,19 @@ export class RolloutTap implements AsyncDisposable {
       }
     })();
     void (async () => {
-      for await (const { subject, data } of acks) {
-        if (Buffer.from(data).toString() !== "+ACK") continue;
-        const tokens = subject.split(".");
-        const sequence = Number(tokens.at(tokens.length >= 11 ? 7 : 5));
-        tap.heard.push({ sequence, committed: await committed() });
+      for await (const heard of acks) {
+        const sequence = acknowledged(heard);
+        if (sequence !== undefined) tap.heard.push({ sequence, committed: await committed() });
+      }
+    })();
+    const prompts = topology.promptsConsumer;
+    const taskAcks = await bus.listen(`$JS.ACK.${prompts.stream}.${prompts.durable}.>`, settled);
+    tap.cleanup.use(taskAcks);
+    void (async () => {
+      for await (const heard of taskAcks) {
+        const sequence = acknowledged(heard);
+        if (sequence !== undefined) tap.doneTasks.add(sequence);
+        tap.compare();
       }
     })();
     return tap;
@@ -53,6 +66,17 @@ export class RolloutTap implements AsyncDisposable {
 
   numAcknowledged(): number {
     return this.heard.length;
+  }
+
+  /**
+   * A worker stores a rollout before it acknowledges its task, so there are never for long more of the
+   * latter. Says so when there are; means nothing once the broker has died.
+   */
+  unanswered(): string | undefined {
+    if (this.missingSince === undefined) return undefined;
+    if (performance.now() - this.missingSince < MISSING_MS) return undefined;
+    const missing = this.doneTasks.size - this.rolloutOf.size;
+    return `${missing} tasks are acknowledged without a stored rollout`;
   }
 
   /** Rollouts whose every message was acknowledged before a checkpoint had them. */
@@ -84,5 +108,18 @@ export class RolloutTap implements AsyncDisposable {
     } catch {
       // Poison of another row.
     }
+    this.compare();
   }
+
+  private compare(): void {
+    const isMissing = this.doneTasks.size > this.rolloutOf.size;
+    this.missingSince = isMissing ? (this.missingSince ?? performance.now()) : undefined;
+  }
+}
+
+/** The stream's sequence of the message that an acknowledgement is for. */
+function acknowledged({ subject, data }: { subject: string; data: Uint8Array }) {
+  if (Buffer.from(data).toString() !== "+ACK") return undefined;
+  const tokens = subject.split(".");
+  return Number(tokens.at(tokens.length >= 11 ? 7 : 5));
 }
