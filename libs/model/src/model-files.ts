@@ -54,7 +54,7 @@ export async function loadModel(
   return modelFromTensors(config, fromHfTensors(config, tensors), {
     heads: heads ?? headsOfHfConfig(hf),
     seed,
-    adopt: true, // read for this model alone
+    adopt: "exclusive", // read for this model alone
   });
 }
 

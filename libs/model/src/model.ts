@@ -1,5 +1,5 @@
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
-import { releasePackedWeights, tf, type TokenLogProbs } from "@stagecraft/tensor";
+import { ownValues, releasePackedWeights, tf, type TokenLogProbs } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
 import { validateModelConfig, type ModelConfig } from "./config.js";
 import { ModelForward, type LogProbOptions } from "./model-forward.js";
@@ -51,10 +51,11 @@ export interface Model {
 
 export interface AdoptOptions {
   /**
-   * Takes the arrays themselves instead of copies: nobody may write to them any more. Training copies
-   * what it changes, so several models and a weight store may hold the same arrays. Default false.
+   * Takes the arrays themselves instead of copies: nobody may write to them any more. "shared": other
+   * models or a weight store hold them, too, so training copies what it changes. "exclusive": nobody
+   * else does, and training changes them in place. Default: copies.
    */
-  adopt?: boolean;
+  adopt?: "shared" | "exclusive" | undefined;
 }
 
 /** A model as it is written down: what saving and publishing need of it. */
@@ -86,7 +87,7 @@ export function createModel(
   const specs = parameterSpecs(valid, heads);
   const params = specs.map((spec): [string, tf.Variable] => {
     const entry = f32(spec.shape, initialValues(spec, seed));
-    return [spec.name, toVariable(entry, { adopt: true })];
+    return [spec.name, toVariable(entry, { adopt: "exclusive" })];
   });
   return new DecoderModel(valid, heads, new Map(params));
 }
@@ -99,7 +100,7 @@ export function createModel(
 export function modelFromTensors(
   config: ModelConfig,
   tensors: TensorMap,
-  { seed, heads = ["lm"], adopt = false }: CreateModelOptions & AdoptOptions,
+  { seed, heads = ["lm"], adopt }: CreateModelOptions & AdoptOptions,
 ): Model {
   const valid = validateModelConfig(config);
   const specs = parameterSpecs(valid, heads);
@@ -131,11 +132,11 @@ function toVariable(entry: TensorEntry, options: AdoptOptions): tf.Variable {
   const initial = toTensor(entry, options);
   const variable = tf.variable(initial);
   initial.dispose();
+  if (options.adopt !== "shared") ownValues(variable);
   return variable;
 }
 
-// Optimizers give a variable memory of its own before they change it, see libs/tensor's values.ts.
-function toTensor({ data, shape }: TensorEntry, { adopt = false }: AdoptOptions): tf.Tensor {
+function toTensor({ data, shape }: TensorEntry, { adopt }: AdoptOptions): tf.Tensor {
   const values = data as Float32Array;
   return tf.tensor(adopt ? values : new Float32Array(values), [...shape], "float32");
 }
@@ -166,6 +167,7 @@ class DecoderModel extends ModelForward implements Model {
       const value = toTensor(tensors.get(name) as TensorEntry, options);
       variable.assign(value);
       value.dispose();
+      if (options.adopt !== "shared") ownValues(variable);
     }
   }
 

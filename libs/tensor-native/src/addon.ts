@@ -44,11 +44,7 @@ export interface NativeAddon {
    * Gives the memory of `arrays` to the system until they are written again; their values are lost.
    * With `trim` also this thread's scratch and what the allocator keeps.
    */
-  dropContents(args: {
-    arrays: readonly Float32Array[];
-    sizes: Int32Array;
-    trim: boolean;
-  }): void;
+  dropContents(args: { arrays: readonly Float32Array[]; sizes: Int32Array; trim: boolean }): void;
   embedding: NativeCall;
   embeddingGrad: NativeCall;
   linear: NativeCall;

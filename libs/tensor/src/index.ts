@@ -18,6 +18,7 @@ export {
   type Params,
 } from "./gradients.js";
 export { releaseIdleMemory } from "./memory.js";
+export { ownValues } from "./values.js";
 export { createOptimizer } from "./optimizer/optimizer.js";
 export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./optimizer/types.js";
 export type {

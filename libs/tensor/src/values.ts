@@ -9,7 +9,7 @@ export function readValues(tensor: tf.Tensor): Float32Array {
   return nativeBackend()?.peek(tensor) ?? tensor.dataSync<"float32">();
 }
 
-/** Arrays made here, which nobody but one variable holds. */
+/** Arrays which nobody but one variable holds. */
 const owned = new WeakSet<Float32Array>();
 
 /**
@@ -24,6 +24,11 @@ export function mutableValues(variable: tf.Variable): Float32Array {
   owned.add(copy);
   assign(variable, copy);
   return copy;
+}
+
+/** Says that nobody else holds the variable's memory, so that it can be changed in place. */
+export function ownValues(variable: tf.Variable): void {
+  if (nativeBackend()) owned.add(readValues(variable));
 }
 
 /** Puts changed `values` into the variable; nothing to do where they are its memory. */

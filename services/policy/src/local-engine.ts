@@ -265,7 +265,7 @@ class ThisThreadsEngine implements LocalEngine {
     this.swap = undefined;
     try {
       if (this.engine) this.engine.setWeights(swap.weights.version, swap.tensors);
-      else this.options.model.load(swap.tensors, { adopt: true });
+      else this.options.model.load(swap.tensors, { adopt: "shared" });
       this.versions.add(swap.weights);
       this.options.onWeights?.(swap.weights);
       swap.resolve();

@@ -181,7 +181,7 @@ class ContinuousBatching implements GenerationEngine {
     if (this.stepping) {
       throw new StagecraftError("failed_precondition", "setWeights must come between steps");
     }
-    this.model.load(tensors, { adopt: true });
+    this.model.load(tensors, { adopt: "shared" });
     this.weightVersion = version;
     this.weightsChanged = true;
   }

@@ -17,7 +17,7 @@ describe("BufferPool", () => {
     for (let size = 1; size <= 100; size++) pool.give(pool.take(megabytes(size)));
     const { usedBytes, idleBytes } = pool.report();
     expect(usedBytes).toBe(0);
-    expect(idleBytes).toBeLessThanOrEqual((1.25 * 100 + 64) * 2 ** 20);
+    expect(idleBytes).toBeLessThanOrEqual((1.5 * 100 + 8) * 2 ** 20);
     const { numAllocated } = pool.report();
     pool.take(megabytes(100));
     expect(pool.report().numAllocated).toBe(numAllocated); // the latest is still there

@@ -1,5 +1,5 @@
-/** Idle memory may exceed what the peak of use leaves free by a quarter of the peak and by this. */
-const SLACK_BYTES = 16 * 2 ** 20;
+/** Idle memory may exceed what the peak of use leaves free by half of the peak and by this. */
+const SLACK_BYTES = 8 * 2 ** 20;
 
 export interface BufferStatistics {
   /** Bytes in arrays handed out and not yet returned. */
@@ -68,7 +68,7 @@ export class BufferPool {
   }
 
   private evict(): void {
-    const limit = 1.25 * this.peakBytes + SLACK_BYTES;
+    const limit = 1.5 * this.peakBytes + SLACK_BYTES;
     for (const [length, list] of this.idle) {
       while (this.statistics.usedBytes + this.statistics.idleBytes > limit) {
         const array = list.pop();
