@@ -1,0 +1,28 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { initEngine } from "./engine.js";
+import { releaseIdleMemory } from "./memory.js";
+import { nativeBackend } from "./native/current.js";
+import { tf } from "./tf.js";
+
+beforeAll(() => initEngine({ engine: "auto", numThreads: 1 }));
+
+describe("releaseIdleMemory()", () => {
+  it("leaves tensors in use alone, and idle buffers usable", () => {
+    const ones = tf.ones([300, 300]);
+    const kept = tf.add(ones, ones);
+    tf.add(kept, ones).dispose();
+    releaseIdleMemory();
+    const again = tf.add(kept, ones);
+    expect(new Set(kept.dataSync())).toEqual(new Set([2]));
+    expect(new Set(again.dataSync())).toEqual(new Set([3]));
+    tf.dispose([ones, kept, again]);
+  });
+
+  it("refuses arrays that are shorter than their sizes", ({ skip }) => {
+    const addon = nativeBackend()?.addon;
+    if (!addon) return skip();
+    const arrays = [new Float32Array(10)];
+    const drop = () => addon.dropContents({ arrays, sizes: Int32Array.of(11), trim: false });
+    expect(drop).toThrow(/arrays\[0\]/);
+  });
+});
