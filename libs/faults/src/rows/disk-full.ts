@@ -74,10 +74,18 @@ function fill(file: string, disk: string): void {
 }
 
 const CANARY_MS = 1000;
+const MAX_STANDSTILL_MS = 10_000;
+
+async function movesWithin({ oracle }: Pipeline, timeoutMs: number): Promise<boolean> {
+  const before = await oracle.pointer();
+  const moved = waitFor(async () => (await oracle.pointer()) > before, { timeoutMs });
+  return moved.catch(() => false);
+}
 
 /**
- * nats-server 2.9 goes on without JetStream once a write has failed, and stays so with space again:
- * what asks by a stored canary sees it, and starts it again.
+ * The broker says that it is well with a full disk; a canary that is not stored tells. With space again
+ * nats-server 2.9 stores canaries, while streams that a write has failed on may stand still until it is
+ * started again. That is done here and told in the figures.
  */
 async function fillStore(pipeline: Pipeline, storeDir: string) {
   const { bus, nats } = pipeline;
@@ -97,15 +105,15 @@ async function fillStore(pipeline: Pipeline, storeDir: string) {
   await pipeline.oracle.look();
   rmSync(filler);
   const startedAt = performance.now();
-  const needsStart = !(await isReady());
-  if (needsStart) {
+  const goesOn = await movesWithin(pipeline, MAX_STANDSTILL_MS);
+  if (!goesOn) {
     await nats.kill();
     await nats.restart();
   }
   await pipeline.advance(2, "with space for streams again");
   await pipeline.check();
   const resumedMs = performance.now() - startedAt;
-  return { problems, resumedMs, brokerStarts: needsStart ? 1 : 0 };
+  return { problems, resumedMs, brokerStarts: goesOn ? 0 : 1 };
 }
 
 async function waitForError(pipeline: Pipeline): Promise<string> {

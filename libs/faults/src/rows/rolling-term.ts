@@ -33,8 +33,8 @@ async function run(context: FaultContext): Promise<FaultResult> {
   };
 }
 
-async function rollServers({ count, progress }: FaultContext, problems: string[]) {
-  await using pairs = await startServerPairs({ graceMs: GRACE_MS });
+async function rollServers({ count, mutations, progress }: FaultContext, problems: string[]) {
+  await using pairs = await startServerPairs({ graceMs: GRACE_MS, mutations });
   for (let i = 0; i < count; i++) {
     const member = pairs.members[i % pairs.members.length]!;
     problems.push(...(await terminate(member.process)));
@@ -62,17 +62,16 @@ export const rollingTerm: FaultRow = {
   run,
   controls: [
     {
-      name: "the client does not retry",
-      where: "harness",
+      name: "nobody waits for SIGTERM",
       mutations: [
         {
-          file: "libs/rpc/dist/retry.js",
-          find: "if (started || policy.maxAttempts === 1)",
-          replace: "if (true)",
+          file: "libs/service-kit/dist/process.js",
+          find: '["SIGTERM", "SIGINT"]',
+          replace: '["SIGINT"]',
         },
       ],
-      count: 4,
-      expect: /calls failed/,
+      count: 1,
+      expect: /ended with SIGTERM/,
     },
   ],
 };

@@ -3,6 +3,7 @@ import { policy, reward } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { freePort, startNatsServer, tempDir } from "@stagecraft/testing";
 import { join } from "node:path";
+import type { Mutation } from "../fault-row.js";
 import { Cleanup } from "./cleanup.js";
 import { startService, type ServiceProcess } from "./service-process.js";
 import { writeTinyWorld } from "./tiny-world.js";
@@ -24,17 +25,25 @@ const LANES = 4;
 /** A lane without any would, where nothing is repeated, fail as fast as a processor can. */
 const PAUSE_MS = 5;
 
-export async function startServerPairs({ graceMs = 10_000 } = {}): Promise<ServerPairs> {
+export interface ServerPairsOptions {
+  graceMs?: number;
+  mutations?: readonly Mutation[];
+}
+
+export async function startServerPairs(options: ServerPairsOptions = {}): Promise<ServerPairs> {
   const resources = new Cleanup();
   try {
-    return await open(graceMs, resources);
+    return await open(options, resources);
   } catch (thrown) {
     await resources[Symbol.asyncDispose]();
     throw thrown;
   }
 }
 
-async function open(graceMs: number, resources: Cleanup): Promise<ServerPairs> {
+async function open(
+  { graceMs = 10_000, mutations = [] }: ServerPairsOptions,
+  resources: Cleanup,
+): Promise<ServerPairs> {
   const { path } = resources.use(await tempDir("stagecraft-pairs-"));
   const world = await writeTinyWorld(path);
   const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 }));
@@ -43,7 +52,7 @@ async function open(graceMs: number, resources: Cleanup): Promise<ServerPairs> {
   const members: Member[] = [];
   const add = async (name: "policy" | "reward-model", flags: Record<string, string>) => {
     const all = { ...common, ...flags, port: await freePort() };
-    const start = () => startService(name, { flags: all });
+    const start = () => startService(name, { flags: all, mutations });
     members.push({ process: await start(), start });
     return `127.0.0.1:${all.port}`;
   };
