@@ -130,8 +130,10 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
           what: `stuck ${what}: update ${target}`,
         },
       );
-      const outcome = await pipeline.explained(arrived);
-      if (outcome !== true) throw new Error(`${outcome}, ${what}`);
+      const moved = arrived.then((outcome) => {
+        if (outcome !== true) throw new Error(`${outcome}, ${what}`);
+      });
+      await pipeline.explained(moved);
       return performance.now() - startedAt;
     },
     async explained(work) {
