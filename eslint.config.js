@@ -21,6 +21,7 @@ export default tseslint.config(
       "**/{node_modules,dist,build,.nx,coverage,runs}/**",
       "**/src/gen/**",
       ".stagecraft/**",
+      "bench/peers/{.venv,.cache}/**",
     ],
   },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
@@ -65,6 +66,9 @@ export default tseslint.config(
   },
   {
     files: ["**/*.{js,mjs,cjs}"],
+    rules: {
+      "no-unused-vars": ["error", { varsIgnorePattern: "^_", argsIgnorePattern: "^_" }],
+    },
     languageOptions: {
       globals: Object.fromEntries(
         [
@@ -77,6 +81,9 @@ export default tseslint.config(
           "clearTimeout",
           "setInterval",
           "clearInterval",
+          "AbortController",
+          "AbortSignal",
+          "fetch",
         ].map((name) => [name, "readonly"]),
       ),
     },

@@ -1,4 +1,3 @@
-/* global fetch, AbortController */
 // What the benchmarks of the services share: processes from dist, their figures, and their health.
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
