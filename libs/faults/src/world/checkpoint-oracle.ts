@@ -50,6 +50,7 @@ export class CheckpointOracle {
   private readonly stepOf = new Map<string, number>();
   private readonly seen = new Map<number, SeenCheckpoint>();
   private latest = 0;
+  private highest = 0;
 
   constructor(
     private readonly runDir: string,
@@ -64,17 +65,20 @@ export class CheckpointOracle {
     return this.stepOf.size;
   }
 
-  /** Cheap: the pointer alone. */
+  /** Cheap: the pointer alone, which must never be behind what an earlier reading found. */
   async pointer(): Promise<number> {
+    const { highest } = this;
     const text = await readFile(join(this.runDir, "checkpoints", "LATEST"), "utf8").catch(() => "");
-    return Number(/step-(\d+)/.exec(text)?.[1] ?? 0);
+    const step = Number(/step-(\d+)/.exec(text)?.[1] ?? 0);
+    if (step < highest) this.note(`LATEST went back from ${highest} to ${step}`);
+    this.highest = Math.max(this.highest, step);
+    return step;
   }
 
   /** Reads every checkpoint not seen before. */
   async look(): Promise<void> {
     const folder = join(this.runDir, "checkpoints");
     const latest = await this.pointer();
-    if (latest < this.latest) this.note(`LATEST went back from ${this.latest} to ${latest}`);
     const names = (await readdir(folder).catch(() => [])).filter((n) => /^step-\d+$/.test(n));
     for (const name of names.sort()) {
       const step = Number(name.slice(5));
