@@ -22,6 +22,7 @@ import {
 } from "./alarms.js";
 import { buildExperience, evaluationFigures, meanExtraScores } from "./build-experience.js";
 import type { PpoConfig } from "./config.js";
+import { isDue } from "./is-due.js";
 import { createLedger, type Ledger } from "./ledger.js";
 import { loadTrainees, traineesToTensors } from "./loop-checkpoint.js";
 import {
@@ -394,8 +395,4 @@ function timingOf({ collectMs, startedMs }: { collectMs: number; startedMs: numb
     collectMs: Math.round(collectMs),
     trainMs: Math.round(performance.now() - startedMs - collectMs),
   };
-}
-
-function isDue(update: number, every: number, last: number): boolean {
-  return update === last || (every > 0 && update % every === 0);
 }
