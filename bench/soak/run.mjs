@@ -30,7 +30,9 @@ slope of each has to stay under 10 MB an hour and the number of tensors must not
 const MAX_SLOPE_MB = 10;
 const SAMPLE_MS = 5000;
 const MB = 1024 * 1024;
+/** Not exported by the services yet: until then the soak says so and does not pass. */
 const TENSORS = "stagecraft_engine_tensors";
+const COMPUTES = /^(policy|reward-model|trainer)/;
 
 const { values } = parseArgs({
   options: {
@@ -221,11 +223,12 @@ function verdict(name, samples, restarts) {
     "MB at end": Number(steady.at(-1)?.value.toFixed(1)),
     "slope MB/h": Number(slope.toFixed(1)),
     "± standard error": Number(error.toFixed(1)),
-    "most tensors, early": early,
-    "most tensors, late": late,
+    "most tensors, early": early ?? "not exported",
+    "most tensors, late": late ?? "not exported",
     ok:
       slope < MAX_SLOPE_MB &&
-      (late === undefined || late <= early) &&
+      // Without a count nothing is shown; only what computes with tensors has one.
+      (!COMPUTES.test(name) || late <= early) &&
       !restarts.some((restarted) => restarted.name === name),
   };
 }
