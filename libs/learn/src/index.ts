@@ -4,6 +4,7 @@ export {
   type RewardBayesResult,
 } from "./check/reward-bayes.js";
 export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
+export { isDue } from "./loop/is-due.js";
 export { loopOptionsFor, optimizerFor, scheduleFor } from "./loop/optimization.js";
 export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
 export { createThroughput, type Throughput } from "./loop/throughput.js";

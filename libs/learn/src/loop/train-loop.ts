@@ -4,6 +4,7 @@ import type { Optimizer } from "@stagecraft/tensor";
 import type { Run } from "../run/run.js";
 import type { StageContext } from "../run/stage.js";
 import { accumulateGradients, type LossTask } from "./gradients.js";
+import { isDue } from "./is-due.js";
 import { learningRateAt, type ScheduleConfig } from "./schedule.js";
 import { createThroughput } from "./throughput.js";
 import { loadOptimizer, loadVariables, optimizerToTensors, variablesToTensors } from "./weights.js";
@@ -255,10 +256,6 @@ class TrainLoop<B> {
       numTokens: state.numTokens,
     };
   }
-}
-
-function isDue(step: number, every: number, last: number): boolean {
-  return step === last || (every > 0 && step % every === 0);
 }
 
 function isBetter(value: number, best: number | undefined, goal: "min" | "max"): boolean {

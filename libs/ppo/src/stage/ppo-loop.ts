@@ -8,7 +8,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";
-import type { Run, StageContext, StagePhase } from "@stagecraft/learn";
+import { isDue, type Run, type StageContext, type StagePhase } from "@stagecraft/learn";
 import { withHeadsOnly, type Model } from "@stagecraft/model";
 import { releaseIdleMemory } from "@stagecraft/tensor";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";
@@ -22,7 +22,6 @@ import {
 } from "./alarms.js";
 import { buildExperience, evaluationFigures, meanExtraScores } from "./build-experience.js";
 import type { PpoConfig } from "./config.js";
-import { isDue } from "./is-due.js";
 import { createLedger, type Ledger } from "./ledger.js";
 import { loadTrainees, traineesToTensors } from "./loop-checkpoint.js";
 import {
