@@ -30,7 +30,6 @@ slope of each has to stay under 10 MB an hour and the number of tensors must not
 const MAX_SLOPE_MB = 10;
 const SAMPLE_MS = 5000;
 const MB = 1024 * 1024;
-/** Not exported by the services yet: until then the soak says so and does not pass. */
 const TENSORS = "stagecraft_engine_tensors";
 const COMPUTES = /^(policy|reward-model|trainer)/;
 

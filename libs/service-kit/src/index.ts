@@ -16,7 +16,6 @@ export {
   type ServerSettings,
 } from "./options.js";
 export { startTelemetry, type ServiceTelemetry } from "./telemetry.js";
-export { applySample, forwardMetrics, type MetricSample } from "./thread/forward-metrics.js";
 export { fromPlainError, toPlainError, type PlainError } from "./thread/messages.js";
 export {
   Moved,

@@ -1,7 +1,8 @@
 // A thread for the tests of startThread().
+import { METRICS } from "@stagecraft/telemetry";
 import { Moved, serveThread } from "@stagecraft/service-kit";
 
-serveThread(async ({ data, emit, ask }) => {
+serveThread(async ({ data, emit, ask, metrics }) => {
   if (data.broken) throw new Error("cannot be set up");
   return {
     facts: { name: data.name },
@@ -21,6 +22,7 @@ serveThread(async ({ data, emit, ask }) => {
         }),
       askOwner: async (question) => ask(question),
       tell: async (event) => emit(event),
+      count: async (steps) => metrics.counter(METRICS.policySteps).add({}, steps),
       block: async (ms) => {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
       },

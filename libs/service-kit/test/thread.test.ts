@@ -20,6 +20,7 @@ type EchoApi = {
   askOwner(question: string): Promise<void>;
   tell(event: string): Promise<void>;
   block(ms: number): Promise<void>;
+  count(steps: number): Promise<void>;
   crash(nothing: undefined): Promise<never>;
 };
 
@@ -94,6 +95,13 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     await thread.call("block", 1500);
     await waitFor(() => health.length >= 3);
     expect(health).toEqual([true, false, true]);
+  });
+
+  it("keeps the thread's metrics in the owner's", async () => {
+    const metrics = createMetrics({ service: "test" });
+    await using thread = await startEcho({ metrics });
+    await thread.call("count", 3);
+    expect(await metrics.text()).toMatch(/stagecraft_policy_steps_total\{.*\} 3/);
   });
 
   it("ends in good order, with nothing to report", async () => {

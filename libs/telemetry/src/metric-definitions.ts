@@ -230,6 +230,17 @@ export const METRICS = {
     "seconds",
     "Time spent on tensor work; its rate is the busy share of policy, reward model and trainer.",
   ),
+  engineTensors: gauge(
+    "stagecraft_engine_tensors",
+    "tensors",
+    "Tensors alive in the process's thread of tensor work; steady from update to update.",
+  ),
+  engineMemory: gauge(
+    "stagecraft_engine_buffer_bytes",
+    "bytes",
+    "Memory of the engine's buffers, by state: used, idle (kept for reuse).",
+    "state",
+  ),
   eventLoopLag: gauge(
     "stagecraft_event_loop_lag_seconds",
     "seconds",

@@ -17,7 +17,7 @@ export {
   type Gradients,
   type Params,
 } from "./gradients.js";
-export { releaseIdleMemory } from "./memory.js";
+export { memoryReport, releaseIdleMemory, type MemoryReport } from "./memory.js";
 export { ownValues } from "./values.js";
 export { createOptimizer } from "./optimizer/optimizer.js";
 export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./optimizer/types.js";

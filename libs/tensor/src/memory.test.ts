@@ -1,10 +1,21 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { initEngine } from "./engine.js";
-import { releaseIdleMemory } from "./memory.js";
+import { memoryReport, releaseIdleMemory } from "./memory.js";
 import { nativeBackend } from "./native/current.js";
 import { tf } from "./tf.js";
 
 beforeAll(() => initEngine({ engine: "auto", numThreads: 1 }));
+
+describe("memoryReport()", () => {
+  it("counts tensors as they come and go", () => {
+    const before = memoryReport();
+    const ones = tf.ones([100, 10]);
+    expect(memoryReport().numTensors).toBe(before.numTensors + 1);
+    expect(memoryReport().usedBytes).toBeGreaterThanOrEqual(before.usedBytes);
+    ones.dispose();
+    expect(memoryReport().numTensors).toBe(before.numTensors);
+  });
+});
 
 describe("releaseIdleMemory()", () => {
   it("leaves tensors in use alone, and idle buffers usable", () => {

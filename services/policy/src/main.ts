@@ -25,7 +25,7 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(policySchema, config) }, "starting");
 
-  const engine = await createWorkerEngine(engineThreadOptions(config));
+  const engine = await createWorkerEngine({ ...engineThreadOptions(config), metrics });
   await using bus = await createJetStreamBus({
     ...busOptions(config),
     name: "policy",

@@ -8,6 +8,7 @@ import {
   type SupervisedThread,
   type Thread,
 } from "@stagecraft/service-kit";
+import type { Metrics } from "@stagecraft/telemetry";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { openAnswers, type Withdraw } from "./answers.js";
 import type {
@@ -33,6 +34,7 @@ import { createVersionLog } from "./version-log.js";
 export interface WorkerEngineOptions extends EngineThreadData {
   /** Without a sign of life from the thread for so long, it counts as stuck. */
   stuckAfterMs?: number;
+  metrics?: Metrics;
 }
 
 /** An engine in a thread of its own, so that this one is free to answer. */
@@ -48,7 +50,7 @@ type EngineThread = Thread<EngineThreadApi, EngineThreadFacts>;
  * fails with `unavailable`, and so does everything afterwards.
  */
 export async function createWorkerEngine(options: WorkerEngineOptions): Promise<WorkerEngine> {
-  const { stuckAfterMs, ...data } = options;
+  const { stuckAfterMs, metrics, ...data } = options;
   // Nothing is told before something is asked.
   let receive: (event: EngineThreadEvent) => void = () => undefined;
   const [tokenizer, thread] = await Promise.all([
@@ -58,6 +60,7 @@ export async function createWorkerEngine(options: WorkerEngineOptions): Promise<
       module: threadModule("./engine-thread.js", import.meta.url),
       data,
       ...(stuckAfterMs === undefined ? {} : { stuckAfterMs }),
+      ...(metrics === undefined ? {} : { metrics }),
       onEvent: (event) => receive(event),
     }),
   ]);

@@ -27,6 +27,7 @@ runMain(async () => {
     models,
     engine: { engine, threads },
     stuckAfterMs,
+    metrics,
   });
   const service = createRewardModelService({ ...config, scorers: thread.scorers, metrics });
 

@@ -1,12 +1,14 @@
 import { engineOptions, serveThread } from "@stagecraft/service-kit";
-import { initEngine } from "@stagecraft/tensor";
+import { watchEngine } from "@stagecraft/telemetry";
+import { initEngine, memoryReport } from "@stagecraft/tensor";
 import { loadScorer } from "./open.js";
 import type { LocalScorer } from "./scorer.js";
 import type { ScoreThreadApi, ScoreThreadData, ScoreThreadFacts } from "./worker-scorers.js";
 
 /** The worker thread of `createWorkerScorers`. */
-serveThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>(async ({ data }) => {
+serveThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>(async ({ data, metrics }) => {
   const { name: engine } = await initEngine(engineOptions(data.engine));
+  watchEngine(metrics, memoryReport);
   const scorers: LocalScorer[] = [];
   for (const model of data.models) scorers.push(await loadScorer(model));
   const models = scorers.map(({ name, version, model, scoreMean, scoreStd }) => {

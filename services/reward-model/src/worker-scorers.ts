@@ -6,6 +6,7 @@ import {
   type Thread,
 } from "@stagecraft/service-kit";
 import { loadTokenizer, renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import type { Metrics } from "@stagecraft/telemetry";
 import type { NamedModelDir } from "./open.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
 
@@ -14,6 +15,7 @@ export interface WorkerScorersOptions {
   engine: EngineSettings;
   /** Without a sign of life from the thread for so long, it counts as stuck. */
   stuckAfterMs?: number;
+  metrics?: Metrics;
 }
 
 /** Reward models in a thread of their own, so that this one is free to answer. */
@@ -40,7 +42,7 @@ export type ScoreThreadApi = {
 
 /** Loads the models in a thread. When it dies, scoring throws `unavailable`. */
 export async function createWorkerScorers(options: WorkerScorersOptions): Promise<WorkerScorers> {
-  const { stuckAfterMs, ...data } = options;
+  const { stuckAfterMs, metrics, ...data } = options;
   const [tokenizers, thread] = await Promise.all([
     Promise.all(options.models.map(({ dir }) => loadTokenizer(dir))),
     startThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>({
@@ -48,6 +50,7 @@ export async function createWorkerScorers(options: WorkerScorersOptions): Promis
       module: threadModule("./score-thread.js", import.meta.url),
       data,
       ...(stuckAfterMs === undefined ? {} : { stuckAfterMs }),
+      ...(metrics === undefined ? {} : { metrics }),
     }),
   ]);
   const { models, engine } = thread.facts;

@@ -1,7 +1,6 @@
 import type { Topology } from "@stagecraft/bus";
 import type { JsonObject } from "@stagecraft/core";
 import type { StageProgress, StageResult } from "@stagecraft/learn";
-import type { MetricSample } from "@stagecraft/service-kit";
 import type { TrainerConfig } from "./config.js";
 import type { TrainerStageContext } from "./trainer-stage.js";
 
@@ -22,12 +21,11 @@ export type RunThreadApi = {
   }): Promise<StageResult>;
 };
 
-/** What the thread tells by itself: the calls of its reporter, and what it counts. */
+/** What the thread tells by itself: the calls of its reporter. */
 export type RunThreadEvent =
   | { kind: "progress"; progress: StageProgress }
   | { kind: "metrics"; metrics: JsonObject }
-  | { kind: "info" | "warn"; text: string }
-  | { kind: "sample"; sample: MetricSample };
+  | { kind: "info" | "warn"; text: string };
 
 /** Whether the process still holds the lease; see Lease.confirm(). */
 export interface LeaseQuestion {

@@ -2,9 +2,9 @@ import { createJetStreamBus, type Lease } from "@stagecraft/bus";
 import { openWeightStoreAt } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import type { StageReporter } from "@stagecraft/learn";
-import { busOptions, engineOptions, forwardMetrics, serveThread } from "@stagecraft/service-kit";
-import { createLogger, startTraceExport } from "@stagecraft/telemetry";
-import { initEngine } from "@stagecraft/tensor";
+import { busOptions, engineOptions, serveThread } from "@stagecraft/service-kit";
+import { createLogger, startTraceExport, watchEngine } from "@stagecraft/telemetry";
+import { initEngine, memoryReport } from "@stagecraft/tensor";
 import { plainStages } from "./plain-stages.js";
 import { createPpoRun } from "./ppo-run.js";
 import type {
@@ -16,15 +16,15 @@ import type {
 
 /** The worker thread of one run: its engine, its own connection to the bus, its stage. */
 serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestion>(
-  async ({ data, emit, ask }) => {
+  async ({ data, emit, ask, metrics }) => {
     const { config, topology, epoch } = data;
     const service = "trainer";
     const bindings = { thread: "run" };
     const logger = createLogger({ service, level: config.logLevel, bindings });
-    const metrics = forwardMetrics((sample) => emit({ kind: "sample", sample }));
     const { tracesEndpoint: endpoint, traceSampleRatio: sampleRatio } = config;
     const traces = startTraceExport({ service, endpoint, sampleRatio });
     await initEngine(engineOptions(config));
+    const endWatch = watchEngine(metrics, memoryReport);
     const bus = await createJetStreamBus({ ...busOptions(config), name: service, logger, metrics });
     const objects = () => bus.objects(topology.weightsBucket);
     const store = await openWeightStoreAt(config.weightsDir, objects);
@@ -47,6 +47,7 @@ serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestio
         },
       },
       async close() {
+        endWatch();
         await bus.close();
         await traces.close();
       },

@@ -1,7 +1,6 @@
 import type { Lease, Topology } from "@stagecraft/bus";
 import type { StageReporter } from "@stagecraft/learn";
 import {
-  applySample,
   startThread,
   threadModule,
   type SupervisedThread,
@@ -50,10 +49,8 @@ export function createRunThreads(options: RunThreadsOptions): RunThreads {
       data: { config: { ...config }, topology, epoch: lease.epoch },
       stuckAfterMs: config.stuckAfterMs,
       onAsk: ({ fresh }) => lease.confirm({ fresh }),
-      onEvent(event) {
-        if (event.kind === "sample") applySample(metrics, event.sample);
-        else tell(reporter, event);
-      },
+      onEvent: (event) => tell(reporter, event),
+      metrics,
     });
   const watch = (thread: Pick<Thread<RunThreadApi, undefined>, "onHealth" | "ended">) => {
     thread.onHealth((healthy) => {
@@ -90,7 +87,7 @@ export function createRunThreads(options: RunThreadsOptions): RunThreads {
   };
 }
 
-function tell(reporter: StageReporter, event: Exclude<RunThreadEvent, { kind: "sample" }>): void {
+function tell(reporter: StageReporter, event: RunThreadEvent): void {
   switch (event.kind) {
     case "progress":
       return reporter.progress(event.progress);

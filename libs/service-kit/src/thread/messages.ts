@@ -1,4 +1,5 @@
 import { StagecraftError, type ErrorCode } from "@stagecraft/core";
+import type { MetricSample } from "./forward-metrics.js";
 
 /** How often a thread says that its event loop turns. */
 export const BEAT_MS = 250;
@@ -17,6 +18,7 @@ export type FromThread =
   | { kind: "error"; id: number; error: PlainError }
   | { kind: "event"; event: unknown }
   | { kind: "ask"; id: number; question: unknown }
+  | { kind: "sample"; sample: MetricSample }
   | { kind: "beat" };
 
 /** An error as plain data; what is not ours becomes `internal` with its stack in the cause. */

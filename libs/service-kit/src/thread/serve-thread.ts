@@ -1,5 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
+import type { Metrics } from "@stagecraft/telemetry";
 import { parentPort, workerData, type MessagePort, type Transferable } from "node:worker_threads";
+import { forwardMetrics } from "./forward-metrics.js";
 import {
   BEAT_MS,
   fromPlainError,
@@ -27,6 +29,8 @@ export interface ThreadContext<Data, Event, Question> {
   emit(event: Event): void;
   /** Resolves when the owner agrees; throws what it throws. */
   ask(question: Question): Promise<void>;
+  /** Kept by the owner: nobody scrapes a thread. */
+  metrics: Metrics;
 }
 
 export interface ServedThread<Api extends ThreadApi, Facts> {
@@ -67,6 +71,7 @@ export function serveThread<
     data: workerData as Data,
     emit: (event: Event) => post({ kind: "event", event }),
     ask: createAsker<Question>(port, post),
+    metrics: forwardMetrics((sample) => post({ kind: "sample", sample })),
   };
   setUp(context).then(
     (served) => {

@@ -1,7 +1,9 @@
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import type { Metrics } from "@stagecraft/telemetry";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker, type Transferable } from "node:worker_threads";
+import { applySample } from "./forward-metrics.js";
 import { preloadFlags } from "./preload-flags.js";
 import { watchHeartbeat, type Heartbeat } from "./heartbeat.js";
 import {
@@ -24,6 +26,8 @@ export interface StartThreadOptions<Data, Event, Question = never> {
   onEvent?: (event: Event) => void;
   /** Answers the thread's questions: agrees or throws. */
   onAsk?: (question: Question) => Promise<void>;
+  /** Where the thread's metrics are kept. Default: nowhere. */
+  metrics?: Metrics;
 }
 
 export interface CallOptions {
@@ -154,6 +158,9 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
         break;
       case "ask":
         void this.reply(message.id, message.question);
+        break;
+      case "sample":
+        if (this.options.metrics) applySample(this.options.metrics, message.sample);
         break;
       case "ready":
         this.facts = message.facts as Facts;
