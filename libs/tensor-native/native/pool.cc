@@ -22,6 +22,7 @@ constexpr int SPIN_PER_WORK = 4;
 // Waking a worker costs about this much, so the region must promise more work than that.
 constexpr microseconds WAKE_WORTH{50};
 constexpr microseconds FINISH_SPIN{300};  // the caller's patience with the last task of a region
+constexpr microseconds BURST_SPIN{2000};  // a worker's patience between two regions of a burst
 constexpr milliseconds MOVE_INTERVAL{1};
 constexpr int MAX_TASKS = 1 << 20, MAX_THREADS = 1024;
 
@@ -47,15 +48,24 @@ inline bool spin_until(Clock::duration patience, const F& done) {
   }
 }
 
-// A ticket packs region number, task count and next task, so that claiming a task is one compare
-// and swap, and a worker that wakes late can never touch a region that is over.
+// A ticket packs region number and the tasks [next, end) that are left of one thread's share, so that
+// claiming a task is one compare and swap, and a worker that wakes late can never touch a region
+// that is over.
 struct Ticket {
   uint64_t bits;
-  int count() const { return int(bits >> 20) & (MAX_TASKS - 1); }
   int next() const { return int(bits) & (MAX_TASKS - 1); }
-  static Ticket make(uint32_t region, int count) {
-    return {uint64_t(region & 0xffffff) << 40 | uint64_t(count) << 20};
+  int end() const { return int(bits >> 20) & (MAX_TASKS - 1); }
+  bool empty() const { return next() >= end(); }
+  Ticket without_first() const { return {bits + 1}; }
+  Ticket without_last() const { return {bits - (uint64_t(1) << 20)}; }
+  static Ticket make(uint32_t region, int next, int end) {
+    return {uint64_t(region & 0xffffff) << 40 | uint64_t(end) << 20 | uint64_t(next)};
   }
+};
+
+// A thread's share on a cache line of its own.
+struct alignas(64) Slot {
+  std::atomic<uint64_t> ticket{0};
 };
 
 struct Worker {
@@ -65,20 +75,24 @@ struct Worker {
   std::atomic<int> cpu{-1};
   CpuMask allowed;      // before it was sent off the caller's core, with `sleep_` held
   bool sent_off = false;
+  bool called = false;  // to wake up, with `sleep_` held
   std::condition_variable wake;
   std::atomic<const WaitMeter*> meter{nullptr};
   uint64_t waited = 0;  // at the last look
 };
+
+// A task's own regions run on its thread alone.
+thread_local bool within_task = false;
 
 class Pool {
  public:
   Pool() { workers_.reserve(MAX_THREADS); }  // workers read the list while it grows
 
   void run(int count, TaskFunction function, void* context) {
-    std::unique_lock<std::mutex> region(region_, std::try_to_lock);
-    if (region.owns_lock() && count > 1 && count < MAX_TASKS && wanted_ > 1) {
-      const int threads = choose_threads();
-      if (threads > 1) return run_shared(count, function, context);
+    if (count > 1 && count < MAX_TASKS && wanted_ > 1 && !within_task) {
+      std::unique_lock<std::mutex> region(region_, std::try_to_lock);
+      const int threads = region.owns_lock() ? choose_threads() : 1;
+      if (threads > 1) return run_shared(count, threads, function, context);
     }
     for (int task = 0; task < count; task++) function(context, task);
   }
@@ -93,36 +107,60 @@ class Pool {
     share_ = Share();
   }
 
+  bool begin_burst(double seconds) {
+    if (wanted_ < 2 || seconds < 2e-6 * double(WAKE_WORTH.count())) return false;
+    bursts_.fetch_add(1, std::memory_order_seq_cst);
+    caller_cpu_.store(current_cpu(), std::memory_order_relaxed);
+    start_workers();
+    if (anyone_parked()) wake_workers();
+    return true;
+  }
+
+  void end_burst() { bursts_.fetch_sub(1, std::memory_order_relaxed); }
+
  private:
   std::mutex region_;
-  std::atomic<uint64_t> ticket_{0};
-  std::atomic<int> done_{0};
   TaskFunction function_ = nullptr;
   void* context_ = nullptr;
-  uint32_t number_ = 0;
+  std::unique_ptr<Slot[]> slots_{new Slot[MAX_THREADS]};  // of the caller and the workers, by id
+  alignas(64) std::atomic<uint32_t> number_{0};           // of the current region
+  std::atomic<int> count_{0}, used_{1};                   // its tasks, its slots
+  alignas(64) std::atomic<int> done_{0};
+  alignas(64) std::atomic<bool> caller_waits_{false};
+  std::atomic<int> bursts_{0};
   std::vector<std::unique_ptr<Worker>> workers_;  // grows only, with `sleep_` held
   std::atomic<int> wanted_{physical_cores()}, active_{wanted_.load()};
   std::atomic<int> caller_cpu_{-1};
-  std::atomic<bool> caller_waits_{false};
   std::mutex sleep_;
   std::condition_variable finished_;
   Share share_;
   uint64_t caller_waited_ = 0;
   const void* last_caller_ = nullptr;
 
-  void run_shared(int count, TaskFunction function, void* context) {
+  // Every thread begins with a run of neighbouring tasks that is its own in every region: rows that
+  // it wrote in one region are in its cache when it reads them in the next.
+  void run_shared(int count, int threads, TaskFunction function, void* context) {
     start_workers();
+    const int used = count < threads ? count : threads;
+    const uint32_t number = number_.load(std::memory_order_relaxed) + 1;
     function_ = function;
     context_ = context;
-    caller_cpu_.store(current_cpu(), std::memory_order_relaxed);
+    count_.store(count, std::memory_order_relaxed);
+    used_.store(used, std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
-    ticket_.store(Ticket::make(++number_, count).bits, std::memory_order_seq_cst);
+    caller_cpu_.store(current_cpu(), std::memory_order_relaxed);
+    for (int i = 0; i < used; i++) {
+      const int begin = int(int64_t(count) * i / used), end = int(int64_t(count) * (i + 1) / used);
+      slots_[size_t(i)].ticket.store(Ticket::make(number, begin, end).bits, std::memory_order_release);
+    }
+    number_.store(number, std::memory_order_seq_cst);
+    int finished = 0;
     if (anyone_parked()) {
       const auto start = Clock::now();
-      if (!work_once()) return finish(count);
+      finished += take(0, &Ticket::without_first);
       if ((Clock::now() - start) * (count - 1) > WAKE_WORTH) wake_workers();
     }
-    while (work_once()) continue;
+    work(0, finished);
     finish(count);
   }
 
@@ -135,27 +173,33 @@ class Pool {
     caller_waits_.store(false, std::memory_order_relaxed);
   }
 
-  // One task of the current region; false when none is left.
-  bool work_once() {
-    uint64_t bits = ticket_.load(std::memory_order_acquire);
+  // Runs one task of a slot, from its front or its back; false when it has none left.
+  bool take(int slot, Ticket (Ticket::*rest)() const) {
+    std::atomic<uint64_t>& ticket = slots_[size_t(slot)].ticket;
+    Ticket seen{ticket.load(std::memory_order_acquire)};
     for (;;) {
-      const Ticket ticket{bits};
-      if (ticket.next() >= ticket.count()) return false;
-      if (ticket_.compare_exchange_weak(bits, bits + 1, std::memory_order_acq_rel)) {
-        function_(context_, ticket.next());
-        const int done = done_.fetch_add(1, std::memory_order_seq_cst) + 1;
-        if (done == ticket.count() && caller_waits_.load(std::memory_order_seq_cst)) {
-          std::lock_guard<std::mutex> lock(sleep_);
-          finished_.notify_all();
-        }
-        return true;
-      }
+      if (seen.empty()) return false;
+      const Ticket left = (seen.*rest)();
+      if (!ticket.compare_exchange_weak(seen.bits, left.bits, std::memory_order_acq_rel)) continue;
+      within_task = true;
+      function_(context_, left.next() != seen.next() ? seen.next() : left.end());
+      within_task = false;
+      return true;
     }
   }
 
-  bool has_work() const {
-    const Ticket ticket{ticket_.load(std::memory_order_seq_cst)};
-    return ticket.next() < ticket.count();
+  // All that a thread finds to do in the current region: its own tasks, then the last ones of others.
+  void work(int slot, int finished = 0) {
+    while (take(slot, &Ticket::without_first)) finished++;
+    const int used = used_.load(std::memory_order_relaxed);
+    for (int i = 1; i <= used; i++)
+      while (take((slot + i) % used, &Ticket::without_last)) finished++;
+    if (finished == 0) return;
+    const int count = count_.load(std::memory_order_relaxed);
+    const int done = done_.fetch_add(finished, std::memory_order_seq_cst) + finished;
+    if (done < count || !caller_waits_.load(std::memory_order_seq_cst)) return;
+    std::lock_guard<std::mutex> lock(sleep_);
+    finished_.notify_all();
   }
 
   void start_workers() {
@@ -186,6 +230,7 @@ class Pool {
         worker.allowed = forbid_cpus(worker.thread, &here, 1);
         worker.sent_off = true;
       }
+      worker.called = true;
       worker.wake.notify_one();
     }
   }
@@ -194,24 +239,36 @@ class Pool {
     static thread_local WaitMeter meter;
     worker.thread = thread_id();
     worker.meter.store(&meter, std::memory_order_release);
-    const auto wanted = [this, &worker] { return worker.id < active_ && has_work(); };
     Clock::duration patience = MIN_SPIN;
+    uint32_t seen = number_.load(std::memory_order_relaxed) - 1;
     for (Clock::time_point moved_at{};;) {
-      if (!spin_until(patience, wanted)) park(worker, wanted);
+      const auto begun = [this, &worker, &seen] { return worker.id < active_ && number_.load(std::memory_order_seq_cst) != seen; };
+      if (!spin_until(patience, begun) && !within_burst(begun)) park(worker, begun);
       const auto start = Clock::now();
       if (start - moved_at > MOVE_INTERVAL && step_aside(worker)) moved_at = start;
-      while (work_once()) continue;
+      seen = number_.load(std::memory_order_acquire);
+      work(worker.id);
       const Clock::duration spin = (Clock::now() - start) * SPIN_PER_WORK;
-      patience = spin < MIN_SPIN ? Clock::duration(MIN_SPIN) : spin > MAX_SPIN ? MAX_SPIN : spin;
+      const bool burst = bursts_.load(std::memory_order_relaxed) > 0;
+      patience = burst || spin > MAX_SPIN ? Clock::duration(MAX_SPIN) : spin < MIN_SPIN ? MIN_SPIN : spin;
     }
   }
 
+  // Waits on the core as long as a burst goes on; false when nothing began.
   template <class F>
-  void park(Worker& worker, const F& wanted) {
+  bool within_burst(const F& begun) {
+    if (bursts_.load(std::memory_order_relaxed) == 0) return false;
+    spin_until(BURST_SPIN, [&] { return begun() || bursts_.load(std::memory_order_relaxed) == 0; });
+    return begun();
+  }
+
+  template <class F>
+  void park(Worker& worker, const F& begun) {
     std::unique_lock<std::mutex> lock(sleep_);
     worker.cpu.store(-1, std::memory_order_relaxed);
     worker.parked.store(true, std::memory_order_seq_cst);
-    worker.wake.wait(lock, wanted);
+    worker.wake.wait(lock, [&] { return begun() || worker.called; });
+    worker.called = false;
     worker.parked.store(false, std::memory_order_seq_cst);
     if (worker.sent_off) allow_cpus(worker.thread, worker.allowed);
     worker.sent_off = false;
@@ -272,6 +329,11 @@ Pool& pool() {
 
 void run_tasks(int count, TaskFunction function, void* context) {
   if (count > 0) pool().run(count, function, context);
+}
+
+Burst::Burst(double seconds) : open_(pool().begin_burst(seconds)) {}
+Burst::~Burst() {
+  if (open_) pool().end_burst();
 }
 
 int num_threads() { return pool().wanted(); }

@@ -11,6 +11,11 @@ namespace ISA {
 // cache at twice the speed.
 constexpr int DENSE_LENGTH = 128;
 
+// Tokens that a thread must have for reading all weights by itself: few while they lie in a cache that
+// the cores share.
+constexpr size_t SHARED_WEIGHT_BYTES = 8 << 20;
+constexpr int MIN_GROUP = 8, MIN_GROUP_LARGE = 128;
+
 // Keys and values of one layer.
 struct LayerCache {
   Buffer keys;    // [slot][kv head][panel of keys][size][PANEL]
@@ -69,7 +74,26 @@ class PackedDecoder final : public Decoder {
     return total * sizeof(float);
   }
 
+  // Where the weights are read often enough, every thread takes sequences of its own through all
+  // layers: nothing is waited for, and what a sequence needs stays in one core's cache.
   void append(const DecoderRow* rows, int count, float* logits) override {
+    int tokens = 0;
+    for (int r = 0; r < count; r++) tokens += rows[r].count;
+    const Burst burst(expected_seconds(tokens));
+    const int threads = num_active_threads(), groups = imin(threads, count);
+    const bool small = model->bytes() <= SHARED_WEIGHT_BYTES;
+    if (groups < 2 || tokens < groups * (small ? MIN_GROUP : MIN_GROUP_LARGE)) return append_group(rows, count, logits);
+    parallel(groups, [&](int g) {
+      const int begin = first_row(rows, count, tokens, groups, g), end = first_row(rows, count, tokens, groups, g + 1);
+      if (end > begin) append_group(rows + begin, end - begin, logits + (size_t)begin * (size_t)c.vocab);
+    });
+  }
+
+ private:
+  DecoderConfig c;
+  const PackedModel* model = nullptr;
+
+  void append_group(const DecoderRow* rows, int count, float* logits) {
     Scratch scratch;
     const int width = c.width, inner = c.inner, hidden = c.gated ? 2 * inner : inner;
     int total = 0;
@@ -107,9 +131,20 @@ class PackedDecoder final : public Decoder {
     model->head.apply(normal, count, plain(logits, c.vocab));
   }
 
- private:
-  DecoderConfig c;
-  const PackedModel* model = nullptr;
+  // The row with which group g begins, so that groups have about as many tokens each.
+  static int first_row(const DecoderRow* rows, int count, int tokens, int groups, int g) {
+    const int64_t before = (int64_t)tokens * g / groups;
+    int row = 0;
+    for (int64_t seen = 0; row < count && seen < before; row++) seen += rows[row].count;
+    return row;
+  }
+
+  // On one thread, roughly: arithmetic, and reading the weights.
+  double expected_seconds(int tokens) const {
+    const double weights = (double)model->bytes() / sizeof(float);
+    return weights * (2.0 * tokens / 1e11 + sizeof(float) / 4e10);
+  }
+
   LayerCache* caches;
   int* lengths;
   int capacity;
