@@ -337,7 +337,7 @@ Burst::~Burst() {
 }
 
 int num_threads() { return pool().wanted(); }
-int num_active_threads() { return pool().active(); }
+int num_active_threads() { return within_task ? 1 : pool().active(); }
 void set_num_threads(int count) { pool().resize(count); }
 
 }  // namespace stagecraft

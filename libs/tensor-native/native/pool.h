@@ -26,7 +26,7 @@ class Burst {
 int num_threads();
 void set_num_threads(int count);
 
-// Threads that do at the moment: fewer while other processes want the cores.
+// Threads that do at the moment: fewer while other processes want the cores, one within a task.
 int num_active_threads();
 
 }  // namespace stagecraft

@@ -25,28 +25,57 @@ struct Stack {
 
 INLINE Stack stack_of(const float* weight, int out, int in) { return {{weight}, {out}, 1, in}; }
 
-// Packs for x·Wᵀ: B[k = in][n = out].
-static void pack_weights(const Stack& stack, float* to) {
-  const int columns = stack.total();
-  parallel(ceil_div(columns, PANEL), [&](int panel) {
-    pack_transposed(to, columns, stack.in, panel, [&](int n) { return stack.row(n); });
+// A stack to be packed: for x·Wᵀ, B[k = in][n = out], or for dy·W, B[k = out][n = in].
+struct Packing {
+  Stack stack;
+  bool back;
+  float* to;
+  int columns() const { return back ? stack.in : stack.total(); }
+  int k() const { return back ? stack.total() : stack.in; }
+};
+
+static void pack_panel(const Packing& p, int panel) {
+  const Stack& stack = p.stack;
+  if (p.back)
+    pack_straight(p.to, p.columns(), p.k(), panel, 0, p.k(), [&](int i) { return stack.row(i); });
+  else
+    pack_transposed(p.to, p.columns(), p.k(), panel, [&](int n) { return stack.row(n); });
+}
+
+// Several packings in one parallel region.
+static void pack(const Packing* packings, int count) {
+  int first[MAX_PRODUCTS + 1] = {0};
+  for (int i = 0; i < count; i++) first[i + 1] = first[i] + ceil_div(packings[i].columns(), PANEL);
+  parallel(first[count], [&](int task) {
+    int i = 0;
+    while (task >= first[i + 1]) i++;
+    pack_panel(packings[i], task - first[i]);
   });
+}
+
+static void pack_weights(const Stack& stack, float* to) {
+  const Packing packing{stack, false, to};
+  pack(&packing, 1);
+}
+
+static Packing forward_packing(Scratch& scratch, const Stack& stack) {
+  return {stack, false, scratch.floats(packed_size(stack.total(), stack.in))};
+}
+
+static Packing backward_packing(Scratch& scratch, const Stack& stack) {
+  return {stack, true, scratch.floats(packed_size(stack.in, stack.total()))};
 }
 
 static float* packed_weights(Scratch& scratch, const Stack& stack) {
-  float* to = scratch.floats(packed_size(stack.total(), stack.in));
-  pack_weights(stack, to);
-  return to;
+  const Packing packing = forward_packing(scratch, stack);
+  pack(&packing, 1);
+  return packing.to;
 }
 
-// Packs for dy·W: B[k = out][n = in].
 static float* packed_weights_back(Scratch& scratch, const Stack& stack) {
-  const int k = stack.total();
-  float* to = scratch.floats(packed_size(stack.in, k));
-  parallel(ceil_div(stack.in, PANEL), [&](int panel) {
-    pack_straight(to, stack.in, k, panel, 0, k, [&](int i) { return stack.row(i); });
-  });
-  return to;
+  const Packing packing = backward_packing(scratch, stack);
+  pack(&packing, 1);
+  return packing.to;
 }
 
 // Packs a matrix of activations [rows, width] for aᵀ·matrix: B[k = row][n = column].
@@ -98,6 +127,73 @@ static void linear_backward(const float* x, int rows, int in, int out, const flo
   if (grad.bias) sum_rows(dy, rows, out, (size_t)out, grad.bias);
 }
 
+// ---- blocks of rows ----
+
+// The steps of a block that work row by row are done for some rows at once, one after the other on one
+// thread, so that what they pass on stays in its cache. How rows are cut depends on shapes only: the sums
+// for the norms' gradients are made block by block.
+struct RowBlocks {
+  int rows, count;
+  int begin(int block) const { return tile_start(rows, count, block); }
+};
+
+// More rows where the weights that every block reads again are large.
+static inline RowBlocks row_blocks(int rows, size_t weights) {
+  const int most = (weights > (1 << 18) ? 8 : 4) * MAX_ROWS;
+  const int size = imax(MAX_ROWS, imin(most, ceil_div(rows, 12)));
+  return {rows, ceil_div(rows, size)};
+}
+
+// body(first row, number of rows, block)
+template <class F>
+static inline void parallel_blocks(const RowBlocks& blocks, const F& body) {
+  parallel(blocks.count, [&](int block) {
+    const int begin = blocks.begin(block);
+    body(begin, blocks.begin(block + 1) - begin, block);
+  });
+}
+
+// Row `row` of a matrix that is packed for aᵀ·matrix: value(i, n) for its columns, zeros behind them.
+template <class F>
+INLINE void store_packed(float* to, int rows, int row, int width, const F& value) {
+  for (int panel = 0; panel * PANEL < width; panel++) {
+    float* out = to + ((size_t)panel * (size_t)rows + (size_t)row) * PANEL;
+    for (int lane = 0; lane < PANEL; lane += W) {
+      const int i = panel * PANEL + lane, n = imin(W, width - i);
+      store(out + lane, n > 0 ? value(i, n) : vf{});
+    }
+  }
+}
+
+// The sums of the blocks' norm gradients.
+struct NormSums {
+  float* partial;  // [block][2][width]
+  int count, width;
+  NormSums(Scratch& scratch, const RowBlocks& blocks, int width)
+      : partial(scratch.floats((size_t)blocks.count * 2 * (size_t)width)), count(blocks.count), width(width) {}
+  float* of(int block) const { return partial + (size_t)block * 2 * (size_t)width; }
+  void finish(const NormGrad& grad) const {
+    sum_parts(partial, count, width, 2 * (size_t)width, grad.weight);
+    if (grad.bias) sum_parts(partial + width, count, width, 2 * (size_t)width, grad.bias);
+  }
+};
+
+// Norm and its gradient for rows [begin, begin + n) of a block, given the gradient of the normalised rows:
+// dx = residual + norm'(dnormal), the rows normalised again and packed, the sums for the norm's weights.
+static void norm_grad_block(const float* x, int begin, int n, int rows, int width, const Norm& norm,
+                            const float* stats, const float* dnormal, const float* residual, float* dx,
+                            float* sums, float* packed) {
+  memset(sums, 0, sizeof(float) * 2 * (size_t)width);
+  for (int i = 0; i < n; i++) {
+    const int r = begin + i;
+    const size_t at = (size_t)r * width;
+    const float* row_stats = stats + (size_t)r * NORM_STATS;
+    store_packed(packed, rows, r, width, [&](int j, int m) { return normal_of(x + at, j, m, norm, row_stats); });
+    norm_grad_row(x + at, width, norm, row_stats, dnormal + (size_t)i * width, residual + at, dx + at, sums,
+                  norm.bias ? sums + width : nullptr);
+  }
+}
+
 // ---- attention block ----
 
 static Attention inner_attention(const AttentionBlock& p) {
@@ -111,26 +207,42 @@ static Stack qkv_stack(const AttentionBlock& p) {
           {p.heads.q_width(), p.heads.kv_width(), p.heads.kv_width()}, 3, p.width};
 }
 
-static void rotate_qk(const AttentionBlock& p, float* qkv, bool inverse) {
-  if (p.rope_theta == 0) return;
-  const int rows = p.layout.batch * p.layout.length;
-  rotate_rows(qkv, rows, (size_t)p.heads.qkv_width(), p.heads.count + p.heads.kv_count, p.heads.size,
-              p.layout.positions, p.layout.length, p.rope_theta, inverse, qkv);
+// Rotates queries and keys of rows [begin, end) of qkv.
+static void rotate_qk(const AttentionBlock& p, const float* table, int begin, int end, bool inverse, float* qkv) {
+  if (table) {
+    rotate_range(qkv, begin, end, (size_t)p.heads.qkv_width(), p.heads.count + p.heads.kv_count, p.heads.size,
+                 p.layout.positions, p.layout.length, table, inverse, qkv);
+  }
+}
+
+static const float* rotary_angles(const AttentionBlock& p, int rows) {
+  if (p.rope_theta == 0) return nullptr;
+  return rotary_table(p.rope_theta, p.heads.size / 2, position_limit(p.layout.positions, rows, p.layout.length));
 }
 
 static void attention_block(const AttentionBlock& p) {
   Scratch scratch;
   const int rows = p.layout.batch * p.layout.length, width = p.width, total = p.heads.qkv_width();
-  float* normal = scratch.floats((size_t)rows * (size_t)width);
-  norm_rows(p.x, rows, width, p.norm, normal, p.stats);
+  const int q = p.heads.q_width();
   const Stack stack = qkv_stack(p);
+  const Packing packed[] = {forward_packing(scratch, stack),
+                            forward_packing(scratch, stack_of(p.o.weight, width, q))};
+  pack(packed, 2);
   const float* biases[] = {p.q.bias, p.k.bias, p.v.bias};
-  multiply({rows, total, width, rows_of(normal, width), packed_weights(scratch, stack),
-            with_bias(p.qkv, total, joined_bias(scratch, biases, stack.rows, 3))});
-  rotate_qk(p, p.qkv, false);
+  const float* bias = joined_bias(scratch, biases, stack.rows, 3);
+  const float* angles = rotary_angles(p, rows);
+  const RowBlocks blocks = row_blocks(rows, (size_t)total * (size_t)width);
+  parallel_blocks(blocks, [&](int begin, int n, int) {
+    Scratch local;
+    float* normal = local.floats((size_t)n * (size_t)width);
+    float* stats = p.stats + (size_t)begin * NORM_STATS;
+    norm_range(p.x + (size_t)begin * width, n, width, p.norm, normal, stats);
+    multiply({n, total, width, rows_of(normal, width), packed[0].to,
+              with_bias(p.qkv + (size_t)begin * total, total, bias)});
+    rotate_qk(p, angles, begin, begin + n, false, p.qkv);
+  });
   attention_forward(inner_attention(p));
-  const float* packed_o = packed_weights(scratch, stack_of(p.o.weight, width, p.heads.q_width()));
-  multiply({rows, width, p.heads.q_width(), rows_of(p.mixed, p.heads.q_width()), packed_o,
+  multiply({rows, width, q, rows_of(p.mixed, q), packed[1].to,
             Output{p.y, (size_t)width, p.x, (size_t)width, p.o.bias}});
 }
 
@@ -140,30 +252,42 @@ static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGr
   const int q = p.heads.q_width(), kv = p.heads.kv_width(), total = p.heads.qkv_width();
   float* dmixed = scratch.floats((size_t)rows * (size_t)q);
   float* dqkv = scratch.floats((size_t)rows * (size_t)total);
-  const Product output[] = {
-      {rows, q, width, rows_of(g.dy, width), packed_weights_back(scratch, stack_of(p.o.weight, width, q)),
-       plain(dmixed, q)},
-      weight_grad(g.dy, (size_t)width, 0, width, q, rows, packed_rows(scratch, p.mixed, rows, q), g.o.weight),
-  };
-  multiply(output, 2);
-  if (g.o.bias) sum_rows(g.dy, rows, width, (size_t)width, g.o.bias);
+  float* packed_mixed = scratch.floats(packed_size(q, rows));
+  float* packed_x = scratch.floats(packed_size(width, rows));
+  const Packing packed[] = {backward_packing(scratch, stack_of(p.o.weight, width, q)),
+                            backward_packing(scratch, qkv_stack(p))};
+  pack(packed, 2);
+  const float* angles = rotary_angles(p, rows);
+  const RowBlocks blocks = row_blocks(rows, (size_t)total * (size_t)width);
+  parallel_blocks(blocks, [&](int begin, int n, int) {
+    multiply({n, q, width, rows_of(g.dy + (size_t)begin * width, width), packed[0].to,
+              plain(dmixed + (size_t)begin * q, q)});
+    for (int r = begin; r < begin + n; r++) {
+      const float* mixed = p.mixed + (size_t)r * q;
+      store_packed(packed_mixed, rows, r, q, [&](int i, int m) { return load_up_to(mixed + i, m); });
+    }
+  });
   attention_backward(inner_attention(p), {dmixed, dqkv, dqkv + q, dqkv + q + kv});
-  rotate_qk(p, dqkv, true);
-  float* normal = scratch.floats((size_t)rows * (size_t)width);
-  float* dnormal = scratch.floats((size_t)rows * (size_t)width);
-  norm_rows(p.x, rows, width, p.norm, normal, p.stats, true);
-  const float* packed_x = packed_rows(scratch, normal, rows, width);
-  const Product input[] = {
-      {rows, width, total, rows_of(dqkv, total), packed_weights_back(scratch, qkv_stack(p)), plain(dnormal, width)},
+  const NormSums sums(scratch, blocks, width);
+  parallel_blocks(blocks, [&](int begin, int n, int block) {
+    Scratch local;
+    float* dnormal = local.floats((size_t)n * (size_t)width);
+    rotate_qk(p, angles, begin, begin + n, true, dqkv);
+    multiply({n, width, total, rows_of(dqkv + (size_t)begin * total, total), packed[1].to, plain(dnormal, width)});
+    norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, sums.of(block), packed_x);
+  });
+  sums.finish(g.norm);
+  const Product products[] = {
+      weight_grad(g.dy, (size_t)width, 0, width, q, rows, packed_mixed, g.o.weight),
       weight_grad(dqkv, (size_t)total, 0, q, width, rows, packed_x, g.q.weight),
       weight_grad(dqkv, (size_t)total, q, kv, width, rows, packed_x, g.k.weight),
       weight_grad(dqkv, (size_t)total, q + kv, kv, width, rows, packed_x, g.v.weight),
   };
-  multiply(input, 4);
+  multiply(products, 4);
+  if (g.o.bias) sum_rows(g.dy, rows, width, (size_t)width, g.o.bias);
   if (g.q.bias) sum_rows(dqkv, rows, q, (size_t)total, g.q.bias);
   if (g.k.bias) sum_rows(dqkv + q, rows, kv, (size_t)total, g.k.bias);
   if (g.v.bias) sum_rows(dqkv + q + kv, rows, kv, (size_t)total, g.v.bias);
-  norm_grad_rows(p.x, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, g.norm);
 }
 
 // ---- MLP block ----
@@ -180,72 +304,82 @@ INLINE void activate_row(const float* hidden, int inner, bool gated, float* to) 
   });
 }
 
-// The activation and, in place of dactive's row, the gradient of the hidden row.
+// The gradient of a hidden row, and the activation again, packed as row `row` of `rows`.
 INLINE void activate_row_grad(const float* hidden, const float* dactive, int inner, bool gated,
-                              float* active, float* dhidden) {
-  for_lanes(inner, [&](int i, int n) {
+                              float* packed, int rows, int row, float* dhidden) {
+  store_packed(packed, rows, row, inner, [&](int i, int n) {
     const vf a = load_up_to(hidden + i, n), dy = load_up_to(dactive + i, n);
-    if (gated) {
-      const vf u = load_up_to(hidden + inner + i, n);
-      vf dg, du;
-      swiglu_slopes(a, u, dy, &dg, &du);
-      store_up_to(active + i, a * sigmoid(a) * u, n);
-      store_up_to(dhidden + i, dg, n);
-      store_up_to(dhidden + inner + i, du, n);
-    } else {
-      store_up_to(active + i, gelu_of(a), n);
+    if (!gated) {
       store_up_to(dhidden + i, dy * gelu_slope(a), n);
+      return gelu_of(a);
     }
+    const vf u = load_up_to(hidden + inner + i, n);
+    vf dg, du;
+    swiglu_slopes(a, u, dy, &dg, &du);
+    store_up_to(dhidden + i, dg, n);
+    store_up_to(dhidden + inner + i, du, n);
+    return a * sigmoid(a) * u;
   });
 }
 
 static void mlp_block(const MlpBlock& p) {
   Scratch scratch;
   const int rows = p.rows, width = p.width, inner = p.inner, total = p.gated ? 2 * inner : inner;
-  float* normal = scratch.floats((size_t)rows * (size_t)width);
-  float* active = scratch.floats((size_t)rows * (size_t)inner);
-  norm_rows(p.x, rows, width, p.norm, normal, p.stats);
   const Stack stack = mlp_stack(p);
+  const Packing packed[] = {forward_packing(scratch, stack),
+                            forward_packing(scratch, stack_of(p.down.weight, width, inner))};
+  pack(packed, 2);
   const float* biases[] = {p.gated ? p.gate.bias : p.up.bias, p.up.bias};
-  multiply({rows, total, width, rows_of(normal, width), packed_weights(scratch, stack),
-            with_bias(p.hidden, total, joined_bias(scratch, biases, stack.rows, stack.count))});
-  parallel_rows(rows, 4u * (size_t)(total + inner), [&](int begin, int end) {
-    for (int r = begin; r < end; r++)
-      activate_row(p.hidden + (size_t)r * total, inner, p.gated, active + (size_t)r * inner);
+  const float* bias = joined_bias(scratch, biases, stack.rows, stack.count);
+  parallel_blocks(row_blocks(rows, (size_t)(total + inner) * (size_t)width), [&](int begin, int n, int) {
+    Scratch local;
+    float* normal = local.floats((size_t)n * (size_t)width);
+    float* active = local.floats((size_t)n * (size_t)inner);
+    const size_t at = (size_t)begin * width;
+    float* hidden = p.hidden + (size_t)begin * total;
+    norm_range(p.x + at, n, width, p.norm, normal, p.stats + (size_t)begin * NORM_STATS);
+    multiply({n, total, width, rows_of(normal, width), packed[0].to, with_bias(hidden, total, bias)});
+    for (int r = 0; r < n; r++)
+      activate_row(hidden + (size_t)r * total, inner, p.gated, active + (size_t)r * inner);
+    multiply({n, width, inner, rows_of(active, inner), packed[1].to,
+              Output{p.y + at, (size_t)width, p.x + at, (size_t)width, p.down.bias}});
   });
-  multiply({rows, width, inner, rows_of(active, inner),
-            packed_weights(scratch, stack_of(p.down.weight, width, inner)),
-            Output{p.y, (size_t)width, p.x, (size_t)width, p.down.bias}});
 }
 
 static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g) {
   Scratch scratch;
   const int rows = p.rows, width = p.width, inner = p.inner, total = p.gated ? 2 * inner : inner;
-  float* dactive = scratch.floats((size_t)rows * (size_t)inner);
-  multiply({rows, inner, width, rows_of(g.dy, width),
-            packed_weights_back(scratch, stack_of(p.down.weight, width, inner)), plain(dactive, inner)});
-  float* active = scratch.floats((size_t)rows * (size_t)inner);
   float* dhidden = scratch.floats((size_t)rows * (size_t)total);
-  parallel_rows(rows, 8u * (size_t)(total + inner), [&](int begin, int end) {
-    for (int r = begin; r < end; r++)
-      activate_row_grad(p.hidden + (size_t)r * total, dactive + (size_t)r * inner, inner, p.gated,
-                        active + (size_t)r * inner, dhidden + (size_t)r * total);
+  float* packed_active = scratch.floats(packed_size(inner, rows));
+  float* packed_x = scratch.floats(packed_size(width, rows));
+  const Packing packed[] = {backward_packing(scratch, stack_of(p.down.weight, width, inner)),
+                            backward_packing(scratch, mlp_stack(p))};
+  pack(packed, 2);
+  const RowBlocks blocks = row_blocks(rows, (size_t)(total + inner) * (size_t)width);
+  const NormSums sums(scratch, blocks, width);
+  parallel_blocks(blocks, [&](int begin, int n, int block) {
+    Scratch local;
+    float* dactive = local.floats((size_t)n * (size_t)inner);
+    float* dnormal = local.floats((size_t)n * (size_t)width);
+    multiply({n, inner, width, rows_of(g.dy + (size_t)begin * width, width), packed[0].to, plain(dactive, inner)});
+    for (int i = 0; i < n; i++) {
+      const size_t at = (size_t)(begin + i) * total;
+      activate_row_grad(p.hidden + at, dactive + (size_t)i * inner, inner, p.gated, packed_active, rows, begin + i,
+                        dhidden + at);
+    }
+    multiply({n, width, total, rows_of(dhidden + (size_t)begin * total, total), packed[1].to, plain(dnormal, width)});
+    norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, sums.of(block), packed_x);
   });
-  float* normal = scratch.floats((size_t)rows * (size_t)width);
-  float* dnormal = scratch.floats((size_t)rows * (size_t)width);
-  norm_rows(p.x, rows, width, p.norm, normal, p.stats, true);
-  const float* packed_x = packed_rows(scratch, normal, rows, width);
+  sums.finish(g.norm);
   const Product products[] = {
-      {rows, width, total, rows_of(dhidden, total), packed_weights_back(scratch, mlp_stack(p)), plain(dnormal, width)},
-      weight_grad(g.dy, (size_t)width, 0, width, inner, rows, packed_rows(scratch, active, rows, inner), g.down.weight),
+      weight_grad(g.dy, (size_t)width, 0, width, inner, rows, packed_active, g.down.weight),
       weight_grad(dhidden, (size_t)total, total - inner, inner, width, rows, packed_x, g.up.weight),
       weight_grad(dhidden, (size_t)total, 0, inner, width, rows, packed_x, g.gate.weight),
   };
-  multiply(products, p.gated ? 4 : 3);
+  multiply(products, p.gated ? 3 : 2);
   if (g.down.bias) sum_rows(g.dy, rows, width, (size_t)width, g.down.bias);
   if (g.up.bias) sum_rows(dhidden + (total - inner), rows, inner, (size_t)total, g.up.bias);
   if (p.gated && g.gate.bias) sum_rows(dhidden, rows, inner, (size_t)total, g.gate.bias);
-  norm_grad_rows(p.x, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, g.norm);
 }
 
 }  // namespace ISA

@@ -43,23 +43,25 @@ INLINE void norm_stats(const float* x, int width, const Norm& norm, float* stats
   stats[1] = mean;
 }
 
-INLINE void norm_apply(const float* x, int width, const Norm& norm, const float* stats, float* y) {
-  for_lanes(width, [&](int i, int n) {
-    vf v = (load_up_to(x + i, n) - stats[1]) * stats[0] * load_up_to(norm.weight + i, n);
-    if (norm.bias) v += load_up_to(norm.bias + i, n);
-    store_up_to(y + i, v, n);
-  });
+INLINE vf normal_of(const float* x, int i, int n, const Norm& norm, const float* stats) {
+  const vf v = (load_up_to(x + i, n) - stats[1]) * stats[0] * load_up_to(norm.weight + i, n);
+  return norm.bias ? v + load_up_to(norm.bias + i, n) : v;
 }
 
-// y may be null when only the statistics are wanted, `known` when they exist already.
-static void norm_rows(const float* x, int rows, int width, const Norm& norm, float* y, float* stats,
-                      bool known = false) {
+// Rows normalised one after the other; writes their statistics.
+INLINE void norm_range(const float* x, int rows, int width, const Norm& norm, float* y, float* stats) {
+  for (int r = 0; r < rows; r++) {
+    const float* row = x + (size_t)r * width;
+    float *to = y + (size_t)r * width, *row_stats = stats + (size_t)r * NORM_STATS;
+    norm_stats(row, width, norm, row_stats);
+    for_lanes(width, [&](int i, int n) { store_up_to(to + i, normal_of(row, i, n, norm, row_stats), n); });
+  }
+}
+
+static void norm_rows(const float* x, int rows, int width, const Norm& norm, float* y, float* stats) {
   parallel_rows(rows, 8u * (size_t)width, [&](int begin, int end) {
-    for (int r = begin; r < end; r++) {
-      const float* row = x + (size_t)r * width;
-      if (!known) norm_stats(row, width, norm, stats + (size_t)r * NORM_STATS);
-      norm_apply(row, width, norm, stats + (size_t)r * NORM_STATS, y + (size_t)r * width);
-    }
+    const size_t at = (size_t)begin * width;
+    norm_range(x + at, end - begin, width, norm, y + at, stats + (size_t)begin * NORM_STATS);
   });
 }
 

@@ -25,27 +25,27 @@ static int position_limit(const int32_t* positions, int rows, int length) {
   return limit;
 }
 
-// Rotates `heads` heads at the start of every row; y may be x. length gives the default positions.
-static void rotate_rows(const float* x, int rows, size_t stride, int heads, int size,
-                        const int32_t* positions, int length, float theta, bool inverse, float* y) {
+// Rotates `heads` heads at the start of rows [begin, end); y may be x. length gives the default positions.
+INLINE void rotate_range(const float* x, int begin, int end, size_t stride, int heads, int size,
+                         const int32_t* positions, int length, const float* table, bool inverse, float* y) {
   const int half = size / 2;
-  const float* table = rotary_table(theta, half, position_limit(positions, rows, length));
-  const float sign = inverse ? -1.f : 1.f;
-  parallel_rows(rows, 8u * (size_t)heads * size, [&](int begin, int end) {
-    for (int r = begin; r < end; r++) {
-      const int position = positions ? positions[r] : r % length;
-      const float* angles = table + (size_t)position * 2 * (size_t)half;
-      for (int h = 0; h < heads; h++) {
-        const size_t at = (size_t)r * stride + (size_t)h * size;
-        rotate_head(x + at, half, angles, sign, y + at);
-      }
+  for (int r = begin; r < end; r++) {
+    const int position = positions ? positions[r] : r % length;
+    const float* angles = table + (size_t)position * 2 * (size_t)half;
+    for (int h = 0; h < heads; h++) {
+      const size_t at = (size_t)r * stride + (size_t)h * size;
+      rotate_head(x + at, half, angles, inverse ? -1.f : 1.f, y + at);
     }
-  });
+  }
 }
 
 static void rotary(const float* x, int rows, int heads, int head_size, const int32_t* positions,
                    float theta, bool inverse, float* y) {
-  rotate_rows(x, rows, (size_t)heads * head_size, heads, head_size, positions, rows, theta, inverse, y);
+  const size_t stride = (size_t)heads * head_size;
+  const float* table = rotary_table(theta, head_size / 2, position_limit(positions, rows, rows));
+  parallel_rows(rows, 8u * stride, [&](int begin, int end) {
+    rotate_range(x, begin, end, stride, heads, head_size, positions, rows, table, inverse, y);
+  });
 }
 
 }  // namespace ISA
