@@ -75,6 +75,7 @@ const config = ppoSchema.parse({
   minibatches: 4,
   learningRate: 1e-5,
   schedule: "constant",
+  maxTokensPerPass: 768, // half a minibatch: less memory, the same result
   checkpointEvery: 0, // the peer writes none
   engine: "native",
   threads,

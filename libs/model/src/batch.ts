@@ -10,6 +10,11 @@ export interface ModelBatch {
   readonly segments?: Int32Array;
   /** Position of each token within its document; default 0 … length-1 in every row. */
   readonly positions?: Int32Array;
+  /**
+   * The rows of the result that are read, each once; the last layer's MLP and the heads compute no
+   * others, and per-token results are 0 there. Default: all, for log-probs those with a target.
+   */
+  readonly rows?: Int32Array;
 }
 
 /** Throws `invalid_argument` for wrong lengths, ids outside the vocabulary, positions out of range. */
@@ -20,6 +25,10 @@ export function checkBatch(config: ModelConfig, batch: ModelBatch): void {
     if (numValues === size) continue;
     throw invalid(`${field} has ${numValues} values, the batch has ${size} tokens`);
   }
+  if (batch.rows?.length === 0) throw invalid("rows is empty; leave it out to read all rows");
+  checkRange(batch.rows ?? new Int32Array(), size, (row) => {
+    return `row ${row} is asked for, the batch has rows 0 … ${size - 1}`;
+  });
   checkRange(batch.ids, config.vocabSize, (id, row) => {
     return `token id ${id} at row ${row} is outside the vocabulary of ${config.vocabSize}; is the tokenizer that of this model?`;
   });
@@ -32,6 +41,14 @@ export function checkBatch(config: ModelConfig, batch: ModelBatch): void {
       `sequences of ${batch.length} tokens are longer than the model's ${config.maxPositions} positions; shorten them`,
     );
   }
+}
+
+/** The rows that predict a token, or undefined where that leaves out none, or all. */
+export function rowsWithTarget(targets: Int32Array): Int32Array | undefined {
+  const rows = new Int32Array(targets.length);
+  let count = 0;
+  for (let row = 0; row < targets.length; row++) if (targets[row]! >= 0) rows[count++] = row;
+  return count === 0 || count === targets.length ? undefined : rows.subarray(0, count);
 }
 
 /** The batch's positions, made up when it has none. */

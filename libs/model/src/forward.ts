@@ -3,17 +3,23 @@ import { positionsOf, type ModelBatch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
 import type { ModelWeights } from "./weights.js";
 
-/** The decoder up to and including its final norm: [batchSize · length, hiddenSize]. */
+/**
+ * The decoder up to and including its final norm: [N, hiddenSize], N = batchSize · length; with `rows`
+ * only those, in their order. Behind the last attention no token needs another, so the last layer's
+ * MLP is left out elsewhere.
+ */
 export function forwardHidden(
   config: ModelConfig,
   weights: ModelWeights,
   batch: ModelBatch,
+  rows?: Int32Array,
 ): tf.Tensor2D {
   const positions = positionsOf(batch);
   const layout = { ...batch, positions };
   let x = embedTokens(weights, batch.ids, positions); // [N, D]
   for (const layer of weights.layers) {
     x = replace(x, attentionBlock(x, layer.attention, layout, weights.attentionOptions));
+    if (rows && layer === weights.layers.at(-1)) x = replace(x, embedding(rows, x)); // [R, D]
     x = replace(x, mlpBlock(x, layer.mlp, weights.mlpOptions));
   }
   return replace(x, finalNorm(config, weights, x));

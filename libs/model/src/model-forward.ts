@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { embedding, linear, tf, tokenLogProbs, type TokenLogProbs } from "@stagecraft/tensor";
-import { checkBatch, checkRange, type ModelBatch } from "./batch.js";
+import { checkBatch, checkRange, rowsWithTarget, type ModelBatch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
 import { forwardHidden } from "./forward.js";
 import type { Head } from "./parameters.js";
@@ -25,8 +25,7 @@ export class ModelForward {
   ) {}
 
   hidden(batch: ModelBatch): tf.Tensor2D {
-    checkBatch(this.config, batch);
-    return tf.tidy(() => forwardHidden(this.config, this.weights, batch));
+    return this.hiddenAt(batch, undefined);
   }
 
   logits(batch: ModelBatch): tf.Tensor2D {
@@ -36,28 +35,40 @@ export class ModelForward {
 
   logProbs(batch: TargetBatch, options: LogProbOptions = {}): TokenLogProbs {
     const weight = this.need("lm");
+    const { targets, rows = rowsWithTarget(targets) } = batch;
     const { logProbs, entropy } = tf.tidy(() => {
-      const results = tokenLogProbs(this.hidden(batch), weight, batch.targets, options);
-      return { logProbs: results.logProbs, entropy: results.entropy };
+      const hidden = this.hiddenAt(batch, rows);
+      const results = tokenLogProbs(hidden, weight, pick(targets, rows), options);
+      const { length } = targets;
+      return {
+        logProbs: spread(results.logProbs, rows, length), // [N]
+        entropy: spread(results.entropy, rows, length), // [N]
+      };
     });
     return { logProbs, entropy };
   }
 
   values(batch: ModelBatch): tf.Tensor1D {
     const { weight, bias } = this.need("value");
-    return tf.tidy(() => flat(linear(this.hidden(batch), weight, bias))); // [N]
+    const { rows, ids } = batch;
+    return tf.tidy(() => {
+      const values = flat(linear(this.hiddenAt(batch, rows), weight, bias)); // [R]
+      return spread(values, rows, ids.length); // [N]
+    });
   }
 
   logProbsAndValues(batch: TargetBatch, options: LogProbOptions = {}) {
     const lm = this.need("lm");
     const { weight, bias } = this.need("value");
+    const { targets, rows } = batch;
     const { logProbs, entropy, values } = tf.tidy(() => {
-      const hidden = this.hidden(batch);
-      const results = tokenLogProbs(hidden, lm, batch.targets, options);
+      const hidden = this.hiddenAt(batch, rows);
+      const results = tokenLogProbs(hidden, lm, pick(targets, rows), options);
+      const { length } = targets;
       return {
-        logProbs: results.logProbs,
-        entropy: results.entropy,
-        values: flat(linear(hidden, weight, bias)), // [N]
+        logProbs: spread(results.logProbs, rows, length), // [N]
+        entropy: spread(results.entropy, rows, length), // [N]
+        values: spread(flat(linear(hidden, weight, bias)), rows, length), // [N]
       };
     });
     return { logProbs, entropy, values };
@@ -69,9 +80,15 @@ export class ModelForward {
       return `lastIndex[${at}] is ${row}, the batch has rows 0 … ${batch.ids.length - 1}`;
     });
     return tf.tidy(() => {
-      const last = embedding(lastIndex, this.hidden(batch)); // [K, D]
+      const last = this.hiddenAt(batch, lastIndex); // [K, D]
       return flat(linear(last, weight, bias)); // [K]
     });
+  }
+
+  /** The last hidden state at these rows [R, D], or at all [N, D]. */
+  private hiddenAt(batch: ModelBatch, rows: Int32Array | undefined): tf.Tensor2D {
+    checkBatch(this.config, batch);
+    return tf.tidy(() => forwardHidden(this.config, this.weights, batch, rows));
   }
 
   private need<H extends Head>(head: H): NonNullable<ModelWeights[H]> {
@@ -82,6 +99,20 @@ export class ModelForward {
       `the model has no ${head} head, only ${this.heads.join(", ") || "none"}; load it with heads: ["${head}"]`,
     );
   }
+}
+
+function pick(values: Int32Array, rows: Int32Array | undefined): Int32Array {
+  return rows ? Int32Array.from(rows, (row) => values[row]!) : values;
+}
+
+/** One value for each of `rows`, put there in a vector of `size`; 0 elsewhere. */
+function spread(values: tf.Tensor1D, rows: Int32Array | undefined, size: number): tf.Tensor1D {
+  if (!rows) return values;
+  const none = rows.length;
+  const from = new Int32Array(size).fill(none);
+  rows.forEach((row, i) => (from[row] = i));
+  const table = tf.reshape(tf.concat1d([values, tf.zeros([1])]), [none + 1, 1]);
+  return flat(embedding(from, table as tf.Tensor2D));
 }
 
 function flat(column: tf.Tensor2D): tf.Tensor1D {

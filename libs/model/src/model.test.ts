@@ -47,6 +47,48 @@ describe("heads", () => {
     );
   });
 
+  it("give the rows that are read the same bits, and the others nothing", () => {
+    const model = tinyModel(config, { heads: ["lm", "value"] });
+    const batch = { ids: randomIds(config.vocabSize, 12), batchSize: 2, length: 6 };
+    const rows = Int32Array.of(2, 3, 4, 9);
+    const targets = new Int32Array(12).fill(-1);
+    for (const row of rows) targets[row] = 5;
+    const all = take(model.values(batch));
+    const some = take(model.values({ ...batch, rows }));
+    expect([...some]).toEqual([...all].map((value, row) => (rows.includes(row) ? value : 0)));
+    const everyTarget = new Int32Array(12).fill(5);
+    const full = model.logProbs({ ...batch, targets: everyTarget });
+    const read = model.logProbs({ ...batch, targets });
+    const both = model.logProbsAndValues({ ...batch, targets, rows });
+    for (const field of ["logProbs", "entropy"] as const) {
+      const expected = [...take(full[field])].map((v, row) => (rows.includes(row) ? v : 0));
+      expect([...read[field].dataSync()]).toEqual(expected);
+      expect([...both[field].dataSync()]).toEqual(expected);
+    }
+    expect([...both.values.dataSync()]).toEqual([...some]);
+    tf.dispose([read, both]);
+    expect(() => model.values({ ...batch, rows: Int32Array.of(12) })).toThrow(
+      /row 12 is asked for/,
+    );
+    expect(() => model.values({ ...batch, rows: new Int32Array() })).toThrow(/rows is empty/);
+  });
+
+  it("have the gradients of the rows that are read, whatever else the batch holds", () => {
+    const model = tinyModel(config, { heads: ["lm"] });
+    const ids = randomIds(config.vocabSize, 12);
+    const targets = Int32Array.from({ length: 12 }, (_, row) => (row % 3 === 0 ? 4 : -1));
+    const batch = { ids, batchSize: 2, length: 6, targets };
+    const weight = tf.tensor1d(Array.from(targets, (target) => (target < 0 ? 0 : 1)));
+    const gradsOf = (read: typeof batch) =>
+      valueAndGrads(model.params, () => tf.sum(tf.mul(model.logProbs(read).logProbs, weight)));
+    const left = gradsOf(batch).grads;
+    const all = gradsOf({ ...batch, targets: targets.map((target) => Math.max(target, 0)) }).grads;
+    for (const [name, grad] of left) {
+      expect(maxDifference(grad.dataSync(), all.get(name)!.dataSync())).toBeLessThan(1e-5);
+    }
+    tf.dispose([weight, ...left.values(), ...all.values()]);
+  });
+
   it("are needed for what they do", () => {
     const model = createModel(config, { seed: 1, heads: ["score"] });
     expect(() => model.logits({ ids: Int32Array.of(1), batchSize: 1, length: 1 })).toThrow(

@@ -28,6 +28,14 @@ namespace {
 constexpr size_t ALIGN = 64, HUGE_PAGE = size_t(2) << 20, FIRST_BLOCK = size_t(1) << 20;
 std::atomic<size_t> total_bytes{0};
 
+size_t page_size() {
+#ifdef __linux__
+  return size_t(sysconf(_SC_PAGESIZE));
+#else
+  return 16384;
+#endif
+}
+
 void* raw_alloc(size_t bytes) {
   const size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
   void* memory = nullptr;
@@ -112,16 +120,17 @@ void arena_drop() {
   for (const Block& block : arena().blocks) drop_pages(block.data, block.size);
 }
 
+// Not calloc: once the allocator reuses a freed block, that writes zeros into every page of it.
 void* cache_alloc(size_t bytes, bool dense) {
-  void* memory = calloc(bytes, 1);
-  if (!memory) throw std::bad_alloc();
+  void* memory = nullptr;
+  const size_t page = page_size(), align = dense && bytes >= HUGE_PAGE ? HUGE_PAGE : page;
+  bytes = (bytes + page - 1) / page * page;
+  if (posix_memalign(&memory, align, bytes) != 0) throw std::bad_alloc();
 #ifdef __linux__
-  const size_t skip = (HUGE_PAGE - reinterpret_cast<size_t>(memory) % HUGE_PAGE) % HUGE_PAGE;
-  if (dense && bytes >= skip + HUGE_PAGE) {
-    madvise(static_cast<char*>(memory) + skip, (bytes - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-  }
+  madvise(memory, bytes, MADV_DONTNEED);  // zeros at the next touch
+  if (align == HUGE_PAGE) madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #else
-  (void)dense;
+  memset(memory, 0, bytes);
 #endif
   return memory;
 }
@@ -136,7 +145,7 @@ void large_free(void* memory) { free(memory); }
 
 void drop_pages(void* memory, size_t bytes) {
 #ifdef __linux__
-  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+  const uintptr_t page = page_size();
   const uintptr_t begin = (uintptr_t(memory) + page - 1) / page * page;
   const uintptr_t end = (uintptr_t(memory) + bytes) / page * page;
   if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);

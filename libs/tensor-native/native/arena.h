@@ -27,8 +27,8 @@ class Scratch {
   size_t mark_;
 };
 
-// Zeroed memory: for weights on huge pages where the system has them; for caches by calloc, whose
-// pages cost nothing until they are touched; dense ones, touched nearly everywhere, on huge pages.
+// Zeroed memory: for weights on huge pages where the system has them; for caches in pages that cost
+// nothing until they are touched; dense ones, touched nearly everywhere, on huge pages.
 void* weight_alloc(size_t bytes);
 void* cache_alloc(size_t bytes, bool dense);
 void large_free(void* memory);
