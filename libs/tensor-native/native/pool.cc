@@ -109,6 +109,8 @@ class Pool {
 
   bool begin_burst(double seconds) {
     if (wanted_ < 2 || seconds < 2e-6 * double(WAKE_WORTH.count())) return false;
+    std::unique_lock<std::mutex> region(region_, std::try_to_lock);
+    if (!region.owns_lock()) return false;  // another caller has the workers
     bursts_.fetch_add(1, std::memory_order_seq_cst);
     caller_cpu_.store(current_cpu(), std::memory_order_relaxed);
     start_workers();
@@ -128,7 +130,7 @@ class Pool {
   alignas(64) std::atomic<int> done_{0};
   alignas(64) std::atomic<bool> caller_waits_{false};
   std::atomic<int> bursts_{0};
-  std::vector<std::unique_ptr<Worker>> workers_;  // grows only, with `sleep_` held
+  std::vector<std::unique_ptr<Worker>> workers_;  // grows only, with `region_` and `sleep_` held
   std::atomic<int> wanted_{physical_cores()}, active_{wanted_.load()};
   std::atomic<int> caller_cpu_{-1};
   std::mutex sleep_;
