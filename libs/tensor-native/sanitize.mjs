@@ -1,4 +1,5 @@
-// Runs the native test suite under AddressSanitizer and UndefinedBehaviorSanitizer (Linux, GCC):
+// Runs the thread pool under ThreadSanitizer, then the native test suite under AddressSanitizer and
+// UndefinedBehaviorSanitizer (Linux, GCC):
 //   node libs/tensor-native/sanitize.mjs
 // The addon is compiled apart from the usual one; every typed array lies between red zones, because
 // the sanitizer replaces malloc for the whole process.
@@ -33,10 +34,24 @@ function compile() {
   execFileSync("g++", ["-shared", ...CHECKS, ...objects, "-o", addon], { stdio: "inherit" });
 }
 
+/** Throws when two threads meet in memory without order, or a task is lost. */
+function checkPool() {
+  const program = join(outDir, "pool_races");
+  const sources = ["pool.cc", "cpus.cc", join("test", "pool_races.cc")];
+  const files = sources.map((name) => join(nativeDir, name));
+  execFileSync("g++", [...FLAGS, "-fsanitize=thread", ...files, "-pthread", "-o", program], {
+    stdio: "inherit",
+  });
+  // ThreadSanitizer of GCC 12 cannot map its memory under large address randomisation.
+  execFileSync("setarch", ["-R", program], { stdio: "inherit" });
+  console.log("thread pool: no race");
+}
+
 const library = (name) =>
   execFileSync("g++", [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
 
 compile();
+checkPool();
 const root = join(here, "..", "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const config = join(here, "sanitize.config.mjs");
