@@ -38,12 +38,7 @@ export class ModelForward {
     const { targets, rows = rowsWithTarget(targets) } = batch;
     const { logProbs, entropy } = tf.tidy(() => {
       const hidden = this.hiddenAt(batch, rows);
-      const results = tokenLogProbs(hidden, weight, pick(targets, rows), options);
-      const { length } = targets;
-      return {
-        logProbs: spread(results.logProbs, rows, length), // [N]
-        entropy: spread(results.entropy, rows, length), // [N]
-      };
+      return readTargets(hidden, weight, { targets, rows }, options);
     });
     return { logProbs, entropy };
   }
@@ -63,12 +58,9 @@ export class ModelForward {
     const { targets, rows } = batch;
     const { logProbs, entropy, values } = tf.tidy(() => {
       const hidden = this.hiddenAt(batch, rows);
-      const results = tokenLogProbs(hidden, lm, pick(targets, rows), options);
-      const { length } = targets;
       return {
-        logProbs: spread(results.logProbs, rows, length), // [N]
-        entropy: spread(results.entropy, rows, length), // [N]
-        values: spread(flat(linear(hidden, weight, bias)), rows, length), // [N]
+        ...readTargets(hidden, lm, { targets, rows }, options),
+        values: spread(flat(linear(hidden, weight, bias)), rows, targets.length), // [N]
       };
     });
     return { logProbs, entropy, values };
@@ -99,6 +91,20 @@ export class ModelForward {
       `the model has no ${head} head, only ${this.heads.join(", ") || "none"}; load it with heads: ["${head}"]`,
     );
   }
+}
+
+/** Log-probs and entropy [N] from the hidden states of the rows that are read. */
+function readTargets(
+  hidden: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  { targets, rows }: { targets: Int32Array; rows: Int32Array | undefined },
+  options: LogProbOptions,
+): { logProbs: tf.Tensor1D; entropy: tf.Tensor1D } {
+  const { logProbs, entropy } = tokenLogProbs(hidden, weight, pick(targets, rows), options);
+  return {
+    logProbs: spread(logProbs, rows, targets.length),
+    entropy: spread(entropy, rows, targets.length),
+  };
 }
 
 function pick(values: Int32Array, rows: Int32Array | undefined): Int32Array {
