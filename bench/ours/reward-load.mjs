@@ -2,7 +2,7 @@
 //   grpc, http          a connection and one call of ITEMS items at a time for each client; it sends the next
 //                       when the last was answered and it has thought for a random time of mean
 //                       THINK_MS (0: at once)
-//   grpc-stream         one ScoreStream for each client, ITEMS items in flight on it
+//   grpc-stream         one ScoreStream for each client, ITEMS items in flight on it, sent at the same pace
 //   http-each           ITEMS connections for each client, one call of one item at a time on each
 // An item has 96 tokens. For each line (seconds) one line: items, seconds, and percentiles of the calls'
 // (of a stream: the items') latency in ms.
@@ -72,7 +72,7 @@ const KINDS = {
   grpc: { start: () => [asking(grpcClient(), items)], itemsPerAnswer: numItems },
   http: { start: () => [asking(httpClient(), items)], itemsPerAnswer: numItems },
   "http-each": { start: () => items.map((ids) => asking(httpClient(), [ids])), itemsPerAnswer: 1 },
-  "grpc-stream": { start: () => [keepStreaming(port, items)], itemsPerAnswer: 1 },
+  "grpc-stream": { start: () => [keepStreaming(port, items, thinkMs)], itemsPerAnswer: 1 },
 };
 
 const { start: startClient, itemsPerAnswer } = KINDS[kind];
