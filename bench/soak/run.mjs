@@ -12,7 +12,7 @@ import { startCluster } from "../../libs/cli/dist/cluster/index.js";
 import { runRemotely } from "../../libs/cli/dist/embedded/index.js";
 import { writeSoakInputs } from "./models.mjs";
 import { metricsPortOf, readMetrics, residentBytes } from "./sample.mjs";
-import { floorByMinute, trend } from "./trend.mjs";
+import { floors, trend } from "./trend.mjs";
 
 const HELP = `Usage: npm run soak -- [--minutes N] [--warm-up N] [--rollouts N] [--csv FILE] [--json FILE]
 
@@ -28,6 +28,8 @@ slope of each has to stay under 10 MB an hour and the number of tensors must not
 `;
 
 const MAX_SLOPE_MB = 10;
+/** Of the time after the warm-up; the floor of each counts: 8 minutes of an hour's run. */
+const SPANS = 6;
 const SAMPLE_MS = 5000;
 const MB = 1024 * 1024;
 const TENSORS = "stagecraft_engine_tensors";
@@ -209,7 +211,7 @@ function report(series, { hours, counts }) {
 
 function verdict(name, samples, restarts) {
   const steady = samples.filter(({ hours }) => hours >= warmUpHours);
-  const { slope, error } = trend(floorByMinute(steady));
+  const { slope, error } = trend(floors(steady, SPANS));
   const tensors = steady.flatMap((sample) =>
     sample.tensors === undefined ? [] : [sample.tensors],
   );
