@@ -120,7 +120,7 @@ napi_value attention_block_grad(napi_env, const Args& args) {
   return nullptr;
 }
 
-MlpBlock read_mlp_block(const Args& args) {
+MlpBlock read_mlp_block(const Args& args, bool backward) {
   MlpBlock p{};
   p.rows = args.integer("rows", 0, MAX_SIZE);
   p.width = args.integer("width", 1, MAX_SIZE);
@@ -133,19 +133,20 @@ MlpBlock read_mlp_block(const Args& args) {
   const size_t rows = size_t(p.rows);
   p.x = args.floats("x", rows, size_t(p.width));
   p.stats = args.floats("stats", rows, NORM_STATS);
-  p.hidden = args.floats("hidden", rows, size_t(p.gated ? 2 * p.inner : p.inner));
+  const size_t hidden = size_t(p.gated ? 2 * p.inner : p.inner);
+  p.hidden = backward ? args.floats("hidden", rows, hidden) : args.optional_floats("hidden", rows, hidden);
   return p;
 }
 
 napi_value mlp_block(napi_env, const Args& args) {
-  MlpBlock p = read_mlp_block(args);
+  MlpBlock p = read_mlp_block(args, false);
   p.y = args.floats("y", size_t(p.rows), size_t(p.width));
   kernels().mlp_block(p);
   return nullptr;
 }
 
 napi_value mlp_block_grad(napi_env, const Args& args) {
-  const MlpBlock p = read_mlp_block(args);
+  const MlpBlock p = read_mlp_block(args, true);
   MlpBlockGrad g{};
   g.dy = args.floats("dy", size_t(p.rows), size_t(p.width));
   g.dx = args.floats("dx", size_t(p.rows), size_t(p.width));

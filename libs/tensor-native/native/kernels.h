@@ -72,7 +72,7 @@ struct MlpBlock {
   const float* x;
   float* y;
   float* stats;   // [N, NORM_STATS]
-  float* hidden;  // [N, 2·inner]: gate and up, or [N, inner]
+  float* hidden;  // [N, 2·inner]: gate and up, or [N, inner]; null in a forward pass that keeps nothing
 };
 
 struct MlpBlockGrad {

@@ -336,7 +336,7 @@ static void mlp_block(const MlpBlock& p) {
     float* normal = local.floats((size_t)n * (size_t)width);
     float* active = local.floats((size_t)n * (size_t)inner);
     const size_t at = (size_t)begin * width;
-    float* hidden = p.hidden + (size_t)begin * total;
+    float* hidden = p.hidden ? p.hidden + (size_t)begin * total : local.floats((size_t)n * (size_t)total);
     norm_range(p.x + at, n, width, p.norm, normal, p.stats + (size_t)begin * NORM_STATS);
     multiply({n, total, width, rows_of(normal, width), packed[0].to, with_bias(hidden, total, bias)});
     for (int r = 0; r < n; r++)

@@ -10,9 +10,14 @@ export interface FusedOperation {
   inputs: FusedInputs;
   /**
    * Computes the output from the inputs' values. `keep(name, length)` is memory that the backward
-   * pass will find under the same name; outside of a gradient it is scratch.
+   * pass will find under the same name; outside of a gradient it is scratch. `keepForGradient` gives
+   * none there, to kernels that can do without.
    */
-  forward(values: Arrays, keep: (name: string, length: number) => Float32Array): tf.Tensor;
+  forward(
+    values: Arrays,
+    keep: (name: string, length: number) => Float32Array,
+    keepForGradient: (name: string, length: number) => Float32Array | undefined,
+  ): tf.Tensor;
   /** One gradient for every input, by name; `values` holds the inputs and what was kept. */
   backward(dy: Float32Array, values: Arrays): Readonly<Record<string, tf.Tensor>>;
 }
@@ -24,7 +29,7 @@ export function runFused({ backend, inputs, forward, backward }: FusedOperation)
   const operation = tf.customGrad<tf.Tensor>((...args) => {
     const save = args[names.length] as tf.GradSaveFunc;
     const keeper = new Keeper(backend, isRecording());
-    const value = forward(valuesOf(backend, names, tensors), keeper.keep);
+    const value = forward(valuesOf(backend, names, tensors), keeper.keep, keeper.keepForGradient);
     const kept = keeper.finish();
     // Variables outlive the step; other inputs may be tidied away before the backward pass.
     const passing = tensors.map((tensor) => !(tensor instanceof tf.Variable));
@@ -80,6 +85,9 @@ class Keeper {
     this.tensors.push(tensor);
     return values;
   };
+
+  readonly keepForGradient = (name: string, length: number): Float32Array | undefined =>
+    this.recording ? this.keep(name, length) : undefined;
 
   /** What to save for the backward pass; scratch goes back to the pool. */
   finish(): tf.Tensor[] {

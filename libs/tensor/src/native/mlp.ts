@@ -6,7 +6,7 @@ import { createGradients } from "./gradients.js";
 
 const NORM_STATS = 2;
 
-/** The whole feed-forward block; keeps the layer before the activation and the row statistics. */
+/** The whole feed-forward block; for its gradient it keeps the layer before the activation. */
 export function mlpBlock(
   backend: NativeBackend,
   x: tf.Tensor2D,
@@ -33,10 +33,10 @@ export function mlpBlock(
   return runFused({
     backend,
     inputs,
-    forward(values, keep) {
+    forward(values, keep, keepForGradient) {
       const { tensor, values: y } = backend.output([rows, width]);
       const stats = keep("stats", rows * NORM_STATS);
-      const hidden = keep("hidden", rows * inner * (gated ? 2 : 1));
+      const hidden = keepForGradient("hidden", rows * inner * (gated ? 2 : 1));
       backend.addon.mlpBlock({ ...sizes, ...values, stats, hidden, y });
       return tensor;
     },
