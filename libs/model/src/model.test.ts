@@ -72,7 +72,7 @@ describe("heads", () => {
       expect([...both[field].dataSync()]).toEqual(expected);
     }
     expect([...both.values.dataSync()]).toEqual([...some]);
-    tf.dispose([read, both]);
+    tf.dispose([{ ...read }, { ...both }]);
     expect(() => model.values({ ...batch, rows: Int32Array.of(12) })).toThrow(
       /row 12 is asked for/,
     );
