@@ -55,6 +55,21 @@ describe.skipIf(!hasNatsServer())(`JetStream faults (skipped when: ${NATS_MISSIN
     expect(new Set((await consuming).keys())).toEqual(new Set(ids));
   });
 
+  it("sets up a stream from several processes at once, though the space is there only once", async () => {
+    await using server = await startNatsServer({ maxFileStoreBytes: 100 * 1024 * 1024 });
+    const connect = () => createJetStreamBus({ servers: server.url });
+    await using first = await connect();
+    await using second = await connect();
+    await using third = await connect();
+    for (const run of ["a", "b", "c"]) {
+      const options = { ...SMALL, weightsMaxBytes: 1024 * 1024, rolloutsMaxBytes: 1024 * 1024 };
+      const setUps = [first, second, third].map((bus) =>
+        ensureTopology(bus, run, { ...options, promptsMaxBytes: 1024 * 1024 }),
+      );
+      expect((await Promise.all(setUps)).map(({ run: name }) => name)).toEqual([run, run, run]);
+    }
+  });
+
   it("sends a publish without answer again under the same id, stored once", async () => {
     await using server = await startNatsServer();
     await using bus = await createJetStreamBus({ servers: server.url, requestTimeoutMs: 150 });

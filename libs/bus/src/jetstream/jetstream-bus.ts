@@ -45,12 +45,6 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
       throw error instanceof StagecraftError ? error : fromNats(error, what);
     }
   };
-  const ignoreMissing = <T>(work: Promise<T>, otherwise: T): Promise<T> =>
-    work.catch((error: unknown) => {
-      if (isNotFound(error)) return otherwise;
-      throw error;
-    });
-
   return {
     store: (subject, data, headers) =>
       attempt("store", async () => {
@@ -108,9 +102,9 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
         const config = streamConfig(spec);
         const known = await ignoreMissing(manager.streams.info(spec.name), undefined);
         if (known && hasFields(known.config, config)) return "unchanged";
-        if (known) await manager.streams.update(spec.name, config);
-        else await manager.streams.add(config);
-        return known ? "updated" : "created";
+        if (!known) return addStream(manager, config);
+        await manager.streams.update(spec.name, config);
+        return "updated";
       }),
     ensureConsumer: (spec) =>
       attempt(`set up consumer ${spec.durable} of ${spec.stream}`, async () => {
@@ -165,4 +159,35 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
 function isNoMessage(error: unknown): boolean {
   const { api_error: api } = error as { api_error?: { err_code?: number; description?: string } };
   return api?.err_code === 10043 || /no message found|not found/i.test(api?.description ?? "");
+}
+
+function ignoreMissing<T>(work: Promise<T>, otherwise: T): Promise<T> {
+  return work.catch((error: unknown) => {
+    if (isNotFound(error)) return otherwise;
+    throw error;
+  });
+}
+
+/** How often a stream is asked for that another process may be setting up. */
+const ADD_ATTEMPTS = 5;
+
+/**
+ * Creates a stream. While two processes create the same one, the broker counts its space twice and may
+ * refuse one of them for want of it: then the other's stream is what is wanted.
+ */
+async function addStream(
+  manager: JetStreamManager,
+  config: ReturnType<typeof streamConfig>,
+): Promise<"created" | "unchanged"> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await manager.streams.add(config);
+      return "created";
+    } catch (error) {
+      const other = await ignoreMissing(manager.streams.info(config.name), undefined);
+      if (other && hasFields(other.config, config)) return "unchanged";
+      if (tries === ADD_ATTEMPTS) throw error;
+      await delay(100 * tries);
+    }
+  }
 }
