@@ -74,7 +74,7 @@ export const WORLD_SIZES: Readonly<Record<WorldSizeName, WorldSize>> = {
       smalltalk: 2,
       refusal: 2,
     },
-    trainRequests: 200,
+    trainRequests: 800,
     heldOutPerKind: 12,
   },
 };

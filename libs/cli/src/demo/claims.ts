@@ -13,8 +13,9 @@ export interface ClaimInputs {
 
 /**
  * What the demo has to show, as bars: SFT answers far better than the base model, the reward model is
- * close to the best the raters' noise allows, PPO raises the gold score without collapsing. The tiny
- * preset asks for the directions only.
+ * close to the best the raters' noise allows, PPO raises the reward and with it the gold score, without
+ * collapsing. The tiny preset asks for the directions only, and not for who wins: on its 84 held-out requests
+ * the win rate is known to ± .11, the gold score to ± .05, and its reward model orders 7 of 10 pairs.
  */
 export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: ClaimInputs): Bar[] {
   const reward = stages.get("reward")?.result.metrics ?? {};
@@ -29,6 +30,9 @@ export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: Clai
   const limits = preset === "tiny" ? TINY_LIMITS : DEFAULT_LIMITS;
   const updates = ppo.filter((record) => record["kind"] === "update");
   const series = (name: string) => updates.map((record) => Number(record[name] ?? NaN));
+  const heldOut = ppo
+    .filter((record) => record["kind"] === "eval")
+    .map((record) => Number(record["evalScore"] ?? NaN));
   return [
     {
       name: "SFT exact match on held-out requests",
@@ -46,11 +50,24 @@ export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: Clai
       atMost: limits.rewardGap,
     },
     {
+      name: "reward of held-out answers, PPO's last evaluation above its first by",
+      value: (heldOut.at(-1) ?? NaN) - (heldOut[0] ?? NaN),
+      atLeast: limits.rewardGain,
+    },
+    {
       name: "PPO gold score above SFT's by",
       value: gold("ppo") - gold("sft"),
       atLeast: limits.goldGain,
     },
-    { name: "PPO win rate against SFT", value: win?.winRate.rate ?? NaN, atLeast: limits.winRate },
+    ...(limits.winRate === undefined
+      ? []
+      : [
+          {
+            name: "PPO win rate against SFT",
+            value: win?.winRate.rate ?? NaN,
+            atLeast: limits.winRate,
+          },
+        ]),
     {
       name: "largest KL to the SFT model (nats per answer)",
       value: Math.max(...series("kl")),
@@ -74,8 +91,9 @@ interface Limits {
   sftExact: number;
   sftGain: number;
   rewardGap: number;
+  rewardGain: number;
   goldGain: number;
-  winRate: number;
+  winRate: number | undefined;
   maxKl: number;
 }
 
@@ -83,6 +101,7 @@ const DEFAULT_LIMITS: Limits = {
   sftExact: 0.85,
   sftGain: 0.5,
   rewardGap: 0.03,
+  rewardGain: 0.3,
   goldGain: 0.02,
   winRate: 0.65,
   maxKl: 20,
@@ -92,7 +111,8 @@ const TINY_LIMITS: Limits = {
   sftExact: 0.1,
   sftGain: 0.1,
   rewardGap: 0.25,
-  goldGain: 0,
-  winRate: 0.5,
+  rewardGain: 0.1,
+  goldGain: -0.05,
+  winRate: undefined,
   maxKl: 40,
 };

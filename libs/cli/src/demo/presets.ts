@@ -37,8 +37,8 @@ const SIZES: Readonly<Record<PresetName, PresetSizes>> = {
     pretrain: { steps: 600, batchSize: 8, learningRate: 3e-3 },
     sft: { epochs: 15, batchSize: 8, learningRate: 2e-3 },
     temperature: 1,
-    collect: { limit: 200, samplesPerPrompt: 9 },
-    reward: { epochs: 4, batchSize: 8, learningRate: 1e-3 },
+    collect: { limit: 700, samplesPerPrompt: 6 },
+    reward: { epochs: 3, batchSize: 8, learningRate: 1e-3 },
     ppo: { updates: 20, promptsPerUpdate: 64, learningRate: 2e-4, klCoef: 0.1 },
   },
 };
