@@ -201,41 +201,65 @@ napi_value append_decoder(napi_env env, const Args& args) {
 
 // `filters` [count, 4], where any row has some: top-k, top-p, min-p, penalty; `history` are the ids
 // that the penalty is for, those of row i end at historyEnds[i].
-void read_filters(const Args& args, int vocab, std::vector<Sample>& samples) {
-  const double* filters = args.doubles("filters", samples.size(), 4);
-  const int32_t* ends = args.ints("historyEnds", samples.size());
+void read_filters(const Args& args, int vocab, std::vector<Draw>& draws) {
+  const double* filters = args.doubles("filters", draws.size(), 4);
+  const int32_t* ends = args.ints("historyEnds", draws.size());
   const int total = args.integer("historySize", 0, MAX_SIZE);
   const int32_t* history = args.ints("history", size_t(total));
   check_ids(args, "history", history, size_t(total), 0, vocab);
   int begin = 0;
-  for (size_t i = 0; i < samples.size(); i++, filters += 4) {
+  for (size_t i = 0; i < draws.size(); i++, filters += 4) {
     if (ends[i] < begin || ends[i] > total) args.fail("historyEnds do not rise to historySize");
     const bool valid = filters[0] >= 0 && filters[0] <= MAX_SIZE && filters[1] > 0 && filters[2] >= 0 &&
                        filters[2] <= 1 && filters[3] > 0;
     if (!valid) args.fail("the filters of row " + std::to_string(i) + " are out of range");
-    Sample& s = samples[i];
+    Sample& s = draws[i].sample;
     s.top_k = int(filters[0]);
     s.top_p = filters[1];
     s.min_p = filters[2];
     s.penalty = filters[3];
+    if (s.penalty != 1 && draws[i].limit > 1) {
+      args.fail("row " + std::to_string(i) + " has a repetition penalty, whose history does not grow: its limit must be 1");
+    }
     s.history = history + begin;
     s.history_size = ends[i] - begin;
     begin = ends[i];
   }
 }
 
-napi_value sample(napi_env, const Args& args) {
-  const int count = args.integer("count", 0, MAX_SIZE), vocab = args.integer("vocab", 1, MAX_SIZE);
-  const float* logits = args.floats("logits", size_t(count), size_t(vocab));
-  const float* temperatures = args.floats("temperatures", size_t(count));
-  const float* uniforms = args.floats("uniforms", size_t(count));
-  std::vector<Sample> samples(static_cast<size_t>(count));
-  for (size_t i = 0; i < samples.size(); i++) {
-    samples[i] = {temperatures[i], double(uniforms[i]), 0, 1, 0, 1, nullptr, 0};
+// Up to `limits` [count] tokens for each row, at most `most`; `uniforms`, `drawnIds` and `logProbs` are
+// [count, most], `drawn` [count] says how many there are.
+napi_value draw_decoder(napi_env env, const Args& args) {
+  Session& session = read_session(env, args);
+  const std::vector<DecoderRow> rows = read_rows(session, args);
+  if (!session.weights) args.fail("the decoder has no weights yet");
+  const size_t n = rows.size();
+  const int most = args.integer("most", 1, MAX_SIZE);
+  const int32_t* limits = args.ints("limits", n);
+  const int32_t* ends = args.ints("eosIds", n);
+  const float* temperatures = args.floats("temperatures", n);
+  const float* uniforms = args.floats("uniforms", n, size_t(most));
+  int32_t* ids = args.ints("drawnIds", n * size_t(most));
+  float* log_probs = args.floats("logProbs", n, size_t(most));
+  int32_t* drawn = args.ints("drawn", n);
+  std::vector<Draw> draws(n);
+  for (size_t i = 0; i < n; i++) {
+    const size_t at = i * size_t(most);
+    const int room = session.config.max_length - session.decoder->length(rows[i].slot) - rows[i].count + 1;
+    if (limits[i] < 1 || limits[i] > most) {
+      args.fail("limits[" + std::to_string(i) + "] is " + std::to_string(limits[i]) + ", outside 1 … " +
+                std::to_string(most));
+    }
+    if (limits[i] > room) {
+      args.fail("slot " + std::to_string(rows[i].slot) + " has room to draw " + std::to_string(room) +
+                " tokens, got a limit of " + std::to_string(limits[i]));
+    }
+    draws[i] = {{temperatures[i], 0, 0, 1, 0, 1, nullptr, 0}, uniforms + at, limits[i], ends[i], ids + at,
+                log_probs + at, 0};
   }
-  if (args.has("filters")) read_filters(args, vocab, samples);
-  kernels().sample(logits, count, vocab, samples.data(), args.ints("ids", size_t(count)),
-                   args.floats("logProbs", size_t(count)));
+  if (args.has("filters")) read_filters(args, session.config.vocab, draws);
+  if (!rows.empty()) session.decoder->draw(rows.data(), int(n), draws.data());
+  for (size_t i = 0; i < n; i++) drawn[i] = draws[i].drawn;
   return nullptr;
 }
 
@@ -250,7 +274,7 @@ napi_value decoder_bytes(napi_env env, const Args& args) {
 const EntryPoint ENTRIES[] = {
     {"createDecoder", create_decoder}, {"disposeDecoder", dispose_decoder}, {"loadDecoder", load_decoder},
     {"truncateDecoder", truncate_decoder}, {"forkDecoder", fork_decoder}, {"appendDecoder", append_decoder},
-    {"decoderBytes", decoder_bytes}, {"sample", sample}, {"createWeightCache", create_weight_cache},
+    {"drawDecoder", draw_decoder}, {"decoderBytes", decoder_bytes}, {"createWeightCache", create_weight_cache},
     {"clearWeightCache", clear_weight_cache},
 };
 

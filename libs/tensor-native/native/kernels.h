@@ -144,6 +144,27 @@ struct DecoderRow {
   int count;
 };
 
+struct Sample {
+  float temperature;  // 0 = greedy
+  double uniform;     // in [0, 1)
+  int top_k;          // 0 = all
+  double top_p, min_p, penalty;  // 1, 0 and 1 = off
+  const int32_t* history;        // ids that the penalty is for
+  int history_size;
+  bool filters() const { return top_k > 0 || top_p < 1 || min_p > 0; }
+};
+
+// How a row goes on: tokens are drawn and read until there are `limit`, or one is `end`, or the logits
+// are not finite.
+struct Draw {
+  Sample sample;          // its uniform is that of the token
+  const float* uniforms;  // [limit]
+  int limit, end;         // end -1: none
+  int32_t* ids;           // [limit]
+  float* log_probs;       // [limit], NaN where the logits are not finite
+  int drawn;              // out
+};
+
 // A model's weights as a decoder reads them; several decoders may share them.
 class DecoderModel {
  public:
@@ -165,17 +186,9 @@ class Decoder {
   virtual void fork(int from, int to, int length) = 0;
   // logits [count, vocab] of the last token of each row.
   virtual void append(const DecoderRow* rows, int count, float* logits) = 0;
+  // Reads the rows and draws what follows them. The last token that is drawn is not read.
+  virtual void draw(const DecoderRow* rows, int count, Draw* draws) = 0;
   virtual size_t bytes() const = 0;
-};
-
-struct Sample {
-  float temperature;  // 0 = greedy
-  double uniform;     // in [0, 1)
-  int top_k;          // 0 = all
-  double top_p, min_p, penalty;  // 1, 0 and 1 = off
-  const int32_t* history;        // ids that the penalty is for
-  int history_size;
-  bool filters() const { return top_k > 0 || top_p < 1 || min_p > 0; }
 };
 
 struct Kernels {

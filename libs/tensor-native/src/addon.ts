@@ -76,6 +76,6 @@ export interface NativeAddon {
   truncateDecoder: NativeCall;
   forkDecoder: NativeCall;
   appendDecoder: NativeCall;
+  drawDecoder: NativeCall;
   decoderBytes(args: NativeArgs): number;
-  sample: NativeCall;
 }

@@ -233,8 +233,9 @@ class ThisThreadsEngine implements LocalEngine {
       if (engine.numActive + engine.numWaiting === 0) return;
       const startedAt = performance.now();
       try {
+        const numBefore = engine.numDecodeSteps;
         const events = await engine.step();
-        this.numSteps++;
+        this.numSteps += engine.numDecodeSteps - numBefore;
         this.busyMs += performance.now() - startedAt;
         for (const event of events) this.dispatch(event);
         this.options.onStep?.();

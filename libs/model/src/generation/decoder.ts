@@ -15,17 +15,26 @@ export interface DecoderRow {
 export interface StepSampling {
   /** [rows]; 0 takes the most likely token. */
   readonly temperatures: Float32Array;
-  /** [rows] numbers in [0, 1) from the caller's generators; not used at temperature 0. */
+  /** [rows, numTokens] in [0, 1) from the caller's generators; not used at temperature 0. */
   readonly uniforms: Float32Array;
-  /** One per row, undefined for rows that only the temperature shapes; left out when all are. */
+  /** Most tokens to draw for a row, each read before the next; default 1. */
+  readonly numTokens?: number;
+  /** [rows] the same for each row, 1 … numTokens; default numTokens for all. */
+  readonly limits?: Int32Array;
+  /** [rows] the token after which a row draws no more, −1 for none; default none. */
+  readonly eosIds?: Int32Array;
+  /** One per row, undefined for rows that only the temperature shapes; left out when all are.
+   * The history of a repetition penalty does not grow within a step: such rows need a limit of 1. */
   readonly filters?: readonly (TokenFilters | undefined)[];
 }
 
 export interface StepResult {
-  /** [rows] */
+  /** [rows, numTokens], of which each row has `counts`; the last of them is not read yet. */
   readonly ids: Int32Array;
-  /** [rows] under the temperature-only softmax; at temperature 0 under temperature 1. */
+  /** [rows, numTokens] under the temperature-only softmax; at temperature 0 under temperature 1. */
   readonly logProbs: Float32Array;
+  /** [rows] tokens drawn. */
+  readonly counts: Int32Array;
 }
 
 /**
@@ -40,7 +49,7 @@ export interface Decoder {
    */
   append(rows: readonly DecoderRow[]): Promise<Float32Array>;
   /**
-   * Feeds tokens and draws the next one of each row without handing out logits, where the engine
+   * Feeds tokens and draws what follows them in each row without handing out logits, where the engine
    * can. Same errors, and `internal` when the logits are not finite.
    */
   step?(rows: readonly DecoderRow[], sampling: StepSampling): StepResult;

@@ -53,35 +53,49 @@ async function readParts(decoder: Decoder, parts: ReadPlan["parts"]): Promise<nu
 }
 
 /**
- * Feeds what each sequence has pending and draws its next token: by the decoder's own sampler where
- * it has one, else by `sampleToken`.
+ * Feeds what each sequence has pending and draws what follows: up to `numTokens` tokens by the
+ * decoder's own sampler where it has one, else one by `sampleToken`. None follows an end token.
  */
 export async function drawTokens(
   decoder: Decoder,
   members: readonly Active[],
-  vocabSize: number,
-): Promise<SampledToken[]> {
-  if (decoder.step) return drawInside(decoder.step.bind(decoder), members);
+  { vocabSize, numTokens }: { vocabSize: number; numTokens: number },
+): Promise<SampledToken[][]> {
+  if (decoder.step) return drawInside(decoder.step.bind(decoder), members, numTokens);
   const logits = await decoder.append(members.map(rowOf));
   return members.map(({ sequence }, i) => {
-    return sequence.sample(logits.subarray(i * vocabSize, (i + 1) * vocabSize));
+    return [sequence.sample(logits.subarray(i * vocabSize, (i + 1) * vocabSize))];
   });
 }
 
 function drawInside(
   step: NonNullable<Decoder["step"]>,
   members: readonly Active[],
-): SampledToken[] {
-  const temperatures = new Float32Array(members.length);
-  const uniforms = new Float32Array(members.length);
+  numTokens: number,
+): SampledToken[][] {
+  const count = members.length;
+  const temperatures = new Float32Array(count);
+  const limits = new Int32Array(count);
+  const eosIds = new Int32Array(count);
+  const uniforms = new Float32Array(count * numTokens);
   members.forEach(({ sequence }, i) => {
     temperatures[i] = sequence.temperature;
-    uniforms[i] = sequence.nextUniform();
+    eosIds[i] = sequence.eosId ?? -1;
+    const limit = (limits[i] = Math.min(numTokens, sequence.numLeft));
+    for (let k = 0; k < limit; k++) uniforms[i * numTokens + k] = sequence.nextUniform();
   });
   const filters = members.map(({ sequence }) => sequence.filters);
-  const sampling = { temperatures, uniforms, ...(filters.some(Boolean) ? { filters } : {}) };
-  const { ids, logProbs } = step(members.map(rowOf), sampling);
-  return members.map((_, i) => ({ id: ids[i]!, logProb: logProbs[i]! }));
+  const { ids, logProbs, counts } = step(members.map(rowOf), {
+    ...{ temperatures, uniforms, numTokens, limits, eosIds },
+    ...(filters.some(Boolean) ? { filters } : {}),
+  });
+  return members.map((_, i) => {
+    const tokens: SampledToken[] = [];
+    for (let at = i * numTokens; at < i * numTokens + counts[i]!; at++) {
+      tokens.push({ id: ids[at]!, logProb: logProbs[at]! });
+    }
+    return tokens;
+  });
 }
 
 function rowOf({ slot, sequence }: Active): DecoderRow {

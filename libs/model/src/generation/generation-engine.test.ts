@@ -1,5 +1,6 @@
 import { f32 } from "@stagecraft/checkpoint";
-import { initEngine } from "@stagecraft/tensor";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+import { engineInfo, initEngine } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { generate } from "./generate.js";
@@ -20,6 +21,15 @@ async function drain(engine: GenerationEngine): Promise<GenerationEvent[]> {
   return events;
 }
 
+/** Writes every token as its number behind a space. */
+function numbersTokenizer() {
+  const streamDecoder = () => ({ push: (id: number) => ` ${id}`, flush: () => "" });
+  return { streamDecoder, specials: {} } as unknown as Pick<
+    Tokenizer,
+    "streamDecoder" | "specials"
+  >;
+}
+
 const idsOf = (events: readonly GenerationEvent[], handle: number) =>
   events.filter((event) => event.handle === handle).map(({ id }) => id);
 
@@ -29,7 +39,7 @@ describe("createGenerationEngine()", () => {
     const params = [5, 9, 3, 7].map((maxNewTokens, seed) => ({ maxNewTokens, seed }));
     const prompts = params.map((_, i) => prompt(i));
     const alone = await generate(model, prompts, params, { batchSize: 1 });
-    const engine = createGenerationEngine(model, { maxSequences: 2 });
+    const engine = createGenerationEngine(model, { maxSequences: 2, maxTokensPerStep: 1 });
     const handles = [0, 1].map((i) => engine.add({ promptIds: prompts[i]!, params: params[i]! }));
     const events = [...(await engine.step()), ...(await engine.step())];
     for (const i of [2, 3]) {
@@ -67,7 +77,11 @@ describe("createGenerationEngine()", () => {
     const old = tinyModel(config, { seed: 1 });
     const fresh = tinyModel(config, { seed: 2 });
     const model = tinyModel(config, { seed: 1 });
-    const engine = createGenerationEngine(model, { maxSequences: 2, weightVersion: 7 });
+    const engine = createGenerationEngine(model, {
+      maxSequences: 2,
+      weightVersion: 7,
+      maxTokensPerStep: 1,
+    });
     const promptIds = prompt(1);
     engine.add({ promptIds, params: { temperature: 0, maxNewTokens: 8 } });
     const events = [...(await engine.step()), ...(await engine.step()), ...(await engine.step())];
@@ -123,7 +137,11 @@ describe("createGenerationEngine()", () => {
 
   it("gives running answers a token in every step while a long prompt is read", async () => {
     const model = tinyModel(config);
-    const engine = createGenerationEngine(model, { maxSequences: 2, maxPrefillTokens: 5 });
+    const engine = createGenerationEngine(model, {
+      maxSequences: 2,
+      maxPrefillTokens: 5,
+      maxTokensPerStep: 1,
+    });
     const running = engine.add({ promptIds: prompt(1), params: { maxNewTokens: 12 } });
     await engine.step();
     const long = engine.add({ promptIds: prompt(2, 24), params: { maxNewTokens: 2 } });
@@ -157,8 +175,65 @@ describe("createGenerationEngine()", () => {
     engine.close();
   });
 
+  it("draws several tokens in a step and the same bits as one by one, whatever ends an answer", async () => {
+    const model = tinyModel(config);
+    const tokenizer = numbersTokenizer();
+    const params = Array.from({ length: 6 }, (_, seed) => ({ seed, maxNewTokens: 20 + 7 * seed }));
+    const [plain] = await generate(model, [prompt(0)], [params[0]!]);
+    const special = [
+      { ...params[1]!, temperature: 0 },
+      { ...params[2]!, topK: 5, topP: 0.9 },
+      { ...params[0]!, stop: [` ${plain!.ids[8]!} ${plain!.ids[9]!}`] },
+    ];
+    const requests = [
+      ...params.map((each, i) => ({ promptIds: prompt(i), params: each })),
+      ...special.map((each, i) => ({ promptIds: prompt(i === 2 ? 0 : i), params: each })),
+      { promptIds: prompt(0), params: params[0]!, eosId: plain!.ids[12]! },
+    ];
+    const answersBy = async (maxTokensPerStep: number) => {
+      const options = { maxSequences: 6, maxTokensPerStep, tokenizer };
+      const engine = createGenerationEngine(model, options);
+      const handles = requests.map((request) => engine.add(request));
+      const events: GenerationEvent[] = [];
+      let numSteps = 0;
+      while (engine.numActive + engine.numWaiting > 0) {
+        numSteps++;
+        events.push(...(await engine.step()));
+      }
+      engine.close();
+      const answers = handles.map((handle) => events.filter((event) => event.handle === handle));
+      const plainFacts = answers.map((answer) => answer.map(({ handle: _, ...facts }) => facts));
+      return { numSteps, numTokens: engine.numTokensRead, answers: plainFacts };
+    };
+    const single = await answersBy(1);
+    const several = await answersBy(16);
+    expect(several.answers).toEqual(single.answers);
+    expect(single.answers.map((answer) => answer.at(-1)!.finishReason)).toEqual([
+      ...Array.from({ length: 8 }, () => "length"),
+      "stop",
+      "eos",
+    ]);
+    expect(single.answers.at(-2)).toHaveLength(10);
+    if (engineInfo().name === "native") expect(several.numSteps).toBeLessThan(single.numSteps / 2);
+  });
+
+  it("draws one token a step where each changes the odds of the next", async () => {
+    const model = tinyModel(config);
+    const request = { promptIds: prompt(1), params: { maxNewTokens: 6, repetitionPenalty: 1.5 } };
+    const engine = createGenerationEngine(model, { maxSequences: 2 });
+    engine.add(request);
+    engine.add({ promptIds: prompt(2), params: { maxNewTokens: 6 } });
+    let numSteps = 0;
+    for (; engine.numActive + engine.numWaiting > 0; numSteps++) await engine.step();
+    expect(numSteps).toBe(6);
+    engine.close();
+  });
+
   it("gives the event loop its turn between steps", async () => {
-    const engine = createGenerationEngine(tinyModel(config), { maxSequences: 1 });
+    const engine = createGenerationEngine(tinyModel(config), {
+      maxSequences: 1,
+      maxTokensPerStep: 1,
+    });
     engine.add({ promptIds: prompt(1), params: { maxNewTokens: 5 } });
     let turns = 0;
     const count = () => {

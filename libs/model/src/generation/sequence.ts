@@ -23,7 +23,6 @@ export interface SequenceOptions {
 export class Sequence {
   readonly ids: number[];
   readonly numPromptTokens: number;
-  finishReason: FinishReason | undefined;
   /** How many of `ids` the decoder holds. */
   numDecoded = 0;
   /** The prompt and the longest answer. */
@@ -50,6 +49,20 @@ export class Sequence {
     return this.ids.length - this.numDecoded;
   }
 
+  /** Tokens to be drawn until its length ends it. */
+  get numLeft(): number {
+    return this.maxTokens - this.ids.length;
+  }
+
+  get eosId(): number | undefined {
+    return this.options.eosId;
+  }
+
+  /** Whether each token changes how the next one is to be drawn. */
+  get drawsOneByOne(): boolean {
+    return this.options.params.repetitionPenalty !== 1;
+  }
+
   /** What the decoder has not seen yet. */
   pending(): Int32Array {
     const { ids, numDecoded } = this;
@@ -72,11 +85,11 @@ export class Sequence {
     return sampleToken(logits, this.options.params, this.random, this.ids);
   }
 
-  /** Takes the token that follows `pending()` and notes why the answer ends, if it does. */
-  accept(id: number): void {
+  /** Takes the token that follows `pending()`; why the answer ends with it, if it does. */
+  accept(id: number): FinishReason | undefined {
     this.numDecoded = this.ids.length;
     this.ids.push(id);
-    this.finishReason = this.judge(id);
+    return this.judge(id);
   }
 
   /** The answer, without what follows a stop text; undefined without a tokenizer. */

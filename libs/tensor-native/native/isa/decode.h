@@ -74,24 +74,73 @@ class PackedDecoder final : public Decoder {
     return total * sizeof(float);
   }
 
-  // Where the weights are read often enough, every thread takes sequences of its own through all
-  // layers: nothing is waited for, and what a sequence needs stays in one core's cache.
   void append(const DecoderRow* rows, int count, float* logits) override {
-    int tokens = 0;
-    for (int r = 0; r < count; r++) tokens += rows[r].count;
-    const Burst burst(expected_seconds(tokens));
-    const int threads = num_active_threads(), groups = imin(threads, count);
-    const bool small = model->bytes() <= SHARED_WEIGHT_BYTES;
-    if (groups < 2 || tokens < groups * (small ? MIN_GROUP : MIN_GROUP_LARGE)) return append_group(rows, count, logits);
-    parallel(groups, [&](int g) {
-      const int begin = first_row(rows, count, tokens, groups, g), end = first_row(rows, count, tokens, groups, g + 1);
-      if (end > begin) append_group(rows + begin, end - begin, logits + (size_t)begin * (size_t)c.vocab);
+    by_groups(rows, count, 1, [&](int begin, int end) {
+      append_group(rows + begin, end - begin, logits + (size_t)begin * (size_t)c.vocab);
     });
+  }
+
+  void draw(const DecoderRow* rows, int count, Draw* draws) override {
+    int steps = 1;
+    for (int r = 0; r < count; r++) steps = imax(steps, draws[r].limit);
+    by_groups(rows, count, steps, [&](int begin, int end) { draw_group(rows + begin, end - begin, draws + begin); });
   }
 
  private:
   DecoderConfig c;
   const PackedModel* model = nullptr;
+
+  // Where the weights are read often enough, every thread takes sequences of its own through all
+  // layers: nothing is waited for, and what a sequence needs stays in one core's cache.
+  template <class F>
+  void by_groups(const DecoderRow* rows, int count, int steps, const F& body) const {
+    int tokens = 0;
+    for (int r = 0; r < count; r++) tokens += rows[r].count;
+    const Burst burst(expected_seconds(tokens) + (steps - 1) * expected_seconds(count));
+    const int threads = num_active_threads(), groups = imin(threads, count);
+    const bool small = model->bytes() <= SHARED_WEIGHT_BYTES;
+    if (groups < 2 || tokens < groups * (small ? MIN_GROUP : MIN_GROUP_LARGE)) return body(0, count);
+    parallel(groups, [&](int g) {
+      const int begin = first_row(rows, count, tokens, groups, g), end = first_row(rows, count, tokens, groups, g + 1);
+      if (end > begin) body(begin, end);
+    });
+  }
+
+  void draw_group(const DecoderRow* rows, int count, Draw* draws) {
+    Scratch scratch;
+    const size_t n = (size_t)count;
+    float* logits = scratch.floats(n * (size_t)c.vocab);
+    float* log_probs = scratch.floats(n);
+    int32_t* ids = scratch.ints(n);
+    DecoderRow* live = (DecoderRow*)scratch.ints(n * sizeof(DecoderRow) / sizeof(int));
+    Sample* samples = (Sample*)scratch.ints(n * sizeof(Sample) / sizeof(int));
+    int* place = scratch.ints(n);  // of a live row among `draws`
+    for (int r = 0; r < count; r++) {
+      live[r] = rows[r];
+      place[r] = r;
+      draws[r].drawn = 0;
+    }
+    while (count > 0) {
+      append_group(live, count, logits);
+      for (int r = 0; r < count; r++) {
+        const Draw& draw = draws[place[r]];
+        samples[r] = draw.sample;
+        samples[r].uniform = (double)draw.uniforms[draw.drawn];
+      }
+      sample(logits, count, c.vocab, samples, ids, log_probs);
+      int left = 0;
+      for (int r = 0; r < count; r++) {
+        Draw& draw = draws[place[r]];
+        int32_t* id = draw.ids + draw.drawn;
+        *id = ids[r];
+        draw.log_probs[draw.drawn++] = log_probs[r];
+        if (draw.drawn == draw.limit || *id == draw.end || log_probs[r] != log_probs[r]) continue;
+        live[left] = {live[r].slot, id, 1};
+        place[left++] = place[r];
+      }
+      count = left;
+    }
+  }
 
   void append_group(const DecoderRow* rows, int count, float* logits) {
     Scratch scratch;

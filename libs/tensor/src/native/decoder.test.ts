@@ -160,6 +160,52 @@ describe("createNativeDecoder()", () => {
     decoder.dispose();
   });
 
+  it("draws several tokens of a row as one by one, until a limit or its end token", async () => {
+    const decoder = createNativeDecoder(createWeights(false), { maxSequences: 20, maxLength: P });
+    const t = createTensors(8);
+    const rows = Array.from({ length: 20 }, (_, slot) => ({ slot, ids: t.ids(1 + slot, V) }));
+    const temperatures = new Float32Array(20).fill(1);
+    const numTokens = 9;
+    const uniforms = Float32Array.from({ length: 20 * numTokens }, () => t.random.nextFloat());
+    const expected = rows.map((row) => {
+      const ids: number[] = [];
+      const logProbs: number[] = [];
+      for (let k = 0, next = row.ids; k < numTokens; k++, next = Int32Array.of(ids.at(-1)!)) {
+        const drawn = decoder.step([{ slot: row.slot, ids: next }], {
+          temperatures: temperatures.slice(0, 1),
+          uniforms: uniforms.slice(row.slot * numTokens + k).slice(0, 1),
+        });
+        ids.push(drawn.ids[0]!);
+        logProbs.push(drawn.logProbs[0]!);
+      }
+      decoder.reset(row.slot);
+      return { ids, logProbs };
+    });
+    const limits = Int32Array.from(rows, (_, i) => (i % 3 === 0 ? 4 : numTokens));
+    const eosIds = Int32Array.from(rows, (_, i) => (i % 3 === 1 ? expected[i]!.ids[5]! : -1));
+    const how = { temperatures, uniforms, numTokens, limits, eosIds };
+    const { ids, logProbs, counts } = decoder.step(rows, how);
+    rows.forEach((_, i) => {
+      const end = eosIds[i]! < 0 ? limits[i]! : expected[i]!.ids.indexOf(eosIds[i]!) + 1;
+      expect(counts[i]).toBe(end);
+      const from = i * numTokens;
+      expect([...ids.subarray(from, from + end)]).toEqual(expected[i]!.ids.slice(0, end));
+      expect([...logProbs.subarray(from, from + end)]).toEqual(expected[i]!.logProbs.slice(0, end));
+    });
+    const full = { ...how, limits: new Int32Array(20).fill(numTokens + 1) };
+    expect(() => decoder.step(rows, full)).toThrow("limits[0] is 10, outside 1 … 9");
+    const penalty = { topK: 0, topP: 1, minP: 0, repetitionPenalty: 2, history: [1] };
+    const filters = [penalty, ...Array.from({ length: 19 }, () => undefined)];
+    expect(() => decoder.step(rows, { ...how, filters })).toThrow("its limit must be 1");
+    decoder.reset(3);
+    const long = { slot: 3, ids: t.ids(P - 2, V) };
+    const alone = { temperatures: temperatures.slice(0, 1), uniforms, numTokens: 4 };
+    expect(() => decoder.step([long], { ...alone, uniforms: uniforms.slice(0, 4) })).toThrow(
+      "slot 3 has room to draw 3 tokens, got a limit of 4",
+    );
+    decoder.dispose();
+  });
+
   it("refuses what does not fit, naming both sides", async () => {
     const weights = createWeights(false);
     const decoder = createNativeDecoder(weights, { maxSequences: 2, maxLength: 4 });

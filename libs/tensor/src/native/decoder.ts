@@ -49,17 +49,30 @@ export interface TokenFilters {
 
 /** How `step` samples each row: from softmax(logits / temperature); temperature 0 takes the best. */
 export interface StepSampling {
+  /** [rows] */
   readonly temperatures: Float32Array;
-  /** One number in [0, 1) per row, from the caller's generator. */
+  /** [rows, numTokens] numbers in [0, 1) from the caller's generator. */
   readonly uniforms: Float32Array;
-  /** One per row, undefined where a row has none; left out when no row has any. */
+  /** Most tokens to draw for a row, each read before the next; default 1. */
+  readonly numTokens?: number;
+  /** [rows] the same for each row, 1 … numTokens; default numTokens for all. */
+  readonly limits?: Int32Array;
+  /** [rows] the token after which a row draws no more, −1 for none; default none. */
+  readonly eosIds?: Int32Array;
+  /**
+   * One per row, undefined where a row has none; left out when no row has any. A repetition penalty
+   * needs a limit of 1, since `history` does not grow within a step.
+   */
   readonly filters?: readonly (TokenFilters | undefined)[];
 }
 
 export interface StepResult {
+  /** [rows, numTokens], of which each row has `counts`; the last of them is not read yet. */
   ids: Int32Array;
   /** log p of each sampled id under the temperature-only softmax (temperature 0: under 1). */
   logProbs: Float32Array;
+  /** [rows] tokens drawn. */
+  counts: Int32Array;
 }
 
 /** Sequences with a KV cache on the native engine; not re-entrant. */
@@ -67,8 +80,8 @@ export interface NativeDecoder {
   /** Feeds tokens; resolves to the logits after the last token of each row, [rows · V]. */
   append(rows: readonly NativeDecoderRow[]): Promise<Float32Array>;
   /**
-   * Feeds tokens and samples one more per row, without the logits ever reaching JavaScript. Throws
-   * `internal` when they are not finite.
+   * Feeds tokens and samples what follows them in each row, without the logits ever reaching
+   * JavaScript. Throws `internal` when they are not finite.
    */
   step(rows: readonly NativeDecoderRow[], sampling: StepSampling): StepResult;
   /** Makes slot `to` hold the first `length` tokens of slot `from`. */
@@ -118,7 +131,6 @@ export function releasePackedWeights(embedding: tf.Tensor): void {
 class Session implements NativeDecoder {
   private readonly session: NativeSession;
   private readonly vocab: number;
-  private logits = new Float32Array(0);
 
   constructor(
     private readonly addon: NativeAddon,
@@ -132,28 +144,32 @@ class Session implements NativeDecoder {
 
   async append(rows: readonly NativeDecoderRow[]): Promise<Float32Array> {
     const logits = new Float32Array(rows.length * this.vocab);
-    this.run(rows, logits);
+    const { session } = this;
+    guard(() => this.addon.appendDecoder({ session, ...packRows(rows), logits }));
     return logits;
   }
 
   step(rows: readonly NativeDecoderRow[], sampling: StepSampling): StepResult {
     const count = rows.length;
-    const size = count * this.vocab;
-    if (this.logits.length !== size) this.logits = new Float32Array(size);
-    this.run(rows, this.logits);
-    const result = { ids: new Int32Array(count), logProbs: new Float32Array(count) };
-    const { logits, vocab } = this;
-    const { temperatures, uniforms } = sampling;
+    const { temperatures, uniforms, numTokens: most = 1 } = sampling;
+    const { limits = new Int32Array(count).fill(most), eosIds = new Int32Array(count).fill(-1) } =
+      sampling;
     const filters = sampling.filters ? packFilters(sampling.filters) : {};
-    const args = { count, vocab, logits, temperatures, uniforms, ...filters, ...result };
-    guard(() => this.addon.sample(args));
-    if (result.logProbs.some(Number.isNaN)) {
+    const ids = new Int32Array(count * most);
+    const logProbs = new Float32Array(count * most);
+    const counts = new Int32Array(count);
+    const how = { most, limits, eosIds, temperatures, uniforms, ...filters };
+    const results = { drawnIds: ids, logProbs, drawn: counts };
+    guard(() =>
+      this.addon.drawDecoder({ session: this.session, ...packRows(rows), ...how, ...results }),
+    );
+    if (logProbs.some(Number.isNaN)) {
       throw new StagecraftError(
         "internal",
         "the logits are not finite: the model's weights have diverged or are damaged",
       );
     }
-    return result;
+    return { ids, logProbs, counts };
   }
 
   fork(from: number, to: number, length: number): void {
@@ -181,22 +197,25 @@ class Session implements NativeDecoder {
   dispose(): void {
     this.addon.disposeDecoder({ session: this.session });
   }
+}
 
-  private run(rows: readonly NativeDecoderRow[], logits: Float32Array): void {
-    const counts = Int32Array.from(rows, ({ ids }) => ids.length);
-    const slots = Int32Array.from(rows, ({ slot }) => slot);
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    const ids = new Int32Array(total);
-    let at = 0;
-    for (const row of rows) {
-      ids.set(row.ids, at);
-      at += row.ids.length;
-    }
-    const { session } = this;
-    guard(() =>
-      this.addon.appendDecoder({ session, count: rows.length, total, slots, counts, ids, logits }),
-    );
+/** The rows as the addon takes them: tokens of all in one array. */
+function packRows(rows: readonly NativeDecoderRow[]) {
+  const count = rows.length;
+  const slots = new Int32Array(count);
+  const counts = new Int32Array(count);
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    slots[i] = rows[i]!.slot;
+    total += counts[i] = rows[i]!.ids.length;
   }
+  const ids = new Int32Array(total);
+  let at = 0;
+  for (const row of rows) {
+    ids.set(row.ids, at);
+    at += row.ids.length;
+  }
+  return { count, total, slots, counts, ids };
 }
 
 /** The arrays that the addon's `sample` takes: limits [rows, 4] and all histories in one. */
