@@ -1,10 +1,4 @@
-// Us and the peers, in turns, in one run:
-//
-//   npm run bench -- [NAME…] [--json FILE] [--list] [--rounds N] [--threads N] [--clock wall|cpu]
-//
-// NAME is a benchmark or the beginning of several (train, generate-base, ppo). Rows are medians of
-// --rounds. A failed benchmark leaves a row that says why; the others go on, and the exit code is 1.
-// See README.md.
+// Us and the peers, in turns, in one run. See HELP and README.md.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createContext } from "./lib/context.mjs";
@@ -16,6 +10,21 @@ import { BENCHES, selectBenches } from "./rows/index.mjs";
 
 const MIN_ROUNDS = 5;
 
+const HELP = `Measures us and the peers in turns, in one run.
+
+npm run bench -- [NAME…] [options]
+
+  NAME…          benchmarks, or the beginning of several (train, generate-base, ppo); default all
+  --json FILE    write everything measured, anew after every benchmark
+  --rounds N     rounds of a row, at least ${MIN_ROUNDS}; figures are medians (default 7)
+  --threads N    threads of each side (default 2)
+  --clock KIND   wall, or cpu to compare processor time (default wall)
+  --list         names, seconds and one line each
+  --help         this text
+
+The peers are installed by \`npm run bench:peers\`; a row whose peer is missing says so. A benchmark that
+fails leaves a row that says why, and the exit code is 1. bench/README.md says how it is measured.`;
+
 function parseCommand() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -25,6 +34,7 @@ function parseCommand() {
       rounds: { type: "string", default: "7" },
       threads: { type: "string", default: "2" },
       clock: { type: "string", default: "wall" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
   const rounds = wholeNumber(values.rounds, "--rounds", MIN_ROUNDS);
@@ -89,7 +99,8 @@ function summaryOf({ rows, machine }) {
 
 try {
   const command = parseCommand();
-  if (command.list) list();
+  if (command.help) console.log(HELP);
+  else if (command.list) list();
   else process.exitCode = await runAll(command);
 } catch (error) {
   console.error(error.message);
