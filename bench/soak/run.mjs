@@ -18,7 +18,9 @@ const HELP = `Usage: npm run soak -- [--minutes N] [--warm-up N] [--rollouts N] 
 
 Starts policy, reward model, rollout workers, trainer and NATS as processes, drives PPO, generation and
 scoring without a pause, and samples every process' resident memory every 5 s. After the warm-up the
-slope of each has to stay under 10 MB an hour and the number of tensors must not grow.
+slope of each has to stay under 10 MB an hour and the number of tensors must not grow. Garbage that
+JavaScript's collector has not yet taken is left out: resident memory, less the heaps, plus what the
+heaps held right after their last full collection. The slope with garbage is told beside it.
 
   --minutes   length in all, minutes [60]
   --warm-up   minutes left out at the start [a fifth]
@@ -33,6 +35,8 @@ const SPANS = 6;
 const SAMPLE_MS = 5000;
 const MB = 1024 * 1024;
 const TENSORS = "stagecraft_engine_tensors";
+const HEAP_SIZE = "process_heap_size_bytes";
+const HEAP_LIVE = "process_heap_live_bytes";
 const COMPUTES = /^(policy|reward-model|trainer)/;
 
 const { values } = parseArgs({
@@ -181,7 +185,7 @@ function endedWell(error) {
 async function watch(cluster, counts) {
   const series = new Map();
   const startMs = performance.now();
-  await writeFile(csv, "hours,process,pid,resident_bytes,tensors\n");
+  await writeFile(csv, "hours,process,pid,resident_bytes,heap_size,heap_live,tensors\n");
   while (!stop.signal.aborted) {
     const hours = (performance.now() - startMs) / 3_600_000;
     if (hours * 60 >= minutes) break;
@@ -190,10 +194,15 @@ async function watch(cluster, counts) {
       const bytes = await residentBytes(pid);
       if (bytes === undefined) continue;
       const port = service === "nats" ? undefined : await metricsPortOf(cluster.layout.logOf(name));
-      const tensors =
-        port === undefined ? undefined : (await readMetrics(port, [TENSORS]))[TENSORS];
-      series.set(name, [...(series.get(name) ?? []), { hours, value: bytes / MB, tensors }]);
-      await appendFile(csv, `${hours.toFixed(5)},${name},${pid},${bytes},${tensors ?? ""}\n`);
+      const names = [TENSORS, HEAP_SIZE, HEAP_LIVE];
+      const metrics = port === undefined ? {} : await readMetrics(port, names);
+      const { [TENSORS]: tensors, [HEAP_SIZE]: size, [HEAP_LIVE]: live } = metrics;
+      // A process that was too busy to answer says nothing about its garbage.
+      const settled = service === "nats" ? bytes : size && live ? bytes - size + live : undefined;
+      const sample = { hours, resident: bytes / MB, settled: settled && settled / MB, tensors };
+      series.set(name, [...(series.get(name) ?? []), sample]);
+      const cells = [hours.toFixed(5), name, pid, bytes, size ?? "", live ?? "", tensors ?? ""];
+      await appendFile(csv, `${cells.join()}\n`);
     }
     report(series, { hours, counts });
     await delay(SAMPLE_MS, undefined, { signal: stop.signal }).catch(() => undefined);
@@ -202,7 +211,7 @@ async function watch(cluster, counts) {
 }
 
 function report(series, { hours, counts }) {
-  const now = [...series].map(([name, samples]) => `${name} ${samples.at(-1).value.toFixed(0)}`);
+  const now = [...series].map(([name, samples]) => `${name} ${samples.at(-1).resident.toFixed(0)}`);
   const left = Math.max(0, minutes - hours * 60).toFixed(0);
   const text = `${left} min left · ${counts.updates} updates · MB: ${now.join(" · ")}`;
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${text}`);
@@ -211,7 +220,11 @@ function report(series, { hours, counts }) {
 
 function verdict(name, samples, restarts) {
   const steady = samples.filter(({ hours }) => hours >= warmUpHours);
-  const { slope, error } = trend(floors(steady, SPANS));
+  const slopeOf = (field) => {
+    const points = steady.flatMap(({ hours, [field]: value }) => (value ? [{ hours, value }] : []));
+    return trend(floors(points, SPANS));
+  };
+  const { slope, error } = slopeOf("settled");
   const tensors = steady.flatMap((sample) =>
     sample.tensors === undefined ? [] : [sample.tensors],
   );
@@ -220,10 +233,11 @@ function verdict(name, samples, restarts) {
   const [early, late] = [mostOf(tensors.slice(0, third)), mostOf(tensors.slice(-third))];
   return {
     process: name,
-    "MB at warm-up": Number(steady[0]?.value.toFixed(1)),
-    "MB at end": Number(steady.at(-1)?.value.toFixed(1)),
+    "MB at warm-up": Number(steady[0]?.resident.toFixed(1)),
+    "MB at end": Number(steady.at(-1)?.resident.toFixed(1)),
     "slope MB/h": Number(slope.toFixed(1)),
     "± standard error": Number(error.toFixed(1)),
+    "with garbage": Number(slopeOf("resident").slope.toFixed(1)),
     "most tensors, early": early ?? "not exported",
     "most tensors, late": late ?? "not exported",
     ok:

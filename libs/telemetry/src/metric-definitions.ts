@@ -252,6 +252,18 @@ export const METRICS = {
     "Memory of the process, tensors included.",
   ),
   heapUsed: gauge("process_heap_used_bytes", "bytes", "JavaScript heap in use."),
+  heapSize: gauge(
+    "process_heap_size_bytes",
+    "bytes",
+    "JavaScript heap and the buffers that it holds, garbage and room included, by thread: main, worker.",
+    "thread",
+  ),
+  heapLive: gauge(
+    "process_heap_live_bytes",
+    "bytes",
+    "The same without garbage, right after the last full collection (at first: at the start); what grows here is kept by somebody.",
+    "thread",
+  ),
   cpuSeconds: counter(
     "process_cpu_seconds_total",
     "seconds",

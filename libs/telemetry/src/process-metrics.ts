@@ -1,9 +1,42 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import {
+  constants,
+  monitorEventLoopDelay,
+  PerformanceObserver,
+  type PerformanceEntry,
+} from "node:perf_hooks";
 import { METRICS } from "./metric-definitions.js";
 import type { Metrics } from "./metrics.js";
 
 /** Of the timer that measures the loop's delay. */
 const RESOLUTION_MS = 10;
+
+/** Keeps the figures of this thread's JavaScript heap; returns what ends that. */
+export function watchHeap(metrics: Metrics, thread: "main" | "worker"): () => void {
+  const size = metrics.gauge(METRICS.heapSize);
+  const live = metrics.gauge(METRICS.heapLive);
+  const tellLive = () => {
+    const { heapUsed, external } = process.memoryUsage();
+    live.set({ thread }, heapUsed + external);
+  };
+  const observer = new PerformanceObserver((list) => {
+    // Node's types leave `detail` out.
+    const entries = list.getEntries() as (PerformanceEntry & { detail: { kind: number } })[];
+    const full = entries.some(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
+    if (full) tellLive();
+  });
+  tellLive();
+  observer.observe({ entryTypes: ["gc"] });
+  const stop = metrics.onScrape(() => {
+    const { heapTotal, external } = process.memoryUsage();
+    size.set({ thread }, heapTotal + external);
+  });
+  return () => {
+    observer.disconnect();
+    stop();
+    size.set({ thread }, 0);
+    live.set({ thread }, 0);
+  };
+}
 
 /** Keeps the process's own figures; they are read when somebody scrapes, and cost nothing between. */
 export function watchProcess(metrics: Metrics): void {
@@ -13,6 +46,7 @@ export function watchProcess(metrics: Metrics): void {
   const resident = metrics.gauge(METRICS.residentMemory);
   const heap = metrics.gauge(METRICS.heapUsed);
   const cpu = metrics.counter(METRICS.cpuSeconds);
+  watchHeap(metrics, "main");
   metrics.gauge(METRICS.startTime).set({}, Date.now() / 1000 - process.uptime());
   let cpuBefore = 0;
   metrics.onScrape(() => {

@@ -126,6 +126,14 @@ describe("createMetrics()", () => {
     expect(text).toContain("stagecraft_event_loop_lag_seconds");
     const resident = /process_resident_memory_bytes\{service="reward"\} (\d+)/.exec(text);
     expect(Number(resident?.[1])).toBeGreaterThan(10e6);
+    const heap = (name: string) =>
+      Number(
+        new RegExp(`process_heap_${name}_bytes\\{thread="main",service="reward"\\} (\\d+)`).exec(
+          text,
+        )?.[1],
+      );
+    expect(heap("live")).toBeGreaterThan(1e6);
+    expect(heap("live")).toBeLessThanOrEqual(heap("size"));
     const cpu = /process_cpu_seconds_total\{service="reward"\} ([\d.]+)/.exec(text);
     expect(Number(cpu?.[1])).toBeGreaterThan(0);
     expect((await fetch(`${url}/other`)).status).toBe(404);

@@ -76,10 +76,19 @@ function fill(file: string, disk: string): void {
 const CANARY_MS = 1000;
 const MAX_STANDSTILL_MS = 10_000;
 
-async function movesWithin({ oracle }: Pipeline, timeoutMs: number): Promise<boolean> {
+/** Whether tasks, rollouts and checkpoints come through, and the bucket of the trainer's lease is written. */
+async function movesWithin(pipeline: Pipeline, timeoutMs: number): Promise<boolean> {
+  const { oracle, bus, topology } = pipeline;
   const before = await oracle.pointer();
-  const moved = waitFor(async () => (await oracle.pointer()) > before, { timeoutMs });
-  return moved.catch(() => false);
+  const moved = waitFor(async () => (await oracle.pointer()) > before + 1, { timeoutMs });
+  if (!(await moved.catch(() => false))) return false;
+  try {
+    const bucket = await bus.keyValue(topology.weightsBucket);
+    await bucket.put("disk-full-probe", Buffer.from("?"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

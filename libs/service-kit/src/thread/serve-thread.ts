@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { Metrics } from "@stagecraft/telemetry";
+import { watchHeap, type Metrics } from "@stagecraft/telemetry";
 import { parentPort, workerData, type MessagePort, type Transferable } from "node:worker_threads";
 import { forwardMetrics } from "./forward-metrics.js";
 import {
@@ -73,6 +73,7 @@ export function serveThread<
     ask: createAsker<Question>(port, post),
     metrics: forwardMetrics((sample) => post({ kind: "sample", sample })),
   };
+  watchHeap(context.metrics, "worker");
   setUp(context).then(
     (served) => {
       answer(port, served, post);
