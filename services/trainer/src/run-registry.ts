@@ -9,7 +9,7 @@ import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
-import { isPassing, retryRunDelayMs } from "./passing-failures.js";
+import { createRetryDelays, isPassing } from "./passing-failures.js";
 import { restoreRuns } from "./restore-runs.js";
 import { writeRunWish, type RunWish } from "./run-wish.js";
 import type { TrainerStage } from "./trainer-stage.js";
@@ -70,9 +70,6 @@ export async function openRunRegistry(options: RunRegistryOptions): Promise<RunR
   return registry;
 }
 
-/** A run that worked for so long before it failed has not failed in a row. */
-const LONG_WORK_MS = 60_000;
-
 class Registry implements RunRegistry {
   private readonly runs = new Map<string, ManagedRun>();
   private readonly turnstile;
@@ -81,7 +78,7 @@ class Registry implements RunRegistry {
   private readonly logger: Logger;
   /** Run → when it is tried again, and how often in a row it was. */
   private readonly retries = new Map<string, NodeJS.Timeout>();
-  private readonly failures = new Map<string, number>();
+  private readonly retryDelays = createRetryDelays();
 
   constructor(private readonly options: RunRegistryOptions) {
     this.turnstile = createTurnstile(options.maxActive);
@@ -206,11 +203,10 @@ class Registry implements RunRegistry {
   }
 
   private retryIfPending({ record }: ManagedRun, workedMs: number): void {
-    const { runId, state } = record;
+    const { runId, state, progress } = record;
     if (state !== "pending" || this.closing) return;
-    const before = workedMs > LONG_WORK_MS ? 0 : (this.failures.get(runId) ?? 0);
-    this.failures.set(runId, before + 1);
-    const timer = setTimeout(() => this.goOn(runId), retryRunDelayMs(before + 1));
+    const delayMs = this.retryDelays.next(runId, { workedMs, progress });
+    const timer = setTimeout(() => this.goOn(runId), delayMs);
     this.retries.set(runId, timer);
   }
 
