@@ -273,6 +273,27 @@ INLINE Ahead next_panel(const float* next, int num_k, int tiles, int t) {
   return {next + (size_t)imin(t, 1) * (size_t)(num_k / 2) * PANEL, t < 2 ? (size_t)PANEL / 2 : 0};
 }
 
+// Whether products read A from a copy where its rows lie side by side. With AVX-512 a tile uses nearly
+// the whole line and a copy gains nothing.
+constexpr bool COPIES_COLUMNS = W < 16;
+constexpr int COPY = (MAX_ROWS + W - 1) / W * W;
+
+// Rows [tile0, tile1) of A for num_k values of k from k0, as [tile][k][rows of the tile]: where the
+// rows of A lie side by side, a tile uses a few floats of a cache line, and the lines of successive k
+// fall into few sets of the cache.
+static inline void copy_columns(const Product& p, const Cut& cut, int tile0, int tile1, int k0, int num_k, float* to) {
+  for (int t = tile0; t < tile1; t++) {
+    const int row = tile_start(p.rows, cut.tiles, t), rows = tile_start(p.rows, cut.tiles, t + 1) - row;
+    if (row + COPY <= p.rows) {
+      // What is copied too much is overwritten by the next.
+      for (int k = 0; k < num_k; k++, to += rows)
+        for (int i = 0; i < COPY; i += W) store(to + i, load(p.a.at(row, k0 + k) + i));
+    } else {
+      for (int k = 0; k < num_k; k++, to += rows) memcpy(to, p.a.at(row, k0 + k), sizeof(float) * (size_t)rows);
+    }
+  }
+}
+
 static inline void run_block(const Product& p, const Cut& cut, int task, int threads) {
   const int row_block = task / cut.column_blocks, column_block = task % cut.column_blocks;
   const int tile0 = tile_start(cut.tiles, cut.row_blocks, row_block);
@@ -280,8 +301,13 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
   const int panel0 = tile_start(cut.panels, cut.column_blocks, column_block);
   const int panel1 = tile_start(cut.panels, cut.column_blocks, column_block + 1);
   const size_t panel_size = (size_t)p.k * PANEL;
+  const int row0 = tile_start(p.rows, cut.tiles, tile0), block_rows = tile_start(p.rows, cut.tiles, tile1) - row0;
+  Scratch scratch;
+  float* copy = nullptr;
+  if (COPIES_COLUMNS && p.a.k_stride != 1) copy = scratch.floats((size_t)block_rows * (size_t)imin(BLOCK_K, p.k) + COPY);
   for (int k0 = 0; k0 < p.k; k0 += BLOCK_K) {
     const int num_k = imin(BLOCK_K, p.k - k0);
+    if (copy) copy_columns(p, cut, tile0, tile1, k0, num_k, copy);
     Output out = p.out;
     if (k0 > 0) out = accumulate(out.data, (int)out.stride);
     for (int panel = panel0; panel < panel1; panel++) {
@@ -296,8 +322,12 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
       for (int t = tile0; t < tile1; t++) {
         const int row = tile_start(p.rows, cut.tiles, t);
         const int rows = tile_start(p.rows, cut.tiles, t + 1) - row;
-        run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col,
-                 next_panel(next, num_k, tile1 - tile0, t - tile0));
+        const Ahead ahead = next_panel(next, num_k, tile1 - tile0, t - tile0);
+        if (copy)
+          tile_of<false>(rows)(num_k, copy + (size_t)(row - row0) * (size_t)num_k, (size_t)rows, b, offset(out, row, col),
+                               p.columns - col, ahead);
+        else
+          run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col, ahead);
       }
     }
   }
