@@ -3,6 +3,7 @@ import { atomicWriteFile } from "@stagecraft/checkpoint";
 import type { ClusterLayout } from "./layout.js";
 import type { ClusterEvent, ResolvedOptions, ScalableService, ServiceName } from "./options.js";
 import type { RememberedProcess } from "./orphans.js";
+import { createDiskWatch, freeBytes } from "./nats.js";
 import { choosePorts, type Ports } from "./ports.js";
 import { grpcProbe, natsProbe } from "./probe.js";
 import { clusterMark, serviceInvocation } from "./programs.js";
@@ -78,6 +79,11 @@ class ProcessFleet implements Fleet {
       invocation: () => ({ program, args: ["-c", configFile] }),
       probe: natsProbe,
       lifeline: "stdin",
+      ailment: createDiskWatch({
+        freeBytes: () => freeBytes(this.given.layout.nats),
+        onFull: () =>
+          this.tell("error", "nats", "its disk is full: nothing is stored until there is space"),
+      }),
     });
     await process.untilUp();
   }
@@ -138,9 +144,12 @@ class ProcessFleet implements Fleet {
   private launch(
     service: Member["service"],
     index: number,
-    spec: Pick<ProcessSpec, "ports" | "nextPorts" | "invocation" | "probe" | "lifeline">,
+    spec: Pick<
+      ProcessSpec,
+      "ports" | "nextPorts" | "invocation" | "probe" | "lifeline" | "ailment"
+    >,
   ): Member {
-    const { layout, options, onEvent } = this.given;
+    const { layout, options } = this.given;
     const isOne = service === "nats" || service === "trainer";
     const name = isOne ? service : `${service}-${index + 1}`;
     const onStarted = () => {
@@ -153,8 +162,7 @@ class ProcessFleet implements Fleet {
       service,
       logFile: layout.logOf(name),
       restart: options.restart,
-      onEvent: (level, text) =>
-        onEvent({ time: new Date().toISOString(), level, process: name, text }),
+      onEvent: (level, text) => this.tell(level, name, text),
       // Called from inside superviseProcess() too, before the member is known.
       onStarted: () => queueMicrotask(onStarted),
     });
@@ -201,13 +209,16 @@ class ProcessFleet implements Fleet {
     });
   }
 
+  private tell(level: ClusterEvent["level"], process: string, text: string): void {
+    this.given.onEvent({ time: new Date().toISOString(), level, process, text });
+  }
+
   /** One at a time, with what holds when its turn has come; a failure is told, the next may work. */
   private write(file: string, content: () => string): Promise<void> {
     this.writing = this.writing
       .then(() => atomicWriteFile(file, content()))
       .catch((error: unknown) => {
-        const text = `cannot write ${file}: ${String(error)}`;
-        this.given.onEvent({ time: new Date().toISOString(), level: "error", process: "", text });
+        this.tell("error", "", `cannot write ${file}: ${String(error)}`);
       });
     return this.writing;
   }

@@ -25,8 +25,7 @@ export function findNatsServer(): string {
 export async function writeNatsConfig(dir: string, port: number): Promise<string> {
   const store = join(dir, "store");
   await mkdir(store, { recursive: true });
-  const { bavail, bsize } = await statfs(store);
-  const maxFile = Math.floor(bavail * bsize * DISK_SHARE);
+  const maxFile = Math.floor((await freeBytes(store)) * DISK_SHARE);
   if (maxFile < NEEDED_BYTES) {
     throw new StagecraftError(
       "resource_exhausted",
@@ -40,4 +39,35 @@ export async function writeNatsConfig(dir: string, port: number): Promise<string
   ];
   await writeFile(file, `${lines.join("\n")}\n`);
   return file;
+}
+
+/** Space left on the disk of a folder. */
+export async function freeBytes(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
+}
+
+/** Less is as good as full: the broker writes blocks. */
+const FULL_BYTES = 1024 ** 2;
+const ENOUGH_BYTES = 16 * FULL_BYTES;
+
+/**
+ * Once the broker's disk was full, some of its streams stand still when there is space again (seen in
+ * nats-server 2.9.10; its health says ok all the while). Tells, once, that it has to be started again.
+ */
+export function createDiskWatch(options: {
+  freeBytes: () => Promise<number>;
+  onFull: () => void;
+}): () => Promise<string | undefined> {
+  let wasFull = false;
+  return async () => {
+    const free = await options.freeBytes();
+    if (free < FULL_BYTES && !wasFull) {
+      wasFull = true;
+      options.onFull();
+    }
+    if (!wasFull || free < ENOUGH_BYTES) return undefined;
+    wasFull = false;
+    return "its disk was full, and streams may stand still since";
+  };
 }

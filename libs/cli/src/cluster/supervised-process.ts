@@ -39,6 +39,12 @@ export interface ProcessSpec {
   lifeline: Lifeline;
   logFile: string;
   restart: RestartPolicy;
+  /** Asked now and then while it serves: why it should be started again all the same. */
+  ailment?: () => Promise<string | undefined>;
+  /** A process that serves is killed after so much silence of its health; default 60 s. */
+  maxSilenceMs?: number;
+  /** Between two questions for its health while it serves; default 2 s. */
+  probeEveryMs?: number;
   onEvent(level: "info" | "warn" | "error", text: string): void;
   /** A process was started, or its port changed. */
   onStarted(): void;
@@ -54,11 +60,13 @@ export interface StopOutcome {
 
 const PROBE_START_MS = 100;
 const PROBE_UP_MS = 2000;
+/** As the liveness probes of the Kubernetes manifests: a minute. */
+const MAX_SILENCE_MS = 60_000;
 const PROBE_TIMEOUT_MS = 1500;
 /** A process that fails so often before it ever served will not serve at all. */
 const MAX_FAILED_STARTS = 3;
 
-/** A process that is started again whenever it ends, until it is stopped. */
+/** A process that is started again whenever it ends or hangs, until it is stopped. */
 export interface SupervisedProcess {
   info(): ProcessInfo;
   /** Resolves when it serves; throws `failed_precondition` when it fails to start again and again. */
@@ -166,7 +174,7 @@ class Supervised implements SupervisedProcess {
     this.child = child;
     spec.onStarted();
     const ended = new AbortController();
-    const watching = this.watch(spec.probe(ports.port), ended.signal);
+    const watching = this.watch(child, spec.probe(ports.port), ended.signal);
     this.lastExit = await child.exited;
     this.child = undefined;
     ended.abort();
@@ -174,17 +182,36 @@ class Supervised implements SupervisedProcess {
     return this.upAtMs === undefined ? 0 : performance.now() - this.upAtMs;
   }
 
-  /** Asks for its health until it has ended. */
-  private async watch(probe: Probe, ended: AbortSignal): Promise<void> {
+  /** Asks for its health until it has ended, and ends it when it hangs. */
+  private async watch(child: Child, probe: Probe, ended: AbortSignal): Promise<void> {
+    const { ailment, probeEveryMs = PROBE_UP_MS } = this.spec;
+    let heardAtMs = performance.now();
     while (!ended.aborted) {
       const answered = await probe.ask(PROBE_TIMEOUT_MS);
       if (ended.aborted) break;
       if (answered && this.upAtMs === undefined) this.becomeUp();
       if (this.upAtMs !== undefined) this.answers = answered;
-      const waitMs = this.upAtMs === undefined ? PROBE_START_MS : PROBE_UP_MS;
+      if (answered) heardAtMs = performance.now();
+      if (this.state === "up" && answered) this.treat(child, await ailment?.());
+      else if (this.state === "up") this.endSilent(child, performance.now() - heardAtMs);
+      const waitMs = this.upAtMs === undefined ? PROBE_START_MS : probeEveryMs;
       await delay(waitMs, undefined, { signal: ended }).catch(() => undefined);
     }
     probe.close();
+  }
+
+  private treat(child: Child, reason: string | undefined): void {
+    if (reason === undefined) return;
+    this.spec.onEvent("warn", `${reason}; starting it again`);
+    child.kill("SIGTERM");
+  }
+
+  private endSilent(child: Child, silentMs: number): void {
+    const { maxSilenceMs = MAX_SILENCE_MS } = this.spec;
+    if (silentMs < maxSilenceMs) return;
+    const seconds = Math.round(silentMs / 1000);
+    this.spec.onEvent("error", `has not answered for ${seconds}s; killing it`);
+    child.kill("SIGKILL");
   }
 
   private becomeUp(): void {
