@@ -52,7 +52,12 @@ async function run(context: FaultContext): Promise<FaultResult> {
 function mountDisk(path: string, sizeMib: number, cleanup: Cleanup): string {
   mkdirSync(path);
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${sizeMib}m`, "tmpfs", path]);
-  cleanup.defer(() => void execFileSync("umount", ["-l", path]));
+  const unmount = () => void execFileSync("umount", ["-l", path]);
+  process.once("exit", unmount); // a run that is interrupted
+  cleanup.defer(() => {
+    process.off("exit", unmount);
+    unmount();
+  });
   return path;
 }
 
