@@ -23,8 +23,10 @@ export interface StepSampling {
   readonly limits?: Int32Array;
   /** [rows] the token after which a row draws no more, −1 for none; default none. */
   readonly eosIds?: Int32Array;
-  /** One per row, undefined for rows that only the temperature shapes; left out when all are.
-   * The history of a repetition penalty does not grow within a step: such rows need a limit of 1. */
+  /**
+   * One per row, undefined for rows that only the temperature shapes; left out when all are. The
+   * history of a repetition penalty does not grow within a step: such rows need a limit of 1.
+   */
   readonly filters?: readonly (TokenFilters | undefined)[];
 }
 

@@ -1,6 +1,6 @@
 import { f32 } from "@stagecraft/checkpoint";
-import type { Tokenizer } from "@stagecraft/tokenizer";
 import { engineInfo, initEngine } from "@stagecraft/tensor";
+import type { Tokenizer } from "@stagecraft/tokenizer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { generate } from "./generate.js";
@@ -191,7 +191,7 @@ describe("createGenerationEngine()", () => {
       { promptIds: prompt(0), params: params[0]!, eosId: plain!.ids[12]! },
     ];
     const answersBy = async (maxTokensPerStep: number) => {
-      const options = { maxSequences: 6, maxTokensPerStep, tokenizer };
+      const options = { maxSequences: 6, maxTokensPerStep, maxTurnMs: Infinity, tokenizer };
       const engine = createGenerationEngine(model, options);
       const handles = requests.map((request) => engine.add(request));
       const events: GenerationEvent[] = [];
@@ -203,7 +203,8 @@ describe("createGenerationEngine()", () => {
       engine.close();
       const answers = handles.map((handle) => events.filter((event) => event.handle === handle));
       const plainFacts = answers.map((answer) => answer.map(({ handle: _, ...facts }) => facts));
-      return { numSteps, numTokens: engine.numTokensRead, answers: plainFacts };
+      const { numTokensRead, numDecodeSteps } = engine;
+      return { numSteps, numTokensRead, numDecodeSteps, answers: plainFacts };
     };
     const single = await answersBy(1);
     const several = await answersBy(16);
@@ -214,7 +215,22 @@ describe("createGenerationEngine()", () => {
       "eos",
     ]);
     expect(single.answers.at(-2)).toHaveLength(10);
-    if (engineInfo().name === "native") expect(several.numSteps).toBeLessThan(single.numSteps / 2);
+    expect(single.numDecodeSteps).toBe(single.numSteps);
+    if (engineInfo().name !== "native") return expect(several).toEqual(single);
+    expect(several.numSteps).toBeLessThan(single.numSteps / 2);
+    // What is drawn behind the stop text is read as well.
+    const numBehind = several.numTokensRead - single.numTokensRead;
+    expect(numBehind).toBeGreaterThanOrEqual(0);
+    expect(numBehind).toBeLessThan(16);
+  });
+
+  it("keeps to one token a step where it takes longer than a turn", async () => {
+    const engine = createGenerationEngine(tinyModel(config), { maxSequences: 1, maxTurnMs: 0 });
+    engine.add({ promptIds: prompt(1), params: { maxNewTokens: 7 } });
+    let numSteps = 0;
+    for (; engine.numActive + engine.numWaiting > 0; numSteps++) await engine.step();
+    expect(numSteps).toBe(7);
+    engine.close();
   });
 
   it("draws one token a step where each changes the odds of the next", async () => {

@@ -58,15 +58,16 @@ export interface GenerationEngineOptions {
    */
   sharePrefixes?: boolean;
   /**
-   * Tokens that each sequence may get in one step, as far as they take no more than about 2 ms: what
-   * a step costs beside the model is then paid once for all of them. Results are the same bits.
-   * Default 16; the plain engines draw one.
+   * Tokens that each sequence may get in one step: what a step costs beside the model is then paid
+   * once for all of them. Results are the same bits. Default 16; the plain engines draw one.
    */
   maxTokensPerStep?: number;
+  /**
+   * How long, by the pace of the step before, a step of several tokens may keep others from their
+   * turn; a single token takes as long as it takes. Default 2 ms.
+   */
+  maxTurnMs?: number;
 }
-
-/** How long others may have to wait for a turn when several tokens are drawn in one step. */
-const TURN_MS = 2;
 
 /**
  * Continuous batching: every step adds tokens to each active sequence, and sequences join and
@@ -121,8 +122,8 @@ class ContinuousBatching implements GenerationEngine {
   private nextHandle = 1;
   private stepping = false;
   private weightsChanged = false;
-  /** Of the last step. */
-  private msPerToken = Infinity;
+  /** Of the last step that drew some. */
+  private msPerToken: number | undefined;
   numTokensRead = 0;
   numTokensShared = 0;
   numDecodeSteps = 0;
@@ -223,7 +224,7 @@ class ContinuousBatching implements GenerationEngine {
     const startedAt = performance.now();
     const drawn = await drawTokens(this.decoder, members, { vocabSize, numTokens });
     const numSteps = drawn.reduce((most, { length }) => Math.max(most, length), 0);
-    this.msPerToken = (performance.now() - startedAt) / numSteps;
+    if (numSteps > 0) this.msPerToken = (performance.now() - startedAt) / numSteps;
     this.numDecodeSteps += numSteps;
     this.numTokensRead += drawn.reduce((sum, { length }) => sum + length - 1, 0);
     const events = members.flatMap((member, i) => this.accept(member, drawn[i]!));
@@ -236,10 +237,11 @@ class ContinuousBatching implements GenerationEngine {
     const single = members.some(
       ({ sequence }) => sequence.numPending > 1 || sequence.drawsOneByOne,
     );
-    if (single) return 1;
-    const { maxTokensPerStep = 16 } = this.options;
+    if (single || this.msPerToken === undefined) return 1;
+    const { maxTokensPerStep = 16, maxTurnMs = 2 } = this.options;
     const longest = members.reduce((most, { sequence }) => Math.max(most, sequence.numLeft), 1);
-    return Math.max(1, Math.min(maxTokensPerStep, longest, Math.floor(TURN_MS / this.msPerToken)));
+    const fitting = Math.floor(maxTurnMs / this.msPerToken);
+    return Math.max(1, Math.min(maxTokensPerStep, longest, fitting));
   }
 
   private accept(member: Active, tokens: readonly SampledToken[]): GenerationEvent[] {

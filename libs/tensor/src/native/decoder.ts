@@ -218,7 +218,7 @@ function packRows(rows: readonly NativeDecoderRow[]) {
   return { count, total, slots, counts, ids };
 }
 
-/** The arrays that the addon's `sample` takes: limits [rows, 4] and all histories in one. */
+/** The arrays that the addon's `drawDecoder` takes: limits [rows, 4] and all histories in one. */
 function packFilters(rows: readonly (TokenFilters | undefined)[]) {
   const filters = new Float64Array(4 * rows.length);
   const historyEnds = new Int32Array(rows.length);
