@@ -74,6 +74,19 @@ describe("superviseProcess()", () => {
   });
 });
 
+describe("superviseProcess() with an ailment that cannot be told", () => {
+  it("leaves the process alone", async () => {
+    let asked = 0;
+    const ailment = () => {
+      asked++;
+      return Promise.reject(new Error("no such folder"));
+    };
+    await using world = await supervise({ ailment });
+    await waitFor(() => asked > 3);
+    expect(world.process.info()).toMatchObject({ restarts: 0, state: "up" });
+  });
+});
+
 describe("createDiskWatch()", () => {
   it("asks for a restart once there is space again, and for none before", async () => {
     let free = 900 * MIB;

@@ -63,6 +63,8 @@ const PROBE_UP_MS = 2000;
 /** As the liveness probes of the Kubernetes manifests: a minute. */
 const MAX_SILENCE_MS = 60_000;
 const PROBE_TIMEOUT_MS = 1500;
+/** From SIGTERM to SIGKILL for a process with an ailment, which may keep it from ending. */
+const TREATMENT_MS = 5000;
 /** A process that fails so often before it ever served will not serve at all. */
 const MAX_FAILED_STARTS = 3;
 
@@ -192,7 +194,9 @@ class Supervised implements SupervisedProcess {
       if (answered && this.upAtMs === undefined) this.becomeUp();
       if (this.upAtMs !== undefined) this.answers = answered;
       if (answered) heardAtMs = performance.now();
-      if (this.state === "up" && answered) this.treat(child, await ailment?.());
+      // What cannot be looked at (a folder that is gone) is no reason to start anything again.
+      if (this.state === "up" && answered)
+        this.treat(child, await ailment?.().catch(() => undefined));
       else if (this.state === "up") this.endSilent(child, performance.now() - heardAtMs);
       const waitMs = this.upAtMs === undefined ? PROBE_START_MS : probeEveryMs;
       await delay(waitMs, undefined, { signal: ended }).catch(() => undefined);
@@ -204,6 +208,7 @@ class Supervised implements SupervisedProcess {
     if (reason === undefined) return;
     this.spec.onEvent("warn", `${reason}; starting it again`);
     child.kill("SIGTERM");
+    setTimeout(() => child.kill("SIGKILL"), TREATMENT_MS).unref();
   }
 
   private endSilent(child: Child, silentMs: number): void {
