@@ -104,6 +104,18 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     expect(await metrics.text()).toMatch(/stagecraft_policy_steps_total\{.*\} 3/);
   });
 
+  it("shows the heap of the thread while there is one", async () => {
+    const metrics = createMetrics({ service: "test" });
+    const thread = await startEcho({ metrics });
+    const live = async () => {
+      const text = await metrics.text();
+      return Number(/process_heap_live_bytes\{thread="worker",.*\} (\d+)/.exec(text)?.[1]);
+    };
+    expect(await live()).toBeGreaterThan(1e6);
+    await thread.close();
+    expect(await live()).toBe(0);
+  });
+
   it("ends in good order, with nothing to report", async () => {
     const thread = await startEcho();
     await thread.close();

@@ -16,7 +16,7 @@ export {
   type MetricDefinition,
 } from "./metric-definitions.js";
 export { watchEngine, type EngineReport } from "./engine-metrics.js";
-export { watchHeap } from "./process-metrics.js";
+export { clearWorkerHeap, watchHeap } from "./process-metrics.js";
 export { metricsDocument } from "./metrics-document.js";
 export { serveMetrics, type MetricsServer } from "./metrics-server.js";
 export { formatTraceparent, parseTraceparent, type TraceHeaders } from "./traceparent.js";

@@ -10,8 +10,8 @@ import type { Metrics } from "./metrics.js";
 /** Of the timer that measures the loop's delay. */
 const RESOLUTION_MS = 10;
 
-/** Keeps the figures of this thread's JavaScript heap; returns what ends that. */
-export function watchHeap(metrics: Metrics, thread: "main" | "worker"): () => void {
+/** Keeps the figures of this thread's JavaScript heap, as long as the thread lives. */
+export function watchHeap(metrics: Metrics, thread: "main" | "worker"): void {
   const size = metrics.gauge(METRICS.heapSize);
   const live = metrics.gauge(METRICS.heapLive);
   const tellLive = () => {
@@ -26,16 +26,17 @@ export function watchHeap(metrics: Metrics, thread: "main" | "worker"): () => vo
   });
   tellLive();
   observer.observe({ entryTypes: ["gc"] });
-  const stop = metrics.onScrape(() => {
+  metrics.onScrape(() => {
     const { heapTotal, external } = process.memoryUsage();
     size.set({ thread }, heapTotal + external);
   });
-  return () => {
-    observer.disconnect();
-    stop();
-    size.set({ thread }, 0);
-    live.set({ thread }, 0);
-  };
+}
+
+/** For the owner of a worker thread that has ended: its heap is gone. */
+export function clearWorkerHeap(metrics: Metrics): void {
+  for (const heap of [METRICS.heapSize, METRICS.heapLive]) {
+    metrics.gauge(heap).set({ thread: "worker" }, 0);
+  }
 }
 
 /** Keeps the process's own figures; they are read when somebody scrapes, and cost nothing between. */

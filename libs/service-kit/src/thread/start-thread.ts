@@ -1,5 +1,5 @@
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
-import type { Metrics } from "@stagecraft/telemetry";
+import { clearWorkerHeap, type Metrics } from "@stagecraft/telemetry";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker, type Transferable } from "node:worker_threads";
@@ -202,6 +202,7 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
   private onExit(): StagecraftError | undefined {
     const asked = this.closing !== undefined && this.failure === undefined;
     this.fail(asked ? "was closed" : "ended by itself");
+    if (this.options.metrics) clearWorkerHeap(this.options.metrics);
     return asked ? undefined : this.failure;
   }
 }
