@@ -76,7 +76,7 @@ class Registry implements RunRegistry {
   private closing = false;
   private closed = false;
   private readonly logger: Logger;
-  /** Run → when it is tried again, and how often in a row it was. */
+  /** Run → when it is tried again. */
   private readonly retries = new Map<string, NodeJS.Timeout>();
   private readonly retryDelays = createRetryDelays();
 

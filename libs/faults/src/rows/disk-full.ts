@@ -99,7 +99,7 @@ async function movesWithin(pipeline: Pipeline, timeoutMs: number): Promise<boole
 /**
  * The broker says that it is well with a full disk; a canary that is not stored tells. With space again
  * nats-server 2.9 stores canaries, while streams that a write has failed on may stand still until it is
- * started again. That is done here and told in the figures.
+ * started again. `stagecraft up` does that; here it is done and told in the figures.
  */
 async function fillStore(pipeline: Pipeline, storeDir: string) {
   const { bus, nats } = pipeline;
