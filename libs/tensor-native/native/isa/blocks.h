@@ -102,10 +102,27 @@ static const float* joined_bias(Scratch& scratch, const float* const* biases, co
   return to;
 }
 
-// dW [out, in] = dyᵀ·x for columns [first, first + out) of dy; x packed by packed_rows.
-INLINE Product weight_grad(const float* dy, size_t dy_stride, int first, int out, int in, int rows,
-                           const float* packed_x, float* dweight) {
-  return {out, in, rows, {dy + first, 1, dy_stride}, packed_x, plain(dweight, in)};
+// dW [out, in] = dyᵀ·x, both packed by packed_rows or row by row.
+INLINE Product weight_grad(const float* packed_dy, int out, int in, int rows, const float* packed_x, float* dweight) {
+  return {out, in, rows, panels_of(packed_dy, rows), packed_x, plain(dweight, in)};
+}
+
+// The biases' gradient: the sums over the rows of a packed matrix, of parts of REDUCE_ROWS first.
+static void sum_packed(const float* packed, int rows, int width, float* to) {
+  parallel(ceil_div(width, PANEL), [&](int panel) {
+    const float* row = packed + (size_t)panel * (size_t)rows * PANEL;
+    vf total[COLS] = {};
+    for (int r = 0; r < rows; r += REDUCE_ROWS) {
+      vf part[COLS] = {};
+      for (int i = r; i < imin(rows, r + REDUCE_ROWS); i++, row += PANEL)
+        for (int c = 0; c < COLS; c++) part[c] += load(row + c * W);
+      for (int c = 0; c < COLS; c++) total[c] += part[c];
+    }
+    for (int c = 0; c < COLS; c++) {
+      const int col = panel * PANEL + c * W;
+      if (col < width) store_up_to(to + col, total[c], imin(W, width - col));
+    }
+  });
 }
 
 static void linear_forward(const float* x, int rows, int in, int out, Linear linear, float* y) {
@@ -117,14 +134,16 @@ static void linear_forward(const float* x, int rows, int in, int out, Linear lin
 static void linear_backward(const float* x, int rows, int in, int out, const float* weight, const float* dy,
                             float* dx, LinearGrad grad) {
   Scratch scratch;
-  const float* packed = packed_weights_back(scratch, stack_of(weight, out, in));
-  const float* packed_x = packed_rows(scratch, x, rows, in);
+  const Packing packed[] = {backward_packing(scratch, stack_of(weight, out, in)),
+                            backward_packing(scratch, stack_of(x, rows, in)),
+                            backward_packing(scratch, stack_of(dy, rows, out))};
+  pack(packed, 3);
   const Product products[] = {
-      {rows, in, out, rows_of(dy, out), packed, plain(dx, in)},
-      weight_grad(dy, (size_t)out, 0, out, in, rows, packed_x, grad.weight),
+      {rows, in, out, rows_of(dy, out), packed[0].to, plain(dx, in)},
+      weight_grad(packed[2].to, out, in, rows, packed[1].to, grad.weight),
   };
   multiply(products, 2);
-  if (grad.bias) sum_rows(dy, rows, out, (size_t)out, grad.bias);
+  if (grad.bias) sum_packed(packed[2].to, rows, out, grad.bias);
 }
 
 // ---- blocks of rows ----
@@ -163,6 +182,11 @@ INLINE void store_packed(float* to, int rows, int row, int width, const F& value
       store(out + lane, n > 0 ? value(i, n) : vf{});
     }
   }
+}
+
+// The same for a row that lies there.
+INLINE void pack_row(float* to, int rows, int row, const float* from, int width) {
+  store_packed(to, rows, row, width, [&](int i, int n) { return load_up_to(from + i, n); });
 }
 
 // The sums of the blocks' norm gradients.
@@ -250,21 +274,25 @@ static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGr
   Scratch scratch;
   const int rows = p.layout.batch * p.layout.length, width = p.width;
   const int q = p.heads.q_width(), kv = p.heads.kv_width(), total = p.heads.qkv_width();
-  float* dmixed = scratch.floats((size_t)rows * (size_t)q);
+  float* dmixed = scratch.floats(packed_size(q, rows));
   float* dqkv = scratch.floats((size_t)rows * (size_t)total);
+  float* packed_dy = scratch.floats(packed_size(width, rows));
   float* packed_mixed = scratch.floats(packed_size(q, rows));
   float* packed_x = scratch.floats(packed_size(width, rows));
+  float* packed_dq = dmixed;  // which nobody reads any more by then
+  float* packed_dk = scratch.floats(packed_size(kv, rows));
+  float* packed_dv = scratch.floats(packed_size(kv, rows));
   const Packing packed[] = {backward_packing(scratch, stack_of(p.o.weight, width, q)),
                             backward_packing(scratch, qkv_stack(p))};
   pack(packed, 2);
   const float* angles = rotary_angles(p, rows);
   const RowBlocks blocks = row_blocks(rows, (size_t)total * (size_t)width);
   parallel_blocks(blocks, [&](int begin, int n, int) {
-    multiply({n, q, width, rows_of(g.dy + (size_t)begin * width, width), packed[0].to,
-              plain(dmixed + (size_t)begin * q, q)});
+    const float* dy = g.dy + (size_t)begin * width;
+    multiply({n, q, width, rows_of(dy, width), packed[0].to, plain(dmixed + (size_t)begin * q, q)});
     for (int r = begin; r < begin + n; r++) {
-      const float* mixed = p.mixed + (size_t)r * q;
-      store_packed(packed_mixed, rows, r, q, [&](int i, int m) { return load_up_to(mixed + i, m); });
+      pack_row(packed_dy, rows, r, g.dy + (size_t)r * width, width);
+      pack_row(packed_mixed, rows, r, p.mixed + (size_t)r * q, q);
     }
   });
   attention_backward(inner_attention(p), {dmixed, dqkv, dqkv + q, dqkv + q + kv});
@@ -274,20 +302,26 @@ static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGr
     float* dnormal = local.floats((size_t)n * (size_t)width);
     rotate_qk(p, angles, begin, begin + n, true, dqkv);
     multiply({n, width, total, rows_of(dqkv + (size_t)begin * total, total), packed[1].to, plain(dnormal, width)});
+    for (int r = begin; r < begin + n; r++) {
+      const float* row = dqkv + (size_t)r * total;
+      pack_row(packed_dq, rows, r, row, q);
+      pack_row(packed_dk, rows, r, row + q, kv);
+      pack_row(packed_dv, rows, r, row + q + kv, kv);
+    }
     norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, sums.of(block), packed_x);
   });
   sums.finish(g.norm);
   const Product products[] = {
-      weight_grad(g.dy, (size_t)width, 0, width, q, rows, packed_mixed, g.o.weight),
-      weight_grad(dqkv, (size_t)total, 0, q, width, rows, packed_x, g.q.weight),
-      weight_grad(dqkv, (size_t)total, q, kv, width, rows, packed_x, g.k.weight),
-      weight_grad(dqkv, (size_t)total, q + kv, kv, width, rows, packed_x, g.v.weight),
+      weight_grad(packed_dy, width, q, rows, packed_mixed, g.o.weight),
+      weight_grad(packed_dq, q, width, rows, packed_x, g.q.weight),
+      weight_grad(packed_dk, kv, width, rows, packed_x, g.k.weight),
+      weight_grad(packed_dv, kv, width, rows, packed_x, g.v.weight),
   };
   multiply(products, 4);
-  if (g.o.bias) sum_rows(g.dy, rows, width, (size_t)width, g.o.bias);
-  if (g.q.bias) sum_rows(dqkv, rows, q, (size_t)total, g.q.bias);
-  if (g.k.bias) sum_rows(dqkv + q, rows, kv, (size_t)total, g.k.bias);
-  if (g.v.bias) sum_rows(dqkv + q + kv, rows, kv, (size_t)total, g.v.bias);
+  if (g.o.bias) sum_packed(packed_dy, rows, width, g.o.bias);
+  if (g.q.bias) sum_packed(packed_dq, rows, q, g.q.bias);
+  if (g.k.bias) sum_packed(packed_dk, rows, kv, g.k.bias);
+  if (g.v.bias) sum_packed(packed_dv, rows, kv, g.v.bias);
 }
 
 // ---- MLP block ----
@@ -349,7 +383,9 @@ static void mlp_block(const MlpBlock& p) {
 static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g) {
   Scratch scratch;
   const int rows = p.rows, width = p.width, inner = p.inner, total = p.gated ? 2 * inner : inner;
-  float* dhidden = scratch.floats((size_t)rows * (size_t)total);
+  float* packed_dy = scratch.floats(packed_size(width, rows));
+  float* packed_dgate = p.gated ? scratch.floats(packed_size(inner, rows)) : nullptr;
+  float* packed_dup = scratch.floats(packed_size(inner, rows));
   float* packed_active = scratch.floats(packed_size(inner, rows));
   float* packed_x = scratch.floats(packed_size(width, rows));
   const Packing packed[] = {backward_packing(scratch, stack_of(p.down.weight, width, inner)),
@@ -360,26 +396,31 @@ static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g) {
   parallel_blocks(blocks, [&](int begin, int n, int block) {
     Scratch local;
     float* dactive = local.floats((size_t)n * (size_t)inner);
+    float* dhidden = local.floats((size_t)n * (size_t)total);
     float* dnormal = local.floats((size_t)n * (size_t)width);
     multiply({n, inner, width, rows_of(g.dy + (size_t)begin * width, width), packed[0].to, plain(dactive, inner)});
     for (int i = 0; i < n; i++) {
-      const size_t at = (size_t)(begin + i) * total;
-      activate_row_grad(p.hidden + at, dactive + (size_t)i * inner, inner, p.gated, packed_active, rows, begin + i,
-                        dhidden + at);
+      const int r = begin + i;
+      float* row = dhidden + (size_t)i * total;
+      activate_row_grad(p.hidden + (size_t)r * total, dactive + (size_t)i * inner, inner, p.gated, packed_active,
+                        rows, r, row);
+      pack_row(packed_dy, rows, r, g.dy + (size_t)r * width, width);
+      if (p.gated) pack_row(packed_dgate, rows, r, row, inner);
+      pack_row(packed_dup, rows, r, row + (total - inner), inner);
     }
-    multiply({n, width, total, rows_of(dhidden + (size_t)begin * total, total), packed[1].to, plain(dnormal, width)});
+    multiply({n, width, total, rows_of(dhidden, total), packed[1].to, plain(dnormal, width)});
     norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, sums.of(block), packed_x);
   });
   sums.finish(g.norm);
   const Product products[] = {
-      weight_grad(g.dy, (size_t)width, 0, width, inner, rows, packed_active, g.down.weight),
-      weight_grad(dhidden, (size_t)total, total - inner, inner, width, rows, packed_x, g.up.weight),
-      weight_grad(dhidden, (size_t)total, 0, inner, width, rows, packed_x, g.gate.weight),
+      weight_grad(packed_dy, width, inner, rows, packed_active, g.down.weight),
+      weight_grad(packed_dup, inner, width, rows, packed_x, g.up.weight),
+      weight_grad(packed_dgate, inner, width, rows, packed_x, g.gate.weight),
   };
   multiply(products, p.gated ? 3 : 2);
-  if (g.down.bias) sum_rows(g.dy, rows, width, (size_t)width, g.down.bias);
-  if (g.up.bias) sum_rows(dhidden + (total - inner), rows, inner, (size_t)total, g.up.bias);
-  if (p.gated && g.gate.bias) sum_rows(dhidden, rows, inner, (size_t)total, g.gate.bias);
+  if (g.down.bias) sum_packed(packed_dy, rows, width, g.down.bias);
+  if (g.up.bias) sum_packed(packed_dup, rows, inner, g.up.bias);
+  if (p.gated && g.gate.bias) sum_packed(packed_dgate, rows, inner, g.gate.bias);
 }
 
 }  // namespace ISA

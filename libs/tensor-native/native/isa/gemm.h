@@ -12,6 +12,7 @@ namespace ISA {
 constexpr int BLOCK_K = 512;
 // Work of one task in products of few rows: some 8 µs, of arithmetic or of reading.
 constexpr double RUN_FLOPS = 2e6, RUN_BYTES = 262144;
+constexpr double WHOLE_BYTES = 262144;  // of a matrix that stays in the L2 cache during a product
 // How far ahead of its use a panel is fetched where nothing better is known, in floats: past a 4 KiB
 // page, where the hardware's own prefetching stops.
 constexpr int PREFETCH = 40 * PANEL;
@@ -25,17 +26,21 @@ struct Ahead {
 
 INLINE Ahead soon(const float* b) { return {b + PREFETCH, PANEL}; }
 
-// Where A[row][k] lies: data[row * row_stride + k * k_stride]; one of the strides is 1.
+// Where A[row][k] lies: data[row * row_stride + k * k_stride], one of the strides is 1; or in packed
+// panels [panel][k][PANEL], as B is.
 struct Operand {
   const float* data;
   size_t row_stride, k_stride;
+  size_t panel_size = 0;  // floats, 0: not packed
   const float* at(int row, int k) const {
-    return data + (size_t)row * row_stride + (size_t)k * k_stride;
+    if (panel_size == 0) return data + (size_t)row * row_stride + (size_t)k * k_stride;
+    return data + (size_t)(row / PANEL) * panel_size + (size_t)k * PANEL + row % PANEL;
   }
 };
 
 INLINE Operand rows_of(const float* data, int width) { return {data, (size_t)width, 1}; }
 INLINE Operand columns_of(const float* data, int width) { return {data, 1, (size_t)width}; }
+INLINE Operand panels_of(const float* packed, int k) { return {packed, 1, PANEL, (size_t)k * PANEL}; }
 
 // C[row][col] = sum + (start ? start[row][col] : 0) + (bias ? bias[col] : 0)
 struct Output {
@@ -246,16 +251,30 @@ struct Cut {
   int tasks() const { return row_blocks * column_blocks; }
 };
 
-// Blocks of up to 8 register tiles of rows (A stays in the L2 cache), columns cut for balance. How it
+constexpr int PANEL_TILES = (PANEL + MAX_ROWS - 1) / MAX_ROWS;
+
+// The first row of register tile i. Where A is packed, none reaches from one of its panels into the next,
+// and the last ones may be empty.
+INLINE int tile_row(const Product& p, const Cut& cut, int i) {
+  if (p.a.panel_size == 0) return tile_start(p.rows, cut.tiles, i);
+  return imin(p.rows, i / PANEL_TILES * PANEL + tile_start(PANEL, PANEL_TILES, i % PANEL_TILES));
+}
+
+// Blocks of some 8 register tiles of rows (A stays in the L2 cache), columns cut for balance. How it
 // is cut changes no bit of the result.
 static inline Cut cut_product(const Product& p, int threads) {
   Cut cut;
-  cut.tiles = ceil_div(p.rows, MAX_ROWS);
-  cut.row_blocks = ceil_div(cut.tiles, 8);
+  const bool packed = p.a.panel_size > 0;
+  cut.tiles = packed ? ceil_div(p.rows, PANEL) * PANEL_TILES : ceil_div(p.rows, MAX_ROWS);
+  cut.row_blocks = ceil_div(cut.tiles, packed ? 3 * PANEL_TILES : 8);
   cut.panels = ceil_div(p.columns, PANEL);
   const double flops = 2.0 * p.rows * p.columns * p.k, bytes = 4.0 * p.columns * p.k;
   int target;
-  if (cut.row_blocks > 1) {
+  if (packed && 4.0 * imin(p.k, BLOCK_K) * imin(p.rows, p.columns) <= WHOLE_BYTES) {
+    // Weight gradients: the narrower matrix stays in the L2 cache, the other one is read once.
+    if (p.rows <= p.columns) cut.row_blocks = 1;
+    target = p.rows <= p.columns ? ceil_div(cut.panels, 3) : 1;
+  } else if (cut.row_blocks > 1) {
     target = ceil_div((int)vmin_double(flops / 4e6, 31) + 1, cut.row_blocks);
   } else {
     // Few rows: long runs of panels, each fetched by the thread that uses it, as many for each thread.
@@ -273,27 +292,6 @@ INLINE Ahead next_panel(const float* next, int num_k, int tiles, int t) {
   return {next + (size_t)imin(t, 1) * (size_t)(num_k / 2) * PANEL, t < 2 ? (size_t)PANEL / 2 : 0};
 }
 
-// Whether products read A from a copy where its rows lie side by side. With AVX-512 a tile uses nearly
-// the whole line and a copy gains nothing.
-constexpr bool COPIES_COLUMNS = W < 16;
-constexpr int COPY = (MAX_ROWS + W - 1) / W * W;
-
-// Rows [tile0, tile1) of A for num_k values of k from k0, as [tile][k][rows of the tile]: where the
-// rows of A lie side by side, a tile uses a few floats of a cache line, and the lines of successive k
-// fall into few sets of the cache.
-static inline void copy_columns(const Product& p, const Cut& cut, int tile0, int tile1, int k0, int num_k, float* to) {
-  for (int t = tile0; t < tile1; t++) {
-    const int row = tile_start(p.rows, cut.tiles, t), rows = tile_start(p.rows, cut.tiles, t + 1) - row;
-    if (row + COPY <= p.rows) {
-      // What is copied too much is overwritten by the next.
-      for (int k = 0; k < num_k; k++, to += rows)
-        for (int i = 0; i < COPY; i += W) store(to + i, load(p.a.at(row, k0 + k) + i));
-    } else {
-      for (int k = 0; k < num_k; k++, to += rows) memcpy(to, p.a.at(row, k0 + k), sizeof(float) * (size_t)rows);
-    }
-  }
-}
-
 static inline void run_block(const Product& p, const Cut& cut, int task, int threads) {
   const int row_block = task / cut.column_blocks, column_block = task % cut.column_blocks;
   const int tile0 = tile_start(cut.tiles, cut.row_blocks, row_block);
@@ -301,13 +299,8 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
   const int panel0 = tile_start(cut.panels, cut.column_blocks, column_block);
   const int panel1 = tile_start(cut.panels, cut.column_blocks, column_block + 1);
   const size_t panel_size = (size_t)p.k * PANEL;
-  const int row0 = tile_start(p.rows, cut.tiles, tile0), block_rows = tile_start(p.rows, cut.tiles, tile1) - row0;
-  Scratch scratch;
-  float* copy = nullptr;
-  if (COPIES_COLUMNS && p.a.k_stride != 1) copy = scratch.floats((size_t)block_rows * (size_t)imin(BLOCK_K, p.k) + COPY);
   for (int k0 = 0; k0 < p.k; k0 += BLOCK_K) {
     const int num_k = imin(BLOCK_K, p.k - k0);
-    if (copy) copy_columns(p, cut, tile0, tile1, k0, num_k, copy);
     Output out = p.out;
     if (k0 > 0) out = accumulate(out.data, (int)out.stride);
     for (int panel = panel0; panel < panel1; panel++) {
@@ -320,14 +313,10 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
       }
       const int col = panel * PANEL;
       for (int t = tile0; t < tile1; t++) {
-        const int row = tile_start(p.rows, cut.tiles, t);
-        const int rows = tile_start(p.rows, cut.tiles, t + 1) - row;
+        const int row = tile_row(p, cut, t), rows = tile_row(p, cut, t + 1) - row;
+        if (rows == 0) continue;
         const Ahead ahead = next_panel(next, num_k, tile1 - tile0, t - tile0);
-        if (copy)
-          tile_of<false>(rows)(num_k, copy + (size_t)(row - row0) * (size_t)num_k, (size_t)rows, b, offset(out, row, col),
-                               p.columns - col, ahead);
-        else
-          run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col, ahead);
+        run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col, ahead);
       }
     }
   }

@@ -133,6 +133,7 @@ static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& 
   Scratch scratch;
   const int rows = r1 - r0;
   float* z = scratch.floats((size_t)rows * GRAD_COLUMNS);
+  float* packed_z = scratch.floats(packed_size(imin(GRAD_COLUMNS, p.vocab), rows));
   const float* hidden = active.hidden + (size_t)r0 * p.width;
   const float* packed_hidden = packed_rows(scratch, hidden, rows, p.width);
   for (int v0 = 0; v0 < p.vocab; v0 += GRAD_COLUMNS) {
@@ -148,6 +149,7 @@ static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& 
                     g.d_entropy ? g.d_entropy[at] : 0.f);
         const int target = p.targets[at] - v0;
         if (target >= 0 && target < count) row[target] += g.d_log_probs[at] / p.temperature;
+        pack_row(packed_z, rows, r, row, count);
       }
     });
     const float* weight = p.weight + (size_t)v0 * (size_t)p.width;
@@ -156,7 +158,7 @@ static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& 
     const Product products[] = {
         {rows, p.width, count, rows_of(z, GRAD_COLUMNS),
          packed_weights_back(tile_scratch, stack_of(weight, count, p.width)), to_hidden},
-        {count, p.width, rows, columns_of(z, GRAD_COLUMNS), packed_hidden,
+        {count, p.width, rows, panels_of(packed_z, rows), packed_hidden,
          r0 ? accumulate(d_weight, p.width) : plain(d_weight, p.width)},
     };
     multiply(products, 2);

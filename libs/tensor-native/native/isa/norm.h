@@ -118,23 +118,6 @@ static void norm_grad_rows(const float* x, int rows, int width, const Norm& norm
   if (grad.bias) sum_parts(partial + width, parts, width, 2 * (size_t)width, grad.bias);
 }
 
-// to[column] = Σ over rows; columns [0, width) of a matrix with the given stride.
-static void sum_rows(const float* matrix, int rows, int width, size_t stride, float* to) {
-  Scratch scratch;
-  const int parts = ceil_div(rows, REDUCE_ROWS);
-  float* partial = scratch.floats((size_t)parts * (size_t)width);
-  parallel(parts, [&](int part) {
-    float* total = partial + (size_t)part * (size_t)width;
-    memset(total, 0, sizeof(float) * (size_t)width);
-    const int end = imin(rows, (part + 1) * REDUCE_ROWS);
-    for (int r = part * REDUCE_ROWS; r < end; r++)
-      for_lanes(width, [&](int i, int n) {
-        store_up_to(total + i, load_up_to(total + i, n) + load_up_to(matrix + (size_t)r * stride + i, n), n);
-      });
-  });
-  sum_parts(partial, parts, width, (size_t)width, to);
-}
-
 static void norm_forward(const float* x, int rows, int width, Norm norm, float* y, float* stats) {
   norm_rows(x, rows, width, norm, y, stats);
 }
