@@ -5,21 +5,18 @@
 namespace stagecraft {
 namespace ISA {
 
-INLINE vf sigmoid(vf x) { return 1.f / (1.f + vexp(-x)); }
-// tanh u = 1 − 2 / (1 + e^2u): exact at both ends, absolute error below 1e-7.
-INLINE vf vtanh(vf u) { return 1.f - 2.f / (1.f + vexp(u + u)); }
+INLINE vf sigmoid(vf x) { return 1.f / (1.f + exp_between(-x)); }
 
-constexpr float GELU_SCALE = 0.7978845608028654f, GELU_CUBIC = 0.044715f;  // √(2/π)
+// GELU with tanh: ½·x·(1 + tanh u) = x·sigmoid(2u), u = √(2/π)·(x + .044715·x³); here 2u and its slope.
+constexpr float GELU_SCALE = 1.5957691216057308f, GELU_CUBIC = 0.044715f;
 
-INLINE vf gelu_of(vf x) {
-  const vf t = vtanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
-  return 0.5f * x * (1.f + t);
-}
+INLINE vf gelu_gate(vf x) { return sigmoid(x * (GELU_SCALE + GELU_SCALE * GELU_CUBIC * (x * x))); }
+
+INLINE vf gelu_of(vf x) { return x * gelu_gate(x); }
 
 INLINE vf gelu_slope(vf x) {
-  const vf t = vtanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
-  const vf inner = GELU_SCALE * (1.f + 3.f * GELU_CUBIC * x * x);
-  return 0.5f * (1.f + t) + 0.5f * x * (1.f - t * t) * inner;
+  const vf s = gelu_gate(x);
+  return s + x * (s - s * s) * (GELU_SCALE + 3.f * GELU_SCALE * GELU_CUBIC * (x * x));
 }
 
 // body(offset, lanes) over a flat array, in parallel.

@@ -118,8 +118,7 @@ INLINE double vmin_double(double a, double b) { return a < b ? a : b; }
 INLINE double vmax_double(double a, double b) { return a > b ? a : b; }
 INLINE int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-// e^x: x = n·ln2 + r, degree-6 polynomial in r, scaled by 2^n; error below 2 ulp on the range
-// that fp32 holds, 0 below it, +inf above it; NaN stays NaN.
+// e^r for |r| ≤ ln2 / 2.
 INLINE vf exp_polynomial(vf r) {
   vf p = splat(1.9875691500e-4f);
   p = p * r + 1.3981999507e-3f;
@@ -130,30 +129,38 @@ INLINE vf exp_polynomial(vf r) {
   return p * (r * r) + r + 1.f;
 }
 
-INLINE vf vexp(vf x) {
+INLINE vf exp_remainder(vf x, vf n) { return (x - n * 0.693359375f) - n * -2.12194440e-4f; }
+
+// e^x: x = n·ln2 + r, degree-6 polynomial in r, scaled by 2^n; error below 2 ulp on the range
+// that fp32 holds, 0 below it, +inf above it; NaN stays NaN. exp_between: for x outside of ±87 some value
+// at least as far out as e^±87, for NaN anything.
 #if defined(__AVX512F__)
+INLINE vf vexp(vf x) {
   // max and min return their second operand when one is NaN, scalef saturates: no selects needed.
   const __m512 high = _mm512_max_ps(_mm512_set1_ps(-104.f), (__m512)x);
   const vf clamped = (vf)_mm512_min_ps(_mm512_set1_ps(89.f), high);
   const vf n = (vf)_mm512_roundscale_ps((__m512)(clamped * 1.44269504088896341f), 8);
-  vf r = clamped - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
-  return (vf)_mm512_scalef_ps((__m512)exp_polynomial(r), (__m512)n);
-#else
-  const vf clamped = vmin(vmax(x, splat(-87.8f)), splat(88.8f));
-  const vf shift = splat(12582912.f);  // 1.5·2^23: adding it rounds to an integer
-  const vf n = (clamped * 1.44269504088896341f + shift) - shift;
-  vf r = clamped - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
-  // 2^n in two halves, so that the largest and the smallest results do not overflow on the way.
-  const vi whole = __builtin_convertvector(n, vi);
-  const vi half = whole >> 1;
-  const vf a = (vf)((half + 127) << 23), b = (vf)((whole - half + 127) << 23);
-  const vf y = exp_polynomial(r) * a * b;
-  const vf low = x < splat(-87.5f) ? vf{} : y;  // subnormal results are not worth their cost
-  return x != x ? x : low;
-#endif
+  return (vf)_mm512_scalef_ps((__m512)exp_polynomial(exp_remainder(clamped, n)), (__m512)n);
 }
+
+INLINE vf exp_between(vf x) { return vexp(x); }
+#else
+// For x from ln of the smallest normal number to ln of the largest number: the result's exponent holds n.
+INLINE vf exp_normal(vf x) {
+  const vf shift = splat(12582912.f);  // 1.5·2^23: adding it rounds to an integer, in the lowest bits
+  const vf shifted = x * 1.44269504088896341f + shift;
+  return (vf)((vi)exp_polynomial(exp_remainder(x, shifted - shift)) + ((vi)shifted << 23));
+}
+
+INLINE vf exp_between(vf x) { return exp_normal(vmin(vmax(x, splat(-87.f)), splat(87.f))); }
+
+INLINE vf vexp(vf x) {
+  const float low = -87.33f, high = 88.72283f;  // subnormal results are not worth their cost
+  const vf y = exp_normal(vmin(vmax(x, splat(low)), splat(high)));
+  const vf small = x < low ? vf{} : y;
+  return x <= high ? small : x + __builtin_inff();
+}
+#endif
 
 }  // namespace ISA
 }  // namespace stagecraft
