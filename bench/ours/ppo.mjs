@@ -40,6 +40,12 @@ function gatedBus() {
         }
         return bus.publish(subject, data, how);
       },
+      // The gate is a part of the queue: otherwise the trainer takes its tasks for lost during the peer's
+      // turn, asks them again, and all of them are answered twice.
+      async consumerInfo(spec) {
+        const info = await bus.consumerInfo(spec);
+        return { ...info, pending: info.pending + waiting.length };
+      },
     },
     /** Resolves when the tasks of an update wait at the gate. */
     arrived: () => arrived.promise,
