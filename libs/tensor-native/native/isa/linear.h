@@ -1,0 +1,150 @@
+// Packing weights and activations for products, and the linear map, forward and backward.
+#pragma once
+#include "attention.h"
+
+namespace stagecraft {
+namespace ISA {
+
+// Several weight matrices [out_i, in] read as one with Σ out_i rows.
+struct Stack {
+  const float* parts[3];
+  int rows[3];
+  int count, in;
+
+  int total() const {
+    int n = 0;
+    for (int i = 0; i < count; i++) n += rows[i];
+    return n;
+  }
+  const float* row(int n) const {
+    int i = 0;
+    while (n >= rows[i]) n -= rows[i++];
+    return parts[i] + (size_t)n * in;
+  }
+};
+
+INLINE Stack stack_of(const float* weight, int out, int in) { return {{weight}, {out}, 1, in}; }
+
+// A stack to be packed: for x·Wᵀ, B[k = in][n = out], or for dy·W, B[k = out][n = in].
+struct Packing {
+  Stack stack;
+  bool back;
+  float* to;
+  int columns() const { return back ? stack.in : stack.total(); }
+  int k() const { return back ? stack.total() : stack.in; }
+};
+
+static void pack_panel(const Packing& p, int panel) {
+  const Stack& stack = p.stack;
+  if (p.back)
+    pack_straight(p.to, p.columns(), p.k(), panel, 0, p.k(), [&](int i) { return stack.row(i); });
+  else
+    pack_transposed(p.to, p.columns(), p.k(), panel, [&](int n) { return stack.row(n); });
+}
+
+// Several packings in one parallel region.
+static void pack(const Packing* packings, int count) {
+  int first[MAX_PRODUCTS + 1] = {0};
+  for (int i = 0; i < count; i++) first[i + 1] = first[i] + ceil_div(packings[i].columns(), PANEL);
+  parallel(first[count], [&](int task) {
+    int i = 0;
+    while (task >= first[i + 1]) i++;
+    pack_panel(packings[i], task - first[i]);
+  });
+}
+
+static void pack_weights(const Stack& stack, float* to) {
+  const Packing packing{stack, false, to};
+  pack(&packing, 1);
+}
+
+static Packing forward_packing(Scratch& scratch, const Stack& stack) {
+  return {stack, false, scratch.floats(packed_size(stack.total(), stack.in))};
+}
+
+static Packing backward_packing(Scratch& scratch, const Stack& stack) {
+  return {stack, true, scratch.floats(packed_size(stack.in, stack.total()))};
+}
+
+static float* packed_weights(Scratch& scratch, const Stack& stack) {
+  const Packing packing = forward_packing(scratch, stack);
+  pack(&packing, 1);
+  return packing.to;
+}
+
+static float* packed_weights_back(Scratch& scratch, const Stack& stack) {
+  const Packing packing = backward_packing(scratch, stack);
+  pack(&packing, 1);
+  return packing.to;
+}
+
+// Packs a matrix of activations [rows, width] for aᵀ·matrix: B[k = row][n = column].
+static float* packed_rows(Scratch& scratch, const float* matrix, int rows, int width) {
+  return packed_weights_back(scratch, stack_of(matrix, rows, width));
+}
+
+// The biases of a stack as one vector, or null if there are none.
+static const float* joined_bias(Scratch& scratch, const float* const* biases, const int* sizes, int count) {
+  bool any = false;
+  int total = 0;
+  for (int i = 0; i < count; i++) {
+    any = any || biases[i];
+    total += sizes[i];
+  }
+  if (!any) return nullptr;
+  float* to = scratch.floats((size_t)total);
+  for (int i = 0, at = 0; i < count; at += sizes[i++]) {
+    if (biases[i])
+      memcpy(to + at, biases[i], sizeof(float) * (size_t)sizes[i]);
+    else
+      memset(to + at, 0, sizeof(float) * (size_t)sizes[i]);
+  }
+  return to;
+}
+
+// dW [out, in] = dyᵀ·x, both packed by packed_rows or row by row.
+INLINE Product weight_grad(const float* packed_dy, int out, int in, int rows, const float* packed_x, float* dweight) {
+  return {out, in, rows, panels_of(packed_dy, rows), packed_x, plain(dweight, in)};
+}
+
+// The biases' gradient: the sums over the rows of a packed matrix, of parts of REDUCE_ROWS first.
+static void sum_packed(const float* packed, int rows, int width, float* to) {
+  parallel(ceil_div(width, PANEL), [&](int panel) {
+    const float* row = packed + (size_t)panel * (size_t)rows * PANEL;
+    vf total[COLS] = {};
+    for (int r = 0; r < rows; r += REDUCE_ROWS) {
+      vf part[COLS] = {};
+      for (int i = r; i < imin(rows, r + REDUCE_ROWS); i++, row += PANEL)
+        for (int c = 0; c < COLS; c++) part[c] += load(row + c * W);
+      for (int c = 0; c < COLS; c++) total[c] += part[c];
+    }
+    for (int c = 0; c < COLS; c++) {
+      const int col = panel * PANEL + c * W;
+      if (col < width) store_up_to(to + col, total[c], imin(W, width - col));
+    }
+  });
+}
+
+static void linear_forward(const float* x, int rows, int in, int out, Linear linear, float* y) {
+  Scratch scratch;
+  const float* packed = packed_weights(scratch, stack_of(linear.weight, out, in));
+  multiply({rows, out, in, rows_of(x, in), packed, with_bias(y, out, linear.bias)});
+}
+
+static void linear_backward(const float* x, int rows, int in, int out, const float* weight, const float* dy,
+                            float* dx, LinearGrad grad) {
+  Scratch scratch;
+  const Packing packed[] = {backward_packing(scratch, stack_of(weight, out, in)),
+                            backward_packing(scratch, stack_of(x, rows, in)),
+                            backward_packing(scratch, stack_of(dy, rows, out))};
+  pack(packed, 3);
+  const Product products[] = {
+      {rows, in, out, rows_of(dy, out), packed[0].to, plain(dx, in)},
+      weight_grad(packed[2].to, out, in, rows, packed[1].to, grad.weight),
+  };
+  multiply(products, 2);
+  if (grad.bias) sum_packed(packed[2].to, rows, out, grad.bias);
+}
+
+}  // namespace ISA
+}  // namespace stagecraft
