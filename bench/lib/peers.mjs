@@ -12,6 +12,9 @@ export const HOW_TO_GET_PEERS = "npm run bench:peers";
 /** Where `npm run bench:peers` puts what it fetches. */
 export const peersCache = join(peersDir, ".cache");
 
+/** Our protos' stubs for Python. */
+export const stubsDir = join(peersCache, "stubs");
+
 /** The Python that has torch and transformers, or undefined. */
 export function peersPython() {
   const python = process.env.STAGECRAFT_PEERS_PYTHON ?? join(peersDir, ".venv", "bin", "python");
@@ -23,6 +26,10 @@ export function llamaCpp() {
   const binary = join(peersCache, "llamacpp-bench");
   return existsSync(binary) ? { binary, cache: peersCache } : undefined;
 }
+
+/** How to start clients on gRPC's C core; undefined when there are none. @param {readonly unknown[]} args */
+export const grpcCoreLoad = (args) =>
+  existsSync(stubsDir) ? python("peers/grpc_load.py", [stubsDir, ...args]) : undefined;
 
 /** How to start one of our measured programs. @param {string} script @param {readonly unknown[]} args */
 export const ours = (script, args) => ({

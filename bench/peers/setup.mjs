@@ -2,23 +2,30 @@
 //
 //   npm run bench:peers
 //
-// .venv:  torch (CPU), transformers, gguf, fastapi, uvicorn with uvloop. Skipped when STAGECRAFT_PEERS_PYTHON names a
-//         Python; then only what it lacks is named.
-// .cache: llama.cpp's libraries (npm package of node-llama-cpp), its headers (from the source of the same
-//         release, in node-llama-cpp itself), the benchmark that links them, and two model files.
+// .venv:  torch (CPU), transformers, gguf, fastapi, uvicorn with uvloop, grpcio. Skipped when
+//         STAGECRAFT_PEERS_PYTHON names a Python; then only what it lacks is named.
+// .cache: Python stubs made from proto/, llama.cpp's libraries (npm package of node-llama-cpp), its headers (from
+//         the source of the same release, in node-llama-cpp itself), the benchmark that links them, and two
+//         model files.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { peersCache } from "../lib/peers.mjs";
+import { peersCache, stubsDir } from "../lib/peers.mjs";
 import { BenchProcess } from "../lib/process.mjs";
 import { BASE, SMALL } from "../lib/shapes.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const venv = join(here, ".venv");
-const PACKAGES = ["transformers", "gguf", "fastapi", "uvicorn[standard]"];
-const MODULES = ["torch", "transformers", "gguf", "fastapi", "uvicorn", "uvloop", "numpy"];
+const PACKAGES = [
+  ...["transformers", "gguf", "fastapi", "uvicorn[standard]"],
+  ...["grpcio", "grpcio-tools"],
+];
+const MODULES = [
+  ...["torch", "transformers", "gguf", "fastapi", "uvicorn", "uvloop", "numpy"],
+  ...["grpc", "grpc_tools"],
+];
 const LLAMA_VERSION = "3.22.1"; // of node-llama-cpp
 const HEADERS = [
   "include/llama.h",
@@ -63,6 +70,18 @@ function installTorch(python, pip) {
     if (spawnSync(python, [...pip, ...args], { stdio: "ignore" }).status === 0) return;
   }
   throw new Error("pip could not install torch");
+}
+
+/** What a Python client needs of proto/. */
+function makeStubs(python) {
+  say("gRPC stubs: bench/peers/.cache/stubs");
+  const protoDir = join(here, "..", "..", "proto");
+  const protos = readdirSync(protoDir, { recursive: true }).filter((name) =>
+    name.endsWith(".proto"),
+  );
+  mkdirSync(stubsDir, { recursive: true });
+  const out = [`-I${protoDir}`, `--python_out=${stubsDir}`, `--grpc_python_out=${stubsDir}`];
+  run(python, ["-m", "grpc_tools.protoc", ...out, ...protos.map((name) => join(protoDir, name))]);
 }
 
 function unpackNpm(name, folder) {
@@ -143,6 +162,7 @@ async function checkLlamaCpp(expected) {
 
 try {
   const { python, lacking } = preparePython();
+  if (!lacking.includes("grpc_tools")) makeStubs(python);
   await checkLlamaCpp(prepareLlamaCpp(python));
   if (lacking.length > 0)
     throw new Error(`${python} lacks ${lacking.join(", ")}: pip install them`);

@@ -1,6 +1,6 @@
-import { ours, python } from "../lib/peers.mjs";
+import { grpcCoreLoad, HOW_TO_GET_PEERS, ours, python } from "../lib/peers.mjs";
 import { BenchProcess } from "../lib/process.mjs";
-import { makeBound, makeRow } from "../lib/row.mjs";
+import { failedRow, makeBound, makeRow } from "../lib/row.mjs";
 import { SMALL } from "../lib/shapes.mjs";
 import { median, tidy } from "../lib/stats.mjs";
 
@@ -20,6 +20,12 @@ async function startSide(kind, server, { items, thinkMs }) {
   const { port } = server.ready;
   const args = [kind, port, CLIENTS, items, thinkMs, VOCAB];
   return { load: await start(ours("ours/reward-load.mjs", args)), answers: [] };
+}
+
+/** The same clients on gRPC's C core, in Python; undefined when grpcio is missing. */
+async function startCoreSide(server) {
+  const program = grpcCoreLoad([server.ready.port, CLIENTS, THINK_MS, VOCAB]);
+  return program && { load: await start(program), answers: [] };
 }
 
 async function measureInTurns(sides, context) {
@@ -53,7 +59,7 @@ const itemsPerSecond = ({ items, seconds }) => items / seconds;
 const rpc = {
   name: "reward-rpc",
   summary: `overhead of scoring over gRPC, ${CLIENTS} clients, and items/s with a trivial model`,
-  seconds: 105,
+  seconds: 130,
   run: (context) =>
     withProcesses(async (run) => {
       const server = await run(ourServer(context));
@@ -61,11 +67,14 @@ const rpc = {
       await run(paced.load);
       const pacedStream = await startSide("grpc-stream", server, { items: 1, thinkMs: THINK_MS });
       await run(pacedStream.load);
+      const pacedCore = await startCoreSide(server);
+      if (pacedCore) await run(pacedCore.load);
       const busy = await startSide("grpc", server, { items: 1, thinkMs: 0 });
       await run(busy.load);
       const stream = await startSide("grpc-stream", server, { items: IN_FLIGHT, thinkMs: 0 });
       await run(stream.load);
-      await measureInTurns([paced, pacedStream, busy, stream], context);
+      const sides = [paced, pacedStream, pacedCore, busy, stream].filter(Boolean);
+      await measureInTurns(sides, context);
       const of = (answers, field) => median(answers.map((answer) => answer[field]));
       const bounds = (name, { answers }, what) => {
         const load = `${CLIENTS} clients, ${tidy(median(answers.map(itemsPerSecond)))} ${what}/s`;
@@ -75,10 +84,14 @@ const rpc = {
           makeBound({ name: `${name}-p99`, ours: of(answers, "p99Ms"), target: 3, ...latency }),
         ];
       };
+      const lacking = new Error(`no grpcio for the clients: ${HOW_TO_GET_PEERS}`);
       const saturated = `one item a call; p50 then ${tidy(of(busy.answers, "p50Ms"))} ms`;
       return [
         ...bounds("reward-rpc", paced, "calls"),
         ...bounds("reward-rpc-stream", pacedStream, "items"),
+        ...(pacedCore
+          ? bounds("reward-rpc-core", pacedCore, "calls")
+          : [failedRow("reward-rpc-core", lacking)]),
         makeBound({
           name: "reward-rpc-items",
           ours: median(busy.answers.map(itemsPerSecond)),
