@@ -19,12 +19,36 @@ export function openAnswers(
   const channels = Array.from({ length: count }, (_, i) =>
     createTokenChannel(() => withdraws[i]?.(new StagecraftError("cancelled", "not read on"))),
   );
-  withdraws = start(channels);
   const onAbort = () => {
     const cause: unknown = signal.reason;
     const error = new StagecraftError("cancelled", "the caller cancelled", { cause });
     for (const withdraw of withdraws) withdraw(error);
   };
-  signal.addEventListener("abort", onAbort, { once: true });
+  let numOpen = count;
+  const onEnd = () => {
+    numOpen--;
+    if (numOpen === 0) signal.removeEventListener("abort", onAbort); // it may outlive many answers
+  };
+  withdraws = start(channels.map((channel) => watchEnd(channel, onEnd)));
+  if (numOpen > 0) signal.addEventListener("abort", onAbort, { once: true });
   return channels.map((channel) => channel.chunks());
+}
+
+/** The sink, with a call when its answer has ended one way or the other. */
+function watchEnd(sink: TokenSink, onEnd: () => void): TokenSink {
+  let open = true;
+  const end = () => {
+    if (open) onEnd();
+    open = false;
+  };
+  return {
+    push(token) {
+      sink.push(token);
+      if (token.finishReason !== undefined) end();
+    },
+    fail(error) {
+      sink.fail(error);
+      end();
+    },
+  };
 }

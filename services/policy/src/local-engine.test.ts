@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { generate, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
@@ -82,6 +83,20 @@ describe("createLocalEngine()", () => {
     await waitFor(() => engine.status().numActive === 0);
     const [next] = engine.submit([request(tokenizer, "d")], never);
     expect((await readAll(next!)).finishReason).toBeDefined();
+    await engine.close();
+  });
+
+  it("leaves nothing behind on a signal that outlives the answers", async () => {
+    const engine = tinyEngine(tokenizer, tinyModel(tokenizer), { maxQueued: 1 });
+    const { signal } = new AbortController();
+    const many = (count: number) => Array.from({ length: count }, () => request(tokenizer, "a"));
+    const read = engine.submit(many(2), signal).map(readAll);
+    const [left] = engine.submit(many(1), signal);
+    expect(getEventListeners(signal, "abort")).toHaveLength(2);
+    expect(() => engine.submit(many(9), signal)).toThrow("[resource_exhausted]");
+    for await (const chunk of left!) if (chunk.tokenIds.length > 0) break;
+    await Promise.all(read);
+    await waitFor(() => getEventListeners(signal, "abort").length === 0);
     await engine.close();
   });
 
