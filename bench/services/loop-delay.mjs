@@ -1,15 +1,6 @@
-// Do the services answer while they compute?
-//
-//   node bench/services/loop-delay.mjs [--updates 3] [--size base|small] [--threads 1] [--json FILE]
-//
-// Runs PPO on processes (policy, reward model, rollout worker, trainer over nats-server) with models of
-// real size and meanwhile asks every one of them for its health ten times a second. Prints for each: p99
-// delay of its main loop over the whole run as the service itself measures it (stagecraft_event_loop_lag;
-// goal: below 20 ms), the slowest health answer, and failed probes. The last row is a process that does
-// nothing: what the machine itself costs. The machine should do nothing else.
+// Do the services answer while they compute? See HELP.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { trainer } from "@stagecraft/contracts";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { createRpcClient } from "@stagecraft/rpc";
@@ -18,19 +9,33 @@ import { startNatsServer, tempDir } from "@stagecraft/testing";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { BenchProcess } from "../lib/process.mjs";
 import { loopDelayMs, probe, startService, withResources } from "./cluster.mjs";
+import { parseOptions } from "./options.mjs";
 
 const GOAL_MS = 20;
 const SIZES = {
   small: { hiddenSize: 128, numLayers: 4, numHeads: 4 },
   base: { hiddenSize: 384, numLayers: 6, numHeads: 6 },
 };
-const { values: options } = parseArgs({
-  options: {
-    updates: { type: "string", default: "3" },
-    size: { type: "string", default: "base" },
-    threads: { type: "string", default: "1" },
-    json: { type: "string" },
-  },
+const HELP = `Do the services answer while they compute?
+
+node bench/services/loop-delay.mjs [options]
+
+  --updates N   PPO updates to run (default 3)
+  --size NAME   of the models: base (6 layers of 384, default) or small (4 of 128)
+  --threads N   threads of each engine (default 1)
+  --json FILE   write what was measured
+
+Runs PPO on processes (policy, reward model, rollout worker, trainer over nats-server) and meanwhile asks every
+one of them for its health ten times a second. Prints for each: p99 delay of its main loop over the whole run
+as the service itself measures it (stagecraft_event_loop_lag; goal: below ${GOAL_MS} ms), the slowest health answer,
+and failed probes. The last row is a process that does nothing: what the machine itself costs. The
+machine should do nothing else.`;
+
+const options = parseOptions(HELP, {
+  updates: { type: "string", default: "3" },
+  size: { type: "string", default: "base" },
+  threads: { type: "string", default: "1" },
+  json: { type: "string" },
 });
 
 async function writeModels(dir) {

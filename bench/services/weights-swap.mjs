@@ -1,15 +1,7 @@
-// A large model is published and swapped in by two policy servers while they serve:
-//
-//   node bench/services/weights-swap.mjs [--swaps 3] [--callers 6] [--threads 1] [--small] [--json FILE]
-//
-// Makes a random Llama of 135 M parameters (540 MB), starts nats-server and two policy processes, keeps
-// callers streaming answers from both (round robin) and publishes versions as the trainer does. Prints
-// failed requests (must be 0: exit code 1 otherwise), the time from announcement to use, the longest
-// wait for a token, memory, health probes and the delay of the servers' main loops. --small: 1 M.
+// A large model is published and swapped in by two policy servers while they serve; see HELP.
 import { writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { policy } from "@stagecraft/contracts";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { createRpcClient } from "@stagecraft/rpc";
@@ -18,6 +10,7 @@ import { startNatsServer, tempDir, waitFor } from "@stagecraft/testing";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { BenchProcess } from "../lib/process.mjs";
 import { loopDelayMs, peakMemoryMb, probe, startService, withResources } from "./cluster.mjs";
+import { parseOptions } from "./options.mjs";
 
 const RUN = "swap";
 const SIZES = {
@@ -25,14 +18,27 @@ const SIZES = {
   small: { numCharacters: 2000, hiddenSize: 128, numLayers: 4, numHeads: 4 },
 };
 
-const { values: options } = parseArgs({
-  options: {
-    swaps: { type: "string", default: "3" },
-    callers: { type: "string", default: "6" },
-    threads: { type: "string", default: "1" },
-    small: { type: "boolean", default: false },
-    json: { type: "string" },
-  },
+const HELP = `A large model is published and swapped in by two policy servers while they serve.
+
+node bench/services/weights-swap.mjs [options]
+
+  --swaps N     versions to publish (default 3)
+  --callers N   callers that stream answers meanwhile (default 6)
+  --threads N   threads of each policy's engine (default 1)
+  --small       a model of 1 M parameters instead of 134 M (536 MB)
+  --json FILE   write what was measured
+
+Makes a random Llama, starts nats-server and two policy processes, keeps the callers streaming from both
+(round robin) and publishes versions as the trainer does. Prints failed requests (exit code 1 if there are
+any), the time from announcement to use, the longest wait for a token, memory, health probes and the delay
+of the servers' main loops.`;
+
+const options = parseOptions(HELP, {
+  swaps: { type: "string", default: "3" },
+  callers: { type: "string", default: "6" },
+  threads: { type: "string", default: "1" },
+  small: { type: "boolean", default: false },
+  json: { type: "string" },
 });
 
 async function writeModel(dir, sizes) {
