@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createContext } from "./lib/context.mjs";
 import { machineFacts } from "./lib/machine.mjs";
+import { wholeNumber } from "./lib/options.mjs";
 import { Progress } from "./lib/progress.mjs";
 import { failedRow } from "./lib/row.mjs";
 import { tableHead, tableRow } from "./lib/table.mjs";
@@ -41,12 +42,6 @@ function parseCommand() {
   const threads = wholeNumber(values.threads, "--threads", 1);
   if (!["wall", "cpu"].includes(values.clock)) throw new Error("--clock must be wall or cpu");
   return { ...values, rounds, threads, benches: selectBenches(positionals) };
-}
-
-function wholeNumber(text, flag, min) {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min) return value;
-  throw new Error(`${flag} must be a whole number of at least ${min}, got ${text}`);
 }
 
 function list() {

@@ -18,14 +18,10 @@ import { BASE, SMALL } from "../lib/shapes.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const venv = join(here, ".venv");
-const PACKAGES = [
-  ...["transformers", "gguf", "fastapi", "uvicorn[standard]"],
-  ...["grpcio", "grpcio-tools"],
-];
-const MODULES = [
-  ...["torch", "transformers", "gguf", "fastapi", "uvicorn", "uvloop", "numpy"],
-  ...["grpc", "grpc_tools"],
-];
+const SERVING = ["fastapi", "uvicorn[standard]", "grpcio", "grpcio-tools"];
+const PACKAGES = ["transformers", "gguf", ...SERVING];
+const SERVING_MODULES = ["fastapi", "uvicorn", "uvloop", "grpc", "grpc_tools"];
+const MODULES = ["torch", "transformers", "gguf", "numpy", ...SERVING_MODULES];
 const LLAMA_VERSION = "3.22.1"; // of node-llama-cpp
 const HEADERS = [
   "include/llama.h",

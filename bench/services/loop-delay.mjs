@@ -7,9 +7,9 @@ import { createRpcClient } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
 import { startNatsServer, tempDir } from "@stagecraft/testing";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
+import { parseOptions, wholeNumber } from "../lib/options.mjs";
 import { BenchProcess } from "../lib/process.mjs";
 import { loopDelayMs, probe, startService, withResources } from "./cluster.mjs";
-import { parseOptions } from "./options.mjs";
 
 const GOAL_MS = 20;
 const SIZES = {
@@ -31,11 +31,20 @@ as the service itself measures it (stagecraft_event_loop_lag; goal: below ${GOAL
 and failed probes. The last row is a process that does nothing: what the machine itself costs. The
 machine should do nothing else.`;
 
-const options = parseOptions(HELP, {
+const OPTIONS = {
   updates: { type: "string", default: "3" },
   size: { type: "string", default: "base" },
   threads: { type: "string", default: "1" },
   json: { type: "string" },
+};
+const options = parseOptions(HELP, OPTIONS, ({ updates, size, threads, json }) => {
+  if (!Object.hasOwn(SIZES, size)) throw new Error(`--size must be base or small, got ${size}`);
+  return {
+    updates: wholeNumber(updates, "--updates", 1),
+    threads: wholeNumber(threads, "--threads", 1),
+    size,
+    json,
+  };
 });
 
 async function writeModels(dir) {
@@ -81,7 +90,7 @@ async function train(address, dir) {
   const client = createRpcClient(trainer.TrainerServiceClient, address);
   const config = {
     ...{ policy: `${dir}/policy`, rewardModel: `${dir}/reward`, prompts: [`${dir}/prompts.jsonl`] },
-    ...{ updates: Number(options.updates), promptsPerUpdate: 32, epochs: 2, maxNewTokens: 64 },
+    ...{ updates: options.updates, promptsPerUpdate: 32, epochs: 2, maxNewTokens: 64 },
     ...{ engine: "native", checkpointEvery: 1 },
   };
   const run = { runId: "loop", stage: "ppo", config, resume: false, overwrite: false, runDir: "" };

@@ -8,9 +8,9 @@ import { createRpcClient } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
 import { startNatsServer, tempDir, waitFor } from "@stagecraft/testing";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
+import { parseOptions, wholeNumber } from "../lib/options.mjs";
 import { BenchProcess } from "../lib/process.mjs";
 import { loopDelayMs, peakMemoryMb, probe, startService, withResources } from "./cluster.mjs";
-import { parseOptions } from "./options.mjs";
 
 const RUN = "swap";
 const SIZES = {
@@ -33,13 +33,19 @@ Makes a random Llama, starts nats-server and two policy processes, keeps the cal
 any), the time from announcement to use, the longest wait for a token, memory, health probes and the delay
 of the servers' main loops.`;
 
-const options = parseOptions(HELP, {
+const OPTIONS = {
   swaps: { type: "string", default: "3" },
   callers: { type: "string", default: "6" },
   threads: { type: "string", default: "1" },
   small: { type: "boolean", default: false },
   json: { type: "string" },
-});
+};
+const options = parseOptions(HELP, OPTIONS, ({ swaps, callers, threads, ...rest }) => ({
+  ...rest,
+  swaps: wholeNumber(swaps, "--swaps", 1),
+  callers: wholeNumber(callers, "--callers", 1),
+  threads: wholeNumber(threads, "--threads", 1),
+}));
 
 async function writeModel(dir, sizes) {
   await initEngine({ engine: "native", numThreads: 1 });
@@ -131,7 +137,7 @@ async function main(keep) {
   const publisher = await BenchProcess.start(process.execPath, args);
 
   const load = { stopped: false, numAnswered: 0, numTokens: 0, longestWaitMs: 0, failures: [] };
-  const callers = Array.from({ length: Number(options.callers) }, (_, i) => call(client, i, load));
+  const callers = Array.from({ length: options.callers }, (_, i) => call(client, i, load));
   const warm = () => load.numAnswered >= callers.length || load.failures.length > 0;
   await waitFor(warm, { what: "answers", timeoutMs: 180_000 });
   if (load.failures.length > 0) throw new Error(load.failures[0]);
@@ -142,7 +148,7 @@ async function main(keep) {
   load.longestWaitMs = 0;
   const stopProbing = probe(servers.map(({ server }) => server));
   const swaps = [];
-  for (let version = 1; version <= Number(options.swaps); version++) {
+  for (let version = 1; version <= options.swaps; version++) {
     swaps.push(await swap(publisher, servers, version));
     const { sizeBytes, seconds, swapSeconds } = swaps.at(-1);
     const list = swapSeconds.map((s) => s.toFixed(1)).join(" and ");
