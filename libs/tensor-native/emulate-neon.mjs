@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const nativeDir = join(dirname(fileURLToPath(import.meta.url)), "native");
-const NODE_ONLY = /^(addon|args|blocks|decoder|operations|optimizer|kernels_avx.*)\.cc$/;
+const NODE_ONLY = /^(addon|args|decoder|layers|operations|optimizer|kernels_avx.*)\.cc$/;
 const sources = readdirSync(nativeDir).filter(
   (name) => /\.cc$/.test(name) && !NODE_ONLY.test(name),
 );

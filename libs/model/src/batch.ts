@@ -51,11 +51,6 @@ export function rowsWithTarget(targets: Int32Array): Int32Array | undefined {
   return count === 0 || count === targets.length ? undefined : rows.subarray(0, count);
 }
 
-/** The batch's positions, made up when it has none. */
-export function positionsOf({ batchSize, length, positions }: ModelBatch): Int32Array {
-  return positions ?? Int32Array.from({ length: batchSize * length }, (_, row) => row % length);
-}
-
 /** Throws when one of the values is outside [0, limit). */
 export function checkRange(
   values: Int32Array,

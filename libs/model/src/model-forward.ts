@@ -1,8 +1,14 @@
 import { StagecraftError } from "@stagecraft/core";
-import { embedding, linear, tf, tokenLogProbs, type TokenLogProbs } from "@stagecraft/tensor";
+import {
+  decoderHidden,
+  embedding,
+  linear,
+  tf,
+  tokenLogProbs,
+  type TokenLogProbs,
+} from "@stagecraft/tensor";
 import { checkBatch, checkRange, rowsWithTarget, type ModelBatch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
-import { forwardHidden } from "./forward.js";
 import type { Head } from "./parameters.js";
 import type { ModelWeights } from "./weights.js";
 
@@ -80,7 +86,7 @@ export class ModelForward {
   /** The last hidden state at these rows [R, D], or at all [N, D]. */
   private hiddenAt(batch: ModelBatch, rows: Int32Array | undefined): tf.Tensor2D {
     checkBatch(this.config, batch);
-    return tf.tidy(() => forwardHidden(this.config, this.weights, batch, rows));
+    return tf.tidy(() => decoderHidden(batch.ids, this.weights, batch, rows));
   }
 
   private need<H extends Head>(head: H): NonNullable<ModelWeights[H]> {

@@ -96,7 +96,7 @@ NAPI_MODULE_INIT() {
   using namespace stagecraft;
   export_entries(env, exports, ENTRIES, 3);
   export_operations(env, exports);
-  export_blocks(env, exports);
+  export_layers(env, exports);
   export_optimizer(env, exports);
   export_decoder(env, exports);
   return exports;

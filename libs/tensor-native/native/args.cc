@@ -28,11 +28,17 @@ Args::Args(napi_env env, napi_value object, const char* operation)
   if (napi_typeof(env, object, &type) != napi_ok || type != napi_object) fail("expects one object");
 }
 
+Args Args::numbered(int number) const {
+  Args args = *this;
+  args.suffix_ = std::to_string(number);
+  return args;
+}
+
 void Args::fail(const std::string& what) const { throw ArgumentError(std::string(operation_) + ": " + what); }
 
 napi_value Args::value(const char* name) const {
   napi_value value;
-  if (napi_get_named_property(env_, object_, name, &value) != napi_ok) fail(std::string(name) + " cannot be read");
+  if (napi_get_named_property(env_, object_, full(name).c_str(), &value) != napi_ok) fail(full(name) + " cannot be read");
   return value;
 }
 
@@ -46,7 +52,7 @@ bool Args::has(const char* name) const { return !absent(value(name)); }
 
 double Args::real(const char* name) const {
   double result;
-  if (napi_get_value_double(env_, value(name), &result) != napi_ok) fail(std::string(name) + " must be a number");
+  if (napi_get_value_double(env_, value(name), &result) != napi_ok) fail(full(name) + " must be a number");
   return result;
 }
 
@@ -55,7 +61,7 @@ float Args::number(const char* name) const { return static_cast<float>(real(name
 int Args::integer(const char* name, int min, int max) const {
   const double x = real(name);
   if (!(x >= min && x <= max) || x != std::floor(x)) {
-    fail(std::string(name) + " is " + std::to_string(x) + ", expected an integer in " + std::to_string(min) +
+    fail(full(name) + " is " + std::to_string(x) + ", expected an integer in " + std::to_string(min) +
          " … " + std::to_string(max));
   }
   return static_cast<int>(x);
@@ -63,7 +69,7 @@ int Args::integer(const char* name, int min, int max) const {
 
 bool Args::flag(const char* name) const {
   bool result;
-  if (napi_get_value_bool(env_, value(name), &result) != napi_ok) fail(std::string(name) + " must be a boolean");
+  if (napi_get_value_bool(env_, value(name), &result) != napi_ok) fail(full(name) + " must be a boolean");
   return result;
 }
 
@@ -71,7 +77,7 @@ std::string Args::text(const char* name) const {
   char buffer[64];
   size_t length;
   if (napi_get_value_string_utf8(env_, value(name), buffer, sizeof buffer, &length) != napi_ok) {
-    fail(std::string(name) + " must be a string");
+    fail(full(name) + " must be a string");
   }
   return std::string(buffer, length);
 }
@@ -96,41 +102,41 @@ void* Args::typed_array(napi_value value, const std::string& name, napi_typedarr
 }
 
 float* Args::floats(const char* name, size_t rows, size_t columns) const {
-  return static_cast<float*>(typed_array(value(name), name, napi_float32_array, rows, columns));
+  return static_cast<float*>(typed_array(value(name), full(name), napi_float32_array, rows, columns));
 }
 
 float* Args::optional_floats(const char* name, size_t rows, size_t columns) const {
   const napi_value array = value(name);
   if (absent(array)) return nullptr;
-  return static_cast<float*>(typed_array(array, name, napi_float32_array, rows, columns));
+  return static_cast<float*>(typed_array(array, full(name), napi_float32_array, rows, columns));
 }
 
 double* Args::doubles(const char* name, size_t rows, size_t columns) const {
-  return static_cast<double*>(typed_array(value(name), name, napi_float64_array, rows, columns));
+  return static_cast<double*>(typed_array(value(name), full(name), napi_float64_array, rows, columns));
 }
 
 int32_t* Args::ints(const char* name, size_t count) const {
-  return static_cast<int32_t*>(typed_array(value(name), name, napi_int32_array, count, 1));
+  return static_cast<int32_t*>(typed_array(value(name), full(name), napi_int32_array, count, 1));
 }
 
 int32_t* Args::optional_ints(const char* name, size_t count) const {
   const napi_value array = value(name);
   if (absent(array)) return nullptr;
-  return static_cast<int32_t*>(typed_array(array, name, napi_int32_array, count, 1));
+  return static_cast<int32_t*>(typed_array(array, full(name), napi_int32_array, count, 1));
 }
 
 uint32_t Args::list_length(const char* name) const {
   uint32_t length;
-  if (napi_get_array_length(env_, value(name), &length) != napi_ok) fail(std::string(name) + " must be an array");
+  if (napi_get_array_length(env_, value(name), &length) != napi_ok) fail(full(name) + " must be an array");
   return length;
 }
 
 float* Args::list_floats(const char* name, uint32_t index, size_t rows, size_t columns, bool optional) const {
-  const std::string full = std::string(name) + "[" + std::to_string(index) + "]";
+  const std::string element_name = full(name) + "[" + std::to_string(index) + "]";
   napi_value element;
-  if (napi_get_element(env_, value(name), index, &element) != napi_ok) fail(full + " cannot be read");
+  if (napi_get_element(env_, value(name), index, &element) != napi_ok) fail(element_name + " cannot be read");
   if (optional && absent(element)) return nullptr;
-  return static_cast<float*>(typed_array(element, full, napi_float32_array, rows, columns));
+  return static_cast<float*>(typed_array(element, element_name, napi_float32_array, rows, columns));
 }
 
 void check_ids(const Args& args, const char* name, const int32_t* ids, size_t count, int min, int limit) {

@@ -17,6 +17,9 @@ class Args {
  public:
   Args(napi_env env, napi_value object, const char* operation);
 
+  // The same object, with every name followed by `number`: the fields of one of several layers.
+  Args numbered(int number) const;
+
   int integer(const char* name, int min, int max) const;
   float number(const char* name) const;
   double real(const char* name) const;
@@ -41,7 +44,9 @@ class Args {
   napi_env env_;
   napi_value object_;
   const char* operation_;
+  std::string suffix_;
 
+  std::string full(const char* name) const { return name + suffix_; }
   bool absent(napi_value value) const;
   void* typed_array(napi_value value, const std::string& name, napi_typedarray_type type, size_t rows,
                     size_t columns) const;

@@ -18,7 +18,7 @@ const Kernels& kernels();
 void export_entries(napi_env env, napi_value exports, const EntryPoint* entries, size_t count);
 
 void export_operations(napi_env env, napi_value exports);
-void export_blocks(napi_env env, napi_value exports);
+void export_layers(napi_env env, napi_value exports);
 void export_optimizer(napi_env env, napi_value exports);
 void export_decoder(napi_env env, napi_value exports);
 

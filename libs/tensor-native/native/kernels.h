@@ -58,8 +58,6 @@ struct AttentionBlock {
 };
 
 struct AttentionBlockGrad {
-  const float* dy;
-  float* dx;
   NormGrad norm;
   LinearGrad q, k, v, o;
 };
@@ -76,10 +74,53 @@ struct MlpBlock {
 };
 
 struct MlpBlockGrad {
-  const float* dy;
-  float* dx;
   NormGrad norm;
   LinearGrad gate, up, down;
+};
+
+// y = table[ids] + position_table[positions]
+struct TokenEmbedding {
+  const int32_t *ids, *positions;  // [N]
+  const float* table;              // [vocab, width]
+  const float* position_table;     // [max_positions, width] or null
+  int vocab, max_positions;
+  float* y;  // [N, width]
+};
+
+struct TokenEmbeddingGrad {
+  float *table, *position_table;
+};
+
+struct DecoderLayer {
+  AttentionBlock attention;
+  MlpBlock mlp;
+};
+
+struct DecoderLayerGrad {
+  AttentionBlockGrad attention;
+  MlpBlockGrad mlp;
+};
+
+// Layers in order, the x of each block being the y of the one before; a decoder's first ones after the
+// embedding of its tokens, its last ones before a norm. What a gradient reads again (stats, qkv, mixed, lse,
+// hidden, and every y but the result) is null in a forward pass that keeps nothing.
+struct DecoderLayers {
+  const DecoderLayer* list;
+  int count;
+  bool picks;           // only `rows` go on behind the last attention, in their order; else all N
+  const int32_t* rows;  // [num_rows], null where that is 0
+  int num_rows;
+  bool embeds;
+  TokenEmbedding embedding;  // its y is the first x
+  bool normalizes;
+  Norm norm;
+  float *normal, *stats;  // the result of the norm and its statistics
+};
+
+struct DecoderLayersGrad {
+  const DecoderLayerGrad* list;
+  TokenEmbeddingGrad embedding;
+  NormGrad norm;
 };
 
 struct Attention {
@@ -210,10 +251,9 @@ struct Kernels {
                  bool inverse, float* y);
   void (*attention)(const Attention&);
   void (*attention_grad)(const Attention&, const AttentionGrad&);
-  void (*attention_block)(const AttentionBlock&);
-  void (*attention_block_grad)(const AttentionBlock&, const AttentionBlockGrad&);
-  void (*mlp_block)(const MlpBlock&);
-  void (*mlp_block_grad)(const MlpBlock&, const MlpBlockGrad&);
+  void (*decoder_layers)(const DecoderLayers&);
+  // dy of the result; dx of the first block's x, null where that is an embedding.
+  void (*decoder_layers_grad)(const DecoderLayers&, const DecoderLayersGrad&, const float* dy, float* dx);
   void (*token_log_probs)(const TokenLogProbs&);
   void (*token_log_probs_grad)(const TokenLogProbs&, const TokenLogProbsGrad&);
   double (*sum_of_squares)(const float* const* arrays, const size_t* sizes, int count);

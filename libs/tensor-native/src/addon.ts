@@ -60,10 +60,8 @@ export interface NativeAddon {
   rotary: NativeCall;
   attention: NativeCall;
   attentionGrad: NativeCall;
-  attentionBlock: NativeCall;
-  attentionBlockGrad: NativeCall;
-  mlpBlock: NativeCall;
-  mlpBlockGrad: NativeCall;
+  decoderLayers: NativeCall;
+  decoderLayersGrad: NativeCall;
   tokenLogProbs: NativeCall;
   tokenLogProbsGrad: NativeCall;
   globalNorm(args: NativeArgs): number;

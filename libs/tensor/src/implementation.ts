@@ -1,7 +1,7 @@
 import * as attention from "./reference/attention.js";
 import * as basics from "./reference/basics.js";
+import { decoderHidden } from "./reference/decoder.js";
 import { tokenLogProbs } from "./reference/log-probs.js";
-import { mlpBlock } from "./reference/mlp.js";
 
 /** The fused operations behind the public functions; arguments are checked before. */
 export interface Implementation {
@@ -10,10 +10,10 @@ export interface Implementation {
   norm: typeof basics.norm;
   swiglu: typeof basics.swiglu;
   gelu: typeof basics.gelu;
+  scaledSum: typeof basics.scaledSum;
   rotary: typeof attention.rotary;
   causalAttention: typeof attention.causalAttention;
-  attentionBlock: typeof attention.attentionBlock;
-  mlpBlock: typeof mlpBlock;
+  decoderHidden: typeof decoderHidden;
   tokenLogProbs: typeof tokenLogProbs;
 }
 
@@ -24,10 +24,10 @@ export const referenceImplementation: Implementation = {
   norm: basics.norm,
   swiglu: basics.swiglu,
   gelu: basics.gelu,
+  scaledSum: basics.scaledSum,
   rotary: attention.rotary,
   causalAttention: attention.causalAttention,
-  attentionBlock: attention.attentionBlock,
-  mlpBlock,
+  decoderHidden,
   tokenLogProbs,
 };
 

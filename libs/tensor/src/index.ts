@@ -6,10 +6,10 @@ export {
   type EngineName,
   type EngineOptions,
 } from "./engine.js";
-export { attentionBlock, causalAttention, rotary } from "./ops/attention.js";
-export { embedding, gelu, layerNorm, linear, rmsNorm, swiglu } from "./ops/basics.js";
+export { causalAttention, rotary } from "./ops/attention.js";
+export { embedding, gelu, layerNorm, linear, rmsNorm, scaledSum, swiglu } from "./ops/basics.js";
+export { decoderHidden, mlpBlock } from "./ops/decoder.js";
 export { tokenLogProbs } from "./ops/log-probs.js";
-export { mlpBlock } from "./ops/mlp.js";
 export {
   createGradientAccumulator,
   valueAndGrads,
@@ -24,6 +24,7 @@ export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./optim
 export type {
   AttentionBlockOptions,
   AttentionBlockWeights,
+  DecoderTrunk,
   HeadCounts,
   LinearWeights,
   MlpBlockOptions,

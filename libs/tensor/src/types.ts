@@ -63,6 +63,18 @@ export interface MlpBlockOptions {
   activation: "swiglu" | "gelu";
 }
 
+/** A decoder-only transformer up to its heads. */
+export interface DecoderTrunk {
+  embedding: tf.Tensor2D; // [V, D]
+  /** Learned positions [P, D] (GPT-2). */
+  positions?: tf.Tensor2D;
+  layers: readonly { attention: AttentionBlockWeights; mlp: MlpBlockWeights }[];
+  finalNorm: NormWeights;
+  attentionOptions: AttentionBlockOptions;
+  /** The norm is that of the attention blocks. */
+  mlpOptions: MlpBlockOptions;
+}
+
 export interface RotaryOptions {
   numHeads: number;
   theta: number;

@@ -1,9 +1,8 @@
 /** What holds of the tensorflow engine alone; run by `npm run test:tensorflow`, skipped elsewhere. */
 import { describe, expect, inject, it } from "vitest";
 import {
-  attentionBlock,
   createOptimizer,
-  embedding,
+  decoderHidden,
   engineInfo,
   initEngine,
   tf,
@@ -22,20 +21,25 @@ const [V, D, B, T] = [11, 8, 2, 6];
 const t = createTensors(4);
 
 function oneLayerModel() {
-  const shapes = { table: [V, D], q: [D, D], k: [D, D], v: [D, D], o: [D, D], norm: [D] };
+  const square = { q: [D, D], k: [D, D], v: [D, D], o: [D, D], up: [D, D], down: [D, D] };
+  const shapes = { table: [V, D], ...square, norm: [D] };
   const params = new Map(
     Object.entries(shapes).map(([name, shape]) => [name, tf.variable(t.normal(shape, 0.3))]),
   );
   const weight = (name: string) => params.get(name) as tf.Variable<tf.Rank.R2>;
   const [ids, targets] = [t.ids(B * T, V), t.ids(B * T, V, -1)];
   const layout = { batchSize: B, length: T };
-  const options = { norm: "rms", normEps: 1e-5, numHeads: 2, numKvHeads: 2 } as const;
+  const kind = { norm: "rms", normEps: 1e-5 } as const;
+  const attentionOptions = { ...kind, numHeads: 2, numKvHeads: 2 };
+  const mlpOptions = { ...kind, activation: "gelu" } as const;
   const loss = () => {
     const linear = (name: string) => ({ weight: weight(name) });
     const norm = { weight: params.get("norm") as tf.Variable<tf.Rank.R1> };
     const [q, k, v, o] = [linear("q"), linear("k"), linear("v"), linear("o")];
-    const x = embedding(ids, weight("table"));
-    const y = attentionBlock(x, { norm, q, k, v, o }, layout, options);
+    const [up, down] = [linear("up"), linear("down")];
+    const layers = [{ attention: { norm, q, k, v, o }, mlp: { norm, up, down } }];
+    const trunk = { embedding: weight("table"), layers, finalNorm: norm };
+    const y = decoderHidden(ids, { ...trunk, attentionOptions, mlpOptions }, layout);
     return tf.neg(tf.mean(tokenLogProbs(y, weight("table"), targets).logProbs)) as tf.Scalar;
   };
   return { params, loss };

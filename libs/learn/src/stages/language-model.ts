@@ -1,7 +1,7 @@
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import type { BatchSource, TokenBatch } from "@stagecraft/data";
 import { saveModel, loadModel, type Model } from "@stagecraft/model";
-import { tf, type Optimizer } from "@stagecraft/tensor";
+import { scaledSum, tf, type Optimizer } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import type { TrainTask } from "../loop/train-loop.js";
 import type { Run } from "../run/run.js";
@@ -11,7 +11,7 @@ import type { Run } from "../run/run.js";
  * the target tokens of the whole optimizer step [rlhf.md 1]. Targets below 0 are not learnt.
  */
 export function lmLoss(model: Model, batch: TokenBatch, denominator: number): tf.Scalar {
-  return tf.tidy(() => model.logProbs(batch).logProbs.sum().div(-denominator).asScalar());
+  return tf.tidy(() => scaledSum(model.logProbs(batch).logProbs, -1 / denominator));
 }
 
 export interface LmTaskOptions {

@@ -1,7 +1,15 @@
 import { StagecraftError } from "@stagecraft/core";
-import { layerNorm, linear, mlpBlock, rmsNorm, rotary, tf } from "@stagecraft/tensor";
+import {
+  embedding,
+  layerNorm,
+  linear,
+  mlpBlock,
+  rmsNorm,
+  rotary,
+  tf,
+  type NormWeights,
+} from "@stagecraft/tensor";
 import { checkRange } from "../batch.js";
-import { embedTokens, finalNorm } from "../forward.js";
 import type { Model } from "../model.js";
 import type { LayerWeights } from "../weights.js";
 import type { Decoder, DecoderOptions, DecoderRow } from "./decoder.js";
@@ -99,15 +107,21 @@ class TfjsDecoder implements Decoder {
 
   /** Logits after the last token of each row, [R, V]. */
   private forward(group: Group): tf.Tensor2D {
-    const { weights, config } = this.model;
+    const { weights } = this.model;
     const mask = causalMask(group);
-    let x = embedTokens(weights, group.ids, group.positions); // [R·n, D]
+    let x = this.embed(group); // [R·n, D]
     weights.layers.forEach((layer, index) => {
       x = tf.tidy(() => this.block(x, layer, { index, group, mask }));
     });
     group.caches.forEach((cache) => cache.advance(group.count));
     const last = group.caches.map((_, row) => (row + 1) * group.count - 1);
-    return linear(finalNorm(config, weights, tf.gather(x, last)), weights.lm!);
+    return linear(this.norm(tf.gather(x, last), weights.finalNorm), weights.lm!);
+  }
+
+  private embed({ ids, positions }: Group): tf.Tensor2D {
+    const { weights } = this.model;
+    const tokens = embedding(ids, weights.embedding);
+    return weights.positions ? tf.add(tokens, embedding(positions, weights.positions)) : tokens;
   }
 
   private block(
@@ -116,7 +130,7 @@ class TfjsDecoder implements Decoder {
     at: { index: number; group: Group; mask: tf.Tensor },
   ): tf.Tensor2D {
     const { q, k, v, o } = layer.attention;
-    const normed = this.norm(x, layer);
+    const normed = this.norm(x, layer.attention.norm);
     const { numHeads, numKvHeads } = this.model.config;
     const query = this.rotate(linear(normed, q.weight, q.bias), at.group, numHeads);
     const key = this.rotate(linear(normed, k.weight, k.bias), at.group, numKvHeads);
@@ -125,9 +139,8 @@ class TfjsDecoder implements Decoder {
     return mlpBlock(attended, layer.mlp, this.model.weights.mlpOptions);
   }
 
-  private norm(x: tf.Tensor2D, { attention }: LayerWeights): tf.Tensor2D {
+  private norm(x: tf.Tensor2D, { weight, bias }: NormWeights): tf.Tensor2D {
     const { architecture, normEps } = this.model.config;
-    const { weight, bias } = attention.norm;
     return architecture === "llama"
       ? rmsNorm(x, weight, normEps)
       : layerNorm(x, weight, bias, normEps);

@@ -154,25 +154,29 @@ static float* pack_as_rows(Scratch& scratch, const float* rows, size_t stride, i
   return to;
 }
 
-static void attention_forward(const Attention& a) {
+INLINE int attention_tasks(const Attention& a) { return a.layout.batch * a.heads.kv_count; }
+
+static void attention_task(const Attention& a, int task) {
   const int length = a.layout.length, size = a.heads.size, group = a.heads.count / a.heads.kv_count;
-  parallel(a.layout.batch * a.heads.kv_count, [&](int task) {
-    const int b = task / a.heads.kv_count, kv = task % a.heads.kv_count;
-    const size_t row0 = (size_t)b * length;
-    Scratch scratch;
-    const Mask mask = make_mask(scratch, a.layout.segments ? a.layout.segments + row0 : nullptr, length);
-    const size_t kv_at = row0 * a.kv_stride + (size_t)kv * size;
-    const float* keys = pack_as_columns(scratch, a.k + kv_at, a.kv_stride, length, size);
-    const float* values = pack_as_rows(scratch, a.v + kv_at, a.kv_stride, length, size);
-    for (int g = 0; g < group; g++) {
-      const int h = kv * group + g;
-      const Operand q{a.q + row0 * a.q_stride + (size_t)h * size, a.q_stride, 1};
-      attend({q, length, 0, size, keys, values, length, mask.segments, mask.first,
-              1.f / __builtin_sqrtf((float)size), a.mixed + row0 * a.heads.q_width() + (size_t)h * size,
-              (size_t)a.heads.q_width(), a.lse ? a.lse + row0 * a.heads.count + h : nullptr,
-              (size_t)a.heads.count});
-    }
-  });
+  const int b = task / a.heads.kv_count, kv = task % a.heads.kv_count;
+  const size_t row0 = (size_t)b * length;
+  Scratch scratch;
+  const Mask mask = make_mask(scratch, a.layout.segments ? a.layout.segments + row0 : nullptr, length);
+  const size_t kv_at = row0 * a.kv_stride + (size_t)kv * size;
+  const float* keys = pack_as_columns(scratch, a.k + kv_at, a.kv_stride, length, size);
+  const float* values = pack_as_rows(scratch, a.v + kv_at, a.kv_stride, length, size);
+  for (int g = 0; g < group; g++) {
+    const int h = kv * group + g;
+    const Operand q{a.q + row0 * a.q_stride + (size_t)h * size, a.q_stride, 1};
+    attend({q, length, 0, size, keys, values, length, mask.segments, mask.first,
+            1.f / __builtin_sqrtf((float)size), a.mixed + row0 * a.heads.q_width() + (size_t)h * size,
+            (size_t)a.heads.q_width(), a.lse ? a.lse + row0 * a.heads.count + h : nullptr,
+            (size_t)a.heads.count});
+  }
+}
+
+static void attention_forward(const Attention& a) {
+  parallel(attention_tasks(a), [&](int task) { attention_task(a, task); });
 }
 
 // ---- backward ----
@@ -263,33 +267,35 @@ static void attend_grad(const HeadGrad& s, const float* q, const float* mixed, c
   }
 }
 
-static void attention_backward(const Attention& a, const AttentionGrad& grad) {
+static void attention_grad_task(const Attention& a, const AttentionGrad& grad, int task) {
   const int length = a.layout.length, size = a.heads.size, group = a.heads.count / a.heads.kv_count;
-  parallel(a.layout.batch * a.heads.kv_count, [&](int task) {
-    const int b = task / a.heads.kv_count, kv = task % a.heads.kv_count;
-    const size_t row0 = (size_t)b * length, kv_at = row0 * a.kv_stride + (size_t)kv * size;
-    Scratch scratch;
-    const Mask mask = make_mask(scratch, a.layout.segments ? a.layout.segments + row0 : nullptr, length);
-    const size_t sums = (size_t)length * size;
-    float* dk = scratch.floats(sums);
-    float* dv = scratch.floats(sums);
-    memset(dk, 0, sizeof(float) * sums);
-    memset(dv, 0, sizeof(float) * sums);
-    const HeadGrad head{a, length, size, mask,
-                        pack_as_columns(scratch, a.k + kv_at, a.kv_stride, length, size),
-                        pack_as_rows(scratch, a.k + kv_at, a.kv_stride, length, size),
-                        pack_as_columns(scratch, a.v + kv_at, a.kv_stride, length, size), dk, dv};
-    for (int g = 0; g < group; g++) {
-      const size_t h = (size_t)kv * group + g;
-      const size_t q_at = row0 * a.q_stride + h * size, mixed_at = row0 * a.heads.q_width() + h * size;
-      attend_grad(head, a.q + q_at, a.mixed + mixed_at, grad.dmixed + mixed_at,
-                  a.lse + row0 * a.heads.count + h, grad.dq + q_at);
-    }
-    for (int t = 0; t < length; t++) {
-      memcpy(grad.dk + kv_at + (size_t)t * a.kv_stride, dk + (size_t)t * size, sizeof(float) * (size_t)size);
-      memcpy(grad.dv + kv_at + (size_t)t * a.kv_stride, dv + (size_t)t * size, sizeof(float) * (size_t)size);
-    }
-  });
+  const int b = task / a.heads.kv_count, kv = task % a.heads.kv_count;
+  const size_t row0 = (size_t)b * length, kv_at = row0 * a.kv_stride + (size_t)kv * size;
+  Scratch scratch;
+  const Mask mask = make_mask(scratch, a.layout.segments ? a.layout.segments + row0 : nullptr, length);
+  const size_t sums = (size_t)length * size;
+  float* dk = scratch.floats(sums);
+  float* dv = scratch.floats(sums);
+  memset(dk, 0, sizeof(float) * sums);
+  memset(dv, 0, sizeof(float) * sums);
+  const HeadGrad head{a, length, size, mask,
+                      pack_as_columns(scratch, a.k + kv_at, a.kv_stride, length, size),
+                      pack_as_rows(scratch, a.k + kv_at, a.kv_stride, length, size),
+                      pack_as_columns(scratch, a.v + kv_at, a.kv_stride, length, size), dk, dv};
+  for (int g = 0; g < group; g++) {
+    const size_t h = (size_t)kv * group + g;
+    const size_t q_at = row0 * a.q_stride + h * size, mixed_at = row0 * a.heads.q_width() + h * size;
+    attend_grad(head, a.q + q_at, a.mixed + mixed_at, grad.dmixed + mixed_at,
+                a.lse + row0 * a.heads.count + h, grad.dq + q_at);
+  }
+  for (int t = 0; t < length; t++) {
+    memcpy(grad.dk + kv_at + (size_t)t * a.kv_stride, dk + (size_t)t * size, sizeof(float) * (size_t)size);
+    memcpy(grad.dv + kv_at + (size_t)t * a.kv_stride, dv + (size_t)t * size, sizeof(float) * (size_t)size);
+  }
+}
+
+static void attention_backward(const Attention& a, const AttentionGrad& grad) {
+  parallel(attention_tasks(a), [&](int task) { attention_grad_task(a, grad, task); });
 }
 
 }  // namespace ISA

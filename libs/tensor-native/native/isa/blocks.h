@@ -61,23 +61,23 @@ struct NormSums {
   }
 };
 
-// Norm and its gradient for rows [begin, begin + n) of a block, given the gradient of the normalised rows:
-// dx = residual + norm'(dnormal), the rows normalised again and packed, the sums for the norm's weights.
+// Norm and its gradient for rows [begin, begin + n) of x, given those of dnormal, the gradient of the
+// normalised rows: dx = residual + norm'(dnormal), the rows normalised again and packed, the sums for the
+// norm's weights. dx may be the residual.
 static void norm_grad_block(const float* x, int begin, int n, int rows, int width, const Norm& norm,
                             const float* stats, const float* dnormal, const float* residual, float* dx,
                             float* sums, float* packed) {
   memset(sums, 0, sizeof(float) * 2 * (size_t)width);
   for (int i = 0; i < n; i++) {
-    const int r = begin + i;
-    const size_t at = (size_t)r * width;
-    const float* row_stats = stats + (size_t)r * NORM_STATS;
-    store_packed(packed, rows, r, width, [&](int j, int m) { return normal_of(x + at, j, m, norm, row_stats); });
-    norm_grad_row(x + at, width, norm, row_stats, dnormal + (size_t)i * width, residual + at, dx + at, sums,
+    const size_t r = (size_t)(begin + i), at = (size_t)i * width;
+    const float *row = x + r * width, *row_stats = stats + r * NORM_STATS;
+    store_packed(packed, rows, (int)r, width, [&](int j, int m) { return normal_of(row, j, m, norm, row_stats); });
+    norm_grad_row(row, width, norm, row_stats, dnormal + at, residual + at, dx + at, sums,
                   norm.bias ? sums + width : nullptr);
   }
 }
 
-// ---- attention block ----
+// ---- attention block: norm, queries, keys and values | attention | output and residual ----
 
 static Attention inner_attention(const AttentionBlock& p) {
   const int q = p.heads.q_width(), kv = p.heads.kv_width();
@@ -85,9 +85,20 @@ static Attention inner_attention(const AttentionBlock& p) {
   return {p.layout, p.heads, p.qkv, p.qkv + q, p.qkv + q + kv, stride, stride, p.mixed, p.lse};
 }
 
+INLINE int rows_of(const AttentionBlock& p) { return p.layout.batch * p.layout.length; }
+
 static Stack qkv_stack(const AttentionBlock& p) {
   return {{p.q.weight, p.k.weight, p.v.weight},
           {p.heads.q_width(), p.heads.kv_width(), p.heads.kv_width()}, 3, p.width};
+}
+
+static Stack o_stack(const AttentionBlock& p) { return stack_of(p.o.weight, p.width, p.heads.q_width()); }
+
+INLINE size_t num_weights(const AttentionBlock& p) { return (size_t)p.heads.qkv_width() * (size_t)p.width; }
+
+static const float* qkv_bias(Scratch& scratch, const AttentionBlock& p) {
+  const float* biases[] = {p.q.bias, p.k.bias, p.v.bias};
+  return joined_bias(scratch, biases, qkv_stack(p).rows, 3);
 }
 
 // Rotates queries and keys of rows [begin, end) of qkv.
@@ -98,96 +109,147 @@ static void rotate_qk(const AttentionBlock& p, const float* table, int begin, in
   }
 }
 
-static const float* rotary_angles(const AttentionBlock& p, int rows) {
+static const float* rotary_angles(const AttentionBlock& p) {
   if (p.rope_theta == 0) return nullptr;
-  return rotary_table(p.rope_theta, p.heads.size / 2, position_limit(p.layout.positions, rows, p.layout.length));
+  return rotary_table(p.rope_theta, p.heads.size / 2,
+                      position_limit(p.layout.positions, rows_of(p), p.layout.length));
 }
 
-static void attention_block(const AttentionBlock& p) {
-  Scratch scratch;
-  const int rows = p.layout.batch * p.layout.length, width = p.width, total = p.heads.qkv_width();
+// Rows [begin, begin + n) of x → their stats and qkv.
+static void attention_in(const AttentionBlock& p, const float* packed_qkv, const float* bias,
+                         const float* angles, int begin, int n) {
+  Scratch local;
+  const int width = p.width, total = p.heads.qkv_width();
+  float* normal = local.floats((size_t)n * (size_t)width);
+  norm_range(p.x + (size_t)begin * width, n, width, p.norm, normal, p.stats + (size_t)begin * NORM_STATS);
+  multiply({n, total, width, rows_of(normal, width), packed_qkv,
+            with_bias(p.qkv + (size_t)begin * total, total, bias)});
+  rotate_qk(p, angles, begin, begin + n, false, p.qkv);
+}
+
+// n rows of mixed heads and of x → those of y.
+static void attention_out(const AttentionBlock& p, const float* packed_o, const float* mixed, const float* x,
+                          int n, float* y) {
   const int q = p.heads.q_width();
-  const Stack stack = qkv_stack(p);
-  const Packing packed[] = {forward_packing(scratch, stack),
-                            forward_packing(scratch, stack_of(p.o.weight, width, q))};
-  pack(packed, 2);
-  const float* biases[] = {p.q.bias, p.k.bias, p.v.bias};
-  const float* bias = joined_bias(scratch, biases, stack.rows, 3);
-  const float* angles = rotary_angles(p, rows);
-  const RowBlocks blocks = row_blocks(rows, (size_t)total * (size_t)width);
-  parallel_blocks(blocks, [&](int begin, int n, int) {
-    Scratch local;
-    float* normal = local.floats((size_t)n * (size_t)width);
-    float* stats = p.stats + (size_t)begin * NORM_STATS;
-    norm_range(p.x + (size_t)begin * width, n, width, p.norm, normal, stats);
-    multiply({n, total, width, rows_of(normal, width), packed[0].to,
-              with_bias(p.qkv + (size_t)begin * total, total, bias)});
-    rotate_qk(p, angles, begin, begin + n, false, p.qkv);
-  });
-  attention_forward(inner_attention(p));
-  multiply({rows, width, q, rows_of(p.mixed, q), packed[1].to,
-            Output{p.y, (size_t)width, p.x, (size_t)width, p.o.bias}});
+  multiply({n, p.width, q, rows_of(mixed, q), packed_o, Output{y, (size_t)p.width, x, (size_t)p.width, p.o.bias}});
 }
 
-static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGrad& g) {
+// What the backward pass of an attention block holds between its regions. `outputs`: rows that went on
+// behind the attention.
+struct AttentionGradMemory {
+  int rows, outputs;
+  float *dmixed, *dqkv;                // [rows, q], [rows, q + 2·kv]
+  float *dy, *mixed;                   // packed, outputs rows
+  float *x, *dq, *dk, *dv;             // packed, rows
+  float *weights_o, *weights_qkv;      // packed
+  // `apart`: dq is packed while dmixed is still read.
+  AttentionGradMemory(Scratch& scratch, const AttentionBlock& p, int outputs, bool apart)
+      : rows(rows_of(p)), outputs(outputs) {
+    const int q = p.heads.q_width(), kv = p.heads.kv_width(), width = p.width;
+    dmixed = scratch.floats(packed_size(q, rows));
+    dqkv = scratch.floats((size_t)rows * (size_t)p.heads.qkv_width());
+    dy = scratch.floats(packed_size(width, outputs));
+    mixed = scratch.floats(packed_size(q, outputs));
+    x = scratch.floats(packed_size(width, rows));
+    dq = apart ? scratch.floats(packed_size(q, rows)) : dmixed;  // which nobody reads any more by then
+    dk = scratch.floats(packed_size(kv, rows));
+    dv = scratch.floats(packed_size(kv, rows));
+    weights_o = scratch.floats(packed_size(q, width));
+    weights_qkv = scratch.floats(packed_size(width, p.heads.qkv_width()));
+  }
+  AttentionGrad gradients(const AttentionBlock& p) const {
+    return {dmixed, dqkv, dqkv + p.heads.q_width(), dqkv + p.heads.q_width() + p.heads.kv_width()};
+  }
+};
+
+// n rows of dy, from output row `begin` on → those of dmixed; packs what the weight's gradient needs.
+static void attention_out_grad(const AttentionBlock& p, const AttentionGradMemory& m, const float* dy,
+                               const float* mixed, int begin, int n, float* dmixed) {
+  const int width = p.width, q = p.heads.q_width();
+  multiply({n, q, width, rows_of(dy, width), m.weights_o, plain(dmixed, q)});
+  for (int i = 0; i < n; i++) {
+    pack_row(m.dy, m.outputs, begin + i, dy + (size_t)i * width, width);
+    pack_row(m.mixed, m.outputs, begin + i, mixed + (size_t)i * q, q);
+  }
+}
+
+// Rows [begin, begin + n) of dqkv and `residual` → those of dx, which may be the residual.
+static void attention_in_grad(const AttentionBlock& p, const AttentionGradMemory& m, const float* angles,
+                              const float* residual, int begin, int n, float* dx, float* sums) {
+  Scratch local;
+  const int width = p.width, q = p.heads.q_width(), kv = p.heads.kv_width(), total = p.heads.qkv_width();
+  float* dnormal = local.floats((size_t)n * (size_t)width);
+  rotate_qk(p, angles, begin, begin + n, true, m.dqkv);
+  multiply({n, width, total, rows_of(m.dqkv + (size_t)begin * total, total), m.weights_qkv, plain(dnormal, width)});
+  for (int r = begin; r < begin + n; r++) {
+    const float* row = m.dqkv + (size_t)r * total;
+    pack_row(m.dq, m.rows, r, row, q);
+    pack_row(m.dk, m.rows, r, row + q, kv);
+    pack_row(m.dv, m.rows, r, row + q + kv, kv);
+  }
+  norm_grad_block(p.x, begin, n, m.rows, width, p.norm, p.stats, dnormal, residual, dx, sums, m.x);
+}
+
+static void add_out_grads(const AttentionBlock& p, const AttentionGradMemory& m, const AttentionBlockGrad& g,
+                          ProductTasks& products, BiasTasks& biases) {
+  products.add(weight_grad(m.dy, p.width, p.heads.q_width(), m.outputs, m.mixed, g.o.weight));
+  biases.add(m.dy, m.outputs, p.width, g.o.bias);
+}
+
+static void add_in_grads(const AttentionBlock& p, const AttentionGradMemory& m, const AttentionBlockGrad& g,
+                         ProductTasks& products, BiasTasks& biases) {
+  const int q = p.heads.q_width(), kv = p.heads.kv_width();
+  products.add(weight_grad(m.dq, q, p.width, m.rows, m.x, g.q.weight));
+  products.add(weight_grad(m.dk, kv, p.width, m.rows, m.x, g.k.weight));
+  products.add(weight_grad(m.dv, kv, p.width, m.rows, m.x, g.v.weight));
+  biases.add(m.dq, m.rows, q, g.q.bias);
+  biases.add(m.dk, m.rows, kv, g.k.bias);
+  biases.add(m.dv, m.rows, kv, g.v.bias);
+}
+
+static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGrad& g, const float* dy, float* dx) {
   Scratch scratch;
-  const int rows = p.layout.batch * p.layout.length, width = p.width;
-  const int q = p.heads.q_width(), kv = p.heads.kv_width(), total = p.heads.qkv_width();
-  float* dmixed = scratch.floats(packed_size(q, rows));
-  float* dqkv = scratch.floats((size_t)rows * (size_t)total);
-  float* packed_dy = scratch.floats(packed_size(width, rows));
-  float* packed_mixed = scratch.floats(packed_size(q, rows));
-  float* packed_x = scratch.floats(packed_size(width, rows));
-  float* packed_dq = dmixed;  // which nobody reads any more by then
-  float* packed_dk = scratch.floats(packed_size(kv, rows));
-  float* packed_dv = scratch.floats(packed_size(kv, rows));
-  const Packing packed[] = {backward_packing(scratch, stack_of(p.o.weight, width, q)),
-                            backward_packing(scratch, qkv_stack(p))};
+  const int rows = rows_of(p), width = p.width, q = p.heads.q_width();
+  const AttentionGradMemory m(scratch, p, rows, false);
+  const Packing packed[] = {{o_stack(p), true, m.weights_o}, {qkv_stack(p), true, m.weights_qkv}};
   pack(packed, 2);
-  const float* angles = rotary_angles(p, rows);
-  const RowBlocks blocks = row_blocks(rows, (size_t)total * (size_t)width);
+  const float* angles = rotary_angles(p);
+  const RowBlocks blocks = row_blocks(rows, num_weights(p));
   parallel_blocks(blocks, [&](int begin, int n, int) {
-    const float* dy = g.dy + (size_t)begin * width;
-    multiply({n, q, width, rows_of(dy, width), packed[0].to, plain(dmixed + (size_t)begin * q, q)});
-    for (int r = begin; r < begin + n; r++) {
-      pack_row(packed_dy, rows, r, g.dy + (size_t)r * width, width);
-      pack_row(packed_mixed, rows, r, p.mixed + (size_t)r * q, q);
-    }
+    const size_t at = (size_t)begin * q;
+    attention_out_grad(p, m, dy + (size_t)begin * width, p.mixed + at, begin, n, m.dmixed + at);
   });
-  attention_backward(inner_attention(p), {dmixed, dqkv, dqkv + q, dqkv + q + kv});
+  attention_backward(inner_attention(p), m.gradients(p));
   const NormSums sums(scratch, blocks, width);
   parallel_blocks(blocks, [&](int begin, int n, int block) {
-    Scratch local;
-    float* dnormal = local.floats((size_t)n * (size_t)width);
-    rotate_qk(p, angles, begin, begin + n, true, dqkv);
-    multiply({n, width, total, rows_of(dqkv + (size_t)begin * total, total), packed[1].to, plain(dnormal, width)});
-    for (int r = begin; r < begin + n; r++) {
-      const float* row = dqkv + (size_t)r * total;
-      pack_row(packed_dq, rows, r, row, q);
-      pack_row(packed_dk, rows, r, row + q, kv);
-      pack_row(packed_dv, rows, r, row + q + kv, kv);
-    }
-    norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, sums.of(block), packed_x);
+    const size_t at = (size_t)begin * width;
+    attention_in_grad(p, m, angles, dy + at, begin, n, dx + at, sums.of(block));
   });
   sums.finish(g.norm);
-  const Product products[] = {
-      weight_grad(packed_dy, width, q, rows, packed_mixed, g.o.weight),
-      weight_grad(packed_dq, q, width, rows, packed_x, g.q.weight),
-      weight_grad(packed_dk, kv, width, rows, packed_x, g.k.weight),
-      weight_grad(packed_dv, kv, width, rows, packed_x, g.v.weight),
-  };
-  multiply(products, 4);
-  if (g.o.bias) sum_packed(packed_dy, rows, width, g.o.bias);
-  if (g.q.bias) sum_packed(packed_dq, rows, q, g.q.bias);
-  if (g.k.bias) sum_packed(packed_dk, rows, kv, g.k.bias);
-  if (g.v.bias) sum_packed(packed_dv, rows, kv, g.v.bias);
+  ProductTasks products;
+  BiasTasks biases;
+  add_out_grads(p, m, g, products, biases);
+  add_in_grads(p, m, g, products, biases);
+  parallel_sections(section(products.count(), products), section(biases.count(), biases));
 }
 
 // ---- MLP block ----
 
-static Stack mlp_stack(const MlpBlock& p) {
+static Stack up_stack(const MlpBlock& p) {
   if (!p.gated) return stack_of(p.up.weight, p.inner, p.width);
   return {{p.gate.weight, p.up.weight}, {p.inner, p.inner}, 2, p.width};
+}
+
+static Stack down_stack(const MlpBlock& p) { return stack_of(p.down.weight, p.width, p.inner); }
+
+INLINE int hidden_width(const MlpBlock& p) { return p.gated ? 2 * p.inner : p.inner; }
+
+INLINE size_t num_weights(const MlpBlock& p) { return (size_t)(hidden_width(p) + p.inner) * (size_t)p.width; }
+
+static const float* up_bias(Scratch& scratch, const MlpBlock& p) {
+  const float* biases[] = {p.gated ? p.gate.bias : p.up.bias, p.up.bias};
+  const Stack stack = up_stack(p);
+  return joined_bias(scratch, biases, stack.rows, stack.count);
 }
 
 INLINE void activate_row(const float* hidden, int inner, bool gated, float* to) {
@@ -215,71 +277,84 @@ INLINE void activate_row_grad(const float* hidden, const float* dactive, int inn
   });
 }
 
-static void mlp_block(const MlpBlock& p) {
-  Scratch scratch;
-  const int rows = p.rows, width = p.width, inner = p.inner, total = p.gated ? 2 * inner : inner;
-  const Stack stack = mlp_stack(p);
-  const Packing packed[] = {forward_packing(scratch, stack),
-                            forward_packing(scratch, stack_of(p.down.weight, width, inner))};
-  pack(packed, 2);
-  const float* biases[] = {p.gated ? p.gate.bias : p.up.bias, p.up.bias};
-  const float* bias = joined_bias(scratch, biases, stack.rows, stack.count);
-  parallel_blocks(row_blocks(rows, (size_t)(total + inner) * (size_t)width), [&](int begin, int n, int) {
-    Scratch local;
-    float* normal = local.floats((size_t)n * (size_t)width);
-    float* active = local.floats((size_t)n * (size_t)inner);
-    const size_t at = (size_t)begin * width;
-    float* hidden = p.hidden ? p.hidden + (size_t)begin * total : local.floats((size_t)n * (size_t)total);
-    norm_range(p.x + at, n, width, p.norm, normal, p.stats + (size_t)begin * NORM_STATS);
-    multiply({n, total, width, rows_of(normal, width), packed[0].to, with_bias(hidden, total, bias)});
-    for (int r = 0; r < n; r++)
-      activate_row(hidden + (size_t)r * total, inner, p.gated, active + (size_t)r * inner);
-    multiply({n, width, inner, rows_of(active, inner), packed[1].to,
-              Output{p.y + at, (size_t)width, p.x + at, (size_t)width, p.down.bias}});
-  });
+// Rows [begin, begin + n) of x → those of y.
+static void mlp_rows(const MlpBlock& p, const float* packed_up, const float* packed_down, const float* bias,
+                     int begin, int n) {
+  Scratch local;
+  const int width = p.width, inner = p.inner, total = hidden_width(p);
+  const size_t at = (size_t)begin * width;
+  float* normal = local.floats((size_t)n * (size_t)width);
+  float* active = local.floats((size_t)n * (size_t)inner);
+  float* hidden = p.hidden ? p.hidden + (size_t)begin * total : local.floats((size_t)n * (size_t)total);
+  norm_range(p.x + at, n, width, p.norm, normal, p.stats + (size_t)begin * NORM_STATS);
+  multiply({n, total, width, rows_of(normal, width), packed_up, with_bias(hidden, total, bias)});
+  for (int r = 0; r < n; r++) activate_row(hidden + (size_t)r * total, inner, p.gated, active + (size_t)r * inner);
+  multiply({n, width, inner, rows_of(active, inner), packed_down,
+            Output{p.y + at, (size_t)width, p.x + at, (size_t)width, p.down.bias}});
 }
 
-static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g) {
+// What the backward pass of an MLP block holds between its regions, packed.
+struct MlpGradMemory {
+  float *dy, *dgate, *dup, *active, *x;
+  float *weights_down, *weights_up;
+  MlpGradMemory(Scratch& scratch, const MlpBlock& p, int rows) {
+    dy = scratch.floats(packed_size(p.width, rows));
+    dgate = p.gated ? scratch.floats(packed_size(p.inner, rows)) : nullptr;
+    dup = scratch.floats(packed_size(p.inner, rows));
+    active = scratch.floats(packed_size(p.inner, rows));
+    x = scratch.floats(packed_size(p.width, rows));
+    weights_down = scratch.floats(packed_size(p.inner, p.width));
+    weights_up = scratch.floats(packed_size(p.width, hidden_width(p)));
+  }
+};
+
+// n rows of dy, those of x from `begin` on → dx; packs what the weights' gradients need.
+static void mlp_rows_grad(const MlpBlock& p, const MlpGradMemory& m, const float* dy, int begin, int n,
+                          float* dx, float* sums) {
+  Scratch local;
+  const int rows = p.rows, width = p.width, inner = p.inner, total = hidden_width(p);
+  float* dactive = local.floats((size_t)n * (size_t)inner);
+  float* dhidden = local.floats((size_t)n * (size_t)total);
+  float* dnormal = local.floats((size_t)n * (size_t)width);
+  multiply({n, inner, width, rows_of(dy, width), m.weights_down, plain(dactive, inner)});
+  for (int i = 0; i < n; i++) {
+    const int r = begin + i;
+    float* row = dhidden + (size_t)i * total;
+    activate_row_grad(p.hidden + (size_t)r * total, dactive + (size_t)i * inner, inner, p.gated, m.active, rows, r, row);
+    pack_row(m.dy, rows, r, dy + (size_t)i * width, width);
+    if (p.gated) pack_row(m.dgate, rows, r, row, inner);
+    pack_row(m.dup, rows, r, row + (total - inner), inner);
+  }
+  multiply({n, width, total, rows_of(dhidden, total), m.weights_up, plain(dnormal, width)});
+  norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, dy, dx, sums, m.x);
+}
+
+static void add_mlp_grads(const MlpBlock& p, const MlpGradMemory& m, const MlpBlockGrad& g, ProductTasks& products,
+                          BiasTasks& biases) {
+  products.add(weight_grad(m.dy, p.width, p.inner, p.rows, m.active, g.down.weight));
+  products.add(weight_grad(m.dup, p.inner, p.width, p.rows, m.x, g.up.weight));
+  if (p.gated) products.add(weight_grad(m.dgate, p.inner, p.width, p.rows, m.x, g.gate.weight));
+  biases.add(m.dy, p.rows, p.width, g.down.bias);
+  biases.add(m.dup, p.rows, p.inner, g.up.bias);
+  if (p.gated) biases.add(m.dgate, p.rows, p.inner, g.gate.bias);
+}
+
+static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g, const float* dy, float* dx) {
   Scratch scratch;
-  const int rows = p.rows, width = p.width, inner = p.inner, total = p.gated ? 2 * inner : inner;
-  float* packed_dy = scratch.floats(packed_size(width, rows));
-  float* packed_dgate = p.gated ? scratch.floats(packed_size(inner, rows)) : nullptr;
-  float* packed_dup = scratch.floats(packed_size(inner, rows));
-  float* packed_active = scratch.floats(packed_size(inner, rows));
-  float* packed_x = scratch.floats(packed_size(width, rows));
-  const Packing packed[] = {backward_packing(scratch, stack_of(p.down.weight, width, inner)),
-                            backward_packing(scratch, mlp_stack(p))};
+  const MlpGradMemory m(scratch, p, p.rows);
+  const Packing packed[] = {{down_stack(p), true, m.weights_down}, {up_stack(p), true, m.weights_up}};
   pack(packed, 2);
-  const RowBlocks blocks = row_blocks(rows, (size_t)(total + inner) * (size_t)width);
-  const NormSums sums(scratch, blocks, width);
+  const RowBlocks blocks = row_blocks(p.rows, num_weights(p));
+  const NormSums sums(scratch, blocks, p.width);
   parallel_blocks(blocks, [&](int begin, int n, int block) {
-    Scratch local;
-    float* dactive = local.floats((size_t)n * (size_t)inner);
-    float* dhidden = local.floats((size_t)n * (size_t)total);
-    float* dnormal = local.floats((size_t)n * (size_t)width);
-    multiply({n, inner, width, rows_of(g.dy + (size_t)begin * width, width), packed[0].to, plain(dactive, inner)});
-    for (int i = 0; i < n; i++) {
-      const int r = begin + i;
-      float* row = dhidden + (size_t)i * total;
-      activate_row_grad(p.hidden + (size_t)r * total, dactive + (size_t)i * inner, inner, p.gated, packed_active,
-                        rows, r, row);
-      pack_row(packed_dy, rows, r, g.dy + (size_t)r * width, width);
-      if (p.gated) pack_row(packed_dgate, rows, r, row, inner);
-      pack_row(packed_dup, rows, r, row + (total - inner), inner);
-    }
-    multiply({n, width, total, rows_of(dhidden, total), packed[1].to, plain(dnormal, width)});
-    norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, g.dy, g.dx, sums.of(block), packed_x);
+    const size_t at = (size_t)begin * p.width;
+    mlp_rows_grad(p, m, dy + at, begin, n, dx + at, sums.of(block));
   });
   sums.finish(g.norm);
-  const Product products[] = {
-      weight_grad(packed_dy, width, inner, rows, packed_active, g.down.weight),
-      weight_grad(packed_dup, inner, width, rows, packed_x, g.up.weight),
-      weight_grad(packed_dgate, inner, width, rows, packed_x, g.gate.weight),
-  };
-  multiply(products, p.gated ? 3 : 2);
-  if (g.down.bias) sum_packed(packed_dy, rows, width, g.down.bias);
-  if (g.up.bias) sum_packed(packed_dup, rows, inner, g.up.bias);
-  if (p.gated && g.gate.bias) sum_packed(packed_dgate, rows, inner, g.gate.bias);
+  ProductTasks products;
+  BiasTasks biases;
+  add_mlp_grads(p, m, g, products, biases);
+  parallel_sections(section(products.count(), products), section(biases.count(), biases));
 }
 
 }  // namespace ISA

@@ -74,28 +74,44 @@ static void exp_array(const float* x, size_t size, float* y) {
 
 // ---- embedding ----
 
+// y[i] = from[rows[i]]
+INLINE void gather_rows(const float* from, const int32_t* rows, int count, int width, float* y) {
+  for (int i = 0; i < count; i++)
+    memcpy(y + (size_t)i * width, from + (size_t)rows[i] * width, sizeof(float) * (size_t)width);
+}
+
 static void embedding_forward(const int32_t* ids, int rows, const float* table, int width, float* y) {
   parallel_rows(rows, 8u * (size_t)width, [&](int begin, int end) {
-    for (int r = begin; r < end; r++)
-      memcpy(y + (size_t)r * width, table + (size_t)ids[r] * width, sizeof(float) * (size_t)width);
+    gather_rows(table, ids + begin, end - begin, width, y + (size_t)begin * width);
   });
 }
 
-// Each task owns a range of columns and adds the rows in order: no two tasks meet in one element.
-static void embedding_backward(const int32_t* ids, int rows, const float* dy, int vocab, int width,
-                               float* dtable) {
-  parallel_rows(vocab, 4u * (size_t)width, [&](int begin, int end) {
-    memset(dtable + (size_t)begin * width, 0, sizeof(float) * (size_t)width * (size_t)(end - begin));
-  });
-  const int chunk = imax(2 * W, ceil_div(width, 8 * W) * W);
-  parallel(ceil_div(width, chunk), [&](int task) {
-    const int first = task * chunk, count = imin(chunk, width - first);
+// Gradients of picked rows dy [rows, width], added up where they came from, as tasks: each owns some columns
+// and adds in the order of the rows, so that no two tasks meet in one element.
+struct ScatterTasks {
+  const int32_t* ids;
+  int rows;
+  const float* dy;
+  int vocab, width;
+  float* dtable;
+
+  int chunk() const { return imax(2 * W, ceil_div(width, 8 * W) * W); }
+  int count() const { return ceil_div(width, chunk()); }
+  void operator()(int task) const {
+    const int first = task * chunk(), count = imin(chunk(), width - first);
+    for (int v = 0; v < vocab; v++) memset(dtable + (size_t)v * width + first, 0, sizeof(float) * (size_t)count);
     for (int r = 0; r < rows; r++) {
       float* to = dtable + (size_t)ids[r] * width + first;
       const float* from = dy + (size_t)r * width + first;
       for_lanes(count, [&](int i, int n) { store_up_to(to + i, load_up_to(to + i, n) + load_up_to(from + i, n), n); });
     }
-  });
+  }
+};
+
+static void embedding_backward(const int32_t* ids, int rows, const float* dy, int vocab, int width,
+                               float* dtable) {
+  const ScatterTasks tasks{ids, rows, dy, vocab, width, dtable};
+  parallel(tasks.count(), tasks);
 }
 
 }  // namespace ISA

@@ -189,9 +189,6 @@ INLINE void run_tile(int rows, int num_k, const Operand& a, int row, int k, cons
   run_tile(rows, num_k, a, row, k, b, out, columns, soon(b));
 }
 
-// Cuts `rows` into the fewest register tiles, as equal as they go: tile i starts here.
-INLINE int tile_start(int rows, int tiles, int i) { return (int)((int64_t)rows * i / tiles); }
-
 INLINE Output offset(const Output& out, int row, int col) {
   Output at = out;
   at.data += (size_t)row * out.stride + col;
@@ -299,7 +296,7 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
   const int panel0 = tile_start(cut.panels, cut.column_blocks, column_block);
   const int panel1 = tile_start(cut.panels, cut.column_blocks, column_block + 1);
   const size_t panel_size = (size_t)p.k * PANEL;
-  for (int k0 = 0; k0 < p.k; k0 += BLOCK_K) {
+  for (int k0 = 0; k0 == 0 || k0 < p.k; k0 += BLOCK_K) {  // once for k = 0: zeros
     const int num_k = imin(BLOCK_K, p.k - k0);
     Output out = p.out;
     if (k0 > 0) out = accumulate(out.data, (int)out.stride);
@@ -324,20 +321,34 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
 
 constexpr int MAX_PRODUCTS = 8;
 
+// Independent products as tasks.
+class ProductTasks {
+ public:
+  void add(const Product& product) {
+    products_[count_] = product;
+    cuts_[count_] = cut_product(product, threads_);
+    first_[count_ + 1] = first_[count_] + cuts_[count_].tasks();
+    count_++;
+  }
+  int count() const { return first_[count_]; }
+  void operator()(int task) const {
+    int i = 0;
+    while (task >= first_[i + 1]) i++;
+    run_block(products_[i], cuts_[i], task - first_[i], threads_);
+  }
+
+ private:
+  const int threads_ = num_active_threads();
+  Product products_[MAX_PRODUCTS];
+  Cut cuts_[MAX_PRODUCTS];
+  int first_[MAX_PRODUCTS + 1] = {0}, count_ = 0;
+};
+
 // Several independent products in one parallel region.
 static void multiply(const Product* products, int count) {
-  Cut cuts[MAX_PRODUCTS];
-  int first[MAX_PRODUCTS + 1] = {0};
-  const int threads = num_active_threads();
-  for (int i = 0; i < count; i++) {
-    cuts[i] = cut_product(products[i], threads);
-    first[i + 1] = first[i] + cuts[i].tasks();
-  }
-  parallel(first[count], [&](int task) {
-    int i = 0;
-    while (task >= first[i + 1]) i++;
-    run_block(products[i], cuts[i], task - first[i], threads);
-  });
+  ProductTasks tasks;
+  for (int i = 0; i < count; i++) tasks.add(products[i]);
+  parallel(tasks.count(), tasks);
 }
 
 static inline void multiply(const Product& product) { multiply(&product, 1); }

@@ -42,15 +42,31 @@ static void pack_panel(const Packing& p, int panel) {
     pack_transposed(p.to, p.columns(), p.k(), panel, [&](int n) { return stack.row(n); });
 }
 
+// Independent packings as tasks.
+class PackTasks {
+ public:
+  void add(const Packing& packing) {
+    packings_[count_] = packing;
+    first_[count_ + 1] = first_[count_] + ceil_div(packing.columns(), PANEL);
+    count_++;
+  }
+  int count() const { return first_[count_]; }
+  void operator()(int task) const {
+    int i = 0;
+    while (task >= first_[i + 1]) i++;
+    pack_panel(packings_[i], task - first_[i]);
+  }
+
+ private:
+  Packing packings_[MAX_PRODUCTS];
+  int first_[MAX_PRODUCTS + 1] = {0}, count_ = 0;
+};
+
 // Several packings in one parallel region.
 static void pack(const Packing* packings, int count) {
-  int first[MAX_PRODUCTS + 1] = {0};
-  for (int i = 0; i < count; i++) first[i + 1] = first[i] + ceil_div(packings[i].columns(), PANEL);
-  parallel(first[count], [&](int task) {
-    int i = 0;
-    while (task >= first[i + 1]) i++;
-    pack_panel(packings[i], task - first[i]);
-  });
+  PackTasks tasks;
+  for (int i = 0; i < count; i++) tasks.add(packings[i]);
+  parallel(tasks.count(), tasks);
 }
 
 static void pack_weights(const Stack& stack, float* to) {
@@ -107,23 +123,47 @@ INLINE Product weight_grad(const float* packed_dy, int out, int in, int rows, co
   return {out, in, rows, panels_of(packed_dy, rows), packed_x, plain(dweight, in)};
 }
 
-// The biases' gradient: the sums over the rows of a packed matrix, of parts of REDUCE_ROWS first.
-static void sum_packed(const float* packed, int rows, int width, float* to) {
-  parallel(ceil_div(width, PANEL), [&](int panel) {
-    const float* row = packed + (size_t)panel * (size_t)rows * PANEL;
-    vf total[COLS] = {};
-    for (int r = 0; r < rows; r += REDUCE_ROWS) {
-      vf part[COLS] = {};
-      for (int i = r; i < imin(rows, r + REDUCE_ROWS); i++, row += PANEL)
-        for (int c = 0; c < COLS; c++) part[c] += load(row + c * W);
-      for (int c = 0; c < COLS; c++) total[c] += part[c];
-    }
-    for (int c = 0; c < COLS; c++) {
-      const int col = panel * PANEL + c * W;
-      if (col < width) store_up_to(to + col, total[c], imin(W, width - col));
-    }
-  });
+// The sums over the rows of a packed matrix, of parts of REDUCE_ROWS first, in the columns of one panel.
+static void sum_panel(const float* packed, int rows, int width, int panel, float* to) {
+  const float* row = packed + (size_t)panel * (size_t)rows * PANEL;
+  vf total[COLS] = {};
+  for (int r = 0; r < rows; r += REDUCE_ROWS) {
+    vf part[COLS] = {};
+    for (int i = r; i < imin(rows, r + REDUCE_ROWS); i++, row += PANEL)
+      for (int c = 0; c < COLS; c++) part[c] += load(row + c * W);
+    for (int c = 0; c < COLS; c++) total[c] += part[c];
+  }
+  for (int c = 0; c < COLS; c++) {
+    const int col = panel * PANEL + c * W;
+    if (col < width) store_up_to(to + col, total[c], imin(W, width - col));
+  }
 }
+
+// Gradients of biases as tasks: the sums of packed matrices.
+class BiasTasks {
+ public:
+  void add(const float* packed, int rows, int width, float* to) {
+    if (!to) return;
+    sums_[count_] = {packed, to, rows, width};
+    first_[count_ + 1] = first_[count_] + ceil_div(width, PANEL);
+    count_++;
+  }
+  int count() const { return first_[count_]; }
+  void operator()(int task) const {
+    int i = 0;
+    while (task >= first_[i + 1]) i++;
+    sum_panel(sums_[i].packed, sums_[i].rows, sums_[i].width, task - first_[i], sums_[i].to);
+  }
+
+ private:
+  struct Sum {
+    const float* packed;
+    float* to;
+    int rows, width;
+  };
+  Sum sums_[MAX_PRODUCTS];
+  int first_[MAX_PRODUCTS + 1] = {0}, count_ = 0;
+};
 
 static void linear_forward(const float* x, int rows, int in, int out, Linear linear, float* y) {
   Scratch scratch;
@@ -143,7 +183,9 @@ static void linear_backward(const float* x, int rows, int in, int out, const flo
       weight_grad(packed[2].to, out, in, rows, packed[1].to, grad.weight),
   };
   multiply(products, 2);
-  if (grad.bias) sum_packed(packed[2].to, rows, out, grad.bias);
+  BiasTasks biases;
+  biases.add(packed[2].to, rows, out, grad.bias);
+  parallel(biases.count(), biases);
 }
 
 }  // namespace ISA

@@ -2,7 +2,7 @@
 // them are computed, reduced online, and computed again in the backward pass. Rows without a target
 // are left out of every product.
 #pragma once
-#include "blocks.h"
+#include "layers.h"
 
 namespace stagecraft {
 namespace ISA {

@@ -14,11 +14,11 @@ const Kernels table = {
     linear_forward,         linear_backward,      norm_forward,
     norm_backward,          swiglu_forward,       swiglu_backward,
     gelu_forward,           gelu_backward,        rotary,
-    attention_forward,      attention_backward,   attention_block,
-    attention_block_grad,   mlp_block,            mlp_block_grad,
-    token_log_probs,        token_log_probs_grad, sum_of_squares,
-    optimizer_step,         add_arrays,           exp_array,
-    create_model,           create_decoder,       sample,
+    attention_forward,      attention_backward,   decoder_layers,
+    decoder_layers_grad,    token_log_probs,      token_log_probs_grad,
+    sum_of_squares,         optimizer_step,       add_arrays,
+    exp_array,              create_model,         create_decoder,
+    sample,
 };
 
 }  // namespace ISA

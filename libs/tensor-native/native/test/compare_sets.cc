@@ -106,6 +106,56 @@ void compare_attention(const Kernels& k, int batch, int length, Heads heads) {
   });
 }
 
+// Two layers with embedding and final norm, forward and backward; `picks`: seven rows leave them.
+void compare_layers(const Kernels& k, bool gated, bool picks) {
+  const int batch = 3, length = 21, vocab = 17, width = 40, inner = 72;
+  const Heads heads{4, 2, 10};
+  const size_t n = batch * length, w = width, f = inner, q = 40, kv = 20, outputs = picks ? 7 : n;
+  const size_t hidden = gated ? 2 * f : f;
+  const std::vector<size_t> weights{w, q * w, kv * w, kv * w, w * q, w, gated ? f * w : 0, f * w, w * f};
+  std::vector<Floats> tensors;
+  for (int layer = 0; layer < 2; layer++)
+    for (size_t size : weights) tensors.push_back(random_floats(size, .3f));
+  const Floats table = random_floats(vocab * w), positions = random_floats(length * w), scale = random_floats(w);
+  const Floats dy = random_floats(outputs * w);
+  const auto ids = random_ids(n, vocab), rows = random_ids(outputs, int(n)), places = random_ids(n, length);
+  std::vector<size_t> sizes{outputs * w, table.size(), positions.size(), w};
+  for (const Floats& tensor : tensors) sizes.push_back(tensor.size());
+  compare("layers", k, sizes, [&](const Kernels& t, auto& y) {
+    std::vector<Floats> memory;
+    const auto keep = [&](size_t size) { return memory.emplace_back(size).data(); };
+    std::vector<DecoderLayer> layers;
+    std::vector<DecoderLayerGrad> grads;
+    DecoderLayers s{};
+    DecoderLayersGrad g{};
+    s.embeds = s.normalizes = true;
+    s.embedding = {ids.data(), places.data(), table.data(), positions.data(), vocab, length, keep(n * w)};
+    for (int i = 0; i < 2; i++) {
+      const Floats* p = &tensors[size_t(i) * weights.size()];
+      Floats* d = &y[4 + size_t(i) * weights.size()];
+      const size_t left = i == 1 ? outputs : n;
+      AttentionBlock a{{batch, length, nullptr, nullptr}, heads, width, 1e4f, {p[0].data(), nullptr, 1e-5f, false},
+                       {p[1].data(), nullptr}, {p[2].data(), nullptr}, {p[3].data(), nullptr}, {p[4].data(), nullptr},
+                       i == 0 ? s.embedding.y : layers[0].mlp.y, keep(left * w), keep(n * NORM_STATS),
+                       keep(n * (q + 2 * kv)), keep(n * q), keep(n * 4)};
+      MlpBlock m{int(left), width, inner, gated, {p[5].data(), nullptr, 1e-5f, false}, {p[6].data(), nullptr},
+                 {p[7].data(), nullptr}, {p[8].data(), nullptr}, a.y, keep(left * w), keep(left * NORM_STATS),
+                 keep(left * hidden)};
+      layers.push_back({a, m});
+      grads.push_back({{{d[0].data(), nullptr}, {d[1].data(), nullptr}, {d[2].data(), nullptr}, {d[3].data(), nullptr},
+                        {d[4].data(), nullptr}},
+                       {{d[5].data(), nullptr}, {d[6].data(), nullptr}, {d[7].data(), nullptr}, {d[8].data(), nullptr}}});
+    }
+    s.list = layers.data(), s.count = 2;
+    s.picks = picks, s.rows = rows.data(), s.num_rows = picks ? int(outputs) : 0;
+    s.norm = {scale.data(), nullptr, 1e-5f, false}, s.normal = y[0].data(), s.stats = keep(outputs * NORM_STATS);
+    g.list = grads.data();
+    g.embedding = {y[1].data(), y[2].data()}, g.norm = {y[3].data(), nullptr};
+    t.decoder_layers(s);
+    t.decoder_layers_grad(s, g, dy.data(), nullptr);
+  });
+}
+
 // A prompt and five tokens one by one, then a sample of each kind from the last logits.
 void compare_decoder(const Kernels& k) {
   DecoderConfig c{};
@@ -150,6 +200,8 @@ int main(int count, char** names) {
   for (const auto& s : shapes) compare_rows(*tested, s[0], s[1], s[2]);
   compare_attention(*tested, 1, 1, {1, 1, 2});
   compare_attention(*tested, 2, 37, {4, 2, 20});
+  for (bool gated : {false, true})
+    for (bool picks : {false, true}) compare_layers(*tested, gated, picks);
   compare_decoder(*tested);
   std::printf("%s against plain C++: %d differences\n", names[1], failures);
   return failures > 0;

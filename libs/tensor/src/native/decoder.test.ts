@@ -1,12 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  attentionBlock,
   createNativeDecoder,
-  embedding,
+  decoderHidden,
   initEngine,
-  layerNorm,
-  mlpBlock,
-  rmsNorm,
   tf,
   tokenLogProbs,
   type DecoderWeights,
@@ -58,17 +54,7 @@ function createWeights(
 function trainerLogProbs(weights: DecoderWeights, ids: Int32Array): Float32Array {
   return tf.tidy(() => {
     const layout = { batchSize: 1, length: ids.length };
-    let x = embedding(ids, weights.embedding);
-    if (weights.positions) x = tf.add(x, tf.slice(weights.positions, 0, ids.length));
-    for (const { attention, mlp } of weights.layers) {
-      x = attentionBlock(x, attention, layout, weights.attentionOptions);
-      x = mlpBlock(x, mlp, weights.mlpOptions);
-    }
-    const { weight, bias } = weights.finalNorm;
-    const normed =
-      weights.mlpOptions.norm === "rms"
-        ? rmsNorm(x, weight, 1e-5)
-        : layerNorm(x, weight, bias, 1e-5);
+    const normed = decoderHidden(ids, weights, layout);
     const targets = Int32Array.from(ids, (_, i) => ids[i + 1] ?? -1);
     return tokenLogProbs(normed, weights.lm, targets).logProbs.dataSync<"float32">().slice();
   });

@@ -2,27 +2,13 @@ import { StagecraftError } from "@stagecraft/core";
 import type { NativeAddon, NativeSession, NativeWeightCache } from "@stagecraft/tensor-native";
 import { fail } from "../checks.js";
 import type { tf } from "../tf.js";
-import type {
-  AttentionBlockOptions,
-  AttentionBlockWeights,
-  LinearWeights,
-  MlpBlockOptions,
-  MlpBlockWeights,
-  NormWeights,
-} from "../types.js";
+import type { DecoderTrunk, LinearWeights, NormWeights } from "../types.js";
 import { readValues } from "../values.js";
 import { nativeBackend } from "./current.js";
 
-/** The tensors of a decoder-only transformer, as the fused blocks take them. */
-export interface DecoderWeights {
-  embedding: tf.Tensor2D; // [V, D]
-  /** Learned positions [P, D] (GPT-2). */
-  positions?: tf.Tensor2D;
-  layers: readonly { attention: AttentionBlockWeights; mlp: MlpBlockWeights }[];
-  finalNorm: NormWeights;
+/** A decoder with its language head. */
+export interface DecoderWeights extends DecoderTrunk {
   lm: tf.Tensor2D; // [V, D]
-  attentionOptions: AttentionBlockOptions;
-  mlpOptions: MlpBlockOptions;
 }
 
 export interface NativeDecoderOptions {

@@ -4,15 +4,15 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadNative } from "@stagecraft/tensor-native";
 import {
-  attentionBlock,
   createOptimizer,
+  decoderHidden,
   embedding,
   engineInfo,
   initEngine,
   linear,
-  mlpBlock,
   tf,
   tokenLogProbs,
+  type DecoderTrunk,
   type OptimizerConfig,
 } from "../index.js";
 import { updateSlot } from "../optimizer/update.js";
@@ -44,14 +44,22 @@ const mlp = {
   up: { weight: t.matrix(F, D, 0.2) },
   down: { weight: t.matrix(D, F, 0.2) },
 };
+const identity = Int32Array.from({ length: 111 }, (_, i) => i);
+/** A one-layer model whose embedding is its input. */
+const trunkOf = (embedding: tf.Tensor): DecoderTrunk => ({
+  embedding: embedding as tf.Tensor2D,
+  layers: [{ attention, mlp }],
+  finalNorm: attention.norm,
+  attentionOptions,
+  mlpOptions: { ...kind, activation: "swiglu" },
+});
 const layout = { batchSize: 3, length: 37 };
 const table = t.matrix(90, D, 0.3);
 const targets = t.ids(111, 90, -1);
 
-/** A one-layer model's summed log-probs. */
+/** Its log-probs. */
 function model(x: tf.Tensor2D): tf.Tensor {
-  const attended = attentionBlock(x, attention, layout, attentionOptions);
-  const y = mlpBlock(attended, mlp, { ...kind, activation: "swiglu" });
+  const y = decoderHidden(identity, trunkOf(x), layout);
   return tokenLogProbs(y, table, targets, { temperature: 1.2 }).logProbs;
 }
 
@@ -72,9 +80,8 @@ describe("the native engine", () => {
       }
       const { error, where } = largestDifference(
         (f, { x, w }) => {
-          const y = f.attentionBlock(x as tf.Tensor2D, attention, layout, attentionOptions);
-          const z = f.mlpBlock(y, mlp, { ...kind, activation: "swiglu" });
-          return f.tokenLogProbs(z, w as tf.Tensor2D, targets).logProbs;
+          const y = f.decoderHidden(identity, trunkOf(x as tf.Tensor), layout);
+          return f.tokenLogProbs(y, w as tf.Tensor2D, targets).logProbs;
         },
         { x: t.matrix(111, D), w: table },
       );
@@ -180,15 +187,20 @@ describe("bad arguments", () => {
     );
     expect(() => embedding(Int32Array.of(90), table)).toThrow("ids[0] is 90, outside 0 … 89");
     const wrong = { ...layout, length: 36 };
-    expect(() => attentionBlock(t.matrix(111, D), attention, wrong, attentionOptions)).toThrow(
+    const trunk = trunkOf(t.matrix(111, D));
+    expect(() => decoderHidden(identity, trunk, wrong)).toThrow(
       "x has 111 rows, but the layout is 3 × 36",
     );
     expect(() => tokenLogProbs(t.matrix(2, D), table, Int32Array.of(1))).toThrow(
       "targets has 1 entries, expected 2",
     );
     const normless = { ...mlp, norm: { weight: t.vector(D + 1) } };
-    expect(() => mlpBlock(t.matrix(2, D), normless, { ...kind, activation: "swiglu" })).toThrow(
+    const unfit = { ...trunk, layers: [{ attention, mlp: normless }] };
+    expect(() => decoderHidden(identity, unfit, layout)).toThrow(
       "norm.weight is [33], expected [32]",
+    );
+    expect(() => decoderHidden(identity, trunk, layout, Int32Array.of(111))).toThrow(
+      "rows[0] is 111, outside 0 … 110",
     );
   });
 

@@ -59,7 +59,7 @@ function valuesOf(backend: NativeBackend, names: readonly string[], tensors: rea
 }
 
 /** True inside tf.grads and its kin; TFJS has no public question for it. */
-function isRecording(): boolean {
+export function isRecording(): boolean {
   const { state } = tf.engine() as unknown as { state: { gradientDepth: number } };
   return state.gradientDepth > 0;
 }

@@ -1,8 +1,8 @@
 import type { Implementation } from "../implementation.js";
-import { attentionBlock, causalAttention } from "./attention.js";
+import { causalAttention } from "./attention.js";
 import type { NativeBackend } from "./backend.js";
+import { decoderHidden } from "./layers.js";
 import { tokenLogProbs } from "./log-probs.js";
-import { mlpBlock } from "./mlp.js";
 import { createOperations } from "./operations.js";
 
 /** The fused operations as native kernels. */
@@ -11,9 +11,7 @@ export function createNativeImplementation(backend: NativeBackend): Implementati
     ...createOperations(backend),
     causalAttention: (q, k, v, layout, heads) =>
       causalAttention(backend, { q, k, v }, layout, heads),
-    attentionBlock: (x, weights, layout, options) =>
-      attentionBlock(backend, x, weights, layout, options),
-    mlpBlock: (x, weights, options) => mlpBlock(backend, x, weights, options),
+    decoderHidden: (ids, trunk, layout, rows) => decoderHidden(backend, ids, trunk, layout, rows),
     tokenLogProbs: (hidden, weight, targets, options = {}) =>
       tokenLogProbs(backend, { hidden, weight }, targets, options),
   };

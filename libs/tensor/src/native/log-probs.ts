@@ -14,21 +14,17 @@ export function tokenLogProbs(
   const [rows, width] = inputs.hidden.shape;
   const { temperature = 1, withEntropyGradient = false } = options;
   const sizes = { rows, width, vocab: inputs.weight.shape[0], temperature, targets };
-  const both = runFused({
+  // Entropies that carry a gradient are a second row of the operation's result; the others lie apart.
+  const apart = withEntropyGradient ? undefined : backend.output<tf.Tensor1D>([rows]);
+  const result = runFused({
     backend,
     inputs,
     forward(values, keep) {
-      const { tensor, values: y } = backend.output([2, rows]); // log-probs, then entropies
+      const { tensor, values: y } = backend.output(apart ? [rows] : [2, rows]);
       const logProbs = y.subarray(0, rows);
-      const entropy = keep("entropy", rows);
-      backend.addon.tokenLogProbs({
-        ...sizes,
-        ...values,
-        logProbs,
-        entropy,
-        lse: keep("lse", rows),
-      });
-      y.set(entropy, rows);
+      const [entropy, lse] = [keep("entropy", rows), keep("lse", rows)];
+      backend.addon.tokenLogProbs({ ...sizes, ...values, logProbs, entropy, lse });
+      (apart?.values ?? y.subarray(rows)).set(entropy);
       return tensor;
     },
     backward(dy, values) {
@@ -44,7 +40,8 @@ export function tokenLogProbs(
       return grads.tensors;
     },
   });
-  const [logProbs, entropy] = tf.unstack(both) as [tf.Tensor1D, tf.Tensor1D];
-  both.dispose();
+  if (apart) return { logProbs: result as tf.Tensor1D, entropy: apart.tensor };
+  const [logProbs, entropy] = tf.unstack(result) as [tf.Tensor1D, tf.Tensor1D];
+  result.dispose();
   return { logProbs, entropy };
 }

@@ -9,13 +9,14 @@ const NORM_STATS = 2;
 /** The single operations (the blocks of a layer are in attention.ts and mlp.ts). */
 export function createOperations(
   backend: NativeBackend,
-): Pick<Implementation, "embedding" | "linear" | "norm" | "swiglu" | "gelu" | "rotary"> {
+): Omit<Implementation, "causalAttention" | "decoderHidden" | "tokenLogProbs"> {
   return {
     embedding: (ids, table) => embedding(backend, ids, table),
     linear: (x, weights) => linear(backend, x, weights),
     norm: (x, weights, options) => norm(backend, x, weights, options),
     swiglu: (gate, up) => swiglu(backend, gate, up),
     gelu: (x) => gelu(backend, x),
+    scaledSum: (x, factor) => scaledSum(backend, x, factor),
     rotary: (x, positions, options) => rotary(backend, x, positions, options),
   };
 }
@@ -121,6 +122,24 @@ function gelu<T extends tf.Tensor>(backend: NativeBackend, x: T): T {
       return { x: tensor };
     },
   }) as T;
+}
+
+/** A loop in JavaScript: less than the TFJS operations around it would cost. */
+function scaledSum(backend: NativeBackend, x: tf.Tensor1D, factor: number): tf.Scalar {
+  return runFused({
+    backend,
+    inputs: { x },
+    forward({ x }) {
+      const { tensor, values } = backend.output([]);
+      values[0] = factor * x!.reduce((sum, value) => sum + value, 0);
+      return tensor;
+    },
+    backward(dy) {
+      const { tensor, values } = backend.output(x.shape);
+      values.fill(factor * dy[0]!);
+      return { x: tensor };
+    },
+  }) as tf.Scalar;
 }
 
 function rotary(

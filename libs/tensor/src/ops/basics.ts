@@ -50,3 +50,9 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   if (x.dtype !== "float32") fail("gelu", `x must be float32, got ${x.dtype}`);
   return implementation().gelu(x);
 }
+
+/** factor · Σ x over x [N], a scalar: how a loss begins. */
+export function scaledSum(x: tf.Tensor1D, factor: number): tf.Scalar {
+  checkShape("scaledSum", "x", x, [null]);
+  return implementation().scaledSum(x, factor);
+}

@@ -55,3 +55,8 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.pow(x, 3))));
   return tf.mul(tf.mul(0.5, x), tf.add(1, tf.tanh(inner)));
 }
+
+/** factor · Σ x. */
+export function scaledSum(x: tf.Tensor1D, factor: number): tf.Scalar {
+  return tf.mul(tf.sum(x), factor);
+}

@@ -1,0 +1,103 @@
+import {
+  checkHeads,
+  checkIds,
+  checkLayout,
+  checkLinear,
+  checkNorm,
+  checkShape,
+  fail,
+} from "../checks.js";
+import { implementation } from "../implementation.js";
+import { positionsOf } from "../reference/attention.js";
+import * as reference from "../reference/mlp.js";
+import type { tf } from "../tf.js";
+import type {
+  AttentionBlockOptions,
+  AttentionBlockWeights,
+  DecoderTrunk,
+  MlpBlockOptions,
+  MlpBlockWeights,
+  SequenceLayout,
+} from "../types.js";
+import { checkHeadSize } from "./attention.js";
+
+/**
+ * The last hidden state of a decoder: embed the tokens, then in every layer x + Wo·attention(rotary(Wq·n),
+ * rotary(Wk·n), Wv·n) and x + Wdown·(silu(Wgate·n) ⊙ Wup·n), with "gelu" x + Wdown·gelu(Wup·n), where
+ * n = norm(x), then the final norm; without `ropeTheta` nothing is rotated. ids [N] → [N, D], or with `rows`
+ * [R, D], those in their order: behind the last attention no row needs another, so the last MLP is left out
+ * for the rest.
+ */
+export function decoderHidden(
+  ids: Int32Array,
+  trunk: DecoderTrunk,
+  layout: SequenceLayout,
+  rows?: Int32Array,
+): tf.Tensor2D {
+  const op = "decoderHidden";
+  const { embedding, positions, layers, finalNorm, attentionOptions, mlpOptions } = trunk;
+  checkShape(op, "embedding", embedding, [null, null]);
+  const [vocab, width] = embedding.shape;
+  checkIds(op, "ids", ids, vocab);
+  checkLayout(op, layout, ids.length);
+  if (positions) {
+    checkShape(op, "positions", positions, [null, width]);
+    checkIds(op, "layout.positions", positionsOf(layout), positions.shape[0]);
+  }
+  if (rows) checkIds(op, "rows", rows, ids.length);
+  if (layers.length === 0) fail(op, "there are no layers");
+  checkHeads(op, attentionOptions);
+  const { norm, normEps } = attentionOptions;
+  if (mlpOptions.norm !== norm || mlpOptions.normEps !== normEps) {
+    fail(op, "attention and MLP blocks have different norms");
+  }
+  for (const { attention, mlp } of layers) {
+    checkAttention(op, attention, attentionOptions, width);
+    checkMlp(op, mlp, mlpOptions, width);
+  }
+  checkNorm(op, finalNorm, norm, width);
+  return implementation().decoderHidden(ids, trunk, layout, rows);
+}
+
+/** The MLP block alone, for decoders that are put together from single operations; x [N, D] → [N, D]. */
+export function mlpBlock(
+  x: tf.Tensor2D,
+  weights: MlpBlockWeights,
+  options: MlpBlockOptions,
+): tf.Tensor2D {
+  checkShape("mlpBlock", "x", x, [null, null]);
+  checkMlp("mlpBlock", weights, options, x.shape[1]);
+  return reference.mlpBlock(x, weights, options);
+}
+
+function checkAttention(
+  op: string,
+  weights: AttentionBlockWeights,
+  options: AttentionBlockOptions,
+  width: number,
+): void {
+  checkNorm(op, weights.norm, options.norm, width);
+  checkLinear(op, "q", weights.q, [null, width]);
+  const qWidth = weights.q.weight.shape[0];
+  const headSize = checkHeadSize(op, qWidth, options.numHeads, options.ropeTheta !== undefined);
+  const kvWidth = headSize * options.numKvHeads;
+  checkLinear(op, "k", weights.k, [kvWidth, width]);
+  checkLinear(op, "v", weights.v, [kvWidth, width]);
+  checkLinear(op, "o", weights.o, [width, qWidth]);
+}
+
+function checkMlp(
+  op: string,
+  weights: MlpBlockWeights,
+  options: MlpBlockOptions,
+  width: number,
+): void {
+  if ((weights.gate !== undefined) !== (options.activation === "swiglu")) {
+    fail(op, `activation "${options.activation}" ${weights.gate ? "has no" : "needs a"} gate`);
+  }
+  checkNorm(op, weights.norm, options.norm, width);
+  checkLinear(op, "up", weights.up, [null, width]);
+  const inner = weights.up.weight.shape[0];
+  if (weights.gate !== undefined) checkLinear(op, "gate", weights.gate, [inner, width]);
+  checkLinear(op, "down", weights.down, [width, inner]);
+}
