@@ -84,6 +84,8 @@ class LayersArgs {
     const int count = args.integer("numLayers", 1, 4096);
     const float* x = read_input(shared.attention.layout, width);
     stack_.normalizes = args.has("finalNormWeight");
+    float* const result = backward ? nullptr : args.floats("y", outputs, width);
+    if (stack_.normalizes) read_norm(shared.mlp.norm, outputs, width, result);
     for (int i = 0; i < count; i++) {
       const bool last = i + 1 == count;
       const Args own = args.numbered(i);
@@ -92,12 +94,8 @@ class LayersArgs {
       read_weights(own, layer);
       layer.attention.x = x;
       read_kept(own, layer);
-      float* const result = backward ? nullptr : args.floats("y", outputs, width);
-      if (last && stack_.normalizes) read_norm(layer.mlp.norm, outputs, width, result);
-      if (!last || stack_.normalizes)
-        layer.mlp.y = kept(own, "y", size_t(layer.mlp.rows), width);
-      else
-        layer.mlp.y = result;
+      const bool is_result = last && !stack_.normalizes;
+      layer.mlp.y = is_result ? result : kept(own, "y", size_t(layer.mlp.rows), width);
       x = layer.mlp.y;
       layers_.push_back(layer);
     }

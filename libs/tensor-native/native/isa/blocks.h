@@ -230,7 +230,7 @@ static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGr
   BiasTasks biases;
   add_out_grads(p, m, g, products, biases);
   add_in_grads(p, m, g, products, biases);
-  parallel_sections(section(products.count(), products), section(biases.count(), biases));
+  parallel_sections(products, biases);
 }
 
 // ---- MLP block ----
@@ -354,7 +354,7 @@ static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g, const float
   ProductTasks products;
   BiasTasks biases;
   add_mlp_grads(p, m, g, products, biases);
-  parallel_sections(section(products.count(), products), section(biases.count(), biases));
+  parallel_sections(products, biases);
 }
 
 }  // namespace ISA

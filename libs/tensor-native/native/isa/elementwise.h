@@ -111,7 +111,7 @@ struct ScatterTasks {
 static void embedding_backward(const int32_t* ids, int rows, const float* dy, int vocab, int width,
                                float* dtable) {
   const ScatterTasks tasks{ids, rows, dy, vocab, width, dtable};
-  parallel(tasks.count(), tasks);
+  parallel(tasks);
 }
 
 }  // namespace ISA

@@ -321,34 +321,28 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
 
 constexpr int MAX_PRODUCTS = 8;
 
-// Independent products as tasks.
-class ProductTasks {
+// A product's tasks.
+struct CutProduct {
+  Product product;
+  Cut cut;
+  int threads;
+  int count() const { return cut.tasks(); }
+  void operator()(int task) const { run_block(product, cut, task, threads); }
+};
+
+class ProductTasks : public TaskList<CutProduct, MAX_PRODUCTS> {
  public:
-  void add(const Product& product) {
-    products_[count_] = product;
-    cuts_[count_] = cut_product(product, threads_);
-    first_[count_ + 1] = first_[count_] + cuts_[count_].tasks();
-    count_++;
-  }
-  int count() const { return first_[count_]; }
-  void operator()(int task) const {
-    int i = 0;
-    while (task >= first_[i + 1]) i++;
-    run_block(products_[i], cuts_[i], task - first_[i], threads_);
-  }
+  void add(const Product& product) { TaskList::add({product, cut_product(product, threads_), threads_}); }
 
  private:
   const int threads_ = num_active_threads();
-  Product products_[MAX_PRODUCTS];
-  Cut cuts_[MAX_PRODUCTS];
-  int first_[MAX_PRODUCTS + 1] = {0}, count_ = 0;
 };
 
 // Several independent products in one parallel region.
 static void multiply(const Product* products, int count) {
   ProductTasks tasks;
   for (int i = 0; i < count; i++) tasks.add(products[i]);
-  parallel(tasks.count(), tasks);
+  parallel(tasks);
 }
 
 static inline void multiply(const Product& product) { multiply(&product, 1); }

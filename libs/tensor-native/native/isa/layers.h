@@ -112,7 +112,7 @@ static void decoder_layers(const DecoderLayers& asked) {
     if (next) packs.add({qkv_stack(*next), false, qkv});
     const Attention inner = inner_attention(a);
     const auto attend = [&](int task) { attention_task(inner, task); };
-    parallel_sections(section(attention_tasks(inner), attend), section(packs.count(), packs));
+    parallel_sections(section(attention_tasks(inner), attend), packs);
     const float* bias_up = up_bias(scratch, m);
     if (!next && s.picks) {
       parallel_blocks(row_blocks(s.num_rows, num_weights(m)), [&](int begin, int n, int) {
@@ -178,7 +178,7 @@ static void layers_grad_by_block(const DecoderLayers& s, const DecoderLayersGrad
   }
   if (!s.embeds) return;
   const ScatterTasks tokens = token_grads(s, g, dx), positions = position_grads(s, g, dx);
-  parallel_sections(section(tokens.count(), tokens), section(positions.count(), positions));
+  parallel_sections(tokens, positions);
 }
 
 // The backward pass of a small model, a region with rows and one with attention for each layer: what a
@@ -191,17 +191,17 @@ class LayersGrad {
         dattended_(dx ? dx : scratch_.floats((size_t)rows_ * (size_t)width_)),
         angles_(rotary_angles(layers_[0].attention)),
         blocks_(row_blocks(rows_, num_weights(layers_[0].attention) + num_weights(layers_[0].mlp))),
-        picked_blocks_(row_blocks(s.num_rows, num_weights(layers_[0].mlp))),
         attention_(scratch_, layers_[0].attention, imax(rows_, s.num_rows), true),
         mlp_(scratch_, layers_[0].mlp, imax(rows_, s.num_rows)), attention_sums_(scratch_, blocks_, width_),
-        mlp_sums_(scratch_, blocks_, width_), last_blocks_(s.picks ? picked_blocks_ : blocks_),
+        mlp_sums_(scratch_, blocks_, width_),
+        last_blocks_(s.picks ? row_blocks(s.num_rows, num_weights(layers_[0].mlp)) : blocks_),
         last_sums_(scratch_, last_blocks_, width_), norm_sums_(scratch_, last_blocks_, width_) {}
 
   void run(const float* dy) {
     PackTasks packs;
     const int last = s_.count - 1;
     add_packs(packs, layers_[last]);
-    parallel(packs.count(), packs);
+    parallel(packs);
     for (int i = last; i >= 0; i--) {
       const bool picks = s_.picks && i == last;
       attention_.outputs = picks ? s_.num_rows : rows_;
@@ -223,7 +223,7 @@ class LayersGrad {
   const int rows_, width_, q_;
   float* dattended_;  // in the memory of dx
   const float* angles_;
-  const RowBlocks blocks_, picked_blocks_;
+  const RowBlocks blocks_;
   AttentionGradMemory attention_;
   const MlpGradMemory mlp_;
   const NormSums attention_sums_, mlp_sums_;
@@ -278,7 +278,7 @@ class LayersGrad {
     const DecoderLayer& layer = layers_[s_.count - 1];
     float* dattended = scratch.floats((size_t)s_.num_rows * (size_t)width_);
     float* dmixed = scratch.floats((size_t)s_.num_rows * (size_t)q_);
-    parallel_blocks(picked_blocks_, [&](int begin, int n, int block) {
+    parallel_blocks(last_blocks_, [&](int begin, int n, int block) {
       Scratch local;
       const size_t at = (size_t)begin * width_, mixed_at = (size_t)begin * q_;
       float* mixed = local.floats((size_t)n * (size_t)q_);
@@ -289,7 +289,7 @@ class LayersGrad {
     });
     const ScatterTasks attended{s_.rows, s_.num_rows, dattended, rows_, width_, dattended_};
     const ScatterTasks mixed{s_.rows, s_.num_rows, dmixed, rows_, q_, attention_.dmixed};
-    parallel_sections(section(attended.count(), attended), section(mixed.count(), mixed));
+    parallel_sections(attended, mixed);
   }
 
   void beside_attention(int i, const NormSums& mlp_sums) const {
@@ -310,9 +310,7 @@ class LayersGrad {
       if (task == 0) mlp_sums.finish(grads_[i].mlp.norm);
       if (task == 1) attention_sums_.finish(grads_[i + 1].attention.norm);
     };
-    parallel_sections(section(attention_tasks(inner), attend), section(packs.count(), packs),
-                      section(products.count(), products), section(biases.count(), biases),
-                      section(above ? 2 : 1, finish));
+    parallel_sections(section(attention_tasks(inner), attend), packs, products, biases, section(above ? 2 : 1, finish));
   }
 
   void first_rows() const {
@@ -329,9 +327,7 @@ class LayersGrad {
       if (task == 1) norm_sums_.finish(g_.norm);
     };
     const ScatterTasks tokens = token_grads(s_, g_, dattended_), positions = position_grads(s_, g_, dattended_);
-    parallel_sections(section(products.count(), products), section(biases.count(), biases),
-                      section(s_.normalizes ? 2 : 1, finish), section(tokens.count(), tokens),
-                      section(positions.count(), positions));
+    parallel_sections(products, biases, section(s_.normalizes ? 2 : 1, finish), tokens, positions);
   }
 };
 

@@ -25,48 +25,29 @@ struct Stack {
 
 INLINE Stack stack_of(const float* weight, int out, int in) { return {{weight}, {out}, 1, in}; }
 
-// A stack to be packed: for x·Wᵀ, B[k = in][n = out], or for dy·W, B[k = out][n = in].
+// A stack to be packed: for x·Wᵀ, B[k = in][n = out], or for dy·W, B[k = out][n = in]. A task is a panel.
 struct Packing {
   Stack stack;
   bool back;
   float* to;
   int columns() const { return back ? stack.in : stack.total(); }
   int k() const { return back ? stack.total() : stack.in; }
+  int count() const { return ceil_div(columns(), PANEL); }
+  void operator()(int panel) const {
+    if (back)
+      pack_straight(to, columns(), k(), panel, 0, k(), [&](int i) { return stack.row(i); });
+    else
+      pack_transposed(to, columns(), k(), panel, [&](int n) { return stack.row(n); });
+  }
 };
 
-static void pack_panel(const Packing& p, int panel) {
-  const Stack& stack = p.stack;
-  if (p.back)
-    pack_straight(p.to, p.columns(), p.k(), panel, 0, p.k(), [&](int i) { return stack.row(i); });
-  else
-    pack_transposed(p.to, p.columns(), p.k(), panel, [&](int n) { return stack.row(n); });
-}
-
-// Independent packings as tasks.
-class PackTasks {
- public:
-  void add(const Packing& packing) {
-    packings_[count_] = packing;
-    first_[count_ + 1] = first_[count_] + ceil_div(packing.columns(), PANEL);
-    count_++;
-  }
-  int count() const { return first_[count_]; }
-  void operator()(int task) const {
-    int i = 0;
-    while (task >= first_[i + 1]) i++;
-    pack_panel(packings_[i], task - first_[i]);
-  }
-
- private:
-  Packing packings_[MAX_PRODUCTS];
-  int first_[MAX_PRODUCTS + 1] = {0}, count_ = 0;
-};
+using PackTasks = TaskList<Packing, MAX_PRODUCTS>;
 
 // Several packings in one parallel region.
 static void pack(const Packing* packings, int count) {
   PackTasks tasks;
   for (int i = 0; i < count; i++) tasks.add(packings[i]);
-  parallel(tasks.count(), tasks);
+  parallel(tasks);
 }
 
 static void pack_weights(const Stack& stack, float* to) {
@@ -123,46 +104,34 @@ INLINE Product weight_grad(const float* packed_dy, int out, int in, int rows, co
   return {out, in, rows, panels_of(packed_dy, rows), packed_x, plain(dweight, in)};
 }
 
-// The sums over the rows of a packed matrix, of parts of REDUCE_ROWS first, in the columns of one panel.
-static void sum_panel(const float* packed, int rows, int width, int panel, float* to) {
-  const float* row = packed + (size_t)panel * (size_t)rows * PANEL;
-  vf total[COLS] = {};
-  for (int r = 0; r < rows; r += REDUCE_ROWS) {
-    vf part[COLS] = {};
-    for (int i = r; i < imin(rows, r + REDUCE_ROWS); i++, row += PANEL)
-      for (int c = 0; c < COLS; c++) part[c] += load(row + c * W);
-    for (int c = 0; c < COLS; c++) total[c] += part[c];
+// The gradient of a bias: the sums over the rows of a packed matrix, of parts of REDUCE_ROWS first. A task
+// is a panel.
+struct BiasSum {
+  const float* packed;
+  int rows, width;
+  float* to;
+  int count() const { return ceil_div(width, PANEL); }
+  void operator()(int panel) const {
+    const float* row = packed + (size_t)panel * (size_t)rows * PANEL;
+    vf total[COLS] = {};
+    for (int r = 0; r < rows; r += REDUCE_ROWS) {
+      vf part[COLS] = {};
+      for (int i = r; i < imin(rows, r + REDUCE_ROWS); i++, row += PANEL)
+        for (int c = 0; c < COLS; c++) part[c] += load(row + c * W);
+      for (int c = 0; c < COLS; c++) total[c] += part[c];
+    }
+    for (int c = 0; c < COLS; c++) {
+      const int col = panel * PANEL + c * W;
+      if (col < width) store_up_to(to + col, total[c], imin(W, width - col));
+    }
   }
-  for (int c = 0; c < COLS; c++) {
-    const int col = panel * PANEL + c * W;
-    if (col < width) store_up_to(to + col, total[c], imin(W, width - col));
-  }
-}
+};
 
-// Gradients of biases as tasks: the sums of packed matrices.
-class BiasTasks {
+class BiasTasks : public TaskList<BiasSum, MAX_PRODUCTS> {
  public:
   void add(const float* packed, int rows, int width, float* to) {
-    if (!to) return;
-    sums_[count_] = {packed, to, rows, width};
-    first_[count_ + 1] = first_[count_] + ceil_div(width, PANEL);
-    count_++;
+    if (to) TaskList::add({packed, rows, width, to});
   }
-  int count() const { return first_[count_]; }
-  void operator()(int task) const {
-    int i = 0;
-    while (task >= first_[i + 1]) i++;
-    sum_panel(sums_[i].packed, sums_[i].rows, sums_[i].width, task - first_[i], sums_[i].to);
-  }
-
- private:
-  struct Sum {
-    const float* packed;
-    float* to;
-    int rows, width;
-  };
-  Sum sums_[MAX_PRODUCTS];
-  int first_[MAX_PRODUCTS + 1] = {0}, count_ = 0;
 };
 
 static void linear_forward(const float* x, int rows, int in, int out, Linear linear, float* y) {
@@ -185,7 +154,7 @@ static void linear_backward(const float* x, int rows, int in, int out, const flo
   multiply(products, 2);
   BiasTasks biases;
   biases.add(packed[2].to, rows, out, grad.bias);
-  parallel(biases.count(), biases);
+  parallel(biases);
 }
 
 }  // namespace ISA

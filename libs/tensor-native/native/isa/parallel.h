@@ -26,37 +26,67 @@ inline void parallel_rows(int rows, size_t bytes_per_row, const F& body) {
   });
 }
 
-// Independent kinds of tasks for one region: `count` of them, run by body(task).
+// Tasks are objects with count() and operator()(task).
+template <class Tasks>
+inline void parallel(const Tasks& tasks) {
+  parallel(tasks.count(), tasks);
+}
+
+// `size` tasks run by body(task).
 template <class Body>
 struct Section {
-  int count;
+  int size;
   const Body& body;
+  int count() const { return size; }
+  void operator()(int task) const { body(task); }
 };
 
 template <class Body>
-inline Section<Body> section(int count, const Body& body) {
-  return {count, body};
+inline Section<Body> section(int size, const Body& body) {
+  return {size, body};
 }
 
-// All sections in one region. Every thread begins with its share of each, in their order: it finds what
-// it wrote for the same share of other regions in its cache.
-template <class... Bodies>
-inline void parallel_sections(const Section<Bodies>&... sections) {
+// The tasks of up to MOST items, one item's after the other's.
+template <class Item, int MOST>
+class TaskList {
+ public:
+  void add(const Item& item) {
+    items_[size_] = item;
+    first_[size_ + 1] = first_[size_] + item.count();
+    size_++;
+  }
+  int count() const { return first_[size_]; }
+  void operator()(int task) const {
+    int i = 0;
+    while (task >= first_[i + 1]) i++;
+    items_[i](task - first_[i]);
+  }
+
+ private:
+  Item items_[MOST];
+  int first_[MOST + 1] = {0}, size_ = 0;
+};
+
+// Independent kinds of tasks in one region. Every thread begins with its share of each, in their order: it
+// finds what it wrote for the same share of other regions in its cache.
+template <class... Kinds>
+inline void parallel_sections(const Kinds&... kinds) {
   const int threads = num_active_threads();
-  const int total = (0 + ... + sections.count);
+  const int total = (0 + ... + kinds.count());
   parallel(total, [&](int task) {
     // The share that the task lies in, and its place there.
     int share = (int)((int64_t)task * threads / imax(1, total));
-    const auto start = [&](int i) { return (0 + ... + tile_start(sections.count, threads, i)); };
+    const auto start = [&](int i) { return (0 + ... + tile_start(kinds.count(), threads, i)); };
     while (task < start(share)) share--;
     while (task >= start(share + 1)) share++;
     int at = task - start(share);
-    const auto run = [&](const auto& part) {
-      const int first = tile_start(part.count, threads, share), count = tile_start(part.count, threads, share + 1) - first;
-      if (at >= 0 && at < count) part.body(first + at);
-      at -= count;
+    const auto run = [&](const auto& kind) {
+      const int first = tile_start(kind.count(), threads, share);
+      const int size = tile_start(kind.count(), threads, share + 1) - first;
+      if (at >= 0 && at < size) kind(first + at);
+      at -= size;
     };
-    (run(sections), ...);
+    (run(kinds), ...);
   });
 }
 
