@@ -8,7 +8,7 @@ export {
 } from "./engine.js";
 export { causalAttention, rotary } from "./ops/attention.js";
 export { embedding, gelu, layerNorm, linear, rmsNorm, scaledSum, swiglu } from "./ops/basics.js";
-export { decoderHidden, mlpBlock } from "./ops/decoder.js";
+export { decoderHidden } from "./ops/decoder.js";
 export { tokenLogProbs } from "./ops/log-probs.js";
 export {
   createGradientAccumulator,

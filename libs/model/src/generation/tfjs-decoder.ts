@@ -1,11 +1,12 @@
 import { StagecraftError } from "@stagecraft/core";
 import {
   embedding,
+  gelu,
   layerNorm,
   linear,
-  mlpBlock,
   rmsNorm,
   rotary,
+  swiglu,
   tf,
   type NormWeights,
 } from "@stagecraft/tensor";
@@ -136,7 +137,14 @@ class TfjsDecoder implements Decoder {
     const key = this.rotate(linear(normed, k.weight, k.bias), at.group, numKvHeads);
     const mixed = this.attend(query, key, linear(normed, v.weight, v.bias), at);
     const attended: tf.Tensor2D = tf.add(x, linear(mixed, o.weight, o.bias));
-    return mlpBlock(attended, layer.mlp, this.model.weights.mlpOptions);
+    return tf.add(attended, this.mlp(attended, layer.mlp));
+  }
+
+  private mlp(x: tf.Tensor2D, { norm, gate, up, down }: LayerWeights["mlp"]): tf.Tensor2D {
+    const normed = this.norm(x, norm);
+    const wide = linear(normed, up.weight, up.bias);
+    const active = gate ? swiglu(linear(normed, gate.weight, gate.bias), wide) : gelu(wide);
+    return linear(active, down.weight, down.bias);
   }
 
   private norm(x: tf.Tensor2D, { weight, bias }: NormWeights): tf.Tensor2D {

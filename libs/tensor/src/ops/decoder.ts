@@ -9,7 +9,6 @@ import {
 } from "../checks.js";
 import { implementation } from "../implementation.js";
 import { positionsOf } from "../reference/attention.js";
-import * as reference from "../reference/mlp.js";
 import type { tf } from "../tf.js";
 import type {
   AttentionBlockOptions,
@@ -57,17 +56,6 @@ export function decoderHidden(
   }
   checkNorm(op, finalNorm, norm, width);
   return implementation().decoderHidden(ids, trunk, layout, rows);
-}
-
-/** The MLP block alone, for decoders that are put together from single operations; x [N, D] → [N, D]. */
-export function mlpBlock(
-  x: tf.Tensor2D,
-  weights: MlpBlockWeights,
-  options: MlpBlockOptions,
-): tf.Tensor2D {
-  checkShape("mlpBlock", "x", x, [null, null]);
-  checkMlp("mlpBlock", weights, options, x.shape[1]);
-  return reference.mlpBlock(x, weights, options);
 }
 
 function checkAttention(
