@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { loadNative } from "@stagecraft/tensor-native";
 import {
   createOptimizer,
@@ -225,6 +225,36 @@ describe("bad arguments", () => {
     const lookup = { rows: 2, vocab: 7, width: 1, ids, table: new Float32Array(7) };
     expect(() => addon.embedding({ ...lookup, y: new Float32Array(2) })).toThrow("ids[1] is 7");
     expect(() => addon.appendDecoder({ session: {} })).toThrow("session is not a decoder");
+  });
+
+  it("are refused by the addon for every layer of a decoder", () => {
+    const native = vi.spyOn(addon, "decoderLayers");
+    const gradient = vi.spyOn(addon, "decoderLayersGrad");
+    const rows = Int32Array.of(5, 3);
+    const trunk = trunkOf(t.matrix(111, D));
+    tf.tidy(() =>
+      tf.grad((x) => tf.sum(decoderHidden(identity, trunkOf(x), layout, rows)))(trunk.embedding),
+    );
+    const [good, goodGradient] = [native.mock.calls[0]![0], gradient.mock.calls[0]![0]];
+    native.mockRestore();
+    gradient.mockRestore();
+    const bad: [object, string][] = [
+      [{ upWeight0: new Float32Array(3) }, "upWeight0 has 3 values, expected [70, 32] = 2240"],
+      [{ numLayers: 2 }, "attended0 has 64 values, expected [111, 32] = 3552"],
+      [{ hidden0: new Float32Array(7) }, "hidden0 has 7 values, expected [2, 140] = 280"],
+      [{ ids: identity.map((id) => id + 1) }, "ids[110] is 111, outside 0 … 110"],
+      [{ rows: Int32Array.of(0, 111) }, "rows[1] is 111, outside 0 … 110"],
+      [{ numRows: 3 }, "rows has 2 values, expected 3"],
+      [{ finalNormWeight: new Float32Array(31) }, "finalNormWeight has 31 values, expected 32"],
+    ];
+    for (const [change, message] of bad) {
+      expect(() => addon.decoderLayers({ ...good, ...change })).toThrow(message);
+      expect(() => addon.decoderLayersGrad({ ...goodGradient, ...change })).toThrow(message);
+    }
+    expect(() => addon.decoderLayersGrad({ ...goodGradient, stats0: undefined })).toThrow("stats0");
+    expect(() => addon.decoderLayersGrad({ ...goodGradient, ddownWeight0: undefined })).toThrow(
+      "ddownWeight0 must be a Float32Array",
+    );
   });
 
   it("leave an absent addon as a reason, not an exception", () => {
