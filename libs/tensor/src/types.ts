@@ -63,7 +63,7 @@ export interface MlpBlockOptions {
   activation: "swiglu" | "gelu";
 }
 
-/** A decoder-only transformer up to its heads. */
+/** A decoder-only transformer up to its heads; its layers have the same sizes. */
 export interface DecoderTrunk {
   embedding: tf.Tensor2D; // [V, D]
   /** Learned positions [P, D] (GPT-2). */

@@ -6,7 +6,7 @@ import { runFused } from "./fused.js";
 
 const NORM_STATS = 2;
 
-/** The single operations (the blocks of a layer are in attention.ts and mlp.ts). */
+/** The single operations; attention, the decoder and log-probs have files of their own. */
 export function createOperations(
   backend: NativeBackend,
 ): Omit<Implementation, "causalAttention" | "decoderHidden" | "tokenLogProbs"> {
