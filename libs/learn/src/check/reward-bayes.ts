@@ -1,5 +1,5 @@
 /**
- * A reward model against its ceiling [rlhf.md 9]: answers have a known utility, raters rank them by
+ * A reward model against its ceiling [reference 9]: answers have a known utility, raters rank them by
  * Plackett–Luce (utility plus Gumbel noise), so P(a before b) = σ(u_a − u_b) exactly and the best
  * possible accuracy and cross-entropy of the same pairs are known.
  */

@@ -31,7 +31,7 @@ export function sumGradients(
 
 /**
  * Loss and gradient of one optimizer step over its micro-batches. The denominator is the weight of
- * all of them, so 1×N and N×1 micro-batches of uneven lengths give equal gradients [rlhf.md 1].
+ * all of them, so 1×N and N×1 micro-batches of uneven lengths give equal gradients [reference 1].
  */
 export function accumulateGradients<B>(
   task: LossTask<B>,

@@ -1,4 +1,4 @@
-/** log σ(x) = −softplus(−x), stable for any x [rlhf.md 7]. */
+/** log σ(x) = −softplus(−x), stable for any x [reference 7]. */
 export function logSigmoid(x: number): number {
   return x >= 0 ? -Math.log1p(Math.exp(-x)) : x - Math.log1p(Math.exp(x));
 }

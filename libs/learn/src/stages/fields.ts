@@ -51,7 +51,7 @@ export interface OptimizationDefaults {
   weightDecay: number;
 }
 
-/** Optimizer and schedule; each stage has its own defaults (rlhf.md, small scale). */
+/** Optimizer and schedule; each stage has its own defaults [reference, "Where to start"]. */
 export function optimizationFields(defaults: OptimizationDefaults) {
   return {
     optimizer: z

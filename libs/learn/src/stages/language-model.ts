@@ -8,7 +8,7 @@ import type { Run } from "../run/run.js";
 
 /**
  * Next-token loss of a micro-batch: −Σ_t log p(x_t | x_<t) over its targets divided by `denominator`,
- * the target tokens of the whole optimizer step [rlhf.md 1]. Targets below 0 are not learnt.
+ * the target tokens of the whole optimizer step [reference 1]. Targets below 0 are not learnt.
  */
 export function lmLoss(model: Model, batch: TokenBatch, denominator: number): tf.Scalar {
   return tf.tidy(() => scaledSum(model.logProbs(batch).logProbs, -1 / denominator));
@@ -49,7 +49,7 @@ export function lmTask(options: LmTaskOptions): TrainTask<TokenBatch> {
 
 /**
  * `validationLoss` in nats per target token, and `bitsPerByte` = nats / (ln 2 · UTF-8 bytes), special
- * tokens in neither sum of the latter [rlhf.md 3].
+ * tokens in neither sum of the latter [reference 3].
  */
 export async function evaluateLm(
   model: Model,

@@ -27,7 +27,7 @@ async function setUp() {
   return { tokenizer, model, batch };
 }
 
-describe("SFT mask [rlhf.md 2]", () => {
+describe("SFT mask [reference 2]", () => {
   it("lets only answers and their end tokens into the gradient: every other row's is exactly 0", async () => {
     const { tokenizer, model, batch } = await setUp();
     const { ids, assistantMask } = renderChat(tokenizer, conversation.messages);

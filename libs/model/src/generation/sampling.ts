@@ -69,7 +69,7 @@ export function isPlain({ topK, topP, minP, repetitionPenalty }: SamplingParams)
  * Draws one token from `logits` [V]; pure but for one draw of `random` (none when greedy).
  * `history` are the ids so far, prompt included, for the repetition penalty. With filters the order
  * is that of transformers: penalty, temperature, top-k, top-p, min-p. The log-prob is that of the
- * temperature-only softmax (rlhf.md §10); with temperature 0 that of temperature 1.
+ * temperature-only softmax [reference 10]; with temperature 0 that of temperature 1.
  * Throws `internal` when no logit is finite: the weights have diverged.
  */
 export function sampleToken(

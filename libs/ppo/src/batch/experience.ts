@@ -50,7 +50,7 @@ export function estimateAdvantages(
   const advantages = estimates.map((estimate) => estimate.advantages);
   return {
     advantages: options.whitenAdvantages ? whitenTogether(advantages, true) : advantages,
-    returns: estimates.map((estimate) => estimate.returns), // from UNwhitened advantages [rlhf.md 13]
+    returns: estimates.map((estimate) => estimate.returns), // UNwhitened [reference 13]
   };
 }
 

@@ -11,7 +11,7 @@ export interface SequenceTokens {
 /**
  * Sequences laid out for one forward pass, N = batchSize × length. Flat row n holds the token that
  * is read; `targets[n]` is the response token it predicts (−1 elsewhere), so that log-probs and
- * values at row n belong to the state BEFORE that token [rlhf.md 17].
+ * values at row n belong to the state BEFORE that token [reference 17].
  */
 export interface RolloutLayout {
   batchSize: number;

@@ -59,7 +59,7 @@ export interface ClosedFormResult {
 const ANSWERS_PER_PROMPT = { gae: 1, rloo: 8, grpo: 8 } as const;
 
 /**
- * Trains the policy of rlhf.md's enumerable example (2 layers of width 32, separate critic, 512
+ * Trains the policy of the enumerable example (2 layers of width 32, separate critic, 512
  * episodes × 150 updates × 4 epochs, rate 1e-3 → 0) and compares it with the closed form. The engine
  * must have been started. With the defaults the gap at
  * β = .5 is below .01.

@@ -15,7 +15,7 @@ export interface EnumerableTask {
   reward: AnswerReward;
 }
 
-/** rlhf.md's example: how many tokens are 1, plus 1 when 2 is ever followed by 3. */
+/** The enumerable example: how many tokens are 1, plus 1 when 2 is ever followed by 3. */
 export const COUNT_ONES_TASK: EnumerableTask = {
   vocabSize: 4,
   length: 4,

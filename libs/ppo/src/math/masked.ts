@@ -34,7 +34,8 @@ export interface WhitenOptions {
 
 /**
  * (x − μ)·rsqrt(σ² + 1e-8) with the biased variance [Z, `whiten`]; masked entries become 0.
- * The unbiased variance (PyTorch's default) is wrong here: rlhf.md's golden vector tells them apart.
+ * The unbiased variance (PyTorch's default) is wrong here: docs/algorithms/reference.md has values
+ * that tell the two apart.
  */
 export function whiten(values: Numbers, options: WhitenOptions = {}): Float64Array {
   const { mask, shiftMean = true } = options;

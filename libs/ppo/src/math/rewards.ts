@@ -33,7 +33,7 @@ export interface TokenRewardsInput {
 }
 
 /**
- * r_t = −β·(log π_old − log π_ref), plus the score on the EOS or last token [IG, N+; rlhf.md 11].
+ * r_t = −β·(log π_old − log π_ref), plus the score on the EOS or last token [IG, N+; reference 11].
  * Always Σ_t r_t = score − β·Σ_t kl_t. Throws invalid_argument for unequal lengths or an empty answer.
  */
 export function tokenRewards(input: TokenRewardsInput): Float64Array {

@@ -45,7 +45,7 @@ interface Rule {
 
 const n = (value: number) => value.toPrecision(3);
 
-/** The table of signals in rlhf.md, as rules. */
+/** The signals of docs/algorithms/reference.md, as rules. */
 const RULES: readonly Rule[] = [
   {
     code: "negative-kl",

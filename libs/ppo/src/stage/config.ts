@@ -238,7 +238,10 @@ const bookkeeping = {
     .describe("Answers per update written to rollouts/ with every token's figures"),
 };
 
-/** Configuration of the `ppo` stage; defaults for models of 1–20 M parameters [rlhf.md]. */
+/**
+ * Configuration of the `ppo` stage; defaults for models of 1–20 M parameters
+ * [reference, "Where to start"].
+ */
 export const ppoSchema = z.strictObject({
   ...models,
   ...sampling,
