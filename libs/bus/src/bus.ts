@@ -144,6 +144,8 @@ export interface StreamSpec {
   duplicateWindowMs?: number;
   /** Default 1; production wants 3. */
   replicas?: number;
+  /** Whether a message may erase the earlier ones of its subject by a header. Default false. */
+  allowRollup?: boolean;
 }
 
 export interface StreamInfo {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import {
   acquireLease,
   createJetStreamBus,
+  DEAD_PREFIX,
   ensureTopology,
   natsServerConfig,
   NATS_ROLES,
@@ -9,7 +10,7 @@ import {
   type NatsRole,
 } from "@stagecraft/bus";
 import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecraft/testing";
-import { connect } from "nats";
+import { connect, headers } from "nats";
 import { describe, expect, it } from "vitest";
 import { exampleNatsConfig } from "../src/example-nats-config.js";
 
@@ -102,8 +103,11 @@ describe.skipIf(!hasNatsServer())(
       const next = (spec: { stream: string; durable: string }) =>
         `$JS.API.CONSUMER.MSG.NEXT.${spec.stream}.${spec.durable}`;
       const forbidden: Record<Exclude<NatsRole, "admin">, string[]> = {
-        rollout: [weights, subjects.prompts, next(rolloutsConsumer), "$JS.API.STREAM.CREATE.X"],
-        policy: [weights, subjects.prompts, subjects.rollouts, next(promptsConsumer)],
+        rollout: [
+          ...[weights, subjects.prompts, next(rolloutsConsumer), "$JS.API.STREAM.CREATE.X"],
+          ...[`${DEAD_PREFIX}r1.rollouts`, `${DEAD_PREFIX}other.prompts`],
+        ],
+        policy: [weights, subjects.prompts, subjects.rollouts, `${DEAD_PREFIX}r1.prompts`],
         trainer: [subjects.rollouts, next(promptsConsumer), "$JS.API.STREAM.DELETE.DEAD"],
         observer: [weights, subjects.prompts, subjects.rollouts, subjects.progress],
       };
@@ -131,6 +135,26 @@ describe.skipIf(!hasNatsServer())(
       for (const { stream } of [promptsConsumer, rolloutsConsumer]) {
         expect((await admin.streamInfo(stream)).lastSequence).toBe(0);
       }
+    });
+
+    it("get nothing done by an admin who requeues a letter that a rollout worker forged", async () => {
+      await using nats = await secured();
+      await using admin = await as(nats.url, "admin");
+      await ensureTopology(admin, topology);
+      const nc = await connect({
+        ...{ servers: nats.url, user: "rollout", pass: "rollout-pw" },
+        inboxPrefix: "_INBOX_rollout",
+      });
+      const target = "$JS.API.STREAM.DELETE.KV_weights_r1";
+      const forged = headers();
+      for (const name of ["Stagecraft-Dead-Subject", "Nats-Subject"]) forged.set(name, target);
+      await nc.jetstream().publish(`${DEAD_PREFIX}r1.prompts`, data, { headers: forged });
+      await nc.close();
+      const [letter] = await admin.deadLetters.list();
+      expect(letter!.subject).toBe(topology.subjects.prompts);
+      await admin.deadLetters.requeue(letter!.sequence);
+      await admin.keyValue(topology.weightsBucket); // throws when its stream is gone
+      expect((await admin.streamInfo(topology.promptsConsumer.stream)).messages).toBe(1);
     });
 
     it("are refused with the wrong password, at once and saying so", async () => {

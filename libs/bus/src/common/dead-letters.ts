@@ -6,14 +6,19 @@ import { HEADER, headerText } from "./headers.js";
 /** The stream of all dead letters and the subjects below which they are kept. */
 export const DEAD_STREAM = "DEAD";
 export const DEAD_PREFIX = "stagecraft.dead.";
+const PREFIX = "stagecraft.";
 
-/** A message that was given up, without its content. */
+/**
+ * A message that was given up, without its content. `sequence`, `subject`, `diedAtMs` and `sizeBytes`
+ * are what the broker saw; the rest are the words of whoever gave it up, which decide nothing.
+ */
 export interface DeadLetter {
   /** Its number among the dead letters, for `show` and `requeue`. */
   sequence: number;
   reason: string;
-  /** Where it was published, and the publisher's id. */
+  /** The subject it was taken from. */
   subject: string;
+  /** The publisher's id. */
   id: string;
   stream: string;
   consumer: string;
@@ -30,7 +35,10 @@ export interface DeadLetters {
   show(
     sequence: number,
   ): Promise<DeadLetter & { data: Uint8Array; headers: Record<string, string> }>;
-  /** Publishes it again to its subject, then forgets it here. Throws `not_found`. */
+  /**
+   * Publishes it again to the subject it was taken from, known by where it lies here, then forgets it
+   * here. Throws `not_found`.
+   */
   requeue(sequence: number): Promise<void>;
   /** Forgets it; false when there is none. */
   discard(sequence: number): Promise<boolean>;
@@ -47,15 +55,13 @@ type Publish = (subject: string, data: Uint8Array, options: PublishOptions) => P
 /** Stores under an id made of where the message was, so that doing it twice is harmless. */
 export function createDeadLetterSink(publish: Publish): DeadLetterSink {
   return async (message, { stream, durable }, reason) => {
-    const subject = DEAD_PREFIX + message.subject.replace(/^stagecraft\./, "");
-    await publish(subject, message.data, {
+    await publish(DEAD_PREFIX + tail(message.subject), message.data, {
       id: `dead.${stream}.${durable}.${message.sequence}`,
       headers: {
-        ...message.headers,
+        ...withoutOurs(message.headers),
         [HEADER.dedupeId]: `dead.${stream}.${durable}.${message.sequence}`,
         [HEADER.id]: message.headers[HEADER.id] ?? message.headers[HEADER.dedupeId] ?? "",
         [HEADER.deadReason]: headerText(reason),
-        [HEADER.deadSubject]: message.subject,
         [HEADER.deadStream]: stream,
         [HEADER.deadConsumer]: durable,
         [HEADER.deadSequence]: String(message.sequence),
@@ -76,7 +82,7 @@ export function createDeadLetters(
   };
   return {
     async list({ subject, after = 0, limit = 100 } = {}) {
-      const filter = DEAD_PREFIX + (subject?.replace(/^stagecraft\./, "") ?? ">");
+      const filter = DEAD_PREFIX + (subject === undefined ? ">" : tail(subject));
       const letters: DeadLetter[] = [];
       for (let from = after + 1; letters.length < limit;) {
         const message = await broker.read(DEAD_STREAM, from, filter);
@@ -110,7 +116,7 @@ function describe(message: StoredMessage): DeadLetter {
   return {
     sequence: message.sequence,
     reason: text(HEADER.deadReason),
-    subject: text(HEADER.deadSubject),
+    subject: PREFIX + message.subject.slice(DEAD_PREFIX.length),
     id: text(HEADER.id),
     stream: text(HEADER.deadStream),
     consumer: text(HEADER.deadConsumer),
@@ -120,7 +126,13 @@ function describe(message: StoredMessage): DeadLetter {
   };
 }
 
+/** A subject without the prefix that all of ours have; a queue and its dead letters share the rest. */
+function tail(subject: string): string {
+  return subject.startsWith(PREFIX) ? subject.slice(PREFIX.length) : subject;
+}
+
+/** Without what we write ourselves, and without the headers that are orders to the broker. */
 function withoutOurs(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const ours = new Set<string>(Object.values(HEADER));
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ours.has(name)));
+  const ours = /^(nats-|stagecraft-)/i;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ours.test(name)));
 }

@@ -5,7 +5,6 @@ export const HEADER = {
   /** The publisher's id; differs from the above on a re-queued message. */
   id: "Stagecraft-Id",
   deadReason: "Stagecraft-Dead-Reason",
-  deadSubject: "Stagecraft-Dead-Subject",
   deadStream: "Stagecraft-Dead-Stream",
   deadConsumer: "Stagecraft-Dead-Consumer",
   deadSequence: "Stagecraft-Dead-Sequence",

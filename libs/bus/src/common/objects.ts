@@ -47,6 +47,7 @@ export function objectStreamSpec(bucket: string, maxBytes: number, replicas: num
     discard: "new",
     maxBytes,
     replicas,
+    allowRollup: true,
   };
 }
 

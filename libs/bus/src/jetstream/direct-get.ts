@@ -25,16 +25,18 @@ export async function directGet(
   const answer = await nc.request(`$JS.API.DIRECT.GET.${stream}`, body, { timeout });
   const code = answer.headers?.code ?? 0;
   if (code === NOT_FOUND) return undefined;
-  const headers: Record<string, string> = { ...headersOf(answer.headers) };
-  if (code >= 300 || headers[META.sequence] === undefined) {
+  // The broker appends its own values: one that stands before them is the publisher's claim.
+  const told = (name: string) => answer.headers?.values(name).at(-1);
+  if (code >= 300 || told(META.sequence) === undefined) {
     const reason = answer.headers?.description ?? "no answer";
     throw new StagecraftError("internal", `read ${stream}: ${reason} (${code})`);
   }
   const meta = {
-    subject: headers[META.subject] ?? "",
-    sequence: Number(headers[META.sequence]),
-    storedAtMs: Date.parse(headers[META.time] ?? ""),
+    subject: told(META.subject) ?? "",
+    sequence: Number(told(META.sequence)),
+    storedAtMs: Date.parse(told(META.time) ?? ""),
   };
+  const headers: Record<string, string> = { ...headersOf(answer.headers) };
   for (const name of Object.values(META)) delete headers[name];
   return { ...meta, headers, data: Uint8Array.from(answer.data) };
 }

@@ -20,6 +20,7 @@ const API = {
   storageExceeded: 10047,
   wrongLastSequence: 10071,
   storeFailed: 10077,
+  rollupNotPermitted: 10111,
 } as const;
 
 /** A client or JetStream API error as one of ours; `what` says what was attempted. */
@@ -38,6 +39,7 @@ function codeOf(error: NatsError): ErrorCode {
   const api = error.api_error;
   if (!api) return CODES[error.code] ?? "internal";
   if (api.err_code === API.wrongLastSequence) return "aborted";
+  if (api.err_code === API.rollupNotPermitted) return "failed_precondition";
   const full: readonly number[] = [
     API.insufficientResources,
     API.storageExceeded,

@@ -26,7 +26,7 @@ export function streamConfig(spec: StreamSpec): Partial<StreamConfig> & { name: 
     duplicate_window: nanos(Math.min(spec.duplicateWindowMs ?? 120_000, spec.maxAgeMs || Infinity)),
     num_replicas: spec.replicas ?? 1,
     allow_direct: true,
-    allow_rollup_hdrs: true,
+    allow_rollup_hdrs: spec.allowRollup ?? false,
   };
 }
 

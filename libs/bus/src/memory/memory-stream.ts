@@ -75,6 +75,9 @@ export function createMemoryStream(initial: StreamSpec): MemoryStream {
       const id = headers[HEADER.dedupeId];
       const known = id === undefined ? undefined : seen.get(id);
       if (known) return { sequence: known.sequence, duplicate: true };
+      if (headers[HEADER.rollup] !== undefined && stream.spec.allowRollup !== true) {
+        throw new StagecraftError("failed_precondition", `stream ${stream.spec.name}: no rollup`);
+      }
       dropOld();
       const message = { subject, data: Uint8Array.from(data), headers, storedAtMs: now };
       if (headers[HEADER.rollup] === "sub") purge(subject);

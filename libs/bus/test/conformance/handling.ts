@@ -2,9 +2,10 @@ import { StagecraftError } from "@stagecraft/core";
 import { createLogger } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { runConsumer, type BusMessage } from "@stagecraft/bus";
+import { DEAD_PREFIX, DEAD_STREAM, runConsumer, type BusMessage } from "@stagecraft/bus";
 import { bytes, takeNext, text, type BusKit } from "./kit.js";
 
+const deadSubjectOf = (subject: string) => DEAD_PREFIX + subject.replace("stagecraft.", "");
 const SILENT = createLogger({ service: "test", level: "silent" });
 
 /** One message, one handler: settlement by outcome, dead letters, the trace. */
@@ -118,6 +119,29 @@ export function describeHandling(kit: BusKit): void {
       expect(await kit.bus.deadLetters.list({ subject })).toEqual([]);
       const gone = kit.bus.deadLetters.requeue(letter!.sequence);
       await expect(gone).rejects.toMatchObject({ code: "not_found" });
+    });
+
+    // Who may store dead letters of one queue writes their headers: these decide nothing.
+    it("go back to the queue they were taken from, whatever their headers say", async () => {
+      const { subject, spec } = await kit.setUp({ ackWaitMs: 60_000 });
+      const { subject: elsewhere, stream: other } = await kit.setUp();
+      const { sequence } = await kit.bus.publish(deadSubjectOf(subject), bytes("forged"), {
+        id: "forged",
+        headers: {
+          "Stagecraft-Dead-Subject": elsewhere,
+          "Stagecraft-Dead-Stream": other,
+          "Nats-Subject": deadSubjectOf(elsewhere),
+          "Nats-Sequence": "1",
+          "Nats-Expected-Stream": DEAD_STREAM,
+        },
+      });
+      const [letter] = await kit.bus.deadLetters.list({ subject });
+      expect(letter).toMatchObject({ sequence, subject });
+      await kit.bus.deadLetters.requeue(sequence);
+      await using consumer = await kit.bus.consume(spec);
+      expect(await takeNext(consumer)).toMatchObject({ subject, delivery: 1 });
+      expect((await kit.bus.streamInfo(other)).messages).toBe(0);
+      expect(await kit.bus.deadLetters.list({ subject })).toEqual([]);
     });
 
     it("are listed in pages and can be discarded", async () => {

@@ -52,6 +52,17 @@ export function describePublishing(kit: BusKit): void {
       expect(await kit.bus.streamInfo(stream)).toMatchObject({ messages: 2, firstSequence: 2 });
     });
 
+    it("lets no message erase the others of its stream", async () => {
+      const { subject, stream } = await kit.setUp();
+      await kit.bus.publish(subject, bytes("honest"), { id: "honest" });
+      for (const rollup of ["sub", "all"]) {
+        const headers = { "Nats-Rollup": rollup };
+        const erasing = kit.bus.publish(subject, bytes("x"), { id: rollup, headers });
+        await expect(erasing).rejects.toMatchObject({ code: "failed_precondition" });
+      }
+      expect(await kit.bus.streamInfo(stream)).toMatchObject({ messages: 1, firstSequence: 1 });
+    });
+
     it("refuses what can never be stored", async () => {
       const { subject } = await kit.setUp();
       const options = { id: "x", timeoutMs: 200 };
