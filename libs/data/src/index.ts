@@ -23,6 +23,7 @@ export {
   type ReadDocumentsOptions,
 } from "./documents.js";
 export { readJsonl, readLines, type Line } from "./jsonl.js";
+export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
 export { readPrompts } from "./prompts.js";
 export { readRankings, validateRanking, writeRankings } from "./rankings.js";

@@ -328,6 +328,22 @@ describe("gatherPool()", () => {
   });
 });
 
+describe("gatherPool() of a rater who thought again", () => {
+  it("takes the last word, also when it came in a later round", async () => {
+    const word = (rater: string, ranks: number[]) => ({ ...ranking("a prompt", ranks), rater });
+    const files = ["first.jsonl", "second.jsonl"].map((name) => join(dir, name));
+    await writeRankings(files[0]!, [word("ann", [1, 2]), word("bob", [1, 2])]);
+    await writeRankings(files[1]!, [word("ann", [2, 1])]);
+    const config = loopSchema.parse({ policy: "p", prompts: ["q"] });
+    const { train, heldOut } = await gatherPool(config, files);
+    const words = [...train, ...heldOut].map(({ rater, ranks }) => [rater, ranks]);
+    expect(words).toEqual([
+      ["ann", [2, 1]],
+      ["bob", [1, 2]],
+    ]);
+  });
+});
+
 describe("gatherPool() and the reward stage", () => {
   it("leave the stage prompts to hold out for choosing its weights", async () => {
     const many = Array.from({ length: 80 }, (_, i) => ranking(`prompt ${i}`));

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { holdOut, readRankings, writeRankings, type Ranking } from "@stagecraft/data";
+import { holdOut, lastWords, readRankings, writeRankings, type Ranking } from "@stagecraft/data";
 import type { LoopConfig } from "./loop-config.js";
 
 /** Every ranking so far, divided for good: what trains reward models and what judges them. */
@@ -10,7 +10,8 @@ export interface RankingPool {
 
 /**
  * The rankings of all rounds and of the configuration. A prompt's side depends on the prompt alone, so
- * no later round trains on what an earlier one was judged by. Repeated records count once.
+ * no later round trains on what an earlier one was judged by. Repeated records count once, and of a
+ * rater who ranked the same answers again the last word.
  */
 export async function gatherPool(
   config: LoopConfig,
@@ -39,7 +40,7 @@ export async function writePool(dir: string, { train }: RankingPool): Promise<st
 async function readAll(paths: readonly string[]): Promise<Ranking[]> {
   const rankings: Ranking[] = [];
   if (paths.length > 0) for await (const ranking of readRankings(paths)) rankings.push(ranking);
-  return distinct(rankings);
+  return lastWords(distinct(rankings));
 }
 
 function distinct(rankings: readonly Ranking[]): Ranking[] {

@@ -1,4 +1,4 @@
-import type { Ranking } from "@stagecraft/data";
+import { lastWords, rankedMatter, type Ranking } from "@stagecraft/data";
 
 /** How far raters of the same answers agree: what no reward model can be expected to exceed by much. */
 export interface RaterAgreement {
@@ -35,16 +35,12 @@ export function raterAgreement(rankings: readonly Ranking[]): RaterAgreement | u
 /** Ranks by rater, answers in one order, for every prompt with the same set of answers. */
 function groupByAnswers(rankings: readonly Ranking[]): Map<string, Map<string, number[]>> {
   const groups = new Map<string, Map<string, number[]>>();
-  rankings.forEach(({ prompt, answers, ranks, rater }, index) => {
+  lastWords(rankings).forEach((ranking, index) => {
+    const { answers, ranks, rater } = ranking;
     const order = answers.map((_, i) => i).sort((a, b) => compareText(answers[a]!, answers[b]!));
-    const key = JSON.stringify([prompt, order.map((i) => answers[i])]);
-    const byRater = groups.get(key) ?? new Map<string, number[]>();
-    // A rater's later ranking of the same answers replaces the earlier one.
-    byRater.set(
-      rater ?? `unnamed ${index}`,
-      order.map((i) => ranks[i]!),
-    );
-    groups.set(key, byRater);
+    const byRater = groups.get(rankedMatter(ranking)) ?? new Map<string, number[]>();
+    const inOrder = order.map((i) => ranks[i]!);
+    groups.set(rankedMatter(ranking), byRater.set(rater || `unnamed ${index}`, inOrder));
   });
   return groups;
 }

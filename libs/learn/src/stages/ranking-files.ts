@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { holdOut, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
+import { holdOut, lastWords, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
 import type { StageContext } from "../run/stage.js";
 import { warnWithoutValidation } from "./sft.js";
 
@@ -41,5 +41,10 @@ async function readAll(
   for await (const ranking of readRankings(paths, { maxBadRecords, onBadRecord, signal })) {
     rankings.push(ranking);
   }
-  return rankings;
+  const standing = lastWords(rankings);
+  const revised = rankings.length - standing.length;
+  if (revised > 0) {
+    reporter.info(`earlier rankings left out because the rater ranked the same again: ${revised}`);
+  }
+  return standing;
 }
