@@ -13,6 +13,8 @@ import { paginate } from "./paginate.js";
 
 export interface FeedbackServiceDeps {
   store: FeedbackStore;
+  /** A comparison is handed out until so many people have ranked it. Default 1. */
+  ratersPerComparison?: number;
   /** Default: the clock. */
   now?: () => Date;
 }
@@ -21,9 +23,13 @@ const MAX_ID_LENGTH = 128;
 const MAX_COMPARISONS = 1000;
 
 /** FeedbackService over a store. */
-export function createFeedbackService({ store, now = () => new Date() }: FeedbackServiceDeps): {
-  register(server: RpcServer): void;
-} {
+export function createFeedbackService({
+  store,
+  ratersPerComparison = 1,
+  now = () => new Date(),
+}: FeedbackServiceDeps): { register(server: RpcServer): void } {
+  const isOpenTo = (rater: string, { comparisonId: id }: feedback.Comparison) =>
+    store.words.numRaters(id) < ratersPerComparison && !store.words.hasRanked(rater, id);
   const keep = (entry: Partial<feedback.Feedback>, id: string) =>
     store.add({
       origin: undefined,
@@ -41,10 +47,10 @@ export function createFeedbackService({ store, now = () => new Date() }: Feedbac
       comparisons.forEach((comparison, i) => checkComparison(comparison, `comparisons[${i}]`));
       return { numAdded: await store.addComparisons(comparisons) };
     },
-    listComparisons({ includeRanked, ...page }) {
+    listComparisons({ includeRanked, rater, ...page }) {
       // The token counts all comparisons, so that one ranked meanwhile shifts nothing.
       const { items, nextPageToken, hasMore } = paginate(store.comparisons(), page);
-      const comparisons = items.filter((c) => includeRanked || !store.isRanked(c.comparisonId));
+      const comparisons = items.filter((c) => includeRanked || isOpenTo(rater, c));
       return { comparisons, nextPageToken: hasMore ? nextPageToken : "" };
     },
     async submitRanking(request) {
@@ -64,13 +70,13 @@ export function createFeedbackService({ store, now = () => new Date() }: Feedbac
       const body = { $case: "flag", value: flag! } as const;
       return { feedback: await keep({ origin, body }, feedbackId) };
     },
-    listFeedback({ kind, ...page }) {
+    listFeedback({ kind, includeRevised, ...page }) {
       const wanted = CASES[kind];
       const { items, ...rest } = paginate(store.all(), page);
-      return {
-        feedback: wanted === undefined ? items : items.filter((f) => f.body?.$case === wanted),
-        ...rest,
-      };
+      const isListed = (entry: feedback.Feedback) =>
+        (wanted === undefined || entry.body?.$case === wanted) &&
+        (includeRevised || !store.words.isRevised(entry));
+      return { feedback: items.filter(isListed), ...rest };
     },
   };
   return { register: (server) => server.addService(feedback.FeedbackServiceService, handlers) };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { feedback } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { openJournal, type Journal } from "./journal.js";
+import { RaterWords } from "./rater-words.js";
 
 /** What people said and what they are asked about, in the order it came; kept on disk. */
 export interface FeedbackStore extends AsyncDisposable {
@@ -16,7 +17,8 @@ export interface FeedbackStore extends AsyncDisposable {
   all(): readonly feedback.Feedback[];
   comparisons(): readonly feedback.Comparison[];
   comparison(id: string): feedback.Comparison | undefined;
-  isRanked(comparisonId: string): boolean;
+  /** Who ranked what, and which rankings stand. */
+  readonly words: Pick<RaterWords, "isRevised" | "numRaters" | "hasRanked">;
   close(): Promise<void>;
 }
 
@@ -33,7 +35,7 @@ type JournalRecord = { feedback: unknown } | { comparison: unknown };
 class JournalStore implements FeedbackStore {
   private readonly feedback = new Map<string, feedback.Feedback>();
   private readonly asked = new Map<string, feedback.Comparison>();
-  private readonly ranked = new Set<string>();
+  readonly words = new RaterWords();
   private journal!: Journal;
   /** Ids that are being written: a repeat waits for the first. */
   private readonly writing = new Map<string, Promise<unknown>>();
@@ -81,10 +83,6 @@ class JournalStore implements FeedbackStore {
     return this.asked.get(id);
   }
 
-  isRanked(comparisonId: string): boolean {
-    return this.ranked.has(comparisonId);
-  }
-
   close(): Promise<void> {
     return this.journal.close();
   }
@@ -102,7 +100,7 @@ class JournalStore implements FeedbackStore {
 
   private remember(entry: feedback.Feedback): void {
     this.feedback.set(entry.feedbackId, entry);
-    if (entry.comparisonId !== "") this.ranked.add(entry.comparisonId);
+    this.words.add(entry);
   }
 
   private rememberComparison(comparison: feedback.Comparison): void {

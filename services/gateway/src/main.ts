@@ -14,7 +14,9 @@ runMain(async () => {
 
   await using store = await openFeedbackStore(config.feedbackDir);
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
-  createFeedbackService({ store }).register(server);
+  createFeedbackService({ store, ratersPerComparison: config.ratersPerComparison }).register(
+    server,
+  );
   const { port } = await server.start();
   logger.info({ port, metricsPort }, "serving");
 

@@ -15,10 +15,10 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 type Client = Awaited<ReturnType<typeof start>>["client"];
 
-async function start() {
+async function start(ratersPerComparison = 1) {
   const store = await openFeedbackStore(dir);
   const server = createRpcServer();
-  createFeedbackService({ store }).register(server);
+  createFeedbackService({ store, ratersPerComparison }).register(server);
   const { port } = await server.start();
   const client = createRpcClient(feedback.FeedbackServiceClient, `127.0.0.1:${port}`);
   const close = async () => {
@@ -30,8 +30,8 @@ async function start() {
 }
 
 /** A service on the test's folder, started for this and stopped again. */
-async function serving<T>(work: (client: Client) => Promise<T>): Promise<T> {
-  await using running = await start();
+async function serving<T>(work: (client: Client) => Promise<T>, raters = 1): Promise<T> {
+  await using running = await start(raters);
   return await work(running.client);
 }
 
@@ -50,7 +50,29 @@ const ranking = (...ranks: number[]): feedback.Ranking => ({
 const submit = (client: Client, feedbackId: string, value: feedback.Ranking) =>
   client.submitRanking({ feedbackId, ranking: value, origin: undefined, comparisonId: "" });
 const list = (client: Client, pageToken = "", kind = feedback.FeedbackKind.UNSPECIFIED) =>
-  client.listFeedback({ kind, pageSize: 2, pageToken });
+  client.listFeedback({ kind, pageSize: 2, pageToken, includeRevised: false });
+const comparison = (comparisonId: string): feedback.Comparison => ({
+  comparisonId,
+  prompt: user(`What is ${comparisonId}?`),
+  answers: ["this", "that", "those"],
+  kind: "question",
+  modelVersion: "sft@3",
+});
+/** Ids of the comparisons that there are for somebody. */
+const open = async (client: Client, options: Partial<feedback.ListComparisonsRequest> = {}) => {
+  const request = { includeRanked: false, pageSize: 0, pageToken: "", rater: "", ...options };
+  const page = await client.listComparisons(request);
+  expect(page.nextPageToken).toBe("");
+  return page.comparisons.map((c) => c.comparisonId);
+};
+/** Somebody ranks a comparison. */
+const rank = (client: Client, comparisonId: string, rater: string, ...ranks: number[]) =>
+  client.submitRanking({
+    feedbackId: "",
+    comparisonId,
+    ranking: { prompt: undefined, answers: [], ranks, criteria: [] },
+    origin: { rater, kind: "", modelVersion: "" },
+  });
 
 describe("FeedbackService", () => {
   it("keeps every kind of feedback in order of arrival, over a restart", async () => {
@@ -97,18 +119,6 @@ describe("FeedbackService", () => {
   });
 
   it("hands out comparisons until somebody ranks them, and fills the ranking from them", async () => {
-    const comparison = (comparisonId: string): feedback.Comparison => ({
-      comparisonId,
-      prompt: user(`What is ${comparisonId}?`),
-      answers: ["this", "that", "those"],
-      kind: "question",
-      modelVersion: "sft@3",
-    });
-    const open = async (client: Client, includeRanked = false) => {
-      const page = await client.listComparisons({ includeRanked, pageSize: 0, pageToken: "" });
-      expect(page.nextPageToken).toBe("");
-      return page.comparisons.map((c) => c.comparisonId);
-    };
     await serving(async (client) => {
       const comparisons = [comparison("x"), comparison("y")];
       expect(await client.addComparisons({ comparisons })).toEqual({ numAdded: 2 });
@@ -125,7 +135,7 @@ describe("FeedbackService", () => {
     });
     await serving(async (client) => {
       expect(await open(client)).toEqual(["y"]);
-      expect(await open(client, true)).toEqual(["x", "y"]);
+      expect(await open(client, { includeRanked: true })).toEqual(["x", "y"]);
       const unknown = client.submitRanking({
         feedbackId: "",
         comparisonId: "z",
@@ -133,6 +143,41 @@ describe("FeedbackService", () => {
         origin: undefined,
       });
       await expect(unknown).rejects.toMatchObject({ code: "not_found" });
+    });
+  });
+
+  it("keeps a comparison that one rater ranked open for the others, as many as configured", async () => {
+    await serving(async (client) => {
+      await client.addComparisons({ comparisons: [comparison("x"), comparison("y")] });
+      await rank(client, "x", "ann", 1, 2, 3);
+      expect(await open(client, { rater: "ann" })).toEqual(["y"]);
+      expect(await open(client, { rater: "bob" })).toEqual(["x", "y"]);
+      await rank(client, "x", "ann", 2, 1, 3); // one person, whatever often
+      expect(await open(client)).toEqual(["x", "y"]);
+      await rank(client, "x", "", 1, 2, 3);
+      expect(await open(client, { rater: "bob" })).toEqual(["y"]);
+    }, 2);
+  });
+
+  it("counts a rater's second ranking in place of the first, also over a restart", async () => {
+    const ranks = async (client: Client, includeRevised: boolean) => {
+      const page = { kind: feedback.FeedbackKind.RANKING, pageSize: 0, pageToken: "" };
+      const { feedback: entries } = await client.listFeedback({ ...page, includeRevised });
+      return entries.map((f) => (f.body!.value as feedback.Ranking).ranks.join(""));
+    };
+    await serving(async (client) => {
+      await client.addComparisons({ comparisons: [comparison("x"), comparison("y")] });
+      await rank(client, "x", "ann", 1, 2, 3);
+      await rank(client, "y", "ann", 3, 2, 1);
+      await rank(client, "x", "bob", 1, 3, 2);
+      await rank(client, "x", "", 1, 1, 1);
+      await rank(client, "x", "ann", 2, 1, 3);
+      await rank(client, "x", "", 2, 2, 2); // nameless: perhaps somebody else
+      expect(await ranks(client, false)).toEqual(["321", "132", "111", "213", "222"]);
+      expect(await ranks(client, true)).toHaveLength(6);
+    });
+    await serving(async (client) => {
+      expect(await ranks(client, false)).toEqual(["321", "132", "111", "213", "222"]);
     });
   });
 
@@ -155,7 +200,7 @@ describe("FeedbackService", () => {
         }),
         list(client, "nonsense"),
         list(client, "7"),
-        client.listFeedback({ kind: 0, pageSize: 1001, pageToken: "" }),
+        client.listFeedback({ kind: 0, pageSize: 1001, pageToken: "", includeRevised: false }),
       ];
       for (const call of refused) {
         await expect(call).rejects.toMatchObject({ code: "invalid_argument" });

@@ -63,11 +63,12 @@ async function collect(
   let told = -1;
   for (;;) {
     throwIfAborted(signal);
-    const request = { kind: feedback.FeedbackKind.RANKING, pageSize: 0, pageToken: position };
-    const page = await patiently(() => client.listFeedback(request));
-    rankings.push(...page.feedback.flatMap((entry) => toRanking(entry, options)));
-    position = page.nextPageToken;
-    if (page.hasMore) continue;
+    const page = { pageSize: 0, pageToken: position, includeRevised: false };
+    const request = { kind: feedback.FeedbackKind.RANKING, ...page };
+    const answer = await patiently(() => client.listFeedback(request));
+    rankings.push(...answer.feedback.flatMap((entry) => toRanking(entry, options)));
+    position = answer.nextPageToken;
+    if (answer.hasMore) continue;
     if (rankings.length >= minRankings) return { rankings, position };
     if (rankings.length !== told) {
       reporter.info(`waiting for the feedback service: ${rankings.length} of ${minRankings}`);

@@ -212,7 +212,7 @@ describe("loop stage", () => {
     const told: Promise<void>[] = [];
     const person = async () => {
       await using client = createRpcClient(feedback.FeedbackServiceClient, config.feedbackAddress);
-      const page = { includeRanked: false, pageSize: 0, pageToken: "" };
+      const page = { includeRanked: false, pageSize: 0, pageToken: "", rater: "ann" };
       const { comparisons } = await client.listComparisons(page);
       for (const { comparisonId, answers } of comparisons.slice(0, 5)) {
         const prompt = [{ role: "user" as const, content: "" }];

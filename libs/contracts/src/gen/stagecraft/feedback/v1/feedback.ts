@@ -240,12 +240,14 @@ export interface AddComparisonsResponse {
 
 /** Asks for comparisons. */
 export interface ListComparisonsRequest {
-  /** Those too that somebody has ranked already. */
+  /** Those too that nobody is to rank any more. */
   includeRanked: boolean;
   /** At most so many; 0 means 100, the most is 1000. */
   pageSize: number;
   /** From the previous answer; empty for the first page. */
   pageToken: string;
+  /** Who is to rank: what this person has ranked is left out; empty = nobody in particular. */
+  rater: string;
 }
 
 /** Comparisons in the order they came. */
@@ -322,6 +324,8 @@ export interface ListFeedbackRequest {
   pageSize: number;
   /** From the previous answer; empty for the first page. */
   pageToken: string;
+  /** Rankings too that their rater has revised since. */
+  includeRevised: boolean;
 }
 
 /** Feedback in the order of arrival. */
@@ -1333,7 +1337,7 @@ export const AddComparisonsResponse: MessageFns<AddComparisonsResponse> = {
 };
 
 function createBaseListComparisonsRequest(): ListComparisonsRequest {
-  return { includeRanked: false, pageSize: 0, pageToken: "" };
+  return { includeRanked: false, pageSize: 0, pageToken: "", rater: "" };
 }
 
 export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
@@ -1346,6 +1350,9 @@ export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.rater !== "") {
+      writer.uint32(34).string(message.rater);
     }
     return writer;
   },
@@ -1387,6 +1394,14 @@ export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rater = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1416,6 +1431,7 @@ export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      rater: isSet(object.rater) ? globalThis.String(object.rater) : "",
     };
   },
 
@@ -1430,6 +1446,9 @@ export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.rater !== "") {
+      obj.rater = message.rater;
+    }
     return obj;
   },
 
@@ -1441,6 +1460,7 @@ export const ListComparisonsRequest: MessageFns<ListComparisonsRequest> = {
     message.includeRanked = object.includeRanked ?? false;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.rater = object.rater ?? "";
     return message;
   },
 };
@@ -2089,7 +2109,7 @@ export const SubmitFlagResponse: MessageFns<SubmitFlagResponse> = {
 };
 
 function createBaseListFeedbackRequest(): ListFeedbackRequest {
-  return { kind: 0, pageSize: 0, pageToken: "" };
+  return { kind: 0, pageSize: 0, pageToken: "", includeRevised: false };
 }
 
 export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
@@ -2102,6 +2122,9 @@ export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.includeRevised !== false) {
+      writer.uint32(32).bool(message.includeRevised);
     }
     return writer;
   },
@@ -2143,6 +2166,14 @@ export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.includeRevised = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2168,6 +2199,11 @@ export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      includeRevised: isSet(object.includeRevised)
+        ? globalThis.Boolean(object.includeRevised)
+        : isSet(object.include_revised)
+        ? globalThis.Boolean(object.include_revised)
+        : false,
     };
   },
 
@@ -2182,6 +2218,9 @@ export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.includeRevised !== false) {
+      obj.includeRevised = message.includeRevised;
+    }
     return obj;
   },
 
@@ -2193,6 +2232,7 @@ export const ListFeedbackRequest: MessageFns<ListFeedbackRequest> = {
     message.kind = object.kind ?? 0;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.includeRevised = object.includeRevised ?? false;
     return message;
   },
 };
@@ -2333,7 +2373,7 @@ export const FeedbackServiceService = {
       Buffer.from(ListComparisonsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListComparisonsResponse => ListComparisonsResponse.decode(value),
   },
-  /** An order of answers to one prompt. */
+  /** An order of answers to one prompt. Of a rater who ranks the same again the last word counts. */
   submitRanking: {
     path: "/stagecraft.feedback.v1.FeedbackService/SubmitRanking" as const,
     requestStream: false as const,
@@ -2384,7 +2424,7 @@ export interface FeedbackServiceServer extends UntypedServiceImplementation {
   addComparisons: handleUnaryCall<AddComparisonsRequest, AddComparisonsResponse>;
   /** Answers to rank, in the order they came. */
   listComparisons: handleUnaryCall<ListComparisonsRequest, ListComparisonsResponse>;
-  /** An order of answers to one prompt. */
+  /** An order of answers to one prompt. Of a rater who ranks the same again the last word counts. */
   submitRanking: handleUnaryCall<SubmitRankingRequest, SubmitRankingResponse>;
   /** An ideal answer written by a person. */
   submitDemonstration: handleUnaryCall<SubmitDemonstrationRequest, SubmitDemonstrationResponse>;
@@ -2427,7 +2467,7 @@ export interface FeedbackServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListComparisonsResponse) => void,
   ): ClientUnaryCall;
-  /** An order of answers to one prompt. */
+  /** An order of answers to one prompt. Of a rater who ranks the same again the last word counts. */
   submitRanking(
     request: SubmitRankingRequest,
     callback: (error: ServiceError | null, response: SubmitRankingResponse) => void,
