@@ -8,6 +8,7 @@ export {
 } from "./errors.js";
 export { formatBytes, formatCount, formatDuration } from "./format.js";
 export type { JsonObject, JsonValue } from "./json.js";
+export { isLogProb, LOG_PROB_RANGE } from "./log-prob.js";
 export {
   createRandom,
   deriveSeed,

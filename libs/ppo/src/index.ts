@@ -69,6 +69,7 @@ export {
   type TokenRewardsInput,
 } from "./math/rewards.js";
 export { checkAlarms, initialAlarmState, type Alarm, type AlarmState } from "./stage/alarms.js";
+export { meanExtraScores } from "./stage/build-experience.js";
 export {
   combineAnswerScores,
   parseScoreWeights,
@@ -76,7 +77,13 @@ export {
 } from "./stage/combine-scores.js";
 export { ppoConfigProblems, ppoSchema, type PpoConfig } from "./stage/config.js";
 export { inspectRollouts, type InspectedRollout } from "./stage/inspect.js";
-export type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "./stage/planes.js";
+export type {
+  PpoPlanes,
+  PromptTask,
+  PublishedWeights,
+  RolloutCheck,
+  RolloutSample,
+} from "./stage/planes.js";
 export { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./stage/ppo-loop.js";
 export { createPpoStage, ppoStage, runPpo } from "./stage/run-ppo.js";
 export type { RolloutSignals, UpdateSignals } from "./stage/signals.js";
@@ -87,5 +94,6 @@ export {
 } from "./stage/sampling-window.js";
 export { mayAdmit, type GateState } from "./stage/staleness-gate.js";
 export { createEma, type Ema } from "./stage/ema.js";
+export { rolloutProblem, type RolloutRules } from "./stage/rollout-rules.js";
 export { verifyRollouts, type RolloutExpectation } from "./stage/verify-rollouts.js";
 export { policyLossTensor, valueLossTensor } from "./tensor/losses.js";

@@ -7,7 +7,13 @@ import {
 } from "@stagecraft/bus";
 import { f32, openWeightStore } from "@stagecraft/checkpoint";
 import { common, decodeMessage, events, parseWeightsPublished } from "@stagecraft/contracts";
-import type { PromptTask } from "@stagecraft/ppo";
+import {
+  meanExtraScores,
+  rolloutProblem,
+  verifyRollouts,
+  type PromptTask,
+  type RolloutCheck,
+} from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { WEIGHTS_KEY } from "./announcements.js";
@@ -16,6 +22,9 @@ import { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-pl
 const topology = runTopology("main");
 const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
 const { signal } = new AbortController();
+const scores = { scale: 1, uncertaintyPenalty: 0, weights: new Map<string, number>() };
+const problemOf: RolloutCheck = (sample, asked) =>
+  rolloutProblem(sample, asked, { vocabSize: 50, maxScore: 100, scores, eosId: 2 });
 
 function task(taskId: string): PromptTask {
   return {
@@ -63,7 +72,7 @@ function goodRollout({ taskId, runId, prompt, sampling }: events.PromptTask): ev
     finishReason: common.FinishReason.EOS,
     score: sampling!.temperature!,
     scoreParts: [
-      { source: "rm", version: "1", value: 0.7, weight: 1 },
+      { source: "rm", version: "1", value: sampling!.temperature!, weight: 1 },
       { source: "gold", version: "1", value: 3, weight: 0 },
     ],
     weights: [{ version: 1, sha256: hash }],
@@ -103,7 +112,7 @@ describe("createBusPlanes()", () => {
     await withPlanes(
       () => ({}),
       async (planes, bus) => {
-        const samples = await planes.collect(["a", "b", "c"].map(task), signal);
+        const samples = await planes.collect(["a", "b", "c"].map(task), signal, problemOf);
         expect(samples.map((s) => s.taskId)).toEqual(["a", "b", "c"]);
         expect(samples[0]).toEqual({
           rolloutId: "a/rollout",
@@ -149,13 +158,25 @@ describe("createBusPlanes()", () => {
     ["weights never published", { weightVersions: [1, 9], weights: [weights(9, "")] }, /./],
     ["another prompt", { prompt: { ids: [1, 6] } }, /prompt/],
     ["too many tokens", { response: { ids: [3, 3, 3, 3] } }, /./],
+    [
+      "an id outside the vocabulary",
+      { response: { ids: [50, 2] } },
+      /outside the vocabulary of 50/,
+    ],
+    ["a log-prob above the tolerance", { logProbs: [0.0011, -1] }, /log_probs\[0\]/],
+    ["a log-prob that nobody can draw", { logProbs: [-3e38, -1] }, /log_probs\[0\]/],
+    ["a score beyond float32", scored(1e300), /score/],
+    ["a score that float32 can hold", scored(3e38), /the limit is 100/],
+    ["a score that its parts do not make", { score: 0.5 }, /weighted sum/],
+    ["an extra score beyond the limit", scored(1, 1e9), /the limit is 100/],
+    ["the id of another task's rollout", { rolloutId: "b/rollout" }, /not made from its task/],
   ];
   for (const [name, change, reason] of poison) {
     it(`dead-letters a rollout with ${name} and asks again`, async () => {
       await withPlanes(
         ({ attempt }) => (attempt === 1 ? change : {}),
         async (planes, bus) => {
-          const [sample] = await planes.collect([task("a")], signal);
+          const [sample] = await planes.collect([task("a")], signal, problemOf);
           expect(sample!.score).toBe(0.7);
           const dead = await bus.deadLetters.list();
           expect(dead.map((d) => d.reason)).toEqual([expect.stringMatching(reason)]);
@@ -163,6 +184,29 @@ describe("createBusPlanes()", () => {
       );
     });
   }
+
+  it("hands over what it lets through to an optimizer that takes it, whatever a score is called", async () => {
+    const named = ["__proto__", "constructor", "toString"].map((source) => part(source, 0.5, 0));
+    await withPlanes(
+      () => ({ logProbs: [0.0009, -103], scoreParts: [part("rm", 0.7, 1), ...named] }),
+      async (planes) => {
+        const asked = task("a");
+        const samples = await planes.collect([asked], signal, problemOf);
+        const weights = { version: 1, hashes: new Map([[1, hash]]), maxStaleness: 0 };
+        const rules = { vocabSize: 50, maxScore: 100, scores, eosId: 2 };
+        const verified = verifyRollouts([asked], samples, {
+          ...weights,
+          ...rules,
+          isConsumed: () => false,
+        });
+        expect(meanExtraScores(verified)).toEqual({
+          score___proto__: 0.5,
+          score_constructor: 0.5,
+          score_toString: 0.5,
+        });
+      },
+    );
+  });
 
   it("asks again when nothing comes, and fails after the last attempt", async () => {
     const seen: number[] = [];
@@ -172,9 +216,9 @@ describe("createBusPlanes()", () => {
         return taskId === "late" && attempt === 2 ? {} : undefined;
       },
       async (planes) => {
-        await planes.collect([task("late")], signal);
+        await planes.collect([task("late")], signal, problemOf);
         expect(seen).toEqual([1, 2]);
-        const never = planes.collect([task("never")], signal);
+        const never = planes.collect([task("never")], signal, problemOf);
         await expect(never).rejects.toMatchObject({ code: "deadline_exceeded" });
       },
     );
@@ -191,8 +235,12 @@ describe("createBusPlanes()", () => {
         older = hash;
         const next = new Map([["w", f32([2], Float32Array.from([3, 4]))]]);
         ({ sha256: hash } = await planes.publishWeights(2, next, 1));
-        const ahead = planes.collect([task("ahead")], signal);
-        const now = await planes.collect([{ ...task("now"), minWeightVersion: 2 }], signal);
+        const ahead = planes.collect([task("ahead")], signal, problemOf);
+        const now = await planes.collect(
+          [{ ...task("now"), minWeightVersion: 2 }],
+          signal,
+          problemOf,
+        );
         expect(now.map(({ weightVersions }) => [...weightVersions])).toEqual([[2, 2]]);
         const [sample] = await ahead;
         expect([...sample!.weightVersions]).toEqual([1, 2]);
@@ -208,7 +256,7 @@ describe("createBusPlanes()", () => {
       ({ attempt }) => (attempt === 1 ? answer : {}),
       async (planes, bus) => {
         planes.recall([{ version: 1, sha256: before }]);
-        const [sample] = await planes.collect([task("a")], signal);
+        const [sample] = await planes.collect([task("a")], signal, problemOf);
         expect([...sample!.weightVersions]).toEqual([1, 1]);
         expect(await bus.deadLetters.list()).toHaveLength(0);
       },
@@ -237,7 +285,9 @@ describe("createBusPlanes()", () => {
         const late = older.publishWeights(3, others, 2);
         await expect(late).rejects.toMatchObject({ code: "aborted" });
         expect((await bucket.get(WEIGHTS_KEY))!.revision).toBe(before!.revision);
-        await expect(older.collect([task("z")], signal)).rejects.toMatchObject({ code: "aborted" });
+        await expect(older.collect([task("z")], signal, problemOf)).rejects.toMatchObject({
+          code: "aborted",
+        });
         await newer.publishWeights(2, tensors, 1);
         for (const each of [older, newer]) await each.close({ finished: false });
         for (const each of [first, second]) await each.release();
@@ -254,7 +304,7 @@ describe("createBusPlanes()", () => {
         let bytes = 0;
         for (let update = 0; update < 60; update++) {
           const ids = [0, 1, 2].map((i) => `u${String(update).padStart(6, "0")}-00000${i}`);
-          const samples = await planes.collect(ids.map(task), signal);
+          const samples = await planes.collect(ids.map(task), signal, problemOf);
           bytes += samples.length * 200;
           await planes.acknowledge(samples.map(({ rolloutId }) => rolloutId));
         }
@@ -285,7 +335,7 @@ describe("createBusPlanes()", () => {
           return pending + ackPending;
         };
         await replay("u000004-000000", "before its time");
-        const samples = await planes.collect([task("u000005-000000")], signal);
+        const samples = await planes.collect([task("u000005-000000")], signal, problemOf);
         await replay("u000003-000000", "long ago");
         await planes.acknowledge(samples.map(({ rolloutId }) => rolloutId));
         await replay("u000005-000000", "just now");
@@ -300,7 +350,7 @@ describe("createBusPlanes()", () => {
     await withPlanes(
       () => undefined,
       async (planes) => {
-        const collecting = planes.collect([task("a")], controller.signal);
+        const collecting = planes.collect([task("a")], controller.signal, problemOf);
         controller.abort();
         await expect(collecting).rejects.toMatchObject({ code: "cancelled" });
       },
@@ -327,13 +377,22 @@ describe("createBusPlanes()", () => {
         await waitFor(
           async () => (await bus.consumerInfo(topology.rolloutsConsumer)).pending === 0,
         );
-        const samples = await planes.collect([task("a"), task("b")], signal);
+        const samples = await planes.collect([task("a"), task("b")], signal, problemOf);
         expect(samples.map(({ score }) => score)).toEqual([0.25, 0.7]);
         expect(await bus.deadLetters.list()).toHaveLength(1);
       },
     );
   });
 });
+
+function part(source: string, value: number, weight: number): events.ScorePart {
+  return { source, version: "1", value, weight };
+}
+
+/** A sum of its one part, and another score beside it. */
+function scored(score: number, extra = 0): Partial<events.Rollout> {
+  return { score, scoreParts: [part("rm", score, 1), part("gold", extra, 0)] };
+}
 
 function weights(version: number, sha256: string): common.WeightVersion {
   return { version, sha256, step: 0n, sizeBytes: 0n };

@@ -16,7 +16,13 @@ import {
   type ParsedRollout,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "@stagecraft/ppo";
+import type {
+  PpoPlanes,
+  PromptTask,
+  PublishedWeights,
+  RolloutCheck,
+  RolloutSample,
+} from "@stagecraft/ppo";
 import type { StagePhase } from "@stagecraft/learn";
 import {
   headersFromContext,
@@ -63,6 +69,7 @@ export interface BusPlanes extends Required<PpoPlanes> {
 
 interface OpenTask {
   task: PromptTask;
+  problemOf: RolloutCheck;
   attempt: number;
   arrived: boolean;
 }
@@ -171,9 +178,11 @@ class RunPlanes implements BusPlanes {
     for (const { sha256, version } of weights) this.versionOfHash.set(sha256, version);
   }
 
-  async collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]> {
+  async collect(...[tasks, signal, problemOf]: Parameters<PpoPlanes["collect"]>) {
     setMaxListeners(0, signal); // some for each task
-    for (const task of tasks) this.open.set(task.taskId, { task, attempt: 0, arrived: false });
+    for (const task of tasks) {
+      this.open.set(task.taskId, { task, problemOf, attempt: 0, arrived: false });
+    }
     const batch = this.traces.openBatch(tasks.map(({ taskId }) => taskId));
     try {
       const arrivals = tasks.map(({ taskId }) => this.arrival(taskId, signal));
@@ -272,14 +281,20 @@ class RunPlanes implements BusPlanes {
 
   /** What a rollout must not be, beyond what can be seen from itself. */
   private problemOf(rollout: ParsedRollout): string | undefined {
-    const task = this.open.get(rollout.taskId)?.task;
+    const { rolloutId, taskId } = rollout;
+    // Or one rollout could be learnt from under the ids of two tasks, or stand in another's way.
+    if (!rolloutId.startsWith(`${taskId}/`)) {
+      return `its id ${rolloutId} is not made from its task ${taskId}`;
+    }
+    const entry = this.open.get(taskId);
     // From before a restart; looked at again when its task and its weights are known.
-    if (!task) return undefined;
+    if (!entry) return undefined;
     const unknown = rollout.weights.find(({ sha256 }) => !this.versionOfHash.has(sha256));
     if (unknown) {
       return `sampled with weights ${unknown.version} (sha256 ${unknown.sha256.slice(0, 12) || "none"}), which this run did not publish`;
     }
-    return taskProblem(rollout, task, this.versionsOf(rollout));
+    const sample = this.toSample(rollout);
+    return staleness(sample, entry.task) ?? entry.problemOf(sample, entry.task);
   }
 
   /** PPO's version of each token. Every version is listed with its hash: parseRollout saw to it. */
@@ -308,25 +323,10 @@ class RunPlanes implements BusPlanes {
   }
 }
 
-function taskProblem(
-  { rolloutId, promptIds, responseIds }: ParsedRollout,
-  task: PromptTask,
-  versions: Int32Array,
-): string | undefined {
-  const samePrompt =
-    promptIds.length === task.promptIds.length &&
-    promptIds.every((id, i) => id === task.promptIds[i]);
-  if (!samePrompt) return "its prompt is not the task's";
-  // Or one rollout could be learnt from under the ids of two tasks.
-  if (!rolloutId.startsWith(`${task.taskId}/`)) {
-    return `its id ${rolloutId} is not made from its task ${task.taskId}`;
-  }
-  if (responseIds.length > task.sampling.maxNewTokens) {
-    return `response has ${responseIds.length} tokens, the task allows ${task.sampling.maxNewTokens}`;
-  }
-  const stale = versions.find((version) => version < task.minWeightVersion);
+function staleness(sample: RolloutSample, { minWeightVersion }: PromptTask): string | undefined {
+  const stale = sample.weightVersions.find((version) => version < minWeightVersion);
   if (stale === undefined) return undefined;
-  return `sampled with weights of update ${stale}, the task wants ${task.minWeightVersion} or newer`;
+  return `sampled with weights of update ${stale}, the task wants ${minWeightVersion} or newer`;
 }
 
 function toEvent(

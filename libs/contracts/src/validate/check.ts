@@ -1,4 +1,4 @@
-import { StagecraftError } from "@stagecraft/core";
+import { isLogProb, LOG_PROB_RANGE, StagecraftError } from "@stagecraft/core";
 
 /** The error for a field that is not what it must be: `sampling.top_p is 1.5, must be in (0, 1]`. */
 export function invalidField(field: string, value: unknown, expected: string): StagecraftError {
@@ -20,20 +20,18 @@ export function checkFinite(value: number, field: string): number {
   throw invalidField(field, value, "a finite number");
 }
 
-/** Returns the list if every number in it is finite and at most `max`. */
-export function checkNumbers(
-  values: readonly number[],
-  field: string,
-  max = Infinity,
-): Float32Array {
-  const numbers = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (!Number.isFinite(value)) throw invalidField(`${field}[${i}]`, value, "a finite number");
-    if (value > max) throw invalidField(`${field}[${i}]`, value, `at most ${max}`);
-    numbers[i] = value;
-  }
-  return numbers;
+/** Returns the value if it is finite as a float32, which is what computes with it. */
+export function checkFloat32(value: number, field: string): number {
+  if (Number.isFinite(Math.fround(value))) return value;
+  throw invalidField(field, value, "a finite number that a float32 can hold");
+}
+
+/** Returns the list if every number in it can be the log-prob of a token that was drawn. */
+export function checkLogProbs(values: readonly number[], field: string): Float32Array {
+  const logProbs = Float32Array.from(values);
+  const bad = logProbs.findIndex((value) => !isLogProb(value));
+  if (bad === -1) return logProbs;
+  throw invalidField(`${field}[${bad}]`, values[bad], `a log-prob ${LOG_PROB_RANGE}`);
 }
 
 /** A 64-bit field as a number; values above 2^53 − 1 are refused, never rounded. */
@@ -69,6 +67,11 @@ export function checkPresent<T>(value: T | undefined, field: string): T {
   if (value !== undefined) return value;
   const reason = `${field} is missing, must be set`;
   throw new StagecraftError("invalid_argument", reason, { details: { field } });
+}
+
+/** Returns the string if it is empty or a name. */
+export function checkOptionalName(value: string, field: string, maxLength = 256): string {
+  return value === "" ? value : checkName(value, field, maxLength);
 }
 
 /** Returns the string if it has 1 to `maxLength` characters. */

@@ -6,10 +6,11 @@ import type {
 } from "../gen/stagecraft/events/v1/events.js";
 import {
   checkAligned,
-  checkFinite,
+  checkFloat32,
   checkLength,
+  checkLogProbs,
   checkName,
-  checkNumbers,
+  checkOptionalName,
   invalidField,
 } from "./check.js";
 import {
@@ -64,7 +65,9 @@ export interface ParsedWeightsPublished {
   weights: ParsedWeights;
 }
 
-const MAX_LOG_PROB = 1e-3;
+/** The score is a sum in float64 of scores in float32; another order of summing rounds otherwise. */
+const SUM_TOLERANCE = 1e-5;
+const MAX_PARTS = 64;
 
 /** Checks a prompt task. An empty conversation is allowed: some prompts are plain tokens. */
 export function parsePromptTask(task: PromptTask, limits: TokenLimits = {}): ParsedPromptTask {
@@ -91,7 +94,6 @@ export function parseRollout(rollout: Rollout, limits: TokenLimits = {}): Parsed
   const aligned = { length: responseIds.length, like: "response.ids" };
   checkAligned(rollout.logProbs, "log_probs", aligned);
   checkAligned(rollout.weightVersions, "weight_versions", aligned);
-  checkLength(rollout.scoreParts, "score_parts", 1, 64);
   const weights = rollout.weights.map((w, i) => parseWeightVersion(w, `weights[${i}]`));
   checkVersionsListed(rollout.weightVersions, weights);
   return {
@@ -101,30 +103,52 @@ export function parseRollout(rollout: Rollout, limits: TokenLimits = {}): Parsed
     promptId: rollout.promptId,
     promptIds: parseTokens(rollout.prompt, "prompt", limits),
     responseIds,
-    logProbs: checkNumbers(rollout.logProbs, "log_probs", MAX_LOG_PROB),
+    logProbs: checkLogProbs(rollout.logProbs, "log_probs"),
     weightVersions: Int32Array.from(rollout.weightVersions),
     finishReason: finishReasonName(rollout.finishReason, "finish_reason"),
-    score: checkFinite(rollout.score, "score"),
-    ...parseScoreParts(rollout.scoreParts),
+    score: checkFloat32(rollout.score, "score"),
+    ...parseScoreParts(rollout),
     weights,
-    workerId: rollout.workerId,
-    traceparent: rollout.traceparent,
+    workerId: checkOptionalName(rollout.workerId, "worker_id"),
+    traceparent: checkOptionalName(rollout.traceparent, "traceparent"),
   };
 }
 
-function parseScoreParts(
-  parts: readonly ScorePart[],
-): Pick<ParsedRollout, "rewardModelVersion" | "extraScores"> {
-  parts.forEach((part, i) => checkFinite(part.value * part.weight, `score_parts[${i}]`));
-  const [counting, extra] = [parts.filter((p) => p.weight !== 0), parts.filter((p) => !p.weight)];
+function parseScoreParts({
+  score,
+  scoreParts,
+}: Rollout): Pick<ParsedRollout, "rewardModelVersion" | "extraScores"> {
+  checkLength(scoreParts, "score_parts", 1, MAX_PARTS).forEach(checkPart);
+  checkSum(score, scoreParts);
+  const counting = scoreParts.filter(({ weight }) => weight !== 0);
+  const extra = scoreParts.filter(({ weight }) => weight === 0);
   return {
     rewardModelVersion: counting.map((p) => `${p.source}@${p.version}`).join("+"),
     extraScores: Object.fromEntries(extra.map((p) => [p.source, p.value])),
   };
 }
 
+function checkPart({ source, version, value, weight }: ScorePart, index: number): void {
+  const field = `score_parts[${index}]`;
+  checkName(source, `${field}.source`, 128);
+  checkOptionalName(version, `${field}.version`, 128);
+  checkFloat32(value, `${field}.value`);
+  checkFloat32(weight, `${field}.weight`);
+}
+
+function checkSum(score: number, parts: readonly ScorePart[]): void {
+  const terms = parts.map(({ value, weight }) => value * weight);
+  const sum = terms.reduce((total, term) => total + term, 0);
+  const size = terms.reduce((total, term) => total + Math.abs(term), 0);
+  if (Math.abs(score - sum) <= SUM_TOLERANCE * size) return;
+  throw invalidField("score", score, `the weighted sum of score_parts, ${sum}`);
+}
+
 function checkVersionsListed(versions: readonly number[], weights: readonly ParsedWeights[]): void {
   const listed = new Set(weights.map((w) => w.version));
+  if (listed.size < weights.length) {
+    throw invalidField("length of weights", weights.length, `${listed.size}, one for each version`);
+  }
   const missing = versions.findIndex((version) => !listed.has(version));
   if (missing === -1) return;
   throw invalidField(`weight_versions[${missing}]`, versions[missing], "listed in weights");

@@ -3,7 +3,7 @@ import type {
   GenerationInput,
   ScoreLogProbsRequest,
 } from "../gen/stagecraft/policy/v1/policy.js";
-import { checkAligned, checkLength, checkNumbers, checkPresent, checkRange } from "./check.js";
+import { checkAligned, checkLength, checkLogProbs, checkPresent, checkRange } from "./check.js";
 import {
   parseConversation,
   parseSampling,
@@ -40,8 +40,6 @@ export interface ParsedGeneration {
   weights: ParsedWeights[];
 }
 
-/** Rounding may lift a log-prob of a certain token a little above 0. */
-const MAX_LOG_PROB = 1e-3;
 const MIN_TEMPERATURE = 1e-6;
 
 /** Checks one generation input against the model's limits. */
@@ -97,7 +95,7 @@ export function parseGeneration(generation: Generation, field: string): ParsedGe
   return {
     promptIds: parseTokens({ ids: generation.promptIds }, `${field}.prompt`),
     tokenIds: parseTokens({ ids: tokenIds }, field),
-    logProbs: checkNumbers(logProbs, `${field}.log_probs`, MAX_LOG_PROB),
+    logProbs: checkLogProbs(logProbs, `${field}.log_probs`),
     weightVersions: Int32Array.from(weightVersions),
     text: generation.text,
     finishReason: finishReasonName(generation.finishReason, `${field}.finish_reason`),

@@ -1,5 +1,5 @@
 import type { Score, ScoreInput } from "../gen/stagecraft/reward/v1/reward.js";
-import { checkFinite, checkPresent, invalidField } from "./check.js";
+import { checkFloat32, checkPresent, invalidField } from "./check.js";
 import { parseConversation, parseTokens, type ChatMessage, type TokenLimits } from "./common.js";
 
 /** What to score, as ids of the reward model's tokenizer or as turns ending with the answer. */
@@ -37,8 +37,8 @@ export function parseScoreInput(
 /** Checks a score from a reward server. */
 export function parseScore(score: Score | undefined, field: string): ParsedScore {
   const { value, uncertainty, numTokens, numTruncated } = checkPresent(score, field);
-  if (!(uncertainty >= 0 && uncertainty < Infinity)) {
-    throw invalidField(`${field}.uncertainty`, uncertainty, "a finite number of 0 or more");
+  if (!(checkFloat32(uncertainty, `${field}.uncertainty`) >= 0)) {
+    throw invalidField(`${field}.uncertainty`, uncertainty, "0 or more");
   }
-  return { value: checkFinite(value, `${field}.value`), uncertainty, numTokens, numTruncated };
+  return { value: checkFloat32(value, `${field}.value`), uncertainty, numTokens, numTruncated };
 }

@@ -27,6 +27,17 @@ describe("parseRollout()", () => {
     ["a token out of range", (r) => (r.prompt = { ids: [99] }), "prompt.ids[0]"],
     ["no reason to end", (r) => (r.finishReason = FinishReason.UNSPECIFIED), "finish_reason"],
     ["no score part", (r) => (r.scoreParts = []), "length of score_parts"],
+    ["a score that is infinite as float32", (r) => (r.score = 1e300), "score"],
+    ["a score that its parts do not make", (r) => (r.score = 0.76), "score"],
+    [
+      "a part that is infinite as float32",
+      (r) => (r.scoreParts[0]!.value = 1e300),
+      "score_parts[0].value",
+    ],
+    ["a weight that is none", (r) => (r.scoreParts[0]!.weight = NaN), "score_parts[0].weight"],
+    ["a part without a name", (r) => (r.scoreParts[0]!.source = ""), "score_parts[0].source"],
+    ["a log-prob that nobody can draw", (r) => (r.logProbs[1] = -3e38), "log_probs[1]"],
+    ["a version with two hashes", (r) => r.weights.push(r.weights[0]!), "length of weights"],
   ];
   for (const [name, change, field] of spoiled) {
     it(`refuses ${name}`, () => {

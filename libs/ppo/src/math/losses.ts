@@ -1,6 +1,21 @@
 import { klEstimate } from "./kl.js";
 import type { Numbers } from "./masked.js";
 
+/**
+ * Log-ratios count up to ±20 (a factor of 5·10⁸) and have no gradient beyond: no ratio that learning
+ * makes is near it, and a sampler's wrong log-prob cannot make a loss infinite.
+ */
+export const MAX_LOG_RATIO = 20;
+
+/** exp of a log-ratio within its bounds. */
+function ratioOf(logRatio: number): number {
+  return Math.exp(boundedLogRatio(logRatio));
+}
+
+function boundedLogRatio(logRatio: number): number {
+  return Math.min(Math.max(logRatio, -MAX_LOG_RATIO), MAX_LOG_RATIO);
+}
+
 export interface ClipOptions {
   /** Lower and upper half-width of the ratio's trust region: [1 − low, 1 + high]. */
   clipLow: number;
@@ -41,7 +56,7 @@ export function policyLoss(input: PolicyLossInput, options: ClipOptions): Policy
   for (let i = 0; i < input.logProbs.length; i++) {
     const weight = input.weights[i]!;
     if (weight === 0) continue;
-    const logRatio = input.logProbs[i]! - input.oldLogProbs[i]!;
+    const logRatio = boundedLogRatio(input.logProbs[i]! - input.oldLogProbs[i]!);
     const token = clippedTokenLoss(Math.exp(logRatio), input.advantages[i]!, options);
     result.loss += weight * (input.importance?.[i] ?? 1) * token.loss;
     result.clipFraction += token.clipped ? weight : 0;
@@ -115,7 +130,7 @@ export function behaviourWeights(
   cap = 0,
 ): Float64Array {
   return Float64Array.from({ length: proxLogProbs.length }, (_, i) => {
-    const weight = Math.exp(proxLogProbs[i]! - behaviourLogProbs[i]!);
+    const weight = ratioOf(proxLogProbs[i]! - behaviourLogProbs[i]!);
     return cap > 0 ? Math.min(weight, cap) : weight;
   });
 }

@@ -90,13 +90,14 @@ export function evaluationFigures(
 
 /** Means of the extra scores as `score_<name>`, over the samples that carry them. */
 export function meanExtraScores(samples: readonly RolloutSample[]): Record<string, number> {
-  const values: Record<string, number[]> = {};
+  // A map: the names are a worker's, and `values["__proto__"]` of an object is no list.
+  const values = new Map<string, number[]>();
   for (const { extraScores = {} } of samples) {
-    for (const [name, value] of Object.entries(extraScores)) (values[name] ??= []).push(value);
+    for (const [name, value] of Object.entries(extraScores)) {
+      values.set(name, [...(values.get(name) ?? []), value]);
+    }
   }
-  return Object.fromEntries(
-    Object.entries(values).map(([name, list]) => [`score_${name}`, maskedMean(list)]),
-  );
+  return Object.fromEntries([...values].map(([name, list]) => [`score_${name}`, maskedMean(list)]));
 }
 
 function cutSample(sample: RolloutSample, eosId: number | undefined) {

@@ -41,7 +41,7 @@ export function combineAnswerScores(
     .reduce((sum, [, value]) => sum + value, 0);
   let total = scale * (score - uncertaintyPenalty * uncertainty);
   for (const [name, weight] of weights) {
-    const value = extraScores[name] ?? PROGRAMMATIC[name]?.(responseIds, hasEos);
+    const value = own(extraScores, name) ?? own(PROGRAMMATIC, name)?.(responseIds, hasEos);
     if (value === undefined) throw missing(name, Object.keys(extraScores), taskId);
     total += weight * value;
   }
@@ -56,6 +56,11 @@ export function parseScoreWeights(entries: readonly string[]): Map<string, numbe
       return [entry.slice(0, at), Number(entry.slice(at + 1))];
     }),
   );
+}
+
+/** Names are anybody's: "constructor" is no score. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function repetitionOf(ids: Int32Array): number {

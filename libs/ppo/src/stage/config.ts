@@ -76,6 +76,14 @@ const sampling = {
     .describe(
       "Scores added to the reward model's, as name=weight: further reward models, or length, ended, repetition",
     ),
+  maxScore: z
+    .number()
+    .positive()
+    .max(1e6)
+    .default(1000)
+    .describe(
+      "Largest absolute score that an answer may arrive with; beyond it is a mistake, refused",
+    ),
   rewardModels: z
     .array(z.string().regex(/^[A-Za-z0-9_-]+=.+$/, "name=directory"))
     .default([])

@@ -222,6 +222,25 @@ describe("optimize()", () => {
     );
   });
 
+  it("stays finite and deaf to a token whose log-prob the sampler made up", async () => {
+    const lie = (item: Experience) => {
+      const logProbs = item.oldLogProbs.slice().fill(-103, 0, 1);
+      return { ...item, oldLogProbs: logProbs, behaviourLogProbs: logProbs };
+    };
+    for (const decoupled of [false, true]) {
+      const [honest, lied] = [experience(), experience().map((x, i) => (i === 0 ? lie(x) : x))];
+      const optimizer = recorder();
+      const trainees = { policy, policyOptimizer: optimizer };
+      const estimates = estimateAdvantages(honest, ADVANTAGES);
+      estimates.advantages.forEach((row) => row.fill(-1));
+      const options = { ...OPTIONS, decoupled };
+      await optimize(trainees, lied, { estimates, options });
+      for (const values of optimizer.grads[0]!.values()) {
+        for (const value of values) expect(Math.abs(value)).toBeLessThan(100);
+      }
+    }
+  });
+
   it("leaks no tensor", async () => {
     await run();
     const before = tf.memory().numTensors;

@@ -40,6 +40,9 @@ export interface PublishedWeights {
   sha256: string;
 }
 
+/** Why an answer to a task must not be learnt from; undefined when it may. */
+export type RolloutCheck = (sample: RolloutSample, task: PromptTask) => string | undefined;
+
 /** What PPO needs from the rest of the system; the trainer service implements it over the bus. */
 export interface PpoPlanes {
   /** Makes weights available to samplers. Publishing a version again with equal weights is safe. */
@@ -47,9 +50,15 @@ export interface PpoPlanes {
   /**
    * Hands the tasks to the samplers at once and resolves with one sample per task, in any order, when
    * the last has come; rejects with `cancelled` on the signal. May be called again before earlier
-   * calls have resolved: that is how sampling runs ahead of training.
+   * calls have resolved: that is how sampling runs ahead of training. Planes that take answers from
+   * others ask `problemOf` of each as it arrives, refuse what has one and ask for the task again; what
+   * they resolve with in spite of it fails the run.
    */
-  collect(tasks: PromptTask[], signal: AbortSignal): Promise<RolloutSample[]>;
+  collect(
+    tasks: PromptTask[],
+    signal: AbortSignal,
+    problemOf: RolloutCheck,
+  ): Promise<RolloutSample[]>;
   /**
    * Told when a run is resumed which weights it had published last, so that answers sampled from them
    * before the stop are still taken.

@@ -32,13 +32,20 @@ import {
   updateLearningRate,
 } from "./loop-options.js";
 import { optimize, type Trainees } from "./optimize.js";
-import type { PpoPlanes, PromptTask, PublishedWeights, RolloutSample } from "./planes.js";
+import type {
+  PpoPlanes,
+  PromptTask,
+  PublishedWeights,
+  RolloutCheck,
+  RolloutSample,
+} from "./planes.js";
 import {
   createTaskSource,
   evaluationTasks,
   type PreparedPrompt,
   type TaskSource,
 } from "./prompt-tasks.js";
+import { rolloutProblem, type RolloutRules } from "./rollout-rules.js";
 import { openSamplingWindow, type SamplingWindow } from "./sampling-window.js";
 import { rolloutSignals, type UpdateSignals } from "./signals.js";
 import { verifyRollouts, WrongWeightsError } from "./verify-rollouts.js";
@@ -51,6 +58,8 @@ export interface PpoLoopParts {
   evalPrompts: readonly PreparedPrompt[];
   /** undefined: answers have a fixed length and no end token. */
   eosId: number | undefined;
+  /** Ids that an answer may hold are below it; default the policy's. */
+  vocabSize?: number;
   planes: PpoPlanes;
   /** Scores are multiplied by it before anything else; default 1. */
   scoreScale?: number;
@@ -156,6 +165,7 @@ class PpoLoop {
       maxStaleness: config.maxStaleness,
       batchSize: config.promptsPerUpdate * config.samplesPerPrompt,
       updates: config.updates,
+      problemOf: this.problemOf,
       signal: context.signal,
     };
     return openSamplingWindow(options, state.update);
@@ -210,6 +220,16 @@ class PpoLoop {
     }
   }
 
+  /** Asked of every answer that arrives; see `rolloutProblem`. */
+  private readonly problemOf: RolloutCheck = (sample, task) =>
+    rolloutProblem(sample, task, this.rules());
+
+  private rules(): RolloutRules {
+    const { vocabSize = this.parts.trainees.policy.config.vocabSize } = this.parts;
+    const { scores, eosId } = this.experienceOptions();
+    return { vocabSize, maxScore: this.config.maxScore, scores, eosId };
+  }
+
   private verify(
     tasks: readonly PromptTask[],
     samples: readonly RolloutSample[],
@@ -221,7 +241,7 @@ class PpoLoop {
         version: update,
         hashes: new Map(published.map(({ version, sha256 }) => [version, sha256])),
         maxStaleness,
-        vocabSize: this.parts.trainees.policy.config.vocabSize,
+        ...this.rules(),
         isConsumed: (rolloutId) => this.ledger.has(rolloutId),
       });
     } catch (thrown) {
@@ -329,7 +349,7 @@ class PpoLoop {
 
   /** Answers of the newest weights, whatever the staleness that training allows. */
   private async collectEvaluation(tasks: PromptTask[]): Promise<RolloutSample[]> {
-    const samples = await this.parts.planes.collect(tasks, this.context.signal);
+    const samples = await this.parts.planes.collect(tasks, this.context.signal, this.problemOf);
     throwIfAborted(this.context.signal);
     const verified = this.verify(tasks, samples, 0);
     await this.parts.planes.acknowledge?.(verified.map(({ rolloutId }) => rolloutId));

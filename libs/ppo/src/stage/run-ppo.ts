@@ -139,6 +139,7 @@ async function loopParts(
         ? await loadPrompts(config.evalPrompts, evalLimits, context)
         : [],
     eosId: tokenizer.specials.eos,
+    vocabSize: Math.min(policy.config.vocabSize, tokenizer.vocabSize),
     planes,
     scoreScale: models.scoreScale,
     saveBest: async () => {

@@ -26,6 +26,7 @@ function open(maxStaleness: number, { first = 0, updates = 6 } = {}) {
       maxStaleness,
       batchSize: 6,
       updates,
+      problemOf: () => undefined,
       signal: new AbortController().signal,
     },
     first,

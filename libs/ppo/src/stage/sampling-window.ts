@@ -5,7 +5,7 @@
  * which is all that ⌊(N_r − 1)/B⌋ can tell apart.
  */
 import { StagecraftError } from "@stagecraft/core";
-import type { PpoPlanes, RolloutSample, PromptTask } from "./planes.js";
+import type { PpoPlanes, PromptTask, RolloutCheck, RolloutSample } from "./planes.js";
 import type { TaskSource } from "./prompt-tasks.js";
 import { mayAdmit } from "./staleness-gate.js";
 
@@ -18,6 +18,8 @@ export interface SamplingWindowOptions {
   batchSize: number;
   /** Updates of the whole run: nothing is asked for beyond them. */
   updates: number;
+  /** What planes refuse answers by. */
+  problemOf: RolloutCheck;
   signal: AbortSignal;
 }
 
@@ -41,7 +43,7 @@ interface Pending {
  * again under the same task ids, so a resumption loses nothing and, by the ledger, repeats nothing.
  */
 export function openSamplingWindow(options: SamplingWindowOptions, first: number): SamplingWindow {
-  const { planes, source, maxStaleness, batchSize, updates } = options;
+  const { planes, source, maxStaleness, batchSize, updates, problemOf } = options;
   const pending = new Map<number, Pending>();
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
@@ -56,7 +58,7 @@ export function openSamplingWindow(options: SamplingWindowOptions, first: number
     fill(version) {
       for (; admitted < updates && mayAdmit(gate(version)); admitted++) {
         const tasks = source.tasks(admitted, Math.max(0, admitted - maxStaleness));
-        const samples = planes.collect(tasks, signal);
+        const samples = planes.collect(tasks, signal, problemOf);
         samples.catch(() => undefined); // told by next()
         pending.set(admitted, { tasks, samples });
       }

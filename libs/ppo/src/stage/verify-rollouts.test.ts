@@ -11,6 +11,12 @@ const task: PromptTask = {
   minWeightVersion: 3,
 };
 const HASHES = new Map([3, 4, 5].map((version) => [version, `hash ${version}`]));
+const RULES = {
+  vocabSize: 9,
+  maxScore: 10,
+  scores: { scale: 1, uncertaintyPenalty: 0, weights: new Map<string, number>() },
+  eosId: 2,
+};
 
 function verify(versions: number[], maxStaleness: number, weightsHash?: string) {
   const sample: RolloutSample = {
@@ -25,7 +31,7 @@ function verify(versions: number[], maxStaleness: number, weightsHash?: string) 
     rewardModelVersion: "1",
     weightsHash: weightsHash ?? `hash ${versions.at(-1)}`,
   };
-  const expected = { version: 5, hashes: HASHES, maxStaleness, vocabSize: 9 };
+  const expected = { version: 5, hashes: HASHES, maxStaleness, ...RULES };
   return verifyRollouts([task], [sample], { ...expected, isConsumed: () => false });
 }
 

@@ -1,14 +1,14 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { PromptTask, RolloutSample } from "./planes.js";
+import { rolloutProblem, type RolloutRules } from "./rollout-rules.js";
 
-export interface RolloutExpectation {
+export interface RolloutExpectation extends RolloutRules {
   /** The newest published version. */
   version: number;
   /** Hashes of the published versions that a token may be of. */
   hashes: ReadonlyMap<number, string>;
   /** How many versions behind a token may be; 0 = synchronous. */
   maxStaleness: number;
-  vocabSize: number;
   /** Rollout ids that were learnt from already. */
   isConsumed(rolloutId: string): boolean;
 }
@@ -22,9 +22,8 @@ export class WrongWeightsError extends StagecraftError {
 
 /**
  * One sample per task in the order of the tasks. Repeated deliveries of a task and rollouts already
- * consumed count once; everything else that is not as it must be throws `failed_precondition`:
- * unequal lengths, ids outside the vocabulary, values not finite; a wrong weight version or hash as a
- * `WrongWeightsError`.
+ * consumed count once; everything else that is not as it must be throws `failed_precondition` (see
+ * `rolloutProblem`); a wrong weight version or hash as a `WrongWeightsError`.
  */
 export function verifyRollouts(
   tasks: readonly PromptTask[],
@@ -40,34 +39,12 @@ export function verifyRollouts(
     const sample = byTask.get(task.taskId);
     if (!sample) throw refused(`no rollout arrived for task ${task.taskId}`, task.taskId);
     const about = `rollout ${sample.rolloutId}: `;
-    const problem = problemOf(sample, task, expected);
+    const problem = rolloutProblem(sample, task, expected);
     if (problem) throw refused(about + problem, task.taskId);
     const stale = weightProblem(sample, expected);
     if (stale) throw new WrongWeightsError(about + stale, task.taskId);
     return sample;
   });
-}
-
-function problemOf(
-  sample: RolloutSample,
-  task: PromptTask,
-  expected: RolloutExpectation,
-): string | undefined {
-  const length = sample.responseIds.length;
-  if (length === 0) return "the answer has no token";
-  if (length > task.sampling.maxNewTokens) {
-    return `the answer has ${length} tokens, the task allows ${task.sampling.maxNewTokens}`;
-  }
-  if (sample.logProbs.length !== length || sample.weightVersions.length !== length) {
-    return `${length} tokens with ${sample.logProbs.length} log-probs and ${sample.weightVersions.length} weight versions`;
-  }
-  if (!equalIds(sample.promptIds, task.promptIds)) return "its prompt is not the task's";
-  if (sample.responseIds.some((id) => id < 0 || id >= expected.vocabSize)) {
-    return `a token id is outside the vocabulary of ${expected.vocabSize}`;
-  }
-  if (!Number.isFinite(sample.score)) return `its score is ${sample.score}`;
-  if (sample.logProbs.some((value) => !(value <= 1e-4))) return "a log-prob is NaN or positive";
-  return undefined;
 }
 
 function weightProblem(
@@ -82,10 +59,6 @@ function weightProblem(
   const sha256 = hashes.get(last) ?? "unknown";
   if (weightsHash === sha256) return undefined;
   return `sampled with weights ${weightsHash.slice(0, 12)}…, version ${last} is ${sha256.slice(0, 12)}…`;
-}
-
-function equalIds(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
 function refused(reason: string, taskId: string): StagecraftError {

@@ -1,6 +1,6 @@
 import { tf } from "@stagecraft/tensor";
 import type { KlEstimator } from "../math/kl.js";
-import type { ClipOptions } from "../math/losses.js";
+import { MAX_LOG_RATIO, type ClipOptions } from "../math/losses.js";
 
 /** Everything the policy loss needs beside the differentiable log-probs; all [N], 0 where unused. */
 export interface PolicyTargets {
@@ -34,7 +34,10 @@ export function policyLossTensor(
   const { clipLow, clipHigh, dualClip = 0 } = options;
   const advantages = tf.tensor1d(targets.advantages);
   const weights = tf.tensor1d(targets.weights);
-  const ratio = current.logProbs.sub(tf.tensor1d(targets.oldLogProbs)).exp(); // [N]
+  const ratio = current.logProbs
+    .sub(tf.tensor1d(targets.oldLogProbs))
+    .clipByValue(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+    .exp(); // [N]
   const free = ratio.mul(advantages).neg();
   const bounded = ratio
     .clipByValue(1 - clipLow, 1 + clipHigh)

@@ -1,0 +1,80 @@
+import { isLogProb, LOG_PROB_RANGE, StagecraftError } from "@stagecraft/core";
+import { combineAnswerScores, type ScoreCombination } from "./combine-scores.js";
+import type { PromptTask, RolloutSample } from "./planes.js";
+
+/** What the optimizer takes. */
+export interface RolloutRules {
+  /** Ids below it have an embedding and a token. */
+  vocabSize: number;
+  /** Largest absolute value of each score of an answer. */
+  maxScore: number;
+  /** How an answer's scores become one. */
+  scores: ScoreCombination;
+  eosId: number | undefined;
+}
+
+/**
+ * Why the optimizer must not see an answer to a task; undefined when it may. The one place that
+ * decides it: the planes ask it of every answer that arrives, so that a bad one is refused and its
+ * task asked again; the loop asks it once more of planes that did not.
+ */
+export function rolloutProblem(
+  sample: RolloutSample,
+  task: PromptTask,
+  rules: RolloutRules,
+): string | undefined {
+  return (
+    shapeProblem(sample, task) ??
+    tokenProblem(sample, rules.vocabSize) ??
+    scoreProblem(sample, rules)
+  );
+}
+
+function shapeProblem(sample: RolloutSample, task: PromptTask): string | undefined {
+  const { promptIds, responseIds, logProbs, weightVersions } = sample;
+  const length = responseIds.length;
+  if (length === 0) return "the answer has no token";
+  if (length > task.sampling.maxNewTokens) {
+    return `the answer has ${length} tokens, the task allows ${task.sampling.maxNewTokens}`;
+  }
+  if (logProbs.length !== length || weightVersions.length !== length) {
+    return `${length} tokens with ${logProbs.length} log-probs and ${weightVersions.length} weight versions`;
+  }
+  return equalIds(promptIds, task.promptIds) ? undefined : "its prompt is not the task's";
+}
+
+function tokenProblem(
+  { responseIds, logProbs }: RolloutSample,
+  vocabSize: number,
+): string | undefined {
+  const outside = responseIds.find((id) => id < 0 || id >= vocabSize);
+  if (outside !== undefined) return `token id ${outside} is outside the vocabulary of ${vocabSize}`;
+  const bad = logProbs.find((value) => !isLogProb(value));
+  return bad === undefined ? undefined : `a log-prob is ${bad}, must be ${LOG_PROB_RANGE}`;
+}
+
+function scoreProblem(
+  sample: RolloutSample,
+  { maxScore, scores, eosId }: RolloutRules,
+): string | undefined {
+  const named = { "its score": sample.score, ...prefixed(sample.extraScores) };
+  const high = Object.entries(named).find(([, value]) => !(Math.abs(value) <= maxScore));
+  if (high) return `${high[0]} is ${high[1]}, the limit is ${maxScore}; maxScore raises it`;
+  const hasEos = eosId !== undefined && sample.responseIds.includes(eosId);
+  try {
+    const total = combineAnswerScores(sample, hasEos, scores);
+    return Number.isFinite(Math.fround(total)) ? undefined : `its scores make ${total}`;
+  } catch (thrown) {
+    return StagecraftError.from(thrown).reason;
+  }
+}
+
+function prefixed(scores: Readonly<Record<string, number>> = {}): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(scores).map(([name, value]) => [`its score ${JSON.stringify(name)}`, value]),
+  );
+}
+
+function equalIds(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
+}
