@@ -21,7 +21,7 @@ export const MAY_IMPORT = {
   store: { libs: ["core", "contracts"], ordered: false },
   ml: { libs: ML, ordered: true },
   service: { libs: [...PLATFORM, ...ML], ordered: false },
-  edge: { libs: PLATFORM, ordered: false },
+  edge: { libs: [...PLATFORM, "checkpoint"], ordered: false },
   testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
   harness: { libs: [...PLATFORM, ...ML, "testing"], ordered: false },
   app: { libs: [...PLATFORM, ...ML], ordered: false, services: true },

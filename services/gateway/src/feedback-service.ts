@@ -10,6 +10,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 import type { FeedbackStore } from "./feedback-store.js";
 import { paginate } from "./paginate.js";
+import { checkSize, MAX_COMPARISON_BYTES, MAX_FEEDBACK_BYTES } from "./sizes.js";
 
 export interface FeedbackServiceDeps {
   store: FeedbackStore;
@@ -30,15 +31,18 @@ export function createFeedbackService({
 }: FeedbackServiceDeps): { register(server: RpcServer): void } {
   const isOpenTo = (rater: string, { comparisonId: id }: feedback.Comparison) =>
     store.words.numRaters(id) < ratersPerComparison && !store.words.hasRanked(rater, id);
-  const keep = (entry: Partial<feedback.Feedback>, id: string) =>
-    store.add({
+  const keep = (given: Partial<feedback.Feedback>, id: string) => {
+    const entry: feedback.Feedback = {
       origin: undefined,
       body: undefined,
       comparisonId: "",
-      ...entry,
+      ...given,
       feedbackId: id === "" ? randomUUID() : checkId(id, "feedback_id"),
       createdAt: now(),
-    });
+    };
+    checkSize("feedback", sizeOfFeedback(entry), MAX_FEEDBACK_BYTES);
+    return store.add(entry);
+  };
   const handlers: Handlers<typeof feedback.FeedbackServiceService> = {
     async addComparisons({ comparisons }) {
       if (comparisons.length > MAX_COMPARISONS) {
@@ -49,7 +53,10 @@ export function createFeedbackService({
     },
     listComparisons({ includeRanked, rater, ...page }) {
       // The token counts all comparisons, so that one ranked meanwhile shifts nothing.
-      const { items, nextPageToken, hasMore } = paginate(store.comparisons(), page);
+      const { items, nextPageToken, hasMore } = paginate(store.comparisons(), {
+        ...page,
+        sizeOf: sizeOfComparison,
+      });
       const comparisons = items.filter((c) => includeRanked || isOpenTo(rater, c));
       return { comparisons, nextPageToken: hasMore ? nextPageToken : "" };
     },
@@ -72,7 +79,7 @@ export function createFeedbackService({
     },
     listFeedback({ kind, includeRevised, ...page }) {
       const wanted = CASES[kind];
-      const { items, ...rest } = paginate(store.all(), page);
+      const { items, ...rest } = paginate(store.all(), { ...page, sizeOf: sizeOfFeedback });
       const isListed = (entry: feedback.Feedback) =>
         (wanted === undefined || entry.body?.$case === wanted) &&
         (includeRevised || !store.words.isRevised(entry));
@@ -81,6 +88,11 @@ export function createFeedbackService({
   };
   return { register: (server) => server.addService(feedback.FeedbackServiceService, handlers) };
 }
+
+const sizeOfFeedback = (entry: feedback.Feedback) =>
+  feedback.Feedback.encode(entry).finish().length;
+const sizeOfComparison = (comparison: feedback.Comparison) =>
+  feedback.Comparison.encode(comparison).finish().length;
 
 type BodyCase = NonNullable<feedback.Feedback["body"]>["$case"];
 
@@ -109,6 +121,7 @@ function rankingOf(
 
 function checkComparison(comparison: feedback.Comparison, field: string): void {
   checkId(comparison.comparisonId, `${field}.comparison_id`);
+  checkSize(field, sizeOfComparison(comparison), MAX_COMPARISON_BYTES);
   const { prompt, answers } = comparison;
   // A comparison is a ranking that has no order yet.
   parseRanking({ prompt, answers, ranks: answers.map(() => 1), criteria: [] }, field);

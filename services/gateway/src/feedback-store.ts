@@ -1,7 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { acquireDirectoryLock } from "@stagecraft/checkpoint";
 import { feedback } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import { openJournal, type Journal } from "./journal.js";
 import { RaterWords } from "./rater-words.js";
 
@@ -12,7 +14,10 @@ export interface FeedbackStore extends AsyncDisposable {
    * `already_exists` if it says something else.
    */
   add(entry: feedback.Feedback): Promise<feedback.Feedback>;
-  /** Stores comparisons whose ids are new; returns how many were. */
+  /**
+   * Stores comparisons whose ids are new; returns how many were. Refuses all with `already_exists`
+   * if one of the ids stands for something else.
+   */
   addComparisons(comparisons: readonly feedback.Comparison[]): Promise<number>;
   all(): readonly feedback.Feedback[];
   comparisons(): readonly feedback.Comparison[];
@@ -22,12 +27,27 @@ export interface FeedbackStore extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Opens the store of a folder; `feedback.jsonl` holds everything. One process at a time. */
-export async function openFeedbackStore(dir: string): Promise<FeedbackStore> {
+/**
+ * Opens the store of a folder; `feedback.jsonl` holds everything. Throws `failed_precondition` while
+ * another process has the folder.
+ */
+export async function openFeedbackStore(
+  dir: string,
+  { logger = silentLogger() }: { logger?: Logger } = {},
+): Promise<FeedbackStore> {
   await mkdir(dir, { recursive: true });
+  const lock = await acquireDirectoryLock(dir, { file: "feedback.lock", what: "feedback folder" });
   const store = new JournalStore();
-  const journal = await openJournal(join(dir, "feedback.jsonl"), (record) => store.replay(record));
-  return store.writingTo(journal);
+  try {
+    const journal = await openJournal(join(dir, "feedback.jsonl"), {
+      onRecord: (record) => store.replay(record),
+      onCut: (file) => logger.warn({ file }, "feedback: half a last record was put aside"),
+    });
+    return store.writingTo(journal, () => lock.release());
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
 
 type JournalRecord = { feedback: unknown } | { comparison: unknown };
@@ -37,11 +57,13 @@ class JournalStore implements FeedbackStore {
   private readonly asked = new Map<string, feedback.Comparison>();
   readonly words = new RaterWords();
   private journal!: Journal;
-  /** Ids that are being written: a repeat waits for the first. */
-  private readonly writing = new Map<string, Promise<unknown>>();
+  private release!: () => Promise<void>;
+  /** One write after another: each looks at what is stored by then. */
+  private turn: Promise<unknown> = Promise.resolve();
 
-  writingTo(journal: Journal): this {
+  writingTo(journal: Journal, release: () => Promise<void>): this {
     this.journal = journal;
+    this.release = release;
     return this;
   }
 
@@ -51,24 +73,30 @@ class JournalStore implements FeedbackStore {
     else this.rememberComparison(feedback.Comparison.fromJSON(parsed.comparison));
   }
 
-  async add(entry: feedback.Feedback): Promise<feedback.Feedback> {
-    await this.writing.get(entry.feedbackId);
-    const known = this.feedback.get(entry.feedbackId);
-    if (known) return sameOrThrow(known, entry);
-    await this.write(entry.feedbackId, [{ feedback: feedback.Feedback.toJSON(entry) }]);
-    this.remember(entry);
-    return entry;
+  add(entry: feedback.Feedback): Promise<feedback.Feedback> {
+    return this.inTurn(async () => {
+      const known = this.feedback.get(entry.feedbackId);
+      if (known) return sameOrThrow(known, entry);
+      await this.journal.append([{ feedback: feedback.Feedback.toJSON(entry) }]);
+      this.remember(entry);
+      return entry;
+    });
   }
 
-  async addComparisons(comparisons: readonly feedback.Comparison[]): Promise<number> {
-    await this.writing.get("comparisons");
-    const news = new Map(
-      comparisons.filter((c) => !this.asked.has(c.comparisonId)).map((c) => [c.comparisonId, c]),
-    );
-    const records = [...news.values()].map((c) => ({ comparison: feedback.Comparison.toJSON(c) }));
-    await this.write("comparisons", records);
-    for (const comparison of news.values()) this.rememberComparison(comparison);
-    return news.size;
+  addComparisons(comparisons: readonly feedback.Comparison[]): Promise<number> {
+    return this.inTurn(async () => {
+      const news = new Map<string, feedback.Comparison>();
+      for (const comparison of comparisons) {
+        const { comparisonId: id } = comparison;
+        const known = this.asked.get(id) ?? news.get(id);
+        if (known) sameComparisonOrThrow(known, comparison);
+        else news.set(id, comparison);
+      }
+      const stored = [...news.values()];
+      await this.journal.append(stored.map((c) => ({ comparison: feedback.Comparison.toJSON(c) })));
+      for (const comparison of stored) this.rememberComparison(comparison);
+      return news.size;
+    });
   }
 
   all(): readonly feedback.Feedback[] {
@@ -83,19 +111,19 @@ class JournalStore implements FeedbackStore {
     return this.asked.get(id);
   }
 
-  close(): Promise<void> {
-    return this.journal.close();
+  async close(): Promise<void> {
+    await this.journal.close();
+    await this.release();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  private async write(key: string, records: readonly JournalRecord[]): Promise<void> {
-    const written = this.journal.append(records);
-    const settled = written.catch(() => undefined).then(() => this.writing.delete(key));
-    this.writing.set(key, settled);
-    await written;
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    this.turn = result.catch(() => undefined);
+    return result;
   }
 
   private remember(entry: feedback.Feedback): void {
@@ -117,5 +145,14 @@ function sameOrThrow(known: feedback.Feedback, entry: feedback.Feedback): feedba
   throw new StagecraftError(
     "already_exists",
     `feedback_id ${entry.feedbackId} is taken by other feedback; choose another id`,
+  );
+}
+
+function sameComparisonOrThrow(known: feedback.Comparison, given: feedback.Comparison): void {
+  const essence = (c: feedback.Comparison) => JSON.stringify(feedback.Comparison.toJSON(c));
+  if (essence(known) === essence(given)) return;
+  throw new StagecraftError(
+    "already_exists",
+    `comparison_id ${given.comparisonId} is taken by another prompt or other answers; choose another id`,
   );
 }

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from "node:fs/promises";
+import { appendFile, open, type FileHandle } from "node:fs/promises";
 import { StagecraftError } from "@stagecraft/core";
 
 /** A file of JSON lines that only grows; what `append` resolved for is on the disk. */
@@ -8,22 +8,39 @@ export interface Journal extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface JournalOptions {
+  /** Throws for a record that is none. */
+  onRecord(record: unknown): void;
+  /** Told when half a last line was put aside; with the file that has it now. */
+  onCut?(file: string): void;
+}
+
+const NEWLINE = 0x0a;
+
 /**
- * Opens a journal and hands every whole line to `onRecord`. A last line without its end was being
- * written when the process died: it was never acknowledged and is cut off. Throws `data_loss` with
- * file and line for anything else that is not JSON or that `onRecord` refuses.
+ * Opens a journal and hands every record to `onRecord`. Half a last line was being written when the
+ * process died, or somebody damaged the file: it is moved to `<file>.cut`, never deleted. A whole one that
+ * only lost its line end is a record. Throws `data_loss` with file and line for anything else that is
+ * not JSON or that `onRecord` refuses, and leaves the file as it is.
  */
 export async function openJournal(
   file: string,
-  onRecord: (record: unknown) => void,
+  { onRecord, onCut }: JournalOptions,
 ): Promise<Journal> {
   const handle = await open(file, "a+");
   try {
-    const text = await handle.readFile("utf8");
-    const end = text.lastIndexOf("\n") + 1;
-    replay(text.slice(0, end), { file, onRecord });
-    const size = Buffer.byteLength(text.slice(0, end));
-    await handle.truncate(size);
+    const bytes = await handle.readFile();
+    let size = bytes.lastIndexOf(NEWLINE) + 1;
+    replay(bytes.subarray(0, size), { file, onRecord });
+    const rest = bytes.subarray(size);
+    if (isRecord(rest, onRecord)) {
+      await handle.appendFile("\n");
+      size = bytes.length + 1;
+    } else if (rest.length > 0) {
+      await appendFile(`${file}.cut`, Buffer.concat([rest, Buffer.from("\n")]), { flush: true });
+      await handle.truncate(size);
+      onCut?.(`${file}.cut`);
+    }
     return new FileJournal(handle, { file, size });
   } catch (error) {
     await handle.close();
@@ -31,19 +48,36 @@ export async function openJournal(
   }
 }
 
+/** Line by line: the whole as one string has a limit. */
 function replay(
-  text: string,
+  bytes: Buffer,
   { file, onRecord }: { file: string; onRecord: (record: unknown) => void },
 ): void {
-  text.split("\n").forEach((line, i) => {
-    if (line === "") return;
+  for (let start = 0, number = 1; start < bytes.length; number++) {
+    const end = bytes.indexOf(NEWLINE, start);
     try {
-      onRecord(JSON.parse(line));
+      if (end > start) onRecord(parse(bytes.subarray(start, end)));
     } catch (cause) {
-      const reason = `${file}:${i + 1} is damaged (${(cause as Error).message}); restore the file, or take the line out`;
+      const reason = `${file}:${number} is damaged (${(cause as Error).message}); restore the file, or take the line out`;
       throw new StagecraftError("data_loss", reason, { cause });
     }
-  });
+    start = end + 1;
+  }
+}
+
+function isRecord(line: Buffer, onRecord: (record: unknown) => void): boolean {
+  if (line.length === 0) return false;
+  try {
+    onRecord(parse(line));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws for bytes that are no UTF-8, which would otherwise become other text unnoticed. */
+function parse(line: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
 }
 
 class FileJournal implements Journal {

@@ -12,7 +12,7 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(gatewaySchema, config) }, "starting");
 
-  await using store = await openFeedbackStore(config.feedbackDir);
+  await using store = await openFeedbackStore(config.feedbackDir, { logger });
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   createFeedbackService({ store, ratersPerComparison: config.ratersPerComparison }).register(
     server,

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, truncate } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { common, feedback } from "@stagecraft/contracts";
@@ -181,6 +181,56 @@ describe("FeedbackService", () => {
     });
   });
 
+  it("binds a comparison_id to its answers: others under it are refused, all of the call", async () => {
+    await serving(async (client) => {
+      const first = comparison("x");
+      await client.addComparisons({ comparisons: [first] });
+      const other = { ...first, answers: ["mine", "is", "better"] };
+      for (const comparisons of [
+        [comparison("new"), other],
+        [comparison("new"), { ...comparison("new"), kind: "other" }],
+      ]) {
+        await expect(client.addComparisons({ comparisons })).rejects.toMatchObject({
+          code: "already_exists",
+          message: expect.stringContaining(comparisons[1]!.comparisonId) as string,
+        });
+      }
+      const page = { includeRanked: true, rater: "", pageSize: 0, pageToken: "" };
+      expect((await client.listComparisons(page)).comparisons).toEqual([first]);
+    });
+  });
+
+  it("stores only what can be read again: sizes are limited, pages hold so many bytes", async () => {
+    const MIB = 1024 * 1024;
+    await serving(async (client) => {
+      const sized = (bytes: number) => ({ ...ranking(1, 2), answers: ["a", "b".repeat(bytes)] });
+      for (const bytes of [3.99 * MIB, 2 * MIB]) {
+        await expect(submit(client, "big", sized(bytes))).rejects.toMatchObject({
+          code: "invalid_argument",
+          message: expect.stringContaining("at most 2097152 bytes") as string,
+        });
+      }
+      const wide = { ...comparison("wide"), answers: ["a", "b".repeat(MIB)] };
+      await expect(client.addComparisons({ comparisons: [wide] })).rejects.toMatchObject({
+        code: "invalid_argument",
+      });
+      const ids = ["1", "2", "3", "4"];
+      for (const id of ids) await submit(client, id, sized(1.9 * MIB));
+      const read: string[] = [];
+      for (let pageToken = "", hasMore = true; hasMore;) {
+        const page = await client.listFeedback({
+          kind: 0,
+          pageSize: 0,
+          pageToken,
+          includeRevised: true,
+        });
+        read.push(...page.feedback.map(({ feedbackId }) => feedbackId));
+        ({ nextPageToken: pageToken, hasMore } = page);
+      }
+      expect(read).toEqual(ids);
+    });
+  });
+
   it("refuses what makes no sense, and stores nothing of it", async () => {
     await serving(async (client) => {
       const refused = [
@@ -211,6 +261,61 @@ describe("FeedbackService", () => {
 });
 
 describe("openFeedbackStore()", () => {
+  const file = () => join(dir, "feedback.jsonl");
+  const idsOf = (client: Client) =>
+    list(client).then((page) => page.feedback.map((f) => f.feedbackId));
+
+  it("lets one process have a folder: a second gateway does not start and says who has it", async () => {
+    await serving(async () => {
+      await expect(openFeedbackStore(dir)).rejects.toMatchObject({
+        code: "failed_precondition",
+        message: expect.stringMatching(/in use by process \d+/) as string,
+      });
+    });
+    await (await openFeedbackStore(dir)).close();
+  });
+
+  it("stores a comparison once however many callers put it up at the same time", async () => {
+    const store = await openFeedbackStore(dir);
+    const added = ["w", "x", "x", "x"].map((id) => store.addComparisons([comparison(id)]));
+    expect(await Promise.all(added)).toEqual([1, 1, 0, 0]);
+    await store.close();
+    expect((await readFile(file(), "utf8")).trim().split("\n")).toHaveLength(2);
+  });
+
+  it("keeps a record whose line lost its end to an editor", async () => {
+    await serving((client) => submit(client, "a", ranking(1, 2)));
+    await truncate(file(), (await readFile(file())).length - 1);
+    await serving(async (client) => {
+      expect(await idsOf(client)).toEqual(["a"]);
+      await submit(client, "b", ranking(1, 2));
+    });
+    await serving(async (client) => expect(await idsOf(client)).toEqual(["a", "b"]));
+  });
+
+  it("puts half a record aside instead of deleting it: somebody may have damaged the file", async () => {
+    await serving((client) => submit(client, "a", ranking(1, 2)));
+    const whole = await readFile(file(), "utf8");
+    await truncate(file(), whole.length - 9);
+    await serving(async (client) => expect(await idsOf(client)).toEqual([]));
+    expect(await readFile(`${file()}.cut`, "utf8")).toBe(`${whole.slice(0, -9)}\n`);
+  });
+
+  it("counts bytes, not characters, where a byte is damaged, and names the line", async () => {
+    await serving(async (client) => {
+      await submit(client, "a", ranking(1, 2));
+      await submit(client, "b", ranking(1, 2));
+    });
+    const bytes = await readFile(file());
+    bytes[bytes.indexOf("answer")] = 0xff;
+    await writeFile(file(), bytes);
+    await expect(openFeedbackStore(dir)).rejects.toMatchObject({
+      code: "data_loss",
+      message: expect.stringContaining("feedback.jsonl:1") as string,
+    });
+    expect(await readFile(file())).toEqual(bytes);
+  });
+
   it("cuts off a line that was being written, and names a damaged one", async () => {
     const file = join(dir, "feedback.jsonl");
     await serving(async (client) => {

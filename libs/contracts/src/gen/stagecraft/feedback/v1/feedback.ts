@@ -228,7 +228,7 @@ export interface Comparison {
 
 /** Puts up comparisons. */
 export interface AddComparisonsRequest {
-  /** At most 1000. One that is known already is left as it is. */
+  /** At most 1000, each at most 1 MiB. One that is known already is left as it is. */
   comparisons: Comparison[];
 }
 
@@ -2346,10 +2346,16 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
   },
 };
 
-/** Takes and hands out feedback. Submissions are idempotent by feedback_id. */
+/**
+ * Takes and hands out feedback. Submissions are idempotent by feedback_id; one of more than 2 MiB is
+ * refused with INVALID_ARGUMENT. A page ends before its items come to more than 3 MiB.
+ */
 export type FeedbackServiceService = typeof FeedbackServiceService;
 export const FeedbackServiceService = {
-  /** Puts up answers that people are to rank. Idempotent by comparison_id. */
+  /**
+   * Puts up answers that people are to rank. Idempotent by comparison_id, which stands for one prompt and
+   * its answers: ALREADY_EXISTS, and nothing is stored, if it comes with others.
+   */
   addComparisons: {
     path: "/stagecraft.feedback.v1.FeedbackService/AddComparisons" as const,
     requestStream: false as const,
@@ -2420,7 +2426,10 @@ export const FeedbackServiceService = {
 } as const;
 
 export interface FeedbackServiceServer extends UntypedServiceImplementation {
-  /** Puts up answers that people are to rank. Idempotent by comparison_id. */
+  /**
+   * Puts up answers that people are to rank. Idempotent by comparison_id, which stands for one prompt and
+   * its answers: ALREADY_EXISTS, and nothing is stored, if it comes with others.
+   */
   addComparisons: handleUnaryCall<AddComparisonsRequest, AddComparisonsResponse>;
   /** Answers to rank, in the order they came. */
   listComparisons: handleUnaryCall<ListComparisonsRequest, ListComparisonsResponse>;
@@ -2435,7 +2444,10 @@ export interface FeedbackServiceServer extends UntypedServiceImplementation {
 }
 
 export interface FeedbackServiceClient extends Client {
-  /** Puts up answers that people are to rank. Idempotent by comparison_id. */
+  /**
+   * Puts up answers that people are to rank. Idempotent by comparison_id, which stands for one prompt and
+   * its answers: ALREADY_EXISTS, and nothing is stored, if it comes with others.
+   */
   addComparisons(
     request: AddComparisonsRequest,
     callback: (error: ServiceError | null, response: AddComparisonsResponse) => void,
