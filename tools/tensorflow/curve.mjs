@@ -12,7 +12,7 @@ const NUM_STEPS = 250;
 const TOLERANCE = 1e-4;
 
 /**
- * Trains nanoGPT's CPU setting on both engines from the same seed, prints both curves, and fails when
+ * Trains nanoGPT's CPU setting on examples/data on both engines from the same seed, prints both curves, and fails when
  * they part.
  * @param {import("../setup/steps.mjs").Steps} steps
  * @param {NodeJS.ProcessEnv} env with the package in NODE_PATH
@@ -39,7 +39,8 @@ export async function compareCurves(steps, env) {
 async function train(steps, { engine, dir, env }) {
   const run = join(dir, engine);
   const cli = join(root, "libs", "cli", "bin", "stagecraft.mjs");
-  const config = ["--config", join("examples", "nanogpt-cpu.yaml"), "--steps", `${NUM_STEPS}`];
+  const settings = ["--config", join("examples", "nanogpt-cpu.yaml"), "--steps", `${NUM_STEPS}`];
+  const config = [...settings, "--corpus", join("examples", "data", "text.txt")];
   const records = ["--log-every", "1", "--eval-every", "0", "--eval-batches", "1"];
   const flags = [...config, ...records, "--checkpoint-every", "0", "--run", run, "--overwrite"];
   const command = [process.execPath, cli, "pretrain", ...flags, "--engine", engine];

@@ -58,7 +58,7 @@ describe("examples/", () => {
     ];
     const { code, err } = await runCli(["pipeline", "run", ...args]);
     expect(code).toBe(1);
-    expect(err).toContain("/no/such/tinyshakespeare.txt");
+    expect(err).toContain("/no/such/text.txt");
   });
 
   it("refuses a variable that the pipeline does not have", async () => {

@@ -6,8 +6,8 @@ export interface CheckScope {
   seed: number;
   /** Everything the check writes goes in here. */
   runDir: string;
-  /** Folder with tinyshakespeare.txt. */
-  dataDir: string;
+  /** Folder with tinyshakespeare.txt, for the check that needs it. */
+  dataDir: string | undefined;
   signal: AbortSignal;
   reporter: StageReporter;
   /** What `schema` made of the check's own flags. */

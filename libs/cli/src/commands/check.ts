@@ -25,7 +25,7 @@ const CHECKS: readonly LearningCheck[] = [
 interface CheckFlags {
   seed: string;
   run?: string;
-  data: string;
+  data?: string;
   json?: boolean;
 }
 
@@ -36,7 +36,7 @@ export function checkCommand(command: Command, scope: CommandScope): void {
     .addArgument(new Argument("<name>", "which check").choices(CHECKS.map(({ name }) => name)))
     .option("--seed <number>", "seed of everything random", "1")
     .option("--run <dir>", "run directory (default: runs/check-NAME-SEED); replaced")
-    .option("--data <dir>", "folder with tinyshakespeare.txt", "../shared/data")
+    .option("--data <dir>", "for shakespeare: folder with tinyshakespeare.txt")
     .option("--json", "print NDJSON; the last line has the figures");
   for (const option of checkFlags(CHECKS)) command.addOption(option);
   command
@@ -46,7 +46,7 @@ export function checkCommand(command: Command, scope: CommandScope): void {
 }
 
 const EXAMPLES = [
-  "npm run check -- shakespeare",
+  "npm run check -- shakespeare --data FOLDER",
   "npm run check -- ppo-closed-form --beta 0.2 --estimator ppo --staleness 4 --seed 2",
   "npm run check -- reward-bayes --prompts 2000 --k 4",
   "npm run check -- demo --seed 2 --json",

@@ -47,8 +47,8 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
   summary: "train a tokenizer (byte-level BPE, or characters)",
   schema,
   examples: [
-    "npx stagecraft tokenizer --corpus ../shared/data/tinyshakespeare.txt --vocab-size 1024 --run runs/tokenizer",
-    "npx stagecraft tokenizer --kind chars --corpus ../shared/data/tinyshakespeare.txt --run runs/chars",
+    "npx stagecraft tokenizer --corpus examples/data/text.txt --vocab-size 512 --run runs/tokenizer",
+    "npx stagecraft tokenizer --kind chars --corpus examples/data/text.txt --run runs/chars",
   ],
   run: (config, context) =>
     withRun({ stage: "tokenizer", config, context }, async (run) => {

@@ -92,7 +92,7 @@ export const pretrainStage: StageDefinition<PretrainConfig> = {
   schema,
   examples: [
     "npx stagecraft pretrain --corpus texts/ --run runs/base",
-    "npx stagecraft pretrain --corpus ../shared/data/tinyshakespeare.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --run runs/shakespeare",
+    "npx stagecraft pretrain --corpus examples/data/text.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --steps 300 --run runs/characters",
   ],
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
