@@ -13,7 +13,8 @@ import type { Conversation, RecordOptions } from "./types.js";
 
 /**
  * Demonstrations from .jsonl(.gz) files or folders of them, in order. Three forms of record:
- * - `{messages: [{role, content}, …]}`, also with `id` and `kind`
+ * - `{messages: [{role, content, weight?}, …]}`, also with `id` and `kind`; answers of weight 0 are
+ *   context and not learnt
  * - `{instruction, input?, output, system?}` (Alpaca)
  * - `{instruction, instances: [{input, output}, …]}` (self-instruct seed tasks): one conversation an
  *   instance, `kind` from `name`
@@ -37,12 +38,35 @@ function parseConversations(fields: Fields): Conversation[] {
 }
 
 function messageRecord(fields: Fields): Conversation {
-  const messages = messagesOf(fields["messages"], "messages");
-  if (!messages.some(({ role }) => role === "assistant")) {
+  const weights = fields["messages"];
+  const messages = messagesOf(weights, "messages").map((message, i) =>
+    weighted(message, (weights as Fields[])[i]!["weight"], `messages[${i}]`),
+  );
+  const learnt = messages.filter(({ role, weight }) => role === "assistant" && weight !== 0);
+  if (learnt.length === 0) {
     throw new RecordProblem(`"messages" has no message of the assistant to learn from`);
   }
+  const empty = messages.findIndex((message) => learnt.includes(message) && isBlank(message));
+  if (empty >= 0) throw new RecordProblem(`messages[${empty}].content, an answer, is empty`);
   return { ...labels(fields), messages };
 }
+
+/** The message with its weight: 1, 0 (context that is not learnt) or none, which is 1 for answers. */
+function weighted(message: Message, weight: unknown, name: string): Message {
+  if (weight === undefined || weight === null) return message;
+  if (weight !== 0 && weight !== 1) {
+    throw new RecordProblem(
+      `${name}.weight must be 0 (not learnt) or 1, not ${JSON.stringify(weight)}`,
+    );
+  }
+  if (message.role === "assistant") return weight === 0 ? { ...message, weight } : message;
+  if (weight === 0) return message;
+  throw new RecordProblem(
+    `${name}.weight is 1, but only messages of the assistant are learnt, not the ${message.role}'s`,
+  );
+}
+
+const isBlank = ({ content }: Message) => content.trim() === "";
 
 function instructionRecord(fields: Fields): Conversation {
   const system = optionalString(fields, "system");

@@ -34,6 +34,19 @@ describe("readConversations()", () => {
     ]);
   });
 
+  it("keeps the weight 0 of answers that are context only", async () => {
+    const context = { ...assistant("b"), weight: 0 as const };
+    const given = [
+      { ...user("a"), weight: 0 },
+      context,
+      user("c"),
+      { ...assistant("d"), weight: 1 },
+    ];
+    await using files = await tempDir({ "a.jsonl": lines({ messages: given }) });
+    const messages = [user("a"), context, user("c"), assistant("d")];
+    expect(await collect(readConversations(files.dir))).toEqual([{ messages }]);
+  });
+
   for (const [record, reason] of [
     [[], "the record must be an object"],
     [{ text: "x" }, `needs "messages", or "instruction"`],
@@ -43,6 +56,23 @@ describe("readConversations()", () => {
     [
       { messages: [user("x"), { role: "assistant" }] },
       "messages[1].content must be a string, not missing",
+    ],
+    [{ messages: [user("x"), assistant(" \n")] }, "messages[1].content, an answer, is empty"],
+    [
+      { messages: [user("x"), assistant(""), user("y"), assistant("z")] },
+      "messages[1].content, an answer, is empty",
+    ],
+    [
+      { messages: [user("x"), { ...assistant("y"), weight: 0 }] },
+      "no message of the assistant to learn from",
+    ],
+    [
+      { messages: [user("x"), { ...assistant("y"), weight: 0.5 }] },
+      "messages[1].weight must be 0 (not learnt) or 1, not 0.5",
+    ],
+    [
+      { messages: [{ ...user("x"), weight: 1 }, assistant("y")] },
+      "messages[0].weight is 1, but only messages of the assistant are learnt",
     ],
     [
       { messages: [user("x"), { role: "system", content: "" }] },

@@ -4,7 +4,10 @@ import type { Message, Role, Tokenizer } from "./tokenizer.js";
 
 export interface RenderedChat {
   ids: Int32Array;
-  /** 1 on every token the assistant writes, its end token included; 0 elsewhere. Same length. */
+  /**
+   * 1 on every token that the assistant writes, its end token included; 0 elsewhere, and in answers of
+   * weight 0. Same length.
+   */
   assistantMask: Uint8Array;
 }
 
@@ -35,10 +38,11 @@ export function renderChat(
     }
   };
   add(format.start, false);
-  for (const { role, content } of messages) {
+  for (const { role, content, weight } of messages) {
+    const isLearnt = role === "assistant" && weight !== 0;
     add(format.open(checkedRole(role)), false);
-    add(tokenizer.encode(content), role === "assistant");
-    add([format.end], role === "assistant");
+    add(tokenizer.encode(content), isLearnt);
+    add([format.end], isLearnt);
     add(format.afterEnd, false);
   }
   if (options.addGenerationPrompt) add(format.open("assistant"), false);

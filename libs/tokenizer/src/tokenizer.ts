@@ -5,6 +5,8 @@ export type Role = "system" | "user" | "assistant";
 export interface Message {
   role: Role;
   content: string;
+  /** 0: an answer that is context only and not learnt; default 1. */
+  weight?: 0 | 1;
 }
 
 /** Ids of the tokens with a meaning of their own; undefined when the tokenizer lacks one. */
