@@ -1,5 +1,6 @@
 export type { Message, Role } from "@stagecraft/tokenizer";
 export { openPretrainBatches, type PretrainBatchOptions } from "./batches/pretrain-batches.js";
+export type { Overlong } from "./batches/demonstrations.js";
 export {
   openSftBatches,
   type SftBatchOptions,
@@ -25,6 +26,7 @@ export {
 export { readJsonl, readLines, type Line } from "./jsonl.js";
 export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
+export { nameRecord, originOf, type Origin } from "./origin.js";
 export { readPrompts } from "./prompts.js";
 export { readRankings, validateRanking, writeRankings } from "./rankings.js";
 export type {

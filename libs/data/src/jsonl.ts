@@ -1,6 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { createBadRecordPolicy, RecordProblem, type BadRecordPolicy } from "./bad-records.js";
 import { listFiles } from "./list-files.js";
+import { rememberOrigin } from "./origin.js";
 import { readTextChunks } from "./text-stream.js";
 import type { RecordOptions } from "./types.js";
 
@@ -51,7 +52,10 @@ export async function* readJsonlFile<T>(
       if (!(thrown instanceof RecordProblem)) throw thrown;
       policy.reject(file, number, thrown.message);
     }
-    yield* records;
+    for (const record of records) {
+      rememberOrigin(record, { file, line: number });
+      yield record;
+    }
   }
 }
 

@@ -1,11 +1,20 @@
+import { StagecraftError } from "@stagecraft/core";
 import { renderChat, type RenderedChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { nameRecord } from "../origin.js";
 import type { Conversation } from "../types.js";
+
+/** What becomes of a conversation with more tokens than a row: its end is cut, it is left out, or refused. */
+export type Overlong = "cut" | "drop" | "error";
 
 /** Tokenized conversations in two flat arrays. */
 export interface Demonstrations {
   count: number;
-  numTruncated: number;
-  numDropped: number;
+  /** Cut to the length, and still with something to learn. */
+  numCut: number;
+  /** Left out for their length. */
+  numTooLong: number;
+  /** Left out because nothing of the assistant's was within the length. */
+  numWithoutTarget: number;
   /** Inputs of a conversation: its tokens without the last. */
   lengthOf(index: number): number;
   /** Ids, and 1 where the assistant wrote them. */
@@ -13,34 +22,44 @@ export interface Demonstrations {
 }
 
 /**
- * Renders and tokenizes conversations, cut to `length + 1` tokens (the last is only a target) with
- * the last id forced to the end token. Those without a target are dropped and counted.
+ * Renders and tokenizes conversations of at most `length + 1` tokens (the last is only a target). A cut
+ * one keeps its beginning and gets no end: nobody wrote one there.
+ * @throws `invalid_argument` for the first that is longer, with `overlong: "error"`
  */
 export function encodeDemonstrations(
   conversations: readonly Conversation[],
   tokenizer: Tokenizer,
-  length: number,
+  { length, overlong }: { length: number; overlong: Overlong },
 ): Demonstrations {
   const chats: RenderedChat[] = [];
-  let numTruncated = 0;
-  let numDropped = 0;
-  for (const { messages } of conversations) {
-    const chat = renderChat(tokenizer, messages);
-    const cut = chat.ids.length > length + 1;
-    const kept = cut ? truncate(chat, length + 1, tokenizer.specials.eos) : chat;
-    if (!kept.assistantMask.includes(1, 1)) numDropped++;
+  const counts = { numCut: 0, numTooLong: 0, numWithoutTarget: 0 };
+  for (const conversation of conversations) {
+    const chat = renderChat(tokenizer, conversation.messages);
+    const isLong = chat.ids.length > length + 1;
+    if (isLong && overlong === "error") throw tooLong(conversation, chat.ids.length, length);
+    const kept = isLong ? firstTokens(chat, length + 1) : chat;
+    if (isLong && overlong === "drop") counts.numTooLong++;
+    else if (!kept.assistantMask.includes(1, 1)) counts.numWithoutTarget++;
     else {
       chats.push(kept);
-      if (cut) numTruncated++;
+      if (isLong) counts.numCut++;
     }
   }
-  return { ...flatten(chats), numTruncated, numDropped };
+  return { ...flatten(chats), ...counts };
 }
 
-function truncate(chat: RenderedChat, length: number, eos: number | undefined): RenderedChat {
-  const ids = chat.ids.slice(0, length);
-  if (eos !== undefined) ids[length - 1] = eos;
-  return { ids, assistantMask: chat.assistantMask.slice(0, length) };
+function firstTokens({ ids, assistantMask }: RenderedChat, count: number): RenderedChat {
+  return { ids: ids.slice(0, count), assistantMask: assistantMask.slice(0, count) };
+}
+
+function tooLong(conversation: Conversation, numTokens: number, length: number): StagecraftError {
+  const name = nameRecord("demonstration", conversation);
+  return new StagecraftError(
+    "invalid_argument",
+    `${name} has ${numTokens} tokens, a sequence ${length}; shorten it, raise contextLength, or let ` +
+      `overlong be "cut" or "drop"`,
+    { details: { numTokens, length } },
+  );
 }
 
 function flatten(chats: readonly RenderedChat[]) {

@@ -48,22 +48,45 @@ describe("openSftBatches()", () => {
     expect([batch.numTargets, batch.numTargetBytes]).toEqual([4, 2]);
   });
 
-  it("cuts to the length with <|end|> as the last target", async () => {
-    const options = { ...base, batchSize: 1, length: 8, pack: true };
-    const source = openSftBatches([talk("Hi", "abcdefgh"), talk("Hi", "a")], tokenizer, options);
-    const batches = await take(source, 2);
-    const targets = batches.map((batch) => spell(batch.targets).join(" ")).sort();
-    expect(targets).toEqual(["_ _ _ _ _ a <|end|> _", "_ _ _ _ _ a b <|end|>"]);
-    expect(source.numTruncated).toBe(1);
+  it("has no target in an answer of weight 0", async () => {
+    const [question, answer] = talk("Hi", "Yo").messages;
+    const messages = [question!, { ...answer!, weight: 0 as const }, ...talk("k", "a").messages];
+    const source = openSftBatches([{ messages }], tokenizer, {
+      ...base,
+      batchSize: 1,
+      pack: false,
+    });
+    const { targets } = await source.next();
+    expect(spell(targets).join(" ")).toBe("_ _ _ _ _ _ _ _ _ _ _ _ a <|end|> _ _");
   });
 
-  it("drops what has nothing to learn within the length, and refuses when nothing is left", () => {
-    const options = { ...base, length: 8, pack: true };
-    const long = talk("a question longer than a row", "x");
-    const source = openSftBatches([long, talk("Hi", "a")], tokenizer, options);
-    expect([source.numConversations, source.numDropped]).toEqual([1, 1]);
-    expect(() => openSftBatches([long], tokenizer, options)).toThrow("use a larger length");
-    expect(() => openSftBatches([], tokenizer, options)).toThrow("there are no conversations");
+  describe("conversations longer than a row", () => {
+    const options = { ...base, batchSize: 1, length: 8, pack: true };
+    const late = talk("a question longer than a row", "x");
+
+    it("gives a cut answer no end that nobody wrote", async () => {
+      const source = openSftBatches([talk("Hi", "abcdefgh"), talk("Hi", "a")], tokenizer, options);
+      const batches = await take(source, 2);
+      const targets = batches.map((batch) => spell(batch.targets).join(" ")).sort();
+      expect(targets).toEqual(["_ _ _ _ _ a <|end|> _", "_ _ _ _ _ a b c"]);
+      expect(source.numCut).toBe(1);
+    });
+
+    it("leaves out and counts what has no answer within the row, and refuses when nothing is left", () => {
+      const source = openSftBatches([late, talk("Hi", "a")], tokenizer, options);
+      expect([source.numConversations, source.numWithoutTarget, source.numCut]).toEqual([1, 1, 0]);
+      expect(() => openSftBatches([late], tokenizer, options)).toThrow("use a larger length");
+      expect(() => openSftBatches([], tokenizer, options)).toThrow("there are no conversations");
+    });
+
+    it("leaves all of them out, or refuses the first by name, when told to", () => {
+      const all = [talk("Hi", "abcdefgh"), talk("Hi", "a")];
+      const source = openSftBatches(all, tokenizer, { ...options, overlong: "drop" });
+      expect([source.numConversations, source.numTooLong, source.numCut]).toEqual([1, 1, 0]);
+      const named = { id: "long", ...all[0]! };
+      const refuse = () => openSftBatches([named], tokenizer, { ...options, overlong: "error" });
+      expect(refuse).toThrow('demonstration "long" has 15 tokens, a sequence 8');
+    });
   });
 
   for (const pack of [true, false]) {

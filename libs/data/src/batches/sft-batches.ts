@@ -4,13 +4,15 @@ import type { BatchSource, Conversation } from "../types.js";
 import { createEpochSource, type EpochPlan } from "./epoch-source.js";
 import { packFirstFit } from "./packing.js";
 import { RowBuilder } from "./row-builder.js";
-import { encodeDemonstrations, type Demonstrations } from "./demonstrations.js";
+import { encodeDemonstrations, type Demonstrations, type Overlong } from "./demonstrations.js";
 
 export interface SftBatchOptions {
   /** Rows a batch. */
   batchSize: number;
-  /** Longest row in tokens; longer conversations are cut, with their last token forced to the end. */
+  /** Longest row in tokens. */
   length: number;
+  /** What becomes of longer conversations. Default "cut": they lose their end. */
+  overlong?: Overlong;
   seed: number | string;
   /**
    * True: several conversations a row, first fit, attention inside each; rows have `length` places.
@@ -25,10 +27,10 @@ export interface SftBatchOptions {
 export interface SftBatchSource extends BatchSource {
   readonly batchesPerEpoch: number;
   readonly numConversations: number;
-  /** Cut to the length. */
-  numTruncated: number;
-  /** Left out because nothing of the assistant's was within the length. */
-  numDropped: number;
+  /** What was cut and left out; see `Demonstrations`. */
+  readonly numCut: number;
+  readonly numTooLong: number;
+  readonly numWithoutTarget: number;
 }
 
 /**
@@ -42,14 +44,15 @@ export function openSftBatches(
   tokenizer: Tokenizer,
   options: SftBatchOptions,
 ): SftBatchSource {
-  const demonstrations = encodeDemonstrations(conversations, tokenizer, options.length);
+  const { length, overlong = "cut" } = options;
+  const demonstrations = encodeDemonstrations(conversations, tokenizer, { length, overlong });
   if (demonstrations.count === 0) {
     throw new StagecraftError(
       "invalid_argument",
       conversations.length === 0
         ? "there are no conversations to learn from"
-        : `no conversation has a token of the assistant within ${options.length} tokens; ` +
-            `use a larger length`,
+        : `no conversation ${overlong === "drop" ? "fits into" : "has a token of the assistant within"} ` +
+            `${length} tokens; use a larger length`,
     );
   }
   const source = createEpochSource((epoch) => {
@@ -62,8 +65,9 @@ export function openSftBatches(
   return Object.assign(source, {
     batchesPerEpoch: source.batchesPerEpoch!,
     numConversations: demonstrations.count,
-    numTruncated: demonstrations.numTruncated,
-    numDropped: demonstrations.numDropped,
+    numCut: demonstrations.numCut,
+    numTooLong: demonstrations.numTooLong,
+    numWithoutTarget: demonstrations.numWithoutTarget,
   });
 }
 

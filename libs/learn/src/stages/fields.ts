@@ -111,5 +111,8 @@ export type OptimizationConfig = z.infer<z.ZodObject<ReturnType<typeof optimizat
 export type ProgressConfig = z.infer<z.ZodObject<typeof progressFields>>;
 export type CommonConfig = z.infer<z.ZodObject<typeof commonFields>>;
 
+/** What becomes of a record with more tokens than a sequence holds; each stage says what a cut takes. */
+export const overlongField = z.enum(["cut", "drop", "error"]).default("cut");
+
 /** A path that must be given. */
 export const requiredPath = z.string().min(1);

@@ -15,7 +15,7 @@ import { trainLoop } from "../loop/train-loop.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { engineVersions, startEngine } from "./engine.js";
-import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
 import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({
@@ -40,6 +40,9 @@ const schema = z.strictObject({
     .min(0)
     .default(0)
     .describe("Tokens per sequence; 0 = as many as the model has positions"),
+  overlong: overlongField.describe(
+    "Conversations of more tokens: cut (they lose their end), drop, or stop with an error",
+  ),
   pack: z.boolean().default(true).describe("Several short conversations in one sequence"),
   batchSize: z.int().min(1).default(8).describe("Sequences per micro-batch"),
   epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
@@ -97,13 +100,19 @@ async function trainOn(
 ): Promise<StageResult> {
   const { config, model, tokenizer, run, context } = parts;
   const length = config.contextLength || model.config.maxPositions;
-  const batches = { batchSize: config.batchSize, length, seed: config.seed, pack: config.pack };
-  const source = openSftBatches(data.train, tokenizer, batches);
+  const { batchSize, seed, pack, overlong } = config;
+  const open = (conversations: Conversation[], what: string) => {
+    const batches = openSftBatches(conversations, tokenizer, {
+      ...{ batchSize, length, seed, pack, overlong },
+    });
+    reportCuts(batches, { length, what }, context);
+    return batches;
+  };
+  const source = open(data.train, "demonstrations");
   const validation =
     data.validation.length > 0
-      ? await takeBatches(openSftBatches(data.validation, tokenizer, batches), config.evalBatches)
+      ? await takeBatches(open(data.validation, "held-out demonstrations"), config.evalBatches)
       : [];
-  reportCuts(source, length, context);
   const optimizer = optimizerFor(model.params, config);
   const steps = stepsFor(config, source.batchesPerEpoch);
   const task = lmTask({ stage: "sft", model, optimizer, source, validation, tokenizer, run });
@@ -119,7 +128,9 @@ async function trainOn(
       ...result.evaluation,
       ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
       steps,
-      demonstrations: data.train.length,
+      demonstrations: source.numConversations,
+      cut: source.numCut,
+      leftOut: source.numTooLong + source.numWithoutTarget,
       numTokens: result.numTokens,
       tokensPerSecond: result.tokensPerSecond,
     },
@@ -136,13 +147,21 @@ export function warnWithoutValidation(
   reporter.warn("too few records to hold any out: nothing is evaluated; give validationData");
 }
 
-function reportCuts(source: SftBatchSource, length: number, { reporter }: StageContext): void {
-  const { numTruncated, numDropped } = source;
-  if (numTruncated > 0) {
-    reporter.warn(`${numTruncated} demonstrations are longer than ${length} tokens and were cut`);
+function reportCuts(
+  { numCut, numTooLong, numWithoutTarget }: SftBatchSource,
+  { length, what }: { length: number; what: string },
+  { reporter }: StageContext,
+): void {
+  if (numCut > 0) {
+    reporter.warn(
+      `${numCut} ${what} are longer than ${length} tokens and were cut: no end is learnt`,
+    );
   }
-  if (numDropped > 0) {
-    reporter.warn(`${numDropped} demonstrations have no answer within ${length} tokens: left out`);
+  if (numTooLong > 0) {
+    reporter.warn(`${numTooLong} ${what} are longer than ${length} tokens: left out`);
+  }
+  if (numWithoutTarget > 0) {
+    reporter.warn(`${numWithoutTarget} ${what} have no answer within ${length} tokens: left out`);
   }
 }
 

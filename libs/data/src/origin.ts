@@ -1,0 +1,25 @@
+/** Where a record stands in a file; lines count from 1. */
+export interface Origin {
+  file: string;
+  line: number;
+}
+
+// Beside the records and not in them, so that it is never written, compared or hashed.
+const origins = new WeakMap<object, Origin>();
+
+/** Remembers where a record was read, for messages about it. */
+export function rememberOrigin(record: unknown, origin: Origin): void {
+  if (typeof record === "object" && record !== null) origins.set(record, origin);
+}
+
+/** Where a reader of this library found the record; undefined for one that was made elsewhere. */
+export function originOf(record: object): Origin | undefined {
+  return origins.get(record);
+}
+
+/** What messages call a record: `request "a" (prompts.jsonl:3)`, as far as id and place are known. */
+export function nameRecord(what: string, record: { id?: string | undefined }): string {
+  const origin = originOf(record);
+  const id = record.id === undefined ? "" : ` "${record.id}"`;
+  return `${what}${id}${origin ? ` (${origin.file}:${origin.line})` : ""}`;
+}
