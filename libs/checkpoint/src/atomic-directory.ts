@@ -59,7 +59,10 @@ export async function recoverDirectory(
  * Where a reader finds the content of `directory`: there, or, when a replacement was interrupted
  * between its two renames, where the old content was moved aside. Changes nothing.
  */
-export async function locateDirectory(directory: string, fs: FileSystem): Promise<string> {
+export async function locateDirectory(
+  directory: string,
+  fs: FileSystem = nodeFileSystem,
+): Promise<string> {
   const names = await listNames(dirname(directory), fs);
   if (names.includes(basename(directory))) return directory;
   const aside = names.find((name) => {

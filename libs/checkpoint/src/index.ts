@@ -1,4 +1,9 @@
-export { atomicReplaceDirectory, recoverDirectory, sweepTemporaries } from "./atomic-directory.js";
+export {
+  atomicReplaceDirectory,
+  locateDirectory,
+  recoverDirectory,
+  sweepTemporaries,
+} from "./atomic-directory.js";
 export { atomicWriteFile, type AtomicOptions, type FileContent } from "./atomic-write.js";
 export {
   openCheckpoints,

@@ -48,6 +48,9 @@ export {
   type RunStatus,
 } from "./run/run.js";
 export type { StageContext, StageDefinition, StagePhase, StageResult } from "./run/stage.js";
+export { changedFields, listed } from "./run/earlier-run.js";
+export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
+export { dataInputs, inputProblem, modelInputs, type StageInput } from "./run/stage-input.js";
 export { commonFields, optimizationFields, progressFields } from "./stages/fields.js";
 export {
   collectStage,

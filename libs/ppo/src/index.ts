@@ -75,7 +75,13 @@ export {
   parseScoreWeights,
   type ScoreCombination,
 } from "./stage/combine-scores.js";
-export { ppoConfigProblems, ppoSchema, type PpoConfig } from "./stage/config.js";
+export {
+  furtherRewardModel,
+  ppoConfigProblems,
+  ppoInputs,
+  ppoSchema,
+  type PpoConfig,
+} from "./stage/config.js";
 export { inspectRollouts, type InspectedRollout } from "./stage/inspect.js";
 export type {
   PpoPlanes,

@@ -1,5 +1,5 @@
 import type { StageDefinition } from "@stagecraft/learn";
-import { ppoSchema } from "@stagecraft/ppo";
+import { ppoInputs, ppoSchema } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import type { World } from "@stagecraft/world";
 import type { z } from "zod";
@@ -13,6 +13,7 @@ export const goldPpoStage: StageDefinition<z.infer<typeof schema>> = {
   name: "gold-ppo",
   summary: "improve the SFT model against the reward model by PPO, through the real services",
   schema,
+  inputs: ppoInputs,
   examples: [],
   run({ worldSize, worldSeed, ...config }, context) {
     const gold = goldPort(worldOf({ worldSize, worldSeed }));

@@ -12,6 +12,7 @@ export const judgeStage: StageDefinition<z.infer<typeof schema>> = {
   summary:
     "held-out requests: base, SFT and PPO model against each other, by the noise-free rubric",
   schema,
+  inputs: (config) => createEvaluateStage().inputs!(config),
   examples: [],
   run({ worldSize, worldSeed, ...config }, context) {
     const world = worldOf({ worldSize, worldSeed });

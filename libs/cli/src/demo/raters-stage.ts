@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
-import { withRun, type StageDefinition } from "@stagecraft/learn";
+import { dataInputs, withRun, type StageDefinition } from "@stagecraft/learn";
 import { bayesPairAccuracy } from "@stagecraft/world";
 import { readAnswers } from "../ranking/answers.js";
 import { worldFields, worldOf } from "./world-fields.js";
@@ -24,9 +24,10 @@ export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
   name: "raters",
   summary: "the world's raters rank the sampled answers",
   schema,
+  inputs: inputsOf,
   examples: [],
   run: (config, context) =>
-    withRun({ stage: "raters", config, context }, async (run) => {
+    withRun({ stage: "raters", config, context, inputs: inputsOf(config) }, async (run) => {
       const world = worldOf(config);
       const noise = createRandom(deriveSeed(config.seed, "raters"));
       const records = await readAnswers(config.answers);
@@ -51,3 +52,7 @@ export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
       return { outputs, metrics };
     }),
 };
+
+function inputsOf({ answers }: z.infer<typeof schema>) {
+  return dataInputs({ answers: [answers] });
+}

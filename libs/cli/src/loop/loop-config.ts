@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { feedback } from "@stagecraft/contracts";
 import type { RpcClientOptions } from "@stagecraft/rpc";
 import { z } from "zod";
-import { commonFields } from "@stagecraft/learn";
+import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/learn";
 
 /** What `stagecraft loop` can be told. */
 export const loopSchema = z.strictObject({
@@ -106,6 +106,16 @@ export const loopSchema = z.strictObject({
 });
 
 export type LoopConfig = z.infer<typeof loopSchema>;
+
+/** What the loop reads from the beginning; rankings that come later are no input. */
+export function loopInputs(config: LoopConfig): StageInput[] {
+  const { policy, reference, rewardModel, rewardStart } = config;
+  const { prompts, evalPrompts, rankings, heldOutRankings } = config;
+  return [
+    ...modelInputs({ policy, reference, rewardModel, rewardStart }),
+    ...dataInputs({ prompts, evalPrompts, rankings, heldOutRankings }),
+  ];
+}
 
 /** How to reach the feedback service. */
 export async function feedbackConnection(

@@ -11,7 +11,7 @@ import {
 import type { PpoConfig } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
 import { runPpoOverServices } from "../stages/ppo-stage.js";
-import { loopSchema, type LoopConfig } from "./loop-config.js";
+import { loopInputs, loopSchema, type LoopConfig } from "./loop-config.js";
 import { commitRound, readLoopState, type LoopState } from "./loop-state.js";
 import { rankerFor, type LoopRanker } from "./ranker.js";
 import { roundTable } from "./round-table.js";
@@ -36,11 +36,13 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker reference --rounds 2 --updates 20 --run runs/loop-alone",
       "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker feedback --feedback-address 127.0.0.1:50055 --min-rankings 64 --run runs/loop",
     ],
+    inputs: loopInputs,
     async run(config, context) {
       const { engine, threads, rounds } = config;
       await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });
       const hasMore = ({ metrics }: StageResult) => rounds === 0 || rounds > metrics["rounds"]!;
-      return withRun({ stage: "loop", config, context, hasMore }, (run) =>
+      const inputs = loopInputs(config);
+      return withRun({ stage: "loop", config, context, hasMore, inputs }, (run) =>
         loop(config, { run, context, ...dependencies }),
       );
     },

@@ -3,12 +3,14 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageResult } from "@stagecraft/learn";
+import type { InputHashes, StageResult } from "@stagecraft/learn";
 
 /** What is remembered of a finished stage. */
 export interface StageRecord {
   /** Hash of what went in: the stage, its configuration and the fingerprints of what it used. */
   fingerprint: string;
+  /** What it read, by content; stages that older versions finished have none. */
+  inputs?: InputHashes;
   finishedAt: string;
   durationMs: number;
   result: StageResult;

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { silentReporter, type StageDefinition } from "@stagecraft/learn";
+import { silentReporter, type StageDefinition, type StageInput } from "@stagecraft/learn";
 import type { PipelineFile } from "./pipeline-file.js";
 import { planPipeline, type AnyStage } from "./plan.js";
 import { runPipeline } from "./run-pipeline.js";
@@ -12,12 +12,14 @@ const schema = z.strictObject({ text: z.string().default(""), steps: z.number().
 let runDir: string;
 let calls: { id: string; text: string; resume: boolean; overwrite: boolean }[];
 let failing: string | undefined;
+let inputs: StageInput[];
 
 const echo: StageDefinition<z.infer<typeof schema>> = {
   name: "echo",
   summary: "writes down that it ran",
   schema,
   examples: [],
+  inputs: () => inputs,
   run: async ({ text }, { runDir: dir, resume, overwrite = false }) => {
     const id = dir.split("/").at(-1)!;
     calls.push({ id, text, resume, overwrite });
@@ -31,6 +33,7 @@ beforeEach(async () => {
   runDir = await mkdtemp(join(tmpdir(), "stagecraft-pipeline-"));
   calls = [];
   failing = undefined;
+  inputs = [];
 });
 afterEach(() => rm(runDir, { recursive: true, force: true }));
 
@@ -82,6 +85,23 @@ describe("runPipeline()", () => {
   it("refuses a finished stage whose configuration changed, and says what to do", async () => {
     await run(file());
     await expect(run(file({ a: { steps: 9 } }))).rejects.toThrow("--rerun a");
+  });
+
+  it("case H: refuses a finished stage whose input was edited, and offers --rerun", async () => {
+    const data = join(runDir, "..", `${basename(runDir)}.jsonl`);
+    await writeFile(data, "one\n");
+    inputs = [{ field: "data", kind: "data", path: data }];
+    await run(file());
+    await run(file());
+    await writeFile(data, "two\n");
+    await expect(run(file())).rejects.toThrow(
+      `what went into it is different now: ${data} has changed. Run it and what depends on it again with --rerun a`,
+    );
+    await run(file(), ["a", "c"]);
+    await rm(data); // as somebody does who needs the room: the results still stand
+    calls = [];
+    await run(file());
+    expect(ran()).toEqual([]);
   });
 
   it("runs a stage again together with what depends on it", async () => {

@@ -1,6 +1,16 @@
 import { mkdir } from "node:fs/promises";
-import { formatDuration, StagecraftError, throwIfAborted } from "@stagecraft/core";
-import { acquireRunLock, type StageContext, type StageResult } from "@stagecraft/learn";
+import { formatDuration, StagecraftError, throwIfAborted, type JsonObject } from "@stagecraft/core";
+import {
+  acquireRunLock,
+  changedFields,
+  hashInputs,
+  inputChanges,
+  listed,
+  readRunRecord,
+  type InputHashes,
+  type StageContext,
+  type StageResult,
+} from "@stagecraft/learn";
 import {
   clearPipeline,
   fingerprint,
@@ -23,8 +33,9 @@ export interface RunPipelineOptions {
 }
 
 /**
- * Runs a planned pipeline from top to bottom, in a directory that no other process may use meanwhile. Finished stages are skipped, an interrupted one resumes
- * from its checkpoint. A finished stage whose inputs have changed is refused unless named in `rerun`.
+ * Runs a planned pipeline from top to bottom, in a directory that no other process may use meanwhile.
+ * Finished stages are skipped, an interrupted one resumes from its checkpoint. A finished stage whose
+ * configuration or input has changed (by content) is refused unless named in `rerun`.
  */
 export async function runPipeline(
   plan: readonly PlannedStage[],
@@ -74,12 +85,14 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
     return `${id} ${input} ${finishedAt}`;
   });
   const wanted = fingerprint(stage.definition.name, config, inputs);
+  const read = (missing: "refuse" | "leave out") =>
+    hashInputs(stage.definition.inputs?.(config) ?? [], { signal, reporter, missing });
   const finished = scope.state.get(stage.id);
-  if (finished?.fingerprint === wanted) {
-    reporter.info(`${stage.id}: finished already, skipped`);
-    return finished;
+  if (finished) {
+    const now = { fingerprint: wanted, config, inputs: await read("leave out") };
+    return stillStands(stage, finished, { ...now, reporter });
   }
-  if (finished) throw changedInputs(stage.id);
+  const hashes = await read("refuse");
   reporter.info(`${stage.id}: ${stage.definition.summary}`);
   const { now = () => new Date() } = scope;
   const startMs = now().getTime();
@@ -87,22 +100,61 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
     runDir: stage.runDir,
     resume: !scope.overwrite,
     overwrite: scope.overwrite,
+    startOver: `--rerun ${stage.id}`,
     signal,
     reporter,
   };
   const result = await stage.definition.run(config, context);
   const finishedAt = now();
   const durationMs = finishedAt.getTime() - startMs;
-  const record = { fingerprint: wanted, finishedAt: finishedAt.toISOString(), durationMs, result };
+  const record = {
+    fingerprint: wanted,
+    inputs: hashes,
+    finishedAt: finishedAt.toISOString(),
+    durationMs,
+    result,
+  };
   await scope.state.put(stage.id, record);
   reporter.info(`${stage.id}: done in ${formatDuration(durationMs)}`);
   return record;
 }
 
-function changedInputs(id: string): StagecraftError {
+interface StageNow {
+  fingerprint: string;
+  config: unknown;
+  inputs: InputHashes;
+  reporter: StageContext["reporter"];
+}
+
+/** The record of a finished stage. Throws `failed_precondition` when what went in is different now. */
+async function stillStands(
+  { id, runDir }: PlannedStage,
+  finished: StageRecord,
+  now: StageNow,
+): Promise<StageRecord> {
+  const files = inputChanges(finished.inputs ?? now.inputs, now.inputs);
+  const gone = files.filter((change) => change.endsWith(" is gone"));
+  const changes = files.filter((change) => !gone.includes(change));
+  if (finished.fingerprint !== now.fingerprint) changes.unshift(await changeOf(runDir, now));
+  if (changes.length > 0) throw changedStage(id, changes);
+  const note = gone.length > 0 ? ` (of its input ${listed(gone)})` : "";
+  now.reporter.info(`${id}: finished already, skipped${note}`);
+  return finished;
+}
+
+/** What differs from the configuration that the stage ran with. */
+async function changeOf(runDir: string, { config }: StageNow): Promise<string> {
+  const ran = await readRunRecord(runDir).catch(() => undefined);
+  const now = JSON.parse(JSON.stringify(config)) as JsonObject;
+  const fields = ran === undefined ? [] : changedFields(ran.config, now);
+  return fields.length > 0 ? listed(fields) : "its configuration or a stage before it has changed";
+}
+
+function changedStage(id: string, changes: readonly string[]): StagecraftError {
   return new StagecraftError(
     "failed_precondition",
-    `stage ${id} is finished, but its configuration or an input has changed since; run it and what depends on it again with --rerun ${id}, or choose another run directory`,
+    `stage ${id} is finished, but what went into it is different now: ${listed(changes)}. Run it and what depends on it again with --rerun ${id}, put back what was there, or choose another run directory`,
+    { details: { stage: id, changes: [...changes] } },
   );
 }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { StagecraftError } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
-import { withRun, type AnswerSet, type StageDefinition } from "@stagecraft/learn";
+import { dataInputs, withRun, type AnswerSet, type StageDefinition } from "@stagecraft/learn";
 import { readAnswers } from "../ranking/answers.js";
 import { chrf } from "../ranking/chrf.js";
 import { ranksOf } from "../ranking/rank-by-score.js";
@@ -22,8 +22,9 @@ export const rankStage: StageDefinition<z.infer<typeof schema>> = {
   summary: "rank sampled answers by closeness to the reference, in place of people",
   schema,
   examples: [],
+  inputs: inputsOf,
   run: (config, context) =>
-    withRun({ stage: "rank", config, context }, async (run) => {
+    withRun({ stage: "rank", config, context, inputs: inputsOf(config) }, async (run) => {
       const answers = await readAnswers(config.answers);
       const rankings = answers.map((set) => rankByReference(set, config));
       const file = join(run.dir, "rankings.jsonl");
@@ -31,6 +32,10 @@ export const rankStage: StageDefinition<z.infer<typeof schema>> = {
       return { outputs: { rankings: file }, metrics: { rankings: rankings.length } };
     }),
 };
+
+function inputsOf({ answers }: z.infer<typeof schema>) {
+  return dataInputs({ answers: [answers] });
+}
 
 /** Throws failed_precondition for a request without a reference. */
 export function rankByReference(

@@ -8,7 +8,7 @@ import {
   type Conversation,
   type PromptRecord,
 } from "@stagecraft/data";
-import { withRun, type StageDefinition } from "@stagecraft/learn";
+import { dataInputs, withRun, type StageDefinition, type StageInput } from "@stagecraft/learn";
 import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
@@ -26,8 +26,9 @@ export const requestsStage: StageDefinition<z.infer<typeof schema>> = {
   summary: "take the requests out of demonstrations, for collect and ppo",
   schema,
   examples: [],
+  inputs: inputsOf,
   run: (config, context) =>
-    withRun({ stage: "requests", config, context }, async (run) => {
+    withRun({ stage: "requests", config, context, inputs: inputsOf(config) }, async (run) => {
       const { maxBadRecords, maxTokens, limit } = config;
       const tokenizer = await loadTokenizer(config.tokenizer);
       const onBadRecord = ({ message }: BadRecord) => context.reporter.warn(message);
@@ -49,6 +50,10 @@ export const requestsStage: StageDefinition<z.infer<typeof schema>> = {
       return { outputs: { requests: file }, metrics: { requests: requests.length } };
     }),
 };
+
+function inputsOf({ data, tokenizer }: z.infer<typeof schema>): StageInput[] {
+  return [...dataInputs({ data }), { field: "tokenizer", kind: "tokenizer", path: tokenizer }];
+}
 
 /** The conversation up to its last answer; undefined when it does not end with one. */
 function toRequest({ id, kind, messages }: Conversation, index: number): PromptRecord | undefined {

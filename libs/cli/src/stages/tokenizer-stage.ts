@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readTexts, type BadRecord } from "@stagecraft/data";
-import { withRun, type StageContext, type StageDefinition } from "@stagecraft/learn";
+import { dataInputs, withRun, type StageContext, type StageDefinition } from "@stagecraft/learn";
 import {
   saveTokenizer,
   trainBpe,
@@ -50,13 +50,18 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
     "npx stagecraft tokenizer --corpus examples/data/text.txt --vocab-size 512 --run runs/tokenizer",
     "npx stagecraft tokenizer --kind chars --corpus examples/data/text.txt --run runs/chars",
   ],
+  inputs: inputsOf,
   run: (config, context) =>
-    withRun({ stage: "tokenizer", config, context }, async (run) => {
+    withRun({ stage: "tokenizer", config, context, inputs: inputsOf(config) }, async (run) => {
       const tokenizer = await train(config, context);
       await saveTokenizer(tokenizer, run.modelDir);
       return { outputs: { tokenizer: run.modelDir }, metrics: { vocabSize: tokenizer.vocabSize } };
     }),
 };
+
+function inputsOf({ corpus }: TokenizerConfig) {
+  return dataInputs({ corpus });
+}
 
 function train(config: TokenizerConfig, { reporter, signal }: StageContext) {
   const { corpus, kind, maxBadRecords, vocabSize, minFrequency, byteFallback } = config;

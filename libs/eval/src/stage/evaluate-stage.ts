@@ -5,10 +5,13 @@ import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { openJsonlAppender, readPrompts, type PromptRecord } from "@stagecraft/data";
 import {
   createThroughput,
+  dataInputs,
+  modelInputs,
   withRun,
   type Run,
   type StageContext,
   type StageDefinition,
+  type StageInput,
   type StageResult,
 } from "@stagecraft/learn";
 import { loadModel } from "@stagecraft/model";
@@ -16,7 +19,13 @@ import { initEngine } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { answerPrompts, type AnsweringParts } from "./answer-prompts.js";
 import type { AnswerRecord, AnswerScorers } from "./answer-record.js";
-import { contestants, evaluateSchema, type Contestant, type EvaluateConfig } from "./config.js";
+import {
+  contestants,
+  evaluateSchema,
+  parseModel,
+  type Contestant,
+  type EvaluateConfig,
+} from "./config.js";
 import { loadRewardScorer, type RewardScorer } from "./reward-scorer.js";
 import { summarise, type Evaluation } from "./summarise.js";
 
@@ -41,17 +50,27 @@ export function createEvaluateStage({
       "npx stagecraft evaluate --models runs/sft/model --prompts heldout.jsonl --reward-model runs/reward/model --best-of 8 --temperature 1 --run runs/best-of-8",
       "npx stagecraft evaluate --models sft=runs/sft/model --models ppo=runs/ppo/model --baselines sft=runs/sft/model --best-of 8 --reward-model runs/reward/model --prompts heldout.jsonl --run runs/comparison",
     ],
+    inputs: inputsOf,
     async run(config, context) {
       const models = checkedContestants(config);
       await initEngine({
         engine: config.engine,
         ...(config.threads > 0 ? { numThreads: config.threads } : {}),
       });
-      return withRun({ stage: "evaluate", config, context }, (run) =>
+      return withRun({ stage: "evaluate", config, context, inputs: inputsOf(config) }, (run) =>
         evaluate(models, { config, run, context, scorers }),
       );
     },
   };
+}
+
+function inputsOf(config: EvaluateConfig): StageInput[] {
+  const { models, baselines, rewardModel, prompts } = config;
+  const dirs = (entries: readonly string[]) => entries.map((entry) => parseModel(entry).dir);
+  return [
+    ...modelInputs({ models: dirs(models), baselines: dirs(baselines), rewardModel }),
+    ...dataInputs({ prompts }),
+  ];
 }
 
 /** `evaluate` with exact match and, if given, a reward model as judges. */

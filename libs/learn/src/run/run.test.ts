@@ -1,13 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StagecraftError } from "@stagecraft/core";
 import { silentReporter } from "./reporter.js";
 import { openRun, readRunRecord, withRun } from "./run.js";
 
+/** `echo one | sha256sum` */
+const SHA256_OF_ONE = "2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806";
 let runDir: string;
 beforeEach(async () => {
   runDir = await mkdtemp(join(tmpdir(), "stagecraft-run-"));
@@ -29,6 +31,13 @@ const context = (more: object = {}) => ({
   ...more,
 });
 const result = { outputs: {}, metrics: { loss: 1 } };
+
+/** A run that ended after its first step. */
+async function startedRun(more: object = {}): Promise<void> {
+  const run = await openRun(options(more));
+  run.metrics.write({ stage: "toy", step: 1 });
+  await run.close();
+}
 
 describe("openRun()", () => {
   it("writes run.json with the frozen configuration", async () => {
@@ -77,25 +86,60 @@ describe("openRun()", () => {
   it("refuses a directory with a run unless resume or overwrite is asked", async () => {
     await withRun({ ...options(), context: context() }, async () => result);
     await expect(openRun(options())).rejects.toThrow("already holds a finished run");
-    await (await openRun(options({ overwrite: true }))).close();
+    await startedRun({ overwrite: true });
     await expect(openRun(options())).rejects.toThrow("already holds an unfinished run");
   });
 
   it("refuses to resume with another configuration, naming the fields, but lets threads differ", async () => {
-    await (await openRun(options())).close();
+    await startedRun();
     const changed = { seed: 3, steps: 20, threads: 2 };
     await expect(openRun(options({ resume: true, config: changed }))).rejects.toThrow(
-      "steps was 10, now 20",
+      "steps was 10, now 20. Resume it with the old values, or start over with --overwrite",
     );
     const threads = { seed: 3, steps: 10, threads: 2 };
     await (await openRun(options({ resume: true, config: threads }))).close();
   });
 
   it("refuses to resume a run of another stage", async () => {
-    await (await openRun(options())).close();
+    await startedRun();
     await expect(openRun(options({ stage: "other", resume: true }))).rejects.toThrow(
       "run of toy, which other cannot resume",
     );
+  });
+
+  it("case H: refuses to resume after an input was edited, and names file and way out", async () => {
+    const data = join(runDir, "..", `${basename(runDir)}.jsonl`);
+    const inputs = [{ field: "data", kind: "data", path: data }];
+    await writeFile(data, "one\n");
+    await startedRun({ inputs });
+    await writeFile(data, "two\n");
+    const again = openRun(options({ resume: true, inputs }));
+    await expect(again).rejects.toThrow(
+      `${data} has changed. Put the old content back and resume it, or start over with --overwrite`,
+    );
+    await writeFile(data, "one\n");
+    await (await openRun(options({ resume: true, inputs }))).close();
+    await rm(data);
+    const missing = openRun(options({ overwrite: true, inputs }));
+    await expect(missing).rejects.toThrow("there is no file or folder");
+    expect(await readRunRecord(runDir)).toMatchObject({ inputs: { [data]: SHA256_OF_ONE } });
+  });
+
+  it("begins a run anew that failed before its first step, whatever its configuration", async () => {
+    for (const more of [{ config: { seed: 3, steps: 20 } }, { stage: "other" }]) {
+      for (const resume of [true, false]) {
+        const failing = withRun({ ...options({ overwrite: true }), context: context() }, (run) => {
+          run.metrics.write({ step: 0 });
+          return Promise.reject(new Error("does not fit"));
+        });
+        await expect(failing).rejects.toThrow("does not fit");
+        await mkdir(join(runDir, "tokenizer"));
+        const run = await openRun(options({ ...more, resume }));
+        expect([run.record.attempts, run.metrics.sizeBytes()]).toEqual([1, 0]);
+        expect(await readdir(runDir)).not.toContain("tokenizer");
+        await run.close();
+      }
+    }
   });
 
   it("cuts metrics.jsonl back to a given length", async () => {

@@ -1,11 +1,14 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
-import { isCancelled, StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
+import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
+import { deleteRun, hasWork, refusalOf } from "./earlier-run.js";
+import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter, type StageReporter } from "./reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
 import type { StageContext, StageResult } from "./stage.js";
+import type { StageInput } from "./stage-input.js";
 
 export type RunStatus = "running" | "finished" | "cancelled" | "failed";
 
@@ -16,6 +19,8 @@ export interface RunRecord {
   status: RunStatus;
   seed: number | null;
   config: JsonObject;
+  /** What was read, by content; runs of older versions have none. */
+  inputs?: InputHashes;
   versions: Record<string, string>;
   startedAt: string;
   updatedAt: string;
@@ -29,15 +34,20 @@ export interface OpenRunOptions {
   runDir: string;
   stage: string;
   config: object;
+  /** What the run reads; noted by content, and the same when it is resumed. */
+  inputs?: readonly StageInput[];
   /** Continue from the latest checkpoint; a directory without a run starts afresh. */
   resume: boolean;
   /** Delete an earlier run of the directory first. */
   overwrite?: boolean;
   /** See StageContext. */
+  startOver?: string | undefined;
+  /** See StageContext. */
   epoch?: number | undefined;
   keepCheckpoints?: number;
   versions?: Record<string, string>;
   reporter?: StageReporter;
+  signal?: AbortSignal;
 }
 
 /**
@@ -60,30 +70,10 @@ export interface Run {
   close(): Promise<void>;
 }
 
-/** Fields that may differ between a run and its resumption: they do not change what is computed. */
-const RESUMABLE_FIELDS = new Set(["engine", "threads", "logEvery", "keepCheckpoints", "rounds"]);
-
-/** What a run leaves behind, deleted by `overwrite`. */
-const RUN_ENTRIES = [
-  "run.json",
-  "metrics.jsonl",
-  "checkpoints",
-  "best",
-  "model",
-  "tokenizer",
-  "answers.jsonl",
-  "rankings.jsonl",
-  "reward-report.json",
-  "members",
-  "rollouts",
-  "rounds",
-  "loop.jsonl",
-  "loop-state.json",
-];
-
 /**
  * Opens a run directory. Throws `failed_precondition` when another process holds it, when it already
- * has a run and neither resume nor overwrite was asked, or when a resumed configuration differs.
+ * has a run and neither resume nor overwrite was asked, or when what is resumed has another
+ * configuration or other input. A run that ended before its first step is simply begun anew.
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   const dir = resolve(options.runDir);
@@ -92,14 +82,28 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   });
   const lock = await acquireRunLock(dir, options.epoch);
   try {
+    const inputs = await hashInputs(options.inputs ?? [], options);
     if (options.overwrite) await deleteRun(dir);
-    const earlier = await readRunRecord(dir);
-    if (earlier) checkEarlierRun(dir, earlier, options);
-    return await startRun(dir, options, { earlier, lock });
+    const earlier = await earlierRun(dir, { ...options, inputs });
+    return await startRun(dir, options, { earlier, lock, inputs });
   } catch (thrown) {
     await lock.release();
     throw thrown;
   }
+}
+
+/** The run to go on with. One that is refused and has done nothing is deleted. */
+async function earlierRun(
+  dir: string,
+  options: Omit<OpenRunOptions, "inputs"> & { inputs: InputHashes },
+): Promise<RunRecord | undefined> {
+  const earlier = await readRunRecord(dir);
+  const refusal = earlier && refusalOf(dir, earlier, options);
+  if (!refusal) return earlier;
+  if (earlier.status === "finished" || (await hasWork(dir))) throw refusal;
+  options.reporter?.info(`the earlier run of ${dir} ended before its first step: begun anew`);
+  await deleteRun(dir);
+  return undefined;
 }
 
 /** run.json of a directory; undefined when there is none. Throws data_loss when it cannot be read. */
@@ -126,7 +130,7 @@ export async function readRunRecord(runDir: string): Promise<RunRecord | undefin
  * after it had finished returns its stored result without doing anything.
  */
 export async function withRun(
-  options: Omit<OpenRunOptions, "runDir" | "resume" | "reporter"> & {
+  options: Omit<OpenRunOptions, "runDir" | "resume" | "reporter" | "signal" | "startOver"> & {
     context: StageContext;
     /** Whether a run that had finished goes on under this configuration. Default: never. */
     hasMore?(result: StageResult): boolean;
@@ -139,6 +143,8 @@ export async function withRun(
     runDir: context.runDir,
     resume: context.resume,
     overwrite: options.overwrite ?? context.overwrite ?? false,
+    startOver: context.startOver,
+    signal: context.signal,
     epoch: context.epoch,
     reporter: context.reporter,
   });
@@ -165,10 +171,10 @@ export async function withRun(
 async function startRun(
   dir: string,
   options: OpenRunOptions,
-  { earlier, lock }: { earlier: RunRecord | undefined; lock: RunLock },
+  { earlier, lock, inputs }: { earlier: RunRecord | undefined; lock: RunLock; inputs: InputHashes },
 ): Promise<Run> {
   const reporter = options.reporter ?? silentReporter();
-  let record = newRecord(options, earlier);
+  let record: RunRecord = { ...newRecord(options, earlier), inputs };
   const finishedResult = earlier?.status === "finished" ? earlier.result : undefined;
   const guard = () => lock.check();
   const save = () =>
@@ -219,43 +225,6 @@ function newRecord(options: OpenRunOptions, earlier: RunRecord | undefined): Run
 }
 
 const STAGECRAFT_VERSION = "0.1.0";
-
-function checkEarlierRun(dir: string, earlier: RunRecord, options: OpenRunOptions): void {
-  if (!options.resume) {
-    const state = earlier.status === "finished" ? "a finished" : "an unfinished";
-    throw new StagecraftError(
-      "failed_precondition",
-      `${dir} already holds ${state} run of ${earlier.stage}; resume it (--resume), replace it (--overwrite), or choose another run directory`,
-      { details: { runDir: dir, status: earlier.status } },
-    );
-  }
-  if (earlier.stage !== options.stage) {
-    throw new StagecraftError(
-      "failed_precondition",
-      `${dir} holds a run of ${earlier.stage}, which ${options.stage} cannot resume`,
-    );
-  }
-  const changed = changedFields(earlier.config, options.config as JsonObject);
-  if (changed.length > 0) {
-    throw new StagecraftError(
-      "failed_precondition",
-      `${dir} was started with another configuration and cannot be resumed exactly: ${changed.join("; ")}`,
-      { details: { runDir: dir, changed } },
-    );
-  }
-}
-
-function changedFields(before: JsonObject, after: JsonObject): string[] {
-  const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
-  const text = (value: JsonValue | undefined) => JSON.stringify(value) ?? "unset";
-  return [...fields]
-    .filter((field) => !RESUMABLE_FIELDS.has(field) && text(before[field]) !== text(after[field]))
-    .map((field) => `${field} was ${text(before[field])}, now ${text(after[field])}`);
-}
-
-async function deleteRun(dir: string): Promise<void> {
-  for (const entry of RUN_ENTRIES) await rm(join(dir, entry), { recursive: true, force: true });
-}
 
 function cannotUse(dir: string, thrown: unknown): StagecraftError {
   const error = StagecraftError.from(thrown);

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { StageReporter } from "./reporter.js";
+import type { StageInput } from "./stage-input.js";
 
 export interface StageContext {
   runDir: string;
@@ -7,6 +8,8 @@ export interface StageContext {
   resume: boolean;
   /** Replace an earlier run of the directory. Default false: an earlier run is refused. */
   overwrite?: boolean;
+  /** What a person types to have this run replaced; default `--overwrite`. */
+  startOver?: string;
   /**
    * Number of the lease that makes this process the writer, when there is one: it takes the run
    * directory from a process with a smaller number and stops writing when a larger one takes it.
@@ -42,6 +45,8 @@ export interface StageDefinition<C> {
   summary: string;
   /** A flat strict object; the CLI makes flags and help of its fields. */
   schema: z.ZodObject;
+  /** What it reads. */
+  inputs?(config: C): StageInput[];
   run(config: C, context: StageContext): Promise<StageResult>;
   /** Command lines for --help. */
   examples: string[];

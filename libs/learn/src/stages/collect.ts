@@ -15,6 +15,7 @@ import { z } from "zod";
 import { createThroughput } from "../loop/throughput.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields } from "./fields.js";
 import { checkVocabulary } from "./language-model.js";
@@ -55,6 +56,11 @@ const schema = z.strictObject({
 
 export type CollectConfig = z.infer<typeof schema>;
 
+const inputsOf = ({ model, prompts }: CollectConfig) => [
+  ...modelInputs({ model }),
+  ...dataInputs({ prompts }),
+];
+
 /** Samples several answers per request; with a ranker it also writes rankings.jsonl. */
 export function createCollectStage(
   dependencies: { ranker?: Ranker } = {},
@@ -67,9 +73,11 @@ export function createCollectStage(
       "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --run runs/answers",
       "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
     ],
+    inputs: inputsOf,
     async run(config, context) {
       const versions = engineVersions(await startEngine(config, context.reporter));
-      return withRun({ stage: "collect", config, context, versions }, (run) =>
+      const inputs = inputsOf(config);
+      return withRun({ stage: "collect", config, context, versions, inputs }, (run) =>
         collect(config, { run, context, ...dependencies }),
       );
     },

@@ -18,6 +18,7 @@ import { rankedPairs } from "../reward/ranking-loss.js";
 import { rankingReport } from "../reward/ranking-metrics.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, progressFields } from "./fields.js";
 import { checkVocabulary, restoreBest } from "./language-model.js";
@@ -73,6 +74,11 @@ const schema = z.strictObject({
 
 export type DpoConfig = z.infer<typeof schema>;
 
+const inputsOf = ({ model, reference, data, validationData }: DpoConfig) => [
+  ...modelInputs({ model, reference }),
+  ...dataInputs({ data, validationData }),
+];
+
 /** Direct Preference Optimization: improves a model on ranked answers without a reward model. */
 export const dpoStage: StageDefinition<DpoConfig> = {
   name: "dpo",
@@ -82,10 +88,11 @@ export const dpoStage: StageDefinition<DpoConfig> = {
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --run runs/dpo",
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --beta 0.3 --label-smoothing 0.1 --run runs/dpo-smooth",
   ],
+  inputs: inputsOf,
   async run(config, context) {
     const versions = engineVersions(await startEngine(config, context.reporter));
-    const { keepCheckpoints } = config;
-    return withRun({ stage: "dpo", config, context, keepCheckpoints, versions }, (run) =>
+    const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: inputsOf(config) };
+    return withRun({ stage: "dpo", config, context, ...options }, (run) =>
       dpo(config, { run, context }),
     );
   },

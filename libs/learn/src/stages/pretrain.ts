@@ -19,6 +19,7 @@ import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop } from "../loop/train-loop.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { dataInputs, modelInputs, type StageInput } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, progressFields } from "./fields.js";
 import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
@@ -85,6 +86,15 @@ const schema = z.strictObject({
 
 export type PretrainConfig = z.infer<typeof schema>;
 
+function inputsOf({ corpus, tokenizer, init }: PretrainConfig): StageInput[] {
+  const given: StageInput = { field: "tokenizer", kind: "tokenizer", path: tokenizer };
+  return [
+    ...dataInputs({ corpus: corpus.map((text) => parseSource(text).path) }),
+    ...(tokenizer === "" ? [] : [given]),
+    ...modelInputs({ init }),
+  ];
+}
+
 /** Trains a base language model on text, from fresh weights or from a model directory. */
 export const pretrainStage: StageDefinition<PretrainConfig> = {
   name: "pretrain",
@@ -94,11 +104,12 @@ export const pretrainStage: StageDefinition<PretrainConfig> = {
     "npx stagecraft pretrain --corpus texts/ --run runs/base",
     "npx stagecraft pretrain --corpus examples/data/text.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --steps 300 --run runs/characters",
   ],
+  inputs: inputsOf,
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
-    const versions = engineVersions(engine);
-    return withRun({ stage: "pretrain", config, context, keepCheckpoints, versions }, (run) =>
+    const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
+    return withRun({ stage: "pretrain", config, context, ...options }, (run) =>
       pretrain(config, { run, context }),
     );
   },

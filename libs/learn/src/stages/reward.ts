@@ -13,6 +13,7 @@ import { referenceSequences, toRewardItem } from "../reward/reward-data.js";
 import { combineScores, saveRewardModel } from "../reward/reward-model.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { checkVocabulary } from "./language-model.js";
 import { readRankingFiles } from "./ranking-files.js";
@@ -36,6 +37,11 @@ export interface RewardReport extends Partial<RankingReport> {
   raterAgreement?: RaterAgreement;
 }
 
+const inputsOf = ({ model, data, validationData, references }: RewardConfig) => [
+  ...modelInputs({ model }),
+  ...dataInputs({ data, validationData, references }),
+];
+
 /** Trains a reward model on ranked answers: one number per (conversation, answer). */
 export const rewardStage: StageDefinition<RewardConfig> = {
   name: "reward",
@@ -46,11 +52,12 @@ export const rewardStage: StageDefinition<RewardConfig> = {
     "npx stagecraft reward --model runs/sft/model --keep-layers 2 --data rankings.jsonl --references demonstrations.jsonl --run runs/reward-small",
     "npx stagecraft reward --model runs/sft/model --data rankings.jsonl --ensemble 3 --run runs/reward-ensemble",
   ],
+  inputs: inputsOf,
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
-    const versions = engineVersions(engine);
-    return withRun({ stage: "reward", config, context, keepCheckpoints, versions }, (run) =>
+    const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
+    return withRun({ stage: "reward", config, context, ...options }, (run) =>
       reward(config, { run, context }),
     );
   },

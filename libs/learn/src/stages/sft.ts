@@ -14,6 +14,7 @@ import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop } from "../loop/train-loop.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
+import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
 import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
@@ -58,6 +59,11 @@ const schema = z.strictObject({
 
 export type SftConfig = z.infer<typeof schema>;
 
+const inputsOf = ({ model, data, validationData }: SftConfig) => [
+  ...modelInputs({ model }),
+  ...dataInputs({ data, validationData }),
+];
+
 /** Supervised fine-tuning: imitates demonstrations, learning from the assistant's tokens alone. */
 export const sftStage: StageDefinition<SftConfig> = {
   name: "sft",
@@ -67,11 +73,12 @@ export const sftStage: StageDefinition<SftConfig> = {
     "npx stagecraft sft --model runs/base/model --data demonstrations.jsonl --run runs/sft",
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
   ],
+  inputs: inputsOf,
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
-    const versions = engineVersions(engine);
-    return withRun({ stage: "sft", config, context, keepCheckpoints, versions }, (run) =>
+    const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
+    return withRun({ stage: "sft", config, context, ...options }, (run) =>
       sft(config, { run, context }),
     );
   },

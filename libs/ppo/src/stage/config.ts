@@ -1,4 +1,4 @@
-import { commonFields } from "@stagecraft/learn";
+import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/learn";
 import { z } from "zod";
 
 const models = {
@@ -260,6 +260,22 @@ export const ppoSchema = z.strictObject({
 });
 
 export type PpoConfig = z.infer<typeof ppoSchema>;
+
+/** What PPO reads. */
+export function ppoInputs(config: PpoConfig): StageInput[] {
+  const { policy, reference, rewardModel, prompts, evalPrompts, ptxCorpus } = config;
+  const rewardModels = config.rewardModels.map((entry) => furtherRewardModel(entry).dir);
+  return [
+    ...modelInputs({ policy, reference, rewardModel, rewardModels }),
+    ...dataInputs({ prompts, evalPrompts, ptxCorpus: config.ptxCoef > 0 ? ptxCorpus : [] }),
+  ];
+}
+
+/** An entry of `rewardModels`, NAME=DIRECTORY. */
+export function furtherRewardModel(entry: string): { name: string; dir: string } {
+  const at = entry.indexOf("=");
+  return { name: entry.slice(0, at), dir: entry.slice(at + 1) };
+}
 
 /** Problems that no single field shows, one sentence each; empty when there are none. */
 export function ppoConfigProblems(config: PpoConfig): string[] {

@@ -16,7 +16,7 @@ import {
 } from "@stagecraft/learn";
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
-import { ppoConfigProblems, ppoSchema, type PpoConfig } from "./config.js";
+import { ppoConfigProblems, ppoInputs, ppoSchema, type PpoConfig } from "./config.js";
 import { createEma } from "./ema.js";
 import { inspectRollouts, writeInspection } from "./inspect.js";
 import { loadPpoModels, type PpoModels } from "./load-models.js";
@@ -39,8 +39,8 @@ export async function runPpo(
   const problems = ppoConfigProblems(config);
   if (problems.length > 0) throw new StagecraftError("invalid_argument", problems.join("; "));
   const versions = engineVersions(await startEngine(config, context.reporter));
-  const { keepCheckpoints } = config;
-  return withRun({ stage: "ppo", config, context, keepCheckpoints, versions }, async (run) => {
+  const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: ppoInputs(config) };
+  return withRun({ stage: "ppo", config, context, ...options }, async (run) => {
     const models = await loadPpoModels(config);
     try {
       return await trainWith(models, { config, context, planes, run });
@@ -55,6 +55,7 @@ export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   name: "ppo",
   summary: "improve a model against a reward model by PPO",
   schema: ppoSchema,
+  inputs: ppoInputs,
   examples: [
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --run runs/ppo",
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",
