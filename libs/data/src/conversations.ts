@@ -32,8 +32,7 @@ function parseConversations(fields: Fields): Conversation[] {
   if (fields["instances"] !== undefined) return instanceRecords(fields);
   if (fields["instruction"] !== undefined) return [instructionRecord(fields)];
   throw new RecordProblem(
-    `a conversation needs "messages", or "instruction" with "output" or "instances"; ` +
-      `this record has ${Object.keys(fields).join(", ") || "no fields"}`,
+    `a conversation needs "messages", or "instruction" with "output" or "instances"`,
   );
 }
 

@@ -66,11 +66,13 @@ describe("readDocuments()", () => {
     await expect(documentsOf([files.dir])).rejects.toThrow(/a\.jsonl:2: not valid JSON/);
   });
 
-  it("takes the text from another field, and says which fields there are", async () => {
+  it("takes the text from another field, and says how to choose one", async () => {
     await using files = await tempDir({ "a.jsonl": `{"body":"x","id":1}\n` });
     const path = files.path("a.jsonl");
     expect(await documentsOf([{ path, textField: "body" }])).toEqual(["x"]);
-    await expect(documentsOf([path])).rejects.toThrow("the record has body, id");
+    await expect(documentsOf([path])).rejects.toThrow(
+      'no field "text" with the text (choose one with textField)',
+    );
   });
 
   it("reports missing paths and folders without text", async () => {

@@ -89,10 +89,7 @@ function textOf(value: unknown, field: string): string {
   if (typeof value === "string") return value;
   const fields = objectOf(value);
   if (fields[field] !== undefined) return stringField(fields, field);
-  throw new RecordProblem(
-    `there is no field "${field}" with the text; the record has ` +
-      `${Object.keys(fields).join(", ") || "no fields"} (choose one with textField)`,
-  );
+  throw new RecordProblem(`there is no field "${field}" with the text (choose one with textField)`);
 }
 
 /** A piece of text and whether its document ends with it. */

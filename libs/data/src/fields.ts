@@ -46,9 +46,7 @@ export function messagesOf(value: unknown, name: string): Message[] {
   return value.map((item, i) => {
     const fields = objectOf(item, `${name}[${i}]`);
     if (!ROLES.includes(fields["role"])) {
-      throw new RecordProblem(
-        `${name}[${i}].role must be "system", "user" or "assistant", not ${spell(fields["role"])}`,
-      );
+      throw new RecordProblem(`${name}[${i}].role must be "system", "user" or "assistant"`);
     }
     if (fields["role"] === "system" && i > 0) {
       throw new RecordProblem(`${name}[${i}]: a system message must come first`);
@@ -68,7 +66,13 @@ export function present<T extends object>(fields: T): { [K in keyof T]: Exclude<
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
+/**
+ * What kind of value it is. Never the value: the message may go to somebody who may not read the file
+ * (a trainer's caller); file and line say where to look.
+ */
 function spell(value: unknown): string {
-  const text = JSON.stringify(value) ?? "missing";
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

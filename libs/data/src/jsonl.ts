@@ -85,6 +85,7 @@ function parseLine(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new RecordProblem(`not valid JSON (${(cause as Error).message})`, { cause });
+    // Its own message quotes the line, and not everybody who hears of it may read the file.
+    throw new RecordProblem("not valid JSON", { cause });
   }
 }

@@ -3,7 +3,7 @@ import { collect, tempDir } from "../test/temp-dir.js";
 import { readConversations } from "./conversations.js";
 import { readPrompts } from "./prompts.js";
 import { readRankings, writeRankings } from "./rankings.js";
-import type { Ranking } from "./types.js";
+import type { BadRecord, Ranking } from "./types.js";
 
 const lines = (...records: unknown[]) => records.map((record) => JSON.stringify(record)).join("\n");
 const user = (content: string) => ({ role: "user" as const, content });
@@ -89,6 +89,33 @@ describe("readConversations()", () => {
       await expect(collect(readConversations(files.path("a.jsonl")))).rejects.toThrow(reason);
     });
   }
+});
+
+describe("a bad record", () => {
+  it("is told by its place and kind, never by its content, which not everybody may read", async () => {
+    const secret = "hunter2";
+    const bad = [
+      `root:${secret}`,
+      JSON.stringify(secret),
+      JSON.stringify({ [secret]: secret }),
+      JSON.stringify({ messages: [{ role: secret, content: "x" }] }),
+      JSON.stringify({ messages: [{ role: "user", content: { a: secret } }] }),
+      JSON.stringify({ instruction: [secret], output: "x" }),
+    ];
+    await using files = await tempDir({ "a.jsonl": bad.join("\n") });
+    const told: string[] = [];
+    const options = {
+      maxBadRecords: bad.length,
+      onBadRecord: ({ message }: BadRecord) => told.push(message),
+    };
+    const path = files.path("a.jsonl");
+    await collect(readConversations(path, options)).catch(({ message }: Error) =>
+      told.push(message),
+    );
+    expect(told.length).toBeGreaterThanOrEqual(bad.length);
+    expect(told.join()).not.toContain(secret);
+    expect(told[0]).toMatch(/a\.jsonl:1: not valid JSON/);
+  });
 });
 
 describe("rankings", () => {
