@@ -82,7 +82,7 @@ async function startServices(dir, natsUrl, keep) {
     ...bus,
     ...{ "policy-address": policy.address, "reward-address": reward.address },
   });
-  const flags = { ...bus, ...tensors, ...weights, "runs-dir": `${dir}/runs` };
+  const flags = { ...bus, ...tensors, ...weights, "runs-dir": `${dir}/runs`, "read-dirs": dir };
   return [policy, reward, rollout, await start("trainer", flags)];
 }
 

@@ -75,6 +75,7 @@ async function soak() {
     policyModelDir: join(dir, "policy"),
     rewardModelDir: join(dir, "reward"),
     runsDir: join(dir, "runs"),
+    readDirs: [dir],
     policies: 1,
     rewards: 1,
     rollouts: Number(values.rollouts),

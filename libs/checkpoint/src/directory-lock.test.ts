@@ -33,6 +33,14 @@ describe("acquireDirectoryLock()", () => {
     expect(() => newer.check()).toThrow("[aborted]");
   });
 
+  it("leaves the directory of a living holder without a lease to it, whoever asks", async () => {
+    await using dir = await tempDir();
+    const command = await lockWith(dir.path);
+    await expect(lockWith(dir.path, 9)).rejects.toThrow("[failed_precondition]");
+    command.check();
+    await command.release();
+  });
+
   it("keeps the older process from every visible change of a checkpoint", async () => {
     await using dir = await tempDir();
     const older = await lockWith(dir.path, 1);

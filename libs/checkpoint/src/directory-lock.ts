@@ -32,7 +32,8 @@ export interface LockOptions {
   what: string;
   /**
    * Number of the lease that makes this process the writer. It takes the directory from a holder with
-   * a smaller number even when that one lives: it may be stopped, or on a machine nobody reaches.
+   * a smaller number even when that one lives: it may be stopped, or on a machine nobody reaches. A
+   * holder without such a number keeps it.
    */
   epoch?: number | undefined;
 }
@@ -74,7 +75,8 @@ function lockOf(file: string, owner: LockOwner): DirectoryLock {
 }
 
 function isOutlived(holder: LockOwner, epoch: number | undefined): boolean {
-  return epoch !== undefined && (holder.epoch ?? 0) < epoch;
+  // A holder without a lease, such as a command, is nobody's predecessor.
+  return epoch !== undefined && holder.epoch !== undefined && holder.epoch < epoch;
 }
 
 function readIfThere(file: string): string | undefined {

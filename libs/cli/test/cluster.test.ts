@@ -19,9 +19,9 @@ const missing = !hasNatsServer()
     : "services are not built (npm run build)";
 
 /** `stagecraft up` in the foreground; children end with it, so a failed test leaves nothing. */
-function startUp({ path }: Workshop, ...flags: string[]) {
+function startUp({ path, dir }: Workshop, ...flags: string[]) {
   const up = spawnCli([
-    ...["up", "--dir", path("cluster"), "--runs", path("runs"), "--json"],
+    ...["up", "--dir", path("cluster"), "--runs", path("runs"), "--read", dir, "--json"],
     ...["--policy-model", path("policy"), "--reward-model", path("reward")],
     ...["--policies", "1", "--engine", "cpu", "--threads", "1", ...flags],
   ]);

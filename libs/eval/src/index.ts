@@ -17,7 +17,7 @@ export {
   type EvaluateDependencies,
 } from "./stage/evaluate-stage.js";
 export { type AnswerRecord, type AnswerScorer, type AnswerScorers } from "./stage/answer-record.js";
-export { evaluateSchema, type EvaluateConfig } from "./stage/config.js";
+export { evaluateSchema, parseModel, type EvaluateConfig } from "./stage/config.js";
 export {
   bestOfKl,
   bestOfNotes,

@@ -61,7 +61,7 @@ export {
 } from "./stages/collect.js";
 export { engineVersions, startEngine } from "./stages/engine.js";
 export { checkVocabulary, evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
-export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
+export { parseSource, pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, type RewardReport } from "./stages/reward.js";
 export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
 export { shiftToReferences } from "./stages/reward-member.js";

@@ -3,6 +3,14 @@ import { z } from "zod";
 
 const own = {
   runsDir: z.string().min(1).default("runs").describe("Folder of the run directories"),
+  readDirs: z
+    .array(z.string().min(1))
+    .default(["models"])
+    .describe("Folders that runs may read, beside the runs; callers name files nowhere else"),
+  writeDirs: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Folders that runs may write to, beside their own; for cacheDir"),
   weightsDir: z
     .string()
     .min(1)

@@ -11,4 +11,5 @@ export {
   type RunRegistryOptions,
 } from "./run-registry.js";
 export { createTrainerService, type TrainerService, type TrainerServiceDeps } from "./service.js";
+export { mapPaths } from "./stage-paths.js";
 export { toTrainerStage, type TrainerStage, type TrainerStageContext } from "./trainer-stage.js";

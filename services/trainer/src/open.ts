@@ -1,11 +1,17 @@
 import type { BusPlanesOptions } from "./bus-planes.js";
+import { createFileAccess } from "./file-access.js";
 import { createPpoRun } from "./ppo-run.js";
 import { openRunRegistry, type RunRegistryOptions } from "./run-registry.js";
 import { createTrainerService, type TrainerService } from "./service.js";
+import { checkTextFields } from "./stage-paths.js";
 import type { TrainerStage } from "./trainer-stage.js";
 
 export interface OpenTrainerOptions
-  extends Omit<BusPlanesOptions, "runId">, Omit<RunRegistryOptions, "stages" | "logger"> {
+  extends Omit<BusPlanesOptions, "runId">, Omit<RunRegistryOptions, "stages" | "logger" | "files"> {
+  /** Folders beside the runs that a run may read; not given: callers have this process's own rights. */
+  readDirs?: readonly string[];
+  /** Folders beside the runs that a run may write to. */
+  writeDirs?: readonly string[];
   /** Stages that need nothing but their config; `ppo` is added. */
   stages: readonly TrainerStage[];
   /** Where stages run; default on this thread. */
@@ -16,6 +22,10 @@ export interface OpenTrainerOptions
 export async function openTrainerService(options: OpenTrainerOptions): Promise<TrainerService> {
   const { host = (stage: TrainerStage) => stage } = options;
   const stages = [...options.stages, createPpoRun(options)].map((stage) => host(stage));
+  for (const { name, schema } of stages) checkTextFields(name, schema);
   const epoch = options.lease?.epoch;
-  return createTrainerService({ registry: await openRunRegistry({ ...options, epoch, stages }) });
+  const { runsDir, readDirs, writeDirs = [] } = options;
+  const files = readDirs && createFileAccess({ runsDir, readDirs, writeDirs });
+  const registry = await openRunRegistry({ ...options, epoch, stages, files });
+  return createTrainerService({ registry });
 }

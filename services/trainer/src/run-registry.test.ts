@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError, throwIfAborted, type ErrorCode } from "@stagecraft/core";
+import { acquireRunLock } from "@stagecraft/learn";
 import { gate, tempDir, waitFor, type Gate } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -71,7 +72,7 @@ async function eventKinds(registry: RunRegistry, runId: string): Promise<string[
 describe("openRunRegistry()", () => {
   it("runs a stage to its result and tells watchers everything, early or late", async () => {
     await withRegistry(async ({ registry, finish, contexts, dir }) => {
-      expect(registry.create(newRun()).state).toBe("pending");
+      expect((await registry.create(newRun())).state).toBe("pending");
       const early = eventKinds(registry, "r1");
       finish.open();
       const kinds = ["pending", "running", "metrics", "progress", "succeeded"];
@@ -84,7 +85,7 @@ describe("openRunRegistry()", () => {
 
   it("pauses at a checkpoint and resumes from it", async () => {
     await withRegistry(async ({ registry, finish, contexts }) => {
-      registry.create(newRun());
+      await registry.create(newRun());
       await waitFor(() => contexts.length === 1);
       expect((await registry.pause("r1")).state).toBe("paused");
       registry.resume("r1");
@@ -99,8 +100,8 @@ describe("openRunRegistry()", () => {
 
   it("cancels running, waiting, paused and ended runs alike", async () => {
     await withRegistry(async ({ registry, contexts }) => {
-      registry.create(newRun());
-      registry.create(newRun({ runId: "r2" }));
+      await registry.create(newRun());
+      await registry.create(newRun({ runId: "r2" }));
       await waitFor(() => contexts.length === 1);
       expect((await registry.cancel("r2")).state).toBe("cancelled");
       expect((await registry.cancel("r1")).state).toBe("cancelled");
@@ -111,7 +112,7 @@ describe("openRunRegistry()", () => {
 
   it("keeps code and reason of a failure", async () => {
     await withRegistry(async ({ registry }) => {
-      registry.create(newRun({ config: { steps: 1, fail: true } }));
+      await registry.create(newRun({ config: { steps: 1, fail: true } }));
       expect((await eventKinds(registry, "r1")).at(-1)).toBe("failed");
       const error = { code: "data_loss", message: "the disk is gone" };
       expect(registry.get("r1").error).toEqual(error);
@@ -120,12 +121,48 @@ describe("openRunRegistry()", () => {
 
   it("takes the same request twice as one, and refuses another under the same id", async () => {
     await withRegistry(async ({ registry, contexts }) => {
-      registry.create(newRun());
-      registry.create(newRun());
-      expect(() => registry.create(newRun({ config: { steps: 4 } }))).toThrow("[already_exists]");
-      expect(() => registry.create(newRun({ overwrite: true }))).toThrow("[failed_precondition]");
+      await registry.create(newRun());
+      await registry.create(newRun());
+      const other = registry.create(newRun({ config: { steps: 4 } }));
+      await expect(other).rejects.toThrow("[already_exists]");
+      const over = registry.create(newRun({ overwrite: true }));
+      await expect(over).rejects.toThrow("[failed_precondition]");
       await waitFor(() => contexts.length === 1);
       expect(registry.list()).toHaveLength(1);
+    });
+  });
+
+  it("leaves the run that works in a folder alone when another one wants it", async () => {
+    await withRegistry(async ({ registry, finish, dir }) => {
+      await registry.create(newRun());
+      const wishes = () => readFile(join(dir, "r1", "trainer.json"), "utf8");
+      const before = await wishes();
+      for (const how of [{}, { overwrite: true }, { resume: true }]) {
+        const second = registry.create(newRun({ runId: "r2", runDir: "r1", ...how }));
+        await expect(second).rejects.toThrow("is the folder of run r1, which is");
+      }
+      expect(await wishes()).toBe(before);
+      finish.open();
+      expect((await eventKinds(registry, "r1")).at(-1)).toBe("succeeded");
+      await registry.create(newRun({ runId: "r2", runDir: "r1", overwrite: true }));
+      expect(registry.list().map(({ runId }) => runId)).toEqual(["r2"]);
+    });
+  });
+
+  it("writes nothing into a folder that another process works in, or that holds a run", async () => {
+    await withRegistry(async ({ registry, dir }) => {
+      const busy = join(dir, "busy");
+      await mkdir(busy);
+      const lock = await acquireRunLock(busy);
+      const wanted = newRun({ runDir: "busy", overwrite: true });
+      await expect(registry.create(wanted)).rejects.toThrow(/in use by process \d+/);
+      expect(await readdir(busy)).toEqual(["run.lock"]);
+      await lock.release();
+      const record = { stage: "count", status: "finished", config: {}, startedAt: 0, updatedAt: 0 };
+      await writeFile(join(busy, "run.json"), JSON.stringify(record));
+      await expect(registry.create(newRun({ runDir: "busy" }))).rejects.toThrow("already holds");
+      expect(await readdir(busy)).toEqual(["run.json"]);
+      expect(registry.list()).toEqual([]);
     });
   });
 
@@ -138,7 +175,7 @@ describe("openRunRegistry()", () => {
   for (const [name, change, message] of bad) {
     it(`refuses ${name}`, async () => {
       await withRegistry(async ({ registry }) => {
-        expect(() => registry.create(newRun(change))).toThrow(message);
+        await expect(registry.create(newRun(change))).rejects.toThrow(message);
         expect(registry.list()).toEqual([]);
       });
     });
@@ -146,7 +183,7 @@ describe("openRunRegistry()", () => {
 
   it("pauses what is working and lets watchers go when it closes", async () => {
     await withRegistry(async ({ registry, contexts }) => {
-      registry.create(newRun());
+      await registry.create(newRun());
       const watching = eventKinds(registry, "r1");
       await waitFor(() => contexts.length === 1);
       await registry.close();
@@ -212,7 +249,7 @@ describe("openRunRegistry({ selfHealing })", () => {
     const first = stageThat([]);
     const registry = await open(directory.path, first.stage);
     for (const runId of ["r1", "r2", "r3"])
-      registry.create(newRun({ runId, runDir: `dir-${runId}` }));
+      await registry.create(newRun({ runId, runDir: `dir-${runId}` }));
     await registry.pause("r2");
     await registry.cancel("r3");
     await waitFor(() => first.contexts.length === 1);
@@ -232,7 +269,7 @@ describe("openRunRegistry({ selfHealing })", () => {
     await using directory = await tempDir();
     const { stage, contexts } = stageThat(["resource_exhausted", "data_loss"]);
     await using registry = disposable(await open(directory.path, stage));
-    registry.create(newRun());
+    await registry.create(newRun());
     await waitFor(() => registry.get("r1").error?.code === "resource_exhausted");
     expect(registry.get("r1").state).toBe("pending");
     await waitFor(() => registry.get("r1").state === "failed");

@@ -7,11 +7,13 @@ import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
+import type { FileAccess } from "./file-access.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
 import { createRetryDelays, isPassing } from "./passing-failures.js";
 import { restoreRuns } from "./restore-runs.js";
 import { writeRunWish, type RunWish } from "./run-wish.js";
+import { takeRunDir } from "./take-run-dir.js";
 import type { TrainerStage } from "./trainer-stage.js";
 import { createTurnstile } from "./turnstile.js";
 
@@ -30,6 +32,8 @@ export interface RunRegistryOptions {
   selfHealing?: boolean;
   /** See StageContext. */
   epoch?: number | undefined;
+  /** What a run may touch; default: whatever this process may, for callers with its own rights. */
+  files?: FileAccess | undefined;
   logger?: Logger;
 }
 
@@ -44,7 +48,8 @@ export interface NewRun extends StartMode {
 
 /** Runs by id, and the control over them. */
 export interface RunRegistry {
-  create(run: NewRun): RunRecord;
+  /** Nothing is written before the run's folder is known to be free. */
+  create(run: NewRun): Promise<RunRecord>;
   get(runId: string): RunRecord;
   /** Newest first. */
   list(): RunRecord[];
@@ -79,6 +84,8 @@ class Registry implements RunRegistry {
   /** Run → when it is tried again. */
   private readonly retries = new Map<string, NodeJS.Timeout>();
   private readonly retryDelays = createRetryDelays();
+  /** Two calls that want one folder come one after the other. */
+  private readonly oneByOne = createTurnstile(1);
 
   constructor(private readonly options: RunRegistryOptions) {
     this.turnstile = createTurnstile(options.maxActive);
@@ -107,16 +114,24 @@ class Registry implements RunRegistry {
     }
   }
 
-  create({ runId, stage, config, runDir, ...how }: NewRun): RunRecord {
+  create(run: NewRun): Promise<RunRecord> {
+    return this.oneByOne(() => this.createNow(run));
+  }
+
+  private async createNow({ runId, stage, config, runDir, ...how }: NewRun): Promise<RunRecord> {
     const id = runId === "" ? `${stage}-${randomUUID().slice(0, 8)}` : parseRunId(runId);
     const definition = this.stageOf(stage);
     const existing = this.runs.get(id);
     if (existing && !how.resume && !how.overwrite) return sameRun(existing.record, stage, config);
     if (existing && !isAtRest(existing.record)) throw stillWorking(existing.record);
-    parseConfig(definition.schema, config, { source: `config of ${id}` });
-    const now = new Date();
+    const parsed = parseConfig(definition.schema, config, { source: `config of ${id}` }) as object;
     const dir = join(this.options.runsDir, parseRunDirName(runDir) || id);
-    const run = this.add({
+    const { files, epoch } = this.options;
+    await files?.checkConfig(parsed, dir);
+    await files?.checkRunDir(dir);
+    const before = this.ownerOf(dir, id);
+    const now = new Date();
+    const record: RunRecord = {
       runId: id,
       stage,
       config,
@@ -125,11 +140,21 @@ class Registry implements RunRegistry {
       updatedAt: now,
       state: "pending",
       attempt: existing?.record.attempt ?? 0,
-    });
-    this.wish(run.record, "working");
+    };
+    await takeRunDir(dir, { ...how, epoch }, () => this.wish(record, "working"));
+    if (before) this.runs.delete(before.record.runId);
+    const run = this.add(record);
     run.update({});
     this.start(run, how);
     return run.record;
+  }
+
+  /** The run whose folder it is, if that is another one; it must be at rest. */
+  private ownerOf(dir: string, runId: string): ManagedRun | undefined {
+    const all = [...this.runs.values()];
+    const owner = all.find(({ record }) => record.runDir === dir && record.runId !== runId);
+    if (owner && !isAtRest(owner.record)) throw folderInUse(owner.record);
+    return owner;
   }
 
   get(runId: string): RunRecord {
@@ -195,9 +220,16 @@ class Registry implements RunRegistry {
     void this.turnstile(async () => {
       // The caller gets its answer before a stage takes the thread.
       await nextTurn();
-      const { epoch } = this.options;
+      const { epoch, files } = this.options;
       const startedAt = performance.now();
-      await run.execute((context) => body(parsed, context), { ...how, epoch });
+      await run.execute(
+        async (context) => {
+          // Again: what stands in the folders may have changed since the run was asked for.
+          await files?.checkConfig(parsed as object, context.runDir);
+          return body(parsed, context);
+        },
+        { ...how, epoch },
+      );
       this.retryIfPending(run, performance.now() - startedAt);
     });
   }
@@ -249,6 +281,13 @@ function stillWorking(record: RunRecord): StagecraftError {
   return new StagecraftError(
     "failed_precondition",
     `run ${record.runId} is ${record.state}; cancel or pause it first`,
+  );
+}
+
+function folderInUse({ runDir, runId, state }: RunRecord): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `${runDir} is the folder of run ${runId}, which is ${state}; choose another run_dir, or cancel or pause that run first`,
   );
 }
 

@@ -21,7 +21,7 @@ export interface TrainerService {
 export function createTrainerService({ registry }: TrainerServiceDeps): TrainerService {
   const handlers: Handlers<typeof trainer.TrainerServiceService> = {
     async createRun({ config, ...rest }) {
-      const run = registry.create({ ...rest, config: config ?? {} });
+      const run = await registry.create({ ...rest, config: config ?? {} });
       return { run: toRunMessage(run) };
     },
     async getRun({ runId }) {

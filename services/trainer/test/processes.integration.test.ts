@@ -93,7 +93,8 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     };
     await using worker = await start("rollout", { ...common, ...addresses });
     const runsDir = { STAGECRAFT_TRAINER_RUNS_DIR: `${dir}/runs` };
-    const startTrainer = () => start("trainer", { ...common, ...engine }, runsDir);
+    const startTrainer = () =>
+      start("trainer", { ...common, ...engine, "read-dirs": dir }, runsDir);
     await using trainerServer = await startTrainer();
 
     await using client = createRpcClient(trainer.TrainerServiceClient, trainerServer.address);

@@ -183,7 +183,10 @@ describe.skipIf(missing !== undefined)(`secured processes${missing ? `: ${missin
     );
     await using trainerServer = await start(
       "trainer",
-      { ...server, ...meeting("trainer"), ...engine, ...weights, "runs-dir": `${dir}/runs` },
+      {
+        ...{ ...server, ...meeting("trainer"), ...engine, ...weights },
+        ...{ "runs-dir": `${dir}/runs`, "read-dirs": dir },
+      },
       secrets("TRAINER"),
     );
 

@@ -27,6 +27,8 @@ export interface ClusterOptions {
   rollouts?: number;
   /** Where the trainer keeps its runs; default `runs`. */
   runsDir?: string;
+  /** Folders whose files the trainer's runs may name, beside the runs and the models; default: this one. */
+  readDirs?: readonly string[];
   /** The cluster's name on the bus; default `main`. */
   run?: string;
   /** Tensor threads of each process; 0 (default) = all cores. */

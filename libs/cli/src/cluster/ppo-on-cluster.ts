@@ -5,6 +5,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";
+import { mapPaths } from "@stagecraft/service-trainer";
 import { runRemotely } from "../embedded/run-remotely.js";
 import { ppoOverServices } from "../stages/ppo-stage.js";
 import type { ClusterLayout } from "./layout.js";
@@ -41,7 +42,8 @@ async function runOnCluster(
   { layout, status }: Target,
 ): Promise<StageResult> {
   const runId = runIdOf(context.runDir, status.runsDir);
-  const absolute = withAbsolutePaths(config);
+  // The trainer works in another folder than this command.
+  const absolute = mapPaths(config, (path) => resolve(path));
   checkRewardModels(absolute, status);
   await checkPolicy(absolute.policy, status.models.policy);
   await using client = createRpcClient(
@@ -61,22 +63,6 @@ function runIdOf(runDir: string, runsDir: string): string {
     "invalid_argument",
     `--run ${runDir}: this cluster's trainer keeps its runs in ${runsDir}; choose ${join(runsDir, "NAME")} with a NAME of up to 48 letters, digits, - and _`,
   );
-}
-
-/** The trainer works in another folder than this command. */
-function withAbsolutePaths(config: PpoConfig): PpoConfig {
-  const { policy, reference, rewardModel, prompts, evalPrompts, ptxCorpus, rewardModels } = config;
-  const all = (paths: readonly string[]) => paths.map((path) => resolve(path));
-  return {
-    ...config,
-    policy: resolve(policy),
-    reference: reference === "" ? "" : resolve(reference),
-    rewardModel: resolve(rewardModel),
-    rewardModels: rewardModels.map(absoluteEntry),
-    prompts: all(prompts),
-    evalPrompts: all(evalPrompts),
-    ptxCorpus: all(ptxCorpus),
-  };
 }
 
 /** Of `name=directory`. */

@@ -85,8 +85,20 @@ function ownFlags(
         ]),
       };
     case "trainer":
-      return { ...bus, ...engine, runsDir: resolve(options.runsDir), weightsDir: layout.weights };
+      return {
+        ...bus,
+        ...engine,
+        runsDir: resolve(options.runsDir),
+        readDirs: JSON.stringify(readDirs(options)),
+        weightsDir: layout.weights,
+      };
   }
+}
+
+/** Any process of this machine can call the trainer: its runs read what the user named, no more. */
+function readDirs(options: ResolvedOptions): string[] {
+  const models = rewardModels(options).map((entry) => entry.slice(entry.indexOf("=") + 1));
+  return [...options.readDirs, options.policyModelDir, ...models].map((dir) => resolve(dir));
 }
 
 function rewardModels({ rewardModelDir, rewardModels }: ResolvedOptions): string[] {

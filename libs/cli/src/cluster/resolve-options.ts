@@ -12,6 +12,7 @@ export function resolveOptions({ signal: _, ...options }: ClusterOptions): Resol
     rewards: 1,
     rollouts: 8,
     runsDir: "runs",
+    readDirs: [process.cwd()],
     run: "main",
     threads: 0,
     engine: "auto",

@@ -27,6 +27,7 @@ interface UpFlags extends ClusterFlags {
   threads: number;
   engine: NonNullable<ClusterOptions["engine"]>;
   runs: string;
+  read: string[];
   portBase: number;
   graceMs: number;
   set: string[];
@@ -66,6 +67,11 @@ export function upCommand(command: Command, scope: CommandScope): void {
         .default("auto"),
     )
     .option("--runs <dir>", "folder of the trainer's runs", "runs")
+    .option(
+      "--read <dir...>",
+      "folders whose files runs may name, beside runs and models (default: this one)",
+      ["."],
+    )
     .addOption(
       wholeNumberFlag("--port-base", "first of the ports; 0 = free ones", { min: 0, value: 0 }),
     )
@@ -102,6 +108,7 @@ function optionsOf(flags: UpFlags): ClusterOptions {
     ...modelsOf(flags),
     ...{ policies, rewards, rollouts, threads, engine, portBase, graceMs, rewardModels },
     runsDir: flags.runs,
+    readDirs: flags.read,
     run: flags.name,
     flags: serviceFlags(flags.set),
   };

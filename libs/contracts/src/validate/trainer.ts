@@ -12,10 +12,17 @@ export function parseRunId(runId: string, field = "run_id"): string {
   );
 }
 
-/** A relative path that stays inside the runs folder; empty is allowed. */
-export function parseRunDirName(path: string): string {
-  const parts = path.split("/");
-  const escapes = path.startsWith("/") || path.includes("\\") || parts.includes("..");
-  if (!escapes && !path.includes("\0")) return path;
-  throw invalidField("run_dir", path, 'a relative path without ".."');
+/**
+ * The name of a folder directly in the runs folder, where a trainer that starts again finds its runs;
+ * empty is allowed.
+ */
+export function parseRunDirName(name: string): string {
+  // eslint-disable-next-line no-control-regex
+  const isName = !/[/\\\0-\x1f\x7f]/.test(name) && name !== "." && name !== "..";
+  if (isName && Buffer.byteLength(name) <= 255) return name;
+  throw invalidField(
+    "run_dir",
+    name,
+    'the name of one folder: no "/", "." or "..", at most 255 bytes',
+  );
 }

@@ -139,8 +139,9 @@ describe("parseRunId() and parseRunDirName()", () => {
     for (const id of ["", ".hidden", "a/b", "a.b", "a b", "x".repeat(49)]) {
       expect(() => parseRunId(id)).toThrow("run_id");
     }
-    expect(parseRunDirName("a/b")).toBe("a/b");
-    for (const dir of ["/etc", "a/../../b", "..", "a\\b", "a\0"]) {
+    for (const name of ["", "a", "a b.c", "ä"]) expect(parseRunDirName(name)).toBe(name);
+    const long = "x".repeat(3_000_000);
+    for (const dir of ["/etc", "a/../../b", "a/b", ".", "..", "a/.", "a\\b", "a\0", "a\n", long]) {
       expect(() => parseRunDirName(dir)).toThrow("run_dir");
     }
   });

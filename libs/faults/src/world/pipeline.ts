@@ -110,7 +110,7 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     return start("rollout", { flags: all, ...more });
   };
   const startTrainer = ({ flags, ...more }: Partial<ServiceStart> = {}) => {
-    const folders = { "runs-dir": runsDir, "weights-dir": weightsDir };
+    const folders = { "runs-dir": runsDir, "read-dirs": dir, "weights-dir": weightsDir };
     const own = { engine: "cpu", threads: 1, "lease-ms": 2000, "task-timeout-ms": 60_000 };
     const all = { ...common, ...folders, ...own, ...options.trainerFlags, ...flags };
     return start("trainer", { flags: all, ...more });

@@ -180,7 +180,7 @@ async function trainOn(
 }
 
 /** `PATH` or `PATH=WEIGHT`. */
-function parseSource(text: string): { path: string; weight?: number } {
+export function parseSource(text: string): { path: string; weight?: number } {
   const match = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text);
   return match ? { path: match[1]!, weight: Number(match[2]) } : { path: text };
 }

@@ -237,7 +237,10 @@ export interface CreateRunRequest {
     | undefined;
   /** Go on from the checkpoint in the run's directory if there is one. */
   resume: boolean;
-  /** Directory inside the trainer's runs folder; empty means the run id. */
+  /**
+   * Name of the run's folder in the trainer's runs folder; empty means the run id. The folder is the
+   * run's own: new, or one that holds a run already.
+   */
   runDir: string;
   /** Replace an earlier run in that directory, which is refused otherwise. */
   overwrite: boolean;
