@@ -3,7 +3,16 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const PLATFORM = ["core", "contracts", "config", "telemetry", "rpc", "bus", "service-kit"];
+const PLATFORM = [
+  "core",
+  "contracts",
+  "config",
+  "telemetry",
+  "rpc",
+  "client",
+  "bus",
+  "service-kit",
+];
 const ML = [
   ...["core", "checkpoint", "tokenizer", "tensor-native", "tensor", "data", "model"],
   ...["learn", "ppo", "eval", "world"],

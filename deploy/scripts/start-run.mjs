@@ -6,35 +6,28 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { loadConfigFile } from "@stagecraft/config";
+import { connectTrainer, followRun } from "@stagecraft/client";
 import { trainer } from "@stagecraft/contracts";
-import { createRpcClient } from "@stagecraft/rpc";
-
-/** Following a run may last days; a connection that breaks is opened anew. */
-const WATCH_MS = 24 * 3600_000;
 
 /**
  * @param {object} options
  * @param {string} options.address of the trainer
  * @param {object} options.run runId, stage, config
- * @param {import("@stagecraft/rpc").RpcClientOptions<any>} [options.connection]
+ * @param {import("@stagecraft/client").ConnectOptions} [options.connection]
  * @param {(record: Record<string, unknown>) => void} options.onUpdate each finished update's metrics
- * @returns {Promise<import("@stagecraft/contracts").trainer.Run | undefined>} as it ended
+ * @returns {Promise<import("@stagecraft/contracts").trainer.Run>} as it ended
  */
 export async function startRun({ address, run, connection = {}, onUpdate }) {
   const defaults = { runId: "", stage: "ppo", config: {}, resume: false, overwrite: false };
-  const idempotent = /** @type {const} */ (["createRun", "getRun", "watchRun"]);
-  const client = createRpcClient(trainer.TrainerServiceClient, address, {
-    ...connection,
-    idempotent: [...idempotent],
-  });
+  const client = connectTrainer(address, connection);
   try {
     const { run: started } = await client.createRun({ ...defaults, runDir: "", ...run });
-    const runId = started?.runId ?? "";
-    const watched = client.watchRun({ runId, afterSequence: 0n }, { timeoutMs: WATCH_MS });
-    for await (const { event } of watched) {
-      if (event?.$case === "metrics" && event.value?.["kind"] === "update") onUpdate(event.value);
-    }
-    return (await client.getRun({ runId })).run;
+    return await followRun(client, started?.runId ?? "", {
+      onEvent: (event) => {
+        if (event.$case === "metrics" && event.value?.["kind"] === "update") onUpdate(event.value);
+      },
+      onAway: () => console.error("the trainer does not answer; waiting for it to come back"),
+    });
   } finally {
     client.close();
   }
@@ -65,7 +58,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     },
     onUpdate: (record) => console.log(JSON.stringify(record)),
   });
-  const state = trainer.RunState[ended?.state ?? 0];
-  console.log(JSON.stringify({ state, error: ended?.error?.message, result: ended?.result }));
+  const state = trainer.RunState[ended.state];
+  console.log(JSON.stringify({ state, error: ended.error?.message, result: ended.result }));
   process.exitCode = state === "SUCCEEDED" ? 0 : 1;
 }

@@ -5,11 +5,15 @@
  *     npm run example:typescript -- --cluster main
  */
 import { readFile } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { common, policy, reward, trainer } from "@stagecraft/contracts";
-import { StagecraftError } from "@stagecraft/core";
-import { createRpcClient } from "@stagecraft/rpc";
+import {
+  connectPolicy,
+  connectRewardModel,
+  connectTrainer,
+  followRun,
+  type RunEvent,
+} from "@stagecraft/client";
+import { trainer, type ChatMessage } from "@stagecraft/contracts";
 import { startDemo } from "./demo.js";
 
 const { values: flags } = parseArgs({
@@ -29,8 +33,6 @@ const { values: flags } = parseArgs({
   },
 });
 
-type Conversation = common.Conversation["messages"];
-
 /** Bearer token and certificates, the same for every server. */
 function access() {
   const { token, ca, cert, key } = flags;
@@ -39,45 +41,31 @@ function access() {
 }
 
 /** Streams one answer to the terminal. */
-async function generate(address: string, messages: Conversation): Promise<string> {
-  await using client = createRpcClient(policy.PolicyServiceClient, address, access());
-  const request = policy.GenerateRequest.fromPartial({
-    input: {
-      prompt: { $case: "conversation", value: { messages } },
-      sampling: { temperature: 0.7, maxNewTokens: 48, seed: 7n },
-    },
-  });
-  let answer = "";
-  let numTokens = 0;
-  // Every call has a deadline; this one is for the whole stream.
-  for await (const chunk of client.generate(request, { timeoutMs: 60_000 })) {
-    process.stdout.write(chunk.text);
-    answer += chunk.text;
-    numTokens += chunk.tokenIds.length;
-    if (chunk.finishReason === common.FinishReason.UNSPECIFIED) continue;
-    const versions = chunk.weights.map(({ version }) => version).join(", ");
-    process.stdout.write(`\n(${numTokens} tokens by weights ${versions})\n`);
+async function generate(address: string, messages: ChatMessage[]): Promise<string> {
+  await using client = connectPolicy(address, access());
+  const sampling = { temperature: 0.7, maxNewTokens: 48, seed: 7 };
+  const pieces = client.generate(messages, sampling, { timeoutMs: 60_000 });
+  for (;;) {
+    const { value, done } = await pieces.next();
+    if (done) {
+      const versions = [...new Set(value.weightVersions)].join(", ");
+      process.stdout.write(`\n(${value.tokenIds.length} tokens by weights ${versions})\n`);
+      return value.text;
+    }
+    process.stdout.write(value);
   }
-  return answer;
 }
 
 /** The default reward model's opinion of a conversation that ends with the answer. */
-async function score(address: string, messages: Conversation): Promise<void> {
-  await using client = createRpcClient(reward.RewardServiceClient, address, {
-    ...access(),
-    idempotent: "all", // retried when a server is unavailable
-  });
-  const request = reward.ScoreBatchRequest.fromPartial({
-    items: [{ input: { $case: "conversation", value: { messages } } }],
-    truncation: reward.TruncationPolicy.KEEP_END,
-  });
-  const { scores, model, modelVersion } = await client.scoreBatch(request, { timeoutMs: 10_000 });
-  process.stdout.write(`score ${scores[0]!.value.toFixed(3)} by ${model}@${modelVersion}\n`);
+async function score(address: string, messages: ChatMessage[]): Promise<void> {
+  await using rewardModel = connectRewardModel(address, access());
+  const [scored] = await rewardModel.score([messages], { truncation: "keep-end" });
+  process.stdout.write(`score ${scored!.value.toFixed(3)}\n`);
 }
 
 /** Starts a run when a config is given, then follows that run, or the newest, to its end. */
 async function watch(address: string, config: Record<string, unknown> | undefined) {
-  await using client = createRpcClient(trainer.TrainerServiceClient, address, access());
+  await using client = connectTrainer(address, access());
   const created = config
     ? await client.createRun(trainer.CreateRunRequest.fromPartial({ stage: "ppo", config }))
     : undefined;
@@ -87,25 +75,13 @@ async function watch(address: string, config: Record<string, unknown> | undefine
     process.stdout.write("no run to watch; start one with --create config.json\n");
     return;
   }
-  // A connection that has grown old is closed: watch again from the last event on.
-  for (let after = 0n; ; await delay(200)) {
-    try {
-      const request = { runId, afterSequence: after };
-      for await (const { sequence, event } of client.watchRun(request, { timeoutMs: 3_600_000 })) {
-        after = sequence;
-        report(runId, event);
-      }
-      return;
-    } catch (error) {
-      if (StagecraftError.from(error).code !== "unavailable") throw error;
-    }
-  }
+  await followRun(client, runId, { onEvent: (event) => report(runId, event) });
 }
 
-function report(runId: string, event: trainer.WatchRunResponse["event"]): void {
-  if (event?.$case === "run") {
+function report(runId: string, event: RunEvent): void {
+  if (event.$case === "run") {
     process.stdout.write(`${runId} ${trainer.RunState[event.value.state]}\n`);
-  } else if (event?.$case === "metrics" && event.value?.["kind"] === "update") {
+  } else if (event.$case === "metrics" && event.value?.["kind"] === "update") {
     const { step, score: mean, kl } = event.value;
     process.stdout.write(
       `update ${String(step)}  score ${Number(mean).toFixed(3)}  KL ${Number(kl).toFixed(4)}\n`,
@@ -130,8 +106,8 @@ const config =
   (flags.create
     ? (JSON.parse(await readFile(flags.create, "utf8")) as Record<string, unknown>)
     : undefined);
-const question = { role: common.Role.USER, content: flags.prompt };
+const question: ChatMessage = { role: "user", content: flags.prompt };
 const answer = await generate(policyAddress, [question]);
-await score(rewardAddress, [question, { role: common.Role.ASSISTANT, content: answer }]);
+await score(rewardAddress, [question, { role: "assistant", content: answer }]);
 await watch(trainerAddress, config);
 await demo?.stop();

@@ -4,4 +4,4 @@ export {
   type EmbeddedClusterOptions,
 } from "./embedded-cluster.js";
 export { createMemoryWeightStore } from "@stagecraft/checkpoint";
-export { runRemotely, type RemoteRun, type TrainerClient } from "./run-remotely.js";
+export { runRemotely, type RemoteRun } from "./run-remotely.js";

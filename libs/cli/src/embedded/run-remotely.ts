@@ -1,11 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { followRun, isWorking, type RunEvent, type TrainerClient } from "@stagecraft/client";
 import { trainer } from "@stagecraft/contracts";
 import { StagecraftError, throwIfAborted, type ErrorCode, type JsonObject } from "@stagecraft/core";
 import type { StageContext, StageProgress, StageReporter, StageResult } from "@stagecraft/learn";
-import type { RpcClient } from "@stagecraft/rpc";
-
-/** A client of the trainer service. */
-export type TrainerClient = RpcClient<typeof trainer.TrainerServiceService>;
 
 export interface RemoteRun {
   runId: string;
@@ -15,8 +11,8 @@ export interface RemoteRun {
   runDirName: string;
 }
 
-const WATCH_TIMEOUT_MS = 7 * 24 * 3600_000;
-const RECONNECT_MS = 200;
+/** A run that is cancelled writes a checkpoint first. */
+const CANCEL_TIMEOUT_MS = 7 * 24 * 3600_000;
 
 type RemoteContext = Omit<StageContext, "runDir">;
 
@@ -37,7 +33,7 @@ export async function runRemotely(
   await startOrJoin(client, run, context);
   let cancelling: Promise<unknown> | undefined;
   const onAbort = () => {
-    const done = client.cancelRun({ runId }, { timeoutMs: WATCH_TIMEOUT_MS });
+    const done = client.cancelRun({ runId }, { timeoutMs: CANCEL_TIMEOUT_MS });
     cancelling ??= done.catch((error: unknown) =>
       reporter.warn(`cancelling failed: ${String(error)}`),
     );
@@ -45,7 +41,12 @@ export async function runRemotely(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    return resultOf(await followRun(client, runId, context));
+    const ended = await followRun(client, runId, {
+      onEvent: (event) => report(event, reporter),
+      onAway: () => reporter.warn("the trainer does not answer; waiting for it to come back"),
+      signal, // with the trainer away nobody is there to write a checkpoint
+    });
+    return resultOf(ended);
   } finally {
     signal.removeEventListener("abort", onAbort);
     await cancelling;
@@ -82,45 +83,9 @@ async function stateOf(
   }
 }
 
-function isWorking(state: trainer.RunState): boolean {
-  return state === trainer.RunState.PENDING || state === trainer.RunState.RUNNING;
-}
-
 function alreadyThere(runId: string, what: string, advice: string): StagecraftError {
   return new StagecraftError("already_exists", `run ${runId} ${what} on this trainer; ${advice}`);
 }
-
-/** Watches to the end, over lost connections and restarts; no event is reported twice. */
-async function followRun(
-  client: TrainerClient,
-  runId: string,
-  { reporter, signal }: RemoteContext,
-): Promise<trainer.Run> {
-  let afterSequence = 0n;
-  let isAway = false;
-  for (;;) {
-    try {
-      const events = client.watchRun({ runId, afterSequence }, { timeoutMs: WATCH_TIMEOUT_MS });
-      for await (const { sequence, event } of events) {
-        afterSequence = sequence;
-        isAway = false;
-        if (event) report(event, reporter);
-      }
-      const { run } = await client.getRun({ runId });
-      // The stream of a trainer that is going down ends with its run paused; the next goes on.
-      if (run && !isWorking(run.state) && run.state !== trainer.RunState.PAUSED) return run;
-    } catch (thrown) {
-      const { code } = StagecraftError.from(thrown);
-      if (code !== "unavailable" && code !== "deadline_exceeded") throw thrown;
-      throwIfAborted(signal); // nobody is there to write a checkpoint
-      if (!isAway) reporter.warn("the trainer does not answer; waiting for it to come back");
-      isAway = true;
-    }
-    await delay(RECONNECT_MS);
-  }
-}
-
-type RunEvent = NonNullable<trainer.WatchRunResponse["event"]>;
 
 function report(event: RunEvent, reporter: StageReporter): void {
   switch (event.$case) {
