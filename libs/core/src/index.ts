@@ -16,3 +16,10 @@ export {
   type Random,
   type RandomState,
 } from "./random.js";
+export {
+  isRepetitionPenalty,
+  isTemperature,
+  REPETITION_PENALTY_RANGE,
+  SAMPLING_LIMITS,
+  TEMPERATURE_RANGE,
+} from "./sampling-limits.js";

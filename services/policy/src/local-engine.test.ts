@@ -55,6 +55,30 @@ describe("createLocalEngine()", () => {
     await engine.close();
   });
 
+  it("lets a request whose logits are no numbers fail alone", async () => {
+    const damage = (model: Model, id: number) => {
+      const tensors = model.tensors();
+      const { data, shape } = tensors.get("model.embed_tokens.weight")!;
+      (data as Float32Array).fill(NaN, id * shape[1]!, (id + 1) * shape[1]!);
+      model.load(tensors);
+      return model;
+    };
+    const texts = TEXTS.slice(0, 4);
+    const expected = await direct(tinyModel(tokenizer), texts, 0);
+    const ids = (letter: string) => [...tokenizer.encode(letter)];
+    const read = new Set([...expected.flatMap((a) => a.ids), ...texts.flatMap(ids)]);
+    const letter = [..."zyxwvutsrqponmlkjihgfedcba"].find((l) => !read.has(ids(l)[0]!))!;
+    const engine = tinyEngine(tokenizer, damage(tinyModel(tokenizer), ids(letter)[0]!));
+    const [failing] = engine.submit([request(tokenizer, letter)], never).map(readAll);
+    const answers = texts.map((text, seed) => {
+      const [chunks] = engine.submit([request(tokenizer, text, { seed, temperature: 0 })], never);
+      return readAll(chunks!);
+    });
+    await expect(failing).rejects.toMatchObject({ code: "internal" });
+    expect(await Promise.all(answers)).toMatchObject(expected);
+    await engine.close();
+  });
+
   it("refuses what does not fit into the queue, all or nothing", async () => {
     const engine = tinyEngine(tokenizer, tinyModel(tokenizer), { maxQueued: 1 });
     const many = (count: number) => Array.from({ length: count }, () => request(tokenizer, "a"));

@@ -321,7 +321,14 @@ class ThisThreadsEngine implements LocalEngine {
       maxTokens: this.kvTokens,
       tokenizer,
       weightVersion,
+      onFailure: (handle, error) => this.failOne(handle, error),
     });
+  }
+
+  private failOne(handle: number, error: StagecraftError): void {
+    this.logger.error({ err: error }, "a sequence failed");
+    const pending = this.byHandle.get(handle);
+    if (pending) this.withdraw(pending, error);
   }
 }
 

@@ -1,4 +1,10 @@
 import {
+  isRepetitionPenalty,
+  isTemperature,
+  REPETITION_PENALTY_RANGE,
+  TEMPERATURE_RANGE,
+} from "@stagecraft/core";
+import {
   Role,
   type Conversation,
   type SamplingParams,
@@ -106,11 +112,11 @@ export function toTokens(ids: ArrayLike<number>): TokenSequence {
 export function parseSampling(params: SamplingParams | undefined, field: string): ParsedSampling {
   const p = checkPresent(params, field);
   return {
-    temperature: checkRange(p.temperature ?? 1, `${field}.temperature`, 0, 1000),
+    temperature: checkTemperature(p.temperature ?? 1, `${field}.temperature`),
     topK: p.topK,
     topP: checkPositive(checkRange(p.topP ?? 1, `${field}.top_p`, 0, 1), `${field}.top_p`),
     minP: checkRange(p.minP, `${field}.min_p`, 0, 1),
-    repetitionPenalty: checkPositive(p.repetitionPenalty ?? 1, `${field}.repetition_penalty`),
+    repetitionPenalty: checkPenalty(p.repetitionPenalty ?? 1, `${field}.repetition_penalty`),
     maxNewTokens: checkRange(p.maxNewTokens, `${field}.max_new_tokens`, 1, MAX_INT32),
     stop: parseStops(p.stop, `${field}.stop`),
     seed: checkSafeInteger(p.seed, `${field}.seed`),
@@ -147,6 +153,16 @@ export function parseWeightVersion(
 function parseStops(stop: readonly string[], field: string): string[] {
   checkLength(stop, field, 0, MAX_STOPS);
   return stop.map((text, index) => checkLength(text, `${field}[${index}]`, 1, 1024));
+}
+
+function checkTemperature(value: number, field: string): number {
+  if (isTemperature(value)) return value;
+  throw invalidField(field, value, TEMPERATURE_RANGE);
+}
+
+function checkPenalty(value: number, field: string): number {
+  if (isRepetitionPenalty(value)) return value;
+  throw invalidField(field, value, REPETITION_PENALTY_RANGE);
 }
 
 function checkPositive(value: number, field: string): number {

@@ -1,3 +1,4 @@
+import { SAMPLING_LIMITS } from "@stagecraft/core";
 import type {
   Generation,
   GenerationInput,
@@ -40,8 +41,6 @@ export interface ParsedGeneration {
   weights: ParsedWeights[];
 }
 
-const MIN_TEMPERATURE = 1e-6;
-
 /** Checks one generation input against the model's limits. */
 export function parseGenerationInput(
   input: GenerationInput | undefined,
@@ -74,10 +73,11 @@ export function parseScoreLogProbsRequest(
   limits: TokenLimits & { maxSequences: number },
 ): ParsedScoreLogProbs {
   const { sequences, promptLengths, temperature = 1 } = request;
+  const { minTemperature, maxTemperature } = SAMPLING_LIMITS;
   checkLength(sequences, "sequences", 1, limits.maxSequences);
   checkAligned(promptLengths, "prompt_lengths", { length: sequences.length, like: "sequences" });
   return {
-    temperature: checkRange(temperature, "temperature", MIN_TEMPERATURE, 1000),
+    temperature: checkRange(temperature, "temperature", minTemperature, maxTemperature),
     sequences: sequences.map((sequence, i) => {
       const ids = parseTokens(sequence, `sequences[${i}]`, limits);
       const promptLength = checkRange(promptLengths[i]!, `prompt_lengths[${i}]`, 1, ids.length);

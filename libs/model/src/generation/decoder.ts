@@ -52,7 +52,7 @@ export interface Decoder {
   append(rows: readonly DecoderRow[]): Promise<Float32Array>;
   /**
    * Feeds tokens and draws what follows them in each row without handing out logits, where the engine
-   * can. Same errors, and `internal` when the logits are not finite.
+   * can. Same errors. A row whose logits are not finite ends with a token whose log-prob is NaN.
    */
   step?(rows: readonly DecoderRow[], sampling: StepSampling): StepResult;
   /** Makes slot `to` hold the first `length` tokens of slot `from`, whatever it held before. */

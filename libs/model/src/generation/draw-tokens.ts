@@ -1,7 +1,9 @@
+import { StagecraftError } from "@stagecraft/core";
 import type { Decoder, DecoderRow } from "./decoder.js";
 import type { SampledToken } from "./sampling.js";
 import type { ReadPlan } from "./read-plan.js";
 import type { Sequence } from "./sequence.js";
+import { logitsNotFinite } from "./softmax-weights.js";
 
 /** A sequence in a slot of the decoder. */
 export interface Active {
@@ -52,27 +54,42 @@ async function readParts(decoder: Decoder, parts: ReadPlan["parts"]): Promise<nu
   return reads.reduce((sum, { numTokens }) => sum + numTokens, 0);
 }
 
+/** What one sequence got in a step; with an error it can have no more, whatever the others got. */
+export interface Drawn {
+  readonly tokens: readonly SampledToken[];
+  readonly error?: StagecraftError;
+}
+
 /**
  * Feeds what each sequence has pending and draws what follows: up to `numTokens` tokens by the
- * decoder's own sampler where it has one, else one by `sampleToken`. None follows an end token.
+ * decoder's own sampler where it has one, else one by `sampleToken`. None follows an end token. A
+ * sequence whose logits are not finite fails alone.
  */
 export async function drawTokens(
   decoder: Decoder,
   members: readonly Active[],
   { vocabSize, numTokens }: { vocabSize: number; numTokens: number },
-): Promise<SampledToken[][]> {
+): Promise<Drawn[]> {
   if (decoder.step) return drawInside(decoder.step.bind(decoder), members, numTokens);
   const logits = await decoder.append(members.map(rowOf));
   return members.map(({ sequence }, i) => {
-    return [sequence.sample(logits.subarray(i * vocabSize, (i + 1) * vocabSize))];
+    return drawOne(sequence, logits.subarray(i * vocabSize, (i + 1) * vocabSize));
   });
+}
+
+function drawOne(sequence: Sequence, logits: Float32Array): Drawn {
+  try {
+    return { tokens: [sequence.sample(logits)] };
+  } catch (thrown) {
+    return { tokens: [], error: StagecraftError.from(thrown) };
+  }
 }
 
 function drawInside(
   step: NonNullable<Decoder["step"]>,
   members: readonly Active[],
   numTokens: number,
-): SampledToken[][] {
+): Drawn[] {
   const count = members.length;
   const temperatures = new Float32Array(count);
   const limits = new Int32Array(count);
@@ -92,9 +109,10 @@ function drawInside(
   return members.map((_, i) => {
     const tokens: SampledToken[] = [];
     for (let at = i * numTokens; at < i * numTokens + counts[i]!; at++) {
+      if (!Number.isFinite(logProbs[at])) return { tokens, error: logitsNotFinite() };
       tokens.push({ id: ids[at]!, logProb: logProbs[at]! });
     }
-    return tokens;
+    return { tokens };
   });
 }
 

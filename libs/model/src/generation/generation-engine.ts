@@ -5,9 +5,9 @@ import type { Tokenizer } from "@stagecraft/tokenizer";
 import { checkRange } from "../batch.js";
 import type { Model } from "../model.js";
 import { createDecoder, type Decoder } from "./decoder.js";
-import { drawTokens, readAhead, type Active } from "./draw-tokens.js";
+import { drawTokens, readAhead, type Active, type Drawn } from "./draw-tokens.js";
 import { planReads } from "./read-plan.js";
-import { resolveSampling, type SampledToken, type SamplingParams } from "./sampling.js";
+import { resolveSampling, type SamplingParams } from "./sampling.js";
 import { Sequence, type FinishReason } from "./sequence.js";
 import { SlotPool } from "./slot-pool.js";
 
@@ -67,6 +67,11 @@ export interface GenerationEngineOptions {
    * turn; a single token takes as long as it takes. Default 2 ms.
    */
   maxTurnMs?: number;
+  /**
+   * Told of a request that can have no more tokens: its logits are not finite, or its text cannot be
+   * read. The others go on, exactly as without it. Default: the step throws.
+   */
+  onFailure?: (handle: number, error: StagecraftError) => void;
 }
 
 /**
@@ -223,10 +228,13 @@ class ContinuousBatching implements GenerationEngine {
     const { vocabSize } = this.model.config;
     const startedAt = performance.now();
     const drawn = await drawTokens(this.decoder, members, { vocabSize, numTokens });
-    const numSteps = drawn.reduce((most, { length }) => Math.max(most, length), 0);
+    const numSteps = drawn.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
     if (numSteps > 0) this.msPerToken = (performance.now() - startedAt) / numSteps;
     this.numDecodeSteps += numSteps;
-    this.numTokensRead += drawn.reduce((sum, { length }) => sum + length - 1, 0);
+    this.numTokensRead += drawn.reduce(
+      (sum, { tokens }) => sum + Math.max(0, tokens.length - 1),
+      0,
+    );
     const events = members.flatMap((member, i) => this.accept(member, drawn[i]!));
     await nextTurn();
     return events;
@@ -244,24 +252,43 @@ class ContinuousBatching implements GenerationEngine {
     return Math.max(1, Math.min(maxTokensPerStep, longest, fitting));
   }
 
-  private accept(member: Active, tokens: readonly SampledToken[]): GenerationEvent[] {
-    const { handle, sequence } = member;
-    if (!this.active.has(handle)) return []; // cancelled while the step ran
+  private accept(member: Active, drawn: Drawn): GenerationEvent[] {
+    if (!this.active.has(member.handle)) return []; // cancelled while the step ran
     const events: GenerationEvent[] = [];
-    for (const { id, logProb } of tokens) {
-      const index = sequence.ids.length - sequence.numPromptTokens;
-      const event = { handle, index, id, logProb, weightVersion: this.weightVersion };
-      const finishReason = sequence.accept(id);
-      if (finishReason) {
-        this.active.delete(handle);
-        this.release(member);
-        const text = sequence.text();
-        events.push({ ...event, finishReason, ...(text === undefined ? {} : { text }) });
-        break; // what was drawn behind a stop text is not of the answer
+    try {
+      for (const { id, logProb } of drawn.tokens) {
+        const event = this.take(member, { id, logProb });
+        events.push(event);
+        if (event.finishReason) return events; // what was drawn behind a stop text is not of the answer
       }
-      events.push(event);
+      if (drawn.error) throw drawn.error;
+    } catch (thrown) {
+      this.fail(member, StagecraftError.from(thrown));
     }
     return events;
+  }
+
+  private take(member: Active, token: { id: number; logProb: number }): GenerationEvent {
+    const { handle, sequence } = member;
+    const index = sequence.ids.length - sequence.numPromptTokens;
+    const event = { handle, index, ...token, weightVersion: this.weightVersion };
+    const finishReason = sequence.accept(token.id);
+    if (!finishReason) return event;
+    this.active.delete(handle);
+    this.release(member);
+    const text = sequence.text();
+    return { ...event, finishReason, ...(text === undefined ? {} : { text }) };
+  }
+
+  /** Keys and values of a sequence that went bad serve nobody else. */
+  private fail(member: Active, error: StagecraftError): void {
+    const { onFailure } = this.options;
+    if (!onFailure) throw error;
+    if (this.active.delete(member.handle)) {
+      member.sequence.numDecoded = 0;
+      this.release(member);
+    }
+    onFailure(member.handle, error);
   }
 
   /** First come, first served: a long request that does not fit yet holds up those behind it. */

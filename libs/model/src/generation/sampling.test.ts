@@ -113,6 +113,18 @@ describe("sampleToken()", () => {
 });
 
 describe("resolveSampling()", () => {
+  it("refuses what float32 cannot compute with", () => {
+    for (const params of [
+      { temperature: 1e-45 },
+      { temperature: 1e300 },
+      { repetitionPenalty: 1e-40 },
+      { repetitionPenalty: 1e40 },
+    ]) {
+      const [field] = Object.keys(params);
+      expect(() => resolveSampling(params)).toThrow(`sampling: ${field} must be`);
+    }
+  });
+
   it("lists every field out of range", () => {
     expect(() =>
       resolveSampling({

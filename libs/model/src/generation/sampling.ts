@@ -1,4 +1,11 @@
-import { StagecraftError, type Random } from "@stagecraft/core";
+import {
+  isRepetitionPenalty,
+  isTemperature,
+  REPETITION_PENALTY_RANGE,
+  StagecraftError,
+  TEMPERATURE_RANGE,
+  type Random,
+} from "@stagecraft/core";
 import { argmax, softmaxWeights } from "./softmax-weights.js";
 import { topCandidates } from "./top-candidates.js";
 
@@ -43,11 +50,16 @@ export function resolveSampling(params: Partial<SamplingParams>): SamplingParams
   const resolved = { ...DEFAULTS, ...params };
   const { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, stop } = resolved;
   const rules: [string, unknown, boolean, string][] = [
-    ["temperature", temperature, temperature >= 0 && temperature < Infinity, "≥ 0"],
+    ["temperature", temperature, isTemperature(temperature), TEMPERATURE_RANGE],
     ["topK", topK, Number.isInteger(topK) && topK >= 0, "an integer ≥ 0"],
     ["topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1"],
     ["minP", minP, minP >= 0 && minP <= 1, "from 0 to 1"],
-    ["repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "above 0"],
+    [
+      "repetitionPenalty",
+      repetitionPenalty,
+      isRepetitionPenalty(repetitionPenalty),
+      REPETITION_PENALTY_RANGE,
+    ],
     ["maxNewTokens", maxNewTokens, Number.isInteger(maxNewTokens) && maxNewTokens >= 1, "≥ 1"],
     ["stop", stop, stop.every((text) => text.length > 0), "texts that are not empty"],
   ];

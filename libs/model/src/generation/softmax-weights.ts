@@ -27,7 +27,12 @@ export function softmaxWeights(
     sum += weight;
   }
   if (Number.isFinite(max) && Number.isFinite(sum)) return { values, sum, max };
-  throw new StagecraftError(
+  throw logitsNotFinite();
+}
+
+/** What there is to say of logits without a softmax. */
+export function logitsNotFinite(): StagecraftError {
+  return new StagecraftError(
     "internal",
     "the logits are not finite: the model's weights have diverged or are damaged",
   );

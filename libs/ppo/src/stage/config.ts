@@ -1,3 +1,4 @@
+import { SAMPLING_LIMITS } from "@stagecraft/core";
 import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/learn";
 import { z } from "zod";
 
@@ -62,7 +63,7 @@ const sampling = {
   maxNewTokens: z.int().min(1).default(64).describe("Longest answer in tokens"),
   temperature: z
     .number()
-    .positive()
+    .min(SAMPLING_LIMITS.minTemperature)
     .max(10)
     .default(1)
     .describe("Logits are divided by it in sampler, reference and trainer alike"),

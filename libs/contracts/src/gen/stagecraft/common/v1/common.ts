@@ -176,7 +176,10 @@ export interface TokenSequence {
 
 /** How the next token is drawn. Filters apply in the order of the fields. */
 export interface SamplingParams {
-  /** Logits are divided by it before the softmax; 0 takes the most likely token. Unset means 1. */
+  /**
+   * Logits are divided by it before the softmax; from 1e-6 to 1000, or 0, which takes the most likely
+   * token. Unset means 1.
+   */
   temperature?:
     | number
     | undefined;
@@ -188,7 +191,10 @@ export interface SamplingParams {
     | undefined;
   /** Keep tokens at least this times as likely as the most likely one, in [0, 1]. */
   minP: number;
-  /** Divides positive and multiplies negative logits of tokens seen before; > 0. Unset means 1 (off). */
+  /**
+   * Divides positive and multiplies negative logits of tokens seen before; from 0.01 to 100.
+   * Unset means 1 (off).
+   */
   repetitionPenalty?:
     | number
     | undefined;

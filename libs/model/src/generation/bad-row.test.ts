@@ -1,0 +1,3 @@
+import { describeBadRow } from "../../test/bad-row.js";
+
+describeBadRow("auto");
