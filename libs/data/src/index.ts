@@ -14,7 +14,7 @@ export {
 } from "./corpus/prepare-corpus.js";
 export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
 export type { TokenStream } from "./corpus/token-stream.js";
-export { holdOut } from "./hold-out.js";
+export { holdOut, requestKey, shareProblem, type SplitSizes } from "./hold-out.js";
 export { readConversations } from "./conversations.js";
 export {
   readDocuments,

@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import { holdOut, lastWords, readRankings, writeRankings, type Ranking } from "@stagecraft/data";
+import {
+  holdOut,
+  lastWords,
+  readRankings,
+  shareProblem,
+  writeRankings,
+  type Ranking,
+} from "@stagecraft/data";
 import type { LoopConfig } from "./loop-config.js";
 
 /** Every ranking so far, divided for good: what trains reward models and what judges them. */
@@ -16,6 +23,7 @@ export interface RankingPool {
 export async function gatherPool(
   config: LoopConfig,
   roundFiles: readonly string[],
+  { warn = () => undefined }: { warn?: (message: string) => void } = {},
 ): Promise<RankingPool> {
   const all = await readAll([...config.rankings, ...roundFiles]);
   const judges = await readAll(config.heldOutRankings);
@@ -23,6 +31,11 @@ export async function gatherPool(
   // Not the reward stage's own key: of what it draws for validation, nothing would be left here.
   const drawOf = (ranking: Ranking) => `loop ${keyOf(ranking)}`;
   const { train, validation } = holdOut(all, config.heldOutFraction, drawOf);
+  const sizes = { numTrain: train.length, numHeldOut: validation.length, what: "rankings" };
+  const problem = shareProblem({ fraction: config.heldOutFraction, ...sizes });
+  if (problem !== undefined && judges.length === 0) {
+    warn(`${problem} with heldOutFraction; more rankings, or heldOutRankings, judge better`);
+  }
   const judging = new Set(judges.map(keyOf));
   return {
     train: train.filter((ranking) => !judging.has(keyOf(ranking))),

@@ -105,7 +105,7 @@ async function improveRewardModel(round: Round): Promise<RewardPart> {
   const files = Array.from({ length: number }, (_, i) =>
     join(roundDir(runDir, i + 1), "rankings.jsonl"),
   );
-  const pool = await gatherPool(config, files);
+  const pool = await gatherPool(config, files, context.reporter);
   const judge = (model: string) => judgeRewardModel(model, pool.heldOut);
   const inUse = state.rewardModel === "" ? undefined : await judge(state.rewardModel);
   const candidate = pool.train.length === 0 ? undefined : await trainCandidate(round, pool);

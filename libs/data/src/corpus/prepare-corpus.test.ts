@@ -66,6 +66,28 @@ describe("prepareCorpus()", () => {
     corpus.close();
   });
 
+  for (const [what, files] of [
+    ["one document", { "a.txt": "0123456789".repeat(10) }],
+    [
+      "documents that the hash puts on one side",
+      { "a.jsonl": `"${"01234".repeat(10)}"\n`.repeat(2) },
+    ],
+  ] as const) {
+    it(`holds the tail out, and says so, of ${what} split by documents`, async () => {
+      await using folder = await tempDir(files);
+      await using cache = await tempDir();
+      const tokenizer = await trainCharTokenizer(["0123456789"], { specialTokens: [] });
+      const notices: string[] = [];
+      const corpus = await prepareCorpus({
+        ...{ sources: [{ path: folder.dir }], tokenizer, cacheDir: cache.dir },
+        ...{ validationFraction: 0.1, onNotice: (message: string) => notices.push(message) },
+      });
+      expect([corpus.train.numChars, corpus.validation.numChars]).toEqual([90, 10]);
+      expect(notices).toEqual([expect.stringContaining("the last part of the text is held out")]);
+      corpus.close();
+    });
+  }
+
   it("uses the cache again until a text, the tokenizer or the split changes", async () => {
     await using files = await tempDir({ "a.txt": "the cat", "b.txt": "sat" });
     await using cache = await tempDir();
@@ -129,10 +151,10 @@ describe("prepareCorpus()", () => {
     ["an empty file", "", {}, "the corpus is empty: no text in"],
     ["white space", " \n\n", {}, "the corpus is empty"],
     [
-      "one document split by documents",
-      "text",
+      "a text too short to split",
+      "t",
       { validationFraction: 0.001 },
-      `or split by "tail"`,
+      "nothing is left for training",
     ],
     ["a fraction of 1", "text", { validationFraction: 1 }, "at least 0 and below 1"],
     ["a weight of 0", "text", { weight: 0 }, "the weight of"],

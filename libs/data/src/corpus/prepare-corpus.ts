@@ -8,6 +8,7 @@ import { writeFailure } from "../write-jsonl.js";
 import { corpusKey, hashSources, type HashedSource } from "./corpus-key.js";
 import { CACHE_FORMAT, MANIFEST_FILE, readManifest, type CorpusManifest } from "./manifest.js";
 import { openPreparedCorpus, type PreparedCorpus } from "./prepared-corpus.js";
+import { settleSplit } from "./settle-split.js";
 import { tokenizeSource, type TokenizeOptions } from "./tokenize-corpus.js";
 
 export interface CorpusProgress {
@@ -28,9 +29,11 @@ export interface PrepareCorpusOptions extends RecordOptions {
   validationFraction?: number;
   /**
    * What is kept: "documents" = documents chosen by the hash of their text; "tail" = the last
-   * characters of every source, as nanoGPT does. Default "documents".
+   * characters of every source, as nanoGPT does. Default "documents"; where that would leave one side
+   * without a document, such as with a single one, "tail" is taken and `onNotice` hears of it.
    */
   split?: "documents" | "tail";
+  onNotice?: (message: string) => void;
   onProgress?: (progress: CorpusProgress) => void;
   /** Tokens a shard file. Default 2^26. */
   shardTokens?: number;
@@ -48,6 +51,7 @@ export async function prepareCorpus(options: PrepareCorpusOptions): Promise<Prep
   const numSources = options.sources.length;
   options.onProgress?.({ phase: "hashing", done: 0, source: 0, numSources });
   const sources = await hashSources(options.sources, options.signal);
+  settings.split = await settledSplit(settings, options);
   const key = corpusKey(sources, {
     tokenizer: options.tokenizer.fingerprint,
     vocabSize: options.tokenizer.vocabSize,
@@ -59,7 +63,7 @@ export async function prepareCorpus(options: PrepareCorpusOptions): Promise<Prep
   });
   const dir = join(options.cacheDir, key);
   const found = await readManifest(dir, key);
-  const manifest = found ?? (await buildCache(dir, key, sources, options));
+  const manifest = found ?? (await buildCache(dir, key, sources, { ...options, ...settings }));
   checkNotEmpty(manifest);
   return openPreparedCorpus(dir, manifest, options, found !== undefined);
 }
@@ -81,6 +85,22 @@ function checkedSettings(options: PrepareCorpusOptions) {
     );
   }
   return { validationFraction, split, shardTokens };
+}
+
+async function settledSplit(
+  settings: ReturnType<typeof checkedSettings>,
+  { sources, maxBadRecords = 0, signal, onNotice }: PrepareCorpusOptions,
+) {
+  // Bad records are told of when the text is tokenized.
+  const quiet = { maxBadRecords, ...(signal && { signal }) };
+  const { split, numDocuments = 0 } = await settleSplit(sources, settings, quiet);
+  if (split !== settings.split && numDocuments > 0) {
+    onNotice?.(
+      `${numDocuments} document(s) cannot be split by documents with validationFraction ` +
+        `${settings.validationFraction}: the last part of the text is held out instead (split tail)`,
+    );
+  }
+  return split;
 }
 
 async function buildCache(
@@ -187,11 +207,10 @@ function checkNotEmpty({ sources, split, validationFraction }: CorpusManifest): 
         ? "validation"
         : undefined;
   if (empty === undefined) return;
-  const advice = split === "documents" ? `, or split by "tail"` : "";
   throw new StagecraftError(
     "invalid_argument",
     `nothing is left for ${empty}: ${paths} has ${documents} document(s) and validationFraction ` +
-      `is ${validationFraction}; give more text or another fraction${advice}`,
+      `is ${validationFraction}; give more text or another fraction`,
     { details: { documents, validationFraction, split } },
   );
 }

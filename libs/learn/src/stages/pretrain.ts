@@ -4,6 +4,7 @@ import {
   openPretrainBatches,
   prepareCorpus,
   readTexts,
+  shareProblem,
   type PreparedCorpus,
 } from "@stagecraft/data";
 import { createModel, loadModel, presetConfig, saveModel, type Model } from "@stagecraft/model";
@@ -134,14 +135,30 @@ async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResu
       if (phase !== "tokenizing") return;
       scope.context.reporter.progress({ stage: "tokenize", done, total: 0, unit: "characters" });
     },
+    onNotice: (message) => scope.context.reporter.warn(message),
     signal: scope.context.signal,
   });
+  warnOfShare(corpus, config, scope.context);
   const model = await modelFor(config, tokenizer);
   try {
     return await trainOn(corpus, { config, model, tokenizer, ...scope });
   } finally {
     model.dispose();
   }
+}
+
+function warnOfShare(
+  { train, validation }: PreparedCorpus,
+  { validationFraction: fraction }: PretrainConfig,
+  { reporter }: StageContext,
+): void {
+  const numDocuments = train.numDocuments + validation.numDocuments;
+  const sizes = { numTrain: train.numTokens, numHeldOut: validation.numTokens, what: "tokens" };
+  const problem = shareProblem({ fraction, ...sizes });
+  if (problem === undefined) return;
+  reporter.warn(
+    `${problem}: ${numDocuments} documents of uneven length do not split evenly; --split tail does`,
+  );
 }
 
 async function trainOn(

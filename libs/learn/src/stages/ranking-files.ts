@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
-import { holdOut, lastWords, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
+import { lastWords, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
 import type { StageContext } from "../run/stage.js";
-import { warnWithoutValidation } from "./sft.js";
+import { holdOutRequests } from "./held-out.js";
 
 export interface RankingFiles {
   data: string[];
@@ -19,16 +19,16 @@ export async function readRankingFiles(
   context: StageContext,
 ): Promise<{ train: Ranking[]; validation: Ranking[] }> {
   const { data, validationData, validationFraction } = config;
-  const all = await readAll(data, config, context);
-  if (all.length === 0) {
-    throw new StagecraftError("invalid_argument", `no ranking found in ${data.join(", ")}`);
+  const train = await readAll(data, config, context);
+  if (validationData.length > 0) {
+    return { train, validation: await readAll(validationData, config, context) };
   }
-  const { train, validation } =
-    validationData.length > 0
-      ? { train: all, validation: await readAll(validationData, config, context) }
-      : holdOut(all, validationFraction, ({ prompt }) => JSON.stringify(prompt));
-  warnWithoutValidation(validation, config, context);
-  return { train, validation };
+  return holdOutRequests(train, {
+    fraction: validationFraction,
+    keyOf: ({ prompt }) => JSON.stringify(prompt),
+    what: "rankings",
+    reporter: context.reporter,
+  });
 }
 
 async function readAll(
@@ -40,6 +40,9 @@ async function readAll(
   const rankings: Ranking[] = [];
   for await (const ranking of readRankings(paths, { maxBadRecords, onBadRecord, signal })) {
     rankings.push(ranking);
+  }
+  if (rankings.length === 0) {
+    throw new StagecraftError("invalid_argument", `no ranking found in ${paths.join(", ")}`);
   }
   const standing = lastWords(rankings);
   const revised = rankings.length - standing.length;

@@ -1,8 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
 import {
-  holdOut,
   openSftBatches,
   readConversations,
+  requestKey,
   type BadRecord,
   type Conversation,
   type SftBatchSource,
@@ -17,6 +17,7 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
+import { holdOutRequests } from "./held-out.js";
 import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({
@@ -144,16 +145,6 @@ async function trainOn(
   };
 }
 
-/** Few records can all fall on the training side; evaluation and best-model choice are off then. */
-export function warnWithoutValidation(
-  validation: readonly unknown[],
-  { validationFraction }: { validationFraction: number },
-  { reporter }: Pick<StageContext, "reporter">,
-): void {
-  if (validation.length > 0 || validationFraction === 0) return;
-  reporter.warn("too few records to hold any out: nothing is evaluated; give validationData");
-}
-
 function reportCuts(
   { numCut, numTooLong, numWithoutTarget }: SftBatchSource,
   { length, what }: { length: number; what: string },
@@ -188,19 +179,17 @@ async function readData(
       signal: context.signal,
     };
     for await (const item of readConversations(paths, options)) conversations.push(item);
-    return conversations;
+    if (conversations.length > 0) return conversations;
+    throw new StagecraftError("invalid_argument", `no demonstration found in ${paths.join(", ")}`);
   };
   const all = await read(config.data);
-  if (all.length === 0) {
-    throw new StagecraftError(
-      "invalid_argument",
-      `no demonstration found in ${config.data.join(", ")}`,
-    );
-  }
   if (config.validationData.length > 0) {
     return { train: all, validation: await read(config.validationData) };
   }
-  const split = holdOut(all, config.validationFraction, ({ messages }) => messages[0]!.content);
-  warnWithoutValidation(split.validation, config, context);
-  return split;
+  return holdOutRequests(all, {
+    fraction: config.validationFraction,
+    keyOf: ({ messages }) => requestKey(messages),
+    what: "demonstrations",
+    reporter: context.reporter,
+  });
 }
