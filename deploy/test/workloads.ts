@@ -18,7 +18,7 @@ export interface Container {
 
 /** A probe by gRPC or HTTP. */
 export interface Probe {
-  grpc?: { port: number };
+  grpc?: { port: number; service?: string };
   httpGet?: { path: string; port: string | number };
   periodSeconds?: number;
   failureThreshold?: number;

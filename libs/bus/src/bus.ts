@@ -149,6 +149,8 @@ export interface StreamSpec {
 }
 
 export interface StreamInfo {
+  /** When the broker set it up: a stream of another time is another stream. */
+  createdAtMs: number;
   messages: number;
   bytes: number;
   /** 0 when nothing was ever stored. */
@@ -201,5 +203,7 @@ export interface KeyValue {
 export interface KeyValueEntry {
   readonly key: string;
   readonly value: Uint8Array;
+  /** Counts anew when the broker has lost its store. */
   readonly revision: number;
+  readonly createdAtMs: number;
 }

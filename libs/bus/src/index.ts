@@ -45,3 +45,4 @@ export {
   type TopologyOptions,
   type TopologyPart,
 } from "./topology.js";
+export { watchTopology, type TopologyWatch, type TopologyWatchOptions } from "./topology-watch.js";

@@ -224,7 +224,9 @@ async function patiently<T>(
     try {
       return await work();
     } catch (thrown) {
-      if (StagecraftError.from(thrown).code !== "unavailable") throw thrown;
+      // "not found" is the bucket: a broker that lost its store gets it again from whoever may.
+      const { code } = StagecraftError.from(thrown);
+      if (code !== "unavailable" && code !== "not_found") throw thrown;
       onRetry();
       await delay(RETRY_MS);
     }

@@ -1,3 +1,4 @@
+import { StagecraftError } from "@stagecraft/core";
 import type { BucketOptions, ConsumerSpec, Ensured, EventBus, StreamSpec } from "./bus.js";
 import { DEAD_PREFIX, DEAD_STREAM } from "./common/dead-letters.js";
 import { checkName } from "./common/subjects.js";
@@ -119,8 +120,22 @@ export interface TopologyPart {
   outcome: Ensured;
 }
 
-/** `ensureTopology`, part by part. */
+/**
+ * `ensureTopology`, part by part. Throws `unavailable` when something has to be created and this user
+ * may not: it will be there once somebody has set it up who may.
+ */
 export async function setUpTopology(bus: EventBus, topology: Topology): Promise<TopologyPart[]> {
+  try {
+    return await setUpParts(bus, topology);
+  } catch (thrown) {
+    const error = StagecraftError.from(thrown);
+    if (error.code !== "permission_denied") throw error;
+    const reason = `${error.reason}; this user may not create it: let an admin run "stagecraft nats setup"`;
+    throw new StagecraftError("unavailable", reason, { cause: error });
+  }
+}
+
+async function setUpParts(bus: EventBus, topology: Topology): Promise<TopologyPart[]> {
   const parts: TopologyPart[] = [];
   for (const stream of topology.streams) {
     parts.push({ kind: "stream", name: stream.name, outcome: await bus.ensureStream(stream) });

@@ -17,6 +17,7 @@ const ROWS = [
   "worker-stop",
   "two-trainers",
   "disk-full",
+  "store-lost",
   "slow-trainer",
   "poison",
   "wire",

@@ -4,6 +4,12 @@ import type { Handlers } from "./types.js";
 
 export type HealthStatus = "SERVING" | "NOT_SERVING";
 
+/**
+ * Health under this name says whether the process is worth keeping: for liveness probes and
+ * supervisors. One that waits for its broker or is drained does not serve, but is alive.
+ */
+export const ALIVE = "alive";
+
 /** The statuses a server reports; `''` stands for the whole process. */
 export interface HealthRegistry {
   /** Reported from now on; watchers hear of it. Ignored after `shutDown()`. */

@@ -9,7 +9,7 @@ export {
 export type { CallContext } from "./context.js";
 export type { ClientTls, ServerTls } from "./credentials.js";
 export type { DrainOptions } from "./drain.js";
-export type { HealthStatus } from "./health.js";
+export { ALIVE, type HealthStatus } from "./health.js";
 export type { RpcLimits } from "./limits.js";
 export { idMetadata, type CallIds } from "./log-ids.js";
 export {

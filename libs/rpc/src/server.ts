@@ -8,7 +8,7 @@ import { createAdmission, type Admission } from "./admission.js";
 import { serverCredentials, type ServerTls } from "./credentials.js";
 import { drainServer, type DrainOptions } from "./drain.js";
 import { adaptHandlers, guardDecoding } from "./handlers.js";
-import { createHealthRegistry, type HealthRegistry, type HealthStatus } from "./health.js";
+import { ALIVE, createHealthRegistry, type HealthRegistry, type HealthStatus } from "./health.js";
 import { compileLimits, type RpcLimits } from "./limits.js";
 import { addReflection } from "./reflection.js";
 import { statusName } from "./status.js";
@@ -41,11 +41,11 @@ export interface RpcServer extends AsyncDisposable {
   /** Adds a service (a ts-proto definition) with its handlers; its health starts as SERVING. */
   addService<S extends RpcService>(service: S, handlers: Handlers<S>): void;
   /**
-   * Listens; from now on `''` is SERVING. Throws `already_exists` when the port is taken and
+   * Listens; from now on `''` and `alive` are SERVING. Throws `already_exists` when the port is taken and
    * `failed_precondition` for plaintext off loopback.
    */
   start(): Promise<{ port: number; probePort?: number }>;
-  /** `service` is a full name such as `stagecraft.policy.v1.PolicyService`, or `''`. */
+  /** `service` is a full name such as `stagecraft.policy.v1.PolicyService`, `''` or `alive`. */
   setHealth(service: string, status: HealthStatus): void;
   /** Calls being handled. */
   inFlight(): number;
@@ -93,7 +93,7 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
       const port = await bind(server, `${host}:${options.port ?? 0}`, credentials);
       logTlsFailures(server, logger);
       const probePort = probe && options.probe ? await bindProbe(probe, options.probe) : undefined;
-      registry.set("", "SERVING");
+      for (const name of ["", ALIVE]) registry.set(name, "SERVING");
       return probePort === undefined ? { port } : { port, probePort };
     },
     setHealth: (service, status) => registry.set(service, status),

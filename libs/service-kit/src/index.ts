@@ -1,4 +1,5 @@
 export { busFields, callFields, engineFields, serverFields } from "./fields.js";
+export { createHealth, type Health, type HealthCause, type HealthOptions } from "./health.js";
 export {
   loadServiceConfig,
   type ServiceArguments,

@@ -241,6 +241,12 @@ export const METRICS = {
     "Memory of the engine's buffers, by state: used, idle (kept for reuse).",
     "state",
   ),
+  notServing: gauge(
+    "stagecraft_not_serving",
+    "reasons",
+    "1 for each reason why the process's health is NOT_SERVING; none while it serves.",
+    "reason",
+  ),
   eventLoopLag: gauge(
     "stagecraft_event_loop_lag_seconds",
     "seconds",

@@ -14,6 +14,8 @@ export interface CounterHandle<L extends string> {
 export interface GaugeHandle<L extends string> {
   set(labels: Labels<L>, value: number): void;
   add(labels: Labels<L>, delta: number): void;
+  /** Takes the series away until it is set again: a figure that is not known any more. */
+  remove(labels: Labels<L>): void;
 }
 export interface HistogramHandle<L extends string> {
   /** In the unit of the definition. */
@@ -79,6 +81,7 @@ function createGauge<L extends string>(
   return {
     set: (values, value) => gauge.set(values, value),
     add: (values, delta) => gauge.inc(values, delta),
+    remove: (values) => gauge.remove(values),
   };
 }
 

@@ -4,6 +4,7 @@ import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
   busOptions,
+  createHealth,
   runMain,
   serverOptions,
   startTelemetry,
@@ -47,8 +48,8 @@ runMain(async () => {
   const { port } = await server.start();
   logger.info({ port, metricsPort, engine: engine.engineName }, "serving");
 
-  const services = ["stagecraft.policy.v1.PolicyService"];
-  const signal = await superviseThread(engine, { server, services, terminated, logger });
+  const health = createHealth({ server, services: ["stagecraft.policy.v1.PolicyService"], logger, metrics });
+  const signal = await superviseThread(engine, { server, health, terminated, logger });
   logger.info({ signal }, "stopping");
   await server.drain(config.graceMs);
   await service.close();

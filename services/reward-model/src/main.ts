@@ -1,6 +1,7 @@
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  createHealth,
   runMain,
   serverOptions,
   startTelemetry,
@@ -37,8 +38,8 @@ runMain(async () => {
   const { port } = await server.start();
   logger.info({ port, metricsPort, engine: thread.engineName }, "serving");
 
-  const services = ["stagecraft.reward.v1.RewardService"];
-  const signal = await superviseThread(thread, { server, services, terminated, logger });
+  const health = createHealth({ server, services: ["stagecraft.reward.v1.RewardService"], logger, metrics });
+  const signal = await superviseThread(thread, { server, health, terminated, logger });
   logger.info({ signal }, "stopping");
   await server.drain(config.graceMs);
   await service.close();

@@ -5,10 +5,12 @@ import { createRpcServer } from "@stagecraft/rpc";
 import {
   busOptions,
   clientOptions,
+  createHealth,
   runMain,
   serverOptions,
   startTelemetry,
   terminationSignal,
+  type Health,
 } from "@stagecraft/service-kit";
 import { loadRolloutConfig, rewardSources, rolloutSchema } from "./config.js";
 import { openRolloutService } from "./open.js";
@@ -26,6 +28,7 @@ runMain(async () => {
     logger,
     metrics,
   });
+  let health: Health | undefined;
   const service = await openRolloutService({
     ...config,
     workerId: config.workerId || `${hostname()}-${process.pid}`,
@@ -33,6 +36,7 @@ runMain(async () => {
     topology: await ensureTopology(bus, config.run, config),
     rewards: rewardSources(config),
     connection: clientOptions(config),
+    onDrained: (problem) => health?.set("drained", problem),
     logger,
     metrics,
   });
@@ -40,6 +44,8 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   service.register(server);
   const { port } = await server.start();
+  const services = ["stagecraft.rollout.v1.RolloutService"];
+  health = createHealth({ server, services, logger, metrics });
   logger.info({ port, metricsPort }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");

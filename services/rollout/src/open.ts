@@ -45,6 +45,8 @@ export interface OpenRolloutOptions {
   scoreTimeoutMs: number;
   /** The policy server must answer within this when the worker starts. */
   connectTimeoutMs: number;
+  /** See RolloutServiceDeps. */
+  onDrained?(problem: string | undefined): void;
   logger?: Logger;
   metrics?: Metrics;
 }
@@ -62,7 +64,8 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
   });
   const { eosId, fingerprint } = await askPolicy(policyClient, options.connectTimeoutMs);
   const { rewards, close: closeRewards } = connectRewards(options, fingerprint);
-  const consumer = await bus.consume({ ...topology.promptsConsumer, prefetch: concurrency });
+  const consume = () => bus.consume({ ...topology.promptsConsumer, prefetch: concurrency });
+  const consumer = await consume();
   const port = createGrpcPolicyPort(policyClient);
   const worker = startWorker({
     consumer,
@@ -79,7 +82,9 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
       parts?.observe({ part: "publish" }, (performance.now() - startedAt) / 1000);
     },
   });
-  const service = createRolloutService({ worker, workerId });
+  const { onDrained } = options;
+  const told = onDrained ? { onDrained } : {};
+  const service = createRolloutService({ worker, workerId, consume, logger, ...told });
   return {
     register: (server) => service.register(server),
     async close(signal) {

@@ -1,10 +1,17 @@
+import type { Consumer } from "@stagecraft/bus";
 import { invalidField, rollout } from "@stagecraft/contracts";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Worker, WorkerStatus } from "./worker.js";
 
 export interface RolloutServiceDeps {
   worker: Worker;
   workerId: string;
+  /** Opens the queue of tasks again. */
+  consume(): Promise<Consumer>;
+  /** Told why no tasks are taken, when a call has drained the worker; undefined when they are. */
+  onDrained?(problem: string | undefined): void;
+  logger?: Logger;
 }
 
 /** A service that can be put on a server. */
@@ -22,7 +29,8 @@ const STATES: Readonly<Record<WorkerStatus["state"], rollout.WorkerState>> = {
 };
 
 /** RolloutService over a worker. */
-export function createRolloutService({ worker, workerId }: RolloutServiceDeps): RolloutService {
+export function createRolloutService(deps: RolloutServiceDeps): RolloutService {
+  const { worker, workerId, consume, onDrained, logger = silentLogger() } = deps;
   const handlers: Handlers<typeof rollout.RolloutServiceService> = {
     async getStatus() {
       const { state, numCompleted, numRetried, numDead, ...rest } = worker.status();
@@ -35,7 +43,20 @@ export function createRolloutService({ worker, workerId }: RolloutServiceDeps): 
         numDead: BigInt(numDead),
       };
     },
-    drain: (_, { signal }) => worker.drain(signal),
+    drain(_, { signal, peer, identity }) {
+      logger.warn(
+        { peer, identity, workerId },
+        "drained by a call: takes no more tasks until Resume",
+      );
+      onDrained?.(`drained by a call at ${new Date().toISOString()}; Resume undoes it`);
+      return worker.drain(signal);
+    },
+    async resume(_, { peer, identity }) {
+      const { wasDrained } = await worker.resume(consume);
+      logger.warn({ peer, identity, workerId, wasDrained }, "resumed by a call: takes tasks");
+      onDrained?.(undefined);
+      return { wasDrained };
+    },
     async setConcurrency({ concurrency }) {
       if (concurrency >= 1 && concurrency <= MAX_CONCURRENCY) {
         return { concurrency, previous: worker.setConcurrency(concurrency) };

@@ -113,6 +113,26 @@ describe("startWorker()", () => {
     expect((await rig.bus.streamInfo(rig.topology.promptsConsumer.stream)).messages).toBe(1);
   });
 
+  it("takes tasks again when it is resumed, however it was drained", async () => {
+    const rig = await createRig();
+    await using _ = rig.bus;
+    const worker = rig.start((task, signal) =>
+      signal.aborted ? Promise.reject(new StagecraftError("cancelled", "stop")) : answer(task),
+    );
+    const consume = () => rig.bus.consume(rig.topology.promptsConsumer);
+    expect(await worker.resume(consume)).toEqual({ wasDrained: false });
+    for (const how of [undefined, AbortSignal.abort()]) {
+      await worker.drain(how);
+      const before = worker.status().numCompleted;
+      await rig.publishTask(`after ${before}`);
+      const both = await Promise.all([worker.resume(consume), worker.resume(consume)]);
+      expect(both).toEqual([{ wasDrained: true }, { wasDrained: true }]);
+      expect(worker.status().state).toBe("running");
+      await waitFor(() => worker.status().numCompleted === before + 1);
+    }
+    await worker.drain();
+  });
+
   it("gives tasks back when the drain's time is over", async () => {
     const rig = await createRig();
     await using _ = rig.bus;

@@ -53,6 +53,11 @@ export interface Worker {
   setConcurrency(concurrency: number): number;
   /** Takes no new task and waits for those in flight; the signal gives those up, to be redone. */
   drain(signal?: AbortSignal): Promise<{ numFinished: number }>;
+  /**
+   * Takes tasks again, from a new consumer, after the drain has ended; says whether there was one. Does
+   * nothing while it runs.
+   */
+  resume(consume: () => Promise<Consumer>): Promise<{ wasDrained: boolean }>;
 }
 
 /** Starts taking tasks at once. */
@@ -63,9 +68,10 @@ export function startWorker(options: WorkerOptions): Worker {
 class RolloutWorker implements Worker {
   private readonly logger: Logger;
   private readonly inFlight = new Set<Promise<void>>();
-  private readonly stopPulling = new AbortController();
-  private readonly giveUp = new AbortController();
-  private readonly pulling: Promise<void>;
+  private stopPulling = new AbortController();
+  private giveUp = new AbortController();
+  private pulling: Promise<void>;
+  private consumer: Consumer;
   private wakePuller = () => {};
   private draining: Promise<void> | undefined;
   private drained = false;
@@ -76,6 +82,7 @@ class RolloutWorker implements Worker {
   constructor(private readonly options: WorkerOptions) {
     this.logger = options.logger ?? silentLogger();
     this.concurrency = options.concurrency;
+    this.consumer = options.consumer;
     setMaxListeners(0, this.giveUp.signal); // one for each call in flight
     const inFlight = options.metrics?.gauge(METRICS.rolloutInFlight);
     options.metrics?.onScrape(() => inFlight?.set({}, this.inFlight.size));
@@ -105,11 +112,30 @@ class RolloutWorker implements Worker {
     return { numFinished: this.counts.numCompleted - before };
   }
 
+  async resume(consume: () => Promise<Consumer>): Promise<{ wasDrained: boolean }> {
+    const ended = this.draining;
+    if (!ended) return { wasDrained: false };
+    await ended;
+    const consumer = await consume();
+    if (this.draining !== ended) {
+      await consumer.close(); // another call was faster
+      return { wasDrained: true };
+    }
+    this.consumer = consumer;
+    this.stopPulling = new AbortController();
+    this.giveUp = new AbortController();
+    setMaxListeners(0, this.giveUp.signal);
+    this.draining = undefined;
+    this.drained = false;
+    this.pulling = this.pull();
+    return { wasDrained: true };
+  }
+
   private async finish(): Promise<void> {
     this.stopPulling.abort();
     this.wakePuller();
     await this.pulling;
-    await this.options.consumer.close();
+    await this.consumer.close();
     await Promise.all(this.inFlight);
     this.drained = true;
   }
@@ -133,7 +159,7 @@ class RolloutWorker implements Worker {
 
   private async next(signal: AbortSignal): Promise<BusMessage | undefined> {
     try {
-      return await this.options.consumer.next(signal);
+      return await this.consumer.next(signal);
     } catch (error) {
       if (!isCancelled(error)) this.logger.error({ err: error }, "no more tasks from the bus");
       return undefined;

@@ -9,6 +9,8 @@ export const WEIGHTS_KEY = "weights";
 export interface Announcements {
   /** Throws `aborted` when another trainer has the word now. */
   announce(value: Uint8Array): Promise<void>;
+  /** Says the last word again where the broker has lost it. */
+  restore(): Promise<void>;
 }
 
 export interface AnnouncementsOptions {
@@ -29,12 +31,14 @@ export async function openAnnouncements(options: AnnouncementsOptions): Promise<
   const { bus, topology, lease } = options;
   const bucket = await bus.keyValue(topology.weightsBucket);
   let revision = 0;
+  let last: Uint8Array | undefined;
   const look = async () => {
     const entry = await bucket.get(WEIGHTS_KEY);
     revision = entry?.revision ?? 0;
     return entry;
   };
   const announce = async (value: Uint8Array) => {
+    last = value;
     for (let attempt = 1; ; attempt++) {
       await lease?.confirm({ fresh: attempt > 1 });
       try {
@@ -52,5 +56,10 @@ export async function openAnnouncements(options: AnnouncementsOptions): Promise<
   };
   const present = await look();
   if (present) await announce(present.value);
-  return { announce };
+  return {
+    announce,
+    async restore() {
+      if (last !== undefined && !(await look())) await announce(last);
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import type { EventBus, Topology } from "@stagecraft/bus";
 import { METRICS, type Metrics } from "@stagecraft/telemetry";
 
-/** What waits on the bus, asked for at every scrape; the figures stay as they were while it is away. */
+/** What waits on the bus, asked for at every scrape; there are no figures while it does not answer. */
 export function reportBacklog(
   metrics: Metrics,
   bus: Pick<EventBus, "consumerInfo">,
@@ -9,11 +9,15 @@ export function reportBacklog(
 ): void {
   const pending = metrics.gauge(METRICS.busPending);
   metrics.onScrape(async () => {
-    const [prompts, rollouts] = await Promise.all([
-      bus.consumerInfo(promptsConsumer),
-      bus.consumerInfo(rolloutsConsumer),
-    ]);
-    pending.set({ kind: "prompts" }, prompts.pending);
-    pending.set({ kind: "rollouts" }, rollouts.pending);
+    try {
+      const [prompts, rollouts] = await Promise.all([
+        bus.consumerInfo(promptsConsumer),
+        bus.consumerInfo(rolloutsConsumer),
+      ]);
+      pending.set({ kind: "prompts" }, prompts.pending);
+      pending.set({ kind: "rollouts" }, rollouts.pending);
+    } catch {
+      for (const kind of ["prompts", "rollouts"]) pending.remove({ kind });
+    }
   });
 }

@@ -383,6 +383,36 @@ describe("createBusPlanes()", () => {
       },
     );
   });
+
+  it("says the weights again where the broker has lost the word, and asks the tasks again", async () => {
+    let asked = 0;
+    await withPlanes(
+      () => (++asked > 1 ? {} : undefined), // the first message is lost with the store
+      async (planes, bus) => {
+        const bucket = await bus.keyValue(topology.weightsBucket);
+        await bucket.delete(WEIGHTS_KEY);
+        await planes.collect([task("a")], signal, problemOf);
+        expect(await bucket.get(WEIGHTS_KEY)).toBeDefined();
+      },
+      { stallEveryMs: 5, taskTimeoutMs: 60_000 },
+    );
+  });
+
+  it("fails for now when the weights are lost too: the run publishes them from its checkpoint", async () => {
+    await using directory = await tempDir();
+    const store = openWeightStore(directory.path);
+    const losing = { ...store, latest: () => Promise.resolve(undefined) };
+    await withPlanes(
+      () => undefined,
+      async (planes) => {
+        await expect(planes.collect([task("a")], signal, problemOf)).rejects.toMatchObject({
+          code: "unavailable",
+          message: expect.stringContaining("weights 1 are gone") as string,
+        });
+      },
+      { stallEveryMs: 5, taskTimeoutMs: 60_000, store: losing },
+    );
+  });
 });
 
 function part(source: string, value: number, weight: number): events.ScorePart {

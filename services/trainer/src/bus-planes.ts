@@ -52,6 +52,8 @@ export interface BusPlanesOptions {
   /** Times a task is published before the run fails. */
   maxAttempts: number;
   metrics?: Metrics;
+  /** Between looks whether open tasks are lost; default 3 s. */
+  stallEveryMs?: number;
   /** Rollouts that stay in the stream after they were learnt from; default 1024. */
   keepRollouts?: number;
   /** Asked before anything is published; without one this process is the only trainer. */
@@ -107,6 +109,8 @@ class RunPlanes implements BusPlanes {
   private readonly trim: RolloutTrim;
   private readonly stall: StallWatch;
   private numRepeats = 0;
+  /** Ends the waiting when it is in vain; the run goes on from its checkpoint. */
+  private readonly failed = new AbortController();
   private readonly traces: TaskTraces;
   private readonly logger: Logger;
 
@@ -126,7 +130,8 @@ class RunPlanes implements BusPlanes {
       bus,
       topology,
       numOpen: () => this.waiting().length,
-      onLost: () => this.askLostAgain(),
+      onLost: () => void this.onStoreLost(),
+      ...(options.stallEveryMs !== undefined && { everyMs: options.stallEveryMs }),
       logger: this.logger,
     });
     this.inbox = openRolloutInbox({
@@ -178,7 +183,8 @@ class RunPlanes implements BusPlanes {
     for (const { sha256, version } of weights) this.versionOfHash.set(sha256, version);
   }
 
-  async collect(...[tasks, signal, problemOf]: Parameters<PpoPlanes["collect"]>) {
+  async collect(...[tasks, stopped, problemOf]: Parameters<PpoPlanes["collect"]>) {
+    const signal = AbortSignal.any([stopped, this.failed.signal]);
     setMaxListeners(0, signal); // some for each task
     for (const task of tasks) {
       this.open.set(task.taskId, { task, problemOf, attempt: 0, arrived: false });
@@ -189,6 +195,8 @@ class RunPlanes implements BusPlanes {
       const published = Promise.all(tasks.map(({ taskId }) => this.publish(taskId, { signal })));
       const [rollouts] = await Promise.all([Promise.all(arrivals), published]);
       return rollouts.map((rollout) => this.toSample(rollout));
+    } catch (thrown) {
+      throw this.failed.signal.aborted ? this.failed.signal.reason : thrown;
     } finally {
       batch.end();
       for (const { taskId } of tasks) {
@@ -259,6 +267,20 @@ class RunPlanes implements BusPlanes {
 
   private waiting(): string[] {
     return [...this.open].flatMap(([taskId, { arrived }]) => (arrived ? [] : [taskId]));
+  }
+
+  /** The broker forgot open tasks, and perhaps more: it may have started with an empty store. */
+  private async onStoreLost(): Promise<void> {
+    try {
+      await this.announcements.restore();
+      const latest = await this.options.store.latest();
+      if (this.published.size > 0 && (latest?.version ?? 0) < this.lastPublished) {
+        return this.failed.abort(weightsLost(this.lastPublished));
+      }
+    } catch (thrown) {
+      this.logger.warn({ err: thrown }, "what the broker lost is not restored yet");
+    }
+    this.askLostAgain();
   }
 
   /** What a killed broker forgot is no failed attempt. */
@@ -342,6 +364,14 @@ function toEvent(
     createdAt: new Date(),
     ...rest,
   };
+}
+
+function weightsLost(version: number): StagecraftError {
+  return new StagecraftError(
+    "unavailable",
+    `weights ${version} are gone from the weight store; they are published again from the last checkpoint`,
+    { details: { version } },
+  );
 }
 
 function noRollout(taskId: string, maxAttempts: number): StagecraftError {

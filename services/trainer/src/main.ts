@@ -1,10 +1,11 @@
-import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
+import { createJetStreamBus, ensureTopology, watchTopology } from "@stagecraft/bus";
 import { openWeightStoreAt } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
   busOptions,
+  createHealth,
   runMain,
   serverOptions,
   startTelemetry,
@@ -60,8 +61,12 @@ runMain(async () => {
   logger.info({ port, metricsPort, epoch: lease.epoch }, "serving");
 
   const services = ["stagecraft.trainer.v1.TrainerService"];
+  const health = createHealth({ server, services, logger, metrics });
+  const onProblem = (problem: string | undefined) => health.set("bus", problem);
+  const watch = watchTopology({ bus, topology, logger, onProblem });
   const end = Promise.race([terminated, untilReplaced(lease)]);
-  const why = await superviseThread(threads, { server, services, terminated: end, logger });
+  const why = await superviseThread(threads, { server, health, terminated: end, logger });
+  watch.close();
   logger.info({ signal: why }, "stopping");
   await service.close(); // a run that is going on writes its checkpoint first
   await server.drain(config.graceMs);

@@ -19,15 +19,15 @@ export async function* watchLatest(
   signal.addEventListener("abort", rouse, { once: true });
   const timer = setInterval(rouse, pollMs);
   timer.unref();
-  let last = 0;
+  let last = { revision: 0, createdAtMs: 0 };
   try {
     while (!signal.aborted) {
       if (!hinted) await new Promise<void>((resolve) => (wake = resolve));
       hinted = false;
       if (signal.aborted) return;
       const entry = await get().catch(() => undefined); // unreachable now: the timer asks again
-      if (!entry || entry.revision <= last) continue;
-      last = entry.revision;
+      if (!entry || !isNewer(entry, last)) continue;
+      last = entry;
       yield entry;
     }
   } finally {
@@ -36,3 +36,10 @@ export async function* watchLatest(
     stop();
   }
 }
+
+/** By revision; by time where a broker that lost its store counts revisions anew. */
+function isNewer(entry: Moment, last: Moment): boolean {
+  return entry.revision > last.revision || entry.createdAtMs > last.createdAtMs;
+}
+
+type Moment = Pick<KeyValueEntry, "revision" | "createdAtMs">;

@@ -124,8 +124,9 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
       }),
     streamInfo: (stream) =>
       attempt(`look at stream ${stream}`, async () => {
-        const { state } = await manager.streams.info(stream);
+        const { state, created } = await manager.streams.info(stream);
         return {
+          createdAtMs: Date.parse(created),
           messages: state.messages,
           bytes: state.bytes,
           firstSequence: state.first_seq,

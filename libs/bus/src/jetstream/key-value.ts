@@ -55,5 +55,6 @@ export function wrapKeyValue(connection: Connection, bucket: string, kv: KV): Ke
 
 function entryOf(entry: KvEntry | null): KeyValueEntry | undefined {
   if (!entry || entry.operation !== "PUT") return undefined;
-  return { key: entry.key, value: Uint8Array.from(entry.value), revision: entry.revision };
+  const { key, revision, created } = entry;
+  return { key, value: Uint8Array.from(entry.value), revision, createdAtMs: created.getTime() };
 }

@@ -8,7 +8,8 @@ export function createMemoryKeyValue(): KeyValue {
   const watchers = new Set<() => void>();
   let revision = 0;
   const write = (key: string, value: Uint8Array) => {
-    entries.set(key, { key, value: Uint8Array.from(value), revision: ++revision });
+    const createdAtMs = Date.now();
+    entries.set(key, { key, value: Uint8Array.from(value), revision: ++revision, createdAtMs });
     for (const wake of watchers) wake();
     return Promise.resolve(revision);
   };

@@ -21,6 +21,7 @@ const DEFAULT_DUPLICATE_WINDOW_MS = 120_000;
 export function createMemoryStream(initial: StreamSpec): MemoryStream {
   const log = new Map<number, StoredMessage>();
   const seen = new Map<string, { sequence: number; atMs: number }>();
+  const createdAtMs = Date.now();
   let bytes = 0;
   let lastSequence = 0;
 
@@ -97,6 +98,7 @@ export function createMemoryStream(initial: StreamSpec): MemoryStream {
     remove,
     purge,
     info: () => ({
+      createdAtMs,
       messages: log.size,
       bytes,
       firstSequence: first() ?? (lastSequence === 0 ? 0 : lastSequence + 1),

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo } from "node:net";
 import { health } from "@stagecraft/contracts";
-import { createRpcClient } from "@stagecraft/rpc";
+import { ALIVE, createRpcClient } from "@stagecraft/rpc";
 
 /** Whether something serves; kept connected between questions. */
 export interface Probe {
@@ -8,12 +8,15 @@ export interface Probe {
   close(): void;
 }
 
-/** grpc.health.v1 of the whole server. */
+/**
+ * grpc.health.v1, whether the process is worth keeping; why one that is alive does not serve, the status
+ * says.
+ */
 export function grpcProbe(port: number): Probe {
   const client = createRpcClient({ service: health.HealthService }, `127.0.0.1:${port}`);
   return {
     async ask(timeoutMs) {
-      const answer = await client.check({ service: "" }, { timeoutMs }).catch(() => undefined);
+      const answer = await client.check({ service: ALIVE }, { timeoutMs }).catch(() => undefined);
       return answer?.status === health.HealthCheckResponse_ServingStatus.SERVING;
     },
     close: () => client.close(),

@@ -7,6 +7,7 @@ import { poison } from "./poison.js";
 import { rollingTerm } from "./rolling-term.js";
 import { serverKill } from "./server-kill.js";
 import { slowTrainer } from "./slow-trainer.js";
+import { storeLost } from "./store-lost.js";
 import { trainerKill } from "./trainer-kill.js";
 import { twoTrainers } from "./two-trainers.js";
 import { wire } from "./wire.js";
@@ -22,6 +23,7 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   workerStop,
   twoTrainers,
   diskFull,
+  storeLost,
   slowTrainer,
   poison,
   wire,

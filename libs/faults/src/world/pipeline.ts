@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import { createJetStreamBus, ensureTopology, type EventBus, type Topology } from "@stagecraft/bus";
+import {
+  createJetStreamBus,
+  ensureTopology,
+  runTopology,
+  type EventBus,
+  type NatsRole,
+  type Topology,
+} from "@stagecraft/bus";
 import { trainer } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { startNatsServer, tempDir, waitFor, type NatsServer } from "@stagecraft/testing";
@@ -7,6 +14,7 @@ import type { FaultContext } from "../fault-row.js";
 import { CheckpointOracle } from "./checkpoint-oracle.js";
 import { Cleanup } from "./cleanup.js";
 import { RolloutTap } from "./rollout-tap.js";
+import { natsUsers, passwordOf } from "./nats-users.js";
 import { startService, type ServiceProcess, type ServiceStart } from "./service-process.js";
 import { startSimulatedServers, type SimulatedServers } from "./simulated-servers.js";
 import { writeTinyWorld, type TinyWorld } from "./tiny-world.js";
@@ -25,6 +33,8 @@ export interface PipelineOptions {
   runsDir?: string;
   /** Of the broker's streams; default in the temporary folder. */
   storeDir?: string;
+  /** Whether everybody comes to the broker as a user of its own, with no more rights than it needs. */
+  secured?: boolean;
   /** A broker that dies counts its messages anew, so they cannot be compared by number. */
   brokerDies?: boolean;
   /** Of the trainer that creates the run. */
@@ -79,10 +89,16 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const dir = directory.path;
   const world = await writeTinyWorld(dir);
   const store = options.storeDir === undefined ? {} : { storeDir: options.storeDir };
-  const nats = resources.use(await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3, ...store }));
-  const busOptions = { servers: nats.url, requestTimeoutMs: 1000 };
+  const topology = runTopology("faults", { taskAckWaitMs: ackWaitMs });
+  const users = options.secured ? { config: natsUsers(topology) } : {};
+  const nats = resources.use(
+    await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3, ...store, ...users }),
+  );
+  const loginOf = (user: NatsRole) =>
+    options.secured ? { user, password: passwordOf(user) } : undefined;
+  const busOptions = { servers: nats.url, requestTimeoutMs: 1000, ...loginOf("admin") };
   const bus = resources.use(await createJetStreamBus(busOptions));
-  const topology = await ensureTopology(bus, "faults", { taskAckWaitMs: ackWaitMs });
+  await ensureTopology(bus, topology);
   const { weightsBucket } = topology;
   const { vocabSize } = world;
   const { latencyMs = 5 } = options;
@@ -100,7 +116,12 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
     await Promise.all(started.map((each) => each.kill("SIGKILL")));
   });
   const start = async (name: "rollout" | "trainer", given: ServiceStart) => {
-    const service = await startService(name, { mutations, ...given });
+    const login = loginOf(name);
+    const as: ServiceStart["flags"] = login
+      ? { "nats-user": login.user, "nats-password": login.password }
+      : {};
+    const flags = { ...as, ...given.flags };
+    const service = await startService(name, { mutations, ...given, flags });
     started.push(service);
     return service;
   };

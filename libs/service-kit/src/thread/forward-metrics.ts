@@ -13,7 +13,7 @@ export type MetricSample =
       definition: GaugeDefinition;
       labels: Labels;
       value: number;
-      how: "set" | "add";
+      how: "set" | "add" | "remove";
     }
   | { kind: "histogram"; definition: HistogramDefinition; labels: Labels; value: number };
 
@@ -31,6 +31,7 @@ export function forwardMetrics(emit: (sample: MetricSample) => void): Metrics {
     gauge: (definition) => ({
       set: (labels, value) => emit({ kind: "gauge", definition, labels, value, how: "set" }),
       add: (labels, value) => emit({ kind: "gauge", definition, labels, value, how: "add" }),
+      remove: (labels) => emit({ kind: "gauge", definition, labels, value: 0, how: "remove" }),
     }),
     histogram: (definition) => ({
       observe: (labels, value) => emit({ kind: "histogram", definition, labels, value }),

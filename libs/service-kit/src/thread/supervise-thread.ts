@@ -1,6 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { RpcServer } from "@stagecraft/rpc";
 import type { Logger } from "@stagecraft/telemetry";
+import type { Health } from "../health.js";
 import type { ThreadApi } from "./serve-thread.js";
 import type { Thread } from "./start-thread.js";
 
@@ -9,8 +10,8 @@ export type SupervisedThread = Pick<Thread<ThreadApi, unknown>, "onHealth" | "en
 
 export interface SuperviseOptions {
   server: RpcServer;
-  /** Full names of the services that answer through the thread. */
-  services: readonly string[];
+  /** Of the services that answer through the thread. */
+  health: Health;
   terminated: Promise<string>;
   logger: Logger;
 }
@@ -25,13 +26,10 @@ const LAST_ANSWERS_MS = 1000;
  */
 export async function superviseThread(
   thread: SupervisedThread,
-  { server, services, terminated, logger }: SuperviseOptions,
+  { server, health, terminated, logger }: SuperviseOptions,
 ): Promise<string> {
   thread.onHealth((healthy) => {
-    if (!healthy) logger.error("the worker thread is silent: not serving");
-    for (const service of ["", ...services]) {
-      server.setHealth(service, healthy ? "SERVING" : "NOT_SERVING");
-    }
+    health.set("thread", healthy ? undefined : "the worker thread is silent");
   });
   const crashed = thread.ended.then(
     (reason) => reason ?? new StagecraftError("internal", "the worker thread was closed"),

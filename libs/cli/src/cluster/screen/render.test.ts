@@ -68,6 +68,21 @@ describe("renderStatus()", () => {
     expect(lines.find((line) => line.startsWith("trainer"))).toMatch(/^trainer +silent/);
   });
 
+  it("tells who is drained, and who does not serve and why", () => {
+    const workers = Array.from({ length: 6 }, (_, i) =>
+      processOf(`rollout-${i + 1}`, { isDrained: i === 4 }),
+    );
+    const problem = "the broker has lost stream PROMPTS_main";
+    const status = statusOf([processOf("trainer", { problem }), ...workers]);
+    const lines = bare(renderStatus(status, WIDE));
+    expect(lines.find((line) => line.startsWith("trainer"))).toMatch(
+      /^trainer +not serving .* {2}the broker has lost stream PROMPTS_main$/,
+    );
+    expect(lines.find((line) => line.startsWith("rollout ×6"))).toMatch(/5 up/);
+    expect(lines.find((line) => line.startsWith("rollout-5"))).toMatch(/drained/);
+    expect(statusLine(status)).toContain("5/7 up");
+  });
+
   it("fits the terminal", () => {
     const lines = renderStatus(statusOf([processOf("nats")]), { columns: 20, rows: 5 });
     expect(lines).toHaveLength(5);

@@ -62,7 +62,7 @@ function processRow(status: ProcessStatus): string[] {
 
 function rolloutRows(rollouts: readonly ProcessStatus[]): string[][] {
   if (rollouts.length <= MAX_ROLLOUT_ROWS) return rollouts.map(processRow);
-  const troubled = rollouts.filter(({ state, answers }) => state !== "up" || !answers);
+  const troubled = rollouts.filter((status) => !isWorking(status));
   const sum = (of: (status: ProcessStatus) => number | undefined) =>
     rollouts.reduce((total, status) => total + (of(status) ?? 0), 0);
   const numUp = rollouts.length - troubled.length;
@@ -82,7 +82,14 @@ function rolloutRows(rollouts: readonly ProcessStatus[]): string[][] {
   return [all, ...troubled.slice(0, MAX_ROLLOUT_ROWS).map(processRow)];
 }
 
-function stateText({ state, answers }: ProcessStatus): string {
+/** Up, answering, and doing its work. */
+export function isWorking({ state, answers, isDrained, problem }: ProcessStatus): boolean {
+  return state === "up" && answers && isDrained !== true && problem === undefined;
+}
+
+function stateText({ state, answers, isDrained, problem }: ProcessStatus): string {
+  if (state === "up" && isDrained) return colors.yellow("drained");
+  if (state === "up" && problem !== undefined) return colors.red("not serving");
   if (state === "up") return answers ? colors.green("up") : colors.yellow("silent");
   if (state === "waiting") return colors.red("down");
   return colors.yellow(state);
@@ -91,6 +98,7 @@ function stateText({ state, answers }: ProcessStatus): string {
 function doing(status: ProcessStatus): string {
   const { service, weightVersion, numActive = 0, numQueued = 0, lastExit, state } = status;
   if (state === "waiting") return colors.red(lastExit);
+  if (status.problem !== undefined) return colors.red(status.problem);
   if (service === "policy" && weightVersion !== undefined) {
     const queued = numQueued > 0 ? `, ${numQueued} queued` : "";
     return `weights ${weightVersion}, ${numActive} sequences${queued}`;

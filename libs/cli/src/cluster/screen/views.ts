@@ -4,7 +4,7 @@ import type { ClusterEvent } from "../options.js";
 import type { ClusterStatus } from "../status/types.js";
 import type { StopOutcome } from "../supervised-process.js";
 import { openLiveScreen, type LiveScreen } from "./live-screen.js";
-import { eventText, renderStatus } from "./render.js";
+import { eventText, isWorking, renderStatus } from "./render.js";
 
 /** How a running cluster is shown. */
 export interface ClusterView {
@@ -67,7 +67,7 @@ function jsonView({ out }: CliIo): ClusterView {
 
 /** One line: processes up, run, figures, queues. */
 export function statusLine({ processes, traffic, training }: ClusterStatus): string {
-  const numUp = processes.filter(({ state, answers }) => state === "up" && answers).length;
+  const numUp = processes.filter(isWorking).length;
   const parts = [`${numUp}/${processes.length} up`];
   if (training) {
     const { stage, runId, state, done, total, score, kl, staleness } = training;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createJetStreamBus, DEAD_STREAM, runTopology, type EventBus } from "@stagecraft/bus";
 import { decodeMessage, events } from "@stagecraft/contracts";
 import type { JsonObject } from "@stagecraft/core";
+import { createFresh } from "./fresh.js";
 import { createRateMeter } from "./rate.js";
 import type { TrafficStatus } from "./types.js";
 
@@ -11,7 +12,7 @@ const PATIENCE_MS = 1000;
 
 /** What stands on the bus, and the latest figures that runs have sent over it. */
 export interface BusWatcher {
-  /** Never throws; a broker that does not answer leaves its last figures. */
+  /** Never throws; what a broker does not say again is absent soon. */
   ask(): Promise<void>;
   traffic(): TrafficStatus | undefined;
   /** The last record of each kind (update, eval) of a run. */
@@ -26,7 +27,7 @@ export async function watchBus(natsUrl: string, run: string): Promise<BusWatcher
   const rollouts = createRateMeter(WINDOW_MS);
   const records = new Map<string, Map<string, JsonObject>>();
   const listening = listenForRecords(bus, subjects.progress, records);
-  let traffic: TrafficStatus | undefined;
+  const traffic = createFresh<TrafficStatus>();
   let asking = false;
   const look = async (): Promise<TrafficStatus> => {
     const [prompts, results, stream, dead] = await Promise.all([
@@ -35,8 +36,9 @@ export async function watchBus(natsUrl: string, run: string): Promise<BusWatcher
       bus.streamInfo(rolloutsConsumer.stream),
       bus.streamInfo(DEAD_STREAM),
     ]);
-    rollouts.add(stream.lastSequence, performance.now());
-    const rolloutsPerSecond = rollouts.perSecond();
+    const nowMs = performance.now();
+    rollouts.add(stream.lastSequence, nowMs);
+    const rolloutsPerSecond = rollouts.perSecond(nowMs);
     return {
       promptsWaiting: prompts.pending,
       promptsInWork: prompts.ackPending,
@@ -51,12 +53,12 @@ export async function watchBus(natsUrl: string, run: string): Promise<BusWatcher
       if (asking) return; // the broker is away; the question before still waits for it
       asking = true;
       const looking = look()
-        .then((seen) => (traffic = seen))
+        .then((seen) => traffic.set(seen, performance.now()))
         .catch(() => undefined)
         .finally(() => (asking = false));
       await Promise.race([looking, delay(PATIENCE_MS, undefined, { ref: false })]);
     },
-    traffic: () => traffic,
+    traffic: () => traffic.get(performance.now()),
     records: (runId) => records.get(runId) ?? new Map(),
     async close() {
       await bus.close();

@@ -2,7 +2,8 @@ import { policy, rollout } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import type { ProcessInfo } from "../supervised-process.js";
 import { createRateMeter, type RateMeter } from "./rate.js";
-import { residentBytes, scrapeBusySeconds } from "./scrape.js";
+import { createFresh } from "./fresh.js";
+import { residentBytes, scrapeProcess } from "./scrape.js";
 import type { ProcessStatus } from "./types.js";
 
 const TIMEOUT_MS = 1000;
@@ -10,7 +11,7 @@ const WINDOW_MS = 10_000;
 
 /** What one process says of itself; kept connected between questions. */
 export interface ProcessWatcher {
-  /** Never throws; a process that does not answer leaves its last figures. */
+  /** Never throws; what a process does not say again is absent soon. */
   ask(info: ProcessInfo): Promise<void>;
   figures(): Partial<ProcessStatus>;
   /** Tokens a policy generates. */
@@ -23,26 +24,36 @@ export function watchProcess({ service, port }: ProcessInfo): ProcessWatcher {
   const source = sourceOf(service, `127.0.0.1:${port}`);
   const busy = createRateMeter(WINDOW_MS);
   const tokens = createRateMeter(WINDOW_MS);
-  let figures: Partial<ProcessStatus> = {};
+  const lastTold = createFresh<Partial<ProcessStatus>>();
+  let memoryBytes: number | undefined;
+  let problems: string[] = [];
   return {
     async ask({ state, pid, metricsPort }) {
-      if (pid === undefined || state !== "up") return;
-      const memoryBytes = residentBytes(pid);
-      const [told, busySeconds] = await Promise.all([
+      memoryBytes = pid === undefined ? undefined : residentBytes(pid);
+      if (pid === undefined || state !== "up") {
+        problems = [];
+        return;
+      }
+      const [told, scraped] = await Promise.all([
         source?.ask(tokens).catch(() => undefined),
-        service === "nats" ? undefined : scrapeBusySeconds(metricsPort),
+        service === "nats" ? undefined : scrapeProcess(metricsPort),
       ]);
-      if (busySeconds !== undefined) busy.add(busySeconds, performance.now());
-      const share = busy.perSecond();
-      figures = {
-        ...figures,
-        ...told,
+      const nowMs = performance.now();
+      if (told) lastTold.set(told, nowMs);
+      if (scraped?.busySeconds !== undefined) busy.add(scraped.busySeconds, nowMs);
+      if (scraped) ({ problems } = scraped);
+    },
+    figures() {
+      const nowMs = performance.now();
+      const share = busy.perSecond(nowMs);
+      return {
+        ...lastTold.get(nowMs),
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(share !== undefined && { busyShare: Math.min(1, share) }),
+        ...(problems.length > 0 && { problem: problems.join("; ") }),
       };
     },
-    figures: () => figures,
-    tokensPerSecond: () => tokens.perSecond(),
+    tokensPerSecond: () => tokens.perSecond(performance.now()),
     close: () => source?.close(),
   };
 }
@@ -73,10 +84,10 @@ function rolloutSource(address: string): Source {
   const client = createRpcClient(rollout.RolloutServiceClient, address, { timeoutMs: TIMEOUT_MS });
   return {
     async ask() {
-      const { numInFlight, numCompleted, numRetried, numDead, lastError } = await client.getStatus(
-        {},
-      );
+      const { state, numInFlight, numCompleted, numRetried, numDead, lastError } =
+        await client.getStatus({});
       return {
+        isDrained: state !== rollout.WorkerState.RUNNING,
         numInFlight,
         numCompleted: Number(numCompleted),
         numRetried: Number(numRetried),

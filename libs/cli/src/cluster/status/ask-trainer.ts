@@ -1,13 +1,14 @@
 import { trainer } from "@stagecraft/contracts";
 import type { JsonObject } from "@stagecraft/core";
 import { createRpcClient } from "@stagecraft/rpc";
+import { createFresh } from "./fresh.js";
 import type { TrainingStatus } from "./types.js";
 
 const TIMEOUT_MS = 1000;
 
 /** The newest run of a trainer. */
 export interface TrainerWatcher {
-  /** Never throws; a trainer that does not answer leaves its last figures. */
+  /** Never throws; what a trainer does not say again is absent soon. */
   ask(address: string): Promise<void>;
   training(records: (runId: string) => ReadonlyMap<string, JsonObject>): TrainingStatus | undefined;
   close(): void;
@@ -16,7 +17,7 @@ export interface TrainerWatcher {
 /** Connects when it is first asked. */
 export function watchTrainer(): TrainerWatcher {
   let connected: { address: string; client: ReturnType<typeof connect> } | undefined;
-  let run: trainer.Run | undefined;
+  const newest = createFresh<trainer.Run | undefined>();
   const clientOf = (address: string) => {
     if (connected?.address !== address) {
       connected?.client.close();
@@ -31,9 +32,12 @@ export function watchTrainer(): TrainerWatcher {
       const answer = await clientOf(address)
         .listRuns(request)
         .catch(() => undefined);
-      if (answer) run = answer.runs[0];
+      if (answer) newest.set(answer.runs[0], performance.now());
     },
-    training: (records) => run && describeRun(run, records(run.runId)),
+    training(records) {
+      const run = newest.get(performance.now());
+      return run && describeRun(run, records(run.runId));
+    },
     close: () => connected?.client.close(),
   };
 }

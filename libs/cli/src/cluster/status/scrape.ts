@@ -3,15 +3,34 @@ import { METRICS } from "@stagecraft/telemetry";
 
 const TIMEOUT_MS = 1000;
 
-/** Seconds of tensor work since the process started, from its metrics; undefined when it tells none. */
-export async function scrapeBusySeconds(metricsPort: number): Promise<number | undefined> {
+/** What a process says in its metrics. */
+export interface ScrapedProcess {
+  /** Of tensor work since it started; undefined when it tells none. */
+  busySeconds: number | undefined;
+  /** Why its health is NOT_SERVING. */
+  problems: string[];
+}
+
+/** Undefined when it does not answer: it is starting, or its loop is busy. */
+export async function scrapeProcess(metricsPort: number): Promise<ScrapedProcess | undefined> {
   try {
     const url = `http://127.0.0.1:${metricsPort}/metrics`;
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return sumOf(await response.text(), METRICS.busySeconds.name);
+    const text = await response.text();
+    return { busySeconds: sumOf(text, METRICS.busySeconds.name), problems: problemsOf(text) };
   } catch {
-    return undefined; // it is starting, or its loop is busy
+    return undefined;
   }
+}
+
+/** The reasons that stand at `METRICS.notServing`. */
+export function problemsOf(text: string): string[] {
+  const reason = /reason="((?:[^"\\]|\\.)*)"/;
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(`${METRICS.notServing.name}{`) && line.endsWith(" 1"))
+    .flatMap((line) => reason.exec(line)?.[1] ?? [])
+    .map((escaped) => escaped.replace(/\\(["\\n])/g, (_, c) => (c === "n" ? " " : String(c))));
 }
 
 /** All series of one metric, in the text format of Prometheus. */

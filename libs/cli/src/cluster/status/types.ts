@@ -8,11 +8,14 @@ export interface ProcessStatus extends ProcessInfo {
   memoryBytes?: number;
   /** Part of the last seconds spent on tensor work, 0 to 1. */
   busyShare?: number;
+  /** Why it does not serve, by itself. */
+  problem?: string;
   /** Of a policy: weights in use, sequences in the decode batch and waiting. */
   weightVersion?: number;
   numActive?: number;
   numQueued?: number;
   /** Of a rollout worker. */
+  isDrained?: boolean;
   numInFlight?: number;
   numCompleted?: number;
   numRetried?: number;

@@ -107,6 +107,16 @@ export interface DrainResponse {
   numFinished: number;
 }
 
+/** Asks to take tasks again. */
+export interface ResumeRequest {
+}
+
+/** Takes tasks. */
+export interface ResumeResponse {
+  /** Whether it had been drained. */
+  wasDrained: boolean;
+}
+
 /** Asks for another concurrency. */
 export interface SetConcurrencyRequest {
   /** 1 to 4096. */
@@ -521,6 +531,131 @@ export const DrainResponse: MessageFns<DrainResponse> = {
   },
 };
 
+function createBaseResumeRequest(): ResumeRequest {
+  return {};
+}
+
+export const ResumeRequest: MessageFns<ResumeRequest> = {
+  encode(_: ResumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ResumeRequest {
+    return {};
+  },
+
+  toJSON(_: ResumeRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeRequest>): ResumeRequest {
+    return ResumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ResumeRequest>): ResumeRequest {
+    const message = createBaseResumeRequest();
+    return message;
+  },
+};
+
+function createBaseResumeResponse(): ResumeResponse {
+  return { wasDrained: false };
+}
+
+export const ResumeResponse: MessageFns<ResumeResponse> = {
+  encode(message: ResumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wasDrained !== false) {
+      writer.uint32(8).bool(message.wasDrained);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.wasDrained = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeResponse {
+    return {
+      wasDrained: isSet(object.wasDrained)
+        ? globalThis.Boolean(object.wasDrained)
+        : isSet(object.was_drained)
+        ? globalThis.Boolean(object.was_drained)
+        : false,
+    };
+  },
+
+  toJSON(message: ResumeResponse): unknown {
+    const obj: any = {};
+    if (message.wasDrained !== false) {
+      obj.wasDrained = message.wasDrained;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeResponse>): ResumeResponse {
+    return ResumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeResponse>): ResumeResponse {
+    const message = createBaseResumeResponse();
+    message.wasDrained = object.wasDrained ?? false;
+    return message;
+  },
+};
+
 function createBaseSetConcurrencyRequest(): SetConcurrencyRequest {
   return { concurrency: 0 };
 }
@@ -699,6 +834,16 @@ export const RolloutServiceService = {
     responseSerialize: (value: DrainResponse): Buffer => Buffer.from(DrainResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DrainResponse => DrainResponse.decode(value),
   },
+  /** Takes tasks again after Drain, once those in flight then have finished. Idempotent. */
+  resume: {
+    path: "/stagecraft.rollout.v1.RolloutService/Resume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
+    responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
+  },
   /** Changes how many tasks are in flight at once; takes effect as tasks finish. */
   setConcurrency: {
     path: "/stagecraft.rollout.v1.RolloutService/SetConcurrency" as const,
@@ -721,6 +866,8 @@ export interface RolloutServiceServer extends UntypedServiceImplementation {
    * go back to the queue. Idempotent.
    */
   drain: handleUnaryCall<DrainRequest, DrainResponse>;
+  /** Takes tasks again after Drain, once those in flight then have finished. Idempotent. */
+  resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
   /** Changes how many tasks are in flight at once; takes effect as tasks finish. */
   setConcurrency: handleUnaryCall<SetConcurrencyRequest, SetConcurrencyResponse>;
 }
@@ -760,6 +907,22 @@ export interface RolloutServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes tasks again after Drain, once those in flight then have finished. Idempotent. */
+  resume(
+    request: ResumeRequest,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
   ): ClientUnaryCall;
   /** Changes how many tasks are in flight at once; takes effect as tasks finish. */
   setConcurrency(
