@@ -48,7 +48,12 @@ runMain(async () => {
   const { port } = await server.start();
   logger.info({ port, metricsPort, engine: engine.engineName }, "serving");
 
-  const health = createHealth({ server, services: ["stagecraft.policy.v1.PolicyService"], logger, metrics });
+  const health = createHealth({
+    server,
+    services: ["stagecraft.policy.v1.PolicyService"],
+    logger,
+    metrics,
+  });
   const signal = await superviseThread(engine, { server, health, terminated, logger });
   logger.info({ signal }, "stopping");
   await server.drain(config.graceMs);

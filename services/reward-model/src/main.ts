@@ -38,7 +38,12 @@ runMain(async () => {
   const { port } = await server.start();
   logger.info({ port, metricsPort, engine: thread.engineName }, "serving");
 
-  const health = createHealth({ server, services: ["stagecraft.reward.v1.RewardService"], logger, metrics });
+  const health = createHealth({
+    server,
+    services: ["stagecraft.reward.v1.RewardService"],
+    logger,
+    metrics,
+  });
   const signal = await superviseThread(thread, { server, health, terminated, logger });
   logger.info({ signal }, "stopping");
   await server.drain(config.graceMs);
