@@ -28,7 +28,7 @@ runMain(async () => {
     logger,
     metrics,
   });
-  let health: Health | undefined;
+  const later: { health?: Health } = {}; // it needs the server, which comes after the service
   const service = await openRolloutService({
     ...config,
     workerId: config.workerId || `${hostname()}-${process.pid}`,
@@ -36,7 +36,7 @@ runMain(async () => {
     topology: await ensureTopology(bus, config.run, config),
     rewards: rewardSources(config),
     connection: clientOptions(config),
-    onDrained: (problem) => health?.set("drained", problem),
+    onDrained: (problem) => later.health?.set("drained", problem),
     logger,
     metrics,
   });
@@ -45,7 +45,7 @@ runMain(async () => {
   service.register(server);
   const { port } = await server.start();
   const services = ["stagecraft.rollout.v1.RolloutService"];
-  health = createHealth({ server, services, logger, metrics });
+  later.health = createHealth({ server, services, logger, metrics });
   logger.info({ port, metricsPort }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");
