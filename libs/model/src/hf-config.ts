@@ -13,7 +13,8 @@ export interface HfConfigOptions {
 
 export interface SpecialIds {
   readonly bos: number | null;
-  readonly eos: number | null;
+  /** One, or all that end an answer. */
+  readonly eos: number | number[] | null;
   readonly pad: number | null;
 }
 

@@ -20,6 +20,7 @@ export {
   type GenerationEngineOptions,
   type GenerationEvent,
   type GenerationRequest,
+  type GenerationTokenizer,
 } from "./generation/generation-engine.js";
 export { kvBytesPerToken } from "./generation/kv-bytes.js";
 export {

@@ -150,6 +150,16 @@ describe("model directories", () => {
     expect(config).toMatchObject({ pad_token_id: 0, eos_token_id: 2, bos_token_id: null });
   });
 
+  it("list every token that ends an answer, in both configurations", async () => {
+    await using dir = await tempDir();
+    const generation = `{"eos_token_id": [2, 0], "top_p": 0.9}`;
+    const tokenizerFiles = { "tokenizer.json": "{}", "generation_config.json": generation };
+    await saveModel(dir.path, createModel(tinyConfig("llama"), { seed: 1 }), { tokenizerFiles });
+    const { config, files } = await readModelDirectory(dir.path);
+    expect(config["eos_token_id"]).toEqual([2, 0]);
+    expect(files["generation_config.json"]).toBe(generation);
+  });
+
   it("refuse weights of another vocabulary and of another architecture", async () => {
     await using dir = await tempDir();
     await saveModel(dir.path, tinyModel(tinyConfig("llama")), { tokenizerFiles: {} });

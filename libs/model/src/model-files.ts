@@ -83,6 +83,12 @@ export async function saveModel(
   });
 }
 
+/** What the tokenizer says ends an answer, else the id of its `eos_token`. */
+function endIds(files: Readonly<Record<string, string>>, eos: number | null) {
+  const listed = parse(files["generation_config.json"])["eos_token_id"];
+  return listed == null ? eos : (listed as number | number[]);
+}
+
 /** The ids behind the token names of tokenizer_config.json, as tokenizer.json numbers them. */
 function specialIds(files: Readonly<Record<string, string>>): SpecialIds {
   const names = parse(files["tokenizer_config.json"]);
@@ -94,7 +100,8 @@ function specialIds(files: Readonly<Record<string, string>>): SpecialIds {
     const token = added.find((item: JsonValue) => isObject(item) && item["content"] === content);
     return isObject(token) && typeof token["id"] === "number" ? token["id"] : null;
   };
-  return { bos: idOf("bos_token"), eos: idOf("eos_token"), pad: idOf("pad_token") };
+  const eos = endIds(files, idOf("eos_token"));
+  return { bos: idOf("bos_token"), eos, pad: idOf("pad_token") };
 }
 
 function parse(text: string | undefined): JsonObject {

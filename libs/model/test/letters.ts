@@ -1,13 +1,7 @@
 /** A tokenizer for tests: id 0 is the end token, id n the n-th letter of the alphabet. */
 export const letters = {
-  specials: {
-    pad: undefined,
-    bos: undefined,
-    eos: 0,
-    system: undefined,
-    user: undefined,
-    assistant: undefined,
-  },
+  endIds: [0],
+  hasToken: () => true,
   streamDecoder: () => ({
     push: (id: number) => (id === 0 ? "" : String.fromCharCode(96 + id)),
     flush: () => "",

@@ -76,7 +76,7 @@ const toExperience = (samples: RolloutSample[]) =>
   buildExperience(
     samples,
     { policy, reference: policy, critic },
-    experienceOptions(CONFIG, { eosId: EOS, version: 0 }),
+    experienceOptions(CONFIG, { endIds: [EOS], version: 0 }),
   );
 const SAMPLES = [
   [3, 4, 5, 6, EOS],

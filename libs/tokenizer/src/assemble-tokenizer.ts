@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { endIdsOf, GENERATION_CONFIG, withEndIds } from "./end-ids.js";
 import { createStreamDecoder } from "./stream-decoder.js";
 import type { SpecialIds, Tokenizer } from "./tokenizer.js";
 import type { Vocabulary } from "./vocabulary.js";
@@ -17,22 +18,32 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
   const { vocabulary } = parts;
   const decodeBytes: Tokenizer["decodeBytes"] = (ids, options) =>
     vocabulary.bytesOf(ids, options?.skipSpecials ?? true);
+  const idOf = (token: string) => vocabulary.idOf(token);
+  const { specials, encode } = parts;
+  const endIds = endIdsOf({ specials, encode, idOf }, parts.files);
   return {
     kind: parts.kind,
     vocabSize: vocabulary.size,
-    specials: parts.specials,
+    specials,
+    endIds,
     fingerprint: sha256(parts.files["tokenizer.json"] ?? ""),
     byteLengths: vocabulary.byteLengths,
-    encode: parts.encode,
+    encode,
     encodeBytes: parts.encodeBytes,
     decode: (ids, options) =>
       new TextDecoder("utf-8", { ignoreBOM: true }).decode(decodeBytes(ids, options)),
     decodeBytes,
     streamDecoder: () => createStreamDecoder(vocabulary),
     tokenOf: (id) => vocabulary.tokenOf(id),
-    idOf: (token) => vocabulary.idOf(token),
-    files: () => ({ ...parts.files }),
+    idOf,
+    hasToken: (id) => vocabulary.has(id),
+    files: () => filesWithEnds(parts.files, endIds),
   };
+}
+
+function filesWithEnds(files: TokenizerParts["files"], endIds: readonly number[]) {
+  if (endIds.length === 0) return { ...files };
+  return { ...files, [GENERATION_CONFIG]: withEndIds(files[GENERATION_CONFIG], endIds) };
 }
 
 function sha256(text: string): string {

@@ -3,11 +3,15 @@ import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
 import { createByteLevelTokenizer } from "./byte-level-tokenizer.js";
 import { createCharTokenizer } from "./char-tokenizer.js";
+import { GENERATION_CONFIG, listedEndIds, withEndIds } from "./end-ids.js";
 import { KIND_KEY } from "./tokenizer-config.js";
 import type { Tokenizer } from "./tokenizer.js";
 
 /** What is read beside tokenizer.json and kept for `files()`. */
-const COMPANIONS = ["tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"];
+const COMPANIONS = [
+  ...["tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"],
+  GENERATION_CONFIG,
+];
 
 /**
  * The tokenizer of a directory that holds tokenizer.json: one of ours, or a foreign byte-level BPE
@@ -28,7 +32,16 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
       { details: { dir } },
     );
   }
-  return tokenizerFromFiles(files, dir);
+  return tokenizerFromFiles(await withConfigEnds(files, dir), dir);
+}
+
+/** A model's config.json may list end ids, too; they go where the tokenizer's other ones are. */
+async function withConfigEnds(files: Record<string, string>, dir: string) {
+  const ofConfig = listedEndIds(await readIfThere(join(dir, "config.json")), `${dir}/config.json`);
+  if (ofConfig.length === 0) return files;
+  const own = listedEndIds(files[GENERATION_CONFIG], `${dir}/${GENERATION_CONFIG}`);
+  const all = [...new Set([...own, ...ofConfig])];
+  return { ...files, [GENERATION_CONFIG]: withEndIds(files[GENERATION_CONFIG], all) };
 }
 
 /**
@@ -58,10 +71,14 @@ export function tokenizerFromFiles(
   }
 }
 
-/** Writes the tokenizer's files into the directory, each atomically; creates the directory. */
+/**
+ * Writes the tokenizer's files into the directory, each atomically; creates the directory. What only
+ * says how a model generates is left out.
+ */
 export async function saveTokenizer(tokenizer: Tokenizer, dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
   for (const [name, text] of Object.entries(tokenizer.files())) {
+    if (name === GENERATION_CONFIG) continue;
     const temporary = join(dir, `.${name}.${process.pid}.tmp`);
     const handle = await open(temporary, "w");
     try {

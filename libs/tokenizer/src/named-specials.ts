@@ -12,21 +12,28 @@ export function namedSpecialIds(
   idOf: (token: string) => number | undefined,
 ): SpecialIds {
   const own = ownSpecialIds(idOf);
-  const named = {
-    ...parseObject(files["special_tokens_map.json"]),
-    ...parseObject(files["tokenizer_config.json"]),
-  };
-  const byName = (key: string) => {
-    const name = named[key] as TokenName;
-    const token = typeof name === "string" ? name : name?.content;
-    return token === undefined ? undefined : idOf(token);
-  };
+  const byName = (key: string) => namedTokenId(files, idOf, key);
   return {
     ...own,
     pad: own.pad ?? byName("pad_token"),
     bos: own.bos ?? byName("bos_token"),
     eos: own.eos ?? byName("eos_token"),
   };
+}
+
+/** The id of a token by its role, such as `eos_token`; undefined where the files name none. */
+export function namedTokenId(
+  files: Readonly<Record<string, string>>,
+  idOf: (token: string) => number | undefined,
+  key: string,
+): number | undefined {
+  const named = {
+    ...parseObject(files["special_tokens_map.json"]),
+    ...parseObject(files["tokenizer_config.json"]),
+  };
+  const name = named[key] as TokenName;
+  const token = typeof name === "string" ? name : name?.content;
+  return token === undefined ? undefined : idOf(token);
 }
 
 function parseObject(text: string | undefined): Record<string, unknown> {

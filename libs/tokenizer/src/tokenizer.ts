@@ -38,6 +38,11 @@ export interface Tokenizer {
   /** One more than the largest id. */
   readonly vocabSize: number;
   readonly specials: SpecialIds;
+  /**
+   * Ids that end an answer: first the one that ends a turn in the chat format, then `specials.eos` and
+   * those listed in config.json or generation_config.json beside the tokenizer. [] = none is known.
+   */
+  readonly endIds: readonly number[];
   /** sha256 (hex) of tokenizer.json: two tokenizers with one fingerprint give the same ids. */
   readonly fingerprint: string;
   /** UTF-8 bytes each id stands for [vocabSize]; 0 for special tokens. */
@@ -56,6 +61,11 @@ export interface Tokenizer {
   /** The token as spelled in tokenizer.json (byte-level tokens in the GPT-2 byte alphabet). */
   tokenOf(id: number): string;
   idOf(token: string): number | undefined;
-  /** tokenizer.json and tokenizer_config.json, to be written beside a model. */
+  /** False for an id that stands for no token: a hole in the vocabulary, or beyond it. */
+  hasToken(id: number): boolean;
+  /**
+   * tokenizer.json, its companions and generation_config.json with `endIds`, to be written beside a
+   * model.
+   */
   files(): Record<string, string>;
 }

@@ -17,17 +17,21 @@ export class Vocabulary {
   private readonly offsets: Uint32Array;
   private readonly pool: Uint8Array;
   private readonly special: Uint8Array;
+  /** 1 where an id has a token. */
+  private readonly taken: Uint8Array;
 
   /** Ids may have holes, which decode to nothing. Of two entries with one id the later wins. */
   constructor(entries: readonly VocabularyEntry[]) {
     this.size = entries.reduce((size, entry) => Math.max(size, entry.id + 1), 0);
     this.tokens = new Array<string>(this.size).fill("");
     this.special = new Uint8Array(this.size);
+    this.taken = new Uint8Array(this.size);
     const byId = new Array<Uint8Array>(this.size).fill(new Uint8Array(0));
     for (const entry of entries) {
       this.tokens[entry.id] = entry.token;
       this.ids.set(entry.token, entry.id);
       this.special[entry.id] = entry.special ? 1 : 0;
+      this.taken[entry.id] = 1;
       byId[entry.id] = entry.bytes;
     }
     this.offsets = new Uint32Array(this.size + 1);
@@ -44,6 +48,11 @@ export class Vocabulary {
 
   idOf(token: string): number | undefined {
     return this.ids.get(token);
+  }
+
+  /** False for holes and for ids out of range. */
+  has(id: number): boolean {
+    return this.taken[id] === 1;
   }
 
   isSpecial(id: number): boolean {

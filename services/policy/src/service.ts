@@ -180,7 +180,7 @@ function describe(engine: PolicyEngine): common.ModelInfo {
     vocabSize: facts.vocabSize,
     maxPositions: facts.maxPositions,
     tokenizerFingerprint: facts.tokenizer.fingerprint,
-    specialTokens: { pad, bos, eos },
+    specialTokens: { pad, bos, eos, ends: [...facts.tokenizer.endIds] },
   });
 }
 

@@ -130,7 +130,7 @@ function describe({ scorer }: ServedModel): common.ModelInfo {
     ...config,
     numParams: BigInt(numParams),
     tokenizerFingerprint: scorer.tokenizer.fingerprint,
-    specialTokens: { pad, bos, eos },
+    specialTokens: { pad, bos, eos, ends: [...scorer.tokenizer.endIds] },
     scoreMean: scorer.scoreMean,
     scoreStd: scorer.scoreStd,
   });

@@ -62,7 +62,7 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
     idempotent: "all",
     waitForReady: true,
   });
-  const { eosId, fingerprint } = await askPolicy(policyClient, options.connectTimeoutMs);
+  const { endIds, fingerprint } = await askPolicy(policyClient, options.connectTimeoutMs);
   const { rewards, close: closeRewards } = connectRewards(options, fingerprint);
   const consume = () => bus.consume({ ...topology.promptsConsumer, prefetch: concurrency });
   const consumer = await consume();
@@ -74,7 +74,7 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
     ...(metrics ? { metrics } : {}),
     process: (task, signal, trace) => {
       const onPart = (part: string, seconds: number) => parts?.observe({ part }, seconds);
-      return processTask(task, { policy: port, rewards, workerId, eosId, signal, trace, onPart });
+      return processTask(task, { policy: port, rewards, workerId, endIds, signal, trace, onPart });
     },
     async publish(rollout, message, trace) {
       const startedAt = performance.now();
@@ -97,7 +97,10 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
 
 async function askPolicy(client: PolicyClient, timeoutMs: number) {
   const { info } = await client.getModelInfo({ model: "" }, { timeoutMs });
-  return { eosId: info?.specialTokens?.eos, fingerprint: info?.tokenizerFingerprint ?? "" };
+  const { ends = [], eos } = info?.specialTokens ?? {};
+  // A policy server of an earlier version says only its eos.
+  const endIds = ends.length > 0 || eos === undefined ? ends : [eos];
+  return { endIds, fingerprint: info?.tokenizerFingerprint ?? "" };
 }
 
 function connectRewards(

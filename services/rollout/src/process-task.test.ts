@@ -52,7 +52,7 @@ function processing(answer: ParsedGeneration) {
   const rewards = [source("rm", 0.5, 1), source("length", -2, 0.25)];
   const policy = { generate: async () => answer };
   const { signal } = new AbortController();
-  return { seen, options: { policy, rewards, workerId: "w", eosId: EOS, signal } };
+  return { seen, options: { policy, rewards, workerId: "w", endIds: [EOS], signal } };
 }
 
 describe("processTask()", () => {
@@ -94,8 +94,13 @@ describe("cutAfterEos()", () => {
       [7, 8],
     ]) {
       const answer = generation(ids);
-      expect(cutAfterEos(answer, EOS)).toBe(answer);
-      expect(cutAfterEos(answer, undefined)).toBe(answer);
+      expect(cutAfterEos(answer, [EOS])).toBe(answer);
+      expect(cutAfterEos(answer, [])).toBe(answer);
     }
+  });
+
+  it("cuts behind whichever end token comes first", () => {
+    const answer = generation([7, 8, 9, EOS]);
+    expect([...cutAfterEos(answer, [EOS, 8]).tokenIds]).toEqual([7, 8]);
   });
 });

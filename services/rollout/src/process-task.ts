@@ -14,8 +14,8 @@ export interface TaskProcessing {
   /** At least one. */
   rewards: readonly WeightedReward[];
   workerId: string;
-  /** End token of the policy; undefined if it has none. */
-  eosId: number | undefined;
+  /** Tokens that end an answer of the policy; [] if there are none. */
+  endIds: readonly number[];
   signal: AbortSignal;
   /** The span that the task is worked on in. */
   trace?: TraceContext;
@@ -28,11 +28,11 @@ export async function processTask(
   task: ParsedPromptTask,
   processing: TaskProcessing,
 ): Promise<events.Rollout> {
-  const { policy, signal, eosId, trace } = processing;
+  const { policy, signal, endIds, trace } = processing;
   const { runId, taskId } = task;
   const call = trace && { runId, taskId, trace };
   const startedAt = performance.now();
-  const answer = cutAfterEos(await policy.generate(task, signal, call), eosId);
+  const answer = cutAfterEos(await policy.generate(task, signal, call), endIds);
   const generatedAt = performance.now();
   processing.onPart?.("generate", (generatedAt - startedAt) / 1000);
   checkVersionFloor(answer, task);
@@ -63,8 +63,8 @@ export function rolloutIdOf(taskId: string): string {
 }
 
 /** Drops whatever follows the first end token. The policy stops there by itself; a foreign one may not. */
-export function cutAfterEos(answer: ParsedGeneration, eosId: number | undefined): ParsedGeneration {
-  const end = eosId === undefined ? -1 : answer.tokenIds.indexOf(eosId);
+export function cutAfterEos(answer: ParsedGeneration, endIds: readonly number[]): ParsedGeneration {
+  const end = answer.tokenIds.findIndex((id) => endIds.includes(id));
   if (end === -1 || end === answer.tokenIds.length - 1) return answer;
   return {
     ...answer,

@@ -24,7 +24,7 @@ const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
 const { signal } = new AbortController();
 const scores = { scale: 1, uncertaintyPenalty: 0, weights: new Map<string, number>() };
 const problemOf: RolloutCheck = (sample, asked) =>
-  rolloutProblem(sample, asked, { vocabSize: 50, maxScore: 100, scores, eosId: 2 });
+  rolloutProblem(sample, asked, { vocabSize: 50, maxScore: 100, scores, endIds: [2] });
 
 function task(taskId: string): PromptTask {
   return {
@@ -193,7 +193,7 @@ describe("createBusPlanes()", () => {
         const asked = task("a");
         const samples = await planes.collect([asked], signal, problemOf);
         const weights = { version: 1, hashes: new Map([[1, hash]]), maxStaleness: 0 };
-        const rules = { vocabSize: 50, maxScore: 100, scores, eosId: 2 };
+        const rules = { vocabSize: 50, maxScore: 100, scores, endIds: [2] };
         const verified = verifyRollouts([asked], samples, {
           ...weights,
           ...rules,

@@ -44,7 +44,9 @@ export async function loadAssistant(modelDir: string): Promise<Assistant> {
         {
           tokenizer,
           signal,
-          onToken: (_, { id }) => emit(decoder.push(id)),
+          onToken: (_, { id, finishReason }) => {
+            if (finishReason !== "eos") emit(decoder.push(id)); // an end token is no text
+          },
         },
       );
       emit(decoder.flush());

@@ -70,7 +70,8 @@ export async function drawTokens(
   members: readonly Active[],
   { vocabSize, numTokens }: { vocabSize: number; numTokens: number },
 ): Promise<Drawn[]> {
-  if (decoder.step) return drawInside(decoder.step.bind(decoder), members, numTokens);
+  const inside = members.every(({ sequence }) => !sequence.needsLogits);
+  if (decoder.step && inside) return drawInside(decoder.step.bind(decoder), members, numTokens);
   const logits = await decoder.append(members.map(rowOf));
   return members.map(({ sequence }, i) => {
     return drawOne(sequence, logits.subarray(i * vocabSize, (i + 1) * vocabSize));

@@ -37,7 +37,7 @@ describe("generate()", () => {
   it("gives the same answers for a seed whatever the batch, and others for another seed", async () => {
     const model = tinyModel(config);
     const run = (batchSize: number, seed = 1) =>
-      generate(model, prompts, { maxNewTokens: 12, seed }, { batchSize, eosId: 0 });
+      generate(model, prompts, { maxNewTokens: 12, seed }, { batchSize, endIds: [0] });
     const all = await run(5);
     expect(await run(2)).toEqual(all);
     expect(await run(1)).toEqual(all);
@@ -51,7 +51,7 @@ describe("generate()", () => {
       const model = tinyModel(tinyConfig(architecture));
       for (const temperature of [0.7, 1]) {
         const params = { temperature, maxNewTokens: 20, topK: 5 };
-        const answers = await generate(model, prompts, params, { batchSize: 3, eosId: 0 });
+        const answers = await generate(model, prompts, params, { batchSize: 3, endIds: [0] });
         answers.forEach((answer, i) => {
           const expected = trainerLogProbs(model, prompts[i]!, { answer, temperature });
           expect(maxDifference(answer.logProbs, expected)).toBeLessThan(1e-4);
@@ -80,12 +80,37 @@ describe("generate()", () => {
     expect(free!.ids).toHaveLength(12);
     const eosId = free!.ids[5]!;
     const cut = free!.ids.indexOf(eosId) + 1;
-    const [ended] = await generate(model, [prompts[0]!], params, { eosId });
+    const [ended] = await generate(model, [prompts[0]!], params, { endIds: [eosId] });
     expect(ended!.finishReason).toBe("eos");
     expect(ended!.ids).toEqual(free!.ids.slice(0, cut));
     const [long] = await generate(model, [prompts[0]!], { maxNewTokens: 500 });
     expect(long!.finishReason).toBe("length");
     expect(long!.ids).toHaveLength(32 - prompts[0]!.length);
+  });
+
+  it("ends at whichever end token comes first, when there are several", async () => {
+    const model = tinyModel(config);
+    const params = { maxNewTokens: 12, seed: 4 };
+    const [free] = await generate(model, [prompts[0]!], params);
+    const [usual, other] = [free!.ids[9]!, free!.ids[3]!];
+    const cut = free!.ids.findIndex((id) => id === usual || id === other) + 1;
+    const tokenizer = { ...letters, endIds: [usual, other] };
+    const [ended] = await generate(model, [prompts[0]!], params, { tokenizer });
+    expect(ended!.finishReason).toBe("eos");
+    expect(ended!.ids).toEqual(free!.ids.slice(0, cut));
+  });
+
+  it("never draws an id that stands for no token, whatever the sampling", async () => {
+    const model = tinyModel(config);
+    // Rows beyond the tokenizer's 12 tokens, and a hole.
+    const tokenizer = { ...letters, endIds: [], hasToken: (id: number) => id < 12 && id !== 5 };
+    for (const params of [{}, { temperature: 0 }, { topK: 3 }, { topP: 0.9, minP: 0.01 }]) {
+      const free = await generate(model, prompts, { maxNewTokens: 8, ...params });
+      expect(free.some(({ ids }) => ids.some((id) => !tokenizer.hasToken(id)))).toBe(true);
+      const answers = await generate(model, prompts, { maxNewTokens: 8, ...params }, { tokenizer });
+      for (const { ids } of answers)
+        expect([...ids].filter((id) => !tokenizer.hasToken(id))).toEqual([]);
+    }
   });
 
   it("ends at a stop text across tokens and cuts the text before it", async () => {
@@ -98,7 +123,7 @@ describe("generate()", () => {
       model,
       [prompts[1]!],
       { ...params, stop: ["never!", stop] },
-      { tokenizer: { ...letters, specials: { ...letters.specials, eos: undefined } } },
+      { tokenizer: { ...letters, endIds: [] } },
     );
     expect(stopped!.finishReason).toBe("stop");
     expect(textOf(stopped!.ids)).toBe(textOf(free!.ids).slice(0, at + 3));

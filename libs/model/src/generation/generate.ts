@@ -1,10 +1,10 @@
 import { deriveSeed, throwIfAborted } from "@stagecraft/core";
-import type { Tokenizer } from "@stagecraft/tokenizer";
 import type { Model } from "../model.js";
 import {
   createGenerationEngine,
   type GenerationEngine,
   type GenerationEvent,
+  type GenerationTokenizer,
 } from "./generation-engine.js";
 import { resolveSampling, type SamplingParams } from "./sampling.js";
 import type { FinishReason } from "./sequence.js";
@@ -20,10 +20,10 @@ export interface GeneratedSequence {
 }
 
 export interface GenerateOptions {
-  /** Gives the end token, finds stop texts, makes `text`. */
-  tokenizer?: Pick<Tokenizer, "streamDecoder" | "specials">;
-  /** The token that ends an answer, instead of the tokenizer's. */
-  eosId?: number;
+  /** Gives the end tokens, finds stop texts, makes `text`; ids that it has no token for are not drawn. */
+  tokenizer?: GenerationTokenizer;
+  /** The tokens that end an answer, instead of the tokenizer's. */
+  endIds?: readonly number[];
   /** Called for every token as it is drawn, with the number of its prompt. */
   onToken?: (promptIndex: number, event: GenerationEvent) => void;
   signal?: AbortSignal;
@@ -43,7 +43,7 @@ export async function generate(
   params: Partial<SamplingParams> | readonly Partial<SamplingParams>[],
   options: GenerateOptions = {},
 ): Promise<GeneratedSequence[]> {
-  const { tokenizer, eosId, onToken, signal, batchSize = 32 } = options;
+  const { tokenizer, endIds, onToken, signal, batchSize = 32 } = options;
   if (prompts.length === 0) return [];
   const engine = createGenerationEngine(model, {
     maxSequences: Math.min(batchSize, prompts.length),
@@ -53,7 +53,7 @@ export async function generate(
   try {
     const promptOf = new Map(
       prompts.map((promptIds, index) => [
-        engine.add({ promptIds, params: paramsOf(params, index), eosId }),
+        engine.add({ promptIds, params: paramsOf(params, index), endIds }),
         index,
       ]),
     );

@@ -1,6 +1,5 @@
 import { f32 } from "@stagecraft/checkpoint";
 import { engineInfo, initEngine } from "@stagecraft/tensor";
-import type { Tokenizer } from "@stagecraft/tokenizer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { generate } from "./generate.js";
@@ -24,10 +23,7 @@ async function drain(engine: GenerationEngine): Promise<GenerationEvent[]> {
 /** Writes every token as its number behind a space. */
 function numbersTokenizer() {
   const streamDecoder = () => ({ push: (id: number) => ` ${id}`, flush: () => "" });
-  return { streamDecoder, specials: {} } as unknown as Pick<
-    Tokenizer,
-    "streamDecoder" | "specials"
-  >;
+  return { streamDecoder, endIds: [], hasToken: () => true };
 }
 
 const idsOf = (events: readonly GenerationEvent[], handle: number) =>
@@ -188,7 +184,7 @@ describe("createGenerationEngine()", () => {
     const requests = [
       ...params.map((each, i) => ({ promptIds: prompt(i), params: each })),
       ...special.map((each, i) => ({ promptIds: prompt(i === 2 ? 0 : i), params: each })),
-      { promptIds: prompt(0), params: params[0]!, eosId: plain!.ids[12]! },
+      { promptIds: prompt(0), params: params[0]!, endIds: [plain!.ids[12]!] },
     ];
     const answersBy = async (maxTokensPerStep: number) => {
       const options = { maxSequences: 6, maxTokensPerStep, maxTurnMs: Infinity, tokenizer };

@@ -14,8 +14,8 @@ import { SlotPool } from "./slot-pool.js";
 export interface GenerationRequest {
   readonly promptIds: Int32Array;
   readonly params?: Partial<SamplingParams>;
-  /** The token that ends an answer; default that of the engine's tokenizer. */
-  readonly eosId?: number | undefined;
+  /** The tokens that end an answer; default those of the engine's tokenizer. */
+  readonly endIds?: readonly number[] | undefined;
 }
 
 /** One sampled token. */
@@ -33,13 +33,16 @@ export interface GenerationEvent {
   readonly text?: string;
 }
 
+/** What generation needs of a tokenizer. */
+export type GenerationTokenizer = Pick<Tokenizer, "streamDecoder" | "endIds" | "hasToken">;
+
 export interface GenerationEngineOptions {
   /** Sequences that grow at the same time; others wait. */
   maxSequences: number;
   /** Longest prompt and answer together; default the model's maxPositions. */
   maxLength?: number;
-  /** Finds stop texts, the end token and the text of answers. */
-  tokenizer?: Pick<Tokenizer, "streamDecoder" | "specials">;
+  /** Finds stop texts and the text of answers, and says what ends them and which ids are tokens. */
+  tokenizer?: GenerationTokenizer;
   /** Version of the weights that the model holds now; default 0. */
   weightVersion?: number;
   /**
@@ -124,6 +127,8 @@ class ContinuousBatching implements GenerationEngine {
   private readonly waiting = new Map<number, Sequence>();
   private readonly active = new Map<number, Active>();
   private readonly abandoned: Active[] = [];
+  /** Rows of the embeddings that stand for no token: never drawn. */
+  private readonly tokenless: Int32Array | undefined;
   private nextHandle = 1;
   private stepping = false;
   private weightsChanged = false;
@@ -141,6 +146,7 @@ class ContinuousBatching implements GenerationEngine {
     this.maxLength = maxLength;
     this.weightVersion = weightVersion;
     this.decoder = createDecoder(model, { maxSequences, maxLength });
+    this.tokenless = tokenlessIds(model.config.vocabSize, options.tokenizer);
     this.maxTokens = options.maxTokens ?? maxSequences * maxLength;
     this.slots = new SlotPool(this.decoder, {
       maxSequences,
@@ -157,14 +163,15 @@ class ContinuousBatching implements GenerationEngine {
     return this.waiting.size;
   }
 
-  add({ promptIds, params = {}, eosId }: GenerationRequest): number {
+  add({ promptIds, params = {}, endIds }: GenerationRequest): number {
     this.checkPrompt(promptIds);
     const { tokenizer } = this.options;
     const handle = this.nextHandle++;
     const sequence = new Sequence({
       promptIds,
       params: resolveSampling(params),
-      eosId: eosId ?? tokenizer?.specials.eos,
+      endIds: endIds ?? tokenizer?.endIds ?? [],
+      tokenless: this.tokenless,
       tokenizer,
       maxLength: this.maxLength,
     });
@@ -341,4 +348,18 @@ class ContinuousBatching implements GenerationEngine {
       return `prompt token ${at} is ${id}, outside the vocabulary of ${vocabSize}; is the tokenizer that of this model?`;
     });
   }
+}
+
+/**
+ * Ids below `vocabSize` that the tokenizer has no token for, or undefined when there are none: tables
+ * are padded to a round number of rows, and vocabularies may have holes.
+ */
+function tokenlessIds(
+  vocabSize: number,
+  tokenizer: GenerationTokenizer | undefined,
+): Int32Array | undefined {
+  if (!tokenizer) return undefined;
+  const ids: number[] = [];
+  for (let id = 0; id < vocabSize; id++) if (!tokenizer.hasToken(id)) ids.push(id);
+  return ids.length === 0 ? undefined : Int32Array.from(ids);
 }

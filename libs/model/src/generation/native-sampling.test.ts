@@ -58,7 +58,7 @@ describe("the decoder's own sampler", () => {
       rows.forEach(({ params, uniform, history }, i) => {
         const row = logits.subarray(i * VOCAB, (i + 1) * VOCAB);
         const fixed = { nextFloat: () => uniform } as Random;
-        const expected = sampleToken(row, params, fixed, history);
+        const expected = sampleToken(row, params, fixed, { history });
         expect(ids[i], `round ${round}, ${JSON.stringify(params)}`).toBe(expected.id);
         // exp in fp32 against double precision
         expect(Math.abs(logProbs[i]! - expected.logProb)).toBeLessThan(1e-5);

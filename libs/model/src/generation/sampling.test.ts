@@ -18,7 +18,7 @@ function frequencies(
   const random = createRandom(11);
   const counts = new Array<number>(logits.length).fill(0);
   const resolved = resolveSampling(params);
-  for (let i = 0; i < DRAWS; i++) counts[sampleToken(logits, resolved, random, history).id]!++;
+  for (let i = 0; i < DRAWS; i++) counts[sampleToken(logits, resolved, random, { history }).id]!++;
   return counts.map((count) => count / DRAWS);
 }
 
@@ -48,7 +48,7 @@ describe("sampleToken()", () => {
     for (const temperature of [0.7, 1, 2]) {
       for (const setting of settings) {
         const params = resolveSampling({ ...setting, temperature });
-        const { id, logProb } = sampleToken(LOGITS, params, createRandom(1), [0, 4]);
+        const { id, logProb } = sampleToken(LOGITS, params, createRandom(1), { history: [0, 4] });
         expect(logProb).toBeCloseTo(Math.log(softmax(LOGITS, temperature)[id]!), 6);
       }
     }

@@ -77,22 +77,30 @@ export function isPlain({ topK, topP, minP, repetitionPenalty }: SamplingParams)
   return topK === 0 && topP === 1 && minP === 0 && repetitionPenalty === 1;
 }
 
+/** What limits a choice beside the sampling parameters. */
+export interface ChoiceLimits {
+  /** The ids so far, prompt included, for the repetition penalty. */
+  readonly history?: Iterable<number>;
+  /** Ids that are never drawn, since they stand for no token. */
+  readonly tokenless?: Int32Array | undefined;
+}
+
 /**
- * Draws one token from `logits` [V]; pure but for one draw of `random` (none when greedy).
- * `history` are the ids so far, prompt included, for the repetition penalty. With filters the order
- * is that of transformers: penalty, temperature, top-k, top-p, min-p. The log-prob is that of the
- * temperature-only softmax [reference 10]; with temperature 0 that of temperature 1.
+ * Draws one token from `logits` [V]; pure but for one draw of `random` (none when greedy). With
+ * filters the order is that of transformers: penalty, temperature, top-k, top-p, min-p. The log-prob
+ * is that of the temperature-only softmax over all of V [reference 10], as training computes it; with
+ * temperature 0 that of temperature 1.
  * Throws `internal` when no logit is finite: the weights have diverged.
  */
 export function sampleToken(
   logits: Float32Array,
   params: SamplingParams,
   random: Random,
-  history: Iterable<number> = [],
+  limits: ChoiceLimits = {},
 ): SampledToken {
   const temperature = params.temperature || 1;
   const { sum, max } = softmaxWeights(logits, temperature, scratch);
-  const id = choose(logits, { params, random, history, sum });
+  const id = choose(logits, { params, random, limits, sum });
   return { id, logProb: (logits[id]! - max) / temperature - Math.log(sum) };
 }
 
@@ -102,17 +110,17 @@ const scratch = { values: new Float64Array(0) };
 interface Choice {
   readonly params: SamplingParams;
   readonly random: Random;
-  readonly history: Iterable<number>;
-  /** Of the weights that `scratch` holds already, those without the penalty. */
+  readonly limits: ChoiceLimits;
+  /** Of the weights that `scratch` holds already, those without penalty and limits. */
   readonly sum: number;
 }
 
 function choose(logits: Float32Array, choice: Choice): number {
   const { params, random } = choice;
   const { temperature, topK, topP, minP } = params;
-  const penalised = penalise(logits, params.repetitionPenalty, choice.history);
-  if (temperature === 0) return argmax(penalised ?? logits);
-  const sum = penalised ? softmaxWeights(penalised, temperature, scratch).sum : choice.sum;
+  const adjusted = adjust(logits, params.repetitionPenalty, choice.limits);
+  if (temperature === 0) return argmax(adjusted ?? logits);
+  const sum = adjusted ? softmaxWeights(adjusted, temperature, scratch).sum : choice.sum;
   if (topK === 0 && topP === 1 && minP === 0) return draw(scratch.values, sum, random);
   const ids = topCandidates(scratch.values, { topK, topP, minP });
   const kept = new Float64Array(ids.length);
@@ -122,18 +130,19 @@ function choose(logits: Float32Array, choice: Choice): number {
 }
 
 /** Undefined when nothing changes. */
-function penalise(
+function adjust(
   logits: Float32Array,
   penalty: number,
-  history: Iterable<number>,
+  { history = [], tokenless }: ChoiceLimits,
 ): Float32Array | undefined {
-  if (penalty === 1) return undefined;
-  const penalised = logits.slice();
-  for (const id of new Set(history)) {
+  if (penalty === 1 && !tokenless) return undefined;
+  const adjusted = logits.slice();
+  for (const id of penalty === 1 ? [] : new Set(history)) {
     const logit = logits[id]!;
-    penalised[id] = logit > 0 ? logit / penalty : logit * penalty;
+    adjusted[id] = logit > 0 ? logit / penalty : logit * penalty;
   }
-  return penalised;
+  for (const id of tokenless ?? []) adjusted[id] = -Infinity;
+  return adjusted;
 }
 
 /** An index with probability proportional to its weight. */

@@ -10,7 +10,10 @@ export type FinishReason = "eos" | "stop" | "length";
 export interface SequenceOptions {
   readonly promptIds: Int32Array;
   readonly params: SamplingParams;
-  readonly eosId?: number | undefined;
+  /** Tokens that end the answer, the most usual first. */
+  readonly endIds: readonly number[];
+  /** Ids that are never drawn, since they stand for no token. */
+  readonly tokenless?: Int32Array | undefined;
   readonly tokenizer?: Pick<Tokenizer, "streamDecoder"> | undefined;
   /** Longest prompt and answer together. */
   readonly maxLength: number;
@@ -54,8 +57,16 @@ export class Sequence {
     return this.maxTokens - this.ids.length;
   }
 
+  /**
+   * The one end token that a decoder is told; what it draws behind another one is not taken up.
+   */
   get eosId(): number | undefined {
-    return this.options.eosId;
+    return this.options.endIds[0];
+  }
+
+  /** Whether each token is to be chosen here, from the logits. */
+  get needsLogits(): boolean {
+    return this.options.tokenless !== undefined;
   }
 
   /** Whether each token changes how the next one is to be drawn. */
@@ -82,7 +93,8 @@ export class Sequence {
 
   /** Samples from the logits after `pending()`. */
   sample(logits: Float32Array): SampledToken {
-    return sampleToken(logits, this.options.params, this.random, this.ids);
+    const { params, tokenless } = this.options;
+    return sampleToken(logits, params, this.random, { history: this.ids, tokenless });
   }
 
   /** Takes the token that follows `pending()`; why the answer ends with it, if it does. */
@@ -98,8 +110,8 @@ export class Sequence {
   }
 
   private judge(id: number): FinishReason | undefined {
-    const { eosId, params, maxLength } = this.options;
-    if (id === eosId) return "eos";
+    const { endIds, params, maxLength } = this.options;
+    if (endIds.includes(id)) return "eos";
     if (this.matcher?.push(id)) return "stop";
     const numNew = this.ids.length - this.numPromptTokens;
     return numNew >= params.maxNewTokens || this.ids.length >= maxLength ? "length" : undefined;

@@ -193,7 +193,7 @@ async function train(
         reference: models.reference,
         prompts: [{ id: "start", messages: [], promptIds: Int32Array.of(START_ID) }],
         evalPrompts: [],
-        eosId: undefined,
+        endIds: [],
         planes: createTablePlanes(models.policy.config, task),
       },
       config,

@@ -66,9 +66,9 @@ describe("EOS rules", () => {
     for (let end = 0; end < 4; end++) {
       const ids = Int32Array.of(5, 6, 7, 8);
       ids[end] = 2;
-      expect(cutAfterEos(ids, 2)).toEqual({ ids: ids.slice(0, end + 1), hasEos: true });
+      expect(cutAfterEos(ids, [2])).toEqual({ ids: ids.slice(0, end + 1), hasEos: true });
     }
-    expect(cutAfterEos(Int32Array.of(5, 6), 2).hasEos).toBe(false);
+    expect(cutAfterEos(Int32Array.of(5, 6), [2]).hasEos).toBe(false);
   });
   it("replaces, penalises or keeps the score of an unfinished answer", () => {
     expect(scoreWithEosRule(3, true, { kind: "score", value: -1 })).toBe(3);

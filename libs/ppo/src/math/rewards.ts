@@ -8,9 +8,15 @@ export interface MissingEosRule {
   value: number;
 }
 
-/** The answer up to and including its first EOS; everything after it is not part of the text [N+]. */
-export function cutAfterEos(ids: Int32Array, eosId: number): { ids: Int32Array; hasEos: boolean } {
-  const end = ids.indexOf(eosId);
+/**
+ * The answer up to and including the first token that ends one; everything after it is not part of
+ * the text [N+].
+ */
+export function cutAfterEos(
+  ids: Int32Array,
+  endIds: readonly number[],
+): { ids: Int32Array; hasEos: boolean } {
+  const end = ids.findIndex((id) => endIds.includes(id));
   return end < 0 ? { ids, hasEos: false } : { ids: ids.subarray(0, end + 1), hasEos: true };
 }
 

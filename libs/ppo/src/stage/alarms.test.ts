@@ -55,6 +55,7 @@ describe("checkAlarms()", () => {
     ["entropy-collapse", { entropy: 0.3 }, 2],
     ["length-drift", { responseLength: 45 }, 2],
     ["length-drift", { responseLength: 8 }, 2],
+    ["no-end", { eosRate: 0 }, 1],
     ["eos-rate", { eosRate: 0.3 }, 2],
     ["length-bias", { lengthCorrelation: 0.95 }, 2],
     ["critic", { explainedVariance: -0.1 }, 20],
@@ -80,6 +81,13 @@ describe("checkAlarms()", () => {
   it("calls no staleness an alarm in a synchronous run", () => {
     const { alarms } = checkAlarms({ ...HEALTHY, staleness: 0 }, initialAlarmState());
     expect(alarms).toEqual([]);
+  });
+
+  it("sounds no-end at the first update, and not where answers have no end token", () => {
+    const heard = (canEnd: boolean) =>
+      checkAlarms({ ...HEALTHY, eosRate: 0 }, initialAlarmState(), { canEnd }).alarms;
+    expect(heard(true).map(({ code }) => code)).toEqual(["no-end"]);
+    expect(heard(false)).toEqual([]);
   });
 
   it("tells falling gold under rising score", () => {

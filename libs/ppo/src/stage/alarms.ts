@@ -17,6 +17,8 @@ export interface AlarmContext {
   gold?: number | undefined;
   /** η of the run; default 0. */
   maxStaleness?: number;
+  /** False where answers have a fixed length and no end token; default true. */
+  canEnd?: boolean;
 }
 
 /** What alarms remember between updates; plain JSON, part of the checkpoint. */
@@ -112,9 +114,20 @@ const RULES: readonly Rule[] = [
     advice: "look at accuracy by length in the reward model's report; weigh length in scoreWeights",
   },
   {
+    code: "no-end",
+    lasting: 1,
+    holds: ({ eosRate }, _, { canEnd = true }) => canEnd && eosRate === 0,
+    message: () => "no answer ended by itself",
+    meaning:
+      "every answer ran into the length limit and was cut: the policy was never taught to end, ends with a token that the tokenizer does not know as an end, or has no room to",
+    advice:
+      "raise maxNewTokens; look at answers of the start model, and whether eos_token_id in its config.json has the token that ends them",
+  },
+  {
     code: "eos-rate",
     lasting: 2,
-    holds: ({ eosRate }, { first }) => first !== null && eosRate < 0.5 * first.eosRate,
+    holds: ({ eosRate }, { first }) =>
+      first !== null && eosRate > 0 && eosRate < 0.5 * first.eosRate,
     message: ({ eosRate }) => `only ${n(100 * eosRate)} % of answers end by themselves`,
     meaning: "answers run into the length limit and are cut",
     advice: "raise the price of a missing end (missingEosValue) or maxNewTokens",

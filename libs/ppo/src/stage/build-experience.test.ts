@@ -41,7 +41,7 @@ const OPTIONS: ExperienceOptions = {
   padId: 0,
   maxTokens: 1000,
   temperature: 1,
-  eosId: EOS,
+  endIds: [EOS],
   scores: { scale: 1, uncertaintyPenalty: 0, weights: new Map() },
   missingEos: { kind: "score", value: -1 },
   version: 5,

@@ -14,8 +14,8 @@ export interface ExperienceModels {
 }
 
 export interface ExperienceOptions extends ForwardOptions {
-  /** undefined: answers have a fixed length and no end token. */
-  eosId: number | undefined;
+  /** Tokens that end an answer; []: answers have a fixed length. */
+  endIds: readonly number[];
   /** How an answer's scores become one, before the missing-EOS rule. */
   scores: ScoreCombination;
   missingEos: MissingEosRule;
@@ -39,7 +39,7 @@ export function buildExperience(
   models: ExperienceModels,
   options: ExperienceOptions,
 ): Experience[] {
-  const cut = samples.map((sample) => cutSample(sample, options.eosId));
+  const cut = samples.map((sample) => cutSample(sample, options.endIds));
   const ref = responseLogProbs(models.reference, cut, options);
   const values = models.critic ? responseValues(models.critic, cut, options) : undefined;
   const staleness = cut.map(({ weightVersions }) => weightVersions.map((v) => options.version - v));
@@ -72,7 +72,7 @@ export function evaluationFigures(
   { policy, reference }: ExperienceModels,
   options: ExperienceOptions,
 ): Record<string, number> {
-  const cut = samples.map((sample) => cutSample(sample, options.eosId));
+  const cut = samples.map((sample) => cutSample(sample, options.endIds));
   const logProbs = responseLogProbs(policy, cut, options);
   const refLogProbs = responseLogProbs(reference, cut, options);
   const extra = Object.entries(meanExtraScores(samples)).map(([key, value]) => [
@@ -100,9 +100,8 @@ export function meanExtraScores(samples: readonly RolloutSample[]): Record<strin
   return Object.fromEntries([...values].map(([name, list]) => [`score_${name}`, maskedMean(list)]));
 }
 
-function cutSample(sample: RolloutSample, eosId: number | undefined) {
-  if (eosId === undefined) return { ...sample, hasEos: false };
-  const { ids, hasEos } = cutAfterEos(sample.responseIds, eosId);
+function cutSample(sample: RolloutSample, endIds: readonly number[]) {
+  const { ids, hasEos } = cutAfterEos(sample.responseIds, endIds);
   const logProbs = sample.logProbs.subarray(0, ids.length);
   const weightVersions = sample.weightVersions.subarray(0, ids.length);
   return { ...sample, responseIds: ids, logProbs, weightVersions, hasEos };

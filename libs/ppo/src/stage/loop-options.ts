@@ -26,12 +26,12 @@ export function updateLearningRate(config: PpoConfig, update: number, peak: numb
 /** How samples of an update become experience. */
 export function experienceOptions(
   config: PpoConfig,
-  scope: { eosId: number | undefined; scoreScale?: number; version: number },
+  scope: { endIds: readonly number[]; scoreScale?: number; version: number },
 ): ExperienceOptions {
   const { oldLogProbs, decoupled } = config;
   return {
     ...forwardOptions(config),
-    eosId: scope.eosId,
+    endIds: scope.endIds,
     scores: {
       scale: scope.scoreScale ?? 1,
       uncertaintyPenalty: config.uncertaintyPenalty,

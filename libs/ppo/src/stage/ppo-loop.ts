@@ -56,8 +56,8 @@ export interface PpoLoopParts {
   reference: Model;
   prompts: readonly PreparedPrompt[];
   evalPrompts: readonly PreparedPrompt[];
-  /** undefined: answers have a fixed length and no end token. */
-  eosId: number | undefined;
+  /** Tokens that end an answer; []: answers have a fixed length. */
+  endIds: readonly number[];
   /** Ids that an answer may hold are below it; default the policy's. */
   vocabSize?: number;
   planes: PpoPlanes;
@@ -226,8 +226,8 @@ class PpoLoop {
 
   private rules(): RolloutRules {
     const { vocabSize = this.parts.trainees.policy.config.vocabSize } = this.parts;
-    const { scores, eosId } = this.experienceOptions();
-    return { vocabSize, maxScore: this.config.maxScore, scores, eosId };
+    const { scores, endIds } = this.experienceOptions();
+    return { vocabSize, maxScore: this.config.maxScore, scores, endIds };
   }
 
   private verify(
@@ -272,8 +272,8 @@ class PpoLoop {
   }
 
   private experienceOptions() {
-    const { eosId, scoreScale = 1 } = this.parts;
-    return experienceOptions(this.config, { eosId, scoreScale, version: this.state.update });
+    const { endIds, scoreScale = 1 } = this.parts;
+    return experienceOptions(this.config, { endIds, scoreScale, version: this.state.update });
   }
 
   /** The update becomes part of the state; nothing after this line can fail half-way. */
@@ -308,7 +308,9 @@ class PpoLoop {
 
   private alarm(signals: UpdateSignals, gold: number | undefined): void {
     const { maxStaleness } = this.config;
-    const { alarms, state } = checkAlarms(signals, this.state.alarms, { gold, maxStaleness });
+    const canEnd = this.parts.endIds.length > 0;
+    const context = { gold, maxStaleness, canEnd };
+    const { alarms, state } = checkAlarms(signals, this.state.alarms, context);
     this.state.alarms = state;
     for (const alarm of alarms) this.sound(alarm);
   }

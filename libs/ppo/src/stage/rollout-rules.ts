@@ -10,7 +10,8 @@ export interface RolloutRules {
   maxScore: number;
   /** How an answer's scores become one. */
   scores: ScoreCombination;
-  eosId: number | undefined;
+  /** Tokens that end an answer. */
+  endIds: readonly number[];
 }
 
 /**
@@ -55,12 +56,12 @@ function tokenProblem(
 
 function scoreProblem(
   sample: RolloutSample,
-  { maxScore, scores, eosId }: RolloutRules,
+  { maxScore, scores, endIds }: RolloutRules,
 ): string | undefined {
   const named = { "its score": sample.score, ...prefixed(sample.extraScores) };
   const high = Object.entries(named).find(([, value]) => !(Math.abs(value) <= maxScore));
   if (high) return `${high[0]} is ${high[1]}, the limit is ${maxScore}; maxScore raises it`;
-  const hasEos = eosId !== undefined && sample.responseIds.includes(eosId);
+  const hasEos = sample.responseIds.some((id) => endIds.includes(id));
   try {
     const total = combineAnswerScores(sample, hasEos, scores);
     return Number.isFinite(Math.fround(total)) ? undefined : `its scores make ${total}`;

@@ -139,7 +139,7 @@ async function loopParts(
       config.evalPrompts.length > 0
         ? await loadPrompts(config.evalPrompts, evalLimits, context)
         : [],
-    eosId: tokenizer.specials.eos,
+    endIds: tokenizer.endIds,
     vocabSize: Math.min(policy.config.vocabSize, tokenizer.vocabSize),
     planes,
     scoreScale: models.scoreScale,

@@ -15,7 +15,7 @@ const RULES = {
   vocabSize: 9,
   maxScore: 10,
   scores: { scale: 1, uncertaintyPenalty: 0, weights: new Map<string, number>() },
-  eosId: 2,
+  endIds: [2],
 };
 
 function verify(versions: number[], maxStaleness: number, weightsHash?: string) {

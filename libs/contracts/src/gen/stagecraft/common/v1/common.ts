@@ -231,8 +231,12 @@ export interface SpecialTokens {
   bos?:
     | number
     | undefined;
-  /** Ends every turn and document. */
-  eos?: number | undefined;
+  /** Ends every document; in our own tokenizers turns, too. */
+  eos?:
+    | number
+    | undefined;
+  /** Each of them ends an answer; the first is the one that ends a turn. */
+  ends: number[];
 }
 
 /** What a server is serving. */
@@ -845,7 +849,7 @@ export const WeightVersion: MessageFns<WeightVersion> = {
 };
 
 function createBaseSpecialTokens(): SpecialTokens {
-  return { pad: undefined, bos: undefined, eos: undefined };
+  return { pad: undefined, bos: undefined, eos: undefined, ends: [] };
 }
 
 export const SpecialTokens: MessageFns<SpecialTokens> = {
@@ -858,6 +862,13 @@ export const SpecialTokens: MessageFns<SpecialTokens> = {
     }
     if (message.eos !== undefined) {
       writer.uint32(24).uint32(message.eos);
+    }
+    if (message.ends.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.ends) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -899,6 +910,24 @@ export const SpecialTokens: MessageFns<SpecialTokens> = {
             message.eos = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.ends.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ends.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -916,6 +945,7 @@ export const SpecialTokens: MessageFns<SpecialTokens> = {
       pad: isSet(object.pad) ? globalThis.Number(object.pad) : undefined,
       bos: isSet(object.bos) ? globalThis.Number(object.bos) : undefined,
       eos: isSet(object.eos) ? globalThis.Number(object.eos) : undefined,
+      ends: globalThis.Array.isArray(object?.ends) ? object.ends.map((e: any) => globalThis.Number(e)) : [],
     };
   },
 
@@ -930,6 +960,9 @@ export const SpecialTokens: MessageFns<SpecialTokens> = {
     if (message.eos !== undefined) {
       obj.eos = Math.round(message.eos);
     }
+    if (message.ends?.length) {
+      obj.ends = message.ends.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -941,6 +974,7 @@ export const SpecialTokens: MessageFns<SpecialTokens> = {
     message.pad = object.pad ?? undefined;
     message.bos = object.bos ?? undefined;
     message.eos = object.eos ?? undefined;
+    message.ends = object.ends?.map((e) => e) || [];
     return message;
   },
 };
