@@ -50,18 +50,53 @@ describe("stagecraft demo --preset tiny", () => {
     expect(html).not.toMatch(/<(script|link|img)\b|https?:\/\/(?!www\.w3\.org)/);
   });
 
-  it("skips finished stages with --resume", async () => {
-    const again = await runCli(["demo", "--preset", "tiny", "--out", out, "--resume"]);
-    expect(again.code).toBe(0);
-    expect(again.err.match(/finished already, skipped/g)).toHaveLength(9);
-  });
-
   it("leaves a directory alone that is no demo's", async () => {
     await workshop.write("precious.txt", "mine");
     const { code, err } = await runCli(["demo", "--preset", "tiny", "--out", workshop.dir]);
     expect(code).toBe(1);
     expect(err).toContain("[failed_precondition]");
     expect(await readFile(workshop.path("precious.txt"), "utf8")).toBe("mine");
+  });
+});
+
+describe("a second demo", () => {
+  const again = (...flags: string[]) => ["demo", "--preset", "tiny", "--out", out, ...flags];
+  const weights = () => readFile(join(out, "ppo", "model", "model.safetensors"));
+
+  it("shows the finished one: table, report, what to do next; nothing is trained", async () => {
+    await workshop.write("demo/notes.txt", "mine");
+    const { code, out: shown, err } = await runCli(again());
+    expect(code).toBe(0);
+    expect(err.match(/finished already, skipped/g)).toHaveLength(9);
+    for (const text of [
+      "held-out requests",
+      "Finished already (20",
+      `npx stagecraft chat ${join(out, "ppo", "model")}`,
+      "report.html",
+    ]) {
+      expect(shown).toContain(text);
+    }
+    expect(await readFile(join(out, "notes.txt"), "utf8")).toBe("mine");
+  });
+
+  it("after Ctrl-C goes on and reaches the weights of an uninterrupted one", async () => {
+    const whole = await weights();
+    const first = spawnCli(again("--rerun", "ppo", "--json"));
+    await first.waitFor('"stage":"ppo","done":6,');
+    first.kill("SIGINT");
+    const stopped = await first.done;
+    expect(stopped.code).toBe(130);
+    expect(stopped.out).toContain("the same command again, without --rerun, goes on where it was");
+    const second = await runCli(again("--json"));
+    expect(second.code).toBe(0);
+    expect(second.err + second.out).toContain("resumed at update");
+    expect((await weights()).equals(whole)).toBe(true);
+  });
+
+  it("with another seed is refused and names --fresh", async () => {
+    const { code, err } = await runCli(again("--seed", "2"));
+    expect(code).toBe(1);
+    expect(err).toMatch(/\[failed_precondition\] .*--preset tiny --seed 1, not .*--fresh/);
   });
 });
 

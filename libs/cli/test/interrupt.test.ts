@@ -24,9 +24,10 @@ describe("Ctrl-C", () => {
     const interrupted = spawnCli(args("interrupted"));
     await interrupted.waitFor('"done":20,');
     interrupted.kill("SIGINT");
-    const { code, err } = await interrupted.done;
+    const { code, err, out } = await interrupted.done;
     expect([code, await readStatus(workshop.path("interrupted"))]).toEqual([130, "cancelled"]);
     expect(err).toContain("[cancelled]");
+    expect(out).toContain("--resume goes on where it was");
 
     expect((await runCli([...args("interrupted"), "--resume"])).code).toBe(0);
     expect((await runCli(args("whole"))).code).toBe(0);

@@ -5,26 +5,32 @@ import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { UsageError } from "../app/usage-error.js";
 import { PRESETS, type PresetName } from "../demo/presets.js";
+import type { DemoOutcome } from "../demo/run-demo.js";
+import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
+import { alignRows } from "../report/result-text.js";
 import { examplesText } from "./stage-command.js";
 
 interface DemoFlags {
   preset: PresetName;
   out: string;
   seed: string;
-  resume?: boolean;
+  fresh?: boolean;
   rerun?: string[];
   check?: boolean;
   json?: boolean;
 }
 
-/** `stagecraft demo`: all stages on the small world, a table, answers side by side, report.html. */
+/**
+ * `stagecraft demo`: all stages on the small world, a table, answers side by side, report.html. Called
+ * again it goes on, or shows what is there; only `--fresh` deletes.
+ */
 export function demoCommand(command: Command, scope: CommandScope): void {
   command
     .addOption(new Option("--preset <name>", "how large").choices(PRESETS).default("default"))
-    .option("--out <dir>", "where everything goes; replaced unless --resume", join("runs", "demo"))
+    .option("--out <dir>", "where everything goes", join("runs", "demo"))
     .option("--seed <number>", "seed of everything random", "1")
-    .option("--resume", "continue an interrupted demo; finished stages are skipped")
-    .option("--rerun <id...>", "with --resume: run these stages again, and all that follows")
+    .option("--fresh", "delete the demo that is there and start over; without it the demo goes on")
+    .option("--rerun <id...>", "run these stages again, and all that use their outputs")
     .option("--check", "exit with 3 when the demo does not show what it should")
     .option("--json", "print NDJSON; the last line is the result")
     .addHelpText("after", examplesText(EXAMPLES))
@@ -34,7 +40,8 @@ export function demoCommand(command: Command, scope: CommandScope): void {
 const EXAMPLES = [
   "npm run demo",
   "npx stagecraft demo --seed 2 --out runs/demo2",
-  "npx stagecraft demo --resume --rerun reward",
+  "npx stagecraft demo --rerun reward",
+  "npx stagecraft demo --fresh",
   "npx stagecraft demo --preset tiny --check",
 ];
 
@@ -50,22 +57,40 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
     const { preset, out, rerun = [] } = flags;
-    const fresh = flags.resume !== true;
-    const outcome = await runDemo(
-      { preset, seed, out, fresh, rerun },
-      { signal: scope.signal, reporter },
-    );
-    const time = formatDuration(Date.now() - startMs);
-    const text = `${demoText(outcome)}\n\nDone in ${time}. Talk to it: npx stagecraft chat ${join(out, "ppo", "model")}`;
+    const fresh = flags.fresh === true;
+    const context = { signal: scope.signal, reporter };
+    const work = () => runDemo({ preset, seed, out, fresh, rerun }, context);
+    const advice = `stopped; ${goesOn({ "--fresh": fresh, "--rerun": rerun.length > 0 })}`;
+    const outcome = await adviseOnStop(work, { reporter, advice });
+    const durationMs = Date.now() - startMs;
     const { claims, files } = outcome;
     const stages = Object.fromEntries(outcome.stages);
     reporter.result(
-      { preset, seed, out, durationMs: Date.now() - startMs, claims, files, stages },
-      text,
+      { preset, seed, out, durationMs, claims, files, stages },
+      [demoText(outcome), nextSteps(out, outcome, durationMs)].join("\n\n"),
     );
     if (flags.check && claims.some(({ passed }) => !passed))
       scope.setExitCode(EXIT_CODES.fellShort);
   } finally {
     reporter.close();
   }
+}
+
+/** What was done, and what there is to do with it. */
+function nextSteps(
+  out: string,
+  { files, finishedBefore }: DemoOutcome,
+  durationMs: number,
+): string {
+  const model = join(out, "ppo", "model");
+  const done = finishedBefore
+    ? `Finished already (${finishedBefore.slice(0, 16).replace("T", " ")} UTC); nothing was trained now. Add --fresh to start over.`
+    : `Done in ${formatDuration(durationMs)}.`;
+  const steps: [string, string][] = [
+    ["talk to it", `npx stagecraft chat ${model}`],
+    ["read the report", files.html],
+    ["see its answers token by token", `npx stagecraft inspect ${join(out, "ppo")} --html`],
+    ["figures for machines", files.json],
+  ];
+  return [done, ...alignRows(steps)].join("\n");
 }

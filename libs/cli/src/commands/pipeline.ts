@@ -8,6 +8,7 @@ import { pipelineJsonSchema } from "../pipeline/json-schema.js";
 import { planPipeline } from "../pipeline/plan.js";
 import { runPipeline } from "../pipeline/run-pipeline.js";
 import type { Bindings } from "../pipeline/references.js";
+import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { loadStages } from "../stages/stage-table.js";
 import { examplesText } from "./stage-command.js";
@@ -67,12 +68,10 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
     const context = { signal: scope.signal, reporter };
-    const records = await runPipeline(plan, {
-      runDir: file.run,
-      variables,
-      rerun: flags.rerun ?? [],
-      context,
-    });
+    const rerun = flags.rerun ?? [];
+    const work = () => runPipeline(plan, { runDir: file.run, variables, rerun, context });
+    const advice = `stopped; ${goesOn({ "--rerun": rerun.length > 0 })}`;
+    const records = await adviseOnStop(work, { reporter, advice });
     const rows = [...records].map(([id, { durationMs, result }]): [string, string] => [
       id,
       `${formatDuration(durationMs).padStart(7)}  ${result.modelDir ?? Object.values(result.outputs)[0] ?? join(file.run, id)}`,

@@ -4,6 +4,7 @@ import type { StageContext, StageDefinition, StageResult } from "@stagecraft/lea
 import type { CommandScope } from "../app/command.js";
 import { UsageError } from "../app/usage-error.js";
 import { addConfigFlags, readConfig, schemaOf } from "../flags/config-flags.js";
+import { adviseOnStop } from "../report/advise-on-stop.js";
 import { resultText } from "../report/result-text.js";
 
 interface StageFlags {
@@ -73,7 +74,8 @@ async function runStage<C>(
     reporter,
   };
   try {
-    const result = await stage.run(config, context);
+    const advice = "stopped; the same command with --resume goes on where it was";
+    const result = await adviseOnStop(() => stage.run(config, context), { reporter, advice });
     reporter.result(
       { stage: stage.name, run: flags.run, ...result },
       resultText(stage.name, result),

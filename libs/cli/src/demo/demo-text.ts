@@ -3,15 +3,14 @@ import { renderTextTable, type ComparisonRow, type ReportData } from "@stagecraf
 import { barLine } from "../checks/bars.js";
 import type { DemoOutcome } from "./run-demo.js";
 
-/** What the demo prints at its end: stages, models by kind of request, answers, claims, files. */
-export function demoText({ report, claims, files }: DemoOutcome): string {
+/** What the demo prints at its end: stages, models by kind of request, answers, claims. */
+export function demoText({ report, claims }: DemoOutcome): string {
   return [
     "",
     stagesTable(report),
     comparisonTable(report),
     samplesText(report),
     claims.map(barLine).join("\n"),
-    `Report: ${files.html}   Figures: ${files.json}`,
   ].join("\n\n");
 }
 

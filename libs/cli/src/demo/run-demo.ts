@@ -14,6 +14,7 @@ import { runPipeline } from "../pipeline/run-pipeline.js";
 import type { StageRecord } from "../pipeline/pipeline-state.js";
 import { readMetrics } from "../report/metrics-file.js";
 import { demoClaims } from "./claims.js";
+import { prepareDemoDirectory } from "./demo-directory.js";
 import { demoPipeline, type DemoOptions } from "./presets.js";
 import { buildReport } from "./report.js";
 import { loadDemoStages } from "./stages.js";
@@ -23,21 +24,25 @@ export interface DemoOutcome {
   claims: JudgedBar[];
   report: ReportData;
   files: { html: string; json: string };
+  /** When the last stage was finished, if that was before this call: nothing was left to do. */
+  finishedBefore: string | undefined;
 }
 
 /**
  * Runs the demo's pipeline in `options.out` (finished stages are skipped and an interrupted one
- * resumes, unless `fresh`) and writes report.html and demo.json there.
+ * resumes; `fresh` deletes them first) and writes report.html and demo.json there.
  */
 export async function runDemo(
   options: DemoOptions & { fresh: boolean; rerun?: readonly string[] },
   context: Pick<StageContext, "signal" | "reporter">,
 ): Promise<DemoOutcome> {
+  const startedAt = new Date().toISOString();
   const file = demoPipeline(options);
   const variables = new Map<string, string>();
   const plan = planPipeline(file, await loadDemoStages(), variables);
-  const { out: runDir, fresh, rerun = [] } = options;
-  const stages = await runPipeline(plan, { runDir, variables, rerun, fresh, context });
+  const { out: runDir, rerun = [] } = options;
+  const prepare = () => prepareDemoDirectory(options, context.reporter);
+  const stages = await runPipeline(plan, { runDir, variables, rerun, prepare, context });
   const metrics = new Map<string, Awaited<ReturnType<typeof readMetrics>>>();
   for (const stage of plan) {
     metrics.set(stage.id, await readMetrics(join(stage.runDir, "metrics.jsonl")));
@@ -49,9 +54,12 @@ export async function runDemo(
   const report = await buildReport({ title, stages, metrics, evaluation, answers, claims });
   const files = { html: join(options.out, "report.html"), json: join(options.out, "demo.json") };
   await atomicWriteFile(files.html, renderReport(report));
-  const machine = { ...options, claims, stages: Object.fromEntries(stages), report };
+  const { preset, seed, out } = options;
+  const machine = { preset, seed, out, claims, stages: Object.fromEntries(stages), report };
   await atomicWriteFile(files.json, `${JSON.stringify(machine, null, 2)}\n`);
-  return { stages, claims, report, files };
+  const last = [...stages.values()].map(({ finishedAt }) => finishedAt).sort();
+  const finishedBefore = last.at(-1)! < startedAt ? last.at(-1) : undefined;
+  return { stages, claims, report, files, finishedBefore };
 }
 
 async function readJudgement({ result }: StageRecord) {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
@@ -42,24 +42,6 @@ export async function openPipelineState(runDir: string): Promise<PipelineState> 
       if (stages.delete(id)) await save();
     },
   };
-}
-
-/**
- * Deletes everything in the directory but the lock. Throws failed_precondition for one that holds
- * other things than a pipeline's run.
- */
-export async function clearPipeline(runDir: string): Promise<void> {
-  const names = (await readdir(runDir)).filter((name) => !name.startsWith("run.lock"));
-  if (names.length === 0) return;
-  if (!names.includes(STATE_FILE)) {
-    throw new StagecraftError(
-      "failed_precondition",
-      `${runDir} holds files that are no pipeline's run (${names.slice(0, 3).join(", ")}); choose another directory`,
-    );
-  }
-  // The state goes last: a deletion that is interrupted is recognised, and finished, the next time.
-  const last = names.filter((name) => name !== STATE_FILE).concat(STATE_FILE);
-  for (const name of last) await rm(join(runDir, name), { recursive: true, force: true });
 }
 
 async function readStages(file: string): Promise<Record<string, StageRecord>> {

@@ -12,7 +12,6 @@ import {
   type StageResult,
 } from "@stagecraft/learn";
 import {
-  clearPipeline,
   fingerprint,
   openPipelineState,
   type PipelineState,
@@ -26,8 +25,8 @@ export interface RunPipelineOptions {
   variables: Bindings;
   /** Stages to run again from scratch, together with all that use their outputs. */
   rerun: readonly string[];
-  /** Delete an earlier pipeline's run first. Default false. */
-  fresh?: boolean;
+  /** Called first, once the directory exists and is this process's. */
+  prepare?: () => Promise<void>;
   context: Pick<StageContext, "signal" | "reporter">;
   now?: () => Date;
 }
@@ -44,7 +43,7 @@ export async function runPipeline(
   await mkdir(options.runDir, { recursive: true });
   const lock = await acquireRunLock(options.runDir);
   try {
-    if (options.fresh) await clearPipeline(options.runDir);
+    await options.prepare?.();
     return await runStages(plan, options);
   } finally {
     await lock.release();
