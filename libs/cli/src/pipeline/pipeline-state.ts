@@ -19,8 +19,18 @@ export interface StageRecord {
 /** `pipeline.json` in the run directory: the finished stages, replaced atomically. */
 export interface PipelineState {
   get(id: string): StageRecord | undefined;
+  /** Remembers a finished stage. */
   put(id: string, record: StageRecord): Promise<void>;
-  drop(id: string): Promise<void>;
+  /** Forgets stages that are to run again from scratch. */
+  drop(ids: Iterable<string>): Promise<void>;
+  /** When the stage was dropped, if it has not finished since: an older run of it does not count. */
+  droppedAt(id: string): string | undefined;
+}
+
+interface StateFile {
+  stages: Record<string, StageRecord>;
+  /** When the stages that are to run again were dropped; kept until they are finished. */
+  dropped?: Record<string, string>;
 }
 
 const STATE_FILE = "pipeline.json";
@@ -28,33 +38,47 @@ const STATE_FILE = "pipeline.json";
 /** Reads the state, and writes it down at once: the file marks the directory as a pipeline's. */
 export async function openPipelineState(runDir: string): Promise<PipelineState> {
   const file = join(runDir, STATE_FILE);
-  const stages = new Map(Object.entries(await readStages(file)));
-  const save = () =>
-    atomicWriteFile(file, `${JSON.stringify({ stages: Object.fromEntries(stages) }, null, 2)}\n`);
+  const read = await readState(file);
+  const stages = new Map(Object.entries(read.stages));
+  const dropped = new Map(Object.entries(read.dropped ?? {}));
+  const save = () => {
+    const state: StateFile = {
+      stages: Object.fromEntries(stages),
+      ...(dropped.size > 0 && { dropped: Object.fromEntries(dropped) }),
+    };
+    return atomicWriteFile(file, `${JSON.stringify(state, null, 2)}\n`);
+  };
   await save();
   return {
     get: (id) => stages.get(id),
     async put(id, record) {
       stages.set(id, record);
+      dropped.delete(id);
       await save();
     },
-    async drop(id) {
-      if (stages.delete(id)) await save();
+    async drop(ids) {
+      const now = new Date().toISOString();
+      for (const id of ids) {
+        stages.delete(id);
+        dropped.set(id, now);
+      }
+      await save();
     },
+    droppedAt: (id) => dropped.get(id),
   };
 }
 
-async function readStages(file: string): Promise<Record<string, StageRecord>> {
+async function readState(file: string): Promise<StateFile> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (thrown) {
     const error = StagecraftError.from(thrown);
-    if (error.code === "not_found") return {};
+    if (error.code === "not_found") return { stages: {} };
     throw error;
   }
   try {
-    return (JSON.parse(text) as { stages: Record<string, StageRecord> }).stages ?? {};
+    return { stages: {}, ...(JSON.parse(text) as Partial<StateFile>) };
   } catch (thrown) {
     const message = `${file} is not valid JSON; delete it to look at every stage afresh`;
     throw new StagecraftError("data_loss", message, { cause: thrown });

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -23,11 +24,18 @@ const echo: StageDefinition<z.infer<typeof schema>> = {
   run: async ({ text }, { runDir: dir, resume, overwrite = false }) => {
     const id = dir.split("/").at(-1)!;
     calls.push({ id, text, resume, overwrite });
+    if (overwrite || !existsSync(join(dir, "run.json"))) await beginRun(dir);
     if (failing === id) throw new Error(`${id} failed`);
     return { modelDir: `${dir}/model`, outputs: { note: `${dir}/note.txt` }, metrics: {} };
   },
 };
 const stages = new Map<string, AnyStage>([["echo", echo]]);
+
+async function beginRun(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  const record = { startedAt: new Date().toISOString(), config: {} };
+  await writeFile(join(dir, "run.json"), JSON.stringify(record));
+}
 
 beforeEach(async () => {
   runDir = await mkdtemp(join(tmpdir(), "stagecraft-pipeline-"));
@@ -112,6 +120,22 @@ describe("runPipeline()", () => {
       ["a", true],
       ["b", true],
     ]);
+  });
+
+  it("runs dependents of a rerun from scratch too when it was interrupted, and resumes what had begun", async () => {
+    await run(file());
+    failing = "a";
+    await expect(run(file(), ["a"])).rejects.toThrow("a failed");
+    failing = undefined;
+    calls = [];
+    await run(file());
+    expect(calls.map(({ id, resume, overwrite }) => [id, resume, overwrite])).toEqual([
+      ["a", true, false], // its second attempt had begun
+      ["b", false, true], // what its directory holds was made from the a of before
+    ]);
+    calls = [];
+    await run(file());
+    expect(calls).toEqual([]);
   });
 
   it("does not know stages that are not there", async () => {

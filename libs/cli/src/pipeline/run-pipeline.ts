@@ -55,14 +55,12 @@ async function runStages(
   options: RunPipelineOptions,
 ): Promise<Map<string, StageRecord>> {
   const state = await openPipelineState(options.runDir);
-  const again = withDependents(plan, options.rerun);
-  for (const id of again) await state.drop(id);
+  if (options.rerun.length > 0) await state.drop(withDependents(plan, options.rerun));
   const records = new Map<string, StageRecord>();
   const bindings = new Map(options.variables);
   for (const stage of plan) {
     throwIfAborted(options.context.signal);
-    const overwrite = again.has(stage.id);
-    const record = await runOrSkip(stage, { ...options, state, bindings, records, overwrite });
+    const record = await runOrSkip(stage, { ...options, state, bindings, records });
     records.set(stage.id, record);
     for (const [name, path] of outputsOf(record.result)) bindings.set(`${stage.id}.${name}`, path);
   }
@@ -73,7 +71,6 @@ interface StageScope extends RunPipelineOptions {
   state: PipelineState;
   bindings: Bindings;
   records: ReadonlyMap<string, StageRecord>;
-  overwrite: boolean;
 }
 
 async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageRecord> {
@@ -95,10 +92,11 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
   reporter.info(`${stage.id}: ${stage.definition.summary}`);
   const { now = () => new Date() } = scope;
   const startMs = now().getTime();
+  const overwrite = await isOutdated(stage, scope.state);
   const context = {
     runDir: stage.runDir,
-    resume: !scope.overwrite,
-    overwrite: scope.overwrite,
+    resume: !overwrite,
+    overwrite,
     startOver: `--rerun ${stage.id}`,
     signal,
     reporter,
@@ -116,6 +114,14 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
   await scope.state.put(stage.id, record);
   reporter.info(`${stage.id}: done in ${formatDuration(durationMs)}`);
   return record;
+}
+
+/** Whether what the directory holds is from before the stage was to run again, maybe in an earlier call. */
+async function isOutdated({ id, runDir }: PlannedStage, state: PipelineState): Promise<boolean> {
+  const droppedAt = state.droppedAt(id);
+  if (droppedAt === undefined) return false;
+  const ran = await readRunRecord(runDir);
+  return ran === undefined || ran.startedAt < droppedAt;
 }
 
 interface StageNow {
