@@ -40,7 +40,11 @@ describe("stagecraft demo --preset tiny", () => {
     const json = JSON.parse(await readFile(join(out, "demo.json"), "utf8")) as {
       claims: { passed: boolean }[];
       stages: Record<string, { durationMs: number }>;
+      report: { comparison: { kinds: { count?: number }[]; overall: { count: number } } };
     };
+    const { kinds, overall } = json.report.comparison; // the report's column "Requests"
+    expect(kinds.reduce((sum, { count = 0 }) => sum + count, 0)).toBe(overall.count);
+    expect(overall.count).toBe(84);
     expect(json.claims.every(({ passed }) => passed)).toBe(true);
     expect(Object.keys(json.stages)).toEqual([
       ...["world", "tokenizer", "pretrain", "sft", "collect", "raters", "reward", "ppo", "judge"],
@@ -79,19 +83,25 @@ describe("a second demo", () => {
     expect(await readFile(join(out, "notes.txt"), "utf8")).toBe("mine");
   });
 
-  it("after Ctrl-C goes on and reaches the weights of an uninterrupted one", async () => {
-    const whole = await weights();
-    const first = spawnCli(again("--rerun", "ppo", "--json"));
-    await first.waitFor('"stage":"ppo","done":6,');
-    first.kill("SIGINT");
-    const stopped = await first.done;
-    expect(stopped.code).toBe(130);
-    expect(stopped.out).toContain("the same command again, without --rerun, goes on where it was");
-    const second = await runCli(again("--json"));
-    expect(second.code).toBe(0);
-    expect(second.err + second.out).toContain("resumed at update");
-    expect((await weights()).equals(whole)).toBe(true);
-  });
+  it(
+    "after Ctrl-C goes on and reaches the weights of an uninterrupted one",
+    async () => {
+      const whole = await weights();
+      const first = spawnCli(again("--rerun", "ppo", "--json"));
+      await first.waitFor('"stage":"ppo","done":6,');
+      first.kill("SIGINT");
+      const stopped = await first.done;
+      expect(stopped.code).toBe(130);
+      expect(stopped.out).toContain(
+        "the same command again, without --rerun, goes on where it was",
+      );
+      const second = await runCli(again("--json"));
+      expect(second.code).toBe(0);
+      expect(second.err + second.out).toContain("resumed at update");
+      expect((await weights()).equals(whole)).toBe(true);
+    },
+    DEMO_TIMEOUT_MS,
+  );
 
   it("with another seed is refused and names --fresh", async () => {
     const { code, err } = await runCli(again("--seed", "2"));

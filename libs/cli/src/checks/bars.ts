@@ -2,6 +2,7 @@ import { figure } from "../report/result-text.js";
 
 /** A figure and the limit it has to keep. */
 export interface Bar {
+  /** What is measured, such as "gold score minus SFT's"; never what the bound may not ask for. */
   name: string;
   value: number;
   /** The value must be at least this. */

@@ -16,6 +16,7 @@ export interface ClaimInputs {
  * close to the best the raters' noise allows, PPO raises the reward and with it the gold score, without
  * collapsing. The tiny preset asks for the directions only, and not for who wins: on its 84 held-out requests
  * the win rate is known to ± .11, the gold score to ± .05, and its reward model orders 7 of 10 pairs.
+ * A name says what is measured and no direction ("above … by"): the bound may ask for less than that.
  */
 export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: ClaimInputs): Bar[] {
   const reward = stages.get("reward")?.result.metrics ?? {};
@@ -40,22 +41,22 @@ export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: Clai
       atLeast: limits.sftExact,
     },
     {
-      name: "SFT exact match above the base model's by",
+      name: "SFT exact match minus the base model's",
       value: exact("sft") - exact("base"),
       atLeast: limits.sftGain,
     },
     {
-      name: "reward model's pair accuracy below the best possible by",
+      name: "best possible pair accuracy minus the reward model's",
       value: (raters["bestAccuracy"] ?? NaN) - (reward["accuracy"] ?? NaN),
       atMost: limits.rewardGap,
     },
     {
-      name: "reward of held-out answers, PPO's last evaluation above its first by",
+      name: "reward of held-out answers, PPO's last evaluation minus its first",
       value: (heldOut.at(-1) ?? NaN) - (heldOut[0] ?? NaN),
       atLeast: limits.rewardGain,
     },
     {
-      name: "PPO gold score above SFT's by",
+      name: "PPO gold score minus SFT's",
       value: gold("ppo") - gold("sft"),
       atLeast: limits.goldGain,
     },

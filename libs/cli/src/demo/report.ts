@@ -57,7 +57,7 @@ export async function buildReport(results: DemoResults): Promise<ReportData> {
     ...(await rewardModelPart(results)),
     ppo: ppoPoints(metrics.get("ppo") ?? []),
     alarms: alarmRows(metrics.get("ppo") ?? []),
-    comparison: compare(evaluation),
+    comparison: compare(evaluation, answers),
     samples: chooseSamples(answers),
   };
 }
@@ -174,20 +174,22 @@ function ppoPoints(records: readonly MetricsRecord[]): PpoPoint[] {
   }));
 }
 
-function compare({ models, winRates }: Evaluation): Comparison {
+function compare({ models, winRates }: Evaluation, answers: readonly AnswerRecord[]): Comparison {
   const [first] = models;
   const kinds = Object.keys(first?.scores["gold"]?.byKind ?? {});
+  const numRequests = (of: readonly AnswerRecord[]) => new Set(of.map(({ id }) => id)).size;
   return {
     models: models.map(({ model }) => nameOf(model)),
     notes: bestOfNotes(models),
     kinds: kinds.map((kind) => ({
       kind,
+      count: numRequests(answers.filter((answer) => (answer.kind ?? "other") === kind)),
       exact: models.map(({ exact }) => exact.byKind[kind]?.rate),
       gold: models.map(({ scores }) => scores["gold"]?.byKind[kind]),
     })),
     overall: {
       kind: "all",
-      count: first?.numAnswers ?? 0,
+      count: numRequests(answers),
       exact: models.map(({ exact }) => exact.overall.rate),
       gold: models.map(({ scores }) => scores["gold"]?.overall),
     },
