@@ -16,6 +16,7 @@ export {
   type Random,
   type RandomState,
 } from "./random.js";
+export { terminalText } from "./terminal-text.js";
 export {
   isRepetitionPenalty,
   isTemperature,

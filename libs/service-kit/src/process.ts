@@ -1,3 +1,5 @@
+import { terminalText } from "@stagecraft/core";
+
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 export function terminationSignal(): Promise<string> {
   return new Promise((resolve) => {
@@ -15,7 +17,8 @@ export function runMain(main: () => Promise<void>): void {
   main().then(
     () => process.exit(0),
     (error: unknown) => {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      const message = error instanceof Error ? error.message : String(error);
+      process.stderr.write(`${terminalText(message)}\n`);
       process.exit(1);
     },
   );

@@ -1,3 +1,4 @@
+import { terminalText } from "@stagecraft/core";
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
 import { createPrettyStream } from "./pretty.js";
 
@@ -22,7 +23,9 @@ const SECRET_FIELDS = ["token", "tokens", "password", "secret", "authorization",
 
 /** JSON lines with level names and ISO times; errors print with stack and causes under `err`. */
 export function createLogger(options: LoggerOptions): Logger {
-  const target = options.destination ?? pino.destination({ dest: 2, sync: true });
+  // Lines may end on a terminal: what others wrote in them is shown there, not obeyed.
+  const output = options.destination ?? pino.destination({ dest: 2, sync: true });
+  const target = { write: (line: string) => void output.write(terminalText(line)) };
   return pino(
     {
       level: options.level ?? "info",

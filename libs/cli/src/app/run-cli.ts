@@ -6,6 +6,7 @@ import type { CommandScope } from "./command.js";
 import { EXIT_CODES, type ExitCode } from "./exit-codes.js";
 import { listenForInterrupt, type Interrupt } from "./interrupt.js";
 import type { CliIo } from "./io.js";
+import { safeIo } from "./safe-io.js";
 import { UsageError } from "./usage-error.js";
 
 const EXIT_CODE_HELP = `
@@ -16,7 +17,8 @@ Exit codes:
 Every command explains itself: stagecraft COMMAND --help`;
 
 /** Runs one command line and resolves with the exit code; never throws, prints its own errors. */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+export async function runCli(argv: readonly string[], given: CliIo): Promise<ExitCode> {
+  const io = safeIo(given);
   const interrupt = listenForInterrupt({
     onFirst: () => io.err.write("\nstopping cleanly; press Ctrl-C again to stop at once\n"),
     onSecond: (code) => process.exit(code),

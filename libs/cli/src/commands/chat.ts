@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isCancelled } from "@stagecraft/core";
 import type { Assistant } from "../chat/assistant.js";
 import { createConversation, type Conversation } from "../chat/conversation.js";
+import { rawStream } from "../app/safe-io.js";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
 import { examplesText } from "./stage-command.js";
@@ -83,7 +84,7 @@ class Chat {
     if (isInteractive) io.err.write(`${this.assistant.description}\n${HELP}\n`);
     const lines = createInterface({
       input: io.input,
-      ...(isInteractive && { output: io.err, prompt: "\nyou> " }),
+      ...(isInteractive && { output: rawStream(io.err), prompt: "\nyou> " }),
       terminal: isInteractive,
     });
     signal.addEventListener("abort", () => lines.close(), { once: true });

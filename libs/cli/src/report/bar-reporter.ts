@@ -2,6 +2,7 @@ import colors from "picocolors";
 import type { StageProgress } from "@stagecraft/learn";
 import type { CliReporter } from "../app/command.js";
 import type { CliIo } from "../app/io.js";
+import { rawStream } from "../app/safe-io.js";
 import { isComplete, progressBar, progressText } from "./progress-line.js";
 import { createEta } from "./rate.js";
 
@@ -17,12 +18,14 @@ export function createBarReporter(
   let eta = createEta(now);
   let drawnMs = -Infinity;
 
-  const clear = () => current && void err.write(CLEAR_LINE);
+  const clearLine = () => void rawStream(err).write(CLEAR_LINE);
+  const clear = () => current && clearLine();
   const draw = (progress: StageProgress) => {
     const text = progressText(progress, eta.remainingMs(progress.done, progress.total));
     const room = Math.max(10, columns() - 26);
     const bar = colors.cyan(progressBar(progress));
-    err.write(`${CLEAR_LINE}${bar} ${text.slice(0, room)}`);
+    clearLine();
+    err.write(`${bar} ${text.slice(0, room)}`);
     drawnMs = now();
   };
   const finish = () => {

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { rawStream, safeText } from "../../app/safe-io.js";
 import type { ScreenSize } from "./render.js";
 
 const ENTER = "\x1b[?1049h\x1b[?25l";
@@ -15,14 +16,15 @@ export interface LiveScreen {
 }
 
 /** Takes over a terminal until closed. */
-export function openLiveScreen(out: Writable): LiveScreen {
+export function openLiveScreen(stream: Writable): LiveScreen {
+  const out = rawStream(stream);
   out.write(ENTER);
   let isOpen = true;
   const terminal = out as Partial<NodeJS.WriteStream>;
   return {
     draw(lines) {
       if (!isOpen) return;
-      const text = lines.map((line) => `${line}${CLEAR_REST_OF_LINE}`).join("\n");
+      const text = lines.map((line) => `${safeText(line)}${CLEAR_REST_OF_LINE}`).join("\n");
       out.write(`${HOME}${text}${CLEAR_BELOW}`);
     },
     size: () => ({
