@@ -1,13 +1,15 @@
 // Inside the cli image, from /app: waits until every service reports SERVING, runs PPO on the trainer,
 // prints one line an update and, last, what was seen as JSON. Exit code 1 unless the run succeeds.
 // `node scripts/drive.mjs UPDATES ROLLOUT_HOST…`
+import { readFileSync } from "node:fs";
 import { common, health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { startRun } from "./start-run.mjs";
 
 const [updates = "3", ...workers] = process.argv.slice(2);
 const READY_MS = 180_000;
-const plain = { allowPlaintext: true };
+const token = readFileSync("/etc/access/admin", "utf8").trim();
+const plain = { allowPlaintext: true, token };
 
 const probed = ["policy", "reward-model", "trainer", ...workers];
 await Promise.all(probed.map((host) => waitUntilServing(`${host}:50061`)));

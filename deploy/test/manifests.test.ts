@@ -96,6 +96,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     for (const workload of ours(manifests)) {
       const settings = settingsOf(manifests, workload);
       expect(settings, workload.name).toMatchObject({ host: "0.0.0.0", metricsHost: "0.0.0.0" });
+      expect(settings.tokens.length, workload.name).toBeGreaterThan(0); // or it would not start
       const ports = Object.fromEntries(
         (workload.container.ports ?? []).map(({ name, containerPort }) => [name, containerPort]),
       );

@@ -7,6 +7,8 @@ import { parse } from "yaml";
 import { find, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
+const SECRET = "some text of a mounted secret";
+
 /** Our services, with the schema of their settings. */
 export const SERVICES = {
   policy: policySchema,
@@ -26,6 +28,7 @@ export interface Settings {
   graceMs: number;
   host: string;
   metricsHost: string;
+  tokens: string[];
   threads?: number;
   engine?: string;
   run?: string;
@@ -57,7 +60,14 @@ export function settingsOf(manifests: readonly Manifest[], workload: Workload): 
   };
   const prefix = `STAGECRAFT_${name.replaceAll("-", "_").toUpperCase()}`;
   const env = (container.env ?? []).map((variable) => [variable.name, variable.value] as const);
-  const own = env.filter(([variable]) => variable.startsWith("STAGECRAFT_"));
+  const own = env
+    .filter(([variable]) => variable.startsWith("STAGECRAFT_"))
+    // The content of a mounted secret is not in the manifests: some text that is long enough.
+    .map(([variable, value]) =>
+      variable.endsWith("_FILE")
+        ? ([variable.slice(0, -"_FILE".length), SECRET] as const)
+        : ([variable, value] as const),
+    );
   const overrides = fromEnvironment(schema, prefix, Object.fromEntries(own));
   if (Object.keys(overrides).length !== own.length) {
     throw new Error(`${name} does not know one of ${own.map(([variable]) => variable).join(", ")}`);

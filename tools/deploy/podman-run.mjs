@@ -4,7 +4,8 @@
 // ConfigMaps of deploy/kustomize/base); a few updates on a tiny model must succeed and everything must
 // stop in good order. Nothing of it stays.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -31,6 +32,7 @@ const CONFIG = join(root, "deploy", "kustomize", "base", "config");
 const WORKERS = ["rollout-1", "rollout-2"];
 /** Stop order: those that hold work first, the bus last. */
 const SERVICES = ["trainer", ...WORKERS, "policy", "reward-model"];
+const ACCESS = ["--volume", `${join(scratch, "access")}:/etc/access:ro`];
 const STOP_SECONDS = 60;
 const SETUP_ATTEMPTS = 10;
 
@@ -57,6 +59,7 @@ await runTool("PPO through the images, with podman", async (steps) => {
   try {
     run("network", "create", id);
     await steps.run("tiny models on a volume", () => cli("make-models.mjs", "/models"));
+    writeAccess();
     startNats();
     await steps.run("streams and consumers, as the Job nats-setup does", setUpNats);
     await steps.run("five services", startServices);
@@ -93,7 +96,7 @@ function cli(script, ...args) {
   const scripts = `${join(root, "deploy", "scripts")}:/app/scripts:ro`;
   return run(
     ...["run", "--rm", "--network", id, ...LOCKED_DOWN, "--volume", scripts],
-    ...[...volume("models", "/models"), "--entrypoint", "node"],
+    ...[...volume("models", "/models"), ...ACCESS, "--entrypoint", "node"],
     ...[`${IMAGE_PREFIX}/cli:${flags.tag}`, `/app/scripts/${script}`, ...args],
   );
 }
@@ -147,6 +150,16 @@ async function setUpNats() {
   }
 }
 
+/** The Secret of Kubernetes: what servers accept, and what workers and the driver show. */
+function writeAccess() {
+  const [worker, admin] = [randomBytes(24).toString("hex"), randomBytes(24).toString("hex")];
+  mkdirSync(join(scratch, "access"), { mode: 0o755 });
+  const tokens = `worker=generate+score:${worker},driver=admin:${admin}`;
+  for (const [name, text] of Object.entries({ tokens, worker, admin })) {
+    writeFileSync(join(scratch, "access", name), text, { mode: 0o644 });
+  }
+}
+
 function startServices() {
   const models = volume("models", "/models", "ro");
   service("policy", "policy", models);
@@ -163,8 +176,13 @@ function startServices() {
  */
 function service(name, kind, volumes) {
   const config = `${join(CONFIG, `${kind}.yaml`)}:/etc/stagecraft/config.yaml:ro`;
-  const threads = `STAGECRAFT_${kind.toUpperCase().replace("-", "_")}_THREADS=1`;
-  const options = ["--volume", config, ...(kind === "rollout" ? [] : ["--env", threads])];
+  const prefix = `STAGECRAFT_${kind.toUpperCase().replace("-", "_")}`;
+  const options = [
+    ...["--volume", config, ...ACCESS, "--env", `${prefix}_TOKENS_FILE=/etc/access/tokens`],
+    ...(kind === "rollout"
+      ? ["--env", `${prefix}_CALL_TOKEN_FILE=/etc/access/worker`]
+      : ["--env", `${prefix}_THREADS=1`]),
+  ];
   const image = `${IMAGE_PREFIX}/${kind}:${flags.tag}`;
   start(name, [...options, ...volumes], image, "--config", "/etc/stagecraft/config.yaml");
 }

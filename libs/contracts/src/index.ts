@@ -8,6 +8,14 @@ export * as reward from "./gen/stagecraft/reward/v1/reward.js";
 export * as rollout from "./gen/stagecraft/rollout/v1/rollout.js";
 export * as trainer from "./gen/stagecraft/trainer/v1/trainer.js";
 
+export {
+  accessOf,
+  accessTable,
+  METHOD_ACCESS,
+  ROLES,
+  type MethodAccess,
+  type Role,
+} from "./access.js";
 export { decodeMessage, type MessageCodec } from "./decode.js";
 export { fileDescriptorSet } from "./descriptor-set.js";
 export { checkSafeInteger, invalidField } from "./validate/check.js";

@@ -1,27 +1,35 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { Metadata } from "@grpc/grpc-js";
 import { ServerInterceptingCall, status as Status, type ServerInterceptor } from "@grpc/grpc-js";
+import { accessOf } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
+import type { AuditLog } from "./audit-log.js";
+import type { CallQuotas } from "./call-quotas.js";
+import { ANONYMOUS, checkAccess, type Caller, type Callers } from "./callers.js";
 import { idsOf } from "./log-ids.js";
 import { statusFromError } from "./status.js";
 
 export interface AdmissionOptions {
-  /** Accepted bearer tokens; undefined = no token asked. */
-  tokens: readonly string[] | undefined;
+  callers: Callers;
+  quotas: CallQuotas;
+  audit: AuditLog;
   /** Calls in flight allowed for a method. */
   maxConcurrent: (method: string) => number;
   logger: Logger;
   /** Called once per finished call, refused ones included. */
   onFinished(call: { method: string; code: Status; durationMs: number }): void;
   onStarted(method: string): void;
+  onRefused(method: string, reason: RefusalReason): void;
 }
+
+/** Why a call did not reach its handler. */
+export type RefusalReason = "caller" | "role" | "busy" | "quota";
 
 /** Counts calls from their headers to the later of final status and the handler's end. */
 export interface Admission {
   interceptor: ServerInterceptor;
   /** Keeps the call counted until `release`, even after the client went away. */
-  hold(metadata: Metadata): { release(): void };
+  hold(metadata: Metadata): { caller: Caller; release(): void };
   inFlight(): number;
   /** Resolves when no call is counted. */
   idle(): Promise<void>;
@@ -29,7 +37,16 @@ export interface Admission {
 
 interface CallRecord {
   method: string;
+  caller: Caller;
   holders: number;
+}
+
+/** What is known of a call from its headers and its connection. */
+interface Shown {
+  method: string;
+  metadata: Metadata;
+  peer: string;
+  commonName: string | undefined;
 }
 
 /** Health answers always: probes carry no token and must not starve behind a full queue. */
@@ -44,7 +61,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const records = new WeakMap<Metadata, CallRecord>();
   const waiters = new Set<() => void>();
   let total = 0;
-  const digests = options.tokens?.map(digest);
 
   const release = (record: CallRecord) => {
     if (--record.holders > 0) return;
@@ -53,20 +69,46 @@ export function createAdmission(options: AdmissionOptions): Admission {
     for (const wake of waiters) wake();
     waiters.clear();
   };
-  const admit = (method: string, metadata: Metadata): CallRecord => {
-    if (digests) checkToken(metadata, digests);
+  const refusing = <T>(method: string, reason: RefusalReason, check: () => T): T => {
+    try {
+      return check();
+    } catch (error) {
+      options.onRefused(method, reason);
+      throw error;
+    }
+  };
+  const identify = ({ method, metadata, peer, commonName }: Shown): Caller => {
+    const authorization = metadata.get("authorization")[0]?.toString();
+    const caller = refusing(method, "caller", () =>
+      options.callers.identify({ authorization, commonName }),
+    );
+    try {
+      refusing(method, "role", () => checkAccess(caller, method, accessOf(method)));
+    } catch (error) {
+      const entry = { method, caller: caller.name, peer, callId: "" };
+      if (accessOf(method).audit) options.audit.write({ event: "refused", ...entry });
+      throw error;
+    }
+    const client = caller.name === ANONYMOUS ? hostOf(peer) : caller.name;
+    refusing(method, "quota", () => options.quotas.take(client, method));
+    return caller;
+  };
+  const admit = (shown: Shown): CallRecord => {
+    const { method, metadata } = shown;
+    const caller = identify(shown);
     const count = counts.get(method) ?? 0;
     const limit = options.maxConcurrent(method);
-    if (count >= limit) {
+    refusing(method, "busy", () => {
+      if (count < limit) return;
       throw new StagecraftError(
         "resource_exhausted",
         `${method} is serving its limit of ${limit} calls; retry later`,
         { details: { limit } },
       );
-    }
+    });
     counts.set(method, count + 1);
     total++;
-    const record = { method, holders: 1 };
+    const record = { method, caller, holders: 1 };
     records.set(metadata, record);
     return record;
   };
@@ -82,7 +124,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
           onReceiveMetadata(metadata, proceed) {
             options.onStarted(path);
             try {
-              record = admit(path, metadata);
+              const { sslPeerCertificate } = call.getAuthContext();
+              const commonName = commonNameOf(sslPeerCertificate?.subject?.CN);
+              record = admit({ method: path, metadata, peer: call.getPeer(), commonName });
             } catch (error) {
               const status = statusFromError(error, "");
               code = status.code;
@@ -115,7 +159,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     hold(metadata) {
       const record = records.get(metadata);
       if (record) record.holders++;
-      return { release: () => record && release(record) };
+      return { caller: record?.caller ?? NOBODY, release: () => record && release(record) };
     },
     inFlight: () => total,
     idle: () =>
@@ -123,18 +167,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-function checkToken(metadata: Metadata, digests: readonly Buffer[]): void {
-  const header = metadata.get("authorization")[0];
-  const token = /^Bearer (.+)$/i.exec(String(header ?? ""))?.[1];
-  if (token === undefined) {
-    throw new StagecraftError("unauthenticated", "a bearer token is required");
-  }
-  const given = digest(token);
-  // Equal-length digests, all compared: the time says nothing about the tokens.
-  const known = digests.map((expected) => timingSafeEqual(expected, given)).includes(true);
-  if (!known) throw new StagecraftError("unauthenticated", "the bearer token is not valid here");
+const NOBODY: Caller = { name: ANONYMOUS, roles: new Set() };
+
+/** The common name of a certificate's subject; undefined without a certificate. */
+export function commonNameOf(name: string | string[] | undefined): string | undefined {
+  return Array.isArray(name) ? name.join(",") : name;
 }
 
-function digest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+/** `127.0.0.1:52000` → `127.0.0.1`: a client has many ports. */
+function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, "");
 }

@@ -1,4 +1,5 @@
 import type { Logger, TraceContext } from "@stagecraft/telemetry";
+import type { Caller } from "./callers.js";
 import type { Cancellation } from "./cancellation.js";
 
 /** What a handler knows about the call it serves. */
@@ -17,6 +18,7 @@ export interface CallContext {
   readonly peer: string;
   /** Common name of the client certificate under mTLS. */
   readonly identity: string | undefined;
+  readonly caller: Caller;
   /** One metadata value as text; undefined when absent. */
   metadata(name: string): string | undefined;
   /** Bound with the method, the call id, and the run and task the call is for if it says so. */

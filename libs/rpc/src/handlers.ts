@@ -9,9 +9,12 @@ import type {
   ServerWritableStream,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { accessOf } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { contextFromHeaders, withSpan, type Logger } from "@stagecraft/telemetry";
-import type { Admission } from "./admission.js";
+import { commonNameOf, type Admission } from "./admission.js";
+import type { AuditLog } from "./audit-log.js";
+import type { Caller } from "./callers.js";
 import { createCancelling } from "./cancellation.js";
 import type { CallContext } from "./context.js";
 import { idsOf } from "./log-ids.js";
@@ -21,6 +24,7 @@ import type { AnyMethod, RpcService } from "./types.js";
 export interface HandlerKit {
   logger: Logger;
   admission: Admission;
+  audit: AuditLog;
 }
 
 /** Stands for a request that did not decode: grpc-js would answer a throw with INTERNAL. */
@@ -70,7 +74,7 @@ function adapt(method: AnyMethod, handler: AnyHandler, kit: HandlerKit) {
   // grpc-js accepts exactly one of the four signatures per method; this is all four by turns.
   return (call: IncomingCall, respond?: sendUnaryData<unknown>): void => {
     const held = kit.admission.hold(call.metadata);
-    const scope = openScope(method.path, call, kit.logger);
+    const scope = openScope(method.path, call, { logger: kit.logger, caller: held.caller });
     const input = method.requestStream
       ? readRequests(call as ServerReadableStream<unknown, unknown>, scope)
       : (call as ServerUnaryCall<unknown, unknown>).request;
@@ -78,9 +82,11 @@ function adapt(method: AnyMethod, handler: AnyHandler, kit: HandlerKit) {
       traceparent: textOf(call.metadata, "traceparent"),
       tracestate: textOf(call.metadata, "tracestate"),
     });
-    withSpan(method.path.slice(1), { kind: "server", parent }, async ({ context }) => {
+    void withSpan(method.path.slice(1), { kind: "server", parent }, async ({ context }) => {
       scope.trace = context;
-      const output = handler(decoded(input), scope);
+      const request = decoded(input);
+      auditAsked(kit.audit, scope, request);
+      const output = handler(request, scope);
       if (method.responseStream) {
         await writeResponses(call as ServerWritableStream<unknown, unknown>, output, scope);
       } else {
@@ -89,7 +95,9 @@ function adapt(method: AnyMethod, handler: AnyHandler, kit: HandlerKit) {
         respond?.(null, response);
       }
     })
+      .then(() => "OK")
       .catch((error: unknown) => fail(call, respond, scope, error))
+      .then((code) => auditDone(kit, scope, code))
       .finally(() => held.release());
   };
 }
@@ -130,8 +138,8 @@ function fail(
   respond: sendUnaryData<unknown> | undefined,
   scope: Scope,
   thrown: unknown,
-): void {
-  if (scope.cancellation.reason) return; // the client is gone: nobody reads a status
+): string {
+  if (scope.cancellation.reason) return "CANCELLED"; // the client is gone: nobody reads a status
   scope.finish();
   const status = statusFromError(thrown, scope.callId);
   const expected = thrown instanceof StagecraftError && thrown.code !== "internal";
@@ -140,11 +148,35 @@ function fail(
   else scope.logger.error({ err: thrown }, line);
   if (respond) respond(status);
   else call.emit("error", status);
+  return statusName(status.code);
+}
+
+/** Written before anything happens: a call that cannot be audited is refused. */
+function auditAsked(audit: AuditLog, scope: Scope, request: unknown): void {
+  const { audit: describe } = accessOf(scope.method);
+  if (!describe) return;
+  const facts = describe(request as Record<string, unknown>);
+  audit.write({ event: "asked", ...auditIds(scope), request: facts });
+  scope.isAudited = true;
+}
+
+function auditDone({ audit, logger }: HandlerKit, scope: Scope, code: string): void {
+  if (!scope.isAudited) return;
+  try {
+    audit.write({ event: "done", ...auditIds(scope), code });
+  } catch (error) {
+    logger.error({ err: error, ...auditIds(scope) }, "the end of an audited call is not written");
+  }
+}
+
+function auditIds({ method, caller, peer, callId }: Scope) {
+  return { method, caller: caller.name, peer, callId };
 }
 
 interface Scope extends CallContext {
   trace: CallContext["trace"];
   readonly callId: string;
+  isAudited: boolean;
   /** No cancellation after this. */
   finish(): void;
 }
@@ -152,7 +184,11 @@ interface Scope extends CallContext {
 const PROCESS_ID = randomBytes(4).toString("hex");
 let numCalls = 0;
 
-function openScope(method: string, call: IncomingCall, logger: Logger): Scope {
+function openScope(
+  method: string,
+  call: IncomingCall,
+  { logger, caller }: { logger: Logger; caller: Caller },
+): Scope {
   const cancelling = createCancelling();
   const deadline = Number(call.getDeadline());
   const callId = `${PROCESS_ID}-${++numCalls}`;
@@ -174,7 +210,9 @@ function openScope(method: string, call: IncomingCall, logger: Logger): Scope {
     method,
     callId,
     peer,
-    identity: commonName(subject?.CN),
+    identity: commonNameOf(subject?.CN),
+    caller,
+    isAudited: false,
     metadata: (name) => textOf(call.metadata, name),
     get logger() {
       return (bound ??= logger.child({ method, callId, ...idsOf(call.metadata) }));
@@ -192,8 +230,4 @@ function cancellation(method: string, deadline: number): StagecraftError {
 
 function textOf(metadata: Metadata, name: string): string | undefined {
   return metadata.get(name)[0]?.toString();
-}
-
-function commonName(name: string | string[] | undefined): string | undefined {
-  return Array.isArray(name) ? name.join(",") : name;
 }

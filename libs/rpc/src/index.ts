@@ -1,4 +1,5 @@
 export { isLoopbackHost, isLoopbackTarget, targetOf } from "./address.js";
+export type { AuthOptions, Caller } from "./callers.js";
 export { createCancelling, type Cancellation, type Cancelling } from "./cancellation.js";
 export {
   createRpcClient,

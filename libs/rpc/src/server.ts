@@ -4,7 +4,11 @@ import { Server } from "@grpc/grpc-js";
 import { fileDescriptorSet, health } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { METRICS, silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
-import { createAdmission, type Admission } from "./admission.js";
+import { isLoopbackHost } from "./address.js";
+import { createAdmission, type Admission, type RefusalReason } from "./admission.js";
+import { createAuditLog } from "./audit-log.js";
+import { createCallQuotas } from "./call-quotas.js";
+import { createCallers, type AuthOptions } from "./callers.js";
 import { serverCredentials, type ServerTls } from "./credentials.js";
 import { drainServer, type DrainOptions } from "./drain.js";
 import { adaptHandlers, guardDecoding } from "./handlers.js";
@@ -20,8 +24,12 @@ export interface RpcServerOptions {
   /** Default 0: any free port, reported by `start()`. */
   port?: number;
   tls?: ServerTls | undefined;
-  /** Accept calls (health excepted) with one of these bearer tokens only. An empty list is refused. */
-  auth?: { tokens: readonly string[] } | undefined;
+  /** Who may call what (health excepted); needed on an address other than loopback, or a client CA. */
+  auth?: AuthOptions | undefined;
+  /** Calls a minute that each client may make of a method, by name or full path. */
+  callQuotas?: Readonly<Record<string, number>>;
+  /** File of JSON lines about calls that change something; default: lines of the log. */
+  auditFile?: string | undefined;
   /** Plaintext on an address other than loopback. */
   allowPlaintext?: boolean;
   limits?: RpcLimits;
@@ -61,9 +69,13 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
   const host = options.host ?? "127.0.0.1";
   const logger = options.logger ?? silentLogger();
   const credentials = serverCredentials({ ...options, host });
+  refuseStrangers(host, options);
   const limits = compileLimits(options.limits);
+  const audit = createAuditLog(options.auditFile, logger);
   const admission = createAdmission({
-    tokens: checkedTokens(options.auth?.tokens),
+    callers: createCallers(options.auth),
+    quotas: createCallQuotas(options.callQuotas ?? {}),
+    audit,
     maxConcurrent: limits.maxConcurrent,
     logger,
     ...meters(options.metrics),
@@ -71,7 +83,7 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
   const registry = createHealthRegistry();
   const server = new Server({ ...limits.channelOptions, interceptors: [admission.interceptor] });
   const probe = options.probe ? new Server() : undefined;
-  const kit = { logger, admission };
+  const kit = { logger, admission, audit };
   const add = (target: Server, service: RpcService, handlers: object) =>
     target.addService(
       guardDecoding(service),
@@ -156,12 +168,13 @@ function logTlsFailures(server: Server, logger: Logger): void {
   }
 }
 
-function checkedTokens(tokens: readonly string[] | undefined): readonly string[] | undefined {
-  if (tokens === undefined) return undefined;
-  if (tokens.length > 0 && tokens.every((token) => token.trim().length >= 16)) return tokens;
+/** Whoever reaches the port could do everything: beyond loopback a server has to know its callers. */
+function refuseStrangers(host: string, { auth, tls }: RpcServerOptions): void {
+  if (isLoopbackHost(host) || auth || tls?.clientCaFile !== undefined) return;
   throw new StagecraftError(
-    "invalid_argument",
-    "auth.tokens needs at least one token, each of 16 characters or more",
+    "failed_precondition",
+    `refusing to listen on ${host} for everybody; configure tokens (auth.tokens, --tokens or the ` +
+      "variable …_TOKENS_FILE) or certificates of clients (tls.clientCaFile, --tls-client-ca)",
   );
 }
 
@@ -169,7 +182,9 @@ function meters(metrics: Metrics | undefined) {
   const inFlight = metrics?.gauge(METRICS.rpcServerInFlight);
   const calls = metrics?.counter(METRICS.rpcServerCalls);
   const duration = metrics?.histogram(METRICS.rpcServerDuration);
+  const refusals = metrics?.counter(METRICS.rpcServerRefusals);
   return {
+    onRefused: (method: string, reason: RefusalReason) => refusals?.add({ method, reason }),
     onStarted: (method: string) => inFlight?.add({ method }, 1),
     onFinished: (call: { method: string; code: Status; durationMs: number }) => {
       const labels = { method: call.method, code: statusName(call.code) };

@@ -162,7 +162,8 @@ describe("access", () => {
       expect(() => echoClient(address)).toThrow("without TLS");
       echoClient(address, { allowPlaintext: true }).close();
     }
-    createRpcServer({ host: "0.0.0.0", allowPlaintext: true });
+    const auth = { tokens: ["0123456789abcdef"] };
+    createRpcServer({ host: "0.0.0.0", allowPlaintext: true, auth });
   });
 
   it("lets no handler run without the right token, and logs it", async () => {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** Settings of a process that answers gRPC, with the service's usual port. */
-export function serverFields(port: number) {
+/** Settings of a process that answers gRPC, with the service's usual port and quotas of calls. */
+export function serverFields(port: number, callQuotas: readonly string[] = []) {
   return {
     host: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
     port: z.int().min(0).max(65535).default(port).describe("gRPC port; 0 = any free one"),
@@ -25,8 +25,22 @@ export function serverFields(port: number) {
     tokens: z
       .array(z.string().min(16))
       .default([])
-      .describe("Bearer tokens that are accepted; none = no token asked")
+      .describe(
+        "Bearer tokens that are accepted: TOKEN, or NAME=ROLE+ROLE:TOKEN; none = no token asked",
+      )
       .meta({ secret: true }),
+    certRoles: z
+      .array(z.string().regex(/^.+=[a-z-]+(\+[a-z-]+)*$/, "CN=ROLE+ROLE"))
+      .default([])
+      .describe("Roles of client certificates, CN=ROLE+ROLE; none = all may do everything"),
+    auditFile: z
+      .string()
+      .default("")
+      .describe("JSON lines: who changed what; empty = among the log's lines"),
+    callQuotas: z
+      .array(z.string().regex(/^[A-Za-z/.0-9]+=[1-9]\d*$/, "METHOD=NUMBER"))
+      .default([...callQuotas])
+      .describe("Calls a minute that each client may make of a method, METHOD=NUMBER"),
     reflection: z.boolean().default(false).describe("Let clients list services (development)"),
     graceMs: z.int().min(0).default(20_000).describe("Time for calls in flight at the end, ms"),
     logLevel: z

@@ -1,5 +1,5 @@
 import type { JetStreamOptions } from "@stagecraft/bus";
-import type { RpcClientOptions, RpcServerOptions } from "@stagecraft/rpc";
+import type { AuthOptions, RpcClientOptions, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
 import type { busFields, callFields, engineFields, serverFields } from "./fields.js";
 
@@ -16,7 +16,9 @@ type Fields<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 /** What `createRpcServer` needs of the settings. */
 export function serverOptions(config: ServerSettings): RpcServerOptions {
-  const { host, port, probePort, allowPlaintext, reflection, tokens, tlsClientCa } = config;
+  const { host, port, probePort, allowPlaintext, reflection, tlsClientCa, auditFile } = config;
+  const auth = authOptions(config);
+  const quotas = config.callQuotas.map((text) => text.split("="));
   const tls = {
     certFile: config.tlsCert,
     keyFile: config.tlsKey,
@@ -28,8 +30,20 @@ export function serverOptions(config: ServerSettings): RpcServerOptions {
     allowPlaintext,
     reflection,
     ...(config.tlsCert === "" ? {} : { tls }),
-    ...(tokens.length === 0 ? {} : { auth: { tokens } }),
+    ...(auth ? { auth } : {}),
+    ...(quotas.length === 0
+      ? {}
+      : { callQuotas: Object.fromEntries(quotas.map(([name, value]) => [name!, Number(value)])) }),
+    ...(auditFile === "" ? {} : { auditFile }),
     ...(probePort === 0 ? {} : { probe: { host, port: probePort } }),
+  };
+}
+
+function authOptions({ tokens, certRoles }: ServerSettings): AuthOptions | undefined {
+  if (tokens.length === 0 && certRoles.length === 0) return undefined;
+  return {
+    ...(tokens.length > 0 ? { tokens } : {}),
+    ...(certRoles.length > 0 ? { certRoles } : {}),
   };
 }
 

@@ -52,6 +52,13 @@ export const METRICS = {
     "method",
     "code",
   ),
+  rpcServerRefusals: counter(
+    "stagecraft_rpc_server_refusals_total",
+    "calls",
+    "Calls refused before their handler, by reason: caller (unknown), role, busy (calls in flight), quota (calls a minute).",
+    "method",
+    "reason",
+  ),
   rpcServerDuration: histogram(
     "stagecraft_rpc_server_duration_seconds",
     "seconds",

@@ -43,7 +43,7 @@ const own = {
 /** Configuration of the trainer service. */
 export const trainerSchema = z.strictObject({
   ...own,
-  ...serverFields(50054),
+  ...serverFields(50054, ["CreateRun=60"]),
   ...busFields,
   ...engineFields,
 });
