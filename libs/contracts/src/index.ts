@@ -55,9 +55,11 @@ export {
 export {
   parsePromptTask,
   parseRollout,
+  parseTaskFailure,
   parseWeightsPublished,
   type ParsedPromptTask,
   type ParsedRollout,
+  type ParsedTaskFailure,
   type ParsedWeightsPublished,
 } from "./validate/events.js";
 export { parseRunDirName, parseRunId } from "./validate/trainer.js";

@@ -49,5 +49,6 @@ export function exampleRollout(): Rollout {
     workerId: "w1",
     createdAt: new Date(1_700_000_000_000),
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    failure: undefined,
   };
 }

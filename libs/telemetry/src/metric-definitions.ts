@@ -195,7 +195,7 @@ export const METRICS = {
   trainerRollouts: counter(
     "stagecraft_trainer_rollouts_total",
     "rollouts",
-    "Rollouts that arrived, by outcome: accepted, duplicate, refused, other_run.",
+    "Rollouts that arrived, by outcome: accepted, duplicate, refused, other_run; and reports of tasks that failed.",
     "outcome",
   ),
   trainerPart: histogram(

@@ -78,7 +78,7 @@ function toScoreInput({ ids, messages }: AnswerToScore, asTokens: boolean): rewa
     return { input: { $case: "conversation", value: toConversation(messages) } };
   }
   throw new StagecraftError(
-    "failed_precondition",
+    "invalid_argument",
     "the reward model has another tokenizer and the task carries no conversation; send tasks with text",
   );
 }

@@ -11,7 +11,7 @@ import {
 } from "@stagecraft/telemetry";
 import { createGrpcPolicyPort, createGrpcRewardPort, type PolicyClient } from "./grpc-ports.js";
 import type { WeightedReward } from "./ports.js";
-import { processTask } from "./process-task.js";
+import { processTask, rolloutIdOf } from "./process-task.js";
 import { createRolloutService, type RolloutService } from "./service.js";
 import { startWorker } from "./worker.js";
 
@@ -81,6 +81,7 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
       await publishRollout(options, { rollout, message, trace });
       parts?.observe({ part: "publish" }, (performance.now() - startedAt) / 1000);
     },
+    publishFailure: (task, failure, message) => publishFailure(options, { task, failure, message }),
   });
   const { onDrained } = options;
   const told = onDrained ? { onDrained } : {};
@@ -138,4 +139,16 @@ async function publishRollout(
     const bytes = events.Rollout.encode({ ...rollout, traceparent }).finish();
     await bus.publish(topology.subjects.rollouts, bytes, { id, trace: context });
   });
+}
+
+async function publishFailure(
+  { bus, topology, workerId }: OpenRolloutOptions,
+  told: { task: events.PromptTask; failure: events.TaskFailure; message: BusMessage },
+): Promise<void> {
+  const { task, failure, message } = told;
+  const { taskId, runId, promptId, traceparent } = task;
+  const ids = { rolloutId: rolloutIdOf(taskId), taskId, runId, promptId, workerId, traceparent };
+  const event = events.Rollout.fromPartial({ ...ids, failure, createdAt: new Date() });
+  const id = `failure/${message.id}/${failure.willRetry ? "tried again" : "given up"}`;
+  await bus.publish(topology.subjects.rollouts, events.Rollout.encode(event).finish(), { id });
 }

@@ -83,7 +83,7 @@ describe("processTask()", () => {
 
   it("refuses an answer from weights older than the task allows", async () => {
     const { options } = processing(generation([7], 2));
-    await expect(processTask(task, options)).rejects.toMatchObject({ code: "failed_precondition" });
+    await expect(processTask(task, options)).rejects.toMatchObject({ code: "unavailable" });
   });
 });
 

@@ -54,6 +54,7 @@ export async function processTask(
     workerId: processing.workerId,
     createdAt: new Date(),
     traceparent: task.traceparent,
+    failure: undefined,
   };
 }
 
@@ -79,7 +80,7 @@ function checkVersionFloor(answer: ParsedGeneration, { minWeightVersion }: Parse
   const oldest = answer.weightVersions.reduce((a, b) => Math.min(a, b), Infinity);
   if (oldest >= minWeightVersion) return;
   throw new StagecraftError(
-    "failed_precondition",
+    "unavailable", // it has not taken the new weights yet
     `the policy sampled with weights ${oldest}, the task wants ${minWeightVersion} or newer`,
   );
 }

@@ -16,6 +16,7 @@ describe("RolloutService", () => {
       concurrency: 1,
       process: ({ taskId }) => Promise.resolve(events.Rollout.fromPartial({ taskId })),
       publish: () => Promise.resolve(),
+      publishFailure: () => Promise.resolve(),
     });
     const told: (string | undefined)[] = [];
     const onDrained = (problem: string | undefined) => told.push(problem);

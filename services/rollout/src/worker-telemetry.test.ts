@@ -43,6 +43,7 @@ describe("what a worker tells", () => {
         return Promise.resolve(events.Rollout.fromPartial({ rolloutId: `${taskId}/rollout` }));
       },
       publish: () => Promise.resolve(),
+      publishFailure: () => Promise.resolve(),
     });
     for (const taskId of ["good", "bad", "busy"]) await publishTask(bus, taskId);
     await waitFor(() => worker.status().numCompleted === 2 && worker.status().numDead === 1);

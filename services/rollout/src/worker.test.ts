@@ -9,6 +9,7 @@ interface Rig {
   bus: EventBus;
   topology: Topology;
   published: string[];
+  told: [string, events.TaskFailure][];
   publishTask(taskId: string, change?: Partial<events.PromptTask>): Promise<void>;
   start(process: WorkerOptions["process"], concurrency?: number): ReturnType<typeof startWorker>;
 }
@@ -18,10 +19,12 @@ async function createRig(): Promise<Rig> {
   const topology = await ensureTopology(bus, "test");
   const consumer = await bus.consume(topology.promptsConsumer);
   const published: string[] = [];
+  const told: Rig["told"] = [];
   return {
     bus,
     topology,
     published,
+    told,
     async publishTask(taskId, change = {}) {
       const task = events.PromptTask.fromPartial({
         taskId,
@@ -39,6 +42,7 @@ async function createRig(): Promise<Rig> {
         process,
         concurrency,
         publish: async ({ rolloutId }) => void published.push(rolloutId),
+        publishFailure: async ({ taskId }, failure) => void told.push([taskId, failure]),
       }),
   };
 }
@@ -91,6 +95,35 @@ describe("startWorker()", () => {
     expect(dead.map(({ id, reason }) => [id, reason])).toEqual([
       ["bad", "[invalid_argument] sampling is missing, must be set"],
     ]);
+    await worker.drain();
+  });
+
+  it("case E: tells the trainer of a task that it gives up, and why", async () => {
+    const rig = await createRig();
+    await using _ = rig.bus;
+    const worker = rig.start(() => {
+      throw new StagecraftError("invalid_argument", "items[0] has 90 tokens, the model reads 64");
+    });
+    await rig.publishTask("long", { attempt: 2 });
+    await waitFor(() => worker.status().numDead === 1);
+    const reason = "items[0] has 90 tokens, the model reads 64";
+    const failure = { code: "invalid_argument", reason, attempt: 2, willRetry: false };
+    expect(rig.told).toEqual([["long", failure]]);
+    await worker.drain();
+  });
+
+  it("case E: of a server that is away it tells that it tries again", async () => {
+    const rig = await createRig();
+    await using _ = rig.bus;
+    let failures = 3;
+    const worker = rig.start(async (task) => {
+      if (failures-- > 0) throw new StagecraftError("unavailable", "the reward model is away");
+      return answer(task);
+    });
+    await rig.publishTask("patient", { attempt: 1 });
+    await waitFor(() => worker.status().numCompleted === 1);
+    const failure = { code: "unavailable", reason: "the reward model is away" };
+    expect(rig.told).toEqual([["patient", { ...failure, attempt: 1, willRetry: true }]]);
     await worker.drain();
   });
 

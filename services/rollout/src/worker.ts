@@ -29,6 +29,12 @@ export interface WorkerOptions {
   ): Promise<events.Rollout>;
   /** Resolves when the bus has stored the rollout that answers a message. */
   publish(rollout: events.Rollout, message: BusMessage, trace: TraceContext): Promise<void>;
+  /** Tells the trainer why there is no rollout; resolves when the bus has stored it. */
+  publishFailure(
+    task: events.PromptTask,
+    failure: events.TaskFailure,
+    message: BusMessage,
+  ): Promise<void>;
   /** Tasks in flight at once. */
   concurrency: number;
   logger?: Logger;
@@ -59,6 +65,9 @@ export interface Worker {
    */
   resume(consume: () => Promise<Consumer>): Promise<{ wasDrained: boolean }>;
 }
+
+/** A failure that may pass is told the trainer when it did not pass at once. */
+const TELL_AT_DELIVERY = 3;
 
 /** Starts taking tasks at once. */
 export function startWorker(options: WorkerOptions): Worker {
@@ -169,8 +178,10 @@ class RolloutWorker implements Worker {
   /** Settles the message, whatever happens. */
   private async handle(message: BusMessage): Promise<void> {
     let logger = this.logger.child({ messageId: message.id, delivery: message.delivery });
+    let asked: events.PromptTask | undefined;
     try {
-      const task = parsePromptTask(decodeMessage(events.PromptTask, message.data, "prompt task"));
+      asked = decodeMessage(events.PromptTask, message.data, "prompt task");
+      const task = parsePromptTask(asked);
       const { runId, taskId } = task;
       logger = logger.child({ runId, taskId, rolloutId: rolloutIdOf(taskId) });
       await this.answer(task, message);
@@ -180,7 +191,7 @@ class RolloutWorker implements Worker {
       logger.debug("rollout is published");
     } catch (thrown) {
       const error = StagecraftError.from(thrown);
-      await this.settleFailed(message, error, logger).catch((failure: unknown) => {
+      await this.settleFailed(message, error, { asked, logger }).catch((failure: unknown) => {
         // Not settled: the bus delivers it again after its ack wait.
         logger.warn({ err: failure }, "task could not be settled");
       });
@@ -209,11 +220,17 @@ class RolloutWorker implements Worker {
   private async settleFailed(
     message: BusMessage,
     error: StagecraftError,
-    logger: Logger,
+    { asked, logger }: { asked: events.PromptTask | undefined; logger: Logger },
   ): Promise<void> {
     if (this.giveUp.signal.aborted) return message.nak();
     this.lastError = error.message;
     const settlement = settlementFor(error, message.delivery, Math.random());
+    const isGivenUp = settlement.kind === "term";
+    if (asked && (isGivenUp || message.delivery === TELL_AT_DELIVERY)) {
+      const { code, reason } = error;
+      const failure = { code, reason, attempt: asked.attempt, willRetry: !isGivenUp };
+      await this.options.publishFailure(asked, failure, message);
+    }
     if (settlement.kind === "term") {
       this.counts.numDead++;
       this.count("failed");

@@ -263,6 +263,56 @@ describe("createBusPlanes()", () => {
     );
   });
 
+  describe("case E: a task that no worker can answer", () => {
+    const failing = ({ attempt, taskId }: events.PromptTask, willRetry: boolean) => ({
+      failure: { code: "invalid_argument", reason: `${taskId} is too long`, attempt, willRetry },
+      workerId: `w${attempt}`,
+    });
+
+    it("ends the run after the last attempt, at once, with task, prompt and cause", async () => {
+      const attempts: number[] = [];
+      await withPlanes(
+        (asked) =>
+          asked.taskId === "a" ? {} : (attempts.push(asked.attempt), failing(asked, false)),
+        async (planes, bus) => {
+          const collecting = planes.collect(["a", "b"].map(task), signal, problemOf);
+          await expect(collecting).rejects.toThrow(
+            '[failed_precondition] task b cannot be done: prompt "p" ("Hi"): ' +
+              "[invalid_argument] b is too long (3 tries by w1, w2, w3)",
+          );
+          expect(attempts).toEqual([1, 2, 3]);
+          expect(await bus.deadLetters.list()).toEqual([]);
+        },
+        { taskTimeoutMs: 600_000 },
+      );
+    });
+
+    it("is asked for again, and an answer of another worker is taken", async () => {
+      await withPlanes(
+        (asked) => (asked.attempt < 3 ? failing(asked, false) : {}),
+        async (planes) => {
+          const [sample] = await planes.collect([task("a")], signal, problemOf);
+          expect(sample!.score).toBeCloseTo(0.7);
+        },
+        { taskTimeoutMs: 600_000 },
+      );
+    });
+
+    it("is waited for while the worker tries again, and that is said once", async () => {
+      const said: string[] = [];
+      await withPlanes(
+        (asked) => (asked.attempt === 1 ? failing(asked, true) : {}),
+        async (planes) => {
+          expect(await planes.collect(["a"].map(task), signal, problemOf)).toHaveLength(1);
+        },
+        { reporter: { warn: (message) => void said.push(message) } },
+      );
+      expect(said).toEqual([
+        "waiting: worker w1 cannot do task a yet and tries again: [invalid_argument] a is too long",
+      ]);
+    });
+  });
+
   it("publishes nothing once another trainer has taken over, whatever it was about to do", async () => {
     await withPlanes(
       () => ({}),

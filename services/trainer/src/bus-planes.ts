@@ -14,6 +14,7 @@ import {
   toSampling,
   toTokens,
   type ParsedRollout,
+  type ParsedTaskFailure,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type {
@@ -23,7 +24,7 @@ import type {
   RolloutCheck,
   RolloutSample,
 } from "@stagecraft/ppo";
-import type { StagePhase } from "@stagecraft/learn";
+import { silentReporter, type StagePhase, type StageReporter } from "@stagecraft/learn";
 import {
   headersFromContext,
   METRICS,
@@ -35,6 +36,7 @@ import { openAnnouncements, type Announcements } from "./announcements.js";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
 import { startStallWatch, type StallWatch } from "./stall-watch.js";
+import { cannotBeDone, createWaitReport } from "./task-failures.js";
 import { createTaskTraces, type TaskTraces } from "./task-traces.js";
 import { withinTime } from "./within-time.js";
 
@@ -56,6 +58,8 @@ export interface BusPlanesOptions {
   stallEveryMs?: number;
   /** Rollouts that stay in the stream after they were learnt from; default 1024. */
   keepRollouts?: number;
+  /** Told what the run waits for. */
+  reporter?: Pick<StageReporter, "warn">;
   /** Asked before anything is published; without one this process is the only trainer. */
   lease?: Lease | undefined;
   logger?: Logger;
@@ -74,6 +78,8 @@ interface OpenTask {
   problemOf: RolloutCheck;
   attempt: number;
   arrived: boolean;
+  /** What workers told of attempts that they gave up. */
+  failures: ParsedTaskFailure[];
 }
 
 /** Tasks and rollouts over the bus, weights through the store with an announcement on the bus. */
@@ -113,6 +119,7 @@ class RunPlanes implements BusPlanes {
   private readonly failed = new AbortController();
   private readonly traces: TaskTraces;
   private readonly logger: Logger;
+  private readonly waitReport: ReturnType<typeof createWaitReport>;
 
   constructor(
     private readonly options: BusPlanesOptions,
@@ -124,6 +131,8 @@ class RunPlanes implements BusPlanes {
     this.incarnation = `${options.lease?.epoch ?? 0}-${randomUUID().slice(0, 8)}`;
     this.logger = (options.logger ?? silentLogger()).child({ runId: options.runId });
     this.traces = createTaskTraces(options.runId);
+    const reporter = options.reporter ?? silentReporter();
+    this.waitReport = createWaitReport(reporter);
     const { bus, topology, keepRollouts: keep = 1024 } = options;
     this.trim = createRolloutTrim({ bus, topology, keep, logger: this.logger });
     this.stall = startStallWatch({
@@ -132,6 +141,7 @@ class RunPlanes implements BusPlanes {
       numOpen: () => this.waiting().length,
       onLost: () => void this.onStoreLost(),
       ...(options.stallEveryMs !== undefined && { everyMs: options.stallEveryMs }),
+      onWaiting: (message) => reporter.warn(message),
       logger: this.logger,
     });
     this.inbox = openRolloutInbox({
@@ -140,6 +150,7 @@ class RunPlanes implements BusPlanes {
       problemOf: (rollout) => this.problemOf(rollout),
       onOutcome: (outcome) => options.metrics?.counter(METRICS.trainerRollouts).add({ outcome }),
       onRefused: (reason, taskId) => this.askAgain(taskId, reason),
+      onFailure: (failure) => this.taskFailed(failure),
       onSettled: () => void this.trim.settled(),
       logger: this.logger,
     });
@@ -187,7 +198,7 @@ class RunPlanes implements BusPlanes {
     const signal = AbortSignal.any([stopped, this.failed.signal]);
     setMaxListeners(0, signal); // some for each task
     for (const task of tasks) {
-      this.open.set(task.taskId, { task, problemOf, attempt: 0, arrived: false });
+      this.open.set(task.taskId, { task, problemOf, attempt: 0, arrived: false, failures: [] });
     }
     const batch = this.traces.openBatch(tasks.map(({ taskId }) => taskId));
     try {
@@ -299,6 +310,21 @@ class RunPlanes implements BusPlanes {
     this.publish(taskId).catch((error: unknown) => {
       this.logger.error({ err: error, taskId }, "task could not be published again");
     });
+  }
+
+  /**
+   * A worker has no rollout to give. What may pass is waited for; an attempt that was given up is
+   * followed by the next, and after the last the run ends with the cause.
+   */
+  private taskFailed(failure: ParsedTaskFailure): void {
+    const { taskId, attempt, code, reason, willRetry } = failure;
+    const entry = this.open.get(taskId);
+    if (!entry || entry.arrived || attempt !== entry.attempt) return;
+    if (willRetry) return this.waitReport.tell(failure, entry.task);
+    this.stall.moved();
+    entry.failures.push(failure);
+    if (attempt < this.options.maxAttempts) return this.askAgain(taskId, `[${code}] ${reason}`);
+    this.inbox.forget(taskId, cannotBeDone(entry.task, entry.failures));
   }
 
   /** What a rollout must not be, beyond what can be seen from itself. */

@@ -6,7 +6,7 @@ import { createPpoFigures, type PpoFigures } from "./ppo-figures.js";
 import type { TrainerStage } from "./trainer-stage.js";
 
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
-export function createPpoRun(options: Omit<BusPlanesOptions, "runId">): TrainerStage {
+export function createPpoRun(options: Omit<BusPlanesOptions, "runId" | "reporter">): TrainerStage {
   return {
     name: "ppo",
     summary: "improve a model against a reward model by PPO, sampling and scoring on other servers",
@@ -14,7 +14,7 @@ export function createPpoRun(options: Omit<BusPlanesOptions, "runId">): TrainerS
     async run(config, context): Promise<StageResult> {
       const { runId } = context;
       const { bus, topology } = options;
-      const planes = await createBusPlanes({ ...options, runId });
+      const planes = await createBusPlanes({ ...options, runId, reporter: context.reporter });
       const subject = topology.subjects.progress;
       const figures = createPpoFigures(options.metrics);
       const reporter = broadcastProgress(withFigures(context.reporter, figures), {

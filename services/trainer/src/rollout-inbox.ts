@@ -1,5 +1,12 @@
 import type { BusMessage, Consumer } from "@stagecraft/bus";
-import { decodeMessage, events, parseRollout, type ParsedRollout } from "@stagecraft/contracts";
+import {
+  decodeMessage,
+  events,
+  parseRollout,
+  parseTaskFailure,
+  type ParsedRollout,
+  type ParsedTaskFailure,
+} from "@stagecraft/contracts";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import { createDoneTasks } from "./done-tasks.js";
@@ -11,9 +18,11 @@ export interface InboxOptions {
   /** A reason to refuse a well-formed rollout of this run; undefined to keep it. */
   problemOf(rollout: ParsedRollout): string | undefined;
   /** Called once for each message that arrives; for counting. */
-  onOutcome?(outcome: "accepted" | "duplicate" | "refused" | "other_run"): void;
+  onOutcome?(outcome: "accepted" | "duplicate" | "refused" | "other_run" | "failed"): void;
   /** Called for each rollout that is not taken, with its task if that could be read. */
   onRefused(reason: string, taskId: string | undefined): void;
+  /** Called when a worker tells why it has no rollout. */
+  onFailure(failure: ParsedTaskFailure): void;
   /** Called when something was settled that nobody asked to acknowledge. */
   onSettled?(): void;
   logger?: Logger;
@@ -26,8 +35,8 @@ export interface RolloutInbox {
    * a kind are taken in their order, so whatever came for one before the first is done with.
    */
   take(taskId: string): Promise<ParsedRollout>;
-  /** Stops waiting for a task. */
-  forget(taskId: string): void;
+  /** Stops waiting for a task; with an error, whoever waits gets it. */
+  forget(taskId: string, error?: StagecraftError): void;
   /** Tells the bus that these need never come again. */
   acknowledge(rolloutIds: readonly string[]): Promise<void>;
   /** Acknowledges whatever is held; for the end of a run. */
@@ -81,7 +90,8 @@ class Inbox implements RolloutInbox {
     return waiter.promise;
   }
 
-  forget(taskId: string): void {
+  forget(taskId: string, error?: StagecraftError): void {
+    if (error) this.waiters.get(taskId)?.reject(error);
     this.waiters.delete(taskId);
   }
 
@@ -124,6 +134,8 @@ class Inbox implements RolloutInbox {
       const decoded = decodeMessage(events.Rollout, message.data, "rollout");
       if (decoded.taskId) ids.taskId = decoded.taskId;
       if (decoded.rolloutId) ids.rolloutId = decoded.rolloutId;
+      const failure = parseTaskFailure(decoded);
+      if (failure) return await this.hear(message, failure);
       const rollout = this.check(decoded);
       if (rollout.runId === this.options.runId) return await this.admit(message, rollout);
       const { runId: otherRun, taskId, rolloutId } = rollout;
@@ -133,6 +145,13 @@ class Inbox implements RolloutInbox {
       if (!(thrown instanceof StagecraftError) || thrown.code !== "invalid_argument") throw thrown;
       await this.refuse(message, thrown.reason, ids);
     }
+  }
+
+  /** It is no rollout: nothing is held, nothing learnt. */
+  private async hear(message: BusMessage, failure: ParsedTaskFailure): Promise<void> {
+    if (failure.runId !== this.options.runId) return this.drop(message, "other_run");
+    await this.drop(message, "failed");
+    this.options.onFailure(failure);
   }
 
   private async refuse(message: BusMessage, reason: string, ids: RolloutIds): Promise<void> {
@@ -151,7 +170,7 @@ class Inbox implements RolloutInbox {
   /** It was counted before, or nobody will ever ask for it. */
   private async drop(
     message: BusMessage,
-    why: "duplicate" | "other_run" = "duplicate",
+    why: "duplicate" | "other_run" | "failed" = "duplicate",
   ): Promise<void> {
     this.options.onOutcome?.(why);
     await this.settle(message, "ack");

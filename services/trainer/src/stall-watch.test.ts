@@ -11,6 +11,7 @@ async function withWatch(
     setOpen(tasks: number): void;
     numLost(): number;
     numLooks(): number;
+    said: string[];
   }) => Promise<void>,
 ): Promise<void> {
   await using bus = createMemoryBus();
@@ -18,6 +19,7 @@ async function withWatch(
   let open = 0;
   let lost = 0;
   let looks = 0;
+  const said: string[] = [];
   const watch = startStallWatch({
     bus: {
       consumerInfo: (spec) => {
@@ -28,6 +30,7 @@ async function withWatch(
     topology,
     numOpen: () => open,
     onLost: () => lost++,
+    onWaiting: (message) => said.push(message),
     everyMs: 5,
     logger: silentLogger(),
   });
@@ -37,6 +40,7 @@ async function withWatch(
     setOpen: (tasks) => (open = tasks),
     numLost: () => lost,
     numLooks: () => looks,
+    said,
   });
   watch.close();
 }
@@ -46,6 +50,18 @@ describe("startStallWatch()", () => {
     await withWatch(async ({ setOpen, numLost }) => {
       setOpen(3);
       await waitFor(() => numLost() > 0);
+    });
+  });
+
+  it("case E: says what is waited for, more and more rarely", async () => {
+    await withWatch(async ({ bus, prompts, setOpen, numLooks, said }) => {
+      await bus.publish(prompts, Uint8Array.of(1), { id: "a" });
+      setOpen(1);
+      await waitFor(() => said.length === 1);
+      expect(said[0]).toContain("1 to come: 1 tasks lie in the queue and no rollout worker takes");
+      const before = numLooks();
+      await waitFor(() => said.length === 2);
+      expect(numLooks() - before).toBeGreaterThanOrEqual(5 * 2);
     });
   });
 

@@ -59,6 +59,17 @@ export interface ParsedRollout {
   traceparent: string;
 }
 
+/** A checked report that a task could not be answered. */
+export interface ParsedTaskFailure {
+  taskId: string;
+  runId: string;
+  workerId: string;
+  code: string;
+  reason: string;
+  attempt: number;
+  willRetry: boolean;
+}
+
 /** A checked announcement of weights. */
 export interface ParsedWeightsPublished {
   runId: string;
@@ -111,6 +122,23 @@ export function parseRollout(rollout: Rollout, limits: TokenLimits = {}): Parsed
     weights,
     workerId: checkOptionalName(rollout.workerId, "worker_id"),
     traceparent: checkOptionalName(rollout.traceparent, "traceparent"),
+  };
+}
+
+const MAX_REASON = 2000;
+
+/** What a worker says instead of an answer; undefined when the event is an answer. */
+export function parseTaskFailure(rollout: Rollout): ParsedTaskFailure | undefined {
+  const { failure } = rollout;
+  if (!failure) return undefined;
+  return {
+    taskId: checkName(rollout.taskId, "task_id"),
+    runId: checkName(rollout.runId, "run_id"),
+    workerId: checkOptionalName(rollout.workerId, "worker_id"),
+    code: checkName(failure.code, "failure.code", 64),
+    reason: failure.reason.slice(0, MAX_REASON),
+    attempt: failure.attempt,
+    willRetry: failure.willRetry,
   };
 }
 

@@ -66,6 +66,21 @@ export interface ScorePart {
   weight: number;
 }
 
+/**
+ * Why a worker could not answer a task. It travels where the answer would, and is no answer: a failure
+ * never becomes a score.
+ */
+export interface TaskFailure {
+  /** Lower-case code such as "invalid_argument". */
+  code: string;
+  /** What went wrong, for people. */
+  reason: string;
+  /** Of the task that failed, as the trainer had counted it. */
+  attempt: number;
+  /** The workers go on trying (a server is away); otherwise every repeat would meet the same. */
+  willRetry: boolean;
+}
+
 /** A scored answer. Subject `stagecraft.<run>.rollouts`. */
 export interface Rollout {
   /** Made from the task id, so that a task done twice gives one id. */
@@ -104,6 +119,8 @@ export interface Rollout {
     | undefined;
   /** W3C trace context; empty when not traced. */
   traceparent: string;
+  /** Set when there is no answer: what went wrong. Only ids and worker_id stand beside it. */
+  failure: TaskFailure | undefined;
 }
 
 /** New weights are in the store. Key `weights` of the run's bucket, with history. */
@@ -528,6 +545,127 @@ export const ScorePart: MessageFns<ScorePart> = {
   },
 };
 
+function createBaseTaskFailure(): TaskFailure {
+  return { code: "", reason: "", attempt: 0, willRetry: false };
+}
+
+export const TaskFailure: MessageFns<TaskFailure> = {
+  encode(message: TaskFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(24).uint32(message.attempt);
+    }
+    if (message.willRetry !== false) {
+      writer.uint32(32).bool(message.willRetry);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.willRetry = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskFailure {
+    return {
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      willRetry: isSet(object.willRetry)
+        ? globalThis.Boolean(object.willRetry)
+        : isSet(object.will_retry)
+        ? globalThis.Boolean(object.will_retry)
+        : false,
+    };
+  },
+
+  toJSON(message: TaskFailure): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.willRetry !== false) {
+      obj.willRetry = message.willRetry;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskFailure>): TaskFailure {
+    return TaskFailure.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskFailure>): TaskFailure {
+    const message = createBaseTaskFailure();
+    message.code = object.code ?? "";
+    message.reason = object.reason ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.willRetry = object.willRetry ?? false;
+    return message;
+  },
+};
+
 function createBaseRollout(): Rollout {
   return {
     rolloutId: "",
@@ -545,6 +683,7 @@ function createBaseRollout(): Rollout {
     workerId: "",
     createdAt: undefined,
     traceparent: "",
+    failure: undefined,
   };
 }
 
@@ -602,6 +741,9 @@ export const Rollout: MessageFns<Rollout> = {
     }
     if (message.traceparent !== "") {
       writer.uint32(122).string(message.traceparent);
+    }
+    if (message.failure !== undefined) {
+      TaskFailure.encode(message.failure, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -759,6 +901,14 @@ export const Rollout: MessageFns<Rollout> = {
             message.traceparent = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.failure = TaskFailure.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -830,6 +980,7 @@ export const Rollout: MessageFns<Rollout> = {
         ? fromJsonTimestamp(object.created_at)
         : undefined,
       traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
+      failure: isSet(object.failure) ? TaskFailure.fromJSON(object.failure) : undefined,
     };
   },
 
@@ -880,6 +1031,9 @@ export const Rollout: MessageFns<Rollout> = {
     if (message.traceparent !== "") {
       obj.traceparent = message.traceparent;
     }
+    if (message.failure !== undefined) {
+      obj.failure = TaskFailure.toJSON(message.failure);
+    }
     return obj;
   },
 
@@ -907,6 +1061,9 @@ export const Rollout: MessageFns<Rollout> = {
     message.workerId = object.workerId ?? "";
     message.createdAt = object.createdAt ?? undefined;
     message.traceparent = object.traceparent ?? "";
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? TaskFailure.fromPartial(object.failure)
+      : undefined;
     return message;
   },
 };
