@@ -38,7 +38,8 @@ export async function hashInputs(
   const groups = new Map<string, InputFile[]>();
   for (const input of inputs) {
     const files = filesOf(input);
-    groups.set(input.path, missing === "refuse" ? await files : await files.catch(() => []));
+    const needed = missing === "refuse" && input.optional !== true;
+    groups.set(input.path, needed ? await files : await files.catch(() => []));
   }
   await tellLongWait([...groups.values()].flat(), reporter);
   const hashes: Record<string, string> = {};

@@ -10,6 +10,8 @@ export interface StageInput {
   /** Records or texts (a file, or a folder of them), a model directory, a tokenizer's. */
   kind: "data" | "model" | "tokenizer";
   path: string;
+  /** Only served elsewhere perhaps: noted where it can be read. */
+  optional?: boolean;
 }
 
 /** Files and folders of data by field. */

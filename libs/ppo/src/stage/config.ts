@@ -267,7 +267,8 @@ export function ppoInputs(config: PpoConfig): StageInput[] {
   const { policy, reference, rewardModel, prompts, evalPrompts, ptxCorpus } = config;
   const rewardModels = config.rewardModels.map((entry) => furtherRewardModel(entry).dir);
   return [
-    ...modelInputs({ policy, reference, rewardModel, rewardModels }),
+    ...modelInputs({ policy, reference, rewardModel }),
+    ...modelInputs({ rewardModels }).map((input) => ({ ...input, optional: true })),
     ...dataInputs({ prompts, evalPrompts, ptxCorpus: config.ptxCoef > 0 ? ptxCorpus : [] }),
   ];
 }

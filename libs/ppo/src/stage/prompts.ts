@@ -1,41 +1,74 @@
 import { StagecraftError } from "@stagecraft/core";
 import { readPrompts } from "@stagecraft/data";
 import type { StageContext } from "@stagecraft/learn";
-import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { renderChat, type Message } from "@stagecraft/tokenizer";
+import { smallestContext, type AnswerContext } from "./contexts.js";
 import type { PreparedPrompt } from "./prompt-tasks.js";
 
 export interface PromptLimits {
-  tokenizer: Tokenizer;
-  /** Longest prompt in tokens that leaves room for the answer. */
-  maxPromptTokens: number;
+  /** Every model that reads request and answer; the first is the policy, whose tokens are kept. */
+  contexts: readonly AnswerContext[];
+  maxNewTokens: number;
   /** At most this many prompts; default all. */
   limit?: number;
 }
 
 /**
- * Requests of JSONL files, rendered up to where the assistant speaks. Requests that are too long for
- * the model are left out with one warning. Throws invalid_argument when none remains.
+ * Requests of JSONL files, rendered up to where the assistant speaks. Requests that leave no room for
+ * the answer in one of the contexts are left out with one warning that names some. Throws
+ * invalid_argument when none remains.
  */
 export async function loadPrompts(
   paths: readonly string[],
-  { tokenizer, maxPromptTokens, limit = Infinity }: PromptLimits,
+  { contexts, maxNewTokens, limit = Infinity }: PromptLimits,
   { reporter, signal }: Pick<StageContext, "reporter" | "signal">,
 ): Promise<PreparedPrompt[]> {
   const prompts: PreparedPrompt[] = [];
-  let tooLong = 0;
+  const tooLong: string[] = [];
+  const fits = fittingPrompts(contexts, maxNewTokens);
   for await (const { id, messages } of readPrompts(paths, { signal })) {
-    const promptIds = renderChat(tokenizer, messages, { addGenerationPrompt: true }).ids;
-    if (promptIds.length > maxPromptTokens) tooLong++;
+    const promptIds = fits(messages);
+    if (promptIds === undefined) tooLong.push(id);
     else if (prompts.push({ id, messages, promptIds }) >= limit) break;
   }
+  if (prompts.length > 0 && tooLong.length === 0) return prompts;
+  const { name, maxPositions } = smallestContext(contexts);
+  const room = `${maxPositions - maxNewTokens} tokens: the ${name} has ${maxPositions} positions and an answer needs ${maxNewTokens}`;
   if (prompts.length === 0) {
     throw new StagecraftError(
       "invalid_argument",
-      `no usable request in ${paths.join(", ")} (${tooLong} longer than ${maxPromptTokens} tokens; lower maxNewTokens or shorten them)`,
+      `no usable request in ${paths.join(", ")} (${tooLong.length} have no room within ${room}); lower maxNewTokens, shorten them, or use a model of longer context`,
     );
   }
-  if (tooLong > 0) {
-    reporter.warn(`${tooLong} requests are longer than ${maxPromptTokens} tokens and left out`);
-  }
+  reporter.warn(
+    `${tooLong.length} of ${prompts.length + tooLong.length} requests have no room within ${room}; left out: ${shown(tooLong)}`,
+  );
   return prompts;
+}
+
+/** The policy's tokens of a request, or undefined when it is too long for one of the models. */
+function fittingPrompts(contexts: readonly AnswerContext[], maxNewTokens: number) {
+  const [policy] = contexts;
+  const tokenizers = new Map(contexts.map((each) => [each.tokenizer.fingerprint, each.tokenizer]));
+  const positionsOf = (fingerprint: string) =>
+    smallestContext(contexts.filter((each) => each.tokenizer.fingerprint === fingerprint))
+      .maxPositions;
+  const limits = [...tokenizers].map(([fingerprint, tokenizer]) => ({
+    tokenizer,
+    maxTokens: positionsOf(fingerprint) - maxNewTokens,
+  }));
+  return (messages: readonly Message[]): Int32Array | undefined => {
+    let own: Int32Array | undefined;
+    for (const { tokenizer, maxTokens } of limits) {
+      const { ids } = renderChat(tokenizer, [...messages], { addGenerationPrompt: true });
+      if (ids.length > maxTokens) return undefined;
+      if (tokenizer.fingerprint === policy!.tokenizer.fingerprint) own = ids;
+    }
+    return own;
+  };
+}
+
+function shown(ids: readonly string[]): string {
+  const more = ids.length - 5;
+  return `${ids.slice(0, 5).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -17,6 +17,7 @@ import {
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
 import { ppoConfigProblems, ppoInputs, ppoSchema, type PpoConfig } from "./config.js";
+import { answerContexts } from "./contexts.js";
 import { createEma } from "./ema.js";
 import { inspectRollouts, writeInspection } from "./inspect.js";
 import { loadPpoModels, type PpoModels } from "./load-models.js";
@@ -125,16 +126,13 @@ async function loopParts(
   models: PpoModels,
   { config, planes, run, context }: Scope,
 ): Promise<Omit<PpoLoopParts, "trainees">> {
-  const { policy, reference, critic, tokenizer } = models;
-  const positions = [policy, reference, ...(critic ? [critic] : [])].map(
-    (model) => model.config.maxPositions,
-  );
-  const maxPromptTokens = Math.min(...positions) - config.maxNewTokens;
-  const evalLimits = { tokenizer, maxPromptTokens, limit: config.evalPromptLimit };
+  const { policy, reference, tokenizer } = models;
+  const limits = { contexts: await answerContexts(config), maxNewTokens: config.maxNewTokens };
+  const evalLimits = { ...limits, limit: config.evalPromptLimit };
   const files = tokenizer.files();
   return {
     reference,
-    prompts: await loadPrompts(config.prompts, { tokenizer, maxPromptTokens }, context),
+    prompts: await loadPrompts(config.prompts, limits, context),
     evalPrompts:
       config.evalPrompts.length > 0
         ? await loadPrompts(config.evalPrompts, evalLimits, context)

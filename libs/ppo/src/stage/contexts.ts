@@ -1,0 +1,50 @@
+import { StagecraftError } from "@stagecraft/core";
+import { readModelInfo } from "@stagecraft/model";
+import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { furtherRewardModel, type PpoConfig } from "./config.js";
+
+/** A model that reads whole conversations, and how long they may be. */
+export interface AnswerContext {
+  /** For messages: `reward model runs/reward/model`. */
+  name: string;
+  maxPositions: number;
+  tokenizer: Tokenizer;
+}
+
+/**
+ * Everything that reads a request with its answer: policy, reference, reward model (also the critic's
+ * trunk) and further reward models. Those that are on another machine alone are left out.
+ */
+export async function answerContexts(config: PpoConfig): Promise<AnswerContext[]> {
+  const { policy, reference, rewardModel, rewardModels } = config;
+  const needed: [string, string][] = [
+    ["policy", policy],
+    ...(reference === "" ? [] : ([["reference", reference]] as [string, string][])),
+    ["reward model", rewardModel],
+  ];
+  const further = rewardModels.map((entry) => furtherRewardModel(entry).dir);
+  return [
+    ...(await Promise.all(needed.map(([role, dir]) => contextOf(role, dir)))),
+    ...(await Promise.all(further.map(furtherContext))).flat(),
+  ];
+}
+
+/** The context that leaves the least room. */
+export function smallestContext(contexts: readonly AnswerContext[]): AnswerContext {
+  return contexts.reduce((a, b) => (b.maxPositions < a.maxPositions ? b : a));
+}
+
+async function contextOf(role: string, dir: string): Promise<AnswerContext> {
+  const { config } = await readModelInfo(dir);
+  const tokenizer = await loadTokenizer(dir);
+  return { name: `${role} ${dir}`, maxPositions: config.maxPositions, tokenizer };
+}
+
+async function furtherContext(dir: string): Promise<AnswerContext[]> {
+  try {
+    return [await contextOf("reward model", dir)];
+  } catch (thrown) {
+    if (StagecraftError.from(thrown).code === "not_found") return [];
+    throw thrown;
+  }
+}

@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeJsonl } from "@stagecraft/data";
+import { silentReporter } from "@stagecraft/learn";
+import { renderChat, trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadPrompts } from "./prompts.js";
+
+let dir: string;
+let tokenizer: Tokenizer;
+const warnings: string[] = [];
+const context = {
+  reporter: silentReporter({ warn: (message) => void warnings.push(message) }),
+  signal: new AbortController().signal,
+};
+const request = (length: number) => [{ role: "user" as const, content: "a".repeat(length) }];
+const numTokens = (length: number) =>
+  renderChat(tokenizer, request(length), { addGenerationPrompt: true }).ids.length;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "stagecraft-prompts-"));
+  tokenizer = await trainCharTokenizer(["ab"]);
+  warnings.length = 0;
+  await writeJsonl(join(dir, "prompts.jsonl"), [
+    { id: "short", messages: request(2) },
+    { id: "long", messages: request(20) },
+  ]);
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+/** Contexts of a policy of 64 positions and of further models. */
+const load = (...further: { name: string; maxPositions: number; tokenizer?: Tokenizer }[]) =>
+  loadPrompts(
+    [join(dir, "prompts.jsonl")],
+    {
+      contexts: [{ name: "policy p", maxPositions: 64, tokenizer }, ...further].map((each) => ({
+        tokenizer,
+        ...each,
+      })),
+      maxNewTokens: 8,
+    },
+    context,
+  );
+
+describe("loadPrompts()", () => {
+  it("takes what leaves room for the answer in every model", async () => {
+    expect((await load()).map(({ id }) => id)).toEqual(["short", "long"]);
+    const exactly = { name: "reward model r", maxPositions: numTokens(20) + 8 };
+    expect(await load(exactly)).toHaveLength(2);
+    expect(warnings).toEqual([]);
+  });
+
+  it("case E: leaves out what a reward model of shorter context cannot read, and names both", async () => {
+    const maxPositions = numTokens(20) + 7;
+    const prompts = await load({ name: "reward model r", maxPositions });
+    expect(prompts.map(({ id }) => id)).toEqual(["short"]);
+    expect(warnings).toEqual([
+      `1 of 2 requests have no room within ${maxPositions - 8} tokens: the reward model r has ${maxPositions} positions and an answer needs 8; left out: long`,
+    ]);
+    const none = load({ name: "reward model r", maxPositions: 9 });
+    await expect(none).rejects.toThrow("no usable request");
+    await expect(none).rejects.toThrow("the reward model r has 9 positions");
+  });
+
+  it("case E: counts a second reward model's tokens by its own tokenizer", async () => {
+    const other = await trainCharTokenizer(["b"], { byteFallback: true });
+    const length = (chars: number) =>
+      renderChat(other, request(chars), { addGenerationPrompt: true }).ids.length;
+    const second = { name: "reward model s", tokenizer: other };
+    expect(await load({ ...second, maxPositions: length(20) + 8 })).toHaveLength(2);
+    expect(await load({ ...second, maxPositions: length(20) + 7 })).toHaveLength(1);
+  });
+});
