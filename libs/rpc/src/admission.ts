@@ -8,6 +8,7 @@ import type { CallQuotas } from "./call-quotas.js";
 import { ANONYMOUS, checkAccess, type Caller, type Callers } from "./callers.js";
 import { idsOf } from "./log-ids.js";
 import { statusFromError } from "./status.js";
+import type { WaitingCall, WaitingCalls } from "./waiting-calls.js";
 
 export interface AdmissionOptions {
   callers: Callers;
@@ -15,6 +16,8 @@ export interface AdmissionOptions {
   audit: AuditLog;
   /** Calls in flight allowed for a method. */
   maxConcurrent: (method: string) => number;
+  /** Calls that wait for their callers; they make room for others. */
+  waiting: WaitingCalls;
   logger: Logger;
   /** Called once per finished call, refused ones included. */
   onFinished(call: { method: string; code: Status; durationMs: number }): void;
@@ -89,8 +92,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (accessOf(method).audit) options.audit.write({ event: "refused", ...entry });
       throw error;
     }
-    const client = caller.name === ANONYMOUS ? hostOf(peer) : caller.name;
-    refusing(method, "quota", () => options.quotas.take(client, method));
+    refusing(method, "quota", () => options.quotas.take(clientOf(caller, peer), method));
     return caller;
   };
   const admit = (shown: Shown): CallRecord => {
@@ -99,25 +101,32 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const count = counts.get(method) ?? 0;
     const limit = options.maxConcurrent(method);
     refusing(method, "busy", () => {
-      if (count < limit) return;
+      if (count < limit || options.waiting.makeRoom(method)) return;
       throw new StagecraftError(
         "resource_exhausted",
         `${method} is serving its limit of ${limit} calls; retry later`,
         { details: { limit } },
       );
     });
-    counts.set(method, count + 1);
+    counts.set(method, (counts.get(method) ?? 0) + 1);
     total++;
     const record = { method, caller, holders: 1 };
     records.set(metadata, record);
     return record;
   };
 
-  const interceptor: ServerInterceptor = ({ path }, call) => {
+  const interceptor: ServerInterceptor = ({ path, requestStream, responseStream }, call) => {
     if (EXEMPT.test(path)) return new ServerInterceptingCall(call);
     const startedAt = performance.now();
     let record: CallRecord | undefined;
+    let waiting: WaitingCall | undefined;
     let code = Status.CANCELLED; // stands when the stream closes without a status of ours
+    const end = (reason: unknown, facts: object = {}) => {
+      const status = statusFromError(reason, "");
+      code = status.code;
+      options.logger.warn({ method: path, peer: call.getPeer(), ...facts }, status.details);
+      call.sendStatus(status);
+    };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
@@ -128,16 +137,24 @@ export function createAdmission(options: AdmissionOptions): Admission {
               const commonName = commonNameOf(sslPeerCertificate?.subject?.CN);
               record = admit({ method: path, metadata, peer: call.getPeer(), commonName });
             } catch (error) {
-              const status = statusFromError(error, "");
-              code = status.code;
-              const facts = { method: path, peer: call.getPeer(), ...idsOf(metadata) };
-              options.logger.warn(facts, status.details);
-              call.sendStatus(status);
+              end(error, idsOf(metadata));
               return;
             }
+            const peer = clientOf(record.caller, call.getPeer());
+            const shape = { method: path, peer, requestStream, responseStream };
+            waiting = options.waiting.open({ ...shape, end });
             proceed(metadata);
           },
+          onReceiveMessage(message, proceed) {
+            waiting?.received();
+            proceed(message);
+          },
+          onReceiveHalfClose(proceed) {
+            waiting?.complete();
+            proceed();
+          },
           onCancel() {
+            waiting?.close();
             // The deadline's status is sent below the interceptors.
             if (code === Status.CANCELLED && Date.now() >= Number(call.getDeadline())) {
               code = Status.DEADLINE_EXCEEDED;
@@ -147,7 +164,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
             record = undefined;
           },
         }),
+      sendMessage(message, next) {
+        waiting?.sent();
+        next(message);
+      },
       sendStatus(status, next) {
+        waiting?.close();
         code = status.code;
         next(status);
       },
@@ -175,6 +197,11 @@ export function commonNameOf(name: string | string[] | undefined): string | unde
 }
 
 /** `127.0.0.1:52000` → `127.0.0.1`: a client has many ports. */
+/** Whose call it is: by name, else by address. */
+function clientOf(caller: Caller, peer: string): string {
+  return caller.name === ANONYMOUS ? hostOf(peer) : caller.name;
+}
+
 function hostOf(peer: string): string {
   return peer.replace(/:\d+$/, "");
 }

@@ -1,5 +1,7 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
+import type { ConnectionLimits } from "./connections.js";
+import type { WaitingLimits } from "./waiting-calls.js";
 
 /** Bounds of a server; each refuses with RESOURCE_EXHAUSTED instead of growing. */
 export interface RpcLimits {
@@ -11,6 +13,14 @@ export interface RpcLimits {
   maxConcurrentCalls?: number;
   /** The same for single methods, by full path (`/stagecraft.policy.v1.PolicyService/Generate`). */
   maxConcurrentCallsByMethod?: Readonly<Record<string, number>>;
+  /** How long a request may take to arrive; default 20 s. */
+  receiveTimeoutMs?: number;
+  /** How long the caller of a stream may be silent while no answer is owed to it; default 60 s. */
+  streamIdleMs?: number;
+  /** Connections from one address; a further one takes the place of an idle one. Default 256. */
+  maxConnectionsPerPeer?: number;
+  /** Connections in all; default 4096. */
+  maxConnections?: number;
   /** Streams per connection; default 1024. */
   maxStreamsPerConnection?: number;
   /**
@@ -28,6 +38,8 @@ const MIB = 1024 * 1024;
 export function compileLimits(limits: RpcLimits = {}): {
   channelOptions: ChannelOptions;
   maxConcurrent: (method: string) => number;
+  waiting: WaitingLimits;
+  connections: ConnectionLimits;
 } {
   const byMethod = limits.maxConcurrentCallsByMethod ?? {};
   const { maxConcurrentCallsByMethod: _, ...numbers } = limits;
@@ -44,6 +56,14 @@ export function compileLimits(limits: RpcLimits = {}): {
       "grpc.max_connection_age_grace_ms": limits.maxConnectionAgeGraceMs ?? 30_000,
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 10_000,
+    },
+    waiting: {
+      receiveTimeoutMs: limits.receiveTimeoutMs ?? 20_000,
+      streamIdleMs: limits.streamIdleMs ?? 60_000,
+    },
+    connections: {
+      maxConnectionsPerPeer: limits.maxConnectionsPerPeer ?? 256,
+      maxConnections: limits.maxConnections ?? 4096,
     },
     maxConcurrent: (method) => byMethod[method] ?? limits.maxConcurrentCalls ?? 256,
   };

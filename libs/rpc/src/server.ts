@@ -1,4 +1,5 @@
-import type { EventEmitter } from "node:events";
+import type { Http2Server } from "node:http2";
+import type { TLSSocket } from "node:tls";
 import type { status as Status } from "@grpc/grpc-js";
 import { Server } from "@grpc/grpc-js";
 import { fileDescriptorSet, health } from "@stagecraft/contracts";
@@ -9,6 +10,7 @@ import { createAdmission, type Admission, type RefusalReason } from "./admission
 import { createAuditLog } from "./audit-log.js";
 import { createCallQuotas } from "./call-quotas.js";
 import { createCallers, type AuthOptions } from "./callers.js";
+import { limitConnections } from "./connections.js";
 import { serverCredentials, type ServerTls } from "./credentials.js";
 import { drainServer, type DrainOptions } from "./drain.js";
 import { adaptHandlers, guardDecoding } from "./handlers.js";
@@ -17,6 +19,7 @@ import { compileLimits, type RpcLimits } from "./limits.js";
 import { addReflection } from "./reflection.js";
 import { statusName } from "./status.js";
 import type { Handlers, RpcService } from "./types.js";
+import { createWaitingCalls } from "./waiting-calls.js";
 
 export interface RpcServerOptions {
   /** Address to listen on; default 127.0.0.1. */
@@ -77,6 +80,7 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
     quotas: createCallQuotas(options.callQuotas ?? {}),
     audit,
     maxConcurrent: limits.maxConcurrent,
+    waiting: createWaitingCalls(limits.waiting),
     logger,
     ...meters(options.metrics),
   });
@@ -103,7 +107,10 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
     async start() {
       if (options.reflection) await addReflection(server, fileDescriptorSet());
       const port = await bind(server, `${host}:${options.port ?? 0}`, credentials);
-      logTlsFailures(server, logger);
+      for (const inner of innerServers(server)) {
+        limitConnections(inner, limits.connections, logger);
+        logTlsFailures(inner, logger);
+      }
       const probePort = probe && options.probe ? await bindProbe(probe, options.probe) : undefined;
       for (const name of ["", ALIVE]) registry.set(name, "SERVING");
       return probePort === undefined ? { port } : { port, probePort };
@@ -155,17 +162,17 @@ function bindProbe(probe: Server, { host, port }: { host: string; port: number }
   return bind(probe, `${host}:${port}`, credentials);
 }
 
-/**
- * Handshakes that fail (no certificate, wrong authority, expired) reach no interceptor, and grpc-js
- * reports them nowhere: listen on its inner servers.
- */
-function logTlsFailures(server: Server, logger: Logger): void {
-  const { http2Servers } = server as unknown as { http2Servers?: Map<EventEmitter, unknown> };
-  for (const inner of http2Servers?.keys() ?? []) {
-    inner.on("tlsClientError", (error: Error, socket: { remoteAddress?: string }) => {
-      logger.warn({ err: error, peer: socket.remoteAddress }, "TLS handshake refused");
-    });
-  }
+/** What grpc-js listens with; it hands out neither connections nor failed handshakes. */
+function innerServers(server: Server): Http2Server[] {
+  const { http2Servers } = server as unknown as { http2Servers?: Map<Http2Server, unknown> };
+  return [...(http2Servers?.keys() ?? [])];
+}
+
+/** Handshakes that fail (no certificate, wrong authority, expired) reach no interceptor. */
+function logTlsFailures(inner: Http2Server, logger: Logger): void {
+  inner.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+    logger.warn({ err: error, peer: socket.remoteAddress }, "TLS handshake refused");
+  });
 }
 
 /** Whoever reaches the port could do everything: beyond loopback a server has to know its callers. */
