@@ -58,8 +58,8 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
         async withdraw(handle) {
           withdraws.get(handle)?.(new StagecraftError("cancelled", "withdrawn"));
         },
-        async scoreLogProbs({ sequences, temperature }) {
-          const scored = await engine.scoreLogProbs(sequences, temperature);
+        async scoreLogProbs({ sequences, temperature }, signal) {
+          const scored = await engine.scoreLogProbs(sequences, temperature, signal);
           const buffers = new Set(scored.logProbs.map(({ buffer }) => buffer as ArrayBuffer));
           return new Moved(scored, [...buffers]);
         },

@@ -61,10 +61,14 @@ export interface PolicyEngine {
    * withdraws all of them and frees their places.
    */
   submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[];
-  /** Log-probs under the weights in use, and which those were. */
+  /**
+   * Log-probs under the weights in use, and which those were. What the signal cancels leaves the
+   * queue; what runs stops at its next pass.
+   */
   scoreLogProbs(
     sequences: readonly SequenceToScore[],
     temperature: number,
+    signal?: AbortSignal,
   ): Promise<{ logProbs: Float32Array[]; weights: ParsedWeights }>;
   /**
    * Brings weights into use between two decode steps; resolves when they are. The engine takes the

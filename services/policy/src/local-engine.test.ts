@@ -222,4 +222,33 @@ describe("createLocalEngine()", () => {
     await engine.close();
     expect(tf.memory().numTensors).toBe(before);
   });
+
+  it("computes nothing for scores that nobody waits for, and lets weights go first", async () => {
+    const model = tinyModel(tokenizer);
+    const engine = tinyEngine(tokenizer, model, { maxScoreTokens: 8 });
+    const sequence = { ids: Int32Array.from([1, 2, 3, 4, 5, 6]), promptLength: 1 };
+    const many = Array.from({ length: 6 }, () => sequence);
+    const original = model.logProbs.bind(model);
+    let numPasses = 0;
+    model.logProbs = (...args) => {
+      numPasses++;
+      return original(...args);
+    };
+    const controller = new AbortController();
+    const running = engine.scoreLogProbs(many, 1, controller.signal);
+    const waiting = engine.scoreLogProbs(many, 1, controller.signal);
+    const honest = engine.scoreLogProbs([sequence], 1);
+    const cancelled = [running, waiting].map((call) =>
+      expect(call).rejects.toMatchObject({ code: "cancelled" }),
+    );
+    controller.abort();
+    await Promise.all([...cancelled, honest]);
+    expect(numPasses).toBe(2); // one that had begun, and the honest one's
+    const long = engine.scoreLogProbs(many, 1);
+    const weights = { version: 7, sha256: "", step: 0 };
+    await engine.loadWeights(weights, otherWeights(model));
+    expect(numPasses).toBeLessThan(2 + many.length);
+    expect((await long).weights.version).toBe(7);
+    await engine.close();
+  });
 });

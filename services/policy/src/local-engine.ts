@@ -22,8 +22,9 @@ import type {
   TokenChunk,
 } from "./engine.js";
 import { createQueueRoom, type QueueLimits, type QueueRoom } from "./queue-room.js";
-import { scoreSequences } from "./score-sequences.js";
+import { scoreSequences, type ScoreSequencesOptions } from "./score-sequences.js";
 import type { TokenSink } from "./token-channel.js";
+import { createTurns, type TurnOptions } from "./turns.js";
 import { createVersionLog } from "./version-log.js";
 
 export interface LocalEngineOptions extends QueueLimits {
@@ -94,7 +95,7 @@ class ThisThreadsEngine implements LocalEngine {
   private readonly versions = createVersionLog();
   private swap: Swap | undefined;
   /** Scoring and swapping exclude each other, so that scores come from one set of weights. */
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly turns = createTurns();
   private looping: Promise<void> | undefined;
   private closed = false;
   private numTokensGenerated = 0;
@@ -129,23 +130,36 @@ class ThisThreadsEngine implements LocalEngine {
     return added.map((pending) => (error) => this.withdraw(pending, error));
   }
 
-  scoreLogProbs(sequences: readonly SequenceToScore[], temperature: number) {
-    return this.inTurn(async () => {
-      const { model, maxScoreTokens } = this.options;
-      const maxTokens = maxScoreTokens;
-      const logProbs = await scoreSequences(model, sequences, { temperature, maxTokens });
-      return { logProbs, weights: this.weights };
-    });
+  async scoreLogProbs(
+    sequences: readonly SequenceToScore[],
+    temperature: number,
+    signal?: AbortSignal,
+  ) {
+    // New weights interrupt a long request once; it begins again under them.
+    const once = () => this.turns.urgentWaits;
+    const interrupted = await this.score(sequences, { temperature, signal, giveWay: once });
+    return interrupted ?? (await this.score(sequences, { temperature, signal }))!;
+  }
+
+  private score(
+    sequences: readonly SequenceToScore[],
+    how: Pick<ScoreSequencesOptions, "temperature" | "signal" | "giveWay">,
+  ) {
+    const { model, maxScoreTokens: maxTokens } = this.options;
+    const work = async () => {
+      const logProbs = await scoreSequences(model, sequences, { ...how, maxTokens });
+      return logProbs && { logProbs, weights: this.weights };
+    };
+    return this.inTurn(work, { signal: how.signal });
   }
 
   loadWeights(weights: ParsedWeights, tensors: TensorMap): Promise<void> {
-    return this.inTurn(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          this.swap = { weights, tensors, resolve, reject };
-          this.run();
-        }),
-    );
+    const work = () =>
+      new Promise<void>((resolve, reject) => {
+        this.swap = { weights, tensors, resolve, reject };
+        this.run();
+      });
+    return this.inTurn(work, { urgent: true });
   }
 
   weightsOf(version: number): ParsedWeights | undefined {
@@ -172,7 +186,7 @@ class ThisThreadsEngine implements LocalEngine {
     this.swap?.reject(error);
     this.swap = undefined;
     await this.looping;
-    await this.turn.catch(() => undefined);
+    await this.turns.idle();
     clearTimeout(this.resting);
     this.engine?.close();
     this.options.model.dispose();
@@ -192,13 +206,11 @@ class ThisThreadsEngine implements LocalEngine {
     for (const pending of [...this.sequences]) this.withdraw(pending, error);
   }
 
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(() => {
+  private inTurn<T>(work: () => Promise<T>, options: TurnOptions): Promise<T> {
+    return this.turns.run(async () => {
       if (this.closed) throw new StagecraftError("unavailable", "the server is shutting down");
       return work();
-    });
-    this.turn = result.catch(() => undefined);
-    return result;
+    }, options);
   }
 
   private run(): void {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { throwIfAborted } from "@stagecraft/core";
 import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import type { SequenceToScore } from "./engine.js";
@@ -8,16 +9,25 @@ export interface ScoreSequencesOptions {
   temperature: number;
   /** Tokens of one forward pass; a longer sequence goes alone. */
   maxTokens: number;
+  /** Stops before the next pass. */
+  signal?: AbortSignal | undefined;
+  /** Asked before every pass but the first; true ends the work without a result. */
+  giveWay?: () => boolean;
 }
 
-/** log p of each token after the prompt, one array per sequence. The event loop turns between passes. */
+/**
+ * log p of each token after the prompt, one array per sequence; undefined when it gave way. The event
+ * loop turns between passes.
+ */
 export async function scoreSequences(
   model: Model,
   sequences: readonly SequenceToScore[],
-  { temperature, maxTokens }: ScoreSequencesOptions,
-): Promise<Float32Array[]> {
+  { temperature, maxTokens, signal, giveWay }: ScoreSequencesOptions,
+): Promise<Float32Array[] | undefined> {
   const results: Float32Array[] = [];
   for (const batch of inPasses(sequences, maxTokens)) {
+    throwIfAborted(signal);
+    if (results.length > 0 && giveWay?.()) return undefined;
     results.push(...scoreBatch(model, batch, temperature));
     await nextTurn();
   }

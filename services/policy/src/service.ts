@@ -74,14 +74,14 @@ function createHandlers(
       );
       return { generations, model: facts.name };
     },
-    async scoreLogProbs(request) {
+    async scoreLogProbs(request, { signal }) {
       checkModel(request.model, facts.name);
       const { sequences, temperature } = parseScoreLogProbsRequest(request, {
         vocabSize: facts.vocabSize,
         maxLength: facts.maxPositions,
         maxSequences: deps.maxItemsPerRequest,
       });
-      const { logProbs, weights } = await engine.scoreLogProbs(sequences, temperature);
+      const { logProbs, weights } = await engine.scoreLogProbs(sequences, temperature, signal);
       return {
         sequences: logProbs.map((numbers) => ({ logProbs: Array.from(numbers) })),
         weights: toWeights(weights),

@@ -106,9 +106,14 @@ class ThreadedEngine implements WorkerEngine {
     return openAnswers(requests.length, signal, (sinks) => this.start(requests, sinks));
   }
 
-  async scoreLogProbs(sequences: readonly SequenceToScore[], temperature: number) {
+  async scoreLogProbs(
+    sequences: readonly SequenceToScore[],
+    temperature: number,
+    signal?: AbortSignal,
+  ) {
     const copies = sequences.map(({ ids, promptLength }) => ({ ids: ids.slice(), promptLength }));
-    return this.thread.call("scoreLogProbs", { sequences: copies, temperature });
+    const options = signal ? { signal } : {};
+    return this.thread.call("scoreLogProbs", { sequences: copies, temperature }, options);
   }
 
   loadWeights(weights: ParsedWeights, tensors: TensorMap): Promise<void> {
