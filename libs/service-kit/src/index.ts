@@ -34,3 +34,4 @@ export {
 } from "./thread/start-thread.js";
 export { threadModule } from "./thread/thread-module.js";
 export { superviseThread, type SupervisedThread } from "./thread/supervise-thread.js";
+export { createLoopGate, type LoopGate } from "./loop-gate.js";

@@ -20,3 +20,4 @@ export {
   type TrainProgress,
 } from "./train-bpe.js";
 export { trainCharTokenizer, type TrainCharOptions } from "./train-char-tokenizer.js";
+export { checkConversationBytes, conversationBytes, maxTextBytes } from "./text-limit.js";

@@ -14,7 +14,7 @@ import type { Metrics } from "@stagecraft/telemetry";
 import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
 import { createPolicyMeter, type PolicyMeter } from "./policy-meter.js";
-import { prepareInput } from "./prompt.js";
+import { checkInput, prepareInput } from "./prompt.js";
 import type { WeightFollower } from "./weight-follower.js";
 
 export interface PolicyServiceDeps {
@@ -61,13 +61,15 @@ function createHandlers(
   return {
     async *generate({ model, input }, { signal }) {
       checkModel(model, facts.name);
-      const request = prepareInput(input, "input", facts);
+      const request = await prepareInput(checkInput(input, "input", facts), facts, signal);
       yield* streamAnswer(request, submit([request], signal)[0]!, engine);
     },
     async generateBatch({ model, inputs }, { signal }) {
       checkModel(model, facts.name);
       checkCount(inputs.length, "inputs", deps.maxItemsPerRequest);
-      const requests = inputs.map((input, i) => prepareInput(input, `inputs[${i}]`, facts));
+      const checked = inputs.map((input, i) => checkInput(input, `inputs[${i}]`, facts));
+      const requests: SequenceRequest[] = [];
+      for (const each of checked) requests.push(await prepareInput(each, facts, signal));
       const answers = submit(requests, signal);
       const generations = await Promise.all(
         answers.map((chunks, i) => collectAnswer(requests[i]!, chunks, engine)),

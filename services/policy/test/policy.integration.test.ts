@@ -71,6 +71,17 @@ async function collect(stream: AsyncIterable<policy.GenerateResponse>) {
 }
 
 describe("PolicyService over gRPC", () => {
+  it("refuses a prompt that is too long by its bytes, without encoding it", async () => {
+    await withServer(async ({ client }) => {
+      const value = toConversation([{ role: "user", content: "a".repeat(3_000_000) }]);
+      const prompt = { $case: "conversation" as const, value };
+      const sampling = toSampling({ maxNewTokens: 4, seed: 1 });
+      const long = { prompt, sampling, minWeightVersion: 0 };
+      const call = client.generateBatch({ model: "", inputs: [long], requestId: "" });
+      await expect(call).rejects.toThrow("inputs[0] has 3000000 bytes of text");
+    });
+  });
+
   it("streams exactly what direct generation gives for the same seed", async () => {
     await withServer(async ({ client, model }) => {
       const asked = request(tokenizer, "the cat", { seed: 11, temperature: 0.7 });

@@ -6,10 +6,17 @@ import {
   type ParsedScoreInput,
 } from "@stagecraft/contracts";
 import type { Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
+import { createLoopGate } from "@stagecraft/service-kit";
+import { checkConversationBytes } from "@stagecraft/tokenizer";
 import { createModelSet, type BatchingOptions, type ServedModel } from "./model-set.js";
 import { scoreStream } from "./score-stream.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
 import { fitTokens, type FittedTokens, type Truncation } from "./truncate.js";
+
+/** Bytes of text encoded in one turn of the event loop: some milliseconds. */
+const gate = createLoopGate(16 * 1024);
+/** A text that is to be cut may have so many times the model's longest context. */
+const MAX_CUT = 8;
 
 export interface RewardModelServiceDeps extends BatchingOptions {
   /** The first is the default. Disposed on close. */
@@ -45,9 +52,11 @@ export function createRewardModelService(deps: RewardModelServiceDeps): RewardMo
     async scoreBatch({ items, model, truncation }, { cancellation }) {
       checkItemCount(items.length, deps.maxItemsPerRequest);
       const served = models.select(model);
-      const fitted = items.map((item, i) =>
-        prepare(item, { served, truncation, field: `items[${i}]` }),
+      const checked = items.map((item, i) =>
+        check(item, { served, truncation, field: `items[${i}]` }),
       );
+      const fitted: FittedTokens[] = [];
+      for (const each of checked) fitted.push(await prepare(each, cancellation));
       const values = await served.batcher.submit(
         fitted.map(({ ids }) => ids),
         cancellation,
@@ -71,22 +80,44 @@ export function createRewardModelService(deps: RewardModelServiceDeps): RewardMo
 }
 
 const scoreOne: ScoreOne = async (item, options) => {
-  const tokens = prepare(item, options);
+  const tokens = await prepare(check(item, options), options.cancellation);
   const [value] = await options.served.batcher.submit([tokens.ids], options.cancellation);
   return toScore(value!, tokens);
 };
 
-function prepare(
+/** An item whose cheap checks are done: its fields, and the length of its text in bytes. */
+interface CheckedItem {
+  parsed: ParsedScoreInput;
+  numBytes: number;
+  options: Omit<ScoreOptions, "cancellation" | "truncation"> & { truncation: Truncation };
+}
+
+function check(
   item: reward.ScoreInput | undefined,
-  { served, truncation, field }: Omit<ScoreOptions, "cancellation">,
-): FittedTokens {
-  const { vocabSize, maxPositions } = served.scorer.model.config;
+  options: Omit<ScoreOptions, "cancellation">,
+): CheckedItem {
+  const { served, field } = options;
+  const { model, tokenizer } = served.scorer;
+  const { vocabSize, maxPositions } = model.config;
   const parsed = parseScoreInput(item, field, { vocabSize });
-  return fitTokens(idsOf(parsed, served), {
-    maxLength: maxPositions,
-    truncation: truncationOf(truncation),
-    field,
-  });
+  const truncation = truncationOf(options.truncation);
+  const maxTokens = truncation === "refuse" ? maxPositions : MAX_CUT * maxPositions;
+  const numBytes =
+    parsed.kind === "tokens"
+      ? 0
+      : checkConversationBytes(parsed.messages, { tokenizer, maxTokens, field });
+  return { parsed, numBytes, options: { ...options, truncation } };
+}
+
+/** Large texts wait for a turn of the event loop. */
+async function prepare(
+  { parsed, numBytes, options: { served, truncation, field } }: CheckedItem,
+  cancellation: Cancellation,
+): Promise<FittedTokens> {
+  if (numBytes > 0) await gate(numBytes);
+  cancellation.throwIfCancelled();
+  const maxLength = served.scorer.model.config.maxPositions;
+  return fitTokens(idsOf(parsed, served), { maxLength, truncation, field });
 }
 
 function idsOf(parsed: ParsedScoreInput, { scorer }: ServedModel): Int32Array {

@@ -53,7 +53,39 @@ const batchOf = (items: reward.ScoreInput[], name = "", truncation = UNSPECIFIED
   truncation,
 });
 
+/** The scorer, counting what it is asked to encode. */
+function countingScorer(asked: { numChars: number }): Scorer {
+  const scorer = tinyScorer(tokenizer, "helpful");
+  return {
+    ...scorer,
+    render(messages) {
+      asked.numChars += messages.reduce((sum, { content }) => sum + content.length, 0);
+      return scorer.render(messages);
+    },
+  };
+}
+
 describe("RewardService over gRPC", () => {
+  it("refuses a text that is too long by its bytes before anything of the request is encoded", async () => {
+    const asked = { numChars: 0 };
+    await withServer(
+      async (client) => {
+        const say = (content: string): reward.ScoreInput => {
+          const value = toConversation([{ role: "assistant", content }]);
+          return { input: { $case: "conversation", value } };
+        };
+        const long = say("a".repeat(3_000_000));
+        for (const truncation of [REFUSE, KEEP_END]) {
+          const call = client.scoreBatch(batchOf([say("hello"), long], "", truncation));
+          await expect(call).rejects.toThrow("items[1] has 3000000 bytes of text");
+        }
+        expect(asked.numChars).toBe(0);
+        expect((await client.scoreBatch(batchOf([say("hello")]))).scores).toHaveLength(1);
+      },
+      { scorers: [countingScorer(asked)] },
+    );
+  });
+
   it("gives the same bits for an item alone, in a batch of 16, and on a stream", async () => {
     await withServer(async (client) => {
       const items = randomItems(16);
