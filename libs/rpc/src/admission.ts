@@ -196,12 +196,12 @@ export function commonNameOf(name: string | string[] | undefined): string | unde
   return Array.isArray(name) ? name.join(",") : name;
 }
 
-/** `127.0.0.1:52000` → `127.0.0.1`: a client has many ports. */
 /** Whose call it is: by name, else by address. */
 function clientOf(caller: Caller, peer: string): string {
   return caller.name === ANONYMOUS ? hostOf(peer) : caller.name;
 }
 
+/** `127.0.0.1:52000` → `127.0.0.1`: a client has many ports. */
 function hostOf(peer: string): string {
   return peer.replace(/:\d+$/, "");
 }
