@@ -7,6 +7,7 @@ export {
   type StagecraftErrorOptions,
 } from "./errors.js";
 export { formatBytes, formatCount, formatDuration } from "./format.js";
+export { meanOf, present } from "./mean.js";
 export type { JsonObject, JsonValue } from "./json.js";
 export { isLogProb, LOG_PROB_RANGE } from "./log-prob.js";
 export {

@@ -1,13 +1,7 @@
+import { present } from "@stagecraft/core";
 import type { Message } from "@stagecraft/tokenizer";
 import { RecordProblem } from "./bad-records.js";
-import {
-  messagesOf,
-  objectOf,
-  optionalString,
-  present,
-  stringField,
-  type Fields,
-} from "./fields.js";
+import { messagesOf, objectOf, optionalString, stringField, type Fields } from "./fields.js";
 import { readRecords } from "./jsonl.js";
 import type { Conversation, RecordOptions } from "./types.js";
 

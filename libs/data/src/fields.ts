@@ -60,16 +60,6 @@ export function messagesOf(value: unknown, name: string): Message[] {
   });
 }
 
-/** Only the keys with a value, so that optional fields stay absent. */
-export function present<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
-}
-
-/**
- * What kind of value it is. Never the value: the message may go to somebody who may not read the file
- * (a trainer's caller); file and line say where to look.
- */
 function spell(value: unknown): string {
   if (value === undefined) return "missing";
   if (value === null) return "null";

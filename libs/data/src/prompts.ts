@@ -1,12 +1,6 @@
+import { present } from "@stagecraft/core";
 import { RecordProblem } from "./bad-records.js";
-import {
-  messagesOf,
-  objectOf,
-  optionalString,
-  present,
-  stringList,
-  type Fields,
-} from "./fields.js";
+import { messagesOf, objectOf, optionalString, stringList, type Fields } from "./fields.js";
 import { readRecords } from "./jsonl.js";
 import type { PromptRecord, RecordOptions } from "./types.js";
 

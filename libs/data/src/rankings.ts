@@ -4,14 +4,13 @@ import {
   numberList,
   objectOf,
   optionalString,
-  present,
   stringList,
   type Fields,
 } from "./fields.js";
 import { readRecords } from "./jsonl.js";
 import type { Ranking, RecordOptions } from "./types.js";
 import { writeJsonl } from "./write-jsonl.js";
-import { StagecraftError } from "@stagecraft/core";
+import { present, StagecraftError } from "@stagecraft/core";
 
 const MIN_ANSWERS = 2;
 const MAX_ANSWERS = 9;

@@ -28,8 +28,8 @@ export function isExactMatch(
 export interface MatchCount {
   readonly matches: number;
   readonly total: number;
-  /** matches / total */
-  readonly rate: number;
+  /** matches / total; absent over no answer. */
+  readonly rate?: number;
 }
 
 /** Counts per kind of prompt and over all (`overall`); prompts without exact answer are left out. */
@@ -40,7 +40,8 @@ export function countMatches(
   const kinds = [...new Set(judged.map(({ kind }) => kind ?? "other"))];
   const count = (some: typeof judged): MatchCount => {
     const matches = some.filter(({ exact }) => exact).length;
-    return { matches, total: some.length, rate: some.length === 0 ? 0 : matches / some.length };
+    const total = some.length;
+    return { matches, total, ...(total > 0 && { rate: matches / total }) };
   };
   const ofKind = (kind: string) => judged.filter((answer) => (answer.kind ?? "other") === kind);
   return {

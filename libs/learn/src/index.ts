@@ -74,7 +74,7 @@ export {
   type RewardItem,
   type ScoreLayout,
 } from "./reward/reward-batch.js";
-export { answerIds } from "./reward/reward-data.js";
+export { answerIds, toRewardItem } from "./reward/reward-data.js";
 export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
 export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";
 export { type EnsembleReport } from "./reward/ensemble-report.js";

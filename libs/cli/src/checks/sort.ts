@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createRandom, deriveSeed } from "@stagecraft/core";
+import { createRandom, deriveSeed, present } from "@stagecraft/core";
 import type { Model } from "@stagecraft/model";
 import type { CheckScope, LearningCheck } from "./learning-check.js";
 import { drawSortInput, openSortBatches, SORT_LENGTH, SORT_SYMBOLS } from "./sort-task.js";
@@ -81,7 +81,7 @@ async function train(model: Model, { seed, runDir, signal, reporter }: CheckScop
       },
       { run, context },
     );
-    return { outputs: {}, metrics: { loss } };
+    return { outputs: {}, metrics: present({ loss }) as Record<string, number> };
   });
   optimizer.dispose();
   return metrics["loss"]!;

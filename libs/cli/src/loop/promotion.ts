@@ -1,11 +1,12 @@
 import type { Ranking } from "@stagecraft/data";
-import { answerIds, loadRewardModel, rankingReport } from "@stagecraft/learn";
+import { loadRewardModel, rankingReport, toRewardItem } from "@stagecraft/learn";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 
 /** How a reward model does on held-out rankings. */
 export interface Judgement {
-  accuracy: number;
-  crossEntropy: number;
+  /** Both absent without pairs. */
+  accuracy?: number;
+  crossEntropy?: number;
   numPairs: number;
 }
 
@@ -18,13 +19,10 @@ export async function judgeRewardModel(
   const model = await loadRewardModel(directory);
   try {
     const { maxPositions: maxLength } = model.members[0]!.config;
-    const scored = rankings.map(({ prompt, answers, ranks }) => ({
-      ranks,
-      lengths: answers.map((answer) => answer.length),
-      scores: model
-        .score(answers.map((answer) => answerIds(prompt, answer, { tokenizer, maxLength })))
-        .map(({ mean }) => mean),
-    }));
+    const scored = rankings.map((ranking) => {
+      const item = toRewardItem(ranking, { tokenizer, maxLength, objective: "ranking" });
+      return { ...item, scores: model.score(item.sequences).map(({ mean }) => mean) };
+    });
     const { accuracy, crossEntropy, numPairs } = rankingReport(scored);
     return { accuracy, crossEntropy, numPairs };
   } finally {
@@ -37,7 +35,9 @@ export async function judgeRewardModel(
  * as many with the lower cross-entropy. Without held-out pairs nothing is shown and nothing changes.
  */
 export function beats(candidate: Judgement, inUse: Judgement): boolean {
-  if (candidate.numPairs === 0) return false;
-  if (candidate.accuracy !== inUse.accuracy) return candidate.accuracy > inUse.accuracy;
-  return candidate.crossEntropy < inUse.crossEntropy;
+  const { accuracy, crossEntropy } = candidate;
+  if (candidate.numPairs === 0 || accuracy === undefined || crossEntropy === undefined)
+    return false;
+  const { accuracy: before = 0, crossEntropy: entropyBefore = Infinity } = inUse;
+  return accuracy === before ? crossEntropy < entropyBefore : accuracy > before;
 }

@@ -179,7 +179,7 @@ function within(context: StageContext, runDir: string): StageContext {
 }
 
 function accuracyOf(judgement: Judgement | undefined): number | null {
-  return judgement === undefined ? null : judgement.accuracy;
+  return judgement?.accuracy ?? null;
 }
 
 function noRewardModel(dir: string): StagecraftError {

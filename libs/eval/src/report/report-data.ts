@@ -48,8 +48,8 @@ export interface LossCurve {
 }
 
 export interface RewardModelReport {
-  /** Held-out pair accuracy, 0 to 1. */
-  readonly accuracy: number;
+  /** Held-out pair accuracy, 0 to 1; absent over no pair. */
+  readonly accuracy?: number;
   /** The best that the raters' noise allows. */
   readonly ceiling?: number;
   readonly crossEntropy?: number;

@@ -69,7 +69,9 @@ export function lossSection(curves: readonly LossCurve[]): SafeHtml {
 export function rewardSection(report: RewardModelReport): SafeHtml {
   const { accuracy, ceiling, calibration = [], accuracyCurve = [] } = report;
   const figures = [
-    `Held-out pair accuracy ${percentFine(accuracy)}`,
+    accuracy === undefined
+      ? "No held-out pair judged it"
+      : `Held-out pair accuracy ${percentFine(accuracy)}`,
     ...(ceiling === undefined ? [] : [`the raters' noise allows ${percentFine(ceiling)}`]),
     ...(report.crossEntropy === undefined
       ? []

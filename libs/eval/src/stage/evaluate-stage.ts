@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { openJsonlAppender, readPrompts, type PromptRecord } from "@stagecraft/data";
 import {
   createThroughput,
@@ -218,7 +218,7 @@ async function readAnswers(file: string): Promise<AnswerRecord[]> {
 
 function metricsOf({ models, winRates }: Evaluation): Record<string, number> {
   const figures = models.flatMap(({ model, exact, scores, meanTokens }) => [
-    ...(exact.overall.total === 0 ? [] : [[`${model}.exactMatch`, exact.overall.rate] as const]),
+    [`${model}.exactMatch`, exact.overall.rate] as const,
     ...Object.entries(scores).map(([name, { overall }]) => [`${model}.${name}`, overall] as const),
     [`${model}.meanTokens`, meanTokens] as const,
   ]);
@@ -226,5 +226,5 @@ function metricsOf({ models, winRates }: Evaluation): Record<string, number> {
     ({ model, against, scorer, winRate }) =>
       [`${model}.winRate.${against}.${scorer}`, winRate.rate] as const,
   );
-  return Object.fromEntries([...figures, ...wins]);
+  return present(Object.fromEntries([...figures, ...wins])) as Record<string, number>;
 }

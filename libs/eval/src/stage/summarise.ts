@@ -1,3 +1,4 @@
+import { meanOf, present } from "@stagecraft/core";
 import { countMatches, type MatchCount } from "../exact-match.js";
 import { winRate, type WinRate } from "../win-rate.js";
 import type { AnswerRecord } from "./answer-record.js";
@@ -20,10 +21,10 @@ export interface ModelFigures {
   readonly exact: { byKind: Record<string, MatchCount>; overall: MatchCount };
   /** Mean of every scorer, over all and by kind. */
   readonly scores: Record<string, { overall: number; byKind: Record<string, number> }>;
-  /** Mean tokens of an answer, the end token included. */
-  readonly meanTokens: number;
+  /** Mean tokens of an answer, the end token included; absent, as the share is, without answers. */
+  readonly meanTokens?: number;
   /** Share of answers that ended by themselves. */
-  readonly eosRate: number;
+  readonly eosRate?: number;
   /** Of a best-of-n baseline. */
   readonly bestOf?: {
     readonly n: number;
@@ -51,12 +52,10 @@ export function summarise(
     })),
     winRates: names.flatMap((model, i) =>
       names.slice(0, i).flatMap((against) =>
-        scorerNames(records).map((scorer) => ({
-          model,
-          against,
-          scorer,
-          winRate: compare(ofModel.get(model)!, ofModel.get(against)!, { scorer, tieMargin }),
-        })),
+        scorerNames(records).flatMap((scorer) => {
+          const rate = compare(ofModel.get(model)!, ofModel.get(against)!, { scorer, tieMargin });
+          return rate === undefined ? [] : [{ model, against, scorer, winRate: rate }];
+        }),
       ),
     ),
   };
@@ -81,30 +80,32 @@ export function bestOfNotes(models: readonly ModelFigures[]): string[] {
 function figuresOf(model: string, records: readonly AnswerRecord[]): ModelFigures {
   const kinds = [...new Set(records.map(kindOf))];
   const scores = scorerNames(records).map((name) => {
-    const meanOf = (some: readonly AnswerRecord[]) => mean(some.map(({ scores: s }) => s[name]!));
+    const average = (some: readonly AnswerRecord[]) =>
+      meanOf(some.map(({ scores: s }) => s[name]!))!;
     const byKind = kinds.map((kind) => [
       kind,
-      meanOf(records.filter((record) => kindOf(record) === kind)),
+      average(records.filter((record) => kindOf(record) === kind)),
     ]);
-    return [name, { overall: meanOf(records), byKind: Object.fromEntries(byKind) }];
+    return [name, { overall: average(records), byKind: Object.fromEntries(byKind) }];
   });
-  return {
+  return present({
     model,
     numAnswers: records.length,
     exact: countMatches(records),
     scores: Object.fromEntries(scores) as ModelFigures["scores"],
-    meanTokens: mean(records.map(({ numTokens }) => numTokens)),
-    eosRate: mean(records.map(({ finishReason }) => (finishReason === "eos" ? 1 : 0))),
-  };
+    meanTokens: meanOf(records.map(({ numTokens }) => numTokens)),
+    eosRate: meanOf(records.map(({ finishReason }) => (finishReason === "eos" ? 1 : 0))),
+  });
 }
 
 function compare(
   records: readonly AnswerRecord[],
   baseline: readonly AnswerRecord[],
   { scorer, tieMargin }: { scorer: string; tieMargin: number },
-): WinRate {
+): WinRate | undefined {
   const theirs = new Map(baseline.map(({ id, scores }) => [id, scores[scorer]!]));
   const own = records.filter(({ id }) => theirs.has(id));
+  if (own.length === 0) return undefined;
   return winRate(
     own.map(({ scores }) => scores[scorer]!),
     own.map(({ id }) => theirs.get(id)!),
@@ -118,8 +119,4 @@ function scorerNames(records: readonly AnswerRecord[]): string[] {
 
 function kindOf({ kind }: AnswerRecord): string {
   return kind ?? "other";
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -3,7 +3,7 @@
  * Plackett–Luce (utility plus Gumbel noise), so P(a before b) = σ(u_a − u_b) exactly and the best
  * possible accuracy and cross-entropy of the same pairs are known.
  */
-import { createRandom, type Random } from "@stagecraft/core";
+import { createRandom, present, type Random } from "@stagecraft/core";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { createOptimizer } from "@stagecraft/tensor";
 import { createEpochSource } from "../batch/epoch-source.js";
@@ -153,7 +153,7 @@ async function trainReward(
       },
       { run, context },
     );
-    return { outputs: {}, metrics: { loss: result.loss } };
+    return { outputs: {}, metrics: present({ loss: result.loss }) as Record<string, number> };
   });
   optimizer.dispose();
 }
@@ -179,13 +179,13 @@ function judge(model: Model, items: readonly KnownItem[]): RewardBayesResult {
   const mean = (of: (gap: number) => number) =>
     gaps.reduce((sum, gap) => sum + of(gap), 0) / gaps.length;
   return {
-    accuracy: report.accuracy,
+    accuracy: report.accuracy!,
     bayesAccuracy: mean((gap) => sigmoid(Math.abs(gap))),
-    crossEntropy: report.crossEntropy,
+    crossEntropy: report.crossEntropy!,
     // Entropy of the rater's choice: −p·log p − (1 − p)·log(1 − p) with p = σ(gap).
     bayesCrossEntropy: mean(
       (gap) => -sigmoid(gap) * logSigmoid(gap) - sigmoid(-gap) * logSigmoid(-gap),
     ),
-    calibrationError: report.calibrationError,
+    calibrationError: report.calibrationError!,
   };
 }

@@ -3,6 +3,8 @@ import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 import { layoutForScores } from "../reward/reward-batch.js";
+import { fitAnswers, type FittedAnswers } from "../reward/fit-answers.js";
+import type { RankedPair } from "../reward/ranking-loss.js";
 import { answerIds } from "../reward/reward-data.js";
 
 /** One ranked prompt, tokenized for a language model. */
@@ -13,6 +15,8 @@ export interface DpoItem {
   answerLengths: number[];
   /** 1 = best, equal = tie. */
   ranks: number[];
+  /** The pairs that are learnt from; default all strictly ordered ones. */
+  pairs?: readonly RankedPair[];
   /** log π_ref of each answer; the reference never changes, so it is computed once. */
   refLogProbs: number[];
 }
@@ -27,13 +31,13 @@ export interface DpoItemOptions {
 export function toDpoItem(
   { prompt, answers, ranks }: Ranking,
   { tokenizer, maxLength }: DpoItemOptions,
-): DpoItem {
+): DpoItem & FittedAnswers {
   const promptLength = renderChat(tokenizer, prompt, { addGenerationPrompt: true }).ids.length;
   const whole = answers.map((answer) =>
     answerIds(prompt, answer, { tokenizer, maxLength: Infinity }),
   );
   return {
-    sequences: whole.map((ids) => ids.slice(Math.max(0, ids.length - maxLength))),
+    ...fitAnswers(whole, ranks, maxLength),
     // The first token of what is kept has nothing before it to be predicted from.
     answerLengths: whole.map((ids) => Math.min(ids.length - promptLength, maxLength - 1)),
     ranks: [...ranks],

@@ -8,13 +8,24 @@
  *    preferences"): −(1 − ε)·log σ(h) − ε·log σ(−h).
  */
 import { tf } from "@stagecraft/tensor";
-import { logSigmoid, rankedPairs, sigmoid } from "../reward/ranking-loss.js";
+import {
+  logSigmoid,
+  pairsOf,
+  rankedPairs,
+  sigmoid,
+  type RankedPair,
+} from "../reward/ranking-loss.js";
 
 export interface DpoLossOptions {
   /** Price of a nat away from the reference. */
   beta: number;
   /** ε: the share of pairs that the raters are thought to have the wrong way round. */
   labelSmoothing: number;
+}
+
+export interface DpoPairs {
+  /** The pairs that count; default all strictly ordered ones. */
+  pairs?: readonly RankedPair[];
 }
 
 /**
@@ -24,9 +35,8 @@ export interface DpoLossOptions {
 export function dpoLoss(
   logRatios: ArrayLike<number>,
   ranks: ArrayLike<number>,
-  { beta, labelSmoothing }: DpoLossOptions,
+  { beta, labelSmoothing, pairs = rankedPairs(ranks) }: DpoLossOptions & DpoPairs,
 ): { loss: number; gradient: Float64Array } {
-  const pairs = rankedPairs(ranks);
   const gradient = new Float64Array(logRatios.length);
   let loss = 0;
   for (const { winner, loser } of pairs) {
@@ -42,21 +52,21 @@ export function dpoLoss(
 /** Σ over prompts of `dpoLoss`; `logRatios` are [Σ K] in the order of prompts and answers. */
 export function dpoLossTensor(
   logRatios: tf.Tensor1D,
-  prompts: readonly { ranks: readonly number[] }[],
+  prompts: readonly ({ ranks: readonly number[] } & DpoPairs)[],
   { beta, labelSmoothing }: DpoLossOptions,
 ): tf.Tensor {
   const winners: number[] = [];
   const losers: number[] = [];
   const weights: number[] = [];
   let offset = 0;
-  for (const { ranks } of prompts) {
-    const pairs = rankedPairs(ranks);
+  for (const prompt of prompts) {
+    const pairs = pairsOf(prompt);
     for (const { winner, loser } of pairs) {
       winners.push(offset + winner);
       losers.push(offset + loser);
       weights.push(1 / pairs.length);
     }
-    offset += ranks.length;
+    offset += prompt.ranks.length;
   }
   // All tied: 0 that still depends on the model, so that every parameter has a gradient.
   if (weights.length === 0) return logRatios.sum().mul(0);

@@ -36,14 +36,10 @@ export function sumGradients(
 export function accumulateGradients<B>(
   task: LossTask<B>,
   batches: readonly B[],
-): { loss: number; grads: Map<string, tf.Tensor> } {
-  // A denominator of 0 has no loss; 1 keeps the gradient 0 instead of NaN.
-  const denominator = Math.max(
-    1,
-    batches.reduce((sum, batch) => sum + task.weight(batch), 0),
-  );
-  return sumGradients(
-    task.params,
-    batches.map((batch) => () => task.loss(batch, denominator)),
-  );
+): { loss: number; grads: Map<string, tf.Tensor>; weight: number } {
+  const weight = batches.reduce((sum, batch) => sum + task.weight(batch), 0);
+  // Of weight 0 there is no loss; 1 keeps the gradient 0 instead of NaN.
+  const denominator = Math.max(1, weight);
+  const losses = batches.map((batch) => () => task.loss(batch, denominator));
+  return { ...sumGradients(task.params, losses), weight };
 }

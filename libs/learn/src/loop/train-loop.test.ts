@@ -90,17 +90,21 @@ function train(
     resume?: boolean;
     signal?: AbortSignal;
     onStep?: (step: number) => void;
+    onWarning?: (message: string) => void;
   } = {},
 ) {
   const context = {
     runDir: more.dir ?? runDir,
     resume: more.resume ?? false,
     signal: more.signal ?? new AbortController().signal,
-    reporter: silentReporter({ progress: ({ done }) => more.onStep?.(done) }),
+    reporter: silentReporter({
+      progress: ({ done }) => more.onStep?.(done),
+      warn: (message) => more.onWarning?.(message),
+    }),
   };
   return withRun({ stage: "line", config: { seed: 1 }, context }, async (run) => {
     const result = await trainLoop(task, OPTIONS, { run, context });
-    return { outputs: {}, metrics: { loss: result.loss, best: result.best?.value ?? 0 } };
+    return { outputs: {}, metrics: { loss: result.loss!, best: result.best?.value ?? 0 } };
   });
 }
 
@@ -138,6 +142,55 @@ describe("trainLoop()", () => {
     const steps = (kind: string) => records.filter((r) => r.kind === kind).map((r) => r.step);
     expect(steps("train")).toEqual([3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 40]);
     expect(steps("eval")).toEqual([0, 5, 10, 15, 20, 25, 30, 35, 40]);
+  });
+
+  describe("choosing weights by a held-out figure", () => {
+    /** Trains with the given figure at each evaluation; tells at which steps weights were kept. */
+    async function choose(figure: (step: number) => number | undefined, name = "run") {
+      const kept: number[] = [];
+      const warnings: string[] = [];
+      let step = 0;
+      const { task } = lineTask();
+      task.evaluate = () => {
+        const error = figure(step);
+        return Promise.resolve<Record<string, number>>(error === undefined ? {} : { error });
+      };
+      const save = () => Promise.resolve(void kept.push(step));
+      task.best = { metric: "error", goal: "min", save };
+      await train(task, {
+        dir: join(runDir, name),
+        onStep: (done) => (step = done),
+        onWarning: (message) => warnings.push(message),
+      });
+      return { kept, warnings };
+    }
+
+    it("a figure that is absent or no number chooses nothing, and that is said once", async () => {
+      for (const nothing of [undefined, NaN]) {
+        const { kept, warnings } = await choose(() => nothing, String(nothing));
+        expect(kept).toEqual([]);
+        expect(warnings).toEqual([expect.stringContaining("error is undefined at step 0")]);
+      }
+    });
+
+    it("never takes the weights from before the first step, and warns when none were better", async () => {
+      const { kept, warnings } = await choose((step) => (step === 0 ? 0 : 100 - step));
+      expect(kept).toEqual([5, 10, 15, 20, 25, 30, 35, 40]);
+      expect(warnings).toEqual([expect.stringContaining("training did not improve error: 0.000")]);
+    });
+
+    it("is silent where training improved the figure", async () => {
+      const { kept, warnings } = await choose((step) => Math.abs(20 - step));
+      expect([kept, warnings]).toEqual([[5, 10, 15, 20], []]);
+    });
+  });
+
+  it("has no loss where there was nothing to learn from", async () => {
+    const { task } = lineTask({ weight: () => 0 });
+    await train(task);
+    const text = await readFile(join(runDir, "metrics.jsonl"), "utf8");
+    expect(text).toContain('"kind":"train"');
+    expect(text).not.toContain('"loss"');
   });
 
   for (const stopAt of [1, 7, 12, 20, 39]) {

@@ -23,9 +23,12 @@ export interface TrainTask<B> extends LossTask<B> {
   source: ResumableSource<B>;
   /** Tokens the model reads in a micro-batch, for tokens/s. */
   numTokens(batch: B): number;
-  /** Figures on held-out data; must not change the training state. */
+  /** Figures on held-out data, without those over nothing; must not change the training state. */
   evaluate?(signal: AbortSignal): Promise<Record<string, number>>;
-  /** Which figure of `evaluate` chooses the best checkpoint, and how to keep it. */
+  /**
+   * Which figure of `evaluate` chooses the best checkpoint, and how to keep it. Only trained weights
+   * are chosen from: what was evaluated before the first step is what to compare them with.
+   */
   best?: { metric: string; goal: "min" | "max"; save(): Promise<void> };
   /** What the stage wants in the progress note. Default: the loss. */
   describe?(loss: number): string;
@@ -44,8 +47,8 @@ export interface TrainLoopOptions {
 
 export interface TrainLoopResult {
   steps: number;
-  /** Mean training loss over the last logging interval. */
-  loss: number;
+  /** Mean training loss over the last logging interval; absent when nothing was learnt from. */
+  loss?: number;
   /** Figures of the last evaluation. */
   evaluation: Record<string, number>;
   best?: { step: number; value: number };
@@ -64,6 +67,8 @@ interface LoopState {
   /** The step that `evaluation` is of; −1 before the first. */
   evaluatedStep: number;
   best: { step: number; value: number } | null;
+  /** The figure that chooses, before the first step. */
+  start?: number | null;
 }
 
 /**
@@ -84,6 +89,7 @@ export async function trainLoop<B>(
 class TrainLoop<B> {
   private readonly throughput = createThroughput();
   private savedStep = -1;
+  private isUndefinedSaid = false;
   private state: LoopState = {
     step: 0,
     numTokens: 0,
@@ -93,6 +99,7 @@ class TrainLoop<B> {
     evaluation: {},
     evaluatedStep: -1,
     best: null,
+    start: null,
   };
 
   constructor(
@@ -121,7 +128,7 @@ class TrainLoop<B> {
     const started = performance.now();
     const batches: B[] = [];
     for (let i = 0; i < options.accumulationSteps; i++) batches.push(await task.source.next());
-    const { loss, grads } = accumulateGradients(task, batches);
+    const { loss, grads, weight } = accumulateGradients(task, batches);
     const learningRate = learningRateAt(state.step, options.schedule);
     try {
       if (!Number.isFinite(loss)) throw this.diverged("loss", loss);
@@ -129,16 +136,18 @@ class TrainLoop<B> {
       if (!Number.isFinite(gradNorm)) throw this.diverged("gradient norm", gradNorm);
       const numTokens = batches.reduce((sum, batch) => sum + task.numTokens(batch), 0);
       this.throughput.add(numTokens, performance.now() - started);
-      this.count(loss, numTokens);
+      this.count(weight > 0 ? loss : undefined, numTokens);
       this.report({ loss, learningRate, gradNorm });
     } finally {
       for (const grad of grads.values()) grad.dispose();
     }
   }
 
-  private count(loss: number, numTokens: number): void {
+  /** Batches with nothing to learn from have no loss. */
+  private count(loss: number | undefined, numTokens: number): void {
     this.state.step++;
     this.state.numTokens += numTokens;
+    if (loss === undefined) return;
     this.state.lossSum += loss;
     this.state.lossCount++;
   }
@@ -155,10 +164,13 @@ class TrainLoop<B> {
       note: task.describe?.(figures.loss) ?? `loss ${figures.loss.toFixed(3)}`,
     });
     if (!isDue(state.step, options.logEvery, options.steps)) return;
-    state.lastLoss = state.lossSum / state.lossCount;
+    state.lastLoss = state.lossCount > 0 ? state.lossSum / state.lossCount : null;
     state.lossSum = 0;
     state.lossCount = 0;
-    this.write({ kind: "train", ...figures, loss: state.lastLoss, tokensPerSecond });
+    const { learningRate, gradNorm } = figures;
+    const record = { learningRate, gradNorm, tokensPerSecond };
+    const { lastLoss: loss } = state;
+    this.write({ kind: "train", ...(loss === null ? record : { loss, ...record }) });
   }
 
   private async evaluateIfDue(): Promise<void> {
@@ -178,15 +190,44 @@ class TrainLoop<B> {
     figures: (signal: AbortSignal) => Promise<Record<string, number>>,
   ): Promise<void> {
     const { task, state } = this;
-    const evaluation = await figures(this.context.signal);
-    const value = task.best && evaluation[task.best.metric];
-    if (task.best && value !== undefined && isBetter(value, state.best?.value, task.best.goal)) {
-      await task.best.save();
-      state.best = { step: state.step, value };
-    }
+    const evaluation = finite(await figures(this.context.signal));
+    if (task.best) await this.select(task.best, evaluation[task.best.metric]);
     state.evaluation = evaluation;
     state.evaluatedStep = state.step;
     this.write({ kind: "eval", ...evaluation });
+  }
+
+  /** Keeps the weights if the figure says so; a figure that is undefined selects nothing. */
+  private async select(
+    { metric, goal, save }: NonNullable<TrainTask<B>["best"]>,
+    value: number | undefined,
+  ): Promise<void> {
+    const { state } = this;
+    if (value === undefined) {
+      if (this.isUndefinedSaid) return;
+      this.isUndefinedSaid = true;
+      this.context.reporter.warn(
+        `${metric} is undefined at step ${state.step}: the held-out data has nothing to measure it ` +
+          `on, so it chooses no weights`,
+      );
+    } else if (state.step === 0) state.start = value;
+    else if (state.best === null || isBetter(value, state.best.value, goal)) {
+      await save();
+      state.best = { step: state.step, value };
+    }
+  }
+
+  /** What a reader of the result has to know about the weights that were chosen. */
+  private warnOfChoice(): void {
+    const { task, state } = this;
+    const { best, start } = state;
+    if (!task.best || !best || start === null || start === undefined) return;
+    if (isBetter(best.value, start, task.best.goal)) return;
+    this.context.reporter.warn(
+      `training did not improve ${task.best.metric}: ${start.toPrecision(4)} before the first step, ` +
+        `${best.value.toPrecision(4)} at its best (step ${best.step}); lower learningRate, or give ` +
+        `more data`,
+    );
   }
 
   /** Keeps what was learnt, then throws `cancelled`. */
@@ -247,9 +288,10 @@ class TrainLoop<B> {
 
   private result(): TrainLoopResult {
     const { state } = this;
+    this.warnOfChoice();
     return {
       steps: state.step,
-      loss: state.lastLoss ?? 0,
+      ...(state.lastLoss !== null && { loss: state.lastLoss }),
       evaluation: state.evaluation,
       ...(state.best ? { best: state.best } : {}),
       tokensPerSecond: this.throughput.tokensPerSecond(),
@@ -258,7 +300,11 @@ class TrainLoop<B> {
   }
 }
 
-function isBetter(value: number, best: number | undefined, goal: "min" | "max"): boolean {
-  if (best === undefined) return Number.isFinite(value);
+/** A figure that is no number is as good as absent, and no checkpoint can hold it. */
+function finite(figures: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)));
+}
+
+function isBetter(value: number, best: number, goal: "min" | "max"): boolean {
   return goal === "min" ? value < best : value > best;
 }

@@ -1,18 +1,19 @@
 import { logSigmoid, sigmoid } from "./ranking-loss.js";
 
-/** How well scores of single answers meet their targets. */
+/** How well scores of single answers meet their targets; nothing is said of no answers. */
 export interface AnswerReport {
   /** Share of answers on the right side of .5. */
-  targetAccuracy: number;
+  targetAccuracy?: number;
   /** Mean cross-entropy of σ(score) against the target. */
-  targetCrossEntropy: number;
+  targetCrossEntropy?: number;
   /** Root of the mean squared error of σ(score). */
-  targetRmse: number;
+  targetRmse?: number;
 }
 
 /** Judges classification and regression models; `targets` in 0–1. */
 export function answerReport(scores: readonly number[], targets: readonly number[]): AnswerReport {
-  const n = Math.max(1, scores.length);
+  const n = scores.length;
+  if (n === 0) return {};
   let right = 0;
   let crossEntropy = 0;
   let squares = 0;

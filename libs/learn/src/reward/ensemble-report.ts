@@ -1,14 +1,15 @@
+import { meanOf, present } from "@stagecraft/core";
 import { combineScores } from "./reward-model.js";
-import { rankedPairs } from "./ranking-loss.js";
+import { pairsOf } from "./ranking-loss.js";
 import { correlation, rankingReport, type Bin, type ScoredRanking } from "./ranking-metrics.js";
 
 /** What the members of an ensemble make of held-out rankings. */
 export interface EnsembleReport {
   numMembers: number;
-  /** Held-out pair accuracy of every member alone. */
-  memberAccuracies: number[];
+  /** Held-out pair accuracy of every member alone; null over no pair. */
+  memberAccuracies: (number | null)[];
   /** Mean over answers of the standard deviation over members. */
-  disagreement: number;
+  disagreement?: number;
   /**
    * Accuracy of the mean in terciles of std/(std + |mean|) of the members' margins of a pair, which
    * is `center`: 0 = one voice, 1 = no verdict. It should fall: then disagreement is a sign of error.
@@ -16,7 +17,7 @@ export interface EnsembleReport {
    */
   byDisagreement: Bin[];
   /** Pearson's r of disagreement and answer length. */
-  lengthCorrelation: number;
+  lengthCorrelation?: number;
 }
 
 /** `scores` are [members][answers], answers in the order of the rankings. */
@@ -25,17 +26,19 @@ export function ensembleReport(
   rankings: readonly Omit<ScoredRanking, "scores">[],
 ): EnsembleReport {
   const combined = combineScores(scores);
-  const pairs = pairsOf(scores, rankings).sort((a, b) => a.disagreement - b.disagreement);
-  return {
+  const pairs = judgedPairs(scores, rankings).sort((a, b) => a.disagreement - b.disagreement);
+  return present({
     numMembers: scores.length,
-    memberAccuracies: scores.map((own) => rankingReport(withScores(own, rankings)).accuracy),
-    disagreement: mean(combined.map(({ std }) => std)),
+    memberAccuracies: scores.map(
+      (own) => rankingReport(withScores(own, rankings)).accuracy ?? null,
+    ),
+    disagreement: meanOf(combined.map(({ std }) => std)),
     byDisagreement: terciles(pairs),
     lengthCorrelation: correlation(
       combined.map(({ std }) => std),
       rankings.flatMap(({ lengths }) => [...lengths]),
     ),
-  };
+  });
 }
 
 interface JudgedPair {
@@ -45,15 +48,15 @@ interface JudgedPair {
   margin: number;
 }
 
-function pairsOf(
+function judgedPairs(
   scores: readonly (readonly number[])[],
   rankings: readonly Omit<ScoredRanking, "scores">[],
 ): JudgedPair[] {
   let offset = 0;
-  return rankings.flatMap(({ ranks }) => {
+  return rankings.flatMap((ranking) => {
     const start = offset;
-    offset += ranks.length;
-    return rankedPairs(ranks).map(({ winner, loser }) => {
+    offset += ranking.ranks.length;
+    return pairsOf(ranking).map(({ winner, loser }) => {
       const margins = scores.map((own) => [own[start + winner]! - own[start + loser]!]);
       const { mean: margin, std } = combineScores(margins)[0]!;
       const size = std + Math.abs(margin);
@@ -80,12 +83,8 @@ function terciles(sorted: readonly JudgedPair[]): Bin[] {
   return Array.from({ length: NUM_BINS }, (_, i) => sorted.slice(at(i), at(i + 1)))
     .filter((bin) => bin.length > 0)
     .map((bin) => ({
-      center: mean(bin.map(({ disagreement }) => disagreement)),
-      accuracy: mean(bin.map(({ margin }) => (margin === 0 ? 0.5 : margin > 0 ? 1 : 0))),
+      center: meanOf(bin.map(({ disagreement }) => disagreement))!,
+      accuracy: meanOf(bin.map(({ margin }) => (margin === 0 ? 0.5 : margin > 0 ? 1 : 0)))!,
       count: bin.length,
     }));
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

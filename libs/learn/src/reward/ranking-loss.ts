@@ -25,6 +25,14 @@ export function rankedPairs(ranks: ArrayLike<number>): RankedPair[] {
   return pairs;
 }
 
+/** The pairs that count of a ranking: those it comes with, else all. */
+export function pairsOf(ranking: {
+  ranks: ArrayLike<number>;
+  pairs?: readonly RankedPair[];
+}): readonly RankedPair[] {
+  return ranking.pairs ?? rankedPairs(ranking.ranks);
+}
+
 /**
  * The K-wise loss of one prompt [IG eq. 1]: −(1/n) Σ log σ(r_w − r_l) over its n strictly ordered
  * pairs, n = C(K, 2) without ties, with its gradient over the rewards. Float64. A ranking without

@@ -1,9 +1,12 @@
-import { logSigmoid, rankedPairs, sigmoid } from "./ranking-loss.js";
+import { meanOf, present } from "@stagecraft/core";
+import { logSigmoid, pairsOf, sigmoid, type RankedPair } from "./ranking-loss.js";
 
 /** One judged prompt: what the reward model says beside what the rater said. */
 export interface ScoredRanking {
   scores: readonly number[];
   ranks: readonly number[];
+  /** Default: all strictly ordered pairs. */
+  pairs?: readonly RankedPair[];
   /** Answer lengths in tokens, for the length analysis. */
   lengths: readonly number[];
 }
@@ -16,20 +19,24 @@ export interface Bin {
   count: number;
 }
 
+/** Figures over no pair at all are absent. */
 export interface RankingReport {
   /** Share of strictly ordered pairs that the model orders as the rater did; equal scores count ½. */
-  accuracy: number;
+  accuracy?: number;
   /** Mean −log σ(r_w − r_l) over pairs. */
-  crossEntropy: number;
+  crossEntropy?: number;
   /** Expected calibration error: Σ share·|confidence − accuracy| over ten equal bins of confidence. */
-  calibrationError: number;
+  calibrationError?: number;
   calibration: Bin[];
   /** Accuracy in quintiles of |r_a − r_b|; should rise. */
   byMargin: Bin[];
   /** Accuracy where the better answer is shorter, of similar length (within 10 %), or longer. */
-  byLength: { shorterWins: number; similar: number; longerWins: number };
-  /** Pearson correlation of score and answer length; near ±1 = the model measures length. */
-  lengthCorrelation: number;
+  byLength: { shorterWins?: number; similar?: number; longerWins?: number };
+  /**
+   * Pearson correlation of score and answer length; near ±1 = the model measures length. Absent where
+   * one of them does not vary.
+   */
+  lengthCorrelation?: number;
   numPairs: number;
 }
 
@@ -43,13 +50,12 @@ interface Judged {
 export function rankingReport(rankings: readonly ScoredRanking[]): RankingReport {
   const pairs = rankings.flatMap(judge);
   const calibration = calibrationCurve(pairs);
-  return {
+  const errors = calibration.map((bin) => bin.count * Math.abs(bin.center - bin.accuracy));
+  return present({
     accuracy: accuracyOf(pairs),
-    crossEntropy: mean(pairs.map(({ margin }) => -logSigmoid(margin))),
-    calibrationError: calibration.reduce(
-      (sum, bin) => sum + (bin.count / pairs.length) * Math.abs(bin.center - bin.accuracy),
-      0,
-    ),
+    crossEntropy: meanOf(pairs.map(({ margin }) => -logSigmoid(margin))),
+    calibrationError:
+      pairs.length === 0 ? undefined : errors.reduce((sum, error) => sum + error, 0) / pairs.length,
     calibration,
     byMargin: byMargin(pairs),
     byLength: byLength(pairs),
@@ -58,11 +64,12 @@ export function rankingReport(rankings: readonly ScoredRanking[]): RankingReport
       rankings.flatMap(({ lengths }) => [...lengths]),
     ),
     numPairs: pairs.length,
-  };
+  });
 }
 
-function judge({ scores, ranks, lengths }: ScoredRanking): Judged[] {
-  return rankedPairs(ranks).map(({ winner, loser }) => ({
+function judge(ranking: ScoredRanking): Judged[] {
+  const { scores, lengths } = ranking;
+  return pairsOf(ranking).map(({ winner, loser }) => ({
     margin: scores[winner]! - scores[loser]!,
     winnerLength: lengths[winner]!,
     loserLength: lengths[loser]!,
@@ -71,8 +78,8 @@ function judge({ scores, ranks, lengths }: ScoredRanking): Judged[] {
 
 const agreement = ({ margin }: Judged): number => (margin === 0 ? 0.5 : margin > 0 ? 1 : 0);
 
-function accuracyOf(pairs: readonly Judged[]): number {
-  return mean(pairs.map(agreement));
+function accuracyOf(pairs: readonly Judged[]): number | undefined {
+  return meanOf(pairs.map(agreement));
 }
 
 const NUM_CALIBRATION_BINS = 10;
@@ -84,13 +91,7 @@ function calibrationCurve(pairs: readonly Judged[]): Bin[] {
     const index = Math.floor((sigmoid(Math.abs(pair.margin)) - 0.5) * 2 * NUM_CALIBRATION_BINS);
     bins[Math.min(NUM_CALIBRATION_BINS - 1, index)]!.push(pair);
   }
-  return bins
-    .filter((bin) => bin.length > 0)
-    .map((bin) => ({
-      center: mean(bin.map(({ margin }) => sigmoid(Math.abs(margin)))),
-      accuracy: accuracyOf(bin),
-      count: bin.length,
-    }));
+  return bins.flatMap((bin) => toBin(bin, ({ margin }) => sigmoid(Math.abs(margin))));
 }
 
 const NUM_MARGIN_BINS = 5;
@@ -102,13 +103,14 @@ function byMargin(pairs: readonly Judged[]): Bin[] {
       Math.floor((i * sorted.length) / NUM_MARGIN_BINS),
       Math.floor(((i + 1) * sorted.length) / NUM_MARGIN_BINS),
     ),
-  )
-    .filter((bin) => bin.length > 0)
-    .map((bin) => ({
-      center: mean(bin.map(({ margin }) => Math.abs(margin))),
-      accuracy: accuracyOf(bin),
-      count: bin.length,
-    }));
+  ).flatMap((bin) => toBin(bin, ({ margin }) => Math.abs(margin)));
+}
+
+/** No bin of nothing. */
+function toBin(pairs: readonly Judged[], valueOf: (pair: Judged) => number): Bin[] {
+  const [center, accuracy] = [meanOf(pairs.map(valueOf)), accuracyOf(pairs)];
+  if (center === undefined || accuracy === undefined) return [];
+  return [{ center, accuracy, count: pairs.length }];
 }
 
 const SIMILAR_LENGTH = 0.1;
@@ -117,23 +119,18 @@ function byLength(pairs: readonly Judged[]): RankingReport["byLength"] {
   const isSimilar = ({ winnerLength, loserLength }: Judged) =>
     Math.abs(winnerLength - loserLength) <= SIMILAR_LENGTH * Math.max(winnerLength, loserLength);
   const different = pairs.filter((pair) => !isSimilar(pair));
-  return {
+  return present({
     shorterWins: accuracyOf(different.filter((pair) => pair.winnerLength < pair.loserLength)),
     similar: accuracyOf(pairs.filter(isSimilar)),
     longerWins: accuracyOf(different.filter((pair) => pair.winnerLength > pair.loserLength)),
-  };
+  });
 }
 
-/** Pearson's r; 0 when one side does not vary. */
-export function correlation(x: readonly number[], y: readonly number[]): number {
-  const [meanX, meanY] = [mean(x), mean(y)];
-  const covariance = mean(x.map((value, i) => (value - meanX) * (y[i]! - meanY)));
-  const spread = Math.sqrt(
-    mean(x.map((value) => (value - meanX) ** 2)) * mean(y.map((value) => (value - meanY) ** 2)),
-  );
-  return spread === 0 ? 0 : covariance / spread;
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Pearson's r; undefined when one side does not vary. */
+export function correlation(x: readonly number[], y: readonly number[]): number | undefined {
+  const [meanX = 0, meanY = 0] = [meanOf(x), meanOf(y)];
+  const sum = (of: (i: number) => number) => x.reduce((total, _, i) => total + of(i), 0);
+  const covariance = sum((i) => (x[i]! - meanX) * (y[i]! - meanY));
+  const spread = Math.sqrt(sum((i) => (x[i]! - meanX) ** 2) * sum((i) => (y[i]! - meanY) ** 2));
+  return spread === 0 ? undefined : covariance / spread;
 }

@@ -59,7 +59,7 @@ describe("rankingReport()", () => {
     expect(report.accuracy).toBeGreaterThan(0.71);
     expect(report.accuracy).toBeLessThan(0.75);
     expect(report.calibrationError).toBeLessThan(0.015);
-    expect(Math.abs(report.lengthCorrelation)).toBeLessThan(0.05);
+    expect(Math.abs(report.lengthCorrelation!)).toBeLessThan(0.05);
     expect(report.byMargin[4]!.accuracy).toBeGreaterThan(report.byMargin[0]!.accuracy + 0.2);
   });
 
@@ -67,7 +67,7 @@ describe("rankingReport()", () => {
     const [sharp, honest] = [rankingReport(sampled(2000, 5)), rankingReport(sampled(2000, 1))];
     expect(sharp.accuracy).toBe(honest.accuracy);
     expect(sharp.calibrationError).toBeGreaterThan(0.1);
-    expect(sharp.crossEntropy).toBeGreaterThan(honest.crossEntropy);
+    expect(sharp.crossEntropy).toBeGreaterThan(honest.crossEntropy!);
   });
 
   it("shows a model that measures length", () => {
@@ -76,6 +76,15 @@ describe("rankingReport()", () => {
     expect(report.lengthCorrelation).toBeCloseTo(1, 9);
     expect(report.byLength.longerWins).toBe(1);
     expect(report.byLength.shorterWins).toBe(0);
+  });
+
+  it("says nothing about nothing: no figure over no pair", () => {
+    const tied = { scores: [1, 1], ranks: [1, 1], lengths: [3, 3] };
+    for (const rankings of [[], [tied]]) {
+      expect(rankingReport(rankings)).toEqual({
+        ...{ calibration: [], byMargin: [], byLength: {}, numPairs: 0 },
+      });
+    }
   });
 
   it("falls to zero accuracy when the ranking's sign is flipped", () => {

@@ -9,7 +9,7 @@ export interface RaterAgreement {
   /** Pairs of answers that two raters both put in a strict order. */
   numPairs: number;
   /** Share of these pairs on which they agree ([IG] reports .73 among its labellers). */
-  pairAgreement: number;
+  pairAgreement?: number;
   /** Krippendorff's α of the ranks, ordinal: 1 = perfect, 0 = chance, below 0 = opposed. */
   alpha: number;
 }
@@ -27,7 +27,7 @@ export function raterAgreement(rankings: readonly Ranking[]): RaterAgreement | u
     numPrompts: groups.length,
     numRaters: new Set(groups.flatMap((byRater) => [...byRater.keys()])).size,
     numPairs: compared,
-    pairAgreement: compared === 0 ? 0 : agreed / compared,
+    ...(compared > 0 && { pairAgreement: agreed / compared }),
     alpha: ordinalAlpha(units),
   };
 }

@@ -1,5 +1,6 @@
 import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
+import type { RankedPair } from "./ranking-loss.js";
 import { packSequences } from "../batch/pack.js";
 
 /** One judged prompt, tokenized: its K answers with the conversation before them. */
@@ -10,6 +11,8 @@ export interface RewardItem {
   lengths: number[];
   /** 1 = best, equal = tie. */
   ranks: number[];
+  /** The pairs that are learnt from; default all strictly ordered ones. */
+  pairs?: readonly RankedPair[];
   /** Target of classification (0 or 1) or regression (0 to 1) of each answer. */
   targets: number[];
 }

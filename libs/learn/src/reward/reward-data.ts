@@ -1,6 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { Conversation, Ranking } from "@stagecraft/data";
+import { nameRecord, type Conversation, type Ranking } from "@stagecraft/data";
 import { renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
+import { fitAnswers, type FittedAnswers } from "./fit-answers.js";
 import type { RewardItem } from "./reward-batch.js";
 import type { RewardObjective } from "./reward-loss.js";
 
@@ -9,10 +10,24 @@ export interface RewardDataOptions {
   objective: RewardObjective;
   /** Longer sequences lose their beginning, so that the answer and its end stay. */
   maxLength: number;
+  /** The range of the rankings' scores, for classification and regression. Default 0 to 1. */
+  ratings?: RatingRange;
 }
 
-/** A ranking as token sequences and targets. Throws invalid_argument when lengths disagree. */
-export function toRewardItem(ranking: Ranking, options: RewardDataOptions): RewardItem {
+/** The worst and the best rating that raters could give. */
+export interface RatingRange {
+  min: number;
+  max: number;
+}
+
+/**
+ * A ranking as token sequences and targets. Throws invalid_argument when lengths disagree, and for a
+ * score outside the range of ratings where scores are learnt.
+ */
+export function toRewardItem(
+  ranking: Ranking,
+  options: RewardDataOptions,
+): RewardItem & FittedAnswers {
   const { answers, ranks, prompt } = ranking;
   if (answers.length !== ranks.length || answers.length < 2) {
     throw new StagecraftError(
@@ -20,11 +35,13 @@ export function toRewardItem(ranking: Ranking, options: RewardDataOptions): Rewa
       `ranking ${ranking.id ?? "without id"} has ${answers.length} answers and ${ranks.length} ranks; both must be equal and at least 2`,
     );
   }
+  const { tokenizer, maxLength } = options;
+  const whole = answers.map((text) => answerIds(prompt, text, { tokenizer, maxLength: Infinity }));
   return {
-    sequences: answers.map((answer) => answerIds(prompt, answer, options)),
+    ...fitAnswers(whole, ranks, maxLength),
     lengths: answers.map((answer) => options.tokenizer.encode(answer).length),
     ranks: [...ranks],
-    targets: targetsOf(ranking, options.objective),
+    targets: targetsOf(ranking, options),
   };
 }
 
@@ -51,15 +68,25 @@ export function referenceSequences(
 }
 
 /**
- * Scores in 0–1 when the ranking has them, else from the ranks: best 1, worst 0, evenly between.
- * Classification takes .5 and more as good.
+ * The scores, moved to 0–1, when the ranking has them and they are learnt, else from the ranks: best 1,
+ * worst 0, evenly between. Classification takes .5 and more as good.
  */
-function targetsOf({ ranks, scores }: Ranking, objective: RewardObjective): number[] {
+function targetsOf(ranking: Ranking, { objective, ratings }: RewardDataOptions): number[] {
+  const { ranks, scores } = ranking;
   const worst = Math.max(...ranks);
-  const graded = ranks.map((rank, i) => {
-    const score = scores?.[i];
-    if (score !== undefined) return Math.min(1, Math.max(0, score));
-    return worst > 1 ? (worst - rank) / (worst - 1) : 0.5;
-  });
+  const graded =
+    scores !== undefined && objective !== "ranking"
+      ? scores.map((score) => gradeOf(score, ranking, ratings ?? { min: 0, max: 1 }))
+      : ranks.map((rank) => (worst > 1 ? (worst - rank) / (worst - 1) : 0.5));
   return objective === "classification" ? graded.map((grade) => (grade >= 0.5 ? 1 : 0)) : graded;
+}
+
+function gradeOf(score: number, ranking: Ranking, { min, max }: RatingRange): number {
+  if (score >= min && score <= max) return (score - min) / (max - min);
+  throw new StagecraftError(
+    "invalid_argument",
+    `${nameRecord("ranking", ranking)} has the score ${score}, outside the ratings from ${min} to ` +
+      `${max}; say what they range over with ratingMin and ratingMax, or correct the score`,
+    { details: { score, min, max } },
+  );
 }

@@ -1,6 +1,6 @@
 import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
-import { rankedPairs } from "./ranking-loss.js";
+import { pairsOf } from "./ranking-loss.js";
 import { layoutForScores, type RewardItem } from "./reward-batch.js";
 
 /** What a reward model learns: to rank K answers, to tell good from bad, or a score in 0–1. */
@@ -14,7 +14,7 @@ export interface RewardLossOptions {
 
 /** A prompt's share of the denominator: 1, or 0 when it teaches nothing (all tied). */
 export function promptWeight(item: RewardItem, objective: RewardObjective): number {
-  return objective !== "ranking" || rankedPairs(item.ranks).length > 0 ? 1 : 0;
+  return objective !== "ranking" || pairsOf(item).length > 0 ? 1 : 0;
 }
 
 /**
@@ -40,21 +40,21 @@ export function rewardLoss(
 /** Σ over prompts of the K-wise loss; `scores` are [Σ K] in the order of items and answers. */
 export function rankingLossTensor(
   scores: tf.Tensor1D,
-  items: readonly Pick<RewardItem, "ranks">[],
+  items: readonly Pick<RewardItem, "ranks" | "pairs">[],
   centerCoef = 0,
 ): tf.Tensor {
   const winners: number[] = [];
   const losers: number[] = [];
   const weights: number[] = [];
   let offset = 0;
-  for (const { ranks } of items) {
-    const pairs = rankedPairs(ranks);
+  for (const item of items) {
+    const pairs = pairsOf(item);
     for (const { winner, loser } of pairs) {
       winners.push(offset + winner);
       losers.push(offset + loser);
       weights.push(1 / pairs.length);
     }
-    offset += ranks.length;
+    offset += item.ranks.length;
   }
   // All tied: 0 that still depends on the scores, so that every parameter has a gradient.
   if (weights.length === 0) return scores.sum().mul(0);

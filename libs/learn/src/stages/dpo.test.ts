@@ -120,6 +120,9 @@ describe("dpo stage", () => {
 
   it("gives the same weights however the prompts are cut into micro-batches", async () => {
     await writeData();
+    // Tied rankings are left out; whole batches of what remains cut evenly.
+    const untied = rankings(80, "train").filter(({ ranks }) => new Set(ranks).size > 1);
+    await writeRankings(join(dir, "train.jsonl"), untied.slice(0, 48));
     const config = { epochs: 1, clipNorm: 0 };
     const whole = await run("whole", { config });
     const cut = await run("cut", { config: { ...config, batchSize: 2, accumulationSteps: 4 } });

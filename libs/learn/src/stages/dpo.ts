@@ -1,4 +1,5 @@
-import { throwIfAborted } from "@stagecraft/core";
+import { meanOf, present, throwIfAborted } from "@stagecraft/core";
+import type { Ranking } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
@@ -14,13 +15,18 @@ import {
 import { dpoLoss, dpoLossTensor } from "../dpo/dpo-loss.js";
 import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop, type TrainTask } from "../loop/train-loop.js";
-import { rankedPairs } from "../reward/ranking-loss.js";
+import { pairsOf } from "../reward/ranking-loss.js";
 import { rankingReport } from "../reward/ranking-metrics.js";
+import {
+  checkSomethingToLearn,
+  usableRankings,
+  warnWithoutJudgement,
+} from "../reward/usable-rankings.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
-import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
 import { checkVocabulary, restoreBest } from "./language-model.js";
 import { readRankingFiles } from "./ranking-files.js";
 
@@ -58,7 +64,10 @@ const schema = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe("Longest sequence; longer ones lose their beginning; 0 = the model's positions"),
+    .describe("Longest sequence, request and answer; 0 = the model's positions"),
+  overlong: overlongField.describe(
+    "Rankings with longer answers: cut (they lose their beginning), drop, or stop with an error",
+  ),
   batchSize: z.int().min(1).default(16).describe("Prompts per micro-batch, all answers of each"),
   epochs: z.number().positive().max(1000).default(1).describe("Passes over the rankings"),
   selectModel: z
@@ -115,12 +124,16 @@ async function dpo(config: DpoConfig, scope: Scope): Promise<StageResult> {
     checkVocabulary(model, tokenizer, config.model);
     const maxLength = config.contextLength || model.config.maxPositions;
     const rankings = await readRankingFiles(config, scope.context);
-    const toItem = (ranking: Parameters<typeof toDpoItem>[0]) =>
-      toDpoItem(ranking, { tokenizer, maxLength });
-    const data = {
-      train: rankings.train.map(toItem),
-      validation: rankings.validation.map(toItem),
-    };
+    const usable = (some: readonly Ranking[], what: string) =>
+      usableRankings(some, (ranking) => toDpoItem(ranking, { tokenizer, maxLength }), {
+        ...{ maxLength, overlong: config.overlong, needsPairs: true, what },
+        reporter: scope.context.reporter,
+      }).items;
+    const train = usable(rankings.train, "rankings");
+    checkSomethingToLearn(train, rankings.train);
+    const validation = usable(rankings.validation, "held-out rankings");
+    warnWithoutJudgement(validation, rankings.validation, scope.context);
+    const data = { train, validation };
     await addReference(data, model, config);
     return await trainOn(data, { config, model, tokenizer, ...scope });
   } finally {
@@ -156,7 +169,7 @@ async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
     params: model.params,
     optimizer,
     source,
-    weight: (items) => items.filter(({ ranks }) => rankedPairs(ranks).length > 0).length,
+    weight: (items) => items.filter((item) => pairsOf(item).length > 0).length,
     numTokens: (items) => items.reduce((sum, item) => sum + numTokensOf(item), 0),
     loss: (items, denominator) => lossOf(model, items, { ...config, denominator }),
   };
@@ -180,7 +193,7 @@ async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
     modelDir: run.modelDir,
     outputs: {},
     metrics: {
-      trainLoss: result.loss,
+      ...(result.loss !== undefined && { trainLoss: result.loss }),
       ...result.evaluation,
       ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
       prompts: data.train.length,
@@ -212,30 +225,28 @@ function evaluate(
   const ratios = items.map(({ refLogProbs }, i) =>
     logProbs[i]!.map((value, answer) => value - refLogProbs[answer]!),
   );
-  const scored = items.map(({ ranks, answerLengths }, i) => ({
-    ranks,
+  const scored = items.map(({ ranks, pairs, answerLengths }, i) => ({
+    ...{ ranks, pairs },
     lengths: answerLengths,
     scores: ratios[i]!.map((ratio) => config.beta * ratio),
   }));
   const { accuracy, calibrationError, lengthCorrelation, numPairs } = rankingReport(scored);
-  const pairs = scored.flatMap(({ ranks, scores }) =>
-    rankedPairs(ranks).map(({ winner, loser }) => [scores[winner]!, scores[loser]!] as const),
-  );
-  const losses = items.flatMap(({ ranks }, i) =>
-    rankedPairs(ranks).length > 0 ? [dpoLoss(ratios[i]!, ranks, config).loss] : [],
-  );
-  return {
-    validationLoss: mean(losses),
+  const pairs = scored.flatMap((ranking) => {
+    const { scores } = ranking;
+    return pairsOf(ranking).map(({ winner, loser }) => [scores[winner]!, scores[loser]!] as const);
+  });
+  const losses = items.flatMap((item, i) => {
+    const options = { ...config, pairs: pairsOf(item) };
+    return options.pairs.length > 0 ? [dpoLoss(ratios[i]!, item.ranks, options).loss] : [];
+  });
+  return present({
+    validationLoss: meanOf(losses),
     accuracy,
-    margin: mean(pairs.map(([won, lost]) => won - lost)),
-    chosenReward: mean(pairs.map(([won]) => won)),
-    rejectedReward: mean(pairs.map(([, lost]) => lost)),
+    margin: meanOf(pairs.map(([won, lost]) => won - lost)),
+    chosenReward: meanOf(pairs.map(([won]) => won)),
+    rejectedReward: meanOf(pairs.map(([, lost]) => lost)),
     calibrationError,
     lengthCorrelation,
     numPairs,
-  };
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+  }) as Record<string, number>;
 }

@@ -49,13 +49,13 @@ export function lmTask(options: LmTaskOptions): TrainTask<TokenBatch> {
 
 /**
  * `validationLoss` in nats per target token, and `bitsPerByte` = nats / (ln 2 · UTF-8 bytes), special
- * tokens in neither sum of the latter [reference 3].
+ * tokens in neither sum of the latter [reference 3]. A figure over nothing is absent.
  */
 export async function evaluateLm(
   model: Model,
   batches: readonly TokenBatch[],
   { tokenizer, signal }: { tokenizer: Pick<Tokenizer, "byteLengths">; signal?: AbortSignal },
-): Promise<{ validationLoss: number; bitsPerByte: number }> {
+): Promise<{ validationLoss?: number; bitsPerByte?: number }> {
   let nats = 0;
   let numTargets = 0;
   let textNats = 0;
@@ -75,8 +75,8 @@ export async function evaluateLm(
     });
   }
   return {
-    validationLoss: numTargets === 0 ? 0 : nats / numTargets,
-    bitsPerByte: numBytes === 0 ? 0 : textNats / (Math.LN2 * numBytes),
+    ...(numTargets > 0 && { validationLoss: nats / numTargets }),
+    ...(numBytes > 0 && { bitsPerByte: textNats / (Math.LN2 * numBytes) }),
   };
 }
 

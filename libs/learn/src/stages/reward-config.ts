@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
 
 /** What `stagecraft reward` can be told. */
 export const rewardSchema = z.strictObject({
@@ -29,6 +29,14 @@ export const rewardSchema = z.strictObject({
     .enum(["ranking", "classification", "regression"])
     .default("ranking")
     .describe("Rank K answers (K = 2: pairs), tell good from bad, or predict a 0–1 score"),
+  ratingMin: z
+    .number()
+    .default(0)
+    .describe("Worst score of the records, for classification and regression"),
+  ratingMax: z
+    .number()
+    .default(1)
+    .describe("Best score of the records; scores outside the two are refused"),
   ensemble: z
     .int()
     .min(1)
@@ -44,7 +52,10 @@ export const rewardSchema = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe("Longest sequence; longer ones lose their beginning; 0 = the model's positions"),
+    .describe("Longest sequence, request and answer; 0 = the model's positions"),
+  overlong: overlongField.describe(
+    "Rankings with longer answers: cut (they lose their beginning), drop, or stop with an error",
+  ),
   batchSize: z.int().min(1).default(64).describe("Prompts per micro-batch, all answers of each"),
   epochs: z.number().positive().max(1000).default(1).describe("Passes over the rankings"),
   selectModel: z

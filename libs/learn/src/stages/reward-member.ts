@@ -1,5 +1,5 @@
 import type { TensorEntry } from "@stagecraft/checkpoint";
-import { deriveSeed, throwIfAborted } from "@stagecraft/core";
+import { deriveSeed, present, throwIfAborted } from "@stagecraft/core";
 import { loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -162,15 +162,14 @@ export function judgeScores(
 ): { figures: Record<string, number>; report: RankingReport } {
   let offset = 0;
   const report = rankingReport(
-    items.map(({ ranks, lengths }) => ({
-      ranks,
-      lengths,
+    items.map(({ ranks, pairs, lengths }) => ({
+      ...{ ranks, pairs, lengths },
       scores: scores.slice(offset, (offset += ranks.length)),
     })),
   );
   const { accuracy, crossEntropy, calibrationError, lengthCorrelation, numPairs } = report;
   const targets = items.flatMap((item) => item.targets);
-  const figures = {
+  const figures = present({
     accuracy,
     crossEntropy,
     calibrationError,
@@ -179,7 +178,7 @@ export function judgeScores(
     accuracyShorterWins: report.byLength.shorterWins,
     accuracyLongerWins: report.byLength.longerWins,
     ...answerReport(scores, targets),
-  };
+  }) as Record<string, number>;
   return { figures, report };
 }
 

@@ -48,6 +48,7 @@ function run(
     resume?: boolean;
     signal?: AbortSignal;
     onStep?(step: number): void;
+    onWarning?(message: string): void;
   } = {},
 ) {
   const config = rewardStage.schema.parse({
@@ -66,7 +67,10 @@ function run(
     runDir: join(dir, runDir),
     resume: more.resume ?? false,
     signal: more.signal ?? new AbortController().signal,
-    reporter: silentReporter({ progress: ({ done }) => more.onStep?.(done) }),
+    reporter: silentReporter({
+      progress: ({ done }) => more.onStep?.(done),
+      warn: (message) => more.onWarning?.(message),
+    }),
   });
 }
 
@@ -153,7 +157,7 @@ describe("reward stage", () => {
         .score(answers.map((answer) => answerIds(prompt, answer, { tokenizer, maxLength: 64 })))
         .map((score) => score.mean),
     }));
-    expect(metrics["crossEntropy"]).toBeCloseTo(rankingReport(judged).crossEntropy, 5);
+    expect(metrics["crossEntropy"]).toBeCloseTo(rankingReport(judged).crossEntropy!, 5);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
     const report = JSON.parse(await readFile(outputs["report"]!, "utf8")) as RewardReport;
@@ -196,6 +200,67 @@ describe("reward stage", () => {
     expect(metrics["raterAgreement"]).toBe(1); // bob copied ann
     const report = JSON.parse(await readFile(outputs["report"]!, "utf8")) as RewardReport;
     expect(report.raterAgreement).toMatchObject({ numPrompts: 20, numRaters: 2, alpha: 1 });
+  });
+
+  describe("rankings that say nothing", () => {
+    const tie = (ranking: Ranking) => ({ ...ranking, ranks: ranking.ranks.map(() => 1) });
+
+    it("held out, they choose no weights: the last trained ones are the result, and that is said", async () => {
+      await writeData(16);
+      const all = rankings(8, "validation").map(tie);
+      await writeRankings(join(dir, "validation.jsonl"), all);
+      const warnings: string[] = [];
+      const { metrics } = await run("run", { onWarning: (text) => warnings.push(text) });
+      expect(metrics).not.toHaveProperty("accuracy");
+      expect(metrics).not.toHaveProperty("crossEntropy");
+      expect(warnings.join("\n")).toContain("8 held-out rankings put no answer above another");
+      expect(warnings.join("\n")).toContain("nothing is evaluated");
+    });
+
+    it("to learn from, they are left out and counted, and all of them are refused", async () => {
+      await writeData(16);
+      const some = rankings(16, "train");
+      await writeRankings(join(dir, "train.jsonl"), [
+        ...some.slice(3),
+        ...some.slice(0, 3).map(tie),
+      ]);
+      const warnings: string[] = [];
+      const { metrics } = await run("run", { onWarning: (text) => warnings.push(text) });
+      expect(metrics["prompts"]).toBe(13);
+      expect(warnings.join("\n")).toContain("3 rankings put no answer above another: left out");
+      await writeRankings(join(dir, "train.jsonl"), some.map(tie));
+      await expect(run("run2")).rejects.toThrow("none of the 16 rankings teaches anything");
+    });
+  });
+
+  describe("scores of raters", () => {
+    const stars = () =>
+      rankings(24, "train").map((ranking) => ({
+        ...ranking,
+        scores: ranking.ranks.map((rank) => 6 - Math.min(5, rank)),
+      }));
+
+    it("outside the range are refused with file and line, not clamped", async () => {
+      await writeData();
+      await writeRankings(join(dir, "train.jsonl"), stars());
+      for (const objective of ["regression", "classification"]) {
+        const refused = run(objective, { config: { objective } });
+        await expect(refused).rejects.toThrow(
+          /train\.jsonl:1\) has the score \d, outside the ratings/,
+        );
+      }
+      await run("ranking", { config: { objective: "ranking", epochs: 1 } }); // learns no score
+    });
+
+    it("are learnt on a declared range", async () => {
+      await writeData();
+      await writeRankings(join(dir, "train.jsonl"), stars());
+      const ratings = { ratingMin: 1, ratingMax: 5 };
+      const { metrics } = await run("run", { config: { objective: "regression", ...ratings } });
+      expect(metrics["accuracy"]).toBeGreaterThan(0.7);
+      const wrong = run("wrong", { config: { ...ratings, ratingMin: 5 } });
+      await expect(wrong).rejects.toThrow("ratingMin 5 must be below ratingMax 5");
+    });
   });
 
   it("says where there is nothing to learn from", async () => {

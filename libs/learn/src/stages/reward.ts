@@ -1,8 +1,13 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
-import type { JsonObject } from "@stagecraft/core";
-import { readConversations, type BadRecord, type Conversation } from "@stagecraft/data";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import {
+  readConversations,
+  type BadRecord,
+  type Conversation,
+  type Ranking,
+} from "@stagecraft/data";
 import { readModelInfo, type Model } from "@stagecraft/model";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { ensembleReport, type EnsembleReport } from "../reward/ensemble-report.js";
@@ -11,6 +16,11 @@ import type { RankingReport } from "../reward/ranking-metrics.js";
 import { scoreSequences } from "../reward/reward-batch.js";
 import { referenceSequences, toRewardItem } from "../reward/reward-data.js";
 import { combineScores, saveRewardModel } from "../reward/reward-model.js";
+import {
+  checkSomethingToLearn,
+  usableRankings,
+  warnWithoutJudgement,
+} from "../reward/usable-rankings.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
@@ -115,7 +125,7 @@ async function finish(members: readonly TrainedMember[], parts: FinishParts): Pr
     outputs: { report: reportFile },
     metrics: {
       ...figures,
-      ...(rated === undefined ? {} : { raterAgreement: rated.pairAgreement }),
+      ...(rated?.pairAgreement !== undefined && { raterAgreement: rated.pairAgreement }),
       referenceStd: calibration.std,
       prompts: data.train.length,
       numParams: models.reduce((sum, { numParams }) => sum + numParams, 0),
@@ -145,7 +155,10 @@ function judge(
   if (models.length === 1) return { figures, report };
   const ensemble = ensembleReport(scores, validation);
   return {
-    figures: { ...figures, disagreement: ensemble.disagreement },
+    figures: {
+      ...figures,
+      ...(ensemble.disagreement !== undefined && { disagreement: ensemble.disagreement }),
+    },
     report: { ...report, ensemble },
   };
 }
@@ -161,14 +174,31 @@ async function readData(
   { context, ...lengths }: ReadScope,
 ): Promise<{ data: RewardData; agreement: Agreement }> {
   const { train, validation } = await readRankingFiles(config, context);
-  const options = { ...lengths, objective: config.objective };
+  const { objective, overlong, ratingMin: min, ratingMax: max } = config;
+  if (min >= max) {
+    const reason = `ratingMin ${min} must be below ratingMax ${max}`;
+    throw new StagecraftError("invalid_argument", reason, { details: { field: "ratingMin" } });
+  }
+  const options = { ...lengths, objective, ratings: { min, max } };
+  const { reporter } = context;
+  const usable = (rankings: readonly Ranking[], what: string) =>
+    usableRankings(rankings, (ranking) => toRewardItem(ranking, options), {
+      ...{ maxLength: lengths.maxLength, overlong, what, reporter },
+      needsPairs: objective === "ranking",
+    });
   const demonstrations = await readDemonstrations(config, context);
   const references = referenceSequences(demonstrations, options);
-  const items = train.map((ranking) => toRewardItem(ranking, options));
+  const { items, tied } = usable(train, "rankings");
+  checkSomethingToLearn(items, train);
+  const heldOut = usable(validation, "held-out rankings").items;
+  warnWithoutJudgement(heldOut, validation, context);
   const data = {
     train: items,
-    validation: validation.map((ranking) => toRewardItem(ranking, options)),
-    references: references.length > 0 ? references : items.flatMap(({ sequences }) => sequences),
+    validation: heldOut,
+    references:
+      references.length > 0
+        ? references
+        : [...items, ...tied].flatMap(({ sequences }) => sequences),
   };
   return { data, agreement: raterAgreement([...train, ...validation]) };
 }

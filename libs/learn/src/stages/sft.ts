@@ -132,7 +132,7 @@ async function trainOn(
     modelDir: run.modelDir,
     outputs: {},
     metrics: {
-      trainLoss: result.loss,
+      ...(result.loss !== undefined && { trainLoss: result.loss }),
       ...result.evaluation,
       ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
       steps,

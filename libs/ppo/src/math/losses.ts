@@ -135,8 +135,11 @@ export function behaviourWeights(
   });
 }
 
-/** 1 − Var(R − V)/Var(R): 1 = the critic explains the returns, ≤ 0 = worse than a constant. */
-export function explainedVariance(values: Numbers, returns: Numbers): number {
+/**
+ * 1 − Var(R − V)/Var(R): 1 = the critic explains the returns, ≤ 0 = worse than a constant; undefined
+ * for returns that do not vary.
+ */
+export function explainedVariance(values: Numbers, returns: Numbers): number | undefined {
   const variance = (of: (i: number) => number) => {
     let sum = 0;
     let squares = 0;
@@ -146,5 +149,5 @@ export function explainedVariance(values: Numbers, returns: Numbers): number {
     return squares / returns.length;
   };
   const total = variance((i) => returns[i]!);
-  return total === 0 ? 0 : 1 - variance((i) => returns[i]! - values[i]!) / total;
+  return total === 0 ? undefined : 1 - variance((i) => returns[i]! - values[i]!) / total;
 }

@@ -89,6 +89,8 @@ interface LoopState {
   evaluatedUpdate: number;
   evaluation: Record<string, number>;
   best: { update: number; score: number } | null;
+  /** Held-out score before the first update. */
+  startScore?: number;
   signals: UpdateSignals | null;
   alarms: AlarmState;
   /** The newest versions of the weights, as many as a token in flight may be of. */
@@ -340,13 +342,27 @@ class PpoLoop {
     );
     const samples = await this.collectEvaluation(tasks);
     state.evaluation = evaluationFigures(samples, this.models(), this.experienceOptions());
-    const score = state.evaluation["evalScore"]!;
-    if (!state.best || score > state.best.score) {
+    await this.select(state.evaluation["evalScore"]);
+    state.evaluatedUpdate = state.update;
+    this.write({ kind: "eval", ...state.evaluation });
+  }
+
+  /** Keeps the best of the trained policies; update 0 is what to compare them with. */
+  private async select(score: number | undefined): Promise<void> {
+    const { state, parts, config, context } = this;
+    if (score === undefined || !Number.isFinite(score)) return;
+    if (state.update === 0) state.startScore = score;
+    else if (!state.best || score > state.best.score) {
       await parts.saveBest?.();
       state.best = { update: state.update, score };
     }
-    state.evaluatedUpdate = state.update;
-    this.write({ kind: "eval", ...state.evaluation });
+    const { best, startScore } = state;
+    if (state.update < config.updates || !best || startScore === undefined) return;
+    if (best.score > startScore) return;
+    context.reporter.warn(
+      `training did not improve the held-out score: ${startScore.toPrecision(4)} before the first ` +
+        `update, ${best.score.toPrecision(4)} at its best (update ${best.update})`,
+    );
   }
 
   /** Answers of the newest weights, whatever the staleness that training allows. */

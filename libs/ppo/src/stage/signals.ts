@@ -1,3 +1,4 @@
+import { present } from "@stagecraft/core";
 import { correlation } from "@stagecraft/learn";
 import { concat, type Estimates, type Experience } from "../batch/experience.js";
 import { sequenceKl } from "../math/kl.js";
@@ -18,10 +19,10 @@ export interface RolloutSignals {
   klCoef: number;
   responseLength: number;
   eosRate: number;
-  /** Of the critic, 1 = perfect, ≤ 0 = no better than a constant. 0 without a critic. */
-  explainedVariance: number;
-  /** Pearson's r of score and length over the answers. */
-  lengthCorrelation: number;
+  /** Of the critic, 1 = perfect, ≤ 0 = no better than a constant. Absent without a critic. */
+  explainedVariance?: number;
+  /** Pearson's r of score and length over the answers; absent where one of them does not vary. */
+  lengthCorrelation?: number;
   numTokens: number;
   /** Mean over tokens of the versions between the weights that sampled and those that learn. */
   staleness: number;
@@ -45,7 +46,7 @@ export function rolloutSignals(
   const kls = batch.map((item) => sequenceKl(item.behaviourLogProbs, item.refLogProbs));
   const values = concat(batch.map((item) => item.values));
   const hasCritic = values.some((value) => value !== 0);
-  return {
+  return present({
     score: maskedMean(scores),
     scoreStd: Math.sqrt(maskedVariance(scores)),
     objective: maskedMean(scores) - klCoef * maskedMean(kls),
@@ -54,7 +55,7 @@ export function rolloutSignals(
     klCoef,
     responseLength: maskedMean(lengths),
     eosRate: maskedMean(batch.map(({ hasEos }) => (hasEos ? 1 : 0))),
-    explainedVariance: hasCritic ? explainedVariance(values, concat(estimates.returns)) : 0,
+    explainedVariance: hasCritic ? explainedVariance(values, concat(estimates.returns)) : undefined,
     lengthCorrelation: correlation(scores, lengths),
     numTokens: lengths.reduce((sum, length) => sum + length, 0),
     staleness: maskedMean(concat(batch.map((item) => item.staleness))),
@@ -63,5 +64,5 @@ export function rolloutSignals(
         behaviourWeights(oldLogProbs, behaviourLogProbs).reduce((a, b) => Math.max(a, b), max),
       0,
     ),
-  };
+  });
 }
