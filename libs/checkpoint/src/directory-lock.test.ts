@@ -1,12 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { tempDir } from "../test/temp-dir.js";
 import { atomicWriteFile } from "./atomic-write.js";
 import { openCheckpoints } from "./checkpoints.js";
-import { acquireDirectoryLock, isProcessAlive, thisProcess } from "./directory-lock.js";
+import {
+  acquireDirectoryLock,
+  isProcessAlive,
+  releaseLockOfThread,
+  thisProcess,
+} from "./directory-lock.js";
 import { f32 } from "./tensor-entry.js";
 
 const lockWith = (path: string, epoch?: number) =>
@@ -39,6 +44,22 @@ describe("acquireDirectoryLock()", () => {
     await expect(lockWith(dir.path, 9)).rejects.toThrow("[failed_precondition]");
     command.check();
     await command.release();
+  });
+
+  it("takes the lock of a thread away that is gone, and no other", async () => {
+    await using dir = await tempDir();
+    const lock = await lockWith(dir.path);
+    const file = join(dir.path, "run.lock");
+    const own = JSON.parse(await readFile(file, "utf8")) as object;
+    const release = (threadId: number) =>
+      releaseLockOfThread(dir.path, { file: "run.lock", threadId });
+    await release(7);
+    lock.check();
+    await writeFile(file, JSON.stringify({ ...own, threadId: 7, pid: 1 }));
+    await release(7);
+    await writeFile(file, JSON.stringify({ ...own, threadId: 7 }));
+    await release(7);
+    await (await lockWith(dir.path)).release();
   });
 
   it("keeps the older process from every visible change of a checkpoint", async () => {

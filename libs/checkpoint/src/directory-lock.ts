@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { createRandom, StagecraftError } from "@stagecraft/core";
 
 /** A process, so that others can tell whether it still lives. */
@@ -16,6 +17,8 @@ export interface ProcessIdentity {
 interface LockOwner extends ProcessIdentity {
   token: string;
   lockedAt: string;
+  /** Of the worker thread that holds it; 0 is the main thread. */
+  threadId?: number;
   epoch?: number;
 }
 
@@ -61,6 +64,19 @@ export async function acquireDirectoryLock(
     "failed_precondition",
     `another process is taking ${directory} right now`,
   );
+}
+
+/** Takes away the lock of a worker thread of this process that is gone; any other lock stays. */
+export async function releaseLockOfThread(
+  directory: string,
+  { file: name, threadId: ended }: Pick<LockOptions, "file"> & { threadId: number },
+): Promise<void> {
+  const file = join(directory, name);
+  const holder = await readOwner(file);
+  if (typeof holder !== "object" || holder.threadId !== ended) return;
+  const own = await thisProcess();
+  const isOurs = holder.pid === own.pid && holder.host === own.host;
+  if (isOurs && holder.startTicks === own.startTicks) await releaseIfOurs(file, holder);
 }
 
 function lockOf(file: string, owner: LockOwner): DirectoryLock {
@@ -165,6 +181,7 @@ async function describeOwner(epoch: number | undefined): Promise<LockOwner> {
     ...(await thisProcess()),
     token: `${process.pid}-${process.hrtime.bigint()}`,
     lockedAt: new Date().toISOString(),
+    threadId,
     ...(epoch === undefined ? {} : { epoch }),
   };
 }

@@ -14,6 +14,7 @@ export {
 export {
   acquireDirectoryLock,
   isProcessAlive,
+  releaseLockOfThread,
   thisProcess,
   type DirectoryLock,
   type LockOptions,

@@ -26,6 +26,10 @@ serveThread(async ({ data, emit, ask, metrics }) => {
       block: async (ms) => {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
       },
+      exhaust: async () => {
+        const kept = [];
+        for (;;) kept.push(new Array(100_000).fill(kept.length + 0.5));
+      },
       crash: () =>
         new Promise(() => {
           setTimeout(() => {

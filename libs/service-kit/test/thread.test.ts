@@ -21,6 +21,7 @@ type EchoApi = {
   tell(event: string): Promise<void>;
   block(ms: number): Promise<void>;
   count(steps: number): Promise<void>;
+  exhaust(nothing: undefined): Promise<never>;
   crash(nothing: undefined): Promise<never>;
 };
 
@@ -86,6 +87,18 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     expect((await thread.ended)?.reason).toMatch(/boom/);
     await expect(thread.call("echo", 1)).rejects.toMatchObject({ code: "unavailable" });
     expect(health).toEqual([true, false]);
+  });
+
+  it("ends alone when its heap is full, and says that this was it", async () => {
+    await using other = await startEcho();
+    await using thread = await startEcho({ maxHeapMb: 24 });
+    await expect(thread.call("exhaust", undefined)).rejects.toMatchObject({
+      code: "unavailable",
+      details: { thread: "out_of_memory" },
+    });
+    expect((await thread.ended)?.reason).toMatch(/memory limit/);
+    expect(await other.call("echo", 1)).toBe(1);
+    expect(thread.threadId).not.toBe(other.threadId);
   });
 
   it("reports a stuck thread as unhealthy until it moves again", async () => {

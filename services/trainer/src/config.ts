@@ -37,6 +37,16 @@ const own = {
     .min(1000)
     .default(120_000)
     .describe("Silence of a run's thread after which health is NOT_SERVING, ms"),
+  maxCrashes: z
+    .int()
+    .min(1)
+    .default(5)
+    .describe("Crashes of a run in a row, without getting further, after which it is given up"),
+  runHeapMb: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("JavaScript heap of a run's thread, MiB; 0 = Node's own bound"),
   maxAttempts: z.int().min(1).default(3).describe("Times a task is asked before the run fails"),
 };
 

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readRunRecord } from "@stagecraft/learn";
+import { progressMark } from "./crash-ledger.js";
 import { isPassing } from "./passing-failures.js";
 import { readRunWish, type RunWish } from "./run-wish.js";
 import type { RunRecord, RunState } from "./run-record.js";
@@ -12,6 +13,10 @@ export interface RestoredRun {
   record: RunRecord;
   /** It was to be working when that process ended: go on from its last checkpoint. */
   goesOn: boolean;
+  /** Attempts in a row that crashed without getting further, the one that ended the process included. */
+  crashes: number;
+  /** The process died while it worked on this run. */
+  died: boolean;
 }
 
 const STATES: Readonly<Record<StoredRun["status"], RunState>> = {
@@ -29,7 +34,10 @@ const INTERRUPTED = "[aborted] the trainer ended while the run was working; resu
  */
 export async function restoreRuns(runsDir: string): Promise<RestoredRun[]> {
   const entries = await readdir(runsDir, { withFileTypes: true }).catch(() => []);
-  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const folders = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
   const restored = await Promise.all(folders.map((name) => restoreRun(name, join(runsDir, name))));
   return restored.filter((run) => run !== undefined);
 }
@@ -37,7 +45,9 @@ export async function restoreRuns(runsDir: string): Promise<RestoredRun[]> {
 async function restoreRun(name: string, runDir: string): Promise<RestoredRun | undefined> {
   const wish = await readRunWish(runDir);
   const stored = await readRunRecord(runDir).catch(() => undefined);
-  if (!wish) return stored && { record: recordOf(name, runDir, stored), goesOn: false };
+  if (!wish) {
+    return stored && { ...NO_CRASH, record: recordOf(name, runDir, stored), goesOn: false };
+  }
   const state = wishedState(wish, stored);
   const { runId, stage, config } = wish;
   const createdAt = new Date(wish.createdAt);
@@ -45,15 +55,25 @@ async function restoreRun(name: string, runDir: string): Promise<RestoredRun | u
     ? recordOf(runId, runDir, stored)
     : { runDir, updatedAt: createdAt, attempt: 0 };
   const { error, ...rest } = { error: undefined, ...known };
-  const failed = state === "failed" && error ? { error } : {};
+  const why = wish.failed ?? error;
+  const failed = state === "failed" && why ? { error: why } : {};
   return {
+    ...crashesOf(wish, runDir),
     record: { ...rest, runId, stage, config, createdAt, state, ...failed },
     goesOn: state === "pending",
   };
 }
 
-function wishedState({ wanted }: RunWish, stored: StoredRun | undefined): RunState {
+const NO_CRASH = { crashes: 0, died: false };
+
+function crashesOf({ crashes = 0, workingFrom }: RunWish, runDir: string) {
+  if (workingFrom === undefined) return { crashes, died: false };
+  return { crashes: progressMark(runDir) === workingFrom ? crashes + 1 : 1, died: true };
+}
+
+function wishedState({ wanted, failed }: RunWish, stored: StoredRun | undefined): RunState {
   if (stored?.status === "finished") return "succeeded";
+  if (failed) return "failed";
   if (wanted !== "working") return wanted;
   if (stored?.status === "failed" && !isPassing(errorOf(stored).code)) return "failed";
   return "pending";

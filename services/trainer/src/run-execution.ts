@@ -42,7 +42,7 @@ export function createManagedRun(
     /** Of the trainer's lease; events of a later one have larger numbers. */
     epoch?: number | undefined;
     /** Whether a failure leaves the run pending, to be started again. */
-    mayRetry(code: string): boolean;
+    mayRetry(thrown: unknown): boolean;
   },
 ): ManagedRun {
   const { eventsKept, logger, epoch = 0, mayRetry } = options;
@@ -78,7 +78,7 @@ export function createManagedRun(
       update({ state: "succeeded", result: await stage(context) });
     } catch (thrown) {
       const outcome = outcomeOf(thrown, controller.signal, stopAs);
-      const again = outcome.error !== undefined && mayRetry(outcome.error.code);
+      const again = outcome.error !== undefined && mayRetry(thrown);
       update(again ? { ...outcome, state: "pending" } : outcome);
       if (again) logger.warn({ runId, err: thrown }, "the run failed and is tried again");
       else if (record.state === "failed") logger.error({ runId, err: thrown }, "the run failed");

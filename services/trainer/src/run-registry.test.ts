@@ -281,6 +281,96 @@ describe("openRunRegistry({ selfHealing })", () => {
   });
 });
 
+describe("a run that takes too much", () => {
+  const stageOf = (run: TrainerStage["run"]): TrainerStage => ({
+    ...{ name: "count", summary: "counts", run },
+    schema: z.strictObject({ batchSize: z.int(), steps: z.int().default(1) }),
+  });
+  const untilStopped = async ({ signal: stop }: TrainerStageContext) => {
+    await new Promise((resolve) => stop.addEventListener("abort", resolve));
+    throwIfAborted(stop);
+    return { outputs: {}, metrics: {} };
+  };
+  const open = (runsDir: string, stage: TrainerStage, more: object = {}) =>
+    openRunRegistry({
+      ...{ stages: [stage], runsDir, maxActive: 2, eventsKept: 9, selfHealing: true },
+      ...{ epoch: 7, maxCrashes: 2, ...more },
+    });
+  const wanted = (runId: string) => newRun({ runId, config: { batchSize: 512 } });
+
+  it("is given up after some attempts, with what to lower, while others go on", async () => {
+    await using directory = await tempDir();
+    let numAttempts = 0;
+    const greedy = stageOf(async (config, context) => {
+      if (context.runId === "good") return untilStopped(context);
+      numAttempts++;
+      const details = { thread: "out_of_memory" };
+      throw new StagecraftError("unavailable", "the run thread failed", { details });
+    });
+    await using registry = disposable(await open(directory.path, greedy));
+    await registry.create(wanted("good"));
+    await registry.create(wanted("bad"));
+    await waitFor(() => registry.get("bad").state === "failed");
+    expect(numAttempts).toBe(2);
+    const error = registry.get("bad").error!;
+    expect(error.code).toBe("resource_exhausted");
+    expect(error.message).toMatch(/out of memory.*attempt 2 of 2; lower batchSize \(512\)/);
+    expect(error.message).toContain("ResumeRun tries again");
+    expect(registry.get("good").state).toBe("running");
+    await using next = disposable(
+      await open(
+        directory.path,
+        stageOf((_, c) => untilStopped(c)),
+      ),
+    );
+    expect(next.get("bad")).toMatchObject({ state: "failed", error });
+  });
+
+  it("is given up when the process dies under it again and again; those that get further are not", async () => {
+    await using directory = await tempDir();
+    /** One life of the process; it ends without a close. */
+    const live = async () => {
+      const began: string[] = [];
+      const stage = stageOf((_, context) => {
+        began.push(context.runId);
+        return untilStopped(context);
+      });
+      return { began, registry: await open(directory.path, stage) };
+    };
+    const getFurther = async (runId: string, step: number) => {
+      await mkdir(join(directory.path, runId, "checkpoints"), { recursive: true });
+      await writeFile(join(directory.path, runId, "checkpoints", "LATEST"), `step-${step}`);
+    };
+    const first = await live();
+    await first.registry.create(wanted("bad"));
+    await first.registry.create(wanted("good"));
+    await waitFor(() => first.began.length === 2);
+    await getFurther("good", 1);
+
+    const second = await live(); // both are under suspicion: one at a time
+    await waitFor(() => second.began.length === 1);
+    expect(second.began).toEqual(["bad"]);
+    expect(second.registry.get("good").state).toBe("pending");
+
+    const third = await live();
+    expect(third.registry.get("bad")).toMatchObject({
+      state: "failed",
+      error: { code: "resource_exhausted" },
+    });
+    expect(third.registry.get("bad").error!.message).toMatch(
+      /died 2 times in a row.*lower batchSize \(512\)/,
+    );
+    await waitFor(() => third.began.includes("good"));
+    await third.registry.create(wanted("new"));
+    expect(third.registry.get("new").state).toBe("pending");
+    await getFurther("good", 2); // proven: it was not the one
+    await waitFor(() => third.began.includes("new"));
+    third.registry.resume("bad");
+    expect(third.registry.get("bad").state).toBe("pending");
+    for (const { registry } of [first, second, third]) await registry.close();
+  });
+});
+
 function disposable(registry: RunRegistry): RunRegistry & AsyncDisposable {
   return Object.assign(registry, { [Symbol.asyncDispose]: () => registry.close() });
 }

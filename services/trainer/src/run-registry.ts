@@ -7,12 +7,14 @@ import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
+import { crashDelayMs, createCrashLedger, progressMark } from "./crash-ledger.js";
 import type { FileAccess } from "./file-access.js";
+import { crashOf, memoryAdvice } from "./run-crash.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
 import { createRetryDelays, isPassing } from "./passing-failures.js";
 import { restoreRuns } from "./restore-runs.js";
-import { writeRunWish, type RunWish } from "./run-wish.js";
+import { readRunWishSync, writeRunWish, type RunWish } from "./run-wish.js";
 import { takeRunDir } from "./take-run-dir.js";
 import type { TrainerStage } from "./trainer-stage.js";
 import { createTurnstile } from "./turnstile.js";
@@ -30,6 +32,8 @@ export interface RunRegistryOptions {
    * full disk, a broker away) are tried again from the last checkpoint. Default false.
    */
   selfHealing?: boolean;
+  /** Crashes in a row, without getting further, after which a run is given up. Default 5. */
+  maxCrashes?: number;
   /** See StageContext. */
   epoch?: number | undefined;
   /** What a run may touch; default: whatever this process may, for callers with its own rights. */
@@ -68,9 +72,9 @@ export interface RunRegistry {
 /** Knows the runs that earlier processes left in the runs folder. */
 export async function openRunRegistry(options: RunRegistryOptions): Promise<RunRegistry> {
   const registry = new Registry(options);
-  for (const { record, goesOn } of await restoreRuns(options.runsDir)) {
+  for (const { record, goesOn, crashes, died } of await restoreRuns(options.runsDir)) {
     registry.add(goesOn && !options.selfHealing ? { ...record, state: "failed" } : record);
-    if (goesOn && options.selfHealing) registry.goOn(record.runId);
+    if (goesOn && options.selfHealing) registry.goOnAfter(record.runId, { crashes, died });
   }
   return registry;
 }
@@ -84,20 +88,53 @@ class Registry implements RunRegistry {
   /** Run → when it is tried again. */
   private readonly retries = new Map<string, NodeJS.Timeout>();
   private readonly retryDelays = createRetryDelays();
+  private readonly crashes = createCrashLedger();
+  /** Runs at work under which a process died: each is alone until it has got further. */
+  private readonly unproven = new Set<string>();
   /** Two calls that want one folder come one after the other. */
   private readonly oneByOne = createTurnstile(1);
 
   constructor(private readonly options: RunRegistryOptions) {
-    this.turnstile = createTurnstile(options.maxActive);
+    this.turnstile = createTurnstile(() => (this.unproven.size > 0 ? 1 : options.maxActive));
     this.logger = options.logger ?? silentLogger();
   }
 
   add(record: RunRecord): ManagedRun {
     const { eventsKept, epoch, selfHealing = false } = this.options;
-    const mayRetry = (code: string) => selfHealing && !this.closing && isPassing(code);
+    const mayRetry = (thrown: unknown) => {
+      const { code, details } = StagecraftError.from(thrown);
+      const isWorthIt = details["crashes"] === undefined ? isPassing(code) : !details["givenUp"];
+      return selfHealing && !this.closing && isWorthIt;
+    };
     const run = createManagedRun(record, { eventsKept, logger: this.logger, epoch, mayRetry });
     this.runs.set(record.runId, run);
     return run;
+  }
+
+  /** Lets a run of an earlier process go on, unless that died too often while it worked on this run. */
+  goOnAfter(runId: string, { crashes, died }: { crashes: number; died: boolean }): void {
+    const run = this.find(runId);
+    this.crashes.restore(runId, crashes);
+    if (died && crashes >= this.maxCrashes) return this.giveUp(run, diedOften(run.record, crashes));
+    if (died) {
+      this.wish(run.record, "working"); // counted
+      if (crashes > 1)
+        this.logger.warn({ runId, crashes }, "the process died while the run worked");
+    }
+    const delayMs = died ? crashDelayMs(crashes) : 0;
+    if (delayMs === 0) this.goOn(runId);
+    else this.goOnIn(runId, delayMs);
+  }
+
+  private get maxCrashes(): number {
+    return this.options.maxCrashes ?? 5;
+  }
+
+  private giveUp(run: ManagedRun, { code, reason }: StagecraftError): void {
+    const error = { code, message: reason };
+    this.wish(run.record, "working", { failed: error });
+    run.update({ state: "failed", error });
+    this.logger.error({ runId: run.record.runId, error }, "the run is given up");
   }
 
   /** Starts a pending run from its last checkpoint. */
@@ -141,6 +178,7 @@ class Registry implements RunRegistry {
       state: "pending",
       attempt: existing?.record.attempt ?? 0,
     };
+    this.crashes.forget(id);
     await takeRunDir(dir, { ...how, epoch }, () => this.wish(record, "working"));
     if (before) this.runs.delete(before.record.runId);
     const run = this.add(record);
@@ -185,6 +223,7 @@ class Registry implements RunRegistry {
     const { state } = run.record;
     if (state === "running" || state === "pending") return run.record;
     if (state === "succeeded") throw wrongState(run.record, "resumed");
+    this.crashes.forget(runId);
     this.wish(run.record, "working");
     run.update({ state: "pending" });
     this.start(run, { resume: true, overwrite: false });
@@ -217,34 +256,121 @@ class Registry implements RunRegistry {
     const { schema, run: body } = this.stageOf(run.record.stage);
     const { runId, config } = run.record;
     const parsed = parseConfig(schema, config, { source: `config of ${runId}` });
+    const onEnter = () => {
+      if (this.crashes.count(runId) > 0) this.unproven.add(runId);
+    };
     void this.turnstile(async () => {
       // The caller gets its answer before a stage takes the thread.
       await nextTurn();
       const { epoch, files } = this.options;
       const startedAt = performance.now();
       await run.execute(
-        async (context) => {
-          // Again: what stands in the folders may have changed since the run was asked for.
-          await files?.checkConfig(parsed as object, context.runDir);
-          return body(parsed, context);
-        },
+        (context) =>
+          this.guarded(run.record, parsed as object, async () => {
+            // Again: what stands in the folders may have changed since the run was asked for.
+            await files?.checkConfig(parsed as object, context.runDir);
+            return body(parsed, context);
+          }),
         { ...how, epoch },
       );
+      this.unproven.delete(runId);
       this.retryIfPending(run, performance.now() - startedAt);
-    });
+    }, onEnter);
+  }
+
+  /**
+   * An attempt, with what is needed to tell a crash: a mark in the run's folder as long as it works,
+   * and nobody beside it while it is under suspicion.
+   */
+  private async guarded<T>(
+    record: RunRecord,
+    config: object,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
+    const { runId, runDir } = record;
+    if (!this.options.selfHealing) return attempt();
+    this.crashes.begin(runId, runDir);
+    this.wish(record, "working", { workingFrom: progressMark(runDir) });
+    const watch = setInterval(() => this.proveIfFurther(runId, runDir), PROVE_EVERY_MS).unref();
+    try {
+      const result = await attempt();
+      this.crashes.forget(runId);
+      return result;
+    } catch (thrown) {
+      throw this.explained(record, config, thrown);
+    } finally {
+      clearInterval(watch);
+      this.unmark(runId);
+    }
+  }
+
+  private proveIfFurther(runId: string, runDir: string): void {
+    if (this.crashes.isProven(runId, runDir) && this.unproven.delete(runId)) this.turnstile.poke();
+  }
+
+  /** The attempt is over in this process: it did not die of it. */
+  private unmark(runId: string): void {
+    const { runDir } = this.find(runId).record;
+    const wish = readRunWishSync(runDir);
+    // Another trainer may have taken over.
+    if (!wish || wish.epoch !== this.options.epoch) return;
+    const { workingFrom: _, crashes: __, ...rest } = wish;
+    writeRunWish(runDir, { ...rest, ...this.crashesOf(runId) });
+  }
+
+  private crashesOf(runId: string): { crashes?: number } {
+    const crashes = this.crashes.count(runId);
+    return crashes === 0 ? {} : { crashes };
+  }
+
+  /** A crash with what it was, the number of attempts, and what to do; other failures as they are. */
+  private explained(record: RunRecord, config: object, thrown: unknown): unknown {
+    const kind = crashOf(thrown);
+    if (kind === undefined) return thrown;
+    const crashes = this.crashes.crashed(record.runId, record.runDir);
+    const givenUp = crashes >= this.maxCrashes;
+    const { reason } = StagecraftError.from(thrown);
+    const what = kind === "memory" ? `out of memory (${reason})` : reason;
+    const advice = kind === "memory" ? `; ${memoryAdvice(config)}` : "";
+    const error = new StagecraftError(
+      "resource_exhausted",
+      `${what}, attempt ${crashes} of ${this.maxCrashes}${advice}${givenUp ? GIVEN_UP : ""}`,
+      { cause: thrown, details: { crashes, givenUp } },
+    );
+    if (givenUp) {
+      const failed = { code: error.code, message: error.reason };
+      this.wish(record, "working", { failed });
+    }
+    return error;
   }
 
   private retryIfPending({ record }: ManagedRun, workedMs: number): void {
     const { runId, state, progress } = record;
     if (state !== "pending" || this.closing) return;
-    const delayMs = this.retryDelays.next(runId, { workedMs, progress });
+    const crashes = this.crashes.count(runId);
+    const failed = { workedMs, progress };
+    this.goOnIn(runId, crashes > 0 ? crashDelayMs(crashes) : this.retryDelays.next(runId, failed));
+  }
+
+  private goOnIn(runId: string, delayMs: number): void {
     const timer = setTimeout(() => this.goOn(runId), delayMs);
     this.retries.set(runId, timer);
   }
 
   /** Remembered before the answer: a crash after it finds what was asked for. */
-  private wish({ runId, stage, config, runDir, createdAt }: RunRecord, wanted: RunWish["wanted"]) {
-    writeRunWish(runDir, { runId, stage, config, createdAt: createdAt.toISOString(), wanted });
+  private wish(
+    { runId, stage, config, runDir, createdAt }: RunRecord,
+    wanted: RunWish["wanted"],
+    more: Pick<RunWish, "workingFrom" | "failed"> = {},
+  ) {
+    const { epoch } = this.options;
+    const basis = { runId, stage, config, createdAt: createdAt.toISOString(), wanted };
+    writeRunWish(runDir, {
+      ...basis,
+      ...(epoch === undefined ? {} : { epoch }),
+      ...this.crashesOf(runId),
+      ...more,
+    });
   }
 
   private find(runId: string): ManagedRun {
@@ -263,6 +389,17 @@ class Registry implements RunRegistry {
       { details: { field: "stage" } },
     );
   }
+}
+
+const PROVE_EVERY_MS = 500;
+const GIVEN_UP = "; given up, ResumeRun tries again";
+
+function diedOften({ config }: RunRecord, crashes: number): StagecraftError {
+  return new StagecraftError(
+    "resource_exhausted",
+    `the trainer's process died ${crashes} times in a row while this run worked and got no further, as ` +
+      `it does when memory runs out; ${memoryAdvice(config)}${GIVEN_UP}`,
+  );
 }
 
 function isAtRest({ state }: RunRecord): boolean {

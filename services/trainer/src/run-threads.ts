@@ -1,5 +1,5 @@
 import type { Lease, Topology } from "@stagecraft/bus";
-import type { StageReporter } from "@stagecraft/learn";
+import { releaseRunLockOfThread, type StageReporter } from "@stagecraft/learn";
 import {
   startThread,
   threadModule,
@@ -7,8 +7,8 @@ import {
   type Thread,
 } from "@stagecraft/service-kit";
 import type { Metrics } from "@stagecraft/telemetry";
-import type { StagecraftError } from "@stagecraft/core";
 import type { TrainerConfig } from "./config.js";
+import { isThreadEnd } from "./run-crash.js";
 import type {
   LeaseQuestion,
   RunThreadApi,
@@ -31,16 +31,14 @@ export interface RunThreads extends SupervisedThread {
 }
 
 /**
- * `onHealth` tells whether every run's thread shows signs of life, `ended` resolves when one has
- * crashed: what the crashed run held (the lock of its directory) goes with the process alone.
+ * `onHealth` tells whether every run's thread shows signs of life. A thread that crashes takes its own
+ * run along and nothing else: its lock is taken away, and `ended` never resolves.
  */
 export function createRunThreads(options: RunThreadsOptions): RunThreads {
   const { config, topology, lease, metrics } = options;
   const stuck = new Set<object>();
   const listeners = new Set<(healthy: boolean) => void>();
-  let crashed: StagecraftError | undefined;
-  let announceCrash: (reason: StagecraftError) => void;
-  const ended = new Promise<StagecraftError>((resolve) => (announceCrash = resolve));
+  const ended = new Promise<never>(() => undefined);
 
   const start = (reporter: StageReporter) =>
     startThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestion>({
@@ -48,6 +46,7 @@ export function createRunThreads(options: RunThreadsOptions): RunThreads {
       module: threadModule("./run-thread.js", import.meta.url),
       data: { config: { ...config }, topology, epoch: lease.epoch },
       stuckAfterMs: config.stuckAfterMs,
+      ...(config.runHeapMb > 0 ? { maxHeapMb: config.runHeapMb } : {}),
       onAsk: ({ fresh }) => lease.confirm({ fresh }),
       onEvent: (event) => tell(reporter, event),
       metrics,
@@ -58,11 +57,7 @@ export function createRunThreads(options: RunThreadsOptions): RunThreads {
       else stuck.add(thread);
       for (const listener of listeners) listener(stuck.size === 0);
     });
-    void thread.ended.then((reason) => {
-      if (reason) {
-        crashed ??= reason;
-        return announceCrash(crashed); // stays unhealthy
-      }
+    void thread.ended.then(() => {
       stuck.delete(thread);
       for (const listener of listeners) listener(stuck.size === 0);
     });
@@ -77,11 +72,18 @@ export function createRunThreads(options: RunThreadsOptions): RunThreads {
     host: (stage) => ({
       ...stage,
       async run(stageConfig, { signal, reporter, onPhase: _, ...context }) {
-        if (crashed) throw crashed; // the next process goes on with it
         await using thread = await start(reporter);
         watch(thread);
         const args = { stage: stage.name, config: stageConfig, context };
-        return await thread.call("run", args, { signal });
+        try {
+          return await thread.call("run", args, { signal });
+        } catch (thrown) {
+          if (isThreadEnd(thrown)) {
+            await thread.ended;
+            await releaseRunLockOfThread(context.runDir, thread.threadId);
+          }
+          throw thrown;
+        }
       },
     }),
   };

@@ -1,4 +1,12 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
@@ -12,6 +20,14 @@ export interface RunWish {
   createdAt: string;
   /** A run that should be working goes on by itself when the trainer starts again. */
   wanted: "working" | "paused" | "cancelled";
+  /** Attempts in a row that crashed without getting further. */
+  crashes?: number;
+  /** While a process works on it: how far it was at the start. Found by the next one: that one died. */
+  workingFrom?: string;
+  /** Lease of the process that wrote it last. */
+  epoch?: number;
+  /** Given up after too many crashes. */
+  failed?: { code: string; message: string };
 }
 
 const WISH_FILE = "trainer.json";
@@ -37,6 +53,15 @@ export function writeRunWish(runDir: string, wish: RunWish): void {
 export async function readRunWish(runDir: string): Promise<RunWish | undefined> {
   try {
     return JSON.parse(await readFile(join(runDir, WISH_FILE), "utf8")) as RunWish;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same, blocking for a small read. */
+export function readRunWishSync(runDir: string): RunWish | undefined {
+  try {
+    return JSON.parse(readFileSync(join(runDir, WISH_FILE), "utf8")) as RunWish;
   } catch {
     return undefined;
   }

@@ -1,17 +1,38 @@
-/** Runs work as soon as fewer than `places` pieces of it are going on, first come first served. */
-export function createTurnstile(places: number): <T>(work: () => Promise<T>) => Promise<T> {
+/** Lets a number of pieces of work go on at once, first come first served. */
+export interface Turnstile {
+  /** `onEnter` is called at once when the work gets its place, before anybody else may enter. */
+  <T>(work: () => Promise<T>, onEnter?: () => void): Promise<T>;
+  /** The number of places has changed. */
+  poke(): void;
+}
+
+/** `places` is asked whenever somebody wants in or leaves. */
+export function createTurnstile(places: number | (() => number)): Turnstile {
   const waiting: (() => void)[] = [];
   let numInside = 0;
-  return async (work) => {
-    if (numInside >= places) await new Promise<void>((enter) => waiting.push(enter));
-    else numInside++;
+  const limit = () => (typeof places === "number" ? places : places());
+  const poke = () => {
+    while (waiting.length > 0 && numInside < limit()) {
+      // Counted here, so that nobody slips in between.
+      numInside++;
+      waiting.shift()!();
+    }
+  };
+  const pass = async <T>(work: () => Promise<T>, onEnter?: () => void): Promise<T> => {
+    const entered = new Promise<void>((enter) => {
+      waiting.push(() => {
+        onEnter?.();
+        enter();
+      });
+    });
+    poke();
+    await entered;
     try {
       return await work();
     } finally {
-      // The place passes on directly, so that nobody slips in between.
-      const enter = waiting.shift();
-      if (enter) enter();
-      else numInside--;
+      numInside--;
+      poke();
     }
   };
+  return Object.assign(pass, { poke });
 }

@@ -1,9 +1,20 @@
-import { acquireDirectoryLock, type DirectoryLock } from "@stagecraft/checkpoint";
+import {
+  acquireDirectoryLock,
+  releaseLockOfThread,
+  type DirectoryLock,
+} from "@stagecraft/checkpoint";
 
 /** Held by the one process that works in a run directory. */
 export type RunLock = DirectoryLock;
 
+const LOCK_FILE = "run.lock";
+
 /** See `acquireDirectoryLock`; a larger epoch takes the directory from a living process. */
 export function acquireRunLock(runDir: string, epoch?: number): Promise<RunLock> {
-  return acquireDirectoryLock(runDir, { file: "run.lock", what: "run directory", epoch });
+  return acquireDirectoryLock(runDir, { file: LOCK_FILE, what: "run directory", epoch });
+}
+
+/** See `releaseLockOfThread`. */
+export function releaseRunLockOfThread(runDir: string, threadId: number): Promise<void> {
+  return releaseLockOfThread(runDir, { file: LOCK_FILE, threadId });
 }

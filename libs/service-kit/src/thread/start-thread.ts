@@ -21,6 +21,8 @@ export interface StartThreadOptions<Data, Event, Question = never> {
   /** The module that calls `serveThread`; see `threadModule`. */
   module: URL;
   data: Data;
+  /** Bound of the thread's JavaScript heap in MiB; default: Node's own. */
+  maxHeapMb?: number;
   /** Silent for so long, a thread counts as stuck. Default 30 s. */
   stuckAfterMs?: number;
   onEvent?: (event: Event) => void;
@@ -38,6 +40,8 @@ export interface CallOptions {
 
 /** A worker thread that answers calls. */
 export interface Thread<Api extends ThreadApi, Facts> extends AsyncDisposable {
+  /** Number of the thread in this process. */
+  readonly threadId: number;
   readonly facts: Facts;
   /** Throws what the method threw, `unavailable` when the thread has ended, `cancelled` by signal. */
   call<K extends keyof Api & string>(
@@ -81,6 +85,7 @@ const SET_UP = 0;
 class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
   facts!: Facts;
   readonly ready: Promise<unknown>;
+  readonly threadId: number;
   readonly ended: Promise<StagecraftError | undefined>;
   private readonly worker: Worker;
   private readonly pending = new Map<number, PendingCall>();
@@ -90,9 +95,11 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
   private closing: Promise<void> | undefined;
 
   constructor(private readonly options: AnyOptions) {
-    const { name, module, data, stuckAfterMs = 30_000 } = options;
+    const { name, module, data, maxHeapMb, stuckAfterMs = 30_000 } = options;
     const execArgv = preloadFlags(process.execArgv);
-    this.worker = new Worker(module, { name, workerData: data, execArgv });
+    const resourceLimits = maxHeapMb === undefined ? {} : { maxOldGenerationSizeMb: maxHeapMb };
+    this.worker = new Worker(module, { name, workerData: data, execArgv, resourceLimits });
+    this.threadId = this.worker.threadId;
     this.heartbeat = watchHeartbeat({ stuckAfterMs });
     this.ready = new Promise((resolve, reject) => this.pending.set(SET_UP, { resolve, reject }));
     this.worker.on("message", (message: FromThread) => this.receive(message));
@@ -193,7 +200,8 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
 
   private fail(what: string, cause?: unknown): void {
     const reason = `the ${this.options.name} thread ${what}`;
-    this.failure ??= new StagecraftError("unavailable", reason, { cause });
+    const details = { thread: isOutOfMemory(cause) ? "out_of_memory" : "ended" };
+    this.failure ??= new StagecraftError("unavailable", reason, { cause, details });
     this.heartbeat.stop();
     for (const call of this.pending.values()) call.reject(this.failure);
     this.pending.clear();
@@ -205,4 +213,8 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
     if (this.options.metrics) clearWorkerHeap(this.options.metrics);
     return asked ? undefined : this.failure;
   }
+}
+
+function isOutOfMemory(cause: unknown): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === "ERR_WORKER_OUT_OF_MEMORY";
 }
