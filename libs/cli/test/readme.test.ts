@@ -57,7 +57,7 @@ describe("examples/", () => {
       "/tmp/stagecraft-none",
     ];
     const { code, err } = await runCli(["pipeline", "run", ...args]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain("/no/such/text.txt");
   });
 

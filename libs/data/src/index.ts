@@ -28,7 +28,7 @@ export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
 export { nameRecord, originOf, type Origin } from "./origin.js";
 export { readPrompts } from "./prompts.js";
-export { readRankings, validateRanking, writeRankings } from "./rankings.js";
+export { MAX_ANSWERS, readRankings, validateRanking, writeRankings } from "./rankings.js";
 export type {
   BadRecord,
   BatchSource,

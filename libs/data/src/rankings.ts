@@ -13,7 +13,8 @@ import { writeJsonl } from "./write-jsonl.js";
 import { present, StagecraftError } from "@stagecraft/core";
 
 const MIN_ANSWERS = 2;
-const MAX_ANSWERS = 9;
+/** Answers that a ranking compares at most [IG: K from 4 to 9]. */
+export const MAX_ANSWERS = 9;
 
 /**
  * Rankings from .jsonl(.gz) files or folders of them.

@@ -49,6 +49,17 @@ export {
 } from "./run/run.js";
 export type { StageContext, StageDefinition, StagePhase, StageResult } from "./run/stage.js";
 export { changedFields, listed } from "./run/earlier-run.js";
+export {
+  answerProblems,
+  checkStage,
+  contextProblems,
+  headProblems,
+  modelFacts,
+  NOTHING_AHEAD,
+  stageProblems,
+  type Forecast,
+  type OutputFacts,
+} from "./run/forecast.js";
 export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
 export { dataInputs, inputProblem, modelInputs, type StageInput } from "./run/stage-input.js";
 export { commonFields, optimizationFields, progressFields } from "./stages/fields.js";

@@ -75,6 +75,7 @@ export {
   parseScoreWeights,
   type ScoreCombination,
 } from "./stage/combine-scores.js";
+export { ppoOutputs, ppoProblems } from "./stage/contexts.js";
 export {
   furtherRewardModel,
   ppoConfigProblems,

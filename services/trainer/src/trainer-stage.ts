@@ -1,6 +1,11 @@
 import type { ConfigSchema } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
+import {
+  checkStage,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+} from "@stagecraft/learn";
 import { z } from "zod";
 
 /** Everything a stage gets when it runs under the trainer. */
@@ -21,5 +26,13 @@ export function toTrainerStage<C>(definition: StageDefinition<C>): TrainerStage 
   if (!(schema instanceof z.ZodObject)) {
     throw new StagecraftError("internal", `the config of stage ${name} is not a zod object`);
   }
-  return { name, summary, schema, run: (config, context) => definition.run(config as C, context) };
+  return {
+    name,
+    summary,
+    schema,
+    async run(config, context) {
+      await checkStage(definition, config as C);
+      return await definition.run(config as C, context);
+    },
+  };
 }

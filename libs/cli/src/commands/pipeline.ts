@@ -6,7 +6,8 @@ import { UsageError } from "../app/usage-error.js";
 import { readPipelineFile } from "../pipeline/pipeline-file.js";
 import { pipelineJsonSchema } from "../pipeline/json-schema.js";
 import { planPipeline } from "../pipeline/plan.js";
-import { runPipeline } from "../pipeline/run-pipeline.js";
+import { checkPlan } from "../pipeline/check-plan.js";
+import { runPipeline, stagesToSkip } from "../pipeline/run-pipeline.js";
 import type { Bindings } from "../pipeline/references.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
@@ -56,6 +57,8 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   const variables = bindVariables(file.variables, flags.set ?? []);
   const plan = planPipeline(file, await loadStages(), variables);
   if (flags.dryRun) {
+    const finished = await stagesToSkip(plan, { runDir: file.run, rerun: flags.rerun ?? [] });
+    await checkPlan(plan, { variables, finished });
     const rows = plan.map(({ id, definition, runDir }): [string, string] => [
       id,
       `${definition.name} → ${runDir}`,

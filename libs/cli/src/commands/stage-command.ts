@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
 import type { CommandScope } from "../app/command.js";
+import { StagecraftError } from "@stagecraft/core";
 import { UsageError } from "../app/usage-error.js";
 import { addConfigFlags, readConfig, schemaOf } from "../flags/config-flags.js";
 import { adviseOnStop } from "../report/advise-on-stop.js";
@@ -37,16 +38,28 @@ export function stageCommand<C>(stage: StageDefinition<C>, choose?: ChooseStage<
       const chosen = (await choose?.(stage)) ?? stage;
       const config = (await readConfig(schemaOf(chosen), command)) as C;
       const flags = command.opts<StageFlags>();
+      if (flags.resume && flags.overwrite) {
+        throw new UsageError("--resume continues a run and --overwrite replaces it: choose one");
+      }
+      await check(chosen, config);
       if (flags.dryRun) {
         scope.io.out.write(`${JSON.stringify(config, null, flags.json ? 0 : 2)}\n`);
         return;
       }
-      if (flags.resume && flags.overwrite) {
-        throw new UsageError("--resume continues a run and --overwrite replaces it: choose one");
-      }
       await runStage(chosen, config, { ...flags, scope });
     });
   };
+}
+
+/** Missing files are a failure like any other; settings that cannot work are wrong usage. */
+async function check<C>(stage: StageDefinition<C>, config: C): Promise<void> {
+  const { checkStage } = await import("@stagecraft/learn"); // not for --help
+  try {
+    await checkStage(stage, config);
+  } catch (thrown) {
+    const { code, reason } = StagecraftError.from(thrown);
+    throw code === "invalid_argument" ? new UsageError(reason, thrown) : thrown;
+  }
 }
 
 /** The examples block of a command's --help. */

@@ -1,5 +1,5 @@
 import type { StageDefinition } from "@stagecraft/learn";
-import { ppoInputs, ppoSchema } from "@stagecraft/ppo";
+import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import type { World } from "@stagecraft/world";
 import type { z } from "zod";
@@ -14,6 +14,8 @@ export const goldPpoStage: StageDefinition<z.infer<typeof schema>> = {
   summary: "improve the SFT model against the reward model by PPO, through the real services",
   schema,
   inputs: ppoInputs,
+  problems: ppoProblems,
+  outputs: ppoOutputs,
   examples: [],
   run({ worldSize, worldSeed, ...config }, context) {
     const gold = goldPort(worldOf({ worldSize, worldSeed }));

@@ -25,6 +25,7 @@ export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
   summary: "the world's raters rank the sampled answers",
   schema,
   inputs: inputsOf,
+  outputs: () => Promise.resolve({ rankings: {}, heldOut: {} }),
   examples: [],
   run: (config, context) =>
     withRun({ stage: "raters", config, context, inputs: inputsOf(config) }, async (run) => {

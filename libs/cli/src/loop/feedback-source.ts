@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { feedback, parseRanking, toConversation } from "@stagecraft/contracts";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
-import type { Ranking } from "@stagecraft/data";
+import { MAX_ANSWERS, type Ranking } from "@stagecraft/data";
 import { createRpcClient, type RpcClient } from "@stagecraft/rpc";
 import type { Answers } from "../ranking/answers.js";
 import type { InboxOptions } from "./inbox.js";
@@ -23,8 +23,6 @@ export interface FeedbackOptions extends Omit<InboxOptions, "consumed"> {
   modelVersion: string;
 }
 
-/** A data file's ranking holds 2 to 9 answers. */
-const MAX_ANSWERS = 9;
 const CHUNK = 200;
 
 /**

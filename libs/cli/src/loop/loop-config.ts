@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { feedback } from "@stagecraft/contracts";
 import type { RpcClientOptions } from "@stagecraft/rpc";
 import { z } from "zod";
+import { MAX_ANSWERS } from "@stagecraft/data";
 import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/learn";
 
 /** What `stagecraft loop` can be told. */
@@ -76,7 +77,7 @@ export const loopSchema = z.strictObject({
   samplesPerPrompt: z
     .int()
     .min(2)
-    .max(9)
+    .max(MAX_ANSWERS)
     .default(4)
     .describe("Answers to each of them; 4 to 9 in InstructGPT"),
   temperature: z

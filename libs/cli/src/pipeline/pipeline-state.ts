@@ -35,6 +35,11 @@ interface StateFile {
 
 const STATE_FILE = "pipeline.json";
 
+/** Ids of the stages that are finished in a directory; none where no pipeline has run. */
+export async function readFinished(runDir: string): Promise<Set<string>> {
+  return new Set(Object.keys((await readState(join(runDir, STATE_FILE))).stages));
+}
+
 /** Reads the state, and writes it down at once: the file marks the directory as a pipeline's. */
 export async function openPipelineState(runDir: string): Promise<PipelineState> {
   const file = join(runDir, STATE_FILE);

@@ -14,9 +14,11 @@ import {
 import {
   fingerprint,
   openPipelineState,
+  readFinished,
   type PipelineState,
   type StageRecord,
 } from "./pipeline-state.js";
+import { checkPlan } from "./check-plan.js";
 import { resolveConfig, type PlannedStage } from "./plan.js";
 import type { Bindings } from "./references.js";
 
@@ -44,10 +46,21 @@ export async function runPipeline(
   const lock = await acquireRunLock(options.runDir);
   try {
     await options.prepare?.();
+    await checkPlan(plan, { ...options, finished: await stagesToSkip(plan, options) });
     return await runStages(plan, options);
   } finally {
     await lock.release();
   }
+}
+
+/** Finished stages that stay so. */
+export async function stagesToSkip(
+  plan: readonly PlannedStage[],
+  { runDir, rerun }: Pick<RunPipelineOptions, "runDir" | "rerun">,
+): Promise<Set<string>> {
+  const finished = await readFinished(runDir);
+  for (const id of withDependents(plan, rerun)) finished.delete(id);
+  return finished;
 }
 
 async function runStages(

@@ -1,5 +1,5 @@
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
-import { ppoInputs, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
+import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import { initEngine } from "@stagecraft/tensor";
 import { createEmbeddedCluster } from "../embedded/index.js";
@@ -10,6 +10,8 @@ export const ppoOverServices: StageDefinition<PpoConfig> = {
   summary: "improve a model against a reward model by PPO, through the real services",
   schema: ppoSchema,
   inputs: ppoInputs,
+  problems: ppoProblems,
+  outputs: ppoOutputs,
   examples: [
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --run runs/ppo",
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { StagecraftError } from "@stagecraft/core";
-import { writeRankings, type Ranking } from "@stagecraft/data";
+import { MAX_ANSWERS, writeRankings, type Ranking } from "@stagecraft/data";
 import { dataInputs, withRun, type AnswerSet, type StageDefinition } from "@stagecraft/learn";
 import { readAnswers } from "../ranking/answers.js";
 import { chrf } from "../ranking/chrf.js";
@@ -23,6 +23,9 @@ export const rankStage: StageDefinition<z.infer<typeof schema>> = {
   schema,
   examples: [],
   inputs: inputsOf,
+  problems: ({ answers, addReference }, ahead) =>
+    Promise.resolve(countProblems(ahead.of(answers)?.answersPerRequest, addReference)),
+  outputs: () => Promise.resolve({ rankings: {} }),
   run: (config, context) =>
     withRun({ stage: "rank", config, context, inputs: inputsOf(config) }, async (run) => {
       const answers = await readAnswers(config.answers);
@@ -35,6 +38,16 @@ export const rankStage: StageDefinition<z.infer<typeof schema>> = {
 
 function inputsOf({ answers }: z.infer<typeof schema>) {
   return dataInputs({ answers: [answers] });
+}
+
+/** More answers than a ranking holds; undefined = how many is not known. */
+export function countProblems(sampled: number | undefined, addReference: boolean): string[] {
+  if (sampled === undefined || sampled + (addReference ? 1 : 0) <= MAX_ANSWERS) return [];
+  const both = addReference ? `${sampled} sampled answers and the reference` : `${sampled} answers`;
+  const advice = addReference ? ", or set addReference to false" : "";
+  return [
+    `${both} are more than the ${MAX_ANSWERS} that a ranking compares; lower samplesPerPrompt${advice}`,
+  ];
 }
 
 /** Throws failed_precondition for a request without a reference. */

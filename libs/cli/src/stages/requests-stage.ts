@@ -27,6 +27,7 @@ export const requestsStage: StageDefinition<z.infer<typeof schema>> = {
   schema,
   examples: [],
   inputs: inputsOf,
+  outputs: () => Promise.resolve({ requests: {} }),
   run: (config, context) =>
     withRun({ stage: "requests", config, context, inputs: inputsOf(config) }, async (run) => {
       const { maxBadRecords, maxTokens, limit } = config;

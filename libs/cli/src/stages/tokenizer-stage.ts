@@ -51,6 +51,7 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
     "npx stagecraft tokenizer --kind chars --corpus examples/data/text.txt --run runs/chars",
   ],
   inputs: inputsOf,
+  outputs: () => Promise.resolve({ tokenizer: {} }),
   run: (config, context) =>
     withRun({ stage: "tokenizer", config, context, inputs: inputsOf(config) }, async (run) => {
       const tokenizer = await train(config, context);

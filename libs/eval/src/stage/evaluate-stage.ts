@@ -4,8 +4,10 @@ import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { openJsonlAppender, readPrompts, type PromptRecord } from "@stagecraft/data";
 import {
+  answerProblems,
   createThroughput,
   dataInputs,
+  headProblems,
   modelInputs,
   withRun,
   type Run,
@@ -51,6 +53,12 @@ export function createEvaluateStage({
       "npx stagecraft evaluate --models sft=runs/sft/model --models ppo=runs/ppo/model --baselines sft=runs/sft/model --best-of 8 --reward-model runs/reward/model --prompts heldout.jsonl --run runs/comparison",
     ],
     inputs: inputsOf,
+    problems: async (config, ahead) => [
+      ...contestantProblems(config),
+      ...(await answerProblems(config.maxNewTokens, dirsOf(config), ahead)),
+      ...(await headProblems("score", { rewardModel: config.rewardModel }, ahead)),
+    ],
+    outputs: () => Promise.resolve({ answers: {}, evaluation: {} }),
     async run(config, context) {
       const models = checkedContestants(config);
       await initEngine({
@@ -62,6 +70,10 @@ export function createEvaluateStage({
       );
     },
   };
+}
+
+function dirsOf({ models, baselines }: EvaluateConfig): string[] {
+  return [...models, ...baselines].map((entry) => parseModel(entry).dir);
 }
 
 function inputsOf(config: EvaluateConfig): StageInput[] {
@@ -187,10 +199,18 @@ async function readAll({ config, context }: Scope): Promise<PromptRecord[]> {
 }
 
 function checkedContestants(config: EvaluateConfig): Contestant[] {
+  const problems = contestantProblems(config);
+  if (problems.length === 0) return contestants(config);
+  throw new StagecraftError("invalid_argument", `evaluate: ${problems.join("; ")}`, {
+    details: { problems },
+  });
+}
+
+function contestantProblems(config: EvaluateConfig): string[] {
   const models = contestants(config);
   const names = models.map(({ name }) => name);
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
-  const problems = [
+  return [
     ...(repeated === undefined ? [] : [`two models are called "${repeated}"; write NAME=DIR`]),
     ...(config.bestOf > 1 && config.rewardModel === ""
       ? ["bestOf needs a rewardModel to choose with"]
@@ -202,10 +222,6 @@ function checkedContestants(config: EvaluateConfig): Contestant[] {
       ? ["bestOf needs a temperature above 0, or all answers are the same"]
       : []),
   ];
-  if (problems.length === 0) return models;
-  throw new StagecraftError("invalid_argument", `evaluate: ${problems.join("; ")}`, {
-    details: { problems },
-  });
 }
 
 async function readAnswers(file: string): Promise<AnswerRecord[]> {

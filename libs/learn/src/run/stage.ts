@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Forecast, OutputFacts } from "./forecast.js";
 import type { StageReporter } from "./reporter.js";
 import type { StageInput } from "./stage-input.js";
 
@@ -47,6 +48,10 @@ export interface StageDefinition<C> {
   schema: z.ZodObject;
   /** What it reads. */
   inputs?(config: C): StageInput[];
+  /** Problems that the schema cannot see and that show before any work, one sentence each. */
+  problems?(config: C, ahead: Forecast): Promise<string[]>;
+  /** What its outputs will be, by name (`model`, `answers`, …), as far as that is known already. */
+  outputs?(config: C, ahead: Forecast): Promise<Record<string, OutputFacts>>;
   run(config: C, context: StageContext): Promise<StageResult>;
   /** Command lines for --help. */
   examples: string[];

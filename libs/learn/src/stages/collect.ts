@@ -13,6 +13,7 @@ import { generate, loadModel, type Model } from "@stagecraft/model";
 import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { createThroughput } from "../loop/throughput.js";
+import { answerProblems } from "../run/forecast.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
@@ -74,6 +75,11 @@ export function createCollectStage(
       "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
     ],
     inputs: inputsOf,
+    problems: ({ maxNewTokens, model }, ahead) => answerProblems(maxNewTokens, [model], ahead),
+    outputs: ({ samplesPerPrompt }) => {
+      const answers = { answersPerRequest: samplesPerPrompt };
+      return Promise.resolve({ answers, ...(dependencies.ranker && { rankings: {} }) });
+    },
     async run(config, context) {
       const versions = engineVersions(await startEngine(config, context.reporter));
       const inputs = inputsOf(config);

@@ -22,6 +22,7 @@ import {
   usableRankings,
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
+import { contextProblems, modelFacts } from "../run/forecast.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
@@ -98,6 +99,9 @@ export const dpoStage: StageDefinition<DpoConfig> = {
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --beta 0.3 --label-smoothing 0.1 --run runs/dpo-smooth",
   ],
   inputs: inputsOf,
+  problems: ({ contextLength, model, reference }, ahead) =>
+    contextProblems(contextLength, [model, ...(reference ? [reference] : [])], ahead),
+  outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
   async run(config, context) {
     const versions = engineVersions(await startEngine(config, context.reporter));
     const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: inputsOf(config) };

@@ -18,6 +18,7 @@ import {
 import { z } from "zod";
 import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop } from "../loop/train-loop.js";
+import { contextProblems, modelFacts, type Forecast } from "../run/forecast.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs, type StageInput } from "../run/stage-input.js";
@@ -106,6 +107,10 @@ export const pretrainStage: StageDefinition<PretrainConfig> = {
     "npx stagecraft pretrain --corpus examples/data/text.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --steps 300 --run runs/characters",
   ],
   inputs: inputsOf,
+  problems: sizeProblems,
+  outputs: async ({ init, contextLength }, ahead) => ({
+    model: init ? await modelFacts(init, ahead) : { maxPositions: contextLength, heads: ["lm"] },
+  }),
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
@@ -231,18 +236,14 @@ function textsOf(config: PretrainConfig, { reporter, signal }: StageContext) {
 }
 
 async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<Model> {
-  if (config.init) {
-    const model = await loadModel(config.init, { heads: ["lm"] });
-    checkVocabulary(model, tokenizer, config.init);
-    if (config.contextLength > model.config.maxPositions) {
-      model.dispose();
-      throw new StagecraftError(
-        "invalid_argument",
-        `contextLength ${config.contextLength} is more than the ${model.config.maxPositions} positions of ${config.init}`,
-      );
-    }
-    return model;
-  }
+  if (!config.init) return createModel(freshConfig(config, tokenizer), { seed: config.seed });
+  const model = await loadModel(config.init, { heads: ["lm"] });
+  checkVocabulary(model, tokenizer, config.init);
+  return model;
+}
+
+/** The fresh model's configuration; throws `invalid_argument` for sizes that do not fit. */
+function freshConfig(config: PretrainConfig, { vocabSize }: Pick<Tokenizer, "vocabSize">) {
   const { numLayers, numHeads, hiddenSize, contextLength, ropeTheta } = config;
   const flag = (value: "default" | "yes" | "no") =>
     value === "default" ? undefined : value === "yes";
@@ -253,13 +254,19 @@ async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<M
     bias: flag(config.bias),
   };
   const sizes = {
-    vocabSize: tokenizer.vocabSize,
-    hiddenSize,
-    numLayers,
-    numHeads,
+    ...{ vocabSize, hiddenSize, numLayers, numHeads, ropeTheta },
     maxPositions: contextLength,
-    ropeTheta,
     ...Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)),
   };
-  return createModel(presetConfig(config.architecture, sizes), { seed: config.seed });
+  return presetConfig(config.architecture, sizes);
+}
+
+async function sizeProblems(config: PretrainConfig, ahead: Forecast): Promise<string[]> {
+  if (config.init) return contextProblems(config.contextLength, [config.init], ahead);
+  try {
+    freshConfig(config, config); // the vocabulary's size is the tokenizer's matter
+    return [];
+  } catch (thrown) {
+    return [StagecraftError.from(thrown).reason];
+  }
 }

@@ -21,6 +21,7 @@ import {
   usableRankings,
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
+import { contextProblems, modelFacts } from "../run/forecast.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
@@ -63,6 +64,11 @@ export const rewardStage: StageDefinition<RewardConfig> = {
     "npx stagecraft reward --model runs/sft/model --data rankings.jsonl --ensemble 3 --run runs/reward-ensemble",
   ],
   inputs: inputsOf,
+  problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
+  outputs: async ({ model }, ahead) => ({
+    model: { ...(await modelFacts(model, ahead)), heads: ["score"] },
+    report: {},
+  }),
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;

@@ -12,6 +12,7 @@ import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop } from "../loop/train-loop.js";
+import { contextProblems, modelFacts } from "../run/forecast.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
@@ -75,6 +76,8 @@ export const sftStage: StageDefinition<SftConfig> = {
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
   ],
   inputs: inputsOf,
+  problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
+  outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
   async run(config, context) {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;

@@ -1,7 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
+import { answerProblems, headProblems, modelFacts, type Forecast } from "@stagecraft/learn";
 import { readModelInfo } from "@stagecraft/model";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import { furtherRewardModel, type PpoConfig } from "./config.js";
+import { furtherRewardModel, ppoConfigProblems, type PpoConfig } from "./config.js";
 
 /** A model that reads whole conversations, and how long they may be. */
 export interface AnswerContext {
@@ -27,6 +28,25 @@ export async function answerContexts(config: PpoConfig): Promise<AnswerContext[]
     ...(await Promise.all(needed.map(([role, dir]) => contextOf(role, dir)))),
     ...(await Promise.all(further.map(furtherContext))).flat(),
   ];
+}
+
+/** Problems of settings and models that show before any work; see StageDefinition. */
+export async function ppoProblems(config: PpoConfig, ahead: Forecast): Promise<string[]> {
+  const { policy, reference, rewardModel, maxNewTokens } = config;
+  const further = config.rewardModels.map((entry) => furtherRewardModel(entry).dir);
+  const readers = [policy, reference, rewardModel, ...further].filter((dir) => dir !== "");
+  return [
+    ...ppoConfigProblems(config),
+    ...(await answerProblems(maxNewTokens, readers, ahead)),
+    ...(await headProblems("lm", { policy, reference }, ahead)),
+    ...(await headProblems("score", { rewardModel }, ahead)),
+  ];
+}
+
+/** What PPO leaves; see StageDefinition. */
+export async function ppoOutputs({ policy, inspectRollouts }: PpoConfig, ahead: Forecast) {
+  const model = await modelFacts(policy, ahead);
+  return { model, ...(inspectRollouts > 0 && { rollouts: {} }) };
 }
 
 /** The context that leaves the least room. */

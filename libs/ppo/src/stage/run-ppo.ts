@@ -17,7 +17,7 @@ import {
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
 import { ppoConfigProblems, ppoInputs, ppoSchema, type PpoConfig } from "./config.js";
-import { answerContexts } from "./contexts.js";
+import { answerContexts, ppoOutputs, ppoProblems } from "./contexts.js";
 import { createEma } from "./ema.js";
 import { inspectRollouts, writeInspection } from "./inspect.js";
 import { loadPpoModels, type PpoModels } from "./load-models.js";
@@ -57,6 +57,8 @@ export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   summary: "improve a model against a reward model by PPO",
   schema: ppoSchema,
   inputs: ppoInputs,
+  problems: ppoProblems,
+  outputs: ppoOutputs,
   examples: [
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --run runs/ppo",
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",
