@@ -5,10 +5,19 @@ import { describe, expect, it } from "vitest";
 import { readProjects } from "./module-boundaries.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const IMPORT = /^(?:import|export)\s+(?!type\b)[^;]*?from\s+"(\.[^"]+)\.js"/gm;
+/** Packages in which types alone still close a cycle; only to be shortened. */
+const TYPES_CLOSE_CYCLES = [
+  "libs/bus",
+  "libs/ppo",
+  "libs/rpc",
+  "libs/telemetry",
+  "services/reward-model",
+];
 
-/** Imports between a package's own sources, types left out: those vanish and may point anywhere. */
-function readGraph(sourceDir: string): Map<string, string[]> {
+const IMPORT = /^(?:import|export)\s+(type\b)?[^;]*?from\s+"(\.[^"]+)\.js"/gm;
+
+/** Imports between a package's own sources. */
+function readGraph(sourceDir: string, { types }: { types: boolean }): Map<string, string[]> {
   const files = readdirSync(sourceDir, { recursive: true, encoding: "utf8" })
     .filter(
       (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.startsWith("gen/"),
@@ -17,9 +26,9 @@ function readGraph(sourceDir: string): Map<string, string[]> {
   return new Map(
     files.map((file) => [
       file,
-      [...readFileSync(file, "utf8").matchAll(IMPORT)].map(
-        (match) => `${join(dirname(file), match[1]!)}.ts`,
-      ),
+      [...readFileSync(file, "utf8").matchAll(IMPORT)]
+        .filter(([, type]) => types || !type)
+        .map(([, , path]) => `${join(dirname(file), path!)}.ts`),
     ]),
   );
 }
@@ -56,7 +65,8 @@ describe("imports inside a package", () => {
 
   for (const { dir } of readProjects(root)) {
     it(`has no cycle in ${dir}`, () => {
-      const cycle = findCycle(readGraph(join(root, dir, "src")));
+      const types = !TYPES_CLOSE_CYCLES.includes(dir);
+      const cycle = findCycle(readGraph(join(root, dir, "src"), { types }));
       expect(cycle?.map((file) => relative(root, file))).toBeUndefined();
     });
   }

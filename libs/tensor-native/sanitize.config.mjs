@@ -20,7 +20,7 @@ export default defineConfig({
   ],
   test: {
     include: [
-      "libs/tensor/src/native/*.test.ts",
+      "libs/tensor/src/engines/native/*.test.ts",
       "libs/model/src/generation/{decoder,native-sampling}.test.ts",
     ],
     pool: "forks",

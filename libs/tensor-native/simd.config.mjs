@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["libs/tensor/src/native/*.test.ts", "libs/model/src/generation/*.test.ts"],
+    include: ["libs/tensor/src/engines/native/*.test.ts", "libs/model/src/generation/*.test.ts"],
     setupFiles: [fileURLToPath(new URL("simd.setup.mjs", import.meta.url))],
     provide: { simd: process.env.STAGECRAFT_TEST_SIMD },
     pool: "forks",

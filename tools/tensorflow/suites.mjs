@@ -6,11 +6,13 @@ export const SUITES = ["libs/tensor", "libs/model", "libs/learn", "libs/ppo"];
  * @type {Readonly<Record<string, string>>}
  */
 export const OTHER_ENGINES = {
-  "libs/tensor/src/engine.test.ts": "starts plain TFJS and sees other engines refused",
-  "libs/tensor/src/tensorflow.test.ts": "needs the engine to be absent",
-  "libs/tensor/src/native/buffers.test.ts": "the native engine's memory",
-  "libs/tensor/src/native/decoder.test.ts": "the native engine's decoder",
-  "libs/tensor/src/native/engine.test.ts":
+  "libs/tensor/src/engines/start.test.ts": "starts plain TFJS and sees other engines refused",
+  "libs/tensor/src/engines/tensorflow/start.test.ts": "needs the engine to be absent",
+  "libs/tensor/src/engines/native/buffers.test.ts": "the native engine's memory",
+  "libs/tensor/src/engines/native/decoder.test.ts": "the native engine's decoder",
+  "libs/tensor/src/engines/native/engine.test.ts":
     "the native engine's memory, threads and instruction sets",
+  "libs/tensor/src/engines/reference/optimizer.test.ts":
+    "repeats a suite of this run on plain TFJS",
   "libs/model/test/cpu-engine.test.ts": "repeats suites of this run on plain TFJS",
 };

@@ -7,12 +7,7 @@ export {
   type ModelConfig,
   type PresetSizes,
 } from "./config.js";
-export {
-  createDecoder,
-  type Decoder,
-  type DecoderOptions,
-  type DecoderRow,
-} from "./generation/decoder.js";
+export { createDecoder, kvBytesPerToken } from "./generation/decoder.js";
 export { generate, type GeneratedSequence, type GenerateOptions } from "./generation/generate.js";
 export {
   createGenerationEngine,
@@ -22,7 +17,6 @@ export {
   type GenerationRequest,
   type GenerationTokenizer,
 } from "./generation/generation-engine.js";
-export { kvBytesPerToken } from "./generation/kv-bytes.js";
 export {
   resolveSampling,
   sampleToken,

@@ -1,5 +1,5 @@
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
-import { ownValues, releasePackedWeights, tf, type TokenLogProbs } from "@stagecraft/tensor";
+import { ownValues, releaseWeights, tf, type TokenLogProbs } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
 import { validateModelConfig, type ModelConfig } from "./config.js";
 import { ModelForward, type LogProbOptions } from "./model-forward.js";
@@ -172,7 +172,7 @@ class DecoderModel extends ModelForward implements Model {
   }
 
   dispose(): void {
-    releasePackedWeights(this.weights.embedding);
+    releaseWeights(this.weights.embedding);
     for (const variable of this.params.values()) variable.dispose();
   }
 }

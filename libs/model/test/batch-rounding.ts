@@ -10,7 +10,7 @@ const ROUNDING = 1e-5;
  * rounding as equal; whole numbers, token ids among them, stay exact. Call it after initEngine.
  */
 export function allowBatchRounding(): void {
-  if (engineInfo().name !== "tensorflow") return;
+  if (engineInfo().batchInvariant) return;
   const isFraction = (x: unknown): x is number => typeof x === "number" && !Number.isInteger(x);
   expect.addEqualityTesters([
     (a, b) => (isFraction(a) && isFraction(b) ? Math.abs(a - b) < ROUNDING : undefined),

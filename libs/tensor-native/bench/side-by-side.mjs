@@ -7,7 +7,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createNativeDecoder, engineInfo, initEngine, tf } from "@stagecraft/tensor";
+import { createDecoder, engineInfo, initEngine, tf } from "@stagecraft/tensor";
 
 const [PROMPT, NEW] = [32, 64];
 
@@ -62,7 +62,7 @@ function generate({ decoder, batch, vocab, seconds }) {
 async function work({ batch, size }) {
   await initEngine({ engine: "native" });
   const options = { maxSequences: batch, maxLength: PROMPT + NEW };
-  const decoder = createNativeDecoder(createWeights(size), options);
+  const decoder = createDecoder(createWeights(size), options);
   generate({ decoder, batch, vocab: size.vocab, seconds: 1 });
   process.on("message", (seconds) => {
     process.send(generate({ decoder, batch, vocab: size.vocab, seconds }));

@@ -1,15 +1,22 @@
 export { tf } from "./tf.js";
-export {
-  engineInfo,
-  initEngine,
-  type EngineInfo,
-  type EngineName,
-  type EngineOptions,
-} from "./engine.js";
+export { engineInfo } from "./engines/current.js";
+export type { EngineInfo, EngineName, KvShape, MemoryReport } from "./engines/engine.js";
+export { initEngine, type EngineOptions } from "./engines/start.js";
+export type {
+  Decoder,
+  DecoderOptions,
+  DecoderRow,
+  DecoderWeights,
+  StepResult,
+  StepSampling,
+  TokenFilters,
+} from "./engines/decoder.js";
+export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./engines/optimizer.js";
 export { causalAttention, rotary } from "./ops/attention.js";
 export { embedding, gelu, layerNorm, linear, rmsNorm, scaledSum, swiglu } from "./ops/basics.js";
-export { decoderHidden } from "./ops/decoder.js";
+export { createDecoder, decoderHidden } from "./ops/decoder.js";
 export { tokenLogProbs } from "./ops/log-probs.js";
+export { createOptimizer } from "./ops/optimizer.js";
 export {
   createGradientAccumulator,
   valueAndGrads,
@@ -17,10 +24,13 @@ export {
   type Gradients,
   type Params,
 } from "./gradients.js";
-export { memoryReport, releaseIdleMemory, type MemoryReport } from "./memory.js";
-export { ownValues } from "./values.js";
-export { createOptimizer } from "./optimizer/optimizer.js";
-export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./optimizer/types.js";
+export {
+  kvBytesPerToken,
+  memoryReport,
+  ownValues,
+  releaseIdleMemory,
+  releaseWeights,
+} from "./memory.js";
 export type {
   AttentionBlockOptions,
   AttentionBlockWeights,
@@ -36,14 +46,3 @@ export type {
   TokenLogProbs,
   TokenLogProbsOptions,
 } from "./types.js";
-export {
-  createNativeDecoder,
-  releasePackedWeights,
-  type DecoderWeights,
-  type NativeDecoder,
-  type NativeDecoderOptions,
-  type NativeDecoderRow,
-  type StepResult,
-  type StepSampling,
-  type TokenFilters,
-} from "./native/decoder.js";

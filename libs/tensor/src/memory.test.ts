@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { initEngine } from "./engine.js";
+import type { NativeBackend } from "./engines/native/backend.js";
+import { initEngine } from "./engines/start.js";
 import { memoryReport, releaseIdleMemory } from "./memory.js";
-import { nativeBackend } from "./native/current.js";
 import { tf } from "./tf.js";
 
 beforeAll(() => initEngine({ engine: "auto", numThreads: 1 }));
@@ -30,7 +30,7 @@ describe("releaseIdleMemory()", () => {
   });
 
   it("refuses arrays that are shorter than their sizes", ({ skip }) => {
-    const addon = nativeBackend()?.addon;
+    const addon = (tf.backend() as Partial<NativeBackend>).addon;
     if (!addon) return skip();
     const arrays = [new Float32Array(10)];
     const drop = () => addon.dropContents({ arrays, sizes: Int32Array.of(11), trim: false });

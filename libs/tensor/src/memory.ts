@@ -1,20 +1,10 @@
-import { nativeBackend } from "./native/current.js";
-import { tf } from "./tf.js";
-
-export interface MemoryReport {
-  /** Tensors alive in this thread. */
-  numTensors: number;
-  /** Bytes of arrays in use: of the native engine's pool, elsewhere of all tensors. */
-  usedBytes: number;
-  /** Bytes of arrays that wait for reuse; 0 where the engine has no pool. */
-  idleBytes: number;
-}
+import { currentEngine } from "./engines/current.js";
+import type { KvShape, MemoryReport } from "./engines/engine.js";
+import type { tf } from "./tf.js";
 
 /** What the engine of this thread holds now. */
 export function memoryReport(): MemoryReport {
-  const { numTensors, numBytes } = tf.memory();
-  const pool = nativeBackend()?.buffers();
-  return { numTensors, usedBytes: pool?.usedBytes ?? numBytes, idleBytes: pool?.idleBytes ?? 0 };
+  return currentEngine().memory();
 }
 
 /**
@@ -22,5 +12,20 @@ export function memoryReport(): MemoryReport {
  * process works next. What comes after pays a few milliseconds per 100 MB that it takes back.
  */
 export function releaseIdleMemory(): void {
-  nativeBackend()?.dropIdle();
+  currentEngine().releaseIdleMemory();
+}
+
+/** Frees what decoders derived from a model's weights once none uses it; for models that end. */
+export function releaseWeights(embedding: tf.Tensor): void {
+  currentEngine().releaseWeights(embedding);
+}
+
+/** Says that nobody else holds the variable's memory, so that it can be changed in place. */
+export function ownValues(variable: tf.Variable): void {
+  currentEngine().ownValues(variable);
+}
+
+/** Bytes that a decoder of this engine holds for one token of a sequence, in all layers. */
+export function kvBytesPerToken(shape: KvShape): number {
+  return currentEngine().kvBytesPerToken(shape);
 }

@@ -1,5 +1,5 @@
 import { inject } from "vitest";
-import { initEngine, type EngineName } from "../src/index.js";
+import { initEngine, type EngineName, type EngineOptions } from "../src/index.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -9,6 +9,6 @@ declare module "vitest" {
 }
 
 /** Starts the engine that the test run names, else the one that the test is about. */
-export async function startTestEngine(engine: EngineName): Promise<void> {
+export async function startTestEngine(engine: EngineOptions["engine"]): Promise<void> {
   await initEngine({ engine: inject("engine") ?? engine });
 }

@@ -9,7 +9,7 @@ import {
   type GenerationEvent,
   type Model,
 } from "@stagecraft/model";
-import { releaseIdleMemory, releasePackedWeights } from "@stagecraft/tensor";
+import { releaseIdleMemory, releaseWeights } from "@stagecraft/tensor";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { openAnswers, type Withdraw } from "./answers.js";
@@ -229,7 +229,7 @@ class ThisThreadsEngine implements LocalEngine {
       if (this.looping || this.closed) return;
       this.engine?.close();
       this.engine = undefined;
-      releasePackedWeights(model.weights.embedding);
+      releaseWeights(model.weights.embedding);
       releaseIdleMemory();
     }, restAfterMs).unref();
   }

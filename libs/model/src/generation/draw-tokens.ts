@@ -1,21 +1,10 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { Decoder, DecoderRow } from "./decoder.js";
+import type { Decoder, DecoderRow } from "@stagecraft/tensor";
+import type { Active } from "./active.js";
 import type { SampledToken } from "./sampling.js";
 import type { ReadPlan } from "./read-plan.js";
 import type { Sequence } from "./sequence.js";
 import { logitsNotFinite } from "./softmax-weights.js";
-
-/** A sequence in a slot of the decoder. */
-export interface Active {
-  readonly handle: number;
-  readonly slot: number;
-  readonly sequence: Sequence;
-  /** Room reserved for it. */
-  readonly numTokens: number;
-}
-
-/** Sequences that hold the same tokens and differ in how they go on. */
-export type Group = [Active, ...Active[]];
 
 /**
  * Copies what other slots hold, then reads parts of prompts and, once for each group, all but the last

@@ -1,8 +1,9 @@
 import { f32 } from "@stagecraft/checkpoint";
-import { engineInfo, initEngine } from "@stagecraft/tensor";
+import { initEngine } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { generate } from "./generate.js";
+import { createDecoder } from "./decoder.js";
 import {
   createGenerationEngine,
   type GenerationEngine,
@@ -202,6 +203,9 @@ describe("createGenerationEngine()", () => {
       const { numTokensRead, numDecodeSteps } = engine;
       return { numSteps, numTokensRead, numDecodeSteps, answers: plainFacts };
     };
+    const probe = createDecoder(tinyModel(config), { maxSequences: 1, maxLength: 8 });
+    const drawsInside = probe.step !== undefined;
+    probe.dispose();
     const single = await answersBy(1);
     const several = await answersBy(16);
     expect(several.answers).toEqual(single.answers);
@@ -212,7 +216,7 @@ describe("createGenerationEngine()", () => {
     ]);
     expect(single.answers.at(-2)).toHaveLength(10);
     expect(single.numDecodeSteps).toBe(single.numSteps);
-    if (engineInfo().name !== "native") return expect(several).toEqual(single);
+    if (!drawsInside) return expect(several).toEqual(single);
     expect(several.numSteps).toBeLessThan(single.numSteps / 2);
     // What is drawn behind the stop text is read as well.
     const numBehind = several.numTokensRead - single.numTokensRead;

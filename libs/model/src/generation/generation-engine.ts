@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StagecraftError } from "@stagecraft/core";
 import type { TensorMap } from "@stagecraft/checkpoint";
+import type { Decoder } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { checkRange } from "../batch.js";
 import type { Model } from "../model.js";
-import { createDecoder, type Decoder } from "./decoder.js";
-import { drawTokens, readAhead, type Active, type Drawn } from "./draw-tokens.js";
+import type { Active } from "./active.js";
+import { createDecoder } from "./decoder.js";
+import { drawTokens, readAhead, type Drawn } from "./draw-tokens.js";
 import { planReads } from "./read-plan.js";
 import { resolveSampling, type SamplingParams } from "./sampling.js";
 import { Sequence, type FinishReason } from "./sequence.js";

@@ -1,4 +1,4 @@
-import type { Active, Group } from "./draw-tokens.js";
+import type { Active, Group } from "./active.js";
 import { numCommon, SHARE_AT_LEAST } from "./slot-pool.js";
 
 /** What one step reads. */

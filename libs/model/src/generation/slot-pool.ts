@@ -1,4 +1,4 @@
-import type { Decoder } from "./decoder.js";
+import type { Decoder } from "@stagecraft/tensor";
 
 export interface SlotPoolOptions {
   maxSequences: number;

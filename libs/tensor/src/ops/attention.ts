@@ -1,5 +1,5 @@
 import { checkHeads, checkLayout, checkLength, checkShape, fail } from "../checks.js";
-import { implementation } from "../implementation.js";
+import { currentEngine } from "../engines/current.js";
 import type { tf } from "../tf.js";
 import type { HeadCounts, RotaryOptions, SequenceLayout } from "../types.js";
 
@@ -7,7 +7,7 @@ import type { HeadCounts, RotaryOptions, SequenceLayout } from "../types.js";
 export function rotary(x: tf.Tensor2D, positions: Int32Array, options: RotaryOptions): tf.Tensor2D {
   checkShape("rotary", "x", x, [positions.length, null]);
   checkHeadSize("rotary", x.shape[1], options.numHeads, true);
-  return implementation().rotary(x, positions, options);
+  return currentEngine().ops.rotary(x, positions, options);
 }
 
 /**
@@ -27,7 +27,7 @@ export function causalAttention(
   const headSize = checkHeadSize("causalAttention", q.shape[1], heads.numHeads, false);
   checkShape("causalAttention", "k", k, [q.shape[0], headSize * heads.numKvHeads]);
   checkShape("causalAttention", "v", v, k.shape);
-  return implementation().causalAttention(q, k, v, layout, heads);
+  return currentEngine().ops.causalAttention(q, k, v, layout, heads);
 }
 
 /** The width of a head. */

@@ -7,8 +7,9 @@ import {
   checkShape,
   fail,
 } from "../checks.js";
-import { implementation } from "../implementation.js";
-import { positionsOf } from "../reference/attention.js";
+import { currentEngine } from "../engines/current.js";
+import type { Decoder, DecoderOptions, DecoderWeights } from "../engines/decoder.js";
+import { positionsOf } from "../layout.js";
 import type { tf } from "../tf.js";
 import type {
   AttentionBlockOptions,
@@ -34,16 +35,38 @@ export function decoderHidden(
   rows?: Int32Array,
 ): tf.Tensor2D {
   const op = "decoderHidden";
+  checkTrunk(op, trunk);
+  const { embedding, positions } = trunk;
+  checkIds(op, "ids", ids, embedding.shape[0]);
+  checkLayout(op, layout, ids.length);
+  if (positions) checkIds(op, "layout.positions", positionsOf(layout), positions.shape[0]);
+  if (rows) checkIds(op, "rows", rows, ids.length);
+  return currentEngine().ops.decoderHidden(ids, trunk, layout, rows);
+}
+
+/**
+ * A session that decodes with `weights`, which stay the caller's. Throws `invalid_argument` for weights that
+ * do not fit together, and for sequences beyond the rows of learned positions.
+ */
+export function createDecoder(weights: DecoderWeights, options: DecoderOptions): Decoder {
+  const op = "createDecoder";
+  checkTrunk(op, weights);
+  checkShape(op, "lm", weights.lm, weights.embedding.shape);
+  for (const name of ["maxSequences", "maxLength"] as const) {
+    if (!(options[name] >= 1)) fail(op, `${name} must be at least 1, got ${options[name]}`);
+  }
+  const numPositions = weights.positions?.shape[0] ?? Infinity;
+  if (options.maxLength > numPositions) {
+    fail(op, `maxLength ${options.maxLength} is above the ${numPositions} rows of positions`);
+  }
+  return currentEngine().createDecoder(weights, options);
+}
+
+function checkTrunk(op: string, trunk: DecoderTrunk): void {
   const { embedding, positions, layers, finalNorm, attentionOptions, mlpOptions } = trunk;
   checkShape(op, "embedding", embedding, [null, null]);
-  const [vocab, width] = embedding.shape;
-  checkIds(op, "ids", ids, vocab);
-  checkLayout(op, layout, ids.length);
-  if (positions) {
-    checkShape(op, "positions", positions, [null, width]);
-    checkIds(op, "layout.positions", positionsOf(layout), positions.shape[0]);
-  }
-  if (rows) checkIds(op, "rows", rows, ids.length);
+  const [, width] = embedding.shape;
+  if (positions) checkShape(op, "positions", positions, [null, width]);
   if (layers.length === 0) fail(op, "there are no layers");
   checkHeads(op, attentionOptions);
   const { norm, normEps } = attentionOptions;
@@ -55,7 +78,6 @@ export function decoderHidden(
     checkMlp(op, mlp, mlpOptions, width);
   }
   checkNorm(op, finalNorm, norm, width);
-  return implementation().decoderHidden(ids, trunk, layout, rows);
 }
 
 function checkAttention(

@@ -1,5 +1,5 @@
 import { checkIds, checkLength, checkShape, fail } from "../checks.js";
-import { implementation } from "../implementation.js";
+import { currentEngine } from "../engines/current.js";
 import type { tf } from "../tf.js";
 import type { TokenLogProbs, TokenLogProbsOptions } from "../types.js";
 
@@ -21,5 +21,5 @@ export function tokenLogProbs(
   checkIds(op, "targets", targets, weight.shape[0], -(2 ** 31));
   const temperature = options.temperature ?? 1;
   if (!(temperature > 0)) fail(op, `temperature must be above 0, got ${temperature}`);
-  return implementation().tokenLogProbs(hidden, weight, targets, options);
+  return currentEngine().ops.tokenLogProbs(hidden, weight, targets, options);
 }

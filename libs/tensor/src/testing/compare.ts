@@ -1,26 +1,15 @@
-import { type Implementation, referenceImplementation } from "../implementation.js";
-import { createNativeImplementation } from "../native/implementation.js";
-import { nativeBackend } from "../native/current.js";
+import { currentEngine } from "../engines/current.js";
+import type { Operations } from "../engines/engine.js";
+import { referenceOperations } from "../engines/reference/engine.js";
 import { tf } from "../tf.js";
 import { createTensors } from "./random.js";
 
 export type Inputs = Record<string, tf.Tensor>;
-export type Operation = (implementation: Implementation, inputs: Inputs) => tf.Tensor;
-
-export function nativeImplementation(): Implementation {
-  const backend = nativeBackend();
-  if (backend === undefined) throw new Error("start the native engine first");
-  return createNativeImplementation(backend);
-}
-
-/** What the running engine computes with: its own kernels, or the definitions on its backend. */
-export function implementationUnderTest(): Implementation {
-  return nativeBackend() === undefined ? referenceImplementation : nativeImplementation();
-}
+export type Operation = (operations: Operations, inputs: Inputs) => tf.Tensor;
 
 /** The output and every input's gradient of Σ c·f, c random, as plain arrays. */
 export function evaluate(
-  implementation: Implementation,
+  operations: Operations,
   operation: Operation,
   inputs: Inputs,
 ): Record<string, Float32Array> {
@@ -28,7 +17,7 @@ export function evaluate(
   return tf.tidy(() => {
     const run = (...tensors: tf.Tensor[]) =>
       operation(
-        implementation,
+        operations,
         Object.fromEntries(names.map((name, i) => [name, tensors[i] as tf.Tensor])),
       );
     const output = run(...Object.values(inputs));
@@ -44,14 +33,14 @@ export function evaluate(
   });
 }
 
-/** The definitions, on plain TFJS unless the engine's kernels for them are TFJS's anyway (native). */
+/** The definitions, on plain TFJS. */
 function expectedOf(operation: Operation, inputs: Inputs): Record<string, Float32Array> {
   const running = tf.getBackend();
-  if (running !== "native") void tf.setBackend("cpu"); // at work when the call returns
+  void tf.setBackend("cpu"); // at work when the call returns
   try {
-    return evaluate(referenceImplementation, operation, inputs);
+    return evaluate(referenceOperations, operation, inputs);
   } finally {
-    if (running !== "native") void tf.setBackend(running);
+    void tf.setBackend(running);
   }
 }
 
@@ -64,7 +53,7 @@ export function largestDifference(
   inputs: Inputs,
 ): { error: number; where: string } {
   const expected = expectedOf(operation, inputs);
-  const actual = evaluate(implementationUnderTest(), operation, inputs);
+  const actual = evaluate(currentEngine().ops, operation, inputs);
   let worst = { error: 0, where: "nowhere" };
   for (const [name, values] of Object.entries(expected)) {
     const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);

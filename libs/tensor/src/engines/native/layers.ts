@@ -1,0 +1,165 @@
+import { positionsOf } from "../../layout.js";
+import type { tf } from "../../tf.js";
+import type { DecoderTrunk, SequenceLayout } from "../../types.js";
+import { attentionSizes } from "./attention.js";
+import type { NativeBackend } from "./backend.js";
+import { isRecording, runFused } from "./fused.js";
+import { createGradients } from "./gradients.js";
+
+const NORM_STATS = 2;
+
+/**
+ * What the layers of one operation keep for their gradient, in bytes: all of a small model, so that
+ * JavaScript does not cost as much as the kernels; a layer of a large one, whose memory is then free for
+ * the gradients of the next.
+ */
+const OPERATION_BYTES = 24 * 2 ** 20;
+
+type Layers = DecoderTrunk["layers"];
+
+/** A decoder as few native operations: the first begins with the embedding, the last ends with the norm. */
+export function decoderHidden(
+  backend: NativeBackend,
+  ids: Int32Array,
+  trunk: DecoderTrunk,
+  layout: SequenceLayout,
+  rows?: Int32Array,
+): tf.Tensor2D {
+  const { layers, finalNorm } = trunk;
+  const sizes = sizesOf(trunk, layout);
+  const keptBytes = 4 * ids.length * keptWidths(sizes).reduce((sum, [, width]) => sum + width, 0);
+  const most = isRecording() ? Math.max(1, Math.floor(OPERATION_BYTES / keptBytes)) : layers.length;
+  let x: tf.Tensor2D | undefined;
+  for (let i = 0; i < layers.length; i += most) {
+    const part: Part = { layers: layers.slice(i, i + most), sizes, numRows: ids.length };
+    if (x) part.inputs = { x };
+    else Object.assign(part, tokensOf(ids, trunk, layout));
+    if (i + most >= layers.length) Object.assign(part, { finalNorm, rows });
+    const next = runPart(backend, part);
+    x?.dispose(); // a gradient's share of it is kept by TFJS
+    x = next;
+  }
+  return x!;
+}
+
+type Sizes = ReturnType<typeof sizesOf>;
+
+function sizesOf({ layers, attentionOptions, ...trunk }: DecoderTrunk, layout: SequenceLayout) {
+  const { attention, mlp } = layers[0]!;
+  const { norm, normEps, numHeads, ropeTheta = 0 } = attentionOptions;
+  return {
+    ...attentionSizes(layout, attentionOptions, attention.q.weight.shape[0] / numHeads),
+    width: trunk.embedding.shape[1],
+    inner: mlp.up.weight.shape[0],
+    gated: trunk.mlpOptions.activation === "swiglu",
+    ropeTheta,
+    normEps,
+    layerNorm: norm === "layer",
+  };
+}
+
+/** What one operation computes. */
+interface Part {
+  layers: Layers;
+  sizes: Sizes;
+  /** Of the sequences. */
+  numRows: number;
+  /** `x`, or the tables of an embedding. */
+  inputs?: Record<string, tf.Tensor | undefined>;
+  /** Of an embedding. */
+  fields?: Record<string, number | Int32Array | undefined>;
+  finalNorm?: DecoderTrunk["finalNorm"];
+  rows?: Int32Array;
+}
+
+function tokensOf(
+  ids: Int32Array,
+  { embedding: table, positions: positionTable }: DecoderTrunk,
+  layout: SequenceLayout,
+): Pick<Part, "inputs" | "fields"> {
+  const fields: Part["fields"] = { ids, vocab: table.shape[0] };
+  if (positionTable) {
+    fields["positions"] = positionsOf(layout);
+    fields["maxPositions"] = positionTable.shape[0];
+  }
+  return { inputs: { table, positionTable }, fields };
+}
+
+/** What a layer keeps for its gradient: the names and the values of each row. */
+function keptWidths(sizes: Sizes): (readonly [name: string, width: number])[] {
+  const { width, inner, gated, numHeads, numKvHeads, headSize } = sizes;
+  return [
+    ["stats", NORM_STATS],
+    ["qkv", (numHeads + 2 * numKvHeads) * headSize],
+    ["mixed", numHeads * headSize],
+    ["lse", numHeads],
+    ["attended", width],
+    ["mlpStats", NORM_STATS],
+    ["hidden", gated ? 2 * inner : inner],
+    ["y", width],
+  ];
+}
+
+/** Kept once per row that goes on behind the attention, the others once per row of the layer. */
+const BEHIND_ATTENTION = new Set(["attended", "mlpStats", "hidden", "y"]);
+
+function runPart(backend: NativeBackend, part: Part): tf.Tensor2D {
+  const { layers, sizes, numRows, rows, finalNorm } = part;
+  const outputs = rows?.length ?? numRows;
+  const inputs: Record<string, tf.Tensor | undefined> = Object.assign(
+    { finalNormWeight: finalNorm?.weight, finalNormBias: finalNorm?.bias, ...part.inputs },
+    ...layers.map(weightsOf),
+  );
+  const fields = {
+    ...{ ...sizes, ...part.fields },
+    ...{ numLayers: layers.length, rows, numRows: rows && outputs },
+  };
+  return runFused({
+    backend,
+    inputs,
+    forward(values, _keep, keep) {
+      const { tensor, values: y } = backend.output([outputs, sizes.width]);
+      const kept: Record<string, Float32Array | undefined> = {};
+      const keepRows = (name: string, count: number, width: number) => {
+        kept[name] = keep(name, count * width);
+      };
+      if (part.fields) keepRows("embedded", numRows, sizes.width);
+      if (finalNorm) keepRows("finalStats", outputs, NORM_STATS);
+      for (let i = 0; i < layers.length; i++) {
+        const last = i === layers.length - 1;
+        for (const [name, width] of keptWidths(sizes)) {
+          if (last && name === "y" && !finalNorm) continue; // the result
+          keepRows(name + i, last && BEHIND_ATTENTION.has(name) ? outputs : numRows, width);
+        }
+      }
+      backend.addon.decoderLayers({ ...fields, ...values, ...kept, y });
+      return tensor;
+    },
+    backward(dy, values) {
+      const grads = createGradients(backend, inputs);
+      backend.addon.decoderLayersGrad({ ...fields, ...values, dy, ...grads.values });
+      return grads.tensors;
+    },
+  }) as tf.Tensor2D;
+}
+
+/** The weights of layer i by the addon's names. */
+function weightsOf({ attention, mlp }: Layers[number], i: number) {
+  const inputs: Record<string, tf.Tensor | undefined> = {};
+  const modules = {
+    norm: attention.norm,
+    q: attention.q,
+    k: attention.k,
+    v: attention.v,
+    o: attention.o,
+    mlpNorm: mlp.norm,
+    gate: mlp.gate,
+    up: mlp.up,
+    down: mlp.down,
+  };
+  for (const [name, module] of Object.entries(modules)) {
+    inputs[`${name}Weight${i}`] = module?.weight;
+    inputs[`${name}Bias${i}`] = module?.bias;
+  }
+  return inputs;
+}

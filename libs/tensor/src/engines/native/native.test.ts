@@ -1,0 +1,158 @@
+import { describe, it } from "vitest";
+import { startTestEngine } from "../../../test/engine.js";
+import { tf } from "../../index.js";
+import { ATTENTION } from "../../testing/attention-cases.js";
+import type { Inputs } from "../../testing/compare.js";
+import { expectClose } from "../../../test/expect-close.js";
+import { createTensors } from "../../testing/random.js";
+
+await startTestEngine("native");
+
+const t = createTensors(3);
+
+/** [rows, in, out]: single rows, odd widths, more than a register tile, more than one k block. */
+const LINEAR_SHAPES = [
+  [1, 1, 1],
+  [1, 5, 33],
+  [2, 17, 3],
+  [15, 7, 65],
+  [29, 64, 96],
+  [120, 530, 40],
+  [300, 33, 130],
+] as const;
+
+describe("operations against their definitions", () => {
+  it("linear()", () => {
+    for (const [rows, width, out] of LINEAR_SHAPES) {
+      const inputs = { x: t.matrix(rows, width), w: t.matrix(out, width), b: t.vector(out) };
+      expectClose(
+        (f, { x, w, b }) =>
+          f.linear(x as tf.Tensor2D, { weight: w as tf.Tensor2D, bias: b as tf.Tensor1D }),
+        inputs,
+      );
+      expectClose((f, { x, w }) => f.linear(x as tf.Tensor2D, { weight: w as tf.Tensor2D }), {
+        x: inputs.x,
+        w: inputs.w,
+      });
+    }
+  });
+
+  it("embedding()", () => {
+    for (const [rows, vocab, width] of [
+      [1, 1, 1],
+      [9, 4, 33],
+      [200, 50, 96],
+    ] as const) {
+      const ids = t.ids(rows, vocab);
+      expectClose((f, { table }) => f.embedding(ids, table as tf.Tensor2D), {
+        table: t.matrix(vocab, width),
+      });
+    }
+  });
+
+  it("norms", () => {
+    for (const [rows, width] of [
+      [1, 1],
+      [3, 2],
+      [70, 33],
+      [130, 128],
+    ] as const) {
+      const inputs = {
+        x: t.matrix(rows, width),
+        w: t.vector(width, 0.2, 1),
+        b: t.vector(width, 0.2),
+      };
+      expectClose(
+        (f, { x, w }) =>
+          f.norm(x as tf.Tensor2D, { weight: w as tf.Tensor1D }, { norm: "rms", normEps: 1e-5 }),
+        { x: inputs.x, w: inputs.w },
+      );
+      if (width === 1) continue; // the variance of one number is 0: its gradient is rounding noise
+      expectClose(
+        (f, { x, w, b }) =>
+          f.norm(
+            x as tf.Tensor2D,
+            { weight: w as tf.Tensor1D, bias: b as tf.Tensor1D },
+            { norm: "layer", normEps: 1e-5 },
+          ),
+        inputs,
+      );
+    }
+  });
+
+  it("activations", () => {
+    for (const width of [1, 31, 64]) {
+      const inputs = { a: t.matrix(7, width, 3), b: t.matrix(7, width) };
+      expectClose((f, { a, b }) => f.swiglu(a as tf.Tensor, b as tf.Tensor), inputs);
+      expectClose((f, { a }) => f.gelu(a as tf.Tensor), { a: inputs.a });
+    }
+  });
+
+  it("scaledSum()", () => {
+    for (const size of [1, 3, 700]) {
+      expectClose((f, { x }) => f.scaledSum(x as tf.Tensor1D, -1 / size), { x: t.vector(size) });
+    }
+  });
+
+  it("rotary()", () => {
+    for (const [rows, numHeads, size] of [
+      [1, 1, 2],
+      [5, 3, 10],
+      [40, 2, 64],
+    ] as const) {
+      const positions = t.ids(rows, 500);
+      expectClose((f, { x }) => f.rotary(x as tf.Tensor2D, positions, { numHeads, theta: 1e4 }), {
+        x: t.matrix(rows, numHeads * size),
+      });
+    }
+  });
+
+  it("tokenLogProbs()", () => {
+    for (const [rows, width, vocab] of [
+      [1, 3, 2],
+      [5, 16, 65],
+      [33, 24, 700],
+      [20, 40, 2100],
+    ] as const) {
+      const targets = t.ids(rows, vocab, -1);
+      for (const withEntropyGradient of [false, true]) {
+        const inputs = { h: t.matrix(rows, width), w: t.matrix(vocab, width, 0.5) };
+        expectClose((f, { h, w }) => {
+          const options = { temperature: 0.8, withEntropyGradient };
+          const { logProbs, entropy } = f.tokenLogProbs(
+            h as tf.Tensor2D,
+            w as tf.Tensor2D,
+            targets,
+            options,
+          );
+          return withEntropyGradient ? tf.add(logProbs, tf.mul(entropy, 0.3)) : logProbs;
+        }, inputs);
+      }
+    }
+  });
+
+  it("tokenLogProbs() without any target", () => {
+    const inputs = { h: t.matrix(4, 8), w: t.matrix(9, 8) };
+    expectClose(
+      (f, { h, w }) =>
+        f.tokenLogProbs(h as tf.Tensor2D, w as tf.Tensor2D, new Int32Array(4).fill(-1)).logProbs,
+      inputs,
+    );
+  });
+});
+
+describe("attention against its definition", () => {
+  it("causalAttention()", () => {
+    for (const { layout, headSize, ...heads } of ATTENTION) {
+      const rows = layout.batchSize * layout.length;
+      const [q, k, v] = [heads.numHeads, heads.numKvHeads, heads.numKvHeads].map((n) =>
+        t.matrix(rows, n * headSize),
+      );
+      expectClose(
+        (f, { q, k, v }) =>
+          f.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, layout, heads),
+        { q, k, v } as Inputs,
+      );
+    }
+  });
+});

@@ -1,0 +1,147 @@
+import { checkIds, fail } from "../../checks.js";
+import { tf } from "../../tf.js";
+import type { Decoder, DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
+import { decoderHidden } from "./decoder.js";
+import { KvCache } from "./kv-cache.js";
+
+/**
+ * A decoder in plain TFJS operations; its cache stays on their device. Rows that bring the same number
+ * of tokens run as one batch, so that no query is padded.
+ */
+export function createDecodeSession(weights: DecoderWeights, options: DecoderOptions): Decoder {
+  return new DecodeSession(weights, options);
+}
+
+class DecodeSession implements Decoder {
+  private readonly cache: KvCache;
+  private readonly vocab: number;
+  /** The weights as they were at the last refresh. */
+  private held: DecoderWeights;
+
+  constructor(
+    private readonly weights: DecoderWeights,
+    private readonly options: DecoderOptions,
+  ) {
+    const { maxSequences } = options;
+    this.cache = new KvCache({ numLayers: weights.layers.length, maxSequences });
+    this.vocab = weights.lm.shape[0];
+    this.held = mapTensors(weights, hold);
+  }
+
+  async append(rows: readonly DecoderRow[]): Promise<Float32Array> {
+    this.check(rows);
+    const { vocab } = this;
+    const logits = new Float32Array(rows.length * vocab);
+    for (const members of groupByCount(rows)) {
+      const tensor = this.read(members.map((at) => rows[at]!));
+      const values = (await tensor.data()) as Float32Array;
+      tensor.dispose();
+      members.forEach((at, i) => {
+        logits.set(values.subarray(i * vocab, (i + 1) * vocab), at * vocab);
+      });
+    }
+    return logits;
+  }
+
+  fork(from: number, to: number, length: number): void {
+    this.checkHeld(from, length);
+    this.checkSlot(to);
+    if (from === to) fail("fork", `slot ${from} cannot be copied to itself`);
+    this.cache.fork(from, to, length);
+  }
+
+  reset(slot: number): void {
+    this.truncate(slot, 0);
+  }
+
+  truncate(slot: number, length: number): void {
+    this.checkHeld(slot, length);
+    this.cache.truncate(slot, length);
+  }
+
+  refreshWeights(): void {
+    const old = this.held;
+    this.held = mapTensors(this.weights, hold);
+    mapTensors(old, release);
+  }
+
+  dispose(): void {
+    this.cache.dispose();
+    mapTensors(this.held, release);
+  }
+
+  /** Logits after the last token of rows that bring equally many, [R, V]. */
+  private read(rows: readonly DecoderRow[]): tf.Tensor2D {
+    const { held, cache } = this;
+    const slots = rows.map(({ slot }) => slot);
+    const count = rows[0]!.ids.length;
+    const [batchSize, length] = [rows.length, count];
+    const ids = Int32Array.from(rows.flatMap((row) => [...row.ids]));
+    const positions = Int32Array.from(
+      ids,
+      (_, i) => cache.lengthOf(slots[Math.floor(i / count)]!) + (i % count),
+    );
+    const last = Int32Array.from(rows, (_, r) => (r + 1) * count - 1);
+    return cache.extend(slots, count, (caches) =>
+      tf.tidy(() => {
+        const hidden = decoderHidden(ids, held, { batchSize, length, positions }, last, caches); // [R, D]
+        return tf.matMul(hidden, held.lm, false, true);
+      }),
+    );
+  }
+
+  private check(rows: readonly DecoderRow[]): void {
+    const { maxLength } = this.options;
+    const seen = new Set<number>();
+    for (const { slot, ids } of rows) {
+      this.checkSlot(slot);
+      const length = this.cache.lengthOf(slot) + ids.length;
+      if (seen.has(slot)) fail("append", `slot ${slot} occurs twice`);
+      seen.add(slot);
+      if (ids.length === 0) fail("append", `slot ${slot}: no tokens to append`);
+      if (length > maxLength)
+        fail("append", `slot ${slot}: ${length} tokens, the decoder holds ${maxLength}`);
+      checkIds("append", "ids", ids, this.vocab);
+    }
+  }
+
+  private checkSlot(slot: number): void {
+    const { maxSequences } = this.options;
+    if (Number.isInteger(slot) && slot >= 0 && slot < maxSequences) return;
+    fail("decoder", `slot ${slot} is out of range 0 … ${maxSequences - 1}`);
+  }
+
+  private checkHeld(slot: number, length: number): void {
+    this.checkSlot(slot);
+    const held = this.cache.lengthOf(slot);
+    if (length <= held) return;
+    fail("decoder", `slot ${slot} holds ${held} tokens, not the ${length} asked for`);
+  }
+}
+
+const hold = (tensor: tf.Tensor) => tf.keep(tf.clone(tensor));
+const release = (tensor: tf.Tensor) => {
+  tensor.dispose();
+  return tensor;
+};
+
+/** The same structure with every tensor replaced. */
+function mapTensors<T>(value: T, f: (tensor: tf.Tensor) => tf.Tensor): T {
+  if (value instanceof tf.Tensor) return f(value) as T;
+  if (Array.isArray(value)) return value.map((item: unknown) => mapTensors(item, f)) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, mapTensors<unknown>(item, f)]),
+  ) as T;
+}
+
+/** Indices of the rows, grouped by how many tokens they bring. */
+function groupByCount(rows: readonly DecoderRow[]): Iterable<number[]> {
+  const groups = new Map<number, number[]>();
+  rows.forEach(({ ids }, at) => {
+    const group = groups.get(ids.length);
+    if (group) group.push(at);
+    else groups.set(ids.length, [at]);
+  });
+  return groups.values();
+}

@@ -1,0 +1,128 @@
+import { tf } from "../../tf.js";
+import { MASKED, type AttentionCache } from "./attention.js";
+
+/** Tables grow by at least so many rows before those that no slot holds are looked for. */
+const SLACK_ROWS = 64;
+
+interface Table {
+  readonly keys: tf.Tensor2D; // [rows, Hkv·d]
+  readonly values: tf.Tensor2D;
+}
+
+/**
+ * Keys and values of all slots, on the device: every layer is a table with a row for each token, and a
+ * slot is a list of rows. A fork copies the list; rows that no slot holds any more go now and then.
+ */
+export class KvCache {
+  private readonly slots: number[][];
+  /** One a layer, undefined while nothing was written. */
+  private tables: (Table | undefined)[];
+  private numRows = 0;
+  private compactAt = SLACK_ROWS;
+
+  constructor({ numLayers, maxSequences }: { numLayers: number; maxSequences: number }) {
+    this.slots = Array.from({ length: maxSequences }, () => []);
+    this.tables = new Array<undefined>(numLayers).fill(undefined);
+  }
+
+  lengthOf(slot: number): number {
+    return this.slots[slot]!.length;
+  }
+
+  fork(from: number, to: number, length: number): void {
+    this.slots[to] = this.slots[from]!.slice(0, length);
+  }
+
+  truncate(slot: number, length: number): void {
+    this.slots[slot]!.length = length;
+  }
+
+  /**
+   * Runs `read` with a cache for each layer, every one to be extended once by `count` new tokens of each
+   * slot. They are the slots' own when it returns; when it throws, the slots are as they were.
+   */
+  extend<T>(slots: readonly number[], count: number, read: (caches: AttentionCache[]) => T): T {
+    if (this.numRows > this.compactAt) this.compact();
+    const rows = slots.map((slot, i) => {
+      const fresh = Array.from({ length: count }, (_, k) => this.numRows + i * count + k);
+      return [...this.slots[slot]!, ...fresh];
+    });
+    const { index, mask } = viewOf(rows, count);
+    const grown: Table[] = [];
+    try {
+      const result = read(
+        this.tables.map((table, layer) => ({
+          mask,
+          extend(keys, values) {
+            const { keys: allKeys, values: allValues } = (grown[layer] = {
+              keys: joined(table?.keys, keys),
+              values: joined(table?.values, values),
+            });
+            return { keys: tf.gather(allKeys, index), values: tf.gather(allValues, index) };
+          },
+        })),
+      );
+      slots.forEach((slot, i) => (this.slots[slot] = rows[i]!));
+      this.numRows += slots.length * count;
+      this.tables = grown.splice(0, grown.length, ...present(this.tables)); // the old ones go below
+      return result;
+    } finally {
+      disposeTables(grown);
+      tf.dispose([index, mask]);
+    }
+  }
+
+  dispose(): void {
+    disposeTables(present(this.tables));
+    this.tables = [];
+  }
+
+  /** Leaves out the rows that no slot holds. */
+  private compact(): void {
+    const kept = [...new Set(this.slots.flat())];
+    const places = new Map(kept.map((row, place) => [row, place]));
+    const old = present(this.tables);
+    if (kept.length < this.numRows) {
+      const index = tf.tensor1d(kept, "int32");
+      const pick = (rows: tf.Tensor2D) => tf.keep(tf.gather(rows, index));
+      this.tables = old.map(({ keys, values }) => ({ keys: pick(keys), values: pick(values) }));
+      disposeTables(old);
+      index.dispose();
+      for (const slot of this.slots) slot.forEach((row, i) => (slot[i] = places.get(row)!));
+      this.numRows = kept.length;
+    }
+    this.compactAt = 2 * this.numRows + SLACK_ROWS;
+  }
+}
+
+function joined(before: tf.Tensor2D | undefined, rows: tf.Tensor2D): tf.Tensor2D {
+  return tf.keep(before ? tf.concat([before, rows], 0) : tf.clone(rows));
+}
+
+/**
+ * Which rows of the tables the new tokens see, [B·L], and the mask of those, [B, 1, 1, n, L]. Shorter
+ * sequences repeat a row of their own behind their end, so that no other sequence can matter.
+ */
+function viewOf(rows: readonly number[][], count: number): { index: tf.Tensor1D; mask: tf.Tensor } {
+  const longest = Math.max(...rows.map(({ length }) => length));
+  const index = new Int32Array(rows.length * longest);
+  const mask = new Float32Array(rows.length * count * longest).fill(MASKED);
+  rows.forEach((own, b) => {
+    index.fill(own[0]!, b * longest, (b + 1) * longest).set(own, b * longest);
+    for (let i = 0; i < count; i++) {
+      const start = (b * count + i) * longest;
+      mask.fill(0, start, start + own.length - count + i + 1);
+    }
+  });
+  return {
+    index: tf.tensor1d(index, "int32"),
+    mask: tf.tensor(mask, [rows.length, 1, 1, count, longest]),
+  };
+}
+
+const present = (tables: readonly (Table | undefined)[]) =>
+  tables.filter((table) => table !== undefined);
+
+function disposeTables(tables: readonly Table[]): void {
+  for (const { keys, values } of tables) tf.dispose([keys, values]);
+}

@@ -1,0 +1,19 @@
+import { describe, expect, it, vi } from "vitest";
+import { engineInfo, initEngine, tf } from "../index.js";
+
+describe("initEngine()", () => {
+  it("starts one engine, says so, and refuses another in the same thread", async () => {
+    expect(() => engineInfo()).toThrow("[failed_precondition] no engine yet");
+    await expect(initEngine({ engine: "tensorflow" })).rejects.toThrow(
+      'engine "tensorflow" needs @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node',
+    );
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const info = await initEngine({ engine: "cpu" }); // a failed start leaves the choice open
+    expect(info).toEqual({ name: "cpu", numThreads: 1, simd: "none", batchInvariant: true });
+    expect(engineInfo()).toBe(info);
+    expect(await initEngine()).toBe(info);
+    await expect(initEngine({ engine: "native" })).rejects.toThrow('"cpu" already runs');
+    tf.tensor1d([1]).dispose();
+    expect(warn).not.toHaveBeenCalled(); // TFJS's banner stays away
+  });
+});

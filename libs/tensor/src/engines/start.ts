@@ -1,0 +1,62 @@
+import { StagecraftError } from "@stagecraft/core";
+import { tf } from "../tf.js";
+import { useEngine } from "./current.js";
+import type { Engine, EngineInfo, EngineName } from "./engine.js";
+import { findNative, startNative } from "./native/start.js";
+import { startReference } from "./reference/engine.js";
+import { startTensorFlow } from "./tensorflow/start.js";
+
+export interface EngineOptions {
+  /** "auto" (default) takes native where its addon is built, else plain TFJS on the CPU. */
+  engine?: "auto" | EngineName;
+  /** Threads of the native engine; default: the physical cores. */
+  numThreads?: number;
+}
+
+type Start = (options: { numThreads?: number | undefined }) => Promise<Engine>;
+
+const STARTS: Record<EngineName, Start> = {
+  native: startNative,
+  tensorflow: startTensorFlow,
+  cpu: startReference,
+};
+
+let starting: Promise<EngineInfo> | undefined;
+
+/**
+ * Chooses the engine of this thread. The first call decides; later calls return the same answer,
+ * and throw `failed_precondition` when they name another engine.
+ */
+export async function initEngine(options: EngineOptions = {}): Promise<EngineInfo> {
+  starting ??= start(options).catch((error: unknown) => {
+    starting = undefined;
+    throw error;
+  });
+  const result = await starting;
+  const wanted = options.engine ?? "auto";
+  if (wanted !== "auto" && wanted !== result.name) {
+    throw new StagecraftError(
+      "failed_precondition",
+      `engine "${wanted}" asked for, but "${result.name}" already runs in this thread`,
+    );
+  }
+  return result;
+}
+
+async function start({ engine = "auto", numThreads }: EngineOptions): Promise<EngineInfo> {
+  tf.enableProdMode(); // also silences the advice to install tfjs-node
+  const started = await (engine === "auto" ? startBest : STARTS[engine])({ numThreads });
+  useEngine(started);
+  return started.info;
+}
+
+const startBest: Start = async (options) => {
+  const native = findNative();
+  if ("addon" in native) return startNative(options);
+  const reference = await startReference();
+  return { ...reference, info: { ...reference.info, notice: noticeOf(native.reason) } };
+};
+
+const noticeOf = (reason: string) =>
+  `native engine off (${reason}): training and generation run 50 to 100 times slower on plain ` +
+  "TensorFlow.js; install g++, make and Python 3, then run `npm run setup`";
