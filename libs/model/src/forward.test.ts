@@ -10,6 +10,8 @@ beforeAll(() => initEngine({ engine: "auto" }));
 const VARIANTS: [string, ModelConfig][] = [
   ["llama", tinyConfig("llama")],
   ["llama tied, biased", tinyConfig("llama", { tieEmbeddings: true, bias: true })],
+  ["llama of wide heads", tinyConfig("llama", { headSize: 6 })],
+  ["qwen2", tinyConfig("qwen2")],
   ["gpt2", tinyConfig("gpt2")],
   ["gpt2 untied, unbiased", tinyConfig("gpt2", { tieEmbeddings: false, bias: false })],
 ];

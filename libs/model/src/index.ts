@@ -1,13 +1,7 @@
 export { type ModelBatch } from "./batch.js";
-export {
-  describeConfig,
-  presetConfig,
-  validateModelConfig,
-  type Architecture,
-  type ModelConfig,
-  type PresetSizes,
-} from "./config.js";
-export { createDecoder, kvBytesPerToken } from "./generation/decoder.js";
+export { describeConfig, type ModelConfig, type PresetSizes } from "./config.js";
+export { ARCHITECTURES, type Architecture } from "./families/index.js";
+export { createDecoder } from "./generation/decoder.js";
 export { generate, type GeneratedSequence, type GenerateOptions } from "./generation/generate.js";
 export {
   createGenerationEngine,
@@ -44,4 +38,5 @@ export {
 } from "./model.js";
 export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from "./lora.js";
 export { type LogProbOptions } from "./model-forward.js";
-export { HEAD_NAMES, type Head } from "./parameters.js";
+export { HEAD_NAMES, type Head } from "./names.js";
+export { presetConfig, validateModelConfig } from "./preset.js";

@@ -9,10 +9,11 @@ import { tf } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
 import type { Model } from "./model.js";
 import { ModelForward, type LogProbOptions, type TargetBatch } from "./model-forward.js";
-import { HEAD_NAMES, parameterNames, type Head } from "./parameters.js";
+import { familyOf } from "./families/index.js";
+import { HEAD_NAMES, type Head } from "./names.js";
 import { arrangeWeights, type ModelWeights } from "./weights.js";
 
-/** The linear maps of a block that can have an adapter; only llama has a gate. */
+/** The linear maps of a block that can have an adapter, where the model has it. */
 export type LoraTarget = "q" | "k" | "v" | "o" | "gate" | "up" | "down";
 
 export interface LoraOptions {
@@ -147,7 +148,7 @@ class AdaptedModel implements LoraModel {
 }
 
 function targetWeights(base: Model, targets: readonly LoraTarget[]): string[] {
-  const { block } = parameterNames(base.config);
+  const { block } = familyOf(base.config).names;
   return Array.from({ length: base.config.numLayers }, (_, layer) =>
     targets.flatMap((target) => block(layer)[target]?.weight ?? []),
   ).flat();

@@ -88,28 +88,32 @@ describe("models that transformers saved", () => {
 });
 
 describe("model directories", () => {
-  for (const architecture of ["llama", "gpt2"] as const) {
-    for (const bias of [true, false]) {
-      it(`round-trip ${architecture} ${bias ? "with" : "without"} biases`, async () => {
-        await using dir = await tempDir();
-        const config = tinyConfig(architecture, { bias });
-        const model = tinyModel(config, { heads: ["lm", "value"] });
-        await saveModel(dir.path, model, {
-          tokenizerFiles: { "tokenizer.json": "{}" },
-          extra: { step: 7 },
-        });
-        const loaded = await loadModel(dir.path);
-        expect(loaded.config).toEqual(config);
-        expect(loaded.heads).toEqual(["lm", "value"]);
-        expect(loaded.tensors()).toEqual(model.tensors());
-        expect(await readModelInfo(dir.path)).toEqual({
-          config,
-          heads: ["lm", "value"],
-          extra: { step: 7 },
-          files: { "tokenizer.json": "{}" },
-        });
+  for (const config of [
+    tinyConfig("llama", { bias: true }),
+    tinyConfig("llama", { headSize: 6 }),
+    tinyConfig("gpt2"),
+    tinyConfig("gpt2", { bias: false }),
+    tinyConfig("qwen2"),
+  ]) {
+    const { architecture, bias, headSize } = config;
+    it(`round-trip ${architecture} ${bias ? "with" : "without"} biases, heads of ${headSize}`, async () => {
+      await using dir = await tempDir();
+      const model = tinyModel(config, { heads: ["lm", "value"] });
+      await saveModel(dir.path, model, {
+        tokenizerFiles: { "tokenizer.json": "{}" },
+        extra: { step: 7 },
       });
-    }
+      const loaded = await loadModel(dir.path);
+      expect(loaded.config).toEqual(config);
+      expect(loaded.heads).toEqual(["lm", "value"]);
+      expect(loaded.tensors()).toEqual(model.tensors());
+      expect(await readModelInfo(dir.path)).toEqual({
+        config,
+        heads: ["lm", "value"],
+        extra: { step: 7 },
+        files: { "tokenizer.json": "{}" },
+      });
+    });
   }
 
   it("start a reward model from an SFT model and a critic from a reward model", async () => {
@@ -201,10 +205,10 @@ describe("fromHfConfig()", () => {
         ...llama,
         hidden_act: "gelu",
         rope_scaling: { rope_type: "llama3" },
-        head_dim: 32,
+        quantization_config: {},
         attention_bias: true,
       }),
-    ).toThrow(/hidden_act "gelu".*rope_scaling.*head_dim 32.*attention_bias/);
+    ).toThrow(/hidden_act "gelu".*rope_scaling.*attention_bias.*quantization/);
     expect(() => fromHfConfig({ ...gpt2, activation_function: "relu" })).toThrow(/"relu"/);
     expect(() => fromHfConfig({ ...gpt2, n_embd: "x" })).toThrow(/n_embd must be a number/);
   });

@@ -15,7 +15,7 @@ import {
 } from "./hf-config.js";
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
 import { modelFromTensors, type Model, type ModelContents } from "./model.js";
-import type { Head } from "./parameters.js";
+import type { Head } from "./names.js";
 
 export interface LoadModelOptions {
   /** Default: the heads that were saved. Missing value and score heads are initialised afresh. */

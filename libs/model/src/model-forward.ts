@@ -9,7 +9,7 @@ import {
 } from "@stagecraft/tensor";
 import { checkBatch, checkRange, rowsWithTarget, type ModelBatch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
-import type { Head } from "./parameters.js";
+import type { Head } from "./names.js";
 import type { ModelWeights } from "./weights.js";
 
 export interface LogProbOptions {

@@ -1,15 +1,11 @@
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
 import { ownValues, releaseWeights, tf, type TokenLogProbs } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
-import { validateModelConfig, type ModelConfig } from "./config.js";
+import type { ModelConfig } from "./config.js";
 import { ModelForward, type LogProbOptions } from "./model-forward.js";
-import {
-  HEAD_NAMES,
-  initialValues,
-  parameterSpecs,
-  type Head,
-  type ParameterSpec,
-} from "./parameters.js";
+import { HEAD_NAMES, type Head } from "./names.js";
+import { initialValues, parameterSpecs, type ParameterSpec } from "./parameters.js";
+import { validateModelConfig } from "./preset.js";
 import { checkTensors } from "./strict-load.js";
 import { arrangeWeights, type ModelWeights } from "./weights.js";
 

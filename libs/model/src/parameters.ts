@@ -1,9 +1,9 @@
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { sizeOfShape } from "@stagecraft/checkpoint";
 import type { ModelConfig } from "./config.js";
-
-/** `lm` predicts tokens, `value` is PPO's critic, `score` the reward model. */
-export type Head = "lm" | "value" | "score";
+import type { ModuleKind } from "./families/family.js";
+import { familyOf } from "./families/index.js";
+import { HEAD_NAMES, type BlockNames, type Head, type ModuleNames } from "./names.js";
 
 /** How a parameter starts: a constant, or normal with mean 0 and this standard deviation. */
 export type Initializer = { readonly constant: number } | { readonly std: number };
@@ -14,88 +14,6 @@ export interface ParameterSpec {
   readonly initializer: Initializer;
 }
 
-/** The tensors of one linear map or norm. */
-export interface ModuleNames {
-  readonly weight: string;
-  readonly bias: string;
-}
-
-/** Where each part of a block keeps its parameters. */
-export interface BlockNames {
-  readonly attentionNorm: ModuleNames;
-  readonly q: ModuleNames;
-  readonly k: ModuleNames;
-  readonly v: ModuleNames;
-  readonly o: ModuleNames;
-  readonly mlpNorm: ModuleNames;
-  /** Only llama has one. */
-  readonly gate?: ModuleNames;
-  readonly up: ModuleNames;
-  readonly down: ModuleNames;
-}
-
-export interface ParameterNames {
-  readonly embedding: string;
-  /** Only gpt2 has one. */
-  readonly positions?: string;
-  readonly finalNorm: ModuleNames;
-  block(layer: number): BlockNames;
-}
-
-/** The names of Hugging Face; gpt2's fused c_attn is three maps named q_proj, k_proj, v_proj. */
-export function parameterNames(config: ModelConfig): ParameterNames {
-  return config.architecture === "llama" ? LLAMA_NAMES : GPT2_NAMES;
-}
-
-export const HEAD_NAMES = {
-  lm: { weight: "lm_head.weight", bias: "lm_head.bias" },
-  value: { weight: "value_head.weight", bias: "value_head.bias" },
-  score: { weight: "score.weight", bias: "score.bias" },
-} as const;
-
-const moduleAt = (path: string): ModuleNames => ({
-  weight: `${path}.weight`,
-  bias: `${path}.bias`,
-});
-
-const LLAMA_NAMES: ParameterNames = {
-  embedding: "model.embed_tokens.weight",
-  finalNorm: moduleAt("model.norm"),
-  block(layer) {
-    const path = `model.layers.${layer}`;
-    return {
-      attentionNorm: moduleAt(`${path}.input_layernorm`),
-      q: moduleAt(`${path}.self_attn.q_proj`),
-      k: moduleAt(`${path}.self_attn.k_proj`),
-      v: moduleAt(`${path}.self_attn.v_proj`),
-      o: moduleAt(`${path}.self_attn.o_proj`),
-      mlpNorm: moduleAt(`${path}.post_attention_layernorm`),
-      gate: moduleAt(`${path}.mlp.gate_proj`),
-      up: moduleAt(`${path}.mlp.up_proj`),
-      down: moduleAt(`${path}.mlp.down_proj`),
-    };
-  },
-};
-
-const GPT2_NAMES: ParameterNames = {
-  embedding: "transformer.wte.weight",
-  positions: "transformer.wpe.weight",
-  finalNorm: moduleAt("transformer.ln_f"),
-  block(layer) {
-    const path = `transformer.h.${layer}`;
-    return {
-      attentionNorm: moduleAt(`${path}.ln_1`),
-      q: moduleAt(`${path}.attn.q_proj`),
-      k: moduleAt(`${path}.attn.k_proj`),
-      v: moduleAt(`${path}.attn.v_proj`),
-      o: moduleAt(`${path}.attn.c_proj`),
-      mlpNorm: moduleAt(`${path}.ln_2`),
-      up: moduleAt(`${path}.mlp.c_fc`),
-      down: moduleAt(`${path}.mlp.c_proj`),
-    };
-  },
-};
-
 /**
  * Every parameter of a model in a fixed order. Initialisation follows GPT-2 (Radford et al. 2019):
  * normal .02, the maps that end a residual branch .02/√(2·layers); norms 1, biases 0. A token embedding
@@ -104,7 +22,7 @@ const GPT2_NAMES: ParameterNames = {
  * 1/√(d+1) and bias 0 (Stiennon et al. 2020); the value head is zero.
  */
 export function parameterSpecs(config: ModelConfig, heads: readonly Head[]): ParameterSpec[] {
-  const names = parameterNames(config);
+  const { names } = familyOf(config);
   const { hiddenSize: D, vocabSize: V, maxPositions } = config;
   const embeddingStd = config.tieEmbeddings ? 0.5 / Math.sqrt(D) : STD;
   const specs: ParameterSpec[] = [normal(names.embedding, [V, D], embeddingStd)];
@@ -112,7 +30,7 @@ export function parameterSpecs(config: ModelConfig, heads: readonly Head[]): Par
   for (let layer = 0; layer < config.numLayers; layer++) {
     specs.push(...blockSpecs(config, names.block(layer)));
   }
-  specs.push(...normSpecs(config, names.finalNorm));
+  specs.push(...normSpecs(config, "finalNorm", names.finalNorm));
   for (const head of heads) specs.push(...headSpecs(config, head));
   return specs;
 }
@@ -142,32 +60,40 @@ const constant = (name: string, shape: readonly number[], value: number): Parame
 });
 
 function blockSpecs(config: ModelConfig, names: BlockNames): ParameterSpec[] {
-  const { hiddenSize: D, intermediateSize: F, numHeads, numKvHeads, numLayers } = config;
-  const kvSize = (D / numHeads) * numKvHeads;
+  const { hiddenSize: D, intermediateSize: F, numHeads, numKvHeads, headSize, numLayers } = config;
+  const [qSize, kvSize] = [numHeads * headSize, numKvHeads * headSize];
   const residualStd = STD / Math.sqrt(2 * numLayers);
-  const linear = (module: ModuleNames, shape: [number, number], std = STD) => [
-    normal(module.weight, shape, std),
-    ...(config.bias ? [constant(module.bias, [shape[0]], 0)] : []),
-  ];
+  const linear = (kind: keyof BlockNames, shape: [number, number], std = STD) => {
+    const module = names[kind];
+    if (!module) return [];
+    return [normal(module.weight, shape, std), ...biasSpecs(config, kind, module, shape[0])];
+  };
   return [
-    ...normSpecs(config, names.attentionNorm),
-    ...linear(names.q, [D, D]),
-    ...linear(names.k, [kvSize, D]),
-    ...linear(names.v, [kvSize, D]),
-    ...linear(names.o, [D, D], residualStd),
-    ...normSpecs(config, names.mlpNorm),
-    ...(names.gate ? linear(names.gate, [F, D]) : []),
-    ...linear(names.up, [F, D]),
-    ...linear(names.down, [D, F], residualStd),
+    ...normSpecs(config, "attentionNorm", names.attentionNorm),
+    ...linear("q", [qSize, D]),
+    ...linear("k", [kvSize, D]),
+    ...linear("v", [kvSize, D]),
+    ...linear("o", [D, qSize], residualStd),
+    ...normSpecs(config, "mlpNorm", names.mlpNorm),
+    ...linear("gate", [F, D]),
+    ...linear("up", [F, D]),
+    ...linear("down", [D, F], residualStd),
   ];
 }
 
-function normSpecs(config: ModelConfig, module: ModuleNames): ParameterSpec[] {
-  const specs = [constant(module.weight, [config.hiddenSize], 1)];
-  if (config.architecture === "gpt2" && config.bias) {
-    specs.push(constant(module.bias, [config.hiddenSize], 0));
-  }
-  return specs;
+function normSpecs(config: ModelConfig, kind: ModuleKind, module: ModuleNames): ParameterSpec[] {
+  const { hiddenSize } = config;
+  return [constant(module.weight, [hiddenSize], 1), ...biasSpecs(config, kind, module, hiddenSize)];
+}
+
+function biasSpecs(
+  config: ModelConfig,
+  kind: ModuleKind,
+  module: ModuleNames,
+  size: number,
+): ParameterSpec[] {
+  const hasBias = config.bias && familyOf(config).hasBias(kind);
+  return hasBias ? [constant(module.bias, [size], 0)] : [];
 }
 
 function headSpecs({ hiddenSize: D, vocabSize: V, tieEmbeddings }: ModelConfig, head: Head) {

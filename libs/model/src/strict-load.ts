@@ -1,7 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { TensorMap } from "@stagecraft/checkpoint";
 import { describeConfig, type ModelConfig } from "./config.js";
-import { parameterNames, type ParameterSpec } from "./parameters.js";
+import { familyOf } from "./families/index.js";
+import type { ParameterSpec } from "./parameters.js";
 
 /**
  * Throws `failed_precondition` unless the tensors are exactly the parameters: every missing,
@@ -45,7 +46,7 @@ function guessCause(
 ): string {
   const { missing, specs, tensors } = found;
   if (missing.length === specs.length) return " (a checkpoint of another architecture)";
-  const rows = tensors.get(parameterNames(config).embedding)?.shape[0];
+  const rows = tensors.get(familyOf(config).names.embedding)?.shape[0];
   if (rows === undefined || rows === config.vocabSize) return "";
   return ` (a vocabulary of ${rows} tokens: weights of another model or tokenizer)`;
 }

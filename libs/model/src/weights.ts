@@ -8,7 +8,8 @@ import type {
   tf,
 } from "@stagecraft/tensor";
 import type { ModelConfig } from "./config.js";
-import { HEAD_NAMES, parameterNames, type Head, type ModuleNames } from "./parameters.js";
+import { familyOf } from "./families/index.js";
+import { HEAD_NAMES, type Head, type ModuleNames } from "./names.js";
 
 export type Params = ReadonlyMap<string, tf.Tensor>;
 
@@ -20,7 +21,7 @@ export interface LayerWeights {
 /** The variables of a model in the places where the forward pass wants them. */
 export interface ModelWeights {
   readonly embedding: tf.Tensor2D;
-  /** Learned positions (gpt2). */
+  /** Learned positions. */
   readonly positions?: tf.Tensor2D;
   readonly layers: readonly LayerWeights[];
   readonly finalNorm: NormWeights;
@@ -37,7 +38,7 @@ export function arrangeWeights(
   heads: readonly Head[],
   params: Params,
 ): ModelWeights {
-  const names = parameterNames(config);
+  const { names } = familyOf(config);
   const module = (at: ModuleNames) => moduleOf(params, at);
   const headModule = (head: "value" | "score") => linearOf(params, HEAD_NAMES[head]);
   return {
@@ -71,17 +72,16 @@ export function arrangeWeights(
 }
 
 function blockOptions(config: ModelConfig) {
-  const { architecture, numHeads, numKvHeads, normEps, ropeTheta } = config;
-  const llama = architecture === "llama";
-  const norm = llama ? ("rms" as const) : ("layer" as const);
+  const { numHeads, numKvHeads, normEps, ropeTheta } = config;
+  const { norm, activation, rotary } = familyOf(config).block;
   return {
-    attentionOptions: { norm, normEps, numHeads, numKvHeads, ...(llama ? { ropeTheta } : {}) },
-    mlpOptions: { norm, normEps, activation: llama ? ("swiglu" as const) : ("gelu" as const) },
+    attentionOptions: { norm, normEps, numHeads, numKvHeads, ...(rotary ? { ropeTheta } : {}) },
+    mlpOptions: { norm, normEps, activation },
   };
 }
 
 function lmWeight(config: ModelConfig, params: Params): tf.Tensor2D {
-  const name = config.tieEmbeddings ? parameterNames(config).embedding : HEAD_NAMES.lm.weight;
+  const name = config.tieEmbeddings ? familyOf(config).names.embedding : HEAD_NAMES.lm.weight;
   return get<tf.Tensor2D>(params, name);
 }
 

@@ -1,10 +1,15 @@
 import { createRandom } from "@stagecraft/core";
 import type { tf } from "@stagecraft/tensor";
-import { presetConfig, type Architecture, type ModelConfig } from "../src/config.js";
+import type { ModelConfig } from "../src/config.js";
+import type { Architecture } from "../src/families/index.js";
 import { createModel, type Model } from "../src/model.js";
-import type { Head } from "../src/parameters.js";
+import type { Head } from "../src/names.js";
+import { presetConfig } from "../src/preset.js";
 
-/** Two layers, hidden 16, grouped queries for llama; weights large enough for peaked predictions. */
+/** Grouped queries where the family has them. */
+const NUM_KV_HEADS: Record<Architecture, number> = { llama: 2, gpt2: 4, qwen2: 2 };
+
+/** Two layers, hidden 16, grouped queries where there are; weights large enough for peaked predictions. */
 export function tinyConfig(
   architecture: Architecture,
   overrides: Partial<ModelConfig> = {},
@@ -16,7 +21,7 @@ export function tinyConfig(
     numHeads: 4,
     maxPositions: 32,
     intermediateSize: 24,
-    ...(architecture === "llama" ? { numKvHeads: 2 } : {}),
+    numKvHeads: NUM_KV_HEADS[architecture],
     ...overrides,
   });
 }

@@ -4,12 +4,11 @@ import type { ParsedWeights } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import {
   createGenerationEngine,
-  kvBytesPerToken,
   type GenerationEngine,
   type GenerationEvent,
   type Model,
 } from "@stagecraft/model";
-import { releaseIdleMemory, releaseWeights } from "@stagecraft/tensor";
+import { kvBytesPerToken, releaseIdleMemory, releaseWeights } from "@stagecraft/tensor";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { openAnswers, type Withdraw } from "./answers.js";

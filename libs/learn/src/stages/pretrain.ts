@@ -7,7 +7,14 @@ import {
   shareProblem,
   type PreparedCorpus,
 } from "@stagecraft/data";
-import { createModel, loadModel, presetConfig, saveModel, type Model } from "@stagecraft/model";
+import {
+  ARCHITECTURES,
+  createModel,
+  loadModel,
+  presetConfig,
+  saveModel,
+  type Model,
+} from "@stagecraft/model";
 import {
   loadTokenizer,
   saveTokenizer,
@@ -54,7 +61,7 @@ const schema = z.strictObject({
     .string()
     .default("")
     .describe("Model directory to continue from; empty = fresh weights of the sizes below"),
-  architecture: z.enum(["llama", "gpt2"]).default("llama").describe("Family of the model"),
+  architecture: z.enum(ARCHITECTURES).default("llama").describe("Family of the model"),
   numLayers: z.int().min(1).max(200).default(4).describe("Transformer layers"),
   numHeads: z.int().min(1).max(256).default(4).describe("Attention heads"),
   numKvHeads: z.int().min(0).max(256).default(0).describe("Key/value heads, 0 = numHeads"),

@@ -18,6 +18,7 @@ describe("createDecoder()", () => {
     tinyConfig("llama"),
     tinyConfig("llama", { numKvHeads: 4, bias: true, tieEmbeddings: true }),
     tinyConfig("llama", { numKvHeads: 1 }),
+    tinyConfig("qwen2"),
     tinyConfig("gpt2"),
     tinyConfig("gpt2", { bias: false }),
   ]) {

@@ -1,11 +1,9 @@
 import { StagecraftError } from "@stagecraft/core";
 import {
   createDecoder as createSession,
-  kvBytesPerToken as kvBytesOf,
   type Decoder,
   type DecoderOptions,
 } from "@stagecraft/tensor";
-import type { ModelConfig } from "../config.js";
 import type { Model } from "../model.js";
 
 /**
@@ -25,9 +23,4 @@ export function createDecoder(model: Model, options: DecoderOptions): Decoder {
     );
   }
   return createSession({ ...model.weights, lm }, options);
-}
-
-/** Memory that one token of a sequence takes in the caches of all layers, in bytes. */
-export function kvBytesPerToken(config: ModelConfig): number {
-  return kvBytesOf({ ...config, headSize: config.hiddenSize / config.numHeads });
 }

@@ -1,0 +1,24 @@
+/** Qwen2 and 2.5 (Yang et al. 2024): Llama with biases on q, k and v alone. */
+import type { ModuleKind, Family } from "./family.js";
+import { only } from "../hf-reader.js";
+import { llama, readShared, sharedFields, sharedProblems } from "./llama.js";
+
+const BIASED = new Set<ModuleKind>(["q", "k", "v"]);
+
+export const qwen2: Family = {
+  ...llama,
+  classes: { lm: "Qwen2ForCausalLM", score: "Qwen2ForSequenceClassification" },
+  hasBias: (module) => BIASED.has(module),
+  preset: (sizes) => ({ ...llama.preset(sizes), normEps: 1e-6, bias: true }),
+  problems: (config) => [
+    ...llama.problems(config),
+    ...(config.bias ? [] : ["qwen2 has biases on q, k and v: bias must be true, got false"]),
+  ],
+  toHf: (config) => ({
+    ...sharedFields(config),
+    head_dim: config.headSize,
+    use_sliding_window: false,
+  }),
+  fromHf: (reader) => ({ ...readShared(reader, { maxPositions: 32_768 }), bias: true }),
+  unsupported: (hf) => [...sharedProblems(hf), ...only(hf, "use_sliding_window", [false])],
+};

@@ -1,0 +1,63 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { ModelConfig, PresetSizes } from "./config.js";
+import { ARCHITECTURES, findFamily, FAMILIES, type Architecture } from "./families/index.js";
+
+/** A validated configuration of a family; what the sizes do not name is as the family's file says. */
+export function presetConfig(architecture: Architecture, sizes: PresetSizes): ModelConfig {
+  return validateModelConfig({
+    numKvHeads: sizes.numHeads,
+    headSize: sizes.hiddenSize / sizes.numHeads,
+    ropeTheta: 10_000,
+    normEps: 1e-5,
+    ...FAMILIES[architecture].preset(sizes),
+    ...sizes,
+    architecture,
+  });
+}
+
+const COUNTS = [
+  "vocabSize",
+  "hiddenSize",
+  "numLayers",
+  "numHeads",
+  "numKvHeads",
+  "headSize",
+  "intermediateSize",
+  "maxPositions",
+] as const;
+
+/** The frozen config itself; throws `invalid_argument` that lists every problem. */
+export function validateModelConfig(config: ModelConfig): ModelConfig {
+  const problems = [
+    ...countProblems(config),
+    ...(findFamily(config)?.problems(config) ?? []),
+    ...valueProblems(config),
+  ];
+  if (problems.length === 0) return Object.freeze({ ...config });
+  throw new StagecraftError("invalid_argument", `model config: ${problems.join("; ")}`, {
+    details: { problems },
+  });
+}
+
+function countProblems(config: ModelConfig): string[] {
+  const shared = `hiddenSize ${config.hiddenSize} in ${config.numHeads} heads`;
+  return COUNTS.filter((field) => !Number.isInteger(config[field]) || config[field] < 1).map(
+    (field) =>
+      `${field} must be an integer ≥ 1, got ${config[field]}` +
+      (field === "headSize" ? ` (${shared})` : ""),
+  );
+}
+
+function valueProblems(config: ModelConfig): string[] {
+  const { architecture, numHeads, numKvHeads, normEps, ropeTheta } = config;
+  const problems: string[] = [];
+  if (!findFamily(config)) {
+    problems.push(`architecture must be ${ARCHITECTURES.join(" or ")}, got ${architecture}`);
+  }
+  if (numHeads % numKvHeads !== 0) {
+    problems.push(`numKvHeads ${numKvHeads} must divide numHeads ${numHeads}`);
+  }
+  if (!(normEps > 0)) problems.push(`normEps must be > 0, got ${normEps}`);
+  if (!(ropeTheta > 0)) problems.push(`ropeTheta must be > 0, got ${ropeTheta}`);
+  return problems;
+}
