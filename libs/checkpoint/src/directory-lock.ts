@@ -66,6 +66,15 @@ export async function acquireDirectoryLock(
   );
 }
 
+/** The living process that holds the directory; one of another host counts as alive. */
+export async function directoryHolder(
+  directory: string,
+  { file }: Pick<LockOptions, "file">,
+): Promise<ProcessIdentity | undefined> {
+  const holder = await readOwner(join(directory, file));
+  return typeof holder === "object" && (await isProcessAlive(holder)) ? holder : undefined;
+}
+
 /** Takes away the lock of a worker thread of this process that is gone; any other lock stays. */
 export async function releaseLockOfThread(
   directory: string,

@@ -13,6 +13,7 @@ export {
 } from "./checkpoints.js";
 export {
   acquireDirectoryLock,
+  directoryHolder,
   isProcessAlive,
   releaseLockOfThread,
   thisProcess,

@@ -37,7 +37,7 @@ export {
 } from "./reward/ranking-metrics.js";
 export { openMetricsLog, type MetricsLog } from "./run/metrics-log.js";
 export { silentReporter, type StageProgress, type StageReporter } from "./run/reporter.js";
-export { acquireRunLock, releaseRunLockOfThread, type RunLock } from "./run/run-lock.js";
+export { acquireRunLock, releaseRunLockOfThread, runHolder, type RunLock } from "./run/run-lock.js";
 export {
   openRun,
   readRunRecord,

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readRunRecord } from "@stagecraft/learn";
+import { readRunRecord, runHolder } from "@stagecraft/learn";
 import { progressMark } from "./crash-ledger.js";
 import { isPassing } from "./passing-failures.js";
 import { readRunWish, type RunWish } from "./run-wish.js";
@@ -23,7 +23,7 @@ const STATES: Readonly<Record<StoredRun["status"], RunState>> = {
   finished: "succeeded",
   cancelled: "cancelled",
   failed: "failed",
-  // Its process is gone, or it would not be read now.
+  // Its process is gone; see recordOfCommand for one that lives.
   running: "failed",
 };
 const INTERRUPTED = "[aborted] the trainer ended while the run was working; resume it";
@@ -46,7 +46,9 @@ async function restoreRun(name: string, runDir: string): Promise<RestoredRun | u
   const wish = await readRunWish(runDir);
   const stored = await readRunRecord(runDir).catch(() => undefined);
   if (!wish) {
-    return stored && { ...NO_CRASH, record: recordOf(name, runDir, stored), goesOn: false };
+    if (!stored) return undefined;
+    const record = await recordOfCommand(name, runDir, stored);
+    return { ...NO_CRASH, record, goesOn: false };
   }
   const state = wishedState(wish, stored);
   const { runId, stage, config } = wish;
@@ -62,6 +64,17 @@ async function restoreRun(name: string, runDir: string): Promise<RestoredRun | u
     record: { ...rest, runId, stage, config, createdAt, state, ...failed },
     goesOn: state === "pending",
   };
+}
+
+/** A run that a command began: while that lives, it is running elsewhere. */
+export async function recordOfCommand(
+  name: string,
+  runDir: string,
+  stored: StoredRun,
+): Promise<RunRecord> {
+  const { error, ...record } = { error: undefined, ...recordOf(name, runDir, stored) };
+  const heldBy = stored.status === "running" ? await runHolder(runDir) : undefined;
+  return heldBy ? { ...record, state: "running", heldBy } : { ...record, ...(error && { error }) };
 }
 
 const NO_CRASH = { crashes: 0, died: false };

@@ -31,6 +31,7 @@ export function toRunMessage(run: RunRecord): trainer.Run {
     },
     error: run.error,
     attempt: run.attempt,
+    heldBy: run.heldBy ?? "",
   };
 }
 

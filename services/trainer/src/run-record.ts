@@ -18,6 +18,8 @@ export interface RunRecord {
   readonly progress?: StageProgress;
   readonly result?: StageResult;
   readonly error?: { code: string; message: string };
+  /** Another process that works on it, such as a command's: this trainer only looks on. */
+  readonly heldBy?: string;
 }
 
 /** What happens in a run. */

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError, throwIfAborted, type ErrorCode } from "@stagecraft/core";
-import { acquireRunLock } from "@stagecraft/learn";
+import { acquireRunLock, openRun } from "@stagecraft/learn";
 import { gate, tempDir, waitFor, type Gate } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -189,6 +189,34 @@ describe("openRunRegistry()", () => {
       await registry.close();
       expect(registry.get("r1").state).toBe("paused");
       expect((await watching).at(-1)).toBe("paused");
+    });
+  });
+
+  it("a run that a living command works on is running elsewhere, until that ends", async () => {
+    await withRegistry(async ({ dir }) => {
+      const run = await openRun({
+        runDir: join(dir, "loop"),
+        stage: "count",
+        config: { steps: 3 },
+        resume: false,
+      });
+      const registry = await openRunRegistry({
+        stages: [],
+        runsDir: dir,
+        maxActive: 1,
+        eventsKept: 5,
+      });
+      expect(registry.get("loop")).toMatchObject({ state: "running" });
+      expect(registry.get("loop").heldBy).toContain(`process ${process.pid} on `);
+      expect(registry.get("loop").error).toBeUndefined();
+      await expect(registry.cancel("loop")).rejects.toThrow("running elsewhere: process");
+      expect(() => registry.resume("loop")).toThrow("stop it there");
+      await run.setStatus("finished", { result: { outputs: {}, metrics: { steps: 3 } } });
+      await run.close();
+      await registry.refresh();
+      expect(registry.get("loop")).toMatchObject({ state: "succeeded" });
+      expect(registry.get("loop").heldBy).toBeUndefined();
+      await registry.close();
     });
   });
 

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { parseConfig } from "@stagecraft/config";
 import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import { readRunRecord } from "@stagecraft/learn";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
 import { crashDelayMs, createCrashLedger, progressMark } from "./crash-ledger.js";
@@ -13,7 +14,7 @@ import { crashOf, memoryAdvice } from "./run-crash.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
 import { createRetryDelays, isPassing } from "./passing-failures.js";
-import { restoreRuns } from "./restore-runs.js";
+import { recordOfCommand, restoreRuns } from "./restore-runs.js";
 import { readRunWishSync, writeRunWish, type RunWish } from "./run-wish.js";
 import { takeRunDir } from "./take-run-dir.js";
 import type { TrainerStage } from "./trainer-stage.js";
@@ -57,6 +58,8 @@ export interface RunRegistry {
   get(runId: string): RunRecord;
   /** Newest first. */
   list(): RunRecord[];
+  /** Looks again at the runs that other processes work on. */
+  refresh(): Promise<void>;
   watch(
     runId: string,
     options: { after: number; signal: AbortSignal },
@@ -204,6 +207,16 @@ class Registry implements RunRegistry {
     return records.sort((a, b) => Number(b.createdAt) - Number(a.createdAt));
   }
 
+  async refresh(): Promise<void> {
+    const elsewhere = [...this.runs.values()].filter(({ record }) => record.heldBy);
+    for (const { record } of elsewhere) {
+      const stored = await readRunRecord(record.runDir).catch(() => undefined);
+      if (!stored) continue;
+      const now = await recordOfCommand(record.runId, record.runDir, stored);
+      if (now.heldBy !== record.heldBy) this.add(now);
+    }
+  }
+
   watch(runId: string, { after, signal }: { after: number; signal: AbortSignal }) {
     const run = this.find(runId);
     const isOver = () => this.closed || isEnded(run.record.state);
@@ -212,6 +225,7 @@ class Registry implements RunRegistry {
 
   async pause(runId: string): Promise<RunRecord> {
     const run = this.find(runId);
+    if (run.record.heldBy) throw runsElsewhere(run.record);
     if (isEnded(run.record.state)) throw wrongState(run.record, "paused");
     this.wish(run.record, "paused");
     if (run.record.state !== "paused") await run.stop("paused");
@@ -221,6 +235,7 @@ class Registry implements RunRegistry {
   resume(runId: string): RunRecord {
     const run = this.find(runId);
     const { state } = run.record;
+    if (run.record.heldBy) throw runsElsewhere(run.record);
     if (state === "running" || state === "pending") return run.record;
     if (state === "succeeded") throw wrongState(run.record, "resumed");
     this.crashes.forget(runId);
@@ -232,6 +247,7 @@ class Registry implements RunRegistry {
 
   async cancel(runId: string): Promise<RunRecord> {
     const run = this.find(runId);
+    if (run.record.heldBy) throw runsElsewhere(run.record);
     if (!isEnded(run.record.state)) this.wish(run.record, "cancelled");
     if (run.record.state === "paused") run.update({ state: "cancelled" });
     else if (!isEnded(run.record.state)) await run.stop("cancelled");
@@ -246,7 +262,8 @@ class Registry implements RunRegistry {
     this.closing = true;
     for (const timer of this.retries.values()) clearTimeout(timer);
     const all = [...this.runs.values()];
-    await Promise.all(all.filter((run) => !isAtRest(run.record)).map((run) => run.stop("paused")));
+    const own = all.filter(({ record }) => !isAtRest(record) && !record.heldBy);
+    await Promise.all(own.map((run) => run.stop("paused")));
     // Whoever watches a paused run waits for it to go on, which it will not do here.
     this.closed = true;
     for (const run of all) if (run.record.state === "paused") run.update({});
@@ -414,7 +431,15 @@ function sameRun(record: RunRecord, stage: string, config: JsonObject): RunRecor
   );
 }
 
+function runsElsewhere({ runId, heldBy }: RunRecord): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `run ${runId} is running elsewhere: ${heldBy} works on it; stop it there, or choose another run id`,
+  );
+}
+
 function stillWorking(record: RunRecord): StagecraftError {
+  if (record.heldBy) return runsElsewhere(record);
   return new StagecraftError(
     "failed_precondition",
     `run ${record.runId} is ${record.state}; cancel or pause it first`,

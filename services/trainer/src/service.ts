@@ -25,9 +25,11 @@ export function createTrainerService({ registry }: TrainerServiceDeps): TrainerS
       return { run: toRunMessage(run) };
     },
     async getRun({ runId }) {
+      await registry.refresh();
       return { run: toRunMessage(registry.get(runId)) };
     },
     async listRuns({ pageSize, pageToken, stage }) {
+      await registry.refresh();
       const matching = registry.list().filter((run) => stage === "" || run.stage === stage);
       const { items, nextPageToken } = paginate(matching, { pageSize, pageToken });
       return { runs: items.map(toRunMessage), nextPageToken };

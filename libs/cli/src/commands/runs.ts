@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { readRunRecord, type RunRecord } from "@stagecraft/learn";
+import { readRunRecord, runHolder, type RunRecord } from "@stagecraft/learn";
 import type { CommandScope } from "../app/command.js";
 import { readMetrics } from "../report/metrics-file.js";
 import { alignRows, figure } from "../report/result-text.js";
@@ -43,8 +43,10 @@ export function runsCommand(command: Command, { io }: CommandScope): void {
 
 interface FoundRun extends Omit<RunRecord, "status"> {
   dir: string;
-  /** `died`: it says running, but no process holds its lock. */
+  /** `died`: it says running, but no living process holds its lock. */
   status: RunRecord["status"] | "died";
+  /** The process that works on it. */
+  heldBy?: string;
   lastMetrics?: JsonObject;
 }
 
@@ -76,10 +78,11 @@ async function loadRun(dir: string): Promise<FoundRun> {
       `${dir} has no run.json; \`stagecraft runs list\` shows runs`,
     );
   }
-  const isOrphan = record.status === "running" && !existsSync(join(dir, "run.lock"));
+  const heldBy = record.status === "running" ? await runHolder(dir) : undefined;
+  const isOrphan = record.status === "running" && heldBy === undefined;
   const lastMetrics = (await readMetrics(join(dir, "metrics.jsonl"))).at(-1);
   const status = isOrphan ? ("died" as const) : record.status;
-  return { dir, ...record, status, ...(lastMetrics && { lastMetrics }) };
+  return { dir, ...record, status, ...(heldBy && { heldBy }), ...(lastMetrics && { lastMetrics }) };
 }
 
 function listLine({ dir, stage, status, updatedAt, result }: FoundRun): string {
@@ -98,7 +101,8 @@ function showText(run: FoundRun): string {
           ...alignRows(Object.entries(object).map(([name, value]) => [name, show(value)])),
         ];
   const { dir, stage, status, startedAt, updatedAt, attempts, error } = run;
-  const state = { stage, status, started: startedAt, updated: updatedAt, attempts };
+  const by = run.heldBy === undefined ? {} : { by: run.heldBy };
+  const state = { stage, status, ...by, started: startedAt, updated: updatedAt, attempts };
   return [
     dir,
     ...alignRows(Object.entries(state).map(([name, value]) => [name, String(value)])),

@@ -1,5 +1,6 @@
 import {
   acquireDirectoryLock,
+  directoryHolder,
   releaseLockOfThread,
   type DirectoryLock,
 } from "@stagecraft/checkpoint";
@@ -12,6 +13,12 @@ const LOCK_FILE = "run.lock";
 /** See `acquireDirectoryLock`; a larger epoch takes the directory from a living process. */
 export function acquireRunLock(runDir: string, epoch?: number): Promise<RunLock> {
   return acquireDirectoryLock(runDir, { file: LOCK_FILE, what: "run directory", epoch });
+}
+
+/** Who works in a run directory now, as people are told: `process 12 on host`; undefined = nobody. */
+export async function runHolder(runDir: string): Promise<string | undefined> {
+  const holder = await directoryHolder(runDir, { file: LOCK_FILE });
+  return holder && `process ${holder.pid} on ${holder.host}`;
 }
 
 /** See `releaseLockOfThread`. */

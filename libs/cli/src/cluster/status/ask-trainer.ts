@@ -47,7 +47,7 @@ function connect(address: string) {
 }
 
 function describeRun(
-  { runId, runDir, stage, state, progress, error }: trainer.Run,
+  { runId, runDir, stage, state, progress, error, heldBy }: trainer.Run,
   records: ReadonlyMap<string, JsonObject>,
 ): TrainingStatus {
   const figure = (kind: string, field: string, as = field) => {
@@ -58,7 +58,7 @@ function describeRun(
     runId,
     runDir,
     stage,
-    state: trainer.RunState[state].toLowerCase(),
+    state: heldBy ? `running elsewhere (${heldBy})` : trainer.RunState[state].toLowerCase(),
     done: progress?.done ?? 0,
     total: progress?.total ?? 0,
     unit: progress?.unit ?? "",

@@ -223,6 +223,11 @@ export interface Run {
     | undefined;
   /** How often it was started: 1 + resumptions. */
   attempt: number;
+  /**
+   * Set while another process than this trainer works on it, such as a command on the same machine:
+   * "process 12 on host". The state is RUNNING then, and the run cannot be paused or cancelled here.
+   */
+  heldBy: string;
 }
 
 /** Asks for a new run. */
@@ -965,6 +970,7 @@ function createBaseRun(): Run {
     result: undefined,
     error: undefined,
     attempt: 0,
+    heldBy: "",
   };
 }
 
@@ -1002,6 +1008,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(88).uint32(message.attempt);
+    }
+    if (message.heldBy !== "") {
+      writer.uint32(98).string(message.heldBy);
     }
     return writer;
   },
@@ -1107,6 +1116,14 @@ export const Run: MessageFns<Run> = {
             message.attempt = reader.uint32();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.heldBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1148,6 +1165,11 @@ export const Run: MessageFns<Run> = {
       result: isSet(object.result) ? RunResult.fromJSON(object.result) : undefined,
       error: isSet(object.error) ? RunError.fromJSON(object.error) : undefined,
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      heldBy: isSet(object.heldBy)
+        ? globalThis.String(object.heldBy)
+        : isSet(object.held_by)
+        ? globalThis.String(object.held_by)
+        : "",
     };
   },
 
@@ -1186,6 +1208,9 @@ export const Run: MessageFns<Run> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.heldBy !== "") {
+      obj.heldBy = message.heldBy;
+    }
     return obj;
   },
 
@@ -1211,6 +1236,7 @@ export const Run: MessageFns<Run> = {
       ? RunError.fromPartial(object.error)
       : undefined;
     message.attempt = object.attempt ?? 0;
+    message.heldBy = object.heldBy ?? "";
     return message;
   },
 };
