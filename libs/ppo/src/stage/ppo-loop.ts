@@ -67,7 +67,7 @@ export interface PpoLoopParts {
   ptxSource?: { position(): JsonObject; seek(position: JsonObject): Promise<void> };
   /** Keeps the policy as the best so far. */
   saveBest?(): Promise<void>;
-  /** Told every update's experience, e.g. to write it down for inspection. */
+  /** Told every update's experience, e.g. to write it down for inspection. The first update is 1. */
   onUpdate?(
     update: number,
     batch: readonly Experience[],
@@ -204,7 +204,7 @@ class PpoLoop {
     this.klControl.update(rollouts.kl, batch.length);
     const learningRate = updateLearningRate(config, state.update, config.learningRate);
     const signals = { ...rollouts, ...optimized, learningRate };
-    await parts.onUpdate?.(state.update, batch, { estimates, klCoef });
+    await parts.onUpdate?.(state.update + 1, batch, { estimates, klCoef });
     this.commit(samples, signals, timing);
   }
 
@@ -247,7 +247,9 @@ class PpoLoop {
         isConsumed: (rolloutId) => this.ledger.has(rolloutId),
       });
     } catch (thrown) {
-      if (thrown instanceof WrongWeightsError) this.sound(staleWeightsAlarm(thrown.reason));
+      if (thrown instanceof WrongWeightsError) {
+        this.sound(staleWeightsAlarm(thrown.reason), update + 1);
+      }
       throw thrown;
     }
   }
@@ -317,11 +319,12 @@ class PpoLoop {
     for (const alarm of alarms) this.sound(alarm);
   }
 
-  private sound(alarm: Alarm): void {
+  /** Updates count from 1 for people: the number of the one that it concerns. */
+  private sound(alarm: Alarm, update = this.state.update): void {
     const { message, meaning, advice } = alarm;
     this.write({ kind: "alarm", ...alarm });
     this.context.reporter.warn(
-      `update ${this.state.update}: ${message}. It means: ${meaning}. What to try: ${advice}`,
+      `update ${update}: ${message}. It means: ${meaning}. What to try: ${advice}`,
     );
   }
 

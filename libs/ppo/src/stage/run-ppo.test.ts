@@ -303,6 +303,25 @@ describe("runPpo()", () => {
     }
   });
 
+  it("counts updates from 1 in files, progress and metrics alike", async () => {
+    const told: number[] = [];
+    const onUpdate = (update: number) => void told.push(update);
+    await run("run", { config: { updates: 2, inspectRollouts: 1 }, onUpdate }).result;
+    const numbers: number[] = [];
+    for (const name of (await readdir(join(dir, "run", "rollouts"))).sort()) {
+      const text = await readFile(join(dir, "run", "rollouts", name), "utf8");
+      const { update } = JSON.parse(text) as InspectedRollout;
+      expect(name).toBe(`update-00000${update}.jsonl`);
+      numbers.push(update);
+    }
+    const steps = (await records("run")).filter(({ kind }) => kind === "update");
+    expect([numbers, told, steps.map(({ step }) => step)]).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
   for (const [what, tamper, message] of [
     ["stale weights", { weightVersions: Int32Array.of(9) }, "did not load the published weights"],
     ["another model's weights", { weightsHash: "0".repeat(64) }, "sampled with weights 0000"],
