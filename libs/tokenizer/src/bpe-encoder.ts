@@ -1,7 +1,7 @@
 import { applyMerges, type MergeRules } from "./bpe-merges.js";
 import { IntBuffer } from "./int-buffer.js";
 import type { PreTokenizer } from "./pre-tokenizer.js";
-import { detached, textsAndBytes, piecesOf } from "./text-pieces.js";
+import { detached, piecesOf } from "./text-pieces.js";
 
 export interface BpeEncoderOptions {
   preTokenize: PreTokenizer;
@@ -27,19 +27,9 @@ export class BpeEncoder {
 
   constructor(private readonly options: BpeEncoderOptions) {}
 
-  encode(text: string): Int32Array {
-    const out = new IntBuffer(16 + (text.length >> 2));
-    this.encodeInto(text, out);
-    return out.toArray();
-  }
-
-  encodeBytes(bytes: Uint8Array): Int32Array {
-    const out = new IntBuffer(16 + (bytes.length >> 2));
-    for (const part of textsAndBytes(bytes)) {
-      if (typeof part === "string") this.encodeInto(part, out);
-      else this.mergeInto(part, part.length, out);
-    }
-    return out.toArray();
+  /** Bytes that are no text, merged as one piece. */
+  encodeRaw(bytes: Uint8Array, out: IntBuffer): void {
+    this.mergeInto(bytes, bytes.length, out);
   }
 
   encodeInto(text: string, out: IntBuffer): void {

@@ -4,10 +4,12 @@ import { assembleTokenizer } from "./assemble-tokenizer.js";
 import { BpeEncoder } from "./bpe-encoder.js";
 import type { MergeRules } from "./bpe-merges.js";
 import { alphabetToBytes, bytesToAlphabet } from "./byte-alphabet.js";
+import { IntBuffer } from "./int-buffer.js";
 import { namedSpecialIds } from "./named-specials.js";
 import { compileNormalizer } from "./normalizer.js";
 import { PairTable } from "./pair-table.js";
 import { compilePreTokenizer } from "./pre-tokenizer.js";
+import { textsAndBytes } from "./text-pieces.js";
 import type { ModelJson, TokenizerJson } from "./tokenizer-json.js";
 import type { Tokenizer } from "./tokenizer.js";
 import { Vocabulary, type VocabularyEntry } from "./vocabulary.js";
@@ -32,17 +34,30 @@ export function createByteLevelTokenizer(
     ...(json.model.ignore_merges ? { wholePieces: wholePieces(json.model) } : {}),
   });
   const normalize = compileNormalizer(json.normalizer);
-  const split = addedTokenSplitter(json.added_tokens ?? []);
-  const encode = (text: string): Int32Array =>
-    split
-      ? split(text, normalize, (part) => encoder.encode(part))
-      : encoder.encode(normalize(text));
+  const split = addedTokenSplitter(json.added_tokens ?? [], normalize);
+  const encodeInto = (text: string, out: IntBuffer) => {
+    for (const part of split?.(text) ?? [{ text: normalize(text) }]) {
+      if ("id" in part) out.push(part.id);
+      else encoder.encodeInto(part.text, out);
+    }
+  };
   return assembleTokenizer({
     kind,
     vocabulary,
     specials: namedSpecialIds(files, (token) => vocabulary.idOf(token)),
-    encode,
-    encodeBytes: (bytes) => encoder.encodeBytes(bytes),
+    encode(text) {
+      const out = new IntBuffer(16 + (text.length >> 2));
+      encodeInto(text, out);
+      return out.toArray();
+    },
+    encodeBytes(bytes) {
+      const out = new IntBuffer(16 + (bytes.length >> 2));
+      for (const part of textsAndBytes(bytes)) {
+        if (typeof part === "string") encodeInto(part, out);
+        else encoder.encodeRaw(part, out);
+      }
+      return out.toArray();
+    },
     files,
   });
 }
