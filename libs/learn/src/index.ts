@@ -71,11 +71,10 @@ export {
   type Ranker,
 } from "./stages/collect.js";
 export { engineVersions, startEngine } from "./stages/engine.js";
-export { checkVocabulary, evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
+export { evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
 export { parseSource, pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, type RewardReport } from "./stages/reward.js";
 export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
-export { shiftToReferences } from "./stages/reward-member.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";
 export { createEpochSource } from "./batch/epoch-source.js";
 export { packSequences, type Packing, type Place } from "./batch/pack.js";
@@ -85,7 +84,7 @@ export {
   type RewardItem,
   type ScoreLayout,
 } from "./reward/reward-batch.js";
-export { answerIds, toRewardItem } from "./reward/reward-data.js";
+export { answerIds, keepEnd, toRewardItem } from "./reward/reward-data.js";
 export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
 export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";
 export { type EnsembleReport } from "./reward/ensemble-report.js";

@@ -2,7 +2,7 @@ import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import type { ModelConfig } from "./config.js";
 import type { Family } from "./families/family.js";
 import { ARCHITECTURES, findFamily, familyOf } from "./families/index.js";
-import { createHfReader, noteOf } from "./hf-reader.js";
+import { createHfReader, isObject, noteOf } from "./hf-reader.js";
 import type { Head } from "./names.js";
 import { validateModelConfig } from "./preset.js";
 
@@ -85,10 +85,20 @@ export function extraOfHfConfig(hf: JsonObject): JsonObject {
 const NO_SPECIALS: SpecialIds = { bos: null, eos: null, pad: null };
 
 function refuseUnsupported(hf: JsonObject, family: Family, source: string): void {
-  const problems = family.unsupported(hf);
+  const problems = [...family.unsupported(hf), ...labelProblems(hf)];
   if (hf["quantization_config"] != null) problems.push("quantization_config: quantized weights");
   if (problems.length === 0) return;
   throw new StagecraftError("unimplemented", `${source}: not supported: ${problems.join("; ")}`, {
     details: { file: source, problems },
   });
+}
+
+/** A score head has one row; a classifier's config that says nothing of labels means two. */
+function labelProblems(hf: JsonObject): string[] {
+  if (!headsOfHfConfig(hf).includes("score") || noteOf(hf)["heads"] !== undefined) return [];
+  const labels = hf["id2label"];
+  const listed = isObject(labels) ? Object.keys(labels).length : 2;
+  const count = typeof hf["num_labels"] === "number" ? hf["num_labels"] : listed;
+  if (count === 1) return [];
+  return [`a classifier with ${count} labels (a reward model has one: num_labels 1)`];
 }

@@ -5,7 +5,7 @@ export interface HfReader {
   readonly fields: JsonObject;
   /** What we wrote under `stagecraft`; empty in foreign models. */
   readonly note: JsonObject;
-  /** The field as a number; throws `invalid_argument` when it is missing and has no fallback. */
+  /** The field, or one within another (`a.b`), as a number; throws `invalid_argument` when it is missing and has no fallback. */
   number(field: string, fallback?: number): number;
 }
 
@@ -15,7 +15,7 @@ export function createHfReader(fields: JsonObject, source: string): HfReader {
     fields,
     note: noteOf(fields),
     number(field, fallback) {
-      const value = fields[field] ?? fallback;
+      const value = fieldAt(fields, field) ?? fallback;
       if (typeof value === "number") return value;
       throw new StagecraftError(
         "invalid_argument",
@@ -23,6 +23,12 @@ export function createHfReader(fields: JsonObject, source: string): HfReader {
       );
     },
   };
+}
+
+function fieldAt(hf: JsonObject, path: string): JsonValue | undefined {
+  const [first = "", ...rest] = path.split(".");
+  const value = hf[first];
+  return rest.length === 0 || !isObject(value) ? value : fieldAt(value, rest.join("."));
 }
 
 export function noteOf(hf: JsonObject): JsonObject {

@@ -1,3 +1,4 @@
+import { StagecraftError } from "@stagecraft/core";
 import type { TensorEntry, TensorMap } from "@stagecraft/checkpoint";
 import type { ModelConfig } from "./config.js";
 import { familyOf } from "./families/index.js";
@@ -28,9 +29,25 @@ function clean(config: ModelConfig, tensors: TensorMap): Map<string, TensorEntry
   const bare = tensors.has(embedding.slice(prefix.length));
   const cleaned = new Map<string, TensorEntry>();
   for (const [name, entry] of tensors) {
-    const repeatsEmbedding = config.tieEmbeddings && name === HEAD_NAMES.lm.weight;
-    if (BUFFER.test(name) || repeatsEmbedding) continue;
+    if (BUFFER.test(name)) continue;
+    if (config.tieEmbeddings && name === HEAD_NAMES.lm.weight) {
+      requireSame(entry, tensors.get(bare ? embedding.slice(prefix.length) : embedding));
+      continue;
+    }
     cleaned.set(bare && !isHeadName(name) ? prefix + name : name, entry);
   }
   return cleaned;
+}
+
+/** Whether what a file says twice is one thing; which of two it means is not for us to guess. */
+function requireSame(lmHead: TensorEntry, embedding: TensorEntry | undefined): void {
+  const values = embedding?.data;
+  const same =
+    values?.length === lmHead.data.length && values.every((value, i) => value === lmHead.data[i]);
+  if (same || values === undefined) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    "config.json ties the output projection to the embeddings (tie_word_embeddings), but " +
+      "lm_head.weight is another matrix; set tie_word_embeddings to false to use it, or delete lm_head.weight",
+  );
 }

@@ -20,6 +20,7 @@ export {
 export { type FinishReason } from "./generation/sequence.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {
+  checkVocabulary,
   loadModel,
   readModelInfo,
   saveModel,

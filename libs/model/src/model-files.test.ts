@@ -1,14 +1,14 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readModelDirectory, writeSafetensors, type TensorMap } from "@stagecraft/checkpoint";
-import { initEngine } from "@stagecraft/tensor";
+import { f32, readModelDirectory, writeSafetensors, type TensorMap } from "@stagecraft/checkpoint";
+import { initEngine, tf } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { maxDifference, randomIds, tinyConfig, tinyModel } from "../test/tiny.js";
 import { fromHfConfig, toHfConfig } from "./hf-config.js";
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
 import { loadModel, readModelInfo, saveModel } from "./model-files.js";
-import { createModel } from "./model.js";
+import { createModel, type Model } from "./model.js";
 
 beforeAll(() => initEngine({ engine: "auto" }));
 
@@ -154,6 +154,57 @@ describe("model directories", () => {
     expect(config).toMatchObject({ pad_token_id: 0, eos_token_id: 2, bos_token_id: null });
   });
 
+  it("name no padding in a reward model whose padding is the token that is scored", async () => {
+    await using dir = await tempDir();
+    const tokenizerFiles = {
+      "tokenizer.json": JSON.stringify({ added_tokens: [{ id: 2, content: "</s>" }] }),
+      "tokenizer_config.json": JSON.stringify({ pad_token: "</s>", eos_token: "</s>" }),
+    };
+    for (const [head, pad] of [
+      ["score", null],
+      ["lm", 2],
+    ] as const) {
+      const model = createModel(tinyConfig("llama"), { seed: 1, heads: [head] });
+      await saveModel(dir.path, model, { tokenizerFiles });
+      expect((await readModelDirectory(dir.path)).config["pad_token_id"]).toBe(pad);
+    }
+  });
+
+  it("write a score head without bias; one with bias from before loads and scores with it", async () => {
+    await using dir = await tempDir();
+    const config = tinyConfig("llama");
+    const model = createModel(config, { seed: 1, heads: ["score"] });
+    expect([...model.tensors().keys()]).not.toContain("score.bias");
+    const scoreOf = (scored: Model) => {
+      const batch = { ids: randomIds(23, 4), batchSize: 1, length: 4 };
+      return tf.tidy(() => scored.scores(batch, Int32Array.of(3)).dataSync()[0]!);
+    };
+    const old = new Map([...model.tensors(), ["score.bias", f32([1], Float32Array.of(0.75))]]);
+    await saveModel(dir.path, model, { tokenizerFiles: {} });
+    await writeSafetensors(join(dir.path, "model.safetensors"), old);
+    const loaded = await loadModel(dir.path);
+    expect(scoreOf(loaded)).toBeCloseTo(scoreOf(model) + 0.75, 5);
+    loaded.load(loaded.tensors());
+    expect(loaded.tensors().get("score.bias")!.data).toEqual(Float32Array.of(0.75));
+  });
+
+  it("refuse a tokenizer with more tokens than embeddings, added ones included", async () => {
+    await using dir = await tempDir();
+    const vocab = { a: 0, b: 22 };
+    const json = (added: number) =>
+      JSON.stringify({ model: { vocab }, added_tokens: [{ id: added, content: "<x>" }] });
+    const save = (added: number) =>
+      saveModel(dir.path, tinyModel(tinyConfig("llama")), {
+        tokenizerFiles: { "tokenizer.json": json(added) },
+      });
+    await save(20);
+    await loadModel(dir.path);
+    await save(23);
+    for (const read of [loadModel, readModelInfo]) {
+      await expect(read(dir.path)).rejects.toThrow("the tokenizer has 24 tokens, the model of");
+    }
+  });
+
   it("list every token that ends an answer, in both configurations", async () => {
     await using dir = await tempDir();
     const generation = `{"eos_token_id": [2, 0], "top_p": 0.9}`;
@@ -196,6 +247,30 @@ describe("fromHfConfig()", () => {
     expect(fromHfConfig(v5).ropeTheta).toBe(77);
   });
 
+  it("reads a top-level rope_theta beside rope_parameters that lack it", () => {
+    const beside = { ...llama, rope_theta: 55, rope_parameters: { rope_type: "default" } };
+    expect(fromHfConfig(beside).ropeTheta).toBe(55);
+    const { rope_theta: _, rope_parameters: __, ...none } = llama;
+    expect(fromHfConfig(none).ropeTheta).toBe(10_000);
+    const wrong = { ...llama, rope_parameters: { rope_theta: "1e6" } };
+    expect(() => fromHfConfig(wrong)).toThrow(
+      'rope_parameters.rope_theta must be a number, got "1e6"',
+    );
+  });
+
+  it("refuses a classifier of another number of labels than one", () => {
+    const { stagecraft: _, ...fields } = llama;
+    const foreign = { ...fields, architectures: ["LlamaForSequenceClassification"] };
+    const three = { "0": "a", "1": "b", "2": "c" };
+    expect(fromHfConfig({ ...foreign, id2label: { "0": "SCORE" } }).architecture).toBe("llama");
+    expect(fromHfConfig({ ...foreign, num_labels: 1 }).architecture).toBe("llama");
+    expect(() => fromHfConfig({ ...foreign, id2label: three })).toThrow(
+      "a classifier with 3 labels",
+    );
+    expect(() => fromHfConfig({ ...foreign, num_labels: 5 })).toThrow("a classifier with 5 labels");
+    expect(() => fromHfConfig(foreign)).toThrow("a classifier with 2 labels");
+  });
+
   it("refuses what would compute something else, everything at once", () => {
     expect(() => fromHfConfig({ model_type: "bert" }, "d/config.json")).toThrow(
       '[unimplemented] d/config.json: model_type "bert"',
@@ -227,6 +302,23 @@ describe("fromHfTensors()", () => {
     bare.set("h.0.attn.bias", { dtype: "U8", shape: [1], data: new Uint8Array(1) });
     bare.set("lm_head.weight", bare.get("wte.weight")!);
     expect(sorted(fromHfTensors(config, bare))).toEqual(sorted(ours));
+  });
+
+  it("refuses tied embeddings beside another lm_head", () => {
+    for (const architecture of ["llama", "gpt2"] as const) {
+      const config = tinyConfig(architecture, { tieEmbeddings: true });
+      const tensors = new Map(toHfTensors(config, tinyModel(config).tensors()));
+      const name =
+        architecture === "llama" ? "model.embed_tokens.weight" : "transformer.wte.weight";
+      const { shape, data } = tensors.get(name)!;
+      const other = Float32Array.from(data as Float32Array);
+      tensors.set("lm_head.weight", f32(shape, other));
+      expect(fromHfTensors(config, tensors).has("lm_head.weight")).toBe(false);
+      other[7]! += 1e-3;
+      expect(() => fromHfTensors(config, tensors)).toThrow(
+        "lm_head.weight is another matrix; set tie_word_embeddings to false",
+      );
+    }
   });
 
   it("refuses biases that a bias-free model would drop", () => {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { JsonObject, JsonValue } from "@stagecraft/core";
+import { StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
 import {
   readModelDescription,
   readModelDirectory,
@@ -43,14 +43,16 @@ export interface ModelInfo {
 /**
  * Loads a model directory in Hugging Face layout, ours or a foreign Llama or GPT-2. Throws
  * `not_found` for a missing directory or file, `data_loss` for damaged weights, `unimplemented` for
- * another architecture, `failed_precondition` listing every weight that does not fit.
+ * another architecture, `failed_precondition` listing every weight that does not fit, or for a tokenizer
+ * with more tokens than the embeddings have rows.
  */
 export async function loadModel(
   directory: string,
   { heads, seed = 0 }: LoadModelOptions = {},
 ): Promise<Model> {
-  const { config: hf, tensors } = await readModelDirectory(directory);
+  const { config: hf, tensors, files } = await readModelDirectory(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
+  checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
   return modelFromTensors(config, fromHfTensors(config, tensors), {
     heads: heads ?? headsOfHfConfig(hf),
     seed,
@@ -61,12 +63,46 @@ export async function loadModel(
 /** Reads config.json and the text files of a model directory; errors as `loadModel`. */
 export async function readModelInfo(directory: string): Promise<ModelInfo> {
   const { config: hf, files } = await readModelDescription(directory);
+  const config = fromHfConfig(hf, join(directory, "config.json"));
+  checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
   return {
-    config: fromHfConfig(hf, join(directory, "config.json")),
+    config,
     heads: headsOfHfConfig(hf),
     extra: extraOfHfConfig(hf),
     files,
   };
+}
+
+/**
+ * Throws `failed_precondition` when a tokenizer has more tokens than the model has embeddings. Fewer
+ * are fine: tables are padded, and ids without a token are never drawn.
+ */
+export function checkVocabulary(
+  { vocabSize }: Pick<ModelConfig, "vocabSize">,
+  numTokens: number,
+  directory: string,
+): void {
+  if (numTokens <= vocabSize) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `the tokenizer has ${numTokens} tokens, the model of ${directory} only ${vocabSize}; use the tokenizer that the model was trained with`,
+    { details: { numTokens, vocabSize } },
+  );
+}
+
+/** One more than the largest id in tokenizer.json; 0 where there is none that can be read. */
+function numTokensOf(text: string | undefined): number {
+  let json: JsonObject;
+  try {
+    json = parse(text);
+  } catch {
+    return 0; // for the tokenizer's own reader to report
+  }
+  const { model, added_tokens: added } = json;
+  const vocab = isObject(model) && isObject(model["vocab"]) ? Object.values(model["vocab"]) : [];
+  const tokens = Array.isArray(added) ? added.filter(isObject) : [];
+  const ids = [...vocab, ...tokens.map(({ id }) => id)];
+  return ids.reduce((n: number, id) => (typeof id === "number" ? Math.max(n, id + 1) : n), 0);
 }
 
 /** Writes a model directory atomically; transformers loads it. Errors as `writeModelDirectory`. */
@@ -77,10 +113,21 @@ export async function saveModel(
 ): Promise<void> {
   const { config, heads } = model;
   await writeModelDirectory(directory, {
-    config: toHfConfig(config, { heads, extra, specials: specialIds(tokenizerFiles) }),
+    config: toHfConfig(config, { heads, extra, specials: specialsOf(heads, tokenizerFiles) }),
     tensors: toHfTensors(config, model.tensors()),
     files: tokenizerFiles,
   });
+}
+
+/**
+ * Tools that read a score at the last token that is no padding would step over an end that pads, too:
+ * a reward model names no padding then.
+ */
+function specialsOf(heads: readonly Head[], files: SaveModelOptions["tokenizerFiles"]): SpecialIds {
+  const specials = specialIds(files);
+  const turnEnd = [specials.eos].flat()[0];
+  const hidesEnd = !heads.includes("lm") && specials.pad === turnEnd;
+  return hidesEnd ? { ...specials, pad: null } : specials;
 }
 
 /** What the tokenizer says ends an answer, else the id of its `eos_token`. */

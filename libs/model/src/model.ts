@@ -99,7 +99,7 @@ export function modelFromTensors(
   { seed, heads = ["lm"], adopt }: CreateModelOptions & AdoptOptions,
 ): Model {
   const valid = validateModelConfig(config);
-  const specs = parameterSpecs(valid, heads);
+  const specs = parameterSpecs(valid, heads, { scoreBias: tensors.has(HEAD_NAMES.score.bias) });
   const complete = withHeads(tensors, { specs, heads, seed });
   checkTensors(valid, specs, complete);
   const params = specs.map(({ name }): [string, tf.Variable] => {
@@ -158,7 +158,8 @@ class DecoderModel extends ModelForward implements Model {
   }
 
   load(tensors: TensorMap, options: AdoptOptions = {}): void {
-    checkTensors(this.config, parameterSpecs(this.config, this.heads), tensors);
+    const scoreBias = this.params.has(HEAD_NAMES.score.bias);
+    checkTensors(this.config, parameterSpecs(this.config, this.heads, { scoreBias }), tensors);
     for (const [name, variable] of this.params) {
       const value = toTensor(tensors.get(name) as TensorEntry, options);
       variable.assign(value);

@@ -14,14 +14,23 @@ export interface ParameterSpec {
   readonly initializer: Initializer;
 }
 
+export interface ParameterOptions {
+  /** A score head with a bias, as earlier versions wrote it (docs/decisions/0009). Default false. */
+  scoreBias?: boolean;
+}
+
 /**
  * Every parameter of a model in a fixed order. Initialisation follows GPT-2 (Radford et al. 2019):
  * normal .02, the maps that end a residual branch .02/√(2·layers); norms 1, biases 0. A token embedding
  * that also reads out the logits has std ½/√d instead, so that the first logits have std ½ at any width;
  * .02 is the same at d = 625, and starts small models too flat (docs/log.md). The score head has std
- * 1/√(d+1) and bias 0 (Stiennon et al. 2020); the value head is zero.
+ * 1/√(d+1) (Stiennon et al. 2020) and no bias, as other tools read it; the value head is zero.
  */
-export function parameterSpecs(config: ModelConfig, heads: readonly Head[]): ParameterSpec[] {
+export function parameterSpecs(
+  config: ModelConfig,
+  heads: readonly Head[],
+  { scoreBias = false }: ParameterOptions = {},
+): ParameterSpec[] {
   const { names } = familyOf(config);
   const { hiddenSize: D, vocabSize: V, maxPositions } = config;
   const embeddingStd = config.tieEmbeddings ? 0.5 / Math.sqrt(D) : STD;
@@ -32,6 +41,7 @@ export function parameterSpecs(config: ModelConfig, heads: readonly Head[]): Par
   }
   specs.push(...normSpecs(config, "finalNorm", names.finalNorm));
   for (const head of heads) specs.push(...headSpecs(config, head));
+  if (scoreBias && heads.includes("score")) specs.push(constant(HEAD_NAMES.score.bias, [1], 0));
   return specs;
 }
 
@@ -106,9 +116,6 @@ function headSpecs({ hiddenSize: D, vocabSize: V, tieEmbeddings }: ModelConfig, 
         constant(HEAD_NAMES.value.bias, [1], 0),
       ];
     case "score":
-      return [
-        normal(HEAD_NAMES.score.weight, [1, D], 1 / Math.sqrt(D + 1)),
-        constant(HEAD_NAMES.score.bias, [1], 0),
-      ];
+      return [normal(HEAD_NAMES.score.weight, [1, D], 1 / Math.sqrt(D + 1))];
   }
 }

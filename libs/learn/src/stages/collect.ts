@@ -19,7 +19,6 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields } from "./fields.js";
-import { checkVocabulary } from "./language-model.js";
 
 /** The answers that a model gave to one request: a line of answers.jsonl, to be ranked. */
 export interface AnswerSet {
@@ -106,7 +105,6 @@ async function collect(config: CollectConfig, scope: Scope): Promise<StageResult
   const file = join(scope.run.dir, "answers.jsonl");
   let tokensPerSecond: number;
   try {
-    checkVocabulary(model, tokenizer, config.model);
     if (!scope.context.resume) await rm(file, { force: true });
     tokensPerSecond = await answerAll(prompts, { config, model, tokenizer, file, ...scope });
   } finally {

@@ -28,7 +28,7 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
-import { checkVocabulary, restoreBest } from "./language-model.js";
+import { restoreBest } from "./language-model.js";
 import { readRankingFiles } from "./ranking-files.js";
 
 const schema = z.strictObject({
@@ -125,7 +125,6 @@ async function dpo(config: DpoConfig, scope: Scope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
   const model = await loadModel(config.model, { heads: ["lm"] });
   try {
-    checkVocabulary(model, tokenizer, config.model);
     const maxLength = config.contextLength || model.config.maxPositions;
     const rankings = await readRankingFiles(config, scope.context);
     const usable = (some: readonly Ranking[], what: string) =>

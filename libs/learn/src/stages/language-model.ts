@@ -1,4 +1,4 @@
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { throwIfAborted } from "@stagecraft/core";
 import type { BatchSource, TokenBatch } from "@stagecraft/data";
 import { saveModel, loadModel, type Model } from "@stagecraft/model";
 import { scaledSum, tf, type Optimizer } from "@stagecraft/tensor";
@@ -96,17 +96,4 @@ export async function restoreBest(run: Run, model: Model): Promise<void> {
   } finally {
     best.dispose();
   }
-}
-
-/** Throws failed_precondition when a model's vocabulary cannot hold the tokenizer's ids. */
-export function checkVocabulary(
-  model: Pick<Model, "config">,
-  tokenizer: Tokenizer,
-  modelDir: string,
-): void {
-  if (tokenizer.vocabSize <= model.config.vocabSize) return;
-  throw new StagecraftError(
-    "failed_precondition",
-    `the tokenizer has ${tokenizer.vocabSize} tokens, the model of ${modelDir} only ${model.config.vocabSize}; use the tokenizer that the model was trained with`,
-  );
 }

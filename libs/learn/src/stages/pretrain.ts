@@ -9,6 +9,7 @@ import {
 } from "@stagecraft/data";
 import {
   ARCHITECTURES,
+  checkVocabulary,
   createModel,
   loadModel,
   presetConfig,
@@ -31,7 +32,7 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { dataInputs, modelInputs, type StageInput } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, progressFields } from "./fields.js";
-import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
+import { lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({
   corpus: z
@@ -245,7 +246,7 @@ function textsOf(config: PretrainConfig, { reporter, signal }: StageContext) {
 async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<Model> {
   if (!config.init) return createModel(freshConfig(config, tokenizer), { seed: config.seed });
   const model = await loadModel(config.init, { heads: ["lm"] });
-  checkVocabulary(model, tokenizer, config.init);
+  checkVocabulary(model.config, tokenizer.vocabSize, config.init);
   return model;
 }
 

@@ -19,7 +19,7 @@ import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
 import { holdOutRequests } from "./held-out.js";
-import { checkVocabulary, lmTask, restoreBest, takeBatches } from "./language-model.js";
+import { lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({
   model: z.string().min(1).describe("Model directory to start from, with its tokenizer"),
@@ -98,7 +98,6 @@ async function sft(config: SftConfig, scope: Scope): Promise<StageResult> {
   const { train, validation } = await readData(config, scope.context);
   const model = await loadModel(config.model, { heads: ["lm"] });
   try {
-    checkVocabulary(model, tokenizer, config.model);
     return await trainOn({ train, validation }, { config, model, tokenizer, ...scope });
   } finally {
     model.dispose();

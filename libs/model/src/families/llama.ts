@@ -79,8 +79,6 @@ export function readShared(
   { maxPositions }: { maxPositions: number },
 ): Omit<ReturnType<Family["fromHf"]>, "bias"> {
   const [hiddenSize, numHeads] = [number("hidden_size"), number("num_attention_heads")];
-  const rope = fields["rope_parameters"];
-  const theta = isObject(rope) ? rope["rope_theta"] : fields["rope_theta"];
   return {
     hiddenSize,
     numHeads,
@@ -89,10 +87,19 @@ export function readShared(
     headSize: number("head_dim", hiddenSize / numHeads),
     intermediateSize: number("intermediate_size"),
     maxPositions: number("max_position_embeddings", maxPositions),
-    ropeTheta: typeof theta === "number" ? theta : 10_000,
+    ropeTheta: number(ropeThetaField(fields), 10_000),
     normEps: number("rms_norm_eps", 1e-6),
     tieEmbeddings: fields["tie_word_embeddings"] === true,
   };
+}
+
+/** Where the base of the rotary angles stands: transformers 5 moved it, files have one or both. */
+function ropeThetaField(hf: JsonObject): string {
+  const within = ["rope_parameters", "rope_scaling"].find((field) => {
+    const rope = hf[field];
+    return isObject(rope) && rope["rope_theta"] != null;
+  });
+  return within === undefined ? "rope_theta" : `${within}.rope_theta`;
 }
 
 export function sharedProblems(hf: JsonObject): string[] {
@@ -101,6 +108,8 @@ export function sharedProblems(hf: JsonObject): string[] {
     const rope = hf[field];
     const type = isObject(rope) ? (rope["rope_type"] ?? rope["type"] ?? "default") : "default";
     if (type !== "default") problems.push(`${field} of type ${JSON.stringify(type)}`);
+    if (isObject(rope)) problems.push(...only(rope, "partial_rotary_factor", [1]));
   }
+  problems.push(...only(hf, "partial_rotary_factor", [1]));
   return problems;
 }
