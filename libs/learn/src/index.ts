@@ -84,7 +84,8 @@ export {
   type RewardItem,
   type ScoreLayout,
 } from "./reward/reward-batch.js";
-export { answerIds, keepEnd, toRewardItem } from "./reward/reward-data.js";
+export { keepEnd } from "./reward/fit-answers.js";
+export { answerIds, toRewardItem } from "./reward/reward-data.js";
 export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
 export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";
 export { type EnsembleReport } from "./reward/ensemble-report.js";

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { hasChatFormat, renderChat } from "./chat.js";
+import { hasChatFormat, renderChat, renderScored, scoredPart } from "./chat.js";
 import { tokenizerFromFiles } from "./load-tokenizer.js";
 import { trainBpe } from "./train-bpe.js";
 import { trainCharTokenizer } from "./train-char-tokenizer.js";
@@ -68,4 +68,43 @@ describe("renderChat()", () => {
       expect(foreign.decode(ids, { skipSpecials: false })).toBe(expected);
     });
   }
+});
+
+describe("renderScored() and scoredPart()", () => {
+  const specialTokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+  const chatMl = async () => {
+    const trained = await trainBpe(["a"], { vocabSize: 259, specialTokens });
+    const config = JSON.stringify({ eos_token: "<|endoftext|>" });
+    return tokenizerFromFiles({ ...trained.files(), "tokenizer_config.json": config });
+  };
+
+  it("end at the token that ends the last turn, not at what a template puts behind it", async () => {
+    const foreign = await chatMl();
+    const ids = renderScored(foreign, MESSAGES.slice(0, 2));
+    expect(foreign.decode(ids, { skipSpecials: false })).toMatch(/assistant\nYo<\|im_end\|>$/);
+    const whole = renderChat(foreign, MESSAGES.slice(0, 2)).ids;
+    expect(whole.length).toBe(ids.length + 1);
+    expect(scoredPart(foreign, whole)).toEqual(ids);
+    expect(scoredPart(foreign, ids)).toEqual(ids);
+  });
+
+  it("take an answer that ended with another end token for one that ended its turn", async () => {
+    const foreign = await chatMl();
+    const ids = renderScored(foreign, MESSAGES.slice(0, 2));
+    const other = Int32Array.of(...ids.subarray(0, -1), foreign.specials.eos!);
+    expect(scoredPart(foreign, other)).toEqual(ids);
+  });
+
+  it("leave an answer that did not end, and one that ends in a new line of its own", async () => {
+    const foreign = await chatMl();
+    for (const tail of ["Yo", "Yo\n"]) {
+      const open = renderChat(foreign, MESSAGES.slice(0, 1), { addGenerationPrompt: true }).ids;
+      const ids = Int32Array.of(...open, ...foreign.encode(tail));
+      expect(scoredPart(foreign, ids)).toEqual(ids);
+    }
+  });
+
+  it("are the whole conversation where nothing stands behind a turn's end", () => {
+    expect(renderScored(tokenizer, MESSAGES)).toEqual(renderChat(tokenizer, MESSAGES).ids);
+  });
 });

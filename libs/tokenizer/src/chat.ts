@@ -53,3 +53,34 @@ export function renderChat(
 export function hasChatFormat(tokenizer: Tokenizer): boolean {
   return findChatFormat(tokenizer) !== undefined;
 }
+
+/**
+ * What a reward model reads of a conversation; its score is that of the last token, the one that ends
+ * the last turn. This and `scoredPart` are the one place that says where a conversation is scored:
+ * training, evaluation, the service and PPO all use them.
+ */
+export function renderScored(tokenizer: Tokenizer, messages: readonly Message[]): Int32Array {
+  return scoredPart(tokenizer, renderChat(tokenizer, messages).ids);
+}
+
+/**
+ * The same of tokens that somebody else rendered or sampled: what a template puts behind the last
+ * turn's end is left out, and an answer that ended with another of the end tokens counts as ended by
+ * that one. An answer that did not end stays as it is.
+ */
+export function scoredPart(tokenizer: Tokenizer, ids: Int32Array): Int32Array {
+  const format = findChatFormat(tokenizer);
+  if (format === undefined || ids.length === 0) return ids;
+  const { end, afterEnd } = format;
+  const last = ids.length - 1 - afterEnd.length;
+  if (ids[last] === end && endsWith(ids, afterEnd)) return ids.subarray(0, last + 1);
+  if (ids.at(-1) === end || !tokenizer.endIds.includes(ids.at(-1)!)) return ids;
+  const ended = ids.slice();
+  ended[ids.length - 1] = end;
+  return ended;
+}
+
+function endsWith(ids: Int32Array, tail: ArrayLike<number>): boolean {
+  const start = ids.length - tail.length;
+  return Array.from(tail).every((id, i) => ids[start + i] === id);
+}

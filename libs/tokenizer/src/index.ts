@@ -1,4 +1,11 @@
-export { hasChatFormat, renderChat, type RenderChatOptions, type RenderedChat } from "./chat.js";
+export {
+  hasChatFormat,
+  renderChat,
+  renderScored,
+  scoredPart,
+  type RenderChatOptions,
+  type RenderedChat,
+} from "./chat.js";
 export { CHAT_TEMPLATE } from "./chat-template.js";
 export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
 export { DEFAULT_PATTERN, GPT2_PATTERN } from "./pre-tokenizer.js";

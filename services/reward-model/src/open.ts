@@ -29,7 +29,7 @@ export async function openRewardModelService(
 /** Loads a reward model; its version is the beginning of the hash of its weights. */
 export async function loadScorer({ name, dir }: NamedModelDir): Promise<LocalScorer> {
   const tokenizer = await loadTokenizer(dir);
-  const { members, scoreMean, scoreStd } = await loadRewardModel(dir);
+  const { members, scoreMean, scoreStd, memberMeans } = await loadRewardModel(dir);
   const [model, ...otherMembers] = members;
   const weights = members.flatMap((member, index) =>
     [...member.tensors()].map(([tensor, entry]) => [`${index}.${tensor}`, entry] as const),
@@ -46,5 +46,6 @@ export async function loadScorer({ name, dir }: NamedModelDir): Promise<LocalSco
     tokenizer,
     scoreMean,
     scoreStd,
+    memberMeans,
   });
 }

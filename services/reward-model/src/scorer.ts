@@ -1,7 +1,7 @@
 import type { ChatMessage } from "@stagecraft/contracts";
 import { combineScores } from "@stagecraft/learn";
 import { tf } from "@stagecraft/tensor";
-import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { renderScored, type Tokenizer } from "@stagecraft/tokenizer";
 
 /** The part of a model with a score head that scoring needs. */
 export interface ScoringModel {
@@ -59,6 +59,8 @@ export interface ScorerOptions {
   tokenizer: Tokenizer;
   scoreMean?: number;
   scoreStd?: number;
+  /** Of each member's scores of the reference answers. */
+  memberMeans?: readonly number[];
 }
 
 /** A scorer over a model; padding and batch mates do not change a score. */
@@ -66,6 +68,7 @@ export function createScorer({
   model,
   otherMembers = [],
   tokenizer,
+  memberMeans = [],
   ...rest
 }: ScorerOptions): LocalScorer {
   const members = [model, ...otherMembers];
@@ -76,13 +79,16 @@ export function createScorer({
     ...rest,
     model: { config: model.config, numParams },
     tokenizer,
-    render: (messages) => renderChat(tokenizer, [...messages]).ids,
+    render: (messages) => renderScored(tokenizer, [...messages]),
     score: (sequences) =>
       tf.tidy(() => {
         const rows = padRows(sequences);
         const last = Int32Array.from(sequences, (ids, b) => b * rows.length + ids.length - 1);
         const scores = members.map((member) => member.scores(rows, last).dataSync());
-        return combineScores(scores).map(({ mean, std }) => ({ value: mean, uncertainty: std }));
+        return combineScores(scores, memberMeans).map(({ mean, std }) => ({
+          value: mean,
+          uncertainty: std,
+        }));
       }),
     dispose: () => members.forEach((member) => member.dispose()),
   };

@@ -5,6 +5,7 @@ import {
   reward,
   type ParsedScoreInput,
 } from "@stagecraft/contracts";
+import { scoredPart } from "@stagecraft/tokenizer";
 import type { Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
 import { createLoopGate } from "@stagecraft/service-kit";
 import { checkConversationBytes } from "@stagecraft/tokenizer";
@@ -121,7 +122,8 @@ async function prepare(
 }
 
 function idsOf(parsed: ParsedScoreInput, { scorer }: ServedModel): Int32Array {
-  return parsed.kind === "tokens" ? parsed.ids : scorer.render(parsed.messages);
+  if (parsed.kind === "tokens") return scoredPart(scorer.tokenizer, parsed.ids);
+  return scorer.render(parsed.messages);
 }
 
 function truncationOf(policy: reward.TruncationPolicy): Truncation {

@@ -1,4 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
+import { keepEnd } from "@stagecraft/learn";
 
 /** What happens to input longer than the model's context. */
 export type Truncation = "refuse" | "keep_end";
@@ -9,10 +10,7 @@ export interface FittedTokens {
   numTruncated: number;
 }
 
-/**
- * Fits tokens into `maxLength`. `keep_end` keeps the first token, which says that a conversation
- * starts, and the newest `maxLength − 1`, so the answer stays whole as long as it can.
- */
+/** Fits tokens into `maxLength`; `keep_end` cuts as the training of reward models does. */
 export function fitTokens(
   ids: Int32Array,
   { maxLength, truncation, field }: { maxLength: number; truncation: Truncation; field: string },
@@ -20,10 +18,7 @@ export function fitTokens(
   const numTruncated = Math.max(0, ids.length - maxLength);
   if (numTruncated === 0) return { ids, numTruncated };
   if (truncation === "refuse") throw tooLong(ids.length, maxLength, field);
-  const fitted = new Int32Array(maxLength);
-  fitted[0] = ids[0]!;
-  fitted.set(ids.subarray(ids.length - maxLength + 1), 1);
-  return { ids: fitted, numTruncated };
+  return { ids: keepEnd(ids, maxLength), numTruncated };
 }
 
 function tooLong(numTokens: number, maxLength: number, field: string): StagecraftError {

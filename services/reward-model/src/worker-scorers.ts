@@ -5,7 +5,7 @@ import {
   type SupervisedThread,
   type Thread,
 } from "@stagecraft/service-kit";
-import { loadTokenizer, renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { loadTokenizer, renderScored, type Tokenizer } from "@stagecraft/tokenizer";
 import type { Metrics } from "@stagecraft/telemetry";
 import type { NamedModelDir } from "./open.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
@@ -72,7 +72,7 @@ function scorerIn(
 ): Pick<Scorer, "tokenizer" | "render" | "score" | "dispose"> {
   return {
     tokenizer,
-    render: (messages) => renderChat(tokenizer, [...messages]).ids,
+    render: (messages) => renderScored(tokenizer, [...messages]),
     score: (sequences) => {
       // Copies: a view would take its whole buffer along.
       const copies = sequences.map((ids) => ids.slice());

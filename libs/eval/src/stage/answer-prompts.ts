@@ -74,7 +74,7 @@ async function judge(
 ): Promise<AnswerRecord> {
   const rewards = rewardScorer?.score(
     prompt,
-    drafts.map(({ text }) => text.trim()),
+    drafts.map(({ text }) => text), // as it was sampled, as PPO scores it
   );
   const best = rewards === undefined ? 0 : rewards.indexOf(Math.max(...rewards));
   const { text, numTokens, finishReason } = drafts[best]!;

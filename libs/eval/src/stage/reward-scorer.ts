@@ -1,6 +1,6 @@
 import type { PromptRecord } from "@stagecraft/data";
 import { loadRewardModel } from "@stagecraft/learn";
-import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
+import { loadTokenizer, renderScored } from "@stagecraft/tokenizer";
 
 /** Scores answers with a reward model. */
 export interface RewardScorer {
@@ -15,7 +15,7 @@ export async function loadRewardScorer(dir: string): Promise<RewardScorer> {
   return {
     score({ messages }, answers) {
       const sequences = answers.map((content) => {
-        return renderChat(tokenizer, [...messages, { role: "assistant", content }]).ids;
+        return renderScored(tokenizer, [...messages, { role: "assistant", content }]);
       });
       return model.score(sequences).map(({ mean }) => mean);
     },

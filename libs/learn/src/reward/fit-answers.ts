@@ -11,14 +11,25 @@ export interface FittedAnswers {
   numAlike: number;
 }
 
-/** Cuts whole sequences to `maxLength` tokens from the left. */
+/**
+ * At most `maxLength` tokens: the first, which says that a conversation starts, and the newest, so
+ * that the answer stays whole as long as it can. Training and the reward service cut alike.
+ */
+export function keepEnd(ids: Int32Array, maxLength: number): Int32Array {
+  if (ids.length <= maxLength) return ids;
+  const kept = ids.slice(ids.length - maxLength);
+  kept[0] = ids[0]!;
+  return kept;
+}
+
+/** Cuts whole sequences to `maxLength` tokens as `keepEnd` does. */
 export function fitAnswers(
   whole: readonly Int32Array[],
   ranks: ArrayLike<number>,
   maxLength: number,
 ): FittedAnswers {
   const isCut = whole.map((ids) => ids.length > maxLength);
-  const sequences = whole.map((ids, i) => (isCut[i] ? ids.slice(ids.length - maxLength) : ids));
+  const sequences = whole.map((ids) => keepEnd(ids, maxLength));
   const isAlike = ({ winner, loser }: RankedPair) =>
     (isCut[winner]! || isCut[loser]!) && isEqual(sequences[winner]!, sequences[loser]!);
   const all = rankedPairs(ranks);

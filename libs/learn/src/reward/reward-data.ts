@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { nameRecord, type Conversation, type Ranking } from "@stagecraft/data";
-import { renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
-import { fitAnswers, type FittedAnswers } from "./fit-answers.js";
+import { renderScored, type Message, type Tokenizer } from "@stagecraft/tokenizer";
+import { fitAnswers, keepEnd, type FittedAnswers } from "./fit-answers.js";
 import type { RewardItem } from "./reward-batch.js";
 import type { RewardObjective } from "./reward-loss.js";
 
@@ -45,14 +45,14 @@ export function toRewardItem(
   };
 }
 
-/** The conversation with the answer and its end token, cut from the left to `maxLength`. */
+/** The conversation with the answer and its end token, cut to `maxLength` as `keepEnd` does. */
 export function answerIds(
   prompt: readonly Message[],
   answer: string,
   { tokenizer, maxLength }: Pick<RewardDataOptions, "tokenizer" | "maxLength">,
 ): Int32Array {
-  const { ids } = renderChat(tokenizer, [...prompt, { role: "assistant", content: answer }]);
-  return ids.length > maxLength ? ids.slice(ids.length - maxLength) : ids;
+  const ids = renderScored(tokenizer, [...prompt, { role: "assistant", content: answer }]);
+  return keepEnd(ids, maxLength);
 }
 
 /** Sequences of the last assistant turn of demonstrations: the reference answers. */

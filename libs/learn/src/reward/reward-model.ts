@@ -34,6 +34,8 @@ export interface RewardModel {
   /** Statistics of the reference answers' scores; 0 when not recorded. */
   readonly scoreMean: number;
   readonly scoreStd: number;
+  /** Of each member's own scores of them; the members disagree about what lies beyond these. */
+  readonly memberMeans: readonly number[];
   /** One for each sequence, read at its last token; no gradient. */
   score(sequences: readonly Int32Array[]): EnsembleScore[];
   dispose(): void;
@@ -61,31 +63,46 @@ export async function loadRewardModel(directory: string): Promise<RewardModel> {
   return rewardModelOf(members, {
     scoreMean: numberOf(stored["mean"]),
     scoreStd: numberOf(stored["std"]),
+    memberMeans: Array.isArray(stored["memberMeans"]) ? stored["memberMeans"].map(numberOf) : [],
   });
 }
+
+/** Where the scores of the reference answers lie. */
+export type ScoreStatistics = Pick<RewardModel, "scoreMean" | "scoreStd" | "memberMeans">;
 
 /** A reward model over members in memory, which it disposes. */
 export function rewardModelOf(
   members: readonly Model[],
-  { scoreMean = 0, scoreStd = 0 }: { scoreMean?: number; scoreStd?: number } = {},
+  { scoreMean = 0, scoreStd = 0, memberMeans = [] }: Partial<ScoreStatistics> = {},
 ): RewardModel {
   return {
     members,
     scoreMean,
     scoreStd,
+    memberMeans,
     score(sequences) {
-      return combineScores(members.map((member) => scoreSequences(member, sequences)));
+      const scores = members.map((member) => scoreSequences(member, sequences));
+      return combineScores(scores, memberMeans);
     },
     dispose: () => members.forEach((member) => member.dispose()),
   };
 }
 
-/** Mean and standard deviation over members of each answer's score; `scores` is [members][answers]. */
-export function combineScores(scores: readonly ArrayLike<number>[]): EnsembleScore[] {
+/**
+ * Mean and standard deviation over members of each answer's score; `scores` is [members][answers]. A
+ * ranking says nothing about a member's zero, so that disagreement is counted from `memberMeans`.
+ */
+export function combineScores(
+  scores: readonly ArrayLike<number>[],
+  memberMeans: readonly number[] = [],
+): EnsembleScore[] {
   const n = scores.length;
+  const zeros = scores.map((_, m) => memberMeans[m] ?? 0);
+  const zero = zeros.reduce((sum, value) => sum + value, 0) / n;
   return Array.from({ length: scores[0]!.length }, (_, i) => {
     const mean = scores.reduce((sum, member) => sum + member[i]!, 0) / n;
-    const variance = scores.reduce((sum, member) => sum + (member[i]! - mean) ** 2, 0) / n;
+    const deviations = scores.map((member, m) => member[i]! - zeros[m]! - (mean - zero));
+    const variance = deviations.reduce((sum, deviation) => sum + deviation ** 2, 0) / n;
     return { mean, std: Math.sqrt(variance) };
   });
 }

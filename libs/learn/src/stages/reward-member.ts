@@ -1,7 +1,6 @@
 import type { TensorEntry } from "@stagecraft/checkpoint";
 import { deriveSeed, present, throwIfAborted } from "@stagecraft/core";
-import { loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
-import { tf } from "@stagecraft/tensor";
+import { HEAD_NAMES, loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { join } from "node:path";
 import { createEpochSource } from "../batch/epoch-source.js";
@@ -20,7 +19,7 @@ import type { RewardConfig } from "./reward-config.js";
 export interface RewardData {
   train: RewardItem[];
   validation: RewardItem[];
-  /** Sequences whose mean score is moved to 0. */
+  /** Sequences whose mean score and spread are noted with the model. */
   references: Int32Array[];
 }
 
@@ -182,22 +181,6 @@ export function judgeScores(
   return { figures, report };
 }
 
-/**
- * Moves the score head's bias so that the mean score of the references is 0 [IG, N+]; returns the
- * mean (now 0) and standard deviation that are stored with the model.
- */
-export function shiftToReferences(
-  model: Model,
-  references: readonly Int32Array[],
-): { mean: number; std: number; numReferences: number } {
-  const { mean, std } = momentsOf(scoreSequences(model, references));
-  const bias = model.params.get("score.bias")!;
-  const shifted = tf.tidy(() => bias.sub(mean));
-  bias.assign(shifted);
-  shifted.dispose();
-  return { mean: 0, std, numReferences: references.length };
-}
-
 /** Mean and biased standard deviation; 0 of nothing. */
 export function momentsOf(values: ArrayLike<number>): { mean: number; std: number } {
   const n = Math.max(1, values.length);
@@ -207,16 +190,20 @@ export function momentsOf(values: ArrayLike<number>): { mean: number; std: numbe
   return { mean, std: Math.sqrt(variance) };
 }
 
-/** The starting model with a score head, cut to `keepLayers` layers. */
+/** The starting model with a score head without bias, cut to `keepLayers` layers. */
 async function initialModel({ model, keepLayers, seed }: RewardConfig): Promise<Model> {
   const full = await loadModel(model, { heads: ["score"], seed });
-  if (keepLayers === 0 || keepLayers >= full.config.numLayers) return full;
+  const numLayers = Math.min(keepLayers || Infinity, full.config.numLayers);
+  const whole = numLayers === full.config.numLayers;
+  if (whole && !full.params.has(HEAD_NAMES.score.bias)) return full;
   const kept = new Map<string, TensorEntry>();
   for (const [name, entry] of full.tensors()) {
     const layer = /\.(?:layers|h)\.(\d+)\./.exec(name);
-    if (!layer || Number(layer[1]) < keepLayers) kept.set(name, entry);
+    const inside = !layer || Number(layer[1]) < numLayers;
+    // The score is trained anew, and other tools read it without a bias.
+    if (inside && name !== HEAD_NAMES.score.bias) kept.set(name, entry);
   }
-  const small = { ...full.config, numLayers: keepLayers };
+  const small = { ...full.config, numLayers };
   full.dispose();
   return modelFromTensors(small, kept, { heads: ["score"], seed });
 }

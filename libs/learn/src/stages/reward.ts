@@ -26,13 +26,11 @@ import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
-import { checkVocabulary } from "./language-model.js";
 import { readRankingFiles } from "./ranking-files.js";
 import { rewardSchema, type RewardConfig } from "./reward-config.js";
 import {
   judgeScores,
   momentsOf,
-  shiftToReferences,
   trainMembers,
   type RewardData,
   type TrainedMember,
@@ -40,7 +38,7 @@ import {
 
 /** reward-report.json: the held-out judgement, calibration, and where there are any, ensemble and raters. */
 export interface RewardReport extends Partial<RankingReport> {
-  /** Of the reference answers' scores, after the bias was set. */
+  /** Of the reference answers' scores. */
   mean: number;
   std: number;
   numReferences: number;
@@ -89,7 +87,6 @@ type Agreement = RaterAgreement | undefined;
 async function reward(config: RewardConfig, { run, context }: Scope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
   const { config: modelConfig } = await readModelInfo(config.model);
-  checkVocabulary({ config: modelConfig }, tokenizer, config.model);
   const maxLength = config.contextLength || modelConfig.maxPositions;
   const { data, agreement } = await readData(config, { tokenizer, maxLength, context });
   if (!context.resume) await rm(join(run.dir, "members"), { recursive: true, force: true });
@@ -112,7 +109,7 @@ async function finish(members: readonly TrainedMember[], parts: FinishParts): Pr
   const { config, data, tokenizer, run, context } = parts;
   const models = members.map(({ model }) => model);
   const calibration = calibrate(models, data.references);
-  const { figures, report } = judge(models, data);
+  const { figures, report } = judge(models, data, calibration.memberMeans);
   const { agreement: rated } = parts;
   const full: RewardReport = {
     ...report,
@@ -140,18 +137,22 @@ async function finish(members: readonly TrainedMember[], parts: FinishParts): Pr
   };
 }
 
-/** Moves every member's bias; mean and standard deviation are those of the members' mean score. */
+/**
+ * Where the scores of the references lie. Nothing is moved there: the exported head has no bias, PPO
+ * subtracts the mean. Members are noted apart, since their scores have zeros of their own.
+ */
 function calibrate(models: readonly Model[], references: readonly Int32Array[]) {
-  const single = models.map((model) => shiftToReferences(model, references));
-  if (models.length === 1) return single[0]!;
-  const scores = combineScores(models.map((model) => scoreSequences(model, references)));
-  const { std } = momentsOf(scores.map(({ mean }) => mean));
-  return { mean: 0, std, numReferences: references.length };
+  const scores = models.map((model) => scoreSequences(model, references));
+  const { mean, std } = momentsOf(combineScores(scores).map((score) => score.mean));
+  const memberMeans = scores.map((member) => momentsOf(member).mean);
+  const numReferences = references.length;
+  return { mean, std, numReferences, ...(models.length > 1 ? { memberMeans } : {}) };
 }
 
 function judge(
   models: readonly Model[],
   { validation }: RewardData,
+  memberMeans: readonly number[] = [0],
 ): { figures: Record<string, number>; report: Partial<RewardReport> } {
   if (validation.length === 0) return { figures: {}, report: {} };
   const sequences = validation.flatMap((item) => item.sequences);
@@ -159,7 +160,8 @@ function judge(
   const means = combineScores(scores).map(({ mean }) => mean);
   const { figures, report } = judgeScores(means, validation);
   if (models.length === 1) return { figures, report };
-  const ensemble = ensembleReport(scores, validation);
+  const fromZero = scores.map((own, m) => own.map((score) => score - memberMeans[m]!));
+  const ensemble = ensembleReport(fromZero, validation);
   return {
     figures: {
       ...figures,

@@ -7,7 +7,10 @@ const answer = {
   score: 2,
   extraScores: { gold: 9, polite: 0.5, "reward.uncertainty": 0.25 },
 };
-const combine = (weights: string[], more: { scale?: number; uncertaintyPenalty?: number } = {}) =>
+const combine = (
+  weights: string[],
+  more: { scale?: number; zero?: number; uncertaintyPenalty?: number } = {},
+) =>
   combineAnswerScores(answer, true, {
     scale: 1,
     uncertaintyPenalty: 0,
@@ -22,6 +25,10 @@ describe("combineAnswerScores()", () => {
     expect(combine(["polite=2"])).toBe(3);
     expect(combine(["length=-0.1", "ended=1"])).toBeCloseTo(2 - 0.6 + 1, 12);
     expect(combine(["repetition=-1"])).toBe(2 - 0.25); // 123 231 312 123: one of four is old
+  });
+
+  it("counts from the mean of the reference answers, before the scale", () => {
+    expect(combine([], { zero: 5, scale: 10 })).toBe(-30);
   });
 
   it("takes λ times an ensemble's disagreement off, on the score's scale", () => {

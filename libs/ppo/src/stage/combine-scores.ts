@@ -8,6 +8,8 @@ const NGRAM = 3;
 export interface ScoreCombination {
   /** Factor on the reward model's score and its uncertainty. */
   scale: number;
+  /** The reward model's mean score of the reference answers, which becomes 0 [IG]; default 0. */
+  zero?: number;
   /** λ: the score is mean − λ·std over the members of an ensemble (Coste et al. 2023). */
   uncertaintyPenalty: number;
   /** Weights of other scores: names of `extraScores`, or of the programmatic ones. */
@@ -27,19 +29,19 @@ const PROGRAMMATIC: Readonly<Record<string, (ids: Int32Array, hasEos: boolean) =
 };
 
 /**
- * What PPO learns from: scale·(score − λ·uncertainty) + Σ weight·other score. Throws
+ * What PPO learns from: scale·(score − zero − λ·uncertainty) + Σ weight·other score. Throws
  * `failed_precondition` when a weighted score did not come with the answer.
  */
 export function combineAnswerScores(
   answer: ScoredAnswer,
   hasEos: boolean,
-  { scale, uncertaintyPenalty, weights }: ScoreCombination,
+  { scale, zero = 0, uncertaintyPenalty, weights }: ScoreCombination,
 ): number {
   const { score, extraScores = {}, responseIds, taskId } = answer;
   const uncertainty = Object.entries(extraScores)
     .filter(([name]) => name.endsWith(UNCERTAINTY))
     .reduce((sum, [, value]) => sum + value, 0);
-  let total = scale * (score - uncertaintyPenalty * uncertainty);
+  let total = scale * (score - zero - uncertaintyPenalty * uncertainty);
   for (const [name, weight] of weights) {
     const value = own(extraScores, name) ?? own(PROGRAMMATIC, name)?.(responseIds, hasEos);
     if (value === undefined) throw missing(name, Object.keys(extraScores), taskId);

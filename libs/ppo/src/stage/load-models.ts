@@ -13,6 +13,8 @@ export interface PpoModels {
   tokenizer: Tokenizer;
   /** 1 / the standard deviation that is stored with the reward model, when that is wanted. */
   scoreScale: number;
+  /** The mean score of the reference answers that is stored with it; 0 when none is. */
+  scoreZero: number;
   dispose(): void;
 }
 
@@ -22,6 +24,7 @@ export async function loadPpoModels(config: PpoConfig): Promise<PpoModels> {
   await checkTokenizers(config, tokenizer);
   const { extra } = await readModelInfo(config.rewardModel);
   const scoreScale = config.normalizeScore ? scaleOf(extra, config.rewardModel) : 1;
+  const scoreZero = storedNumber(extra, "mean") ?? 0;
   const loaded: Model[] = [];
   const dispose = () => loaded.forEach((model) => model.dispose());
   const keep = (model: Model) => {
@@ -35,7 +38,7 @@ export async function loadPpoModels(config: PpoConfig): Promise<PpoModels> {
         ? base
         : keep(await loadModel(config.reference || config.policy, { heads: ["lm"] }));
     const critic = await loadCritic(config, policy, keep);
-    return { policy, reference, critic, tokenizer, scoreScale, dispose };
+    return { policy, reference, critic, tokenizer, scoreScale, scoreZero, dispose };
   } catch (thrown) {
     dispose();
     throw thrown;
@@ -83,10 +86,15 @@ async function checkTokenizers(config: PpoConfig, tokenizer: Tokenizer): Promise
 }
 
 function scaleOf(extra: JsonObject, dir: string): number {
-  const stored = (extra["rewardModel"] as JsonObject | undefined)?.["std"];
-  if (typeof stored === "number" && stored > 0) return 1 / stored;
+  const stored = storedNumber(extra, "std") ?? 0;
+  if (stored > 0) return 1 / stored;
   throw new StagecraftError(
     "failed_precondition",
     `${dir} stores no standard deviation of its scores; train it with the reward stage, or set normalizeScore to false`,
   );
+}
+
+function storedNumber(extra: JsonObject, field: "mean" | "std"): number | undefined {
+  const stored = (extra["rewardModel"] as JsonObject | undefined)?.[field];
+  return typeof stored === "number" ? stored : undefined;
 }

@@ -26,7 +26,12 @@ export function updateLearningRate(config: PpoConfig, update: number, peak: numb
 /** How samples of an update become experience. */
 export function experienceOptions(
   config: PpoConfig,
-  scope: { endIds: readonly number[]; scoreScale?: number; version: number },
+  scope: {
+    endIds: readonly number[];
+    scoreScale?: number | undefined;
+    scoreZero?: number | undefined;
+    version: number;
+  },
 ): ExperienceOptions {
   const { oldLogProbs, decoupled } = config;
   return {
@@ -34,6 +39,7 @@ export function experienceOptions(
     endIds: scope.endIds,
     scores: {
       scale: scope.scoreScale ?? 1,
+      zero: scope.scoreZero ?? 0,
       uncertaintyPenalty: config.uncertaintyPenalty,
       weights: parseScoreWeights(config.scoreWeights),
     },

@@ -63,6 +63,8 @@ export interface PpoLoopParts {
   planes: PpoPlanes;
   /** Scores are multiplied by it before anything else; default 1. */
   scoreScale?: number;
+  /** Subtracted from them before that: their mean over the reference answers; default 0. */
+  scoreZero?: number;
   /** Where the ptx text stands; part of the checkpoint. */
   ptxSource?: { position(): JsonObject; seek(position: JsonObject): Promise<void> };
   /** Keeps the policy as the best so far. */
@@ -276,8 +278,9 @@ class PpoLoop {
   }
 
   private experienceOptions() {
-    const { endIds, scoreScale = 1 } = this.parts;
-    return experienceOptions(this.config, { endIds, scoreScale, version: this.state.update });
+    const { endIds, scoreScale, scoreZero } = this.parts;
+    const scores = { scoreScale, scoreZero };
+    return experienceOptions(this.config, { endIds, ...scores, version: this.state.update });
   }
 
   /** The update becomes part of the state; nothing after this line can fail half-way. */

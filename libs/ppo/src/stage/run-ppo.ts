@@ -143,6 +143,7 @@ async function loopParts(
     vocabSize: Math.min(policy.config.vocabSize, tokenizer.vocabSize),
     planes,
     scoreScale: models.scoreScale,
+    scoreZero: models.scoreZero,
     saveBest: async () => {
       run.checkOwned();
       await saveModel(run.bestDir, withHeadsOnly(policy, ["lm"]), { tokenizerFiles: files });
