@@ -7,8 +7,8 @@ const ids = (text: string) => Int32Array.from(text, (char) => char.codePointAt(0
 
 describe("fitAnswers()", () => {
   it("counts cut answers, and leaves out the pairs that cutting made identical", () => {
-    const fitted = fitAnswers([ids("good tail"), ids("bad! tail"), ids("ok")], [1, 3, 2], 5);
-    expect(fitted.sequences).toEqual([ids(" tail"), ids(" tail"), ids("ok")]);
+    const fitted = fitAnswers([ids("^good tail"), ids("^bad! tail"), ids("^ok")], [1, 3, 2], 5);
+    expect(fitted.sequences).toEqual([ids("^tail"), ids("^tail"), ids("^ok")]);
     expect(fitted.pairs).toEqual([
       { winner: 0, loser: 2 },
       { winner: 2, loser: 1 },
@@ -31,7 +31,7 @@ describe("usableRankings()", () => {
   const all = [
     ranking(["yes", "no"]),
     ranking(["tied", "too"], [1, 1]),
-    ranking(["first tail", "other tail"]),
+    ranking(["a first tail", "another tail"]),
     ranking(["a long one", "short"]),
   ];
   const use = (overlong: "cut" | "drop" | "error", needsPairs = true) => {
@@ -59,6 +59,6 @@ describe("usableRankings()", () => {
   it("drops rankings that are too long, or refuses the first by name, when told to", () => {
     expect(use("drop").counts).toEqual([1, 1]);
     expect(use("drop").warnings).toContain("2 rankings have answers longer than 5 tokens");
-    expect(() => use("error")).toThrow('ranking "first tail" has answers longer than 5 tokens');
+    expect(() => use("error")).toThrow('ranking "a first tail" has answers longer than 5 tokens');
   });
 });
