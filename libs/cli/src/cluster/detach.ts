@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
@@ -21,7 +21,8 @@ export async function detachCluster(
 ): Promise<ClusterStatus> {
   mkdirSync(layout.logs, { recursive: true });
   const logFile = join(layout.logs, "supervisor.log");
-  const log = openSync(logFile, "w");
+  rmSync(logFile, { force: true });
+  const log = openSync(logFile, "a"); // it may be emptied while it is written
   const args = process.argv.slice(1).filter((arg) => arg !== "--detach" && arg !== "--json");
   const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
   closeSync(log);

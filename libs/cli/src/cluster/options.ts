@@ -38,6 +38,10 @@ export interface ClusterOptions {
   portBase?: number;
   /** Time for a process to finish what it has when it is told to end; default 30 s. */
   graceMs?: number;
+  /** A log that grows beyond this is rotated; default 64 MiB. */
+  logMaxBytes?: number;
+  /** Rotated logs that stay of each process; default 3. */
+  logKeep?: number;
   /** More flags of a service, by field: `{ rollout: { concurrency: 8 } }`. */
   flags?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string | number>>>>>;
   /** Another program for a service, a JavaScript file that takes the same flags. */

@@ -18,6 +18,8 @@ export function resolveOptions({ signal: _, ...options }: ClusterOptions): Resol
     engine: "auto",
     portBase: 0,
     graceMs: 30_000,
+    logMaxBytes: 64 * 1024 * 1024,
+    logKeep: 3,
     flags: {},
     programs: {},
     onEvent: () => undefined,

@@ -4,6 +4,7 @@ import { acquireDirectoryLock, type DirectoryLock } from "@stagecraft/checkpoint
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { createFleet, type Fleet } from "./fleet.js";
 import { CLUSTER_LOCK, clusterLayout, type ClusterLayout } from "./layout.js";
+import { startLogRotation } from "./log-rotation.js";
 import { findNatsServer, writeNatsConfig } from "./nats.js";
 import {
   SERVICES,
@@ -104,8 +105,14 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
+  const { logMaxBytes: maxBytes, logKeep: keep } = options;
+  const endRotation = startLogRotation(layout.logs, { maxBytes, keep });
+  const end = async () => {
+    endRotation();
+    await lock.release();
+  };
   let stopping: Promise<StopOutcome[]> | undefined;
-  const stop = () => (stopping ??= fleet.stop().finally(() => lock.release()));
+  const stop = () => (stopping ??= fleet.stop().finally(end));
   const inTurn = createQueue();
   return {
     options,

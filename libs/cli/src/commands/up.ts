@@ -30,6 +30,8 @@ interface UpFlags extends ClusterFlags {
   read: string[];
   portBase: number;
   graceMs: number;
+  logMaxMib: number;
+  logKeep: number;
   set: string[];
   detach?: boolean;
   json?: boolean;
@@ -81,6 +83,15 @@ export function upCommand(command: Command, scope: CommandScope): void {
         value: 30_000,
       }),
     )
+    .addOption(
+      wholeNumberFlag("--log-max-mib", "size from which a log is rotated, MiB", {
+        min: 1,
+        value: 64,
+      }),
+    )
+    .addOption(
+      wholeNumberFlag("--log-keep", "rotated logs that stay of each process", { min: 0, value: 3 }),
+    )
     .option("--set <service.field=value...>", "a setting of a service, as in its README", [])
     .option("--detach", "go on in the background; `status` and `down` find it")
     .option("--json", "print NDJSON: what happens to processes, and the status")
@@ -110,6 +121,8 @@ function optionsOf(flags: UpFlags): ClusterOptions {
     runsDir: flags.runs,
     readDirs: flags.read,
     run: flags.name,
+    logMaxBytes: flags.logMaxMib * 1024 * 1024,
+    logKeep: flags.logKeep,
     flags: serviceFlags(flags.set),
   };
 }
