@@ -44,6 +44,8 @@ export {
   writeSafetensors,
   type Safetensors,
 } from "./safetensors.js";
+export { SIGNATURE_FILE, signDirectory, verifyDirectory } from "./signed-directory.js";
+export { createKeyPair, readSigner, readVerifier, type Signer, type Verifier } from "./signing.js";
 export {
   f32,
   sizeOfShape,

@@ -3,9 +3,12 @@ import { sha256InTurns } from "./manifest.js";
 import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
 import {
   checkHash,
+  checkSignature,
   openWeightStore,
+  signWeights,
   unknownVersion,
   versionTaken,
+  type WeightKeys,
   type WeightManifest,
   type WeightStore,
 } from "./weight-store.js";
@@ -26,9 +29,10 @@ export const OBJECT_STORE_LOCATION = "nats:";
 export async function openWeightStoreAt(
   location: string,
   openObjects: () => Promise<ObjectBucket>,
+  keys: WeightKeys = {},
 ): Promise<WeightStore> {
-  if (location !== OBJECT_STORE_LOCATION) return openWeightStore(location);
-  return createObjectWeightStore(await openObjects());
+  if (location !== OBJECT_STORE_LOCATION) return openWeightStore(location, keys);
+  return createObjectWeightStore(await openObjects(), keys);
 }
 
 /**
@@ -36,7 +40,7 @@ export async function openWeightStoreAt(
  * version is and is written last; the content's name carries its hash, so that two publishers never
  * mix.
  */
-export function createObjectWeightStore(objects: ObjectBucket): WeightStore {
+export function createObjectWeightStore(objects: ObjectBucket, keys: WeightKeys = {}): WeightStore {
   const versions = async () =>
     (await objects.list()).flatMap(({ name }) => versionOf(name)).sort((a, b) => a - b);
   const manifestOf = async (version: number): Promise<WeightManifest | undefined> => {
@@ -53,7 +57,9 @@ export function createObjectWeightStore(objects: ObjectBucket): WeightStore {
       if (present?.sha256 === sha256) return present;
       if (present) throw versionTaken(version);
       const sizeBytes = chunks.reduce((sum, { length }) => sum + length, 0);
-      const manifest = { version, sha256, sizeBytes, step };
+      const facts = { version, sha256, sizeBytes, step };
+      const { signer } = keys;
+      const manifest = { ...facts, ...(signer && { signature: signWeights(facts, signer) }) };
       await objects.put(contentName(manifest), oneByOne(chunks));
       await objects.put(manifestName(version), Buffer.from(JSON.stringify(manifest)));
       return manifest;
@@ -63,6 +69,7 @@ export function createObjectWeightStore(objects: ObjectBucket): WeightStore {
       const found = manifest && (await objects.get(contentName(manifest)));
       if (!manifest || !found) throw unknownVersion("the object store", version);
       checkHash(manifest, sha256);
+      checkSignature({ ...manifest, version }, keys); // before hundreds of megabytes are read for nothing
       const name = contentName(manifest);
       const bytes = await join(found.chunks, manifest.sizeBytes);
       if ((await sha256InTurns(bytes)) !== manifest.sha256) {

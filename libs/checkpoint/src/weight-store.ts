@@ -5,10 +5,12 @@ import { nodeFileSystem, type FileSystem } from "./file-system.js";
 import {
   readManifest,
   readSealedDirectory,
+  sha256InTurns,
   sha256Of,
   writeSealedDirectory,
   type Manifest,
 } from "./manifest.js";
+import type { Signer, Verifier } from "./signing.js";
 import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
 import type { TensorMap } from "./tensor-entry.js";
 
@@ -20,6 +22,14 @@ export interface WeightManifest {
   readonly sizeBytes: number;
   /** Optimizer step that made it. */
   readonly step: number;
+  /** By the publisher's key over all of the above. */
+  readonly signature?: string;
+}
+
+/** Who signs what is published, and whose signature is asked for when it is fetched; default nobody. */
+export interface WeightKeys {
+  signer?: Signer | undefined;
+  verifier?: Verifier | undefined;
 }
 
 /** Versioned weights between one publisher and many readers. */
@@ -32,7 +42,8 @@ export interface WeightStore {
   publish(version: number, tensors: TensorMap, meta?: { step?: number }): Promise<WeightManifest>;
   /**
    * The tensors of a version, hashes checked. Throws `not_found` for an unknown or pruned version,
-   * `aborted` when its sha256 is not the expected one, `data_loss` when the files are damaged.
+   * `aborted` when its sha256 is not the expected one, `data_loss` when the files are damaged,
+   * `permission_denied` when no trusted key has signed it.
    */
   fetch(version: number, sha256?: string): Promise<TensorMap>;
   /** The highest version, undefined before the first. */
@@ -54,7 +65,7 @@ export function sha256OfTensors(tensors: TensorMap): string {
 /** A weight store in a directory: `v-NNNNNN/{weights.safetensors,manifest.json}`. */
 export function openWeightStore(
   directory: string,
-  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
+  { fileSystem = nodeFileSystem, ...keys }: { fileSystem?: FileSystem } & WeightKeys = {},
 ): WeightStore {
   const list = async () =>
     (await listNames(directory, fileSystem)).flatMap(versionOf).sort((a, b) => a - b);
@@ -64,7 +75,11 @@ export function openWeightStore(
     async publish(version, tensors, { step = version } = {}) {
       await sweepTemporaries(directory, { fileSystem, olderThanMs: STALE_AFTER_MS });
       const files = new Map([[WEIGHTS_FILE, encodeSafetensorsChunks(tensors)]]);
-      const meta: JsonObject = { version, step };
+      const meta: JsonObject = {
+        version,
+        step,
+        ...(await signatureOf(files, { version, step }, keys)),
+      };
       const options = { meta, fileSystem, exclusive: true };
       try {
         return describe(await writeSealedDirectory(pathOf(version), files, options));
@@ -79,6 +94,7 @@ export function openWeightStore(
       if (!(await list()).includes(version)) throw unknownVersion(directory, version);
       const { manifest, files } = await readSealedDirectory(pathOf(version), fileSystem);
       checkHash(describe(manifest), sha256);
+      checkSignature({ ...describe(manifest), version }, keys); // of this version, not of another
       const source = join(pathOf(version), WEIGHTS_FILE);
       return decodeSafetensors(files.get(WEIGHTS_FILE) ?? new Uint8Array(), source).tensors;
     },
@@ -99,7 +115,43 @@ export function openWeightStore(
 
 function describe({ files, meta }: Manifest): WeightManifest {
   const record = files[WEIGHTS_FILE] ?? { sha256: "", sizeBytes: 0 };
-  return { version: Number(meta["version"]), step: Number(meta["step"]), ...record };
+  const { signature } = meta;
+  return {
+    version: Number(meta["version"]),
+    step: Number(meta["step"]),
+    ...record,
+    ...(typeof signature === "string" && { signature }),
+  };
+}
+
+/** Nothing without a signer. */
+async function signatureOf(
+  files: ReadonlyMap<string, Uint8Array[]>,
+  facts: Pick<WeightManifest, "version" | "step">,
+  { signer }: WeightKeys,
+): Promise<{ signature?: string }> {
+  if (!signer) return {};
+  const chunks = files.get(WEIGHTS_FILE)!;
+  const sizeBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+  return {
+    signature: signWeights({ ...facts, sha256: await sha256InTurns(chunks), sizeBytes }, signer),
+  };
+}
+
+/** The signature of a manifest. */
+export function signWeights(manifest: WeightManifest, signer: Signer): string {
+  return signer.sign("weights", statementOf(manifest));
+}
+
+/** Throws `permission_denied` when keys are asked for and none of them has signed the manifest. */
+export function checkSignature(manifest: WeightManifest, { verifier }: WeightKeys): void {
+  const { version, signature } = manifest;
+  const statement = statementOf(manifest);
+  verifier?.check(`weights ${version}`, { what: "weights", statement, signature });
+}
+
+function statementOf({ version, step, sha256, sizeBytes }: WeightManifest): string {
+  return JSON.stringify({ version, step, sha256, sizeBytes });
 }
 
 /** Throws `aborted` when another hash is expected. */

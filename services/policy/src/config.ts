@@ -9,6 +9,10 @@ const own = {
     .string()
     .min(1)
     .describe('Directory of the weight store, or "nats:" for the object store of the bus'),
+  verifyKeys: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("PEM public keys; weights and models without a signature by one of them are refused"),
   maxActive: z.int().min(1).max(4096).default(64).describe("Sequences in a decode step"),
   maxQueued: z.int().min(0).default(1024).describe("Sequences that may wait beyond those"),
   maxQueuedTokens: z

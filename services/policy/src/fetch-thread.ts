@@ -1,5 +1,10 @@
 import { createJetStreamBus, type JetStreamOptions } from "@stagecraft/bus";
-import { openWeightStoreAt, OBJECT_STORE_LOCATION, type TensorMap } from "@stagecraft/checkpoint";
+import {
+  OBJECT_STORE_LOCATION,
+  openWeightStoreAt,
+  readVerifier,
+  type TensorMap,
+} from "@stagecraft/checkpoint";
 import { Moved, serveThread } from "@stagecraft/service-kit";
 
 /** Where the thread of `fetchInThread` finds the weights: plain data. */
@@ -9,6 +14,8 @@ export interface FetchThreadData {
   /** For the object store: how to reach the bus, and the bucket. */
   bus?: Omit<JetStreamOptions, "name" | "logger" | "metrics">;
   weightsBucket?: string;
+  /** Public keys; weights that none of them has signed are refused. */
+  verifyKeys?: readonly string[];
 }
 
 export type FetchThreadApi = {
@@ -22,7 +29,10 @@ serveThread<FetchThreadData, FetchThreadApi>(async ({ data }) => {
     data.bus && weightsDir === OBJECT_STORE_LOCATION
       ? await createJetStreamBus({ ...data.bus, name: "policy" })
       : undefined;
-  const store = await openWeightStoreAt(weightsDir, () => bus!.objects(weightsBucket));
+  const verifier = await readVerifier(data.verifyKeys ?? []);
+  const store = await openWeightStoreAt(weightsDir, () => bus!.objects(weightsBucket), {
+    verifier,
+  });
   return {
     facts: undefined,
     handlers: {

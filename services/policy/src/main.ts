@@ -1,5 +1,5 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
-import { openWeightStoreAt } from "@stagecraft/checkpoint";
+import { openWeightStoreAt, readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
@@ -26,6 +26,8 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(policySchema, config) }, "starting");
 
+  const verifier = await readVerifier(config.verifyKeys);
+  if (verifier) await verifyDirectory(config.modelDir, verifier);
   const engine = await createWorkerEngine({ ...engineThreadOptions(config), metrics });
   await using bus = await createJetStreamBus({
     ...busOptions(config),
@@ -34,9 +36,9 @@ runMain(async () => {
     metrics,
   });
   const { weightsBucket } = await ensureTopology(bus, config.run, config);
-  const { weightsDir } = config;
+  const { weightsDir, verifyKeys } = config;
   const opened = await openWeightStoreAt(weightsDir, () => bus.objects(weightsBucket));
-  const where = { weightsDir, weightsBucket, bus: busOptions(config) };
+  const where = { weightsDir, weightsBucket, verifyKeys, bus: busOptions(config) };
   await using store = fetchInThread(opened, where);
   const parts = { ...config, bus, weightsBucket, store, logger, metrics };
   const service = assemblePolicyService(engine, parts);

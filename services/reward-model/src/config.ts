@@ -6,6 +6,10 @@ const own = {
     .array(z.string().regex(/^[^=]+=.+$/, "name=directory"))
     .min(1)
     .describe("Models as name=directory; the first is the default"),
+  verifyKeys: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("PEM public keys; models without a signature by one of them are refused"),
   maxBatch: z.int().min(1).max(4096).default(32).describe("Items in one forward pass"),
   maxWaitMs: z.number().min(0).max(1000).default(2).describe("Wait of an item for company, ms"),
   maxQueued: z.int().min(1).default(4096).describe("Items that may wait"),

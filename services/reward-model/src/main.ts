@@ -1,3 +1,4 @@
+import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
@@ -23,6 +24,8 @@ runMain(async () => {
     const [name = "", ...dir] = text.split("=");
     return { name, dir: dir.join("=") };
   });
+  const verifier = await readVerifier(config.verifyKeys);
+  if (verifier) for (const { dir } of models) await verifyDirectory(dir, verifier);
   const { engine, threads, stuckAfterMs } = config;
   await using thread = await createWorkerScorers({
     models,

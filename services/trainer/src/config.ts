@@ -15,6 +15,10 @@ const own = {
     .string()
     .min(1)
     .describe('Directory of the weight store, or "nats:" for the object store of the bus'),
+  signKey: z
+    .string()
+    .default("")
+    .describe("PEM private key (Ed25519) that signs weights and finished models; empty = unsigned"),
   keepWeights: z.int().min(1).default(3).describe("Versions kept in the weight store"),
   maxActive: z.int().min(1).max(64).default(1).describe("Runs working at once; more wait"),
   eventsKept: z.int().min(1).default(2000).describe("Events of a run kept for late watchers"),

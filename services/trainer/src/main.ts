@@ -1,5 +1,5 @@
 import { createJetStreamBus, ensureTopology, watchTopology } from "@stagecraft/bus";
-import { openWeightStoreAt } from "@stagecraft/checkpoint";
+import { openWeightStoreAt, readSigner } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
@@ -17,6 +17,7 @@ import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";
 import { plainStages } from "./plain-stages.js";
 import { createRunThreads } from "./run-threads.js";
+import { signingStage } from "./signing-stage.js";
 import { holdTrainerLease, untilReplaced } from "./trainer-lease.js";
 
 runMain(async () => {
@@ -34,7 +35,8 @@ runMain(async () => {
   });
   const topology = await ensureTopology(bus, config.run, config);
   const objects = () => bus.objects(topology.weightsBucket);
-  const store = await openWeightStoreAt(config.weightsDir, objects);
+  const signer = await readSigner(config.signKey);
+  const store = await openWeightStoreAt(config.weightsDir, objects, { signer });
   const stopped = new AbortController();
   void terminated.then((name) => stopped.abort(new StagecraftError("cancelled", name)));
   const { signal } = stopped;
@@ -48,7 +50,7 @@ runMain(async () => {
     topology,
     store,
     stages: plainStages(),
-    host: (stage) => threads.host(stage),
+    host: (stage) => signingStage(threads.host(stage), signer),
     lease,
     selfHealing: true,
     logger,

@@ -1,5 +1,5 @@
 import { createJetStreamBus, type Lease } from "@stagecraft/bus";
-import { openWeightStoreAt } from "@stagecraft/checkpoint";
+import { openWeightStoreAt, readSigner } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import type { StageReporter } from "@stagecraft/learn";
 import { busOptions, engineOptions, serveThread } from "@stagecraft/service-kit";
@@ -27,7 +27,8 @@ serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestio
     const endWatch = watchEngine(metrics, memoryReport);
     const bus = await createJetStreamBus({ ...busOptions(config), name: service, logger, metrics });
     const objects = () => bus.objects(topology.weightsBucket);
-    const store = await openWeightStoreAt(config.weightsDir, objects);
+    const signer = await readSigner(config.signKey);
+    const store = await openWeightStoreAt(config.weightsDir, objects, { signer });
     const lease = ownersLease(epoch, ask);
     const parts = { ...config, bus, topology, store, lease, logger, metrics };
     const stages = [...plainStages(), createPpoRun(parts)];

@@ -109,6 +109,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./dead-letters.js")).deadLettersCommand,
   },
   {
+    name: "keys",
+    summary: "sign model directories, check who signed them",
+    load: async () => (await import("./keys.js")).keysCommand,
+  },
+  {
     name: "check",
     summary: "learning checks: does training still reach known figures?",
     load: async () => (await import("./check.js")).checkCommand,
