@@ -50,6 +50,7 @@ export const METHOD_ACCESS: Readonly<Record<string, MethodAccess>> = {
   [`${reward}ListModels`]: anything("observe", "score"),
   [`${rollout}GetStatus`]: anything("observe", "operate"),
   [`${rollout}Drain`]: audited("operate"),
+  [`${rollout}Resume`]: audited("operate"),
   [`${rollout}SetConcurrency`]: audited("operate", "concurrency"),
   [`${trainer}CreateRun`]: audited("run", "runId", "stage", "runDir", "resume", "overwrite"),
   [`${trainer}GetRun`]: anything("observe", "run"),
