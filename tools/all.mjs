@@ -1,10 +1,11 @@
-// `npm run all`: what CI would run, cached by nx: generate (a dirty tree fails), lint, typecheck,
-// build, test.
+// `npm run all`: what CI would run, cached by nx: generate (a dirty tree fails), licences, lint,
+// typecheck, build, test.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureNatsServer, prepare } from "./setup/environment.mjs";
 import { root, runTool } from "./setup/main.mjs";
 import { runAttached, StepError } from "./setup/steps.mjs";
+import { licenceProblems, lockedPackages } from "./supply/licences.mjs";
 
 const nx = join(root, "node_modules", ".bin", "nx"); // its own place inside the package moves
 const env = { ...process.env, NX_DAEMON: "false", NX_NO_CLOUD: "true" };
@@ -18,6 +19,10 @@ await runTool("Stagecraft: generate, lint, typecheck, build, test", async (steps
     if (code !== 0) throw new StepError("code generation failed");
     if (generatedCode() === before) return;
     throw new StepError("generated code was out of date; it is fresh now: commit libs/contracts");
+  });
+  await steps.run("licences of all packages are allowed", async () => {
+    const problems = licenceProblems(lockedPackages(root));
+    if (problems.length > 0) throw new StepError(problems.join("\n"));
   });
   return runNx(["run-many", "-t", "lint", "typecheck", "build", "test", ...process.argv.slice(2)]);
 });
