@@ -5,18 +5,18 @@ import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { MAX_ANSWERS, type Ranking } from "@stagecraft/data";
 import { createRpcClient, type RpcClient } from "@stagecraft/rpc";
 import type { Answers } from "../ranking/answers.js";
-import type { InboxOptions } from "./inbox.js";
 import { feedbackConnection, type LoopConfig } from "./loop-config.js";
+import type { RankingSource, WaitOptions } from "./wait-for-rankings.js";
 
 type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
 
-export interface FeedbackDelivery {
-  rankings: Ranking[];
+/** Rankings at the feedback service, whoever gave them. */
+export interface FeedbackSource extends RankingSource, AsyncDisposable {
   /** Where the next round goes on reading. */
-  position: string;
+  position(): string;
 }
 
-export interface FeedbackOptions extends Omit<InboxOptions, "consumed"> {
+export interface FeedbackOptions extends WaitOptions {
   /** Where the last round stopped reading; empty = at the beginning. */
   position: string;
   /** Name and version of the model that answered. */
@@ -25,55 +25,56 @@ export interface FeedbackOptions extends Omit<InboxOptions, "consumed"> {
 
 const CHUNK = 200;
 
-/**
- * Puts the answers up at the feedback service, then waits until `minRankings` rankings came in since
- * `position`, whoever gave them. A service that is away is waited for.
- */
-export async function waitForFeedback(
+/** Puts the answers up at the feedback service. A service that is away is waited for, here and later. */
+export async function openFeedback(
   config: LoopConfig,
   sets: readonly Answers[],
   options: FeedbackOptions,
-): Promise<FeedbackDelivery> {
-  await using client = createRpcClient(
+): Promise<FeedbackSource> {
+  const client = createRpcClient(
     feedback.FeedbackServiceClient,
     config.feedbackAddress,
     await feedbackConnection(config),
   );
-  const patiently = <T>(call: () => Promise<T>) => retryWhileAway(call, config, options);
-  const comparisons = sets
-    .filter(({ answers }) => answers.length >= 2)
-    .map((set) => toComparison(set, options.modelVersion));
-  for (let i = 0; i < comparisons.length; i += CHUNK) {
-    const chunk = comparisons.slice(i, i + CHUNK);
-    await patiently(() => client.addComparisons({ comparisons: chunk }));
+  try {
+    const patiently = <T>(call: () => Promise<T>) => retryWhileAway(call, config, options);
+    const comparisons = sets
+      .filter(({ answers }) => answers.length >= 2)
+      .map((set) => toComparison(set, options.modelVersion));
+    for (let i = 0; i < comparisons.length; i += CHUNK) {
+      const chunk = comparisons.slice(i, i + CHUNK);
+      await patiently(() => client.addComparisons({ comparisons: chunk }));
+    }
+    return sourceOf(client, patiently, options);
+  } catch (thrown) {
+    client.close();
+    throw thrown;
   }
-  return await collect(client, options, patiently); // awaited: the client closes with this scope
 }
 
-async function collect(
+function sourceOf(
   client: FeedbackClient,
-  options: FeedbackOptions,
   patiently: <T>(call: () => Promise<T>) => Promise<T>,
-): Promise<FeedbackDelivery> {
-  const { minRankings, pollMs, signal, reporter } = options;
+  options: FeedbackOptions,
+): FeedbackSource {
   const rankings: Ranking[] = [];
   let { position } = options;
-  let told = -1;
-  for (;;) {
-    throwIfAborted(signal);
-    const page = { pageSize: 0, pageToken: position, includeRevised: false };
-    const request = { kind: feedback.FeedbackKind.RANKING, ...page };
-    const answer = await patiently(() => client.listFeedback(request));
-    rankings.push(...answer.feedback.flatMap((entry) => toRanking(entry, options)));
-    position = answer.nextPageToken;
-    if (answer.hasMore) continue;
-    if (rankings.length >= minRankings) return { rankings, position };
-    if (rankings.length !== told) {
-      reporter.info(`waiting for the feedback service: ${rankings.length} of ${minRankings}`);
-      told = rankings.length;
-    }
-    await delay(pollMs, undefined, { signal }).catch(() => throwIfAborted(signal));
-  }
+  return {
+    where: "at the feedback service",
+    position: () => position,
+    async read() {
+      for (let hasMore = true; hasMore;) {
+        const page = { pageSize: 0, pageToken: position, includeRevised: false };
+        const request = { kind: feedback.FeedbackKind.RANKING, ...page };
+        const answer = await patiently(() => client.listFeedback(request));
+        rankings.push(...answer.feedback.flatMap((entry) => toRanking(entry, options)));
+        position = answer.nextPageToken;
+        hasMore = answer.hasMore;
+      }
+      return [...rankings];
+    },
+    [Symbol.asyncDispose]: async () => client.close(),
+  };
 }
 
 /** The id is made from what is to be ranked, so that a round that is resumed asks nothing twice. */

@@ -65,7 +65,23 @@ export const loopSchema = z.strictObject({
     .string()
     .default("")
     .describe("PEM authority of the feedback service; empty = plaintext"),
-  minRankings: z.int().min(1).default(1).describe("New rankings that end the wait for people"),
+  minRankings: z.int().min(0).default(1).describe("New rankings that a round waits for"),
+  minRankedShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.8)
+    .describe("Share of a round's requests that it waits to have ranked"),
+  maxWaitHours: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("After so long fewer rankings do too, but never fewer held-out pairs; 0 = no limit"),
+  minHeldOutPairs: z
+    .int()
+    .min(0)
+    .default(20)
+    .describe("Held-out pairs that judge a reward model before PPO follows it; 0 = unjudged too"),
   pollMs: z
     .int()
     .min(10)

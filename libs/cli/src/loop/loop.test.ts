@@ -13,14 +13,16 @@ import { createFeedbackService, openFeedbackStore } from "@stagecraft/service-ga
 import { initEngine, tf } from "@stagecraft/tensor";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { readAnswers } from "../ranking/answers.js";
-import { waitForRankings } from "./inbox.js";
+import { openInbox } from "./inbox.js";
 import { loopSchema } from "./loop-config.js";
 import { createLoopStage } from "./loop-stage.js";
 import type { LoopRound } from "./loop-state.js";
 import { gatherPool } from "./pool.js";
 import { beats } from "./promotion.js";
 import type { LoopRanker } from "./ranker.js";
+import { rankingGoal } from "./ranking-goal.js";
 import { roundTable } from "./round-table.js";
+import { waitForRankings } from "./wait-for-rankings.js";
 
 let dir: string;
 beforeAll(() => initEngine({ numThreads: 1 }));
@@ -72,6 +74,7 @@ function runLoop(
     samplesPerPrompt: 3,
     maxNewTokens: 5,
     heldOutFraction: 0.3,
+    minHeldOutPairs: 1,
     rounds: 2,
     threads: 1,
     ...config,
@@ -165,7 +168,7 @@ describe("loop stage", () => {
       ppoConfig: join(dir, "ppo.yaml"),
       rewardConfig: join(dir, "reward.yaml"),
       ...{ promptsPerRound: 8, samplesPerPrompt: 2, maxNewTokens: 4, rounds: 1 },
-      ...{ minRankings: 6, pollMs: 10, threads: 1 },
+      ...{ minRankings: 6, minHeldOutPairs: 0, pollMs: 10, threads: 1 },
     });
     const start = (resume: boolean, signal: AbortSignal, info: (text: string) => void) =>
       createLoopStage().run(config, {
@@ -205,7 +208,7 @@ describe("loop stage", () => {
       ppoConfig: join(dir, "ppo.yaml"),
       rewardConfig: join(dir, "reward.yaml"),
       ...{ promptsPerRound: 6, samplesPerPrompt: 2, maxNewTokens: 4, rounds: 2 },
-      ...{ minRankings: 5, pollMs: 10, threads: 1 },
+      ...{ minRankings: 5, minRankedShare: 0.5, minHeldOutPairs: 0, pollMs: 10, threads: 1 },
       ...{ ranker: "feedback", feedbackAddress: `127.0.0.1:${first.port}` },
     });
     let later: Promise<{ server: RpcServer }> | undefined;
@@ -232,7 +235,7 @@ describe("loop stage", () => {
           if (text.includes("no feedback service")) later ??= serve(first.port);
         },
         info(text) {
-          if (text.includes("service: 0 of 5")) told.push(person());
+          if (text.includes("service: 0 of 5 new ones")) told.push(person());
         },
       }),
     });
@@ -250,6 +253,22 @@ describe("loop stage", () => {
       answers: [expect.any(String), expect.any(String)],
     });
   }, 60_000);
+
+  it("runs no PPO on a reward model without a judgement, unless told to; --resume goes on", async () => {
+    await writeInputs();
+    let updates = 0;
+    const start = (minHeldOutPairs: number, resume: boolean) =>
+      runLoop("run", {
+        config: { rounds: 1, minHeldOutPairs },
+        resume,
+        reporter: { progress: ({ stage }) => void (updates += stage === "ppo" ? 1 : 0) },
+      });
+    await expect(start(1000, false)).rejects.toThrow(/no PPO: .* minHeldOutPairs asks for 1000/);
+    expect(updates).toBe(0);
+    const { metrics } = await start(1, true);
+    expect(metrics["rounds"]).toBe(1);
+    expect(updates).toBeGreaterThan(0);
+  });
 
   it("says what is missing when there is neither a ranking nor a reward model", async () => {
     await writeInputs();
@@ -272,19 +291,16 @@ const ranking = (content: string, ranks = [1, 2]): Ranking => ({
   ranks,
 });
 
-describe("waitForRankings()", () => {
+describe("openInbox()", () => {
   it("waits for enough, leaves broken files aside until they change, takes no file twice", async () => {
     const folder = join(dir, "inbox");
     const warnings: string[] = [];
     const controller = new AbortController();
-    const options = (consumed: string[]) => ({
-      consumed: new Set(consumed),
-      minRankings: 3,
-      pollMs: 10,
-      signal: controller.signal,
-      reporter: silentReporter({ warn: (text) => warnings.push(text) }),
-    });
-    const waiting = waitForRankings(folder, options([]));
+    const reporter = silentReporter({ warn: (text) => warnings.push(text) });
+    const three = (found: readonly Ranking[]) => (found.length < 3 ? ["more"] : []);
+    const options = { pollMs: 10, signal: controller.signal, reporter };
+    const inbox = await openInbox(folder, { consumed: new Set(), reporter });
+    const waiting = waitForRankings(inbox, three, options);
     let arrived = false;
     void waiting.then(() => (arrived = true));
     await writeRankings(join(folder, "a.jsonl"), [ranking("1"), ranking("2")]);
@@ -293,11 +309,47 @@ describe("waitForRankings()", () => {
     expect(warnings[0]).toContain("b.jsonl");
     expect(arrived).toBe(false); // two good rankings are not three
     await writeRankings(join(folder, "b.jsonl"), [ranking("3")]);
-    const { files, rankings } = await waiting;
-    expect(rankings).toHaveLength(3);
-    const again = waitForRankings(folder, options(files));
+    expect(await waiting).toHaveLength(3);
+    const next = await openInbox(folder, { consumed: new Set(inbox.files()), reporter });
+    const again = waitForRankings(next, three, options);
     controller.abort();
     await expect(again).rejects.toThrow("[cancelled]");
+  });
+});
+
+describe("rankingGoal()", () => {
+  const sets = Array.from({ length: 10 }, (_, i) => ({
+    ...{ id: `p${i}`, prompt: ranking(`prompt ${i}`).prompt, answers: ["x", "y"] },
+  }));
+  const first = (count: number, rater = "ann") =>
+    sets.slice(0, count).map(({ prompt, answers }) => ({ prompt, answers, ranks: [1, 2], rater }));
+  const goal = (change: object, isTimeUp = false, earlier: Ranking[] = []) =>
+    rankingGoal({
+      config: loopSchema.parse({ policy: "p", prompts: ["q"], minHeldOutPairs: 0, ...change }),
+      ...{ sets, before: { rankings: earlier, judges: [] }, isTimeUp: () => isTimeUp },
+    });
+
+  it("does not close a round on its first ranking", () => {
+    expect(goal({})(first(1))).toEqual(["1 of 8 requests ranked (there are 10)"]);
+    expect(goal({})(first(8))).toEqual([]);
+  });
+
+  it("waits for a count; a rater's second word and a revised earlier one are none", () => {
+    const count = goal({ minRankings: 9, minRankedShare: 0 }, false, first(1, "old"));
+    expect(count([...first(8), ...first(8), ...first(1, "old")])).toEqual(["8 of 9 new ones"]);
+    expect(count([...first(8), ...first(1, "bob")])).toEqual([]);
+  });
+
+  it("goes on with fewer when the time is up, but never without held-out pairs", () => {
+    expect(goal({ minRankings: 9 }, true)(first(1))).toEqual([]);
+    const judged = goal({ minHeldOutPairs: 3, heldOutFraction: 0.5 }, true);
+    expect(judged([])).toEqual(["0 of 3 held-out pairs to judge reward models by"]);
+    expect(judged(first(10))).toEqual([]);
+  });
+
+  it("says what to do when all is ranked and the held-out pairs are still too few", () => {
+    const lacks = goal({ minHeldOutPairs: 99 })(first(10));
+    expect(lacks.at(-1)).toContain("--resume with a smaller --min-held-out-pairs");
   });
 });
 

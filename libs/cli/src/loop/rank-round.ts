@@ -1,12 +1,15 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
-import { writeRankings, type Ranking } from "@stagecraft/data";
-import { readAnswers } from "../ranking/answers.js";
-import { waitForFeedback } from "./feedback-source.js";
-import { waitForRankings, type InboxOptions } from "./inbox.js";
-import type { Round } from "./round.js";
+import { lastWords, writeRankings, type Ranking } from "@stagecraft/data";
+import { readAnswers, type Answers } from "../ranking/answers.js";
+import { openFeedback } from "./feedback-source.js";
+import { openInbox } from "./inbox.js";
+import { readPool } from "./pool.js";
+import { rankingGoal } from "./ranking-goal.js";
+import { rankingFiles, type Round } from "./round.js";
+import { waitForRankings, type RankingSource } from "./wait-for-rankings.js";
 
 /** What the ranking step of a round took, and from where. */
 export interface Ranked {
@@ -36,44 +39,61 @@ export async function rank(round: Round, answersFile: string): Promise<Ranked> {
 
 type Delivered = Omit<Ranked, "numRankings"> & { rankings: Ranking[] };
 
-function deliveredByPeople(round: Round, answers: string): Promise<Delivered> {
-  const { minRankings, pollMs, ranker } = round.config;
-  const wait = {
-    minRankings,
-    pollMs,
-    signal: round.context.signal,
-    reporter: round.context.reporter,
-  };
-  return ranker === "feedback" ? byService(round, answers, wait) : byFiles(round, answers, wait);
+async function deliveredByPeople(round: Round, answersFile: string): Promise<Delivered> {
+  const { config, context, runDir, number } = round;
+  const { pollMs, maxWaitHours } = config;
+  const { signal, reporter } = context;
+  const since = (await stat(answersFile)).mtimeMs;
+  const isTimeUp = () => maxWaitHours > 0 && Date.now() - since >= maxWaitHours * HOUR_MS;
+  const sets = await readAnswers(answersFile);
+  const before = await readPool(config, rankingFiles(runDir, number - 1));
+  const missing = rankingGoal({ config, sets, before, isTimeUp });
+  const wait = (source: RankingSource) =>
+    waitForRankings(source, missing, { pollMs, signal, reporter });
+  return config.ranker === "feedback"
+    ? byService(round, sets, wait)
+    : byFiles(round, answersFile, wait);
 }
 
-type Wait = Pick<InboxOptions, "minRankings" | "pollMs" | "signal" | "reporter">;
+const HOUR_MS = 3_600_000;
 
-function byFiles(
-  { config, runDir, state, number }: Round,
+type Wait = (source: RankingSource) => Promise<Ranking[]>;
+
+async function byFiles(
+  { config, context, runDir, state, number }: Round,
   answers: string,
   wait: Wait,
 ): Promise<Delivered> {
-  const inbox = config.inbox || join(runDir, "inbox");
-  wait.reporter.info(
-    `round ${number}: rank the answers in ${answers}, then put the rankings in ${inbox}`,
+  const { reporter } = context;
+  const folder = config.inbox || join(runDir, "inbox");
+  reporter.info(
+    `round ${number}: rank the answers in ${answers}, then put the rankings in ${folder}`,
   );
-  return waitForRankings(inbox, { consumed: new Set(state.consumed), ...wait });
+  reporter.info(HOW_TO_RANK);
+  const inbox = await openInbox(folder, { consumed: new Set(state.consumed), reporter });
+  const rankings = lastWords(await wait(inbox));
+  return { files: inbox.files(), rankings };
 }
+
+const HOW_TO_RANK =
+  "a .jsonl file of one line a request, its prompt and answers as they are there, for example " +
+  '{"prompt":[{"role":"user","content":"Hi"}],"answers":["Hello!","What?","Go."],"ranks":[1,2,2],' +
+  '"rater":"ann"}; rank 1 is best, equal ranks are a tie';
 
 async function byService(
-  { config, state, number }: Round,
-  answers: string,
+  { config, context, state, number }: Round,
+  sets: readonly Answers[],
   wait: Wait,
 ): Promise<Delivered> {
-  const sets = await readAnswers(answers);
-  const where = `the feedback service at ${config.feedbackAddress}`;
-  wait.reporter.info(`round ${number}: ${sets.length} requests wait for rankings at ${where}`);
+  const { signal, reporter } = context;
+  const { feedbackAddress, pollMs } = config;
+  reporter.info(
+    `round ${number}: ${sets.length} requests wait for rankings at the feedback service at ${feedbackAddress}: ` +
+      "ListComparisons hands them out, SubmitRanking takes comparison_id, ranks (1 is best) and rater",
+  );
   const position = state.feedbackPosition ?? "";
-  const delivery = await waitForFeedback(config, sets, {
-    ...wait,
-    position,
-    modelVersion: state.policy,
-  });
-  return { files: [], ...delivery };
+  const options = { position, modelVersion: state.policy, pollMs, signal, reporter };
+  await using service = await openFeedback(config, sets, options);
+  const rankings = lastWords(await wait(service));
+  return { files: [], rankings, position: service.position() };
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { StageContext, StageResult } from "@stagecraft/learn";
 import type { PpoConfig } from "@stagecraft/ppo";
 import type { LoopConfig } from "./loop-config.js";
@@ -20,4 +21,14 @@ export interface Round extends RoundScope {
   number: number;
   dir: string;
   state: LoopState;
+}
+
+/** `rounds/0001`, … in the loop's run directory. */
+export function roundDir(runDir: string, number: number): string {
+  return join(runDir, "rounds", String(number).padStart(4, "0"));
+}
+
+/** The rankings of the first `rounds` rounds. */
+export function rankingFiles(runDir: string, rounds: number): string[] {
+  return Array.from({ length: rounds }, (_, i) => join(roundDir(runDir, i + 1), "rankings.jsonl"));
 }

@@ -24,7 +24,7 @@ import type { LoopRound, LoopState } from "./loop-state.js";
 import { gatherPool, writePool } from "./pool.js";
 import { beats, judgeRewardModel, type Judgement } from "./promotion.js";
 import { rank } from "./rank-round.js";
-import type { Round, RoundScope } from "./round.js";
+import { rankingFiles, roundDir, type Round, type RoundScope } from "./round.js";
 
 /** Runs the next round from a state, and returns the state after it. */
 export async function runRound(state: LoopState, scope: RoundScope): Promise<LoopState> {
@@ -58,11 +58,6 @@ export async function runRound(state: LoopState, scope: RoundScope): Promise<Loo
     ...(ranked.position !== undefined && { feedbackPosition: ranked.position }),
     rounds: [...state.rounds, row],
   };
-}
-
-/** `rounds/0001`, … in the loop's run directory. */
-export function roundDir(runDir: string, number: number): string {
-  return join(runDir, "rounds", String(number).padStart(4, "0"));
 }
 
 async function collect(round: Round): Promise<StageResult> {
@@ -102,10 +97,7 @@ type RewardPart = Pick<
 /** Trains a candidate on every ranking so far; it takes over only if it beats the model in use. */
 async function improveRewardModel(round: Round): Promise<RewardPart> {
   const { config, state, runDir, number, dir, context } = round;
-  const files = Array.from({ length: number }, (_, i) =>
-    join(roundDir(runDir, i + 1), "rankings.jsonl"),
-  );
-  const pool = await gatherPool(config, files, context.reporter);
+  const pool = await gatherPool(config, rankingFiles(runDir, number), context.reporter);
   const judge = (model: string) => judgeRewardModel(model, pool.heldOut);
   const inUse = state.rewardModel === "" ? undefined : await judge(state.rewardModel);
   const candidate = pool.train.length === 0 ? undefined : await trainCandidate(round, pool);
@@ -114,9 +106,11 @@ async function improveRewardModel(round: Round): Promise<RewardPart> {
   const promoted = judged !== undefined && (inUse === undefined || beats(judged, inUse));
   const rewardModel = promoted ? candidate! : state.rewardModel;
   if (rewardModel === "") throw noRewardModel(dir);
+  const judgement = promoted ? judged : inUse;
+  checkJudgement(judgement, round);
   return {
     poolRankings: pool.train.length,
-    heldOutPairs: (judged ?? inUse)?.numPairs ?? 0,
+    heldOutPairs: judgement?.numPairs ?? 0,
     inUseAccuracy: accuracyOf(inUse),
     candidateAccuracy: accuracyOf(judged),
     promoted,
@@ -176,6 +170,25 @@ function common({ config, number }: Round) {
 /** A step's own run directory; a step that is done already does nothing. */
 function within(context: StageContext, runDir: string): StageContext {
   return { ...context, runDir, resume: true, overwrite: false };
+}
+
+/** No PPO on a reward model that too few held-out pairs speak for. */
+function checkJudgement(judgement: Judgement | undefined, { config, context }: Round): void {
+  const { numPairs = 0, accuracy = NaN } = judgement ?? {};
+  const { minHeldOutPairs } = config;
+  if (numPairs < minHeldOutPairs) {
+    throw new StagecraftError(
+      "failed_precondition",
+      `no PPO: the reward model can be judged on ${numPairs} held-out pairs only, minHeldOutPairs asks for ${minHeldOutPairs}; start a loop with heldOutRankings or more promptsPerRound, or --resume this one with a smaller --min-held-out-pairs`,
+    );
+  }
+  if (numPairs === 0) {
+    context.reporter.warn("PPO follows a reward model that no held-out ranking has judged");
+  } else if (accuracy <= 0.5) {
+    context.reporter.warn(
+      `PPO follows a reward model that orders ${(100 * accuracy).toFixed(0)} % of ${numPairs} held-out pairs as people did: no better than chance`,
+    );
+  }
 }
 
 function accuracyOf(judgement: Judgement | undefined): number | null {

@@ -15,7 +15,11 @@ export interface RunAgain {
 }
 
 /** Fields that may differ between a run and its resumption: they do not change what is computed. */
-const RESUMABLE_FIELDS = new Set(["engine", "threads", "logEvery", "keepCheckpoints", "rounds"]);
+const RESUMABLE_FIELDS = new Set([
+  ...["engine", "threads", "logEvery", "keepCheckpoints", "rounds", "pollMs"],
+  // What the loop waits for before it goes on.
+  ...["minRankings", "minRankedShare", "maxWaitHours", "minHeldOutPairs"],
+]);
 
 /** What a run leaves behind, deleted by `overwrite`. */
 const RUN_ENTRIES = [
