@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isCancelled, StagecraftError, throwIfAborted } from "./errors.js";
 
@@ -15,6 +18,27 @@ describe("StagecraftError", () => {
     const full = Object.assign(new Error("no space left"), { code: "ENOSPC" });
     expect(StagecraftError.from(full).code).toBe("resource_exhausted");
     expect(StagecraftError.from("text").code).toBe("internal");
+  });
+
+  it("says what the file system refused in words, never as ENOTDIR", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "stagecraft-errors-"));
+    const file = join(dir, "a.txt");
+    await writeFile(file, "");
+    const tries: [work: () => Promise<unknown>, code: string, says: string][] = [
+      [() => readdir(file), "invalid_argument", `${file} is a file; a directory is needed here`],
+      [() => mkdir(file, { recursive: true }), "already_exists", `${file} is a file; a directory`],
+      [() => readFile(join(file, "x")), "invalid_argument", "a part of this path is a file"],
+      [() => readFile(dir), "invalid_argument", "is a directory; a file is needed here"],
+      [() => readFile(join(dir, "none")), "not_found", `there is no ${join(dir, "none")}`],
+      [() => writeFile(join(dir, "x".repeat(300)), ""), "invalid_argument", "the name is too long"],
+    ];
+    for (const [work, code, says] of tries) {
+      const error = StagecraftError.from(await work().catch((thrown: unknown) => thrown));
+      expect(error.message).toMatch(/^\[[a-z_]+\] (?!E[A-Z]+:)/);
+      expect(error.code).toBe(code);
+      expect(error.reason).toContain(says);
+    }
+    await rm(dir, { recursive: true });
   });
 
   it("recognises cancellation", () => {

@@ -49,9 +49,8 @@ export class StagecraftError extends Error {
   static from(thrown: unknown, fallback: ErrorCode = "internal"): StagecraftError {
     if (thrown instanceof StagecraftError) return thrown;
     if (thrown instanceof Error) {
-      return new StagecraftError(codeOfNodeError(thrown) ?? fallback, thrown.message, {
-        cause: thrown,
-      });
+      const reason = describeFileError(thrown) ?? thrown.message;
+      return new StagecraftError(codeOfNodeError(thrown) ?? fallback, reason, { cause: thrown });
     }
     return new StagecraftError(fallback, String(thrown), { cause: thrown });
   }
@@ -59,6 +58,9 @@ export class StagecraftError extends Error {
 
 const NODE_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
   ENOENT: "not_found",
+  ENOTDIR: "invalid_argument",
+  EISDIR: "invalid_argument",
+  ENAMETOOLONG: "invalid_argument",
   EEXIST: "already_exists",
   EACCES: "permission_denied",
   EPERM: "permission_denied",
@@ -71,6 +73,37 @@ const NODE_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
   EADDRINUSE: "already_exists",
   ABORT_ERR: "cancelled",
 };
+
+/** What the file system refused, in words; undefined for errors that are about no path. */
+function describeFileError(error: Error): string | undefined {
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (code === "EISDIR") return `${path ?? "what was named"} is a directory; a file is needed here`;
+  if (path === undefined || syscall === undefined) return undefined;
+  switch (code) {
+    case "ENOENT":
+      return `there is no ${path}`;
+    case "ENOTDIR":
+      return syscall === "scandir"
+        ? `${path} is a file; a directory is needed here`
+        : `${path} cannot be: a part of this path is a file, no directory`;
+    case "EEXIST":
+      return syscall === "mkdir"
+        ? `${path} is a file; a directory is needed here`
+        : `${path} exists already`;
+    case "EACCES":
+    case "EPERM":
+      return `no permission to use ${path} (${syscall})`;
+    case "EROFS":
+      return `${path} is on a file system that is read-only`;
+    case "ENOSPC":
+    case "EDQUOT":
+      return `no space left on the disk of ${path}`;
+    case "ENAMETOOLONG":
+      return `the name is too long: ${path.slice(0, 80)}…`;
+    default:
+      return undefined;
+  }
+}
 
 function codeOfNodeError(error: Error): ErrorCode | undefined {
   if (error.name === "AbortError") return "cancelled";
