@@ -15,6 +15,8 @@ export interface Assistant {
 export interface AnswerOptions {
   sampling: SamplingParams;
   onText(text: string): void;
+  /** Told how many of the oldest messages are left out because all do not fit. */
+  onLeftOut(numMessages: number): void;
   signal: AbortSignal;
 }
 
@@ -25,11 +27,12 @@ export async function loadAssistant(modelDir: string): Promise<Assistant> {
   const tokenizer = await loadTokenizer(modelDir);
   return {
     description: `${modelDir}: ${model.config.architecture}, ${model.numParams} parameters`,
-    async answer(messages, { sampling, onText, signal }) {
-      const ids = fitToContext(messages, {
+    async answer(messages, { sampling, onText, onLeftOut, signal }) {
+      const { ids, numLeftOut } = fitToContext(messages, {
         render: (kept) => renderChat(tokenizer, kept, { addGenerationPrompt: true }).ids,
         room: model.config.maxPositions - 1,
       });
+      if (numLeftOut > 0) onLeftOut(numLeftOut);
       const numNew = Math.min(sampling.maxNewTokens, model.config.maxPositions - ids.length);
       const decoder = tokenizer.streamDecoder();
       let text = "";
@@ -62,25 +65,38 @@ export interface ContextFit {
   room: number;
 }
 
+/** A message that does not fit on its own; `details` has its `numTokens`. Nothing was answered. */
+export function isTooLong(error: StagecraftError): boolean {
+  return error.details["numTokens"] !== undefined;
+}
+
 /**
  * The rendered conversation, without its oldest turns when it is too long; a leading system message
- * stays. Throws invalid_argument when even the last message alone does not fit.
+ * stays. Throws invalid_argument when even the last message alone does not fit: see `isTooLong`.
  */
 export function fitToContext(
   messages: readonly Message[],
   { render, room }: ContextFit,
-): Int32Array {
+): { ids: Int32Array; numLeftOut: number } {
   const system = messages[0]?.role === "system" ? messages.slice(0, 1) : [];
   let turns = messages.slice(system.length);
   for (;;) {
     const ids = render([...system, ...turns]);
-    if (ids.length <= room) return ids;
-    if (turns.length <= 1) {
-      throw new StagecraftError(
-        "invalid_argument",
-        `the message has ${ids.length} tokens, the model's context is ${room}; make it shorter`,
-      );
-    }
+    const numLeftOut = messages.length - system.length - turns.length;
+    if (ids.length <= room) return { ids, numLeftOut };
+    if (turns.length <= 1) throw tooLong(ids.length, { room, hasSystem: system.length > 0 });
     turns = turns.slice(turns[1]?.role === "assistant" ? 2 : 1);
   }
+}
+
+function tooLong(
+  numTokens: number,
+  { room, hasSystem }: { room: number; hasSystem: boolean },
+): StagecraftError {
+  const what = hasSystem ? "the message with the system message" : "the message";
+  return new StagecraftError(
+    "invalid_argument",
+    `${what} has ${numTokens} tokens; at most ${room} fit into the model's context of ${room + 1} beside an answer; make it shorter`,
+    { details: { numTokens, room } },
+  );
 }

@@ -1,7 +1,8 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { z } from "zod";
-import { isCancelled } from "@stagecraft/core";
+import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { EXIT_CODES } from "../app/exit-codes.js";
 import type { Assistant } from "../chat/assistant.js";
 import { createConversation, type Conversation } from "../chat/conversation.js";
 import { rawStream } from "../app/safe-io.js";
@@ -48,9 +49,9 @@ export function chatCommand(command: Command, scope: CommandScope): void {
   command.addHelpText("after", examplesText(EXAMPLES));
   command.action(async (modelDir: string, flags: { json?: boolean }) => {
     const config = (await readConfig(chatSchema, command)) as ChatConfig;
-    const { loadAssistant } = await import("../chat/assistant.js");
+    const { isTooLong, loadAssistant } = await import("../chat/assistant.js");
     const assistant = await loadAssistant(modelDir);
-    const chat = new Chat(assistant, config, { scope, json: flags.json === true });
+    const chat = new Chat(assistant, config, { scope, json: flags.json === true, isTooLong });
     try {
       await (config.prompt === undefined ? chat.talk() : chat.ask(config.prompt));
     } finally {
@@ -60,19 +61,24 @@ export function chatCommand(command: Command, scope: CommandScope): void {
 }
 
 const EXAMPLES = [
-  "npx stagecraft chat runs/demo/models/ppo",
-  'npx stagecraft chat runs/demo/models/ppo --prompt "What does the fox eat?"',
+  "npx stagecraft chat runs/demo/ppo/model",
+  'npx stagecraft chat runs/demo/ppo/model --prompt "What does the fox eat?"',
   "npx stagecraft chat /models/some-llama --temperature 0 --json < questions.txt",
 ];
 
 class Chat {
   private readonly conversation: Conversation;
   private turn = 0;
+  private numLeftOut = 0;
 
   constructor(
     private readonly assistant: Assistant,
     private readonly config: ChatConfig,
-    private readonly options: { scope: CommandScope; json: boolean },
+    private readonly options: {
+      scope: CommandScope;
+      json: boolean;
+      isTooLong(error: StagecraftError): boolean;
+    },
   ) {
     this.conversation = createConversation(config.system);
   }
@@ -110,12 +116,29 @@ class Chat {
     try {
       await this.ask(line, stop.signal);
     } catch (thrown) {
-      if (!stop.signal.aborted || !isCancelled(thrown)) throw thrown;
-      err.write(" [stopped]\n");
+      const error = StagecraftError.from(thrown);
+      if (stop.signal.aborted && isCancelled(error)) err.write(" [stopped]\n");
+      else if (this.options.isTooLong(error)) this.refuse(line, error.reason);
+      else throw thrown;
     } finally {
       lines.removeListener("SIGINT", onInterrupt);
       for (const listener of closing) lines.on("SIGINT", listener);
     }
+  }
+
+  /** The conversation goes on as if the question had not been asked; a script sees it in the exit code. */
+  private refuse(question: string, error: string): void {
+    const { io, setExitCode } = this.options.scope;
+    if (this.options.json) io.out.write(`${JSON.stringify({ question, error })}\n`);
+    io.err.write(`[invalid_argument] ${error}\n`);
+    if (!io.isInteractive) setExitCode(EXIT_CODES.failure);
+  }
+
+  private sayLeftOut(numMessages: number): void {
+    if (numMessages === this.numLeftOut) return;
+    this.numLeftOut = numMessages;
+    const { err } = this.options.scope.io;
+    err.write(`(no room for the first ${numMessages} messages any more; they are left out)\n`);
   }
 
   /** Streams one answer to stdout, or prints it whole as JSON. */
@@ -127,6 +150,7 @@ class Chat {
       this.assistant.answer(messages, {
         sampling,
         signal: stop ? AbortSignal.any([signal, stop]) : signal,
+        onLeftOut: (numMessages) => this.sayLeftOut(numMessages),
         onText: (text) => void (json || io.out.write(text)),
       }),
     );

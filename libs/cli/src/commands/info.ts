@@ -12,7 +12,7 @@ export function infoCommand(command: Command, { io }: CommandScope): void {
   command
     .argument("<model>", "model directory")
     .option("--json", "one JSON object")
-    .addHelpText("after", examplesText(["npx stagecraft info runs/demo/models/ppo"]))
+    .addHelpText("after", examplesText(["npx stagecraft info runs/demo/ppo/model"]))
     .action(async (dir: string, { json }: { json?: boolean }) => {
       const info = await describeModel(dir);
       io.out.write(json ? `${JSON.stringify(info)}\n` : `${infoText(info)}\n`);
