@@ -1,32 +1,18 @@
-#include <atomic>
+// The addon: what it tells of itself, and the functions of all its parts.
+#include <node_api.h>
+
+#include <string>
 
 #include "arena.h"
-#include "entries.h"
+#include "args.h"
 #include "cpus.h"
+#include "entries.h"
+#include "exports.h"
+#include "kernels.h"
 #include "pool.h"
 
 namespace stagecraft {
 namespace {
-
-std::atomic<const Kernels*> current{best_kernels()};
-
-napi_value call_entry(napi_env env, napi_callback_info info) {
-  size_t count = 1;
-  napi_value object = nullptr;
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &count, &object, nullptr, &data);
-  const EntryPoint* entry = static_cast<const EntryPoint*>(data);
-  try {
-    return entry->call(env, Args(env, object, entry->name));
-  } catch (const ArgumentError& error) {
-    napi_throw_range_error(env, "ERR_STAGECRAFT_ARGUMENT", error.what());
-  } catch (const std::bad_alloc&) {
-    napi_throw_error(env, "ERR_STAGECRAFT_MEMORY", (std::string(entry->name) + ": out of memory").c_str());
-  } catch (const std::exception& error) {
-    napi_throw_error(env, "ERR_STAGECRAFT", error.what());
-  }
-  return nullptr;
-}
 
 void set_number(napi_env env, napi_value object, const char* name, double number) {
   napi_value value;
@@ -50,9 +36,7 @@ napi_value configure(napi_env, const Args& args) {
   if (args.has("numThreads")) set_num_threads(args.integer("numThreads", 1, 1024));
   if (args.has("simd")) {
     const std::string name = args.text("simd");
-    const Kernels* kernels = find_kernels(name.c_str());
-    if (!kernels) args.fail("this machine cannot run simd \"" + name + "\"");
-    current = kernels;
+    if (!choose_kernels(name.c_str())) args.fail("this machine cannot run simd \"" + name + "\"");
   }
   return nullptr;
 }
@@ -78,23 +62,12 @@ const EntryPoint ENTRIES[] = {{"info", info}, {"configure", configure}, {"dropCo
 
 }  // namespace
 
-const Kernels& kernels() { return *current; }
-
-void export_entries(napi_env env, napi_value exports, const EntryPoint* entries, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    napi_value function;
-    napi_create_function(env, entries[i].name, NAPI_AUTO_LENGTH, call_entry,
-                         const_cast<EntryPoint*>(&entries[i]), &function);
-    napi_set_named_property(env, exports, entries[i].name, function);
-  }
-}
-
 }  // namespace stagecraft
 
 // Context-aware: every worker thread gets exports of its own; only the thread pool is shared.
 NAPI_MODULE_INIT() {
   using namespace stagecraft;
-  export_entries(env, exports, ENTRIES, 3);
+  export_entries(env, exports, ENTRIES);
   export_operations(env, exports);
   export_layers(env, exports);
   export_optimizer(env, exports);

@@ -3,11 +3,15 @@
 #pragma once
 #include <node_api.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 
 namespace stagecraft {
+
+constexpr int MAX_SIZE = 1 << 28;      // of any one dimension
+constexpr int MAX_POSITION = 1 << 22;  // of rotary tables
 
 struct ArgumentError : std::runtime_error {
   using std::runtime_error::runtime_error;

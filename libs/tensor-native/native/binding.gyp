@@ -31,6 +31,7 @@
         "cpus.cc",
         "decoder.cc",
         "dispatch.cc",
+        "entries.cc",
         "layers.cc",
         "operations.cc",
         "optimizer.cc",

@@ -1,8 +1,12 @@
 // Entries for decoding sessions. A session is a JavaScript object that owns a Decoder.
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "args.h"
 #include "entries.h"
+#include "exports.h"
+#include "kernels.h"
 #include "weight_cache.h"
 
 namespace stagecraft {
@@ -281,7 +285,7 @@ const EntryPoint ENTRIES[] = {
 }  // namespace
 
 void export_decoder(napi_env env, napi_value exports) {
-  export_entries(env, exports, ENTRIES, sizeof ENTRIES / sizeof *ENTRIES);
+  export_entries(env, exports, ENTRIES);
 }
 
 }  // namespace stagecraft

@@ -1,8 +1,9 @@
+#include "kernels.h"
+
 #include <string.h>
 
+#include <atomic>
 #include <initializer_list>
-
-#include "kernels.h"
 
 namespace stagecraft {
 
@@ -39,10 +40,24 @@ const Kernels* find_kernels(const char* name) {
   return strcmp(name, "baseline") == 0 ? &baseline::table : nullptr;
 }
 
+namespace {
+
 const Kernels* best_kernels() {
   for (const char* name : {"avx512", "avx2", "neon"})
     if (const Kernels* kernels = find_kernels(name)) return kernels;
   return &baseline::table;
+}
+
+std::atomic<const Kernels*> current{best_kernels()};
+
+}  // namespace
+
+const Kernels& kernels() { return *current; }
+
+bool choose_kernels(const char* name) {
+  const Kernels* found = find_kernels(name);
+  if (found) current = found;
+  return found != nullptr;
 }
 
 }  // namespace stagecraft

@@ -1,7 +1,10 @@
 // Registration of native functions: each takes one object (see Args) and returns a value or nothing.
 #pragma once
+#include <node_api.h>
+
+#include <cstddef>
+
 #include "args.h"
-#include "kernels.h"
 
 namespace stagecraft {
 
@@ -12,17 +15,12 @@ struct EntryPoint {
   Entry call;
 };
 
-const Kernels& kernels();
-
 // Adds the functions to `exports`; C++ exceptions become JavaScript errors.
 void export_entries(napi_env env, napi_value exports, const EntryPoint* entries, size_t count);
 
-void export_operations(napi_env env, napi_value exports);
-void export_layers(napi_env env, napi_value exports);
-void export_optimizer(napi_env env, napi_value exports);
-void export_decoder(napi_env env, napi_value exports);
-
-constexpr int MAX_SIZE = 1 << 28;       // of any one dimension
-constexpr int MAX_POSITION = 1 << 22;   // of rotary tables
+template <size_t N>
+void export_entries(napi_env env, napi_value exports, const EntryPoint (&entries)[N]) {
+  export_entries(env, exports, entries, N);
+}
 
 }  // namespace stagecraft

@@ -267,8 +267,11 @@ struct Kernels {
   void (*sample)(const float* logits, int count, int vocab, const Sample*, int32_t* ids, float* log_probs);
 };
 
-// The best table for this machine, or the named one (null if it cannot run here).
-const Kernels* best_kernels();
+// The table in use: the best one for this machine, until another is chosen.
+const Kernels& kernels();
+// False when this machine cannot run it.
+bool choose_kernels(const char* name);
+// The named table, null if it cannot run here.
 const Kernels* find_kernels(const char* name);
 
 }  // namespace stagecraft

@@ -1,7 +1,10 @@
 // Entries for attention and for the layers of a decoder.
 #include <vector>
 
+#include "args.h"
 #include "entries.h"
+#include "exports.h"
+#include "kernels.h"
 
 namespace stagecraft {
 namespace {
@@ -251,7 +254,7 @@ const EntryPoint ENTRIES[] = {
 }  // namespace
 
 void export_layers(napi_env env, napi_value exports) {
-  export_entries(env, exports, ENTRIES, sizeof ENTRIES / sizeof *ENTRIES);
+  export_entries(env, exports, ENTRIES);
 }
 
 }  // namespace stagecraft

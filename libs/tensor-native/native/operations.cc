@@ -1,5 +1,8 @@
 // Entries for embedding, linear map, norms, activations, rotary embedding, attention, log-probs.
+#include "args.h"
 #include "entries.h"
+#include "exports.h"
+#include "kernels.h"
 
 namespace stagecraft {
 namespace {
@@ -179,7 +182,7 @@ const EntryPoint ENTRIES[] = {
 }  // namespace
 
 void export_operations(napi_env env, napi_value exports) {
-  export_entries(env, exports, ENTRIES, sizeof ENTRIES / sizeof *ENTRIES);
+  export_entries(env, exports, ENTRIES);
 }
 
 }  // namespace stagecraft

@@ -1,7 +1,10 @@
 // Entries for the global norm and the multi-tensor optimizer step.
 #include <vector>
 
+#include "args.h"
 #include "entries.h"
+#include "exports.h"
+#include "kernels.h"
 
 namespace stagecraft {
 namespace {
@@ -59,6 +62,6 @@ const EntryPoint ENTRIES[] = {{"globalNorm", global_norm}, {"optimizerStep", opt
 
 }  // namespace
 
-void export_optimizer(napi_env env, napi_value exports) { export_entries(env, exports, ENTRIES, 2); }
+void export_optimizer(napi_env env, napi_value exports) { export_entries(env, exports, ENTRIES); }
 
 }  // namespace stagecraft

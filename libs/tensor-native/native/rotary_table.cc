@@ -1,3 +1,5 @@
+#include "rotary_table.h"
+
 #include <cmath>
 #include <map>
 #include <utility>

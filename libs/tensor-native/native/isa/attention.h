@@ -2,7 +2,15 @@
 // scores of a block of query rows are all that is ever held; the backward pass recomputes them from
 // q, k and the row's log-sum-exp (Dao et al. 2022).
 #pragma once
-#include "rotary.h"
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "gemm.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {
@@ -76,7 +84,7 @@ INLINE void scores_tile(const Operand& q, int row, int rows, int size, const flo
                         int end_key, float* scores, int stride) {
   for (int panel = first_key / PANEL; panel * PANEL < end_key; panel++) {
     const Output out = plain(scores + panel * PANEL, stride);
-    run_tile(rows, size, q, row, 0, keys + (size_t)panel * PANEL * size, out, PANEL);
+    run_micro_kernel(rows, size, q, row, 0, keys + (size_t)panel * PANEL * size, out, PANEL);
   }
 }
 
@@ -127,7 +135,7 @@ static void attend(const HeadView& head) {
     for (int panel = 0; panel * PANEL < head.size; panel++) {
       const int col = panel * PANEL;
       float* out = head.out + (size_t)row * head.out_stride + col;
-      run_tile(rows, end - begin, rows_of(scores, stride), 0, begin,
+      run_micro_kernel(rows, end - begin, rows_of(scores, stride), 0, begin,
                head.values + ((size_t)panel * (size_t)head.value_length + begin) * PANEL,
                plain(out, (int)head.out_stride), head.size - col);
     }
@@ -243,7 +251,7 @@ static void attend_grad(const HeadGrad& s, const float* q, const float* mixed, c
       }
       for (int panel = 0; panel * PANEL < size; panel++) {
         const int col = panel * PANEL;
-        run_tile(rows, last - begin, rows_of(dp_rows, stride), 0, begin,
+        run_micro_kernel(rows, last - begin, rows_of(dp_rows, stride), 0, begin,
                  s.keys + ((size_t)panel * (size_t)length + begin) * PANEL,
                  plain(dq + (size_t)(i0 + row) * q_stride + col, (int)q_stride), size - col);
       }
@@ -258,9 +266,9 @@ static void attend_grad(const HeadGrad& s, const float* q, const float* mixed, c
         const int from = imax(i0, key);  // earlier queries do not see these keys
         const size_t b_at = ((size_t)panel * (size_t)length + from) * PANEL;
         const size_t at = (size_t)key * size + col;
-        run_tile(keys, end - from, columns_of(scores, stride), key, from - i0, dmixed_rows + b_at,
+        run_micro_kernel(keys, end - from, columns_of(scores, stride), key, from - i0, dmixed_rows + b_at,
                  accumulate(s.dv + at, size), size - col);
-        run_tile(keys, end - from, columns_of(dp, stride), key, from - i0, q_rows + b_at,
+        run_micro_kernel(keys, end - from, columns_of(dp, stride), key, from - i0, q_rows + b_at,
                  accumulate(s.dk + at, size), size - col);
       }
     }

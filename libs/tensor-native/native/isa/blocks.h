@@ -1,6 +1,19 @@
 // The two blocks of a decoder layer, forward and backward.
 #pragma once
+#include <cstddef>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "../rotary_table.h"
+#include "attention.h"
+#include "elementwise.h"
+#include "gemm.h"
 #include "linear.h"
+#include "norm.h"
+#include "parallel.h"
+#include "rotary.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {
@@ -29,23 +42,6 @@ static inline void parallel_blocks(const RowBlocks& blocks, const F& body) {
     const int begin = blocks.begin(block);
     body(begin, blocks.begin(block + 1) - begin, block);
   });
-}
-
-// Row `row` of a matrix that is packed for aᵀ·matrix: value(i, n) for its columns, zeros behind them.
-template <class F>
-INLINE void store_packed(float* to, int rows, int row, int width, const F& value) {
-  for (int panel = 0; panel * PANEL < width; panel++) {
-    float* out = to + ((size_t)panel * (size_t)rows + (size_t)row) * PANEL;
-    for (int lane = 0; lane < PANEL; lane += W) {
-      const int i = panel * PANEL + lane, n = imin(W, width - i);
-      store(out + lane, n > 0 ? value(i, n) : vf{});
-    }
-  }
-}
-
-// The same for a row that lies there.
-INLINE void pack_row(float* to, int rows, int row, const float* from, int width) {
-  store_packed(to, rows, row, width, [&](int i, int n) { return load_up_to(from + i, n); });
 }
 
 // The sums of the blocks' norm gradients.

@@ -2,7 +2,23 @@
 // Keys and values are kept packed as attention reads them. The arithmetic
 // is that of the training kernels, so log-probabilities agree with the trainer's.
 #pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "../pool.h"
+#include "../rotary_table.h"
+#include "attention.h"
+#include "blocks.h"
+#include "gemm.h"
+#include "norm.h"
 #include "packed_model.h"
+#include "parallel.h"
+#include "rotary.h"
+#include "sample.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {
@@ -159,7 +175,7 @@ class PackedDecoder final : public Decoder {
     float* active = scratch.floats(n * inner);
     embed(tokens, total, x);
     for (int l = 0; l < c.layers; l++) {
-      const DecoderLayer& layer = model->layers[l];
+      const PackedLayer& layer = model->layers[l];
       norm_rows(x, total, width, layer.attention_norm.view(c), normal, stats);
       layer.qkv.apply(normal, total, plain(qkv, c.heads.qkv_width()));
       const bool last = l == c.layers - 1;

@@ -1,6 +1,11 @@
 // Activations, sums and exp over flat arrays.
 #pragma once
-#include "norm.h"
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {

@@ -1,8 +1,12 @@
-// Matrix products C = A·B on packed panels of B. Every element of C is one chain of fused
+// Matrix products C = A·B in the manner of BLIS (Van Zee & van de Geijn 2015): B is packed into micro-panels
+// of PANEL columns (its NR), and a micro-kernel multiplies MAX_ROWS rows of A (its MR) by one of them over
+// BLOCK_K terms (its KC). Every element of C is one chain of fused
 // multiply-adds over k in rising order, cut every BLOCK_K terms, whatever the number of rows or
 // columns around it: a row's result does not depend on the batch that it is computed in.
 #pragma once
-#include "../arena.h"
+#include <cstddef>
+
+#include "../pool.h"
 #include "parallel.h"
 #include "vec.h"
 
@@ -17,7 +21,7 @@ constexpr double WHOLE_BYTES = 262144;  // of a matrix that stays in the L2 cach
 // page, where the hardware's own prefetching stops.
 constexpr int PREFETCH = 40 * PANEL;
 
-// What a tile fetches into the L2 cache while it computes: a cache line or two for every k. Decoding
+// What a micro-kernel fetches into the L2 cache while it computes: a cache line or two for every k. Decoding
 // reads every weight from memory once, and waits without it.
 struct Ahead {
   const float* data;
@@ -78,10 +82,10 @@ INLINE void finish(vf v, const Output& out, size_t row, int col, int n) {
   }
 }
 
-// One register tile, ROWS × PANEL: a is A[row][k], b a packed panel from the same k on.
+// The micro-kernel, ROWS × PANEL of C: a is A[row][k], b a packed micro-panel from the same k on.
 template <int ROWS, bool UNIT_K>
-__attribute__((noinline)) static void tile(int num_k, const float* a, size_t stride, const float* b,
-                                           const Output& out, int columns, const Ahead& ahead) {
+__attribute__((noinline)) static void micro_kernel(int num_k, const float* a, size_t stride, const float* b,
+                                                   const Output& out, int columns, const Ahead& ahead) {
   vf acc[ROWS][COLS];
   const float* next = ahead.data;
   const size_t step = ahead.step;
@@ -115,7 +119,7 @@ __attribute__((noinline)) static void tile(int num_k, const float* a, size_t str
 }
 
 // STREAMS independent products of one row each, advanced together: one alone would wait for the
-// latency of its own additions. Element for element the same sums as tile<1>.
+// latency of its own additions. Element for element the same sums as micro_kernel<1>.
 struct Stream {
   const float* a;
   const float* b;
@@ -161,32 +165,32 @@ static void run_streams(const Stream* streams, int count) {
   if (count == 1) run_streams<1>(streams);
 }
 
-using TileFunction = void (*)(int, const float*, size_t, const float*, const Output&, int, const Ahead&);
+using MicroKernel = void (*)(int, const float*, size_t, const float*, const Output&, int, const Ahead&);
 
 template <bool UNIT_K>
-static TileFunction tile_of(int rows) {
-  static const TileFunction table[] = {
-      nullptr,         tile<1, UNIT_K>, tile<2, UNIT_K>, tile<3, UNIT_K>,
-      tile<4, UNIT_K>, tile<5, UNIT_K>, tile<6, UNIT_K>,
+static MicroKernel micro_kernel_of(int rows) {
+  static const MicroKernel table[] = {
+      nullptr,         micro_kernel<1, UNIT_K>, micro_kernel<2, UNIT_K>, micro_kernel<3, UNIT_K>,
+      micro_kernel<4, UNIT_K>, micro_kernel<5, UNIT_K>, micro_kernel<6, UNIT_K>,
 #if defined(__AVX512F__)
-      tile<7, UNIT_K>, tile<8, UNIT_K>, tile<9, UNIT_K>, tile<10, UNIT_K>,
-      tile<11, UNIT_K>, tile<12, UNIT_K>, tile<13, UNIT_K>, tile<14, UNIT_K>,
+      micro_kernel<7, UNIT_K>, micro_kernel<8, UNIT_K>, micro_kernel<9, UNIT_K>, micro_kernel<10, UNIT_K>,
+      micro_kernel<11, UNIT_K>, micro_kernel<12, UNIT_K>, micro_kernel<13, UNIT_K>, micro_kernel<14, UNIT_K>,
 #endif
   };
   return table[rows];
 }
 
-INLINE void run_tile(int rows, int num_k, const Operand& a, int row, int k, const float* b,
+INLINE void run_micro_kernel(int rows, int num_k, const Operand& a, int row, int k, const float* b,
                      const Output& out, int columns, const Ahead& ahead) {
   if (a.k_stride == 1)
-    tile_of<true>(rows)(num_k, a.at(row, k), a.row_stride, b, out, columns, ahead);
+    micro_kernel_of<true>(rows)(num_k, a.at(row, k), a.row_stride, b, out, columns, ahead);
   else
-    tile_of<false>(rows)(num_k, a.at(row, k), a.k_stride, b, out, columns, ahead);
+    micro_kernel_of<false>(rows)(num_k, a.at(row, k), a.k_stride, b, out, columns, ahead);
 }
 
-INLINE void run_tile(int rows, int num_k, const Operand& a, int row, int k, const float* b,
+INLINE void run_micro_kernel(int rows, int num_k, const Operand& a, int row, int k, const float* b,
                      const Output& out, int columns) {
-  run_tile(rows, num_k, a, row, k, b, out, columns, soon(b));
+  run_micro_kernel(rows, num_k, a, row, k, b, out, columns, soon(b));
 }
 
 INLINE Output offset(const Output& out, int row, int col) {
@@ -197,7 +201,7 @@ INLINE Output offset(const Output& out, int row, int col) {
   return at;
 }
 
-// ---- packing B into panels [panel][k][PANEL], the last panel padded with zeros ----
+// ---- packing B into micro-panels [panel][k][PANEL], the last panel padded with zeros ----
 
 // B[k][n] = rows[n][k]: `source(n)` is the address of row n of the transposed matrix.
 template <class F>
@@ -234,6 +238,23 @@ static inline void pack_straight(float* to, int columns, int k, int panel, int k
   }
 }
 
+// Row `row` of a matrix that is packed for aᵀ·matrix: value(i, n) for its columns, zeros behind them.
+template <class F>
+INLINE void store_packed(float* to, int rows, int row, int width, const F& value) {
+  for (int panel = 0; panel * PANEL < width; panel++) {
+    float* out = to + ((size_t)panel * (size_t)rows + (size_t)row) * PANEL;
+    for (int lane = 0; lane < PANEL; lane += W) {
+      const int i = panel * PANEL + lane, n = imin(W, width - i);
+      store(out + lane, n > 0 ? value(i, n) : vf{});
+    }
+  }
+}
+
+// The same for a row that lies there.
+INLINE void pack_row(float* to, int rows, int row, const float* from, int width) {
+  store_packed(to, rows, row, width, [&](int i, int n) { return load_up_to(from + i, n); });
+}
+
 // ---- products ----
 
 struct Product {
@@ -250,14 +271,14 @@ struct Cut {
 
 constexpr int PANEL_TILES = (PANEL + MAX_ROWS - 1) / MAX_ROWS;
 
-// The first row of register tile i. Where A is packed, none reaches from one of its panels into the next,
+// The first row of micro-tile i. Where A is packed, none reaches from one of its panels into the next,
 // and the last ones may be empty.
 INLINE int tile_row(const Product& p, const Cut& cut, int i) {
   if (p.a.panel_size == 0) return tile_start(p.rows, cut.tiles, i);
   return imin(p.rows, i / PANEL_TILES * PANEL + tile_start(PANEL, PANEL_TILES, i % PANEL_TILES));
 }
 
-// Blocks of some 8 register tiles of rows (A stays in the L2 cache), columns cut for balance. How it
+// Blocks of some 8 micro-tiles of rows (A stays in the L2 cache), columns cut for balance. How it
 // is cut changes no bit of the result.
 static inline Cut cut_product(const Product& p, int threads) {
   Cut cut;
@@ -313,7 +334,7 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
         const int row = tile_row(p, cut, t), rows = tile_row(p, cut, t + 1) - row;
         if (rows == 0) continue;
         const Ahead ahead = next_panel(next, num_k, tile1 - tile0, t - tile0);
-        run_tile(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col, ahead);
+        run_micro_kernel(rows, num_k, p.a, row, k0, b, offset(out, row, col), p.columns - col, ahead);
       }
     }
   }

@@ -3,7 +3,19 @@
 // done beside attention. The backward pass of a large model, where meeting costs nothing and memory does,
 // goes block by block.
 #pragma once
+#include <cstddef>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "attention.h"
 #include "blocks.h"
+#include "elementwise.h"
+#include "gemm.h"
+#include "linear.h"
+#include "norm.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {

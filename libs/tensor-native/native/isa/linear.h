@@ -1,6 +1,14 @@
 // Packing weights and activations for products, and the linear map, forward and backward.
 #pragma once
-#include "attention.h"
+#include <cstddef>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "gemm.h"
+#include "norm.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {

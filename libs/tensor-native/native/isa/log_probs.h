@@ -2,7 +2,15 @@
 // them are computed, reduced online, and computed again in the backward pass. Rows without a target
 // are left out of every product.
 #pragma once
-#include "layers.h"
+#include <cstddef>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "gemm.h"
+#include "linear.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {
@@ -96,7 +104,7 @@ static void token_log_probs(const TokenLogProbs& p) {
             const int row = tile_start(active.count, tiles, t);
             const int rows = tile_start(active.count, tiles, t + 1) - row;
             float* to = z + (size_t)(row - row0) * (size_t)stride + (v - v0);
-            run_tile(rows, imin(BLOCK_K, p.width - k0), a, row, k0, b,
+            run_micro_kernel(rows, imin(BLOCK_K, p.width - k0), a, row, k0, b,
                      k0 ? accumulate(to, stride) : plain(to, stride), PANEL);
           }
         }

@@ -1,25 +1,17 @@
 // RMSNorm and LayerNorm over rows, forward and backward.
 #pragma once
+#include <cstddef>
+#include <cstring>
+
+#include "../arena.h"
 #include "../kernels.h"
-#include "gemm.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {
 
 constexpr int REDUCE_ROWS = 64;  // rows summed into one partial result
-
-template <class F>
-INLINE void for_lanes(int width, const F& body) {
-  for (int i = 0; i < width; i += W) body(i, imin(W, width - i));
-}
-
-INLINE vf load_up_to(const float* p, int n) { return n == W ? load(p) : load_first(p, n); }
-INLINE void store_up_to(float* p, vf v, int n) {
-  if (n == W)
-    store(p, v);
-  else
-    store_first(p, v, n);
-}
 
 INLINE void norm_stats(const float* x, int width, const Norm& norm, float* stats) {
   float mean = 0;

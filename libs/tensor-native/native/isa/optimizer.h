@@ -1,6 +1,11 @@
 // Multi-tensor AdamW and SGD in place, and the global norm.
 #pragma once
-#include "log_probs.h"
+#include <cstddef>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {

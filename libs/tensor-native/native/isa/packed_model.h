@@ -1,6 +1,13 @@
 // A model's weights, packed once as the products of a decoder read them.
 #pragma once
-#include "sample.h"
+#include <cstddef>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "gemm.h"
+#include "linear.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {
@@ -65,14 +72,14 @@ struct DecoderNorm {
   }
 };
 
-struct DecoderLayer {
+struct PackedLayer {
   DecoderNorm attention_norm, mlp_norm;
   PackedLinear qkv, output, hidden, down;
 };
 
 class PackedModel final : public DecoderModel {
  public:
-  explicit PackedModel(const DecoderConfig& config) : layers(new DecoderLayer[(size_t)config.layers]), c(config) {}
+  explicit PackedModel(const DecoderConfig& config) : layers(new PackedLayer[(size_t)config.layers]), c(config) {}
   ~PackedModel() override { delete[] layers; }
 
   void load(const float* const* t) override {
@@ -81,7 +88,7 @@ class PackedModel final : public DecoderModel {
     embedding.copy(table, (size_t)c.vocab * (size_t)width);
     if (c.learned_positions) positions.copy(*t++, (size_t)c.max_positions * (size_t)width);
     for (int l = 0; l < c.layers; l++, t += DECODER_LAYER_TENSORS) {
-      DecoderLayer& layer = layers[l];
+      PackedLayer& layer = layers[l];
       layer.attention_norm.load(t[0], t[1], width);
       const float *w[] = {t[2], t[4], t[6]}, *b[] = {t[3], t[5], t[7]};
       const int rows[] = {q, kv, kv};
@@ -105,7 +112,7 @@ class PackedModel final : public DecoderModel {
     return total * sizeof(float);
   }
 
-  DecoderLayer* const layers;
+  PackedLayer* const layers;
   Buffer embedding, positions;
   DecoderNorm final_norm;
   PackedLinear head;

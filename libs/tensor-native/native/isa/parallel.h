@@ -1,6 +1,10 @@
-// Parallel loops over the pool. How work is cut depends on shapes only, never on the number of
-// threads, so results are bit-identical for any number of them.
+// Parallel loops over the pool. What a task computes, and in which order it adds, depends on shapes only;
+// how many tasks a loop is cut into, and who runs them in which order, may depend on the number of threads.
+// So results are bit-identical for any number of them.
 #pragma once
+#include <cstddef>
+#include <cstdint>
+
 #include "../pool.h"
 #include "vec.h"
 

@@ -1,12 +1,13 @@
 // Rotary position embedding (Su et al. 2021), half-split pairs as in Hugging Face.
 #pragma once
-#include "elementwise.h"
+#include <cstddef>
+#include <cstdint>
+
+#include "../rotary_table.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
-
-// cos and sin of position · theta^(−i/half), [limit][2][half]; cached per thread (rotary_table.cc).
-const float* rotary_table(float theta, int half, int limit);
-
 namespace ISA {
 
 INLINE void rotate_head(const float* x, int half, const float* angles, float sign, float* y) {

@@ -1,7 +1,14 @@
 // Drawing tokens: from the softmax at a temperature, of all tokens or of those that the filters leave.
 // sampling.ts of libs/model is the definition.
 #pragma once
-#include "optimizer.h"
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "../arena.h"
+#include "../kernels.h"
+#include "parallel.h"
+#include "vec.h"
 
 namespace stagecraft {
 namespace ISA {

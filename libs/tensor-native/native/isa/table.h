@@ -1,6 +1,17 @@
 // The kernel table of one instruction set; included last by each kernels_*.cc.
 #pragma once
+#include "../kernels.h"
+#include "attention.h"
 #include "decode.h"
+#include "elementwise.h"
+#include "layers.h"
+#include "linear.h"
+#include "log_probs.h"
+#include "norm.h"
+#include "optimizer.h"
+#include "packed_model.h"
+#include "rotary.h"
+#include "sample.h"
 
 #define STAGECRAFT_STRING2(x) #x
 #define STAGECRAFT_STRING(x) STAGECRAFT_STRING2(x)

@@ -15,7 +15,7 @@ namespace ISA {
 
 #if defined(__AVX512F__)
 constexpr int W = 16;                   // floats in a vector
-constexpr int MAX_ROWS = 14, COLS = 2;  // register tile: 14 × 32 = 28 of 32 registers
+constexpr int MAX_ROWS = 14, COLS = 2;  // the micro-tile (BLIS: MR × NR), 14 × 32 = 28 of 32 registers
 #elif defined(__AVX2__)
 constexpr int W = 8;
 constexpr int MAX_ROWS = 6, COLS = 2;  // 6 × 16 = 12 of 16 registers
@@ -26,7 +26,7 @@ constexpr int MAX_ROWS = 6, COLS = 4;  // 6 × 16 = 24 of 32 registers
 constexpr int W = 4;
 constexpr int MAX_ROWS = 6, COLS = 2;  // 6 × 8 = 12 of 16 registers
 #endif
-constexpr int PANEL = COLS * W;  // columns of a packed panel
+constexpr int PANEL = COLS * W;  // columns of a packed micro-panel (BLIS: NR)
 
 typedef float vf __attribute__((vector_size(W * 4)));
 typedef int32_t vi __attribute__((vector_size(W * 4)));
@@ -117,6 +117,20 @@ INLINE int imax(int a, int b) { return a > b ? a : b; }
 INLINE double vmin_double(double a, double b) { return a < b ? a : b; }
 INLINE double vmax_double(double a, double b) { return a > b ? a : b; }
 INLINE int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+// body(i, n) for every vector of a row: its first element and how many of its lanes lie in the row.
+template <class F>
+INLINE void for_lanes(int width, const F& body) {
+  for (int i = 0; i < width; i += W) body(i, imin(W, width - i));
+}
+
+INLINE vf load_up_to(const float* p, int n) { return n == W ? load(p) : load_first(p, n); }
+INLINE void store_up_to(float* p, vf v, int n) {
+  if (n == W)
+    store(p, v);
+  else
+    store_first(p, v, n);
+}
 
 // e^r for |r| ≤ ln2 / 2.
 INLINE vf exp_polynomial(vf r) {
