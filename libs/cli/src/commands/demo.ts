@@ -42,7 +42,7 @@ const EXAMPLES = [
   "npx stagecraft demo --seed 2 --out runs/demo2",
   "npx stagecraft demo --rerun reward",
   "npx stagecraft demo --fresh",
-  "npx stagecraft demo --preset tiny --check",
+  "npx stagecraft demo --preset tiny --out runs/demo-tiny --check",
 ];
 
 async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
