@@ -8,6 +8,7 @@ export {
 } from "./describe.js";
 export { fromEnvironment, readEnvironment, type Environment } from "./environment.js";
 export { loadConfig, type ConfigLayers, type LoadedConfig } from "./load-config.js";
+export { liveText, secretFiles } from "./live-text.js";
 export { loadConfigFile, type ConfigFile } from "./load-file.js";
 export { parseConfig, type ParseOptions } from "./parse.js";
 export { printConfig, redactConfig } from "./print.js";

@@ -1,6 +1,9 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { FieldDoc } from "./describe.js";
 
+/** What is asked of a field to read its text. */
+export type TextField = Pick<FieldDoc, "kind" | "type" | "name" | "flag">;
+
 const TRUE = new Set(["true", "yes", "on", "1"]);
 const FALSE = new Set(["false", "no", "off", "0"]);
 
@@ -9,7 +12,7 @@ const FALSE = new Set(["false", "no", "off", "0"]);
  * commas. Text that does not fit is returned as it is, for `parseConfig` to report with the rest;
  * only broken JSON throws `invalid_argument`.
  */
-export function parseText(field: FieldDoc, text: string): unknown {
+export function parseText(field: TextField, text: string): unknown {
   switch (field.kind) {
     case "string":
       return text;
@@ -27,7 +30,7 @@ export function parseText(field: FieldDoc, text: string): unknown {
   }
 }
 
-function splitList(field: FieldDoc, text: string): unknown[] {
+function splitList(field: TextField, text: string): unknown[] {
   const items = text.split(",").map((item) => item.trim());
   if (items.length === 1 && items[0] === "") return [];
   return /^(number|integer)\[\]$/.test(field.type) ? items.map(parseScalar) : items;
@@ -39,7 +42,7 @@ function parseScalar(text: string): unknown {
   return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-function parseJson(field: FieldDoc, text: string): unknown {
+function parseJson(field: TextField, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {

@@ -80,13 +80,21 @@ function cached(given: readonly string[] | (() => readonly string[])): () => rea
   let known: readonly KnownToken[] = [];
   return () => {
     const texts = typeof given === "function" ? given() : given;
-    if (texts !== last) {
-      known = texts.map(parseToken);
-      if (known.length === 0) throw badToken("needs at least one token");
-      last = texts;
+    if (texts === last) return known;
+    try {
+      known = knownTokens(texts);
+    } catch (thrown) {
+      // Half written, or a slip: what was accepted so far stays so.
+      if (last === undefined) throw thrown;
     }
+    last = texts;
     return known;
   };
+}
+
+function knownTokens(texts: readonly string[]): readonly KnownToken[] {
+  if (texts.length === 0) throw badToken("needs at least one token");
+  return texts.map(parseToken);
 }
 
 function callerOf(known: readonly KnownToken[], authorization: string | undefined): Caller {

@@ -20,7 +20,7 @@ export interface CallDefaults {
   retry: RetryPolicy;
   throttle: RetryThrottle;
   waitForReady: boolean;
-  token: string | undefined;
+  token: string | (() => string) | undefined;
   onFinished(method: string, code: string): void;
   onRetry(method: string): void;
 }
@@ -179,7 +179,9 @@ function metadataOf(defaults: CallDefaults, options: CallOptions, trace: TraceCo
   const metadata = new Metadata({ waitForReady });
   const headers = { ...headersFromContext(trace), ...options.metadata };
   for (const [name, value] of Object.entries(headers)) metadata.set(name, String(value));
-  if (defaults.token !== undefined) metadata.set("authorization", `Bearer ${defaults.token}`);
+  const { token: given } = defaults;
+  const token = typeof given === "function" ? given() : given;
+  if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
   return metadata;
 }
 

@@ -18,8 +18,8 @@ export interface RpcClientOptions<S> {
   /** Wait for a connection until the deadline instead of failing at once; default false. */
   waitForReady?: boolean;
   tls?: ClientTls | undefined;
-  /** Bearer token; sent over TLS or loopback only, unless allowPlaintext. */
-  token?: string | undefined;
+  /** Bearer token, or who knows it now; sent over TLS or loopback only, unless allowPlaintext. */
+  token?: string | (() => string) | undefined;
   /** Plaintext to an address other than loopback. */
   allowPlaintext?: boolean;
   /** Largest response message; default 4 MiB. */

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
-import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import { ChannelCredentials, experimental, ServerCredentials } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
 import { isLoopbackHost, isLoopbackTarget } from "./address.js";
+import { watchPemFiles } from "./pem-files.js";
 
 /** PEM files of a server. */
 export interface ServerTls {
@@ -22,17 +22,25 @@ export interface ClientTls {
   serverName?: string;
 }
 
-/** TLS when configured; plaintext on loopback only, unless `allowPlaintext` says otherwise. */
+/** TLS when configured, following its files; plaintext on loopback only, unless `allowPlaintext` says otherwise. */
 export function serverCredentials(options: {
   host: string;
   tls?: ServerTls | undefined;
   allowPlaintext?: boolean | undefined;
+  /** Told when files that have changed cannot be used. */
+  onWarning?: (message: string) => void;
 }): ServerCredentials {
-  const { host, tls, allowPlaintext } = options;
+  const { host, tls, allowPlaintext, onWarning } = options;
   if (tls) {
-    const clientCa = tls.clientCaFile === undefined ? null : readPem(tls.clientCaFile);
-    const pair = { cert_chain: readPem(tls.certFile), private_key: readPem(tls.keyFile) };
-    return ServerCredentials.createSsl(clientCa, [pair], clientCa !== null);
+    const { certFile, keyFile, clientCaFile: caFile } = tls;
+    const files = watchPemFiles({ certFile, keyFile, caFile }, onWarning);
+    const asksClients = caFile !== undefined;
+    // The identity comes first, whatever its declaration calls its parameters (grpc-js 1.14).
+    return experimental.createCertificateProviderServerCredentials(
+      files,
+      asksClients ? files : null,
+      asksClients,
+    );
   }
   if (!isLoopbackHost(host) && !allowPlaintext) throw plaintextRefused(`listen on ${host}`);
   return ServerCredentials.createInsecure();
@@ -49,8 +57,9 @@ export function clientCredentials(options: {
     if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
       throw new StagecraftError("invalid_argument", "tls: give certFile and keyFile together");
     }
-    const read = (file: string | undefined) => (file === undefined ? null : readPem(file));
-    return ChannelCredentials.createSsl(read(tls.caFile), read(tls.keyFile), read(tls.certFile));
+    const files = watchPemFiles(tls);
+    const identity = tls.certFile === undefined ? null : files;
+    return experimental.createCertificateProviderChannelCredentials(files, identity);
   }
   if (!isLoopbackTarget(target) && !allowPlaintext) throw plaintextRefused(`call ${target}`);
   return ChannelCredentials.createInsecure();
@@ -61,16 +70,4 @@ function plaintextRefused(action: string): StagecraftError {
     "failed_precondition",
     `refusing to ${action} without TLS; configure tls, or allowPlaintext on a network you trust`,
   );
-}
-
-function readPem(file: string): Buffer {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(file);
-  } catch (error) {
-    const { code } = StagecraftError.from(error);
-    throw new StagecraftError(code, `cannot read ${file}`, { cause: error, details: { file } });
-  }
-  if (pem.includes("-----BEGIN ")) return pem;
-  throw new StagecraftError("invalid_argument", `${file} is not a PEM file`, { details: { file } });
 }

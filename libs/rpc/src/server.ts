@@ -71,7 +71,8 @@ export interface RpcServer extends AsyncDisposable {
 export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
   const host = options.host ?? "127.0.0.1";
   const logger = options.logger ?? silentLogger();
-  const credentials = serverCredentials({ ...options, host });
+  const onWarning = (message: string) => logger.warn(message);
+  const credentials = serverCredentials({ ...options, host, onWarning });
   refuseStrangers(host, options);
   const limits = compileLimits(options.limits);
   const audit = createAuditLog(options.auditFile, logger);

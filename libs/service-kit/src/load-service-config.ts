@@ -1,7 +1,18 @@
 import { parseArgs } from "node:util";
-import { describeConfig, loadConfig, parseText, type FieldDoc } from "@stagecraft/config";
+import {
+  describeConfig,
+  loadConfig,
+  parseText,
+  secretFiles,
+  type FieldDoc,
+} from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import type { z } from "zod";
+
+/** Secrets of a configuration that are read from files again and again, by field. */
+export interface SecretFiles {
+  secretFiles?: Readonly<Record<string, string>>;
+}
 
 /** A service's name as in its folder, its logs and its metrics. */
 export type ServiceName = "policy" | "reward-model" | "rollout" | "trainer" | "gateway";
@@ -18,7 +29,7 @@ export interface ServiceArguments {
 export async function loadServiceConfig<S extends z.ZodObject>(
   schema: S,
   { service, args }: ServiceArguments,
-): Promise<Readonly<z.infer<S>>> {
+): Promise<Readonly<z.infer<S>> & SecretFiles> {
   const fields = describeConfig(schema);
   const { help, config: file, ...texts } = parse(args, fields);
   if (help) {
@@ -29,12 +40,16 @@ export async function loadServiceConfig<S extends z.ZodObject>(
     const text = texts[field.flag.slice(2)];
     return typeof text === "string" ? [[field.name, parseText(field, text)] as const] : [];
   });
+  const prefix = environmentPrefix(service);
   const { config } = await loadConfig(schema, {
     file: file as string | undefined,
-    environmentPrefix: environmentPrefix(service),
+    environmentPrefix: prefix,
     flags: Object.fromEntries(flags),
   });
-  return config;
+  const files = Object.entries(secretFiles(schema, prefix));
+  const given = new Set(flags.map(([name]) => name));
+  const live = Object.fromEntries(files.filter(([name]) => !given.has(name)));
+  return Object.freeze({ ...config, secretFiles: live }) as Readonly<z.infer<S>> & SecretFiles;
 }
 
 function environmentPrefix(service: ServiceName): string {

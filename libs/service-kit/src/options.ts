@@ -1,6 +1,8 @@
 import type { JetStreamOptions } from "@stagecraft/bus";
+import { liveText, parseText } from "@stagecraft/config";
 import type { AuthOptions, RpcClientOptions, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
+import type { SecretFiles } from "./load-service-config.js";
 import type { busFields, callFields, engineFields, serverFields } from "./fields.js";
 
 /** Parsed `serverFields`. */
@@ -15,7 +17,7 @@ export type EngineSettings = Fields<typeof engineFields>;
 type Fields<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 /** What `createRpcServer` needs of the settings. */
-export function serverOptions(config: ServerSettings): RpcServerOptions {
+export function serverOptions(config: ServerSettings & SecretFiles): RpcServerOptions {
   const { host, port, probePort, allowPlaintext, reflection, tlsClientCa, auditFile } = config;
   const auth = authOptions(config);
   const quotas = config.callQuotas.map((text) => text.split("="));
@@ -39,38 +41,66 @@ export function serverOptions(config: ServerSettings): RpcServerOptions {
   };
 }
 
-function authOptions({ tokens, certRoles }: ServerSettings): AuthOptions | undefined {
+function authOptions(config: ServerSettings & SecretFiles): AuthOptions | undefined {
+  const { tokens, certRoles, secretFiles } = config;
   if (tokens.length === 0 && certRoles.length === 0) return undefined;
+  const file = secretFiles?.["tokens"];
   return {
-    ...(tokens.length > 0 ? { tokens } : {}),
+    ...(tokens.length > 0
+      ? { tokens: file === undefined ? tokens : liveTokens(file, tokens) }
+      : {}),
     ...(certRoles.length > 0 ? { certRoles } : {}),
   };
 }
 
+/** The tokens that the file holds now. */
+function liveTokens(file: string, initial: readonly string[]): () => readonly string[] {
+  const read = liveText(file, "");
+  let text = "";
+  let tokens = initial;
+  return () => {
+    const next = read();
+    if (next !== text) tokens = listOf(next);
+    text = next;
+    return tokens;
+  };
+}
+
+function listOf(text: string): string[] {
+  const list = parseText({ kind: "array", type: "string[]", name: "tokens", flag: "" }, text);
+  return Array.isArray(list) ? list.map(String) : [];
+}
+
 /** What `createRpcClient` needs of the settings. */
 export function clientOptions(
-  config: CallSettings & Pick<ServerSettings, "allowPlaintext">,
+  config: CallSettings & Pick<ServerSettings, "allowPlaintext"> & SecretFiles,
 ): Pick<RpcClientOptions<never>, "tls" | "token" | "allowPlaintext"> {
   const { callToken, callTlsServerName: serverName, allowPlaintext } = config;
+  const file = config.secretFiles?.["callToken"];
   const tls = tlsFiles(config.callTlsCa, config.callTlsCert, config.callTlsKey);
   return {
     allowPlaintext,
-    ...(callToken === "" ? {} : { token: callToken }),
+    ...(callToken === "" ? {} : { token: file ? liveText(file, callToken) : callToken }),
     ...(tls ? { tls: { ...tls, ...(serverName === "" ? {} : { serverName }) } } : {}),
   };
 }
 
+type BusSecrets = "token" | "tokenFile" | "user" | "password" | "passwordFile";
+
 /** What `createJetStreamBus` needs of the settings, a name apart. */
 export function busOptions(
-  config: BusSettings & Pick<ServerSettings, "allowPlaintext">,
-): Pick<JetStreamOptions, "servers" | "token" | "user" | "password" | "tls" | "allowPlaintext"> {
-  const { natsUrl, natsToken, natsUser, natsPassword, allowPlaintext } = config;
+  config: BusSettings & Pick<ServerSettings, "allowPlaintext"> & SecretFiles,
+): Pick<JetStreamOptions, "servers" | "tls" | "allowPlaintext" | BusSecrets> {
+  const { natsUrl, natsToken, natsUser, natsPassword, allowPlaintext, secretFiles = {} } = config;
+  const { natsToken: tokenFile, natsPassword: passwordFile } = secretFiles;
   const tls = tlsFiles(config.natsTlsCa, config.natsTlsCert, config.natsTlsKey);
   return {
     servers: natsUrl.split(","),
     allowPlaintext,
     ...(natsToken === "" ? {} : { token: natsToken }),
     ...(natsUser === "" ? {} : { user: natsUser, password: natsPassword }),
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(passwordFile === undefined ? {} : { passwordFile }),
     ...(tls ? { tls } : {}),
   };
 }

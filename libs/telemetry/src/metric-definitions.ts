@@ -191,6 +191,12 @@ export const METRICS = {
     "tasks",
     "Prompt tasks being worked on.",
   ),
+  trainerRefusals: counter(
+    "stagecraft_trainer_refusals_total",
+    "runs",
+    "Runs refused for a quota, by reason: config (its size), runs (their number), disk.",
+    "reason",
+  ),
   trainerStep: gauge("stagecraft_trainer_step", "steps", "Updates of the run that trained last."),
   trainerRollouts: counter(
     "stagecraft_trainer_rollouts_total",

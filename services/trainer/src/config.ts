@@ -41,6 +41,12 @@ const own = {
     .min(1000)
     .default(120_000)
     .describe("Silence of a run's thread after which health is NOT_SERVING, ms"),
+  maxRuns: z.int().min(1).default(1000).describe("Runs known; a new one beyond is refused"),
+  maxRunsMb: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Size of the runs folder beyond which no run is accepted, MiB; 0 = no bound"),
   maxCrashes: z
     .int()
     .min(1)

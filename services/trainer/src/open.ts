@@ -1,15 +1,21 @@
 import type { BusPlanesOptions } from "./bus-planes.js";
 import { createFileAccess } from "./file-access.js";
 import { createPpoRun } from "./ppo-run.js";
+import { createRunQuotas } from "./run-quotas.js";
 import { openRunRegistry, type RunRegistryOptions } from "./run-registry.js";
 import { createTrainerService, type TrainerService } from "./service.js";
 import { checkTextFields } from "./stage-paths.js";
 import type { TrainerStage } from "./trainer-stage.js";
 
 export interface OpenTrainerOptions
-  extends Omit<BusPlanesOptions, "runId">, Omit<RunRegistryOptions, "stages" | "logger" | "files"> {
+  extends
+    Omit<BusPlanesOptions, "runId">,
+    Omit<RunRegistryOptions, "stages" | "logger" | "files" | "quotas"> {
   /** Folders beside the runs that a run may read; not given: callers have this process's own rights. */
   readDirs?: readonly string[];
+  /** See RunQuotaOptions; not given: no bound. */
+  maxRuns?: number;
+  maxRunsMb?: number;
   /** Folders beside the runs that a run may write to. */
   writeDirs?: readonly string[];
   /** Stages that need nothing but their config; `ppo` is added. */
@@ -24,8 +30,9 @@ export async function openTrainerService(options: OpenTrainerOptions): Promise<T
   const stages = [...options.stages, createPpoRun(options)].map((stage) => host(stage));
   for (const { name, schema } of stages) checkTextFields(name, schema);
   const epoch = options.lease?.epoch;
-  const { runsDir, readDirs, writeDirs = [] } = options;
+  const { runsDir, readDirs, writeDirs = [], maxRuns = Infinity, maxRunsMb = 0 } = options;
   const files = readDirs && createFileAccess({ runsDir, readDirs, writeDirs });
-  const registry = await openRunRegistry({ ...options, epoch, stages, files });
+  const quotas = createRunQuotas({ runsDir, maxRuns, maxRunsMb, metrics: options.metrics });
+  const registry = await openRunRegistry({ ...options, epoch, stages, files, quotas });
   return createTrainerService({ registry });
 }

@@ -12,10 +12,25 @@ const STATES: Readonly<Record<RunState, trainer.RunState>> = {
   cancelled: trainer.RunState.CANCELLED,
 };
 
-/** The wire form of a run. */
+/** A run of a command may have a configuration that no caller could have given. */
+const MAX_CONFIG_BYTES = 256 * 1024;
+
+/** The wire form of a run; a configuration that is too large for an answer is left out, which is said. */
 export function toRunMessage(run: RunRecord): trainer.Run {
+  const message = wholeRunMessage(run);
+  if (Buffer.byteLength(JSON.stringify(run.config)) <= MAX_CONFIG_BYTES) return message;
+  return { ...message, config: undefined, configOmitted: true };
+}
+
+/** Bytes of its wire form. */
+export function sizeOfRun(run: RunRecord): number {
+  return trainer.Run.encode(toRunMessage(run)).finish().length;
+}
+
+function wholeRunMessage(run: RunRecord): trainer.Run {
   const { result } = run;
   return {
+    configOmitted: false,
     runId: run.runId,
     stage: run.stage,
     state: STATES[run.state],

@@ -15,6 +15,7 @@ import { createManagedRun, type ManagedRun, type StartMode } from "./run-executi
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
 import { createRetryDelays, isPassing } from "./passing-failures.js";
 import { recordOfCommand, restoreRuns } from "./restore-runs.js";
+import type { RunQuotas } from "./run-quotas.js";
 import { readRunWishSync, writeRunWish, type RunWish } from "./run-wish.js";
 import { takeRunDir } from "./take-run-dir.js";
 import type { TrainerStage } from "./trainer-stage.js";
@@ -33,6 +34,8 @@ export interface RunRegistryOptions {
    * full disk, a broker away) are tried again from the last checkpoint. Default false.
    */
   selfHealing?: boolean;
+  /** What callers may make it keep; default: no bound. */
+  quotas?: RunQuotas | undefined;
   /** Crashes in a row, without getting further, after which a run is given up. Default 5. */
   maxCrashes?: number;
   /** See StageContext. */
@@ -164,6 +167,8 @@ class Registry implements RunRegistry {
     const existing = this.runs.get(id);
     if (existing && !how.resume && !how.overwrite) return sameRun(existing.record, stage, config);
     if (existing && !isAtRest(existing.record)) throw stillWorking(existing.record);
+    const isNew = existing === undefined;
+    await this.options.quotas?.check({ config, numRuns: isNew ? this.runs.size : 0 });
     const parsed = parseConfig(definition.schema, config, { source: `config of ${id}` }) as object;
     const dir = join(this.options.runsDir, parseRunDirName(runDir) || id);
     const { files, epoch } = this.options;
@@ -393,7 +398,10 @@ class Registry implements RunRegistry {
   private find(runId: string): ManagedRun {
     const run = this.runs.get(runId);
     if (run) return run;
-    throw new StagecraftError("not_found", `no run ${JSON.stringify(runId)} on this trainer`);
+    throw new StagecraftError(
+      "not_found",
+      `no run ${JSON.stringify(runId.slice(0, 80))} on this trainer`,
+    );
   }
 
   private stageOf(name: string): TrainerStage {
@@ -402,7 +410,7 @@ class Registry implements RunRegistry {
     const known = this.options.stages.map((s) => s.name).join(", ");
     throw new StagecraftError(
       "invalid_argument",
-      `stage is ${JSON.stringify(name)}, must be one of ${known}`,
+      `stage is ${JSON.stringify(name.slice(0, 80))}, must be one of ${known}`,
       { details: { field: "stage" } },
     );
   }

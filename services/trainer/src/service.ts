@@ -3,7 +3,7 @@ import { configJsonSchema } from "@stagecraft/config";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 
 import { paginate } from "./paginate.js";
-import { toEventMessage, toRunMessage } from "./run-messages.js";
+import { sizeOfRun, toEventMessage, toRunMessage } from "./run-messages.js";
 import type { RunRegistry } from "./run-registry.js";
 
 export interface TrainerServiceDeps {
@@ -31,7 +31,8 @@ export function createTrainerService({ registry }: TrainerServiceDeps): TrainerS
     async listRuns({ pageSize, pageToken, stage }) {
       await registry.refresh();
       const matching = registry.list().filter((run) => stage === "" || run.stage === stage);
-      const { items, nextPageToken } = paginate(matching, { pageSize, pageToken });
+      const page = { pageSize, pageToken, sizeOf: sizeOfRun };
+      const { items, nextPageToken } = paginate(matching, page);
       return { runs: items.map(toRunMessage), nextPageToken };
     },
     async *watchRun({ runId, afterSequence }, { signal }) {

@@ -1,5 +1,13 @@
-import { readFileSync } from "node:fs";
-import { connect, Events, type ConnectionOptions, type NatsConnection } from "nats";
+import { accessSync, constants, readFileSync } from "node:fs";
+import {
+  connect,
+  Events,
+  tokenAuthenticator,
+  usernamePasswordAuthenticator,
+  type Authenticator,
+  type ConnectionOptions,
+  type NatsConnection,
+} from "nats";
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
 import { inboxPrefix } from "../nats-users.js";
@@ -13,7 +21,10 @@ export interface JetStreamOptions {
   user?: string;
   password?: string;
   token?: string;
-  /** PEM files; with them the connection must be TLS. */
+  /** Files whose content counts instead, read at every connection. */
+  passwordFile?: string;
+  tokenFile?: string;
+  /** PEM files, read at every connection; with them the connection must be TLS. */
   tls?: { caFile?: string; certFile?: string; keyFile?: string };
   /** Plaintext to an address other than loopback. */
   allowPlaintext?: boolean;
@@ -122,14 +133,14 @@ function connectionOptions(options: JetStreamOptions): ConnectionOptions {
   const { servers: given } = options;
   const servers = typeof given === "string" ? [given] : [...given];
   refusePlaintext(servers, options);
-  const { name, user, password, token, tls } = options;
+  const { name, user, tls } = options;
+  const authenticator = authenticatorOf(options);
   return {
     servers,
     ...(name === undefined ? {} : { name }),
-    ...(user === undefined ? {} : { user, inboxPrefix: inboxPrefix(user) }),
-    ...(password === undefined ? {} : { pass: password }),
-    ...(token === undefined ? {} : { token }),
-    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+    ...(user === undefined ? {} : { inboxPrefix: inboxPrefix(user) }),
+    ...(authenticator ? { authenticator } : {}),
+    ...(tls === undefined ? {} : { tls: checkedTls(tls) }),
     timeout: 2000,
     reconnect: true,
     maxReconnectAttempts: -1,
@@ -143,18 +154,33 @@ function connectionOptions(options: JetStreamOptions): ConnectionOptions {
   };
 }
 
-/** PEM texts, checked here because the client reports a missing file as "disconnected". */
-function readTls(tls: NonNullable<JetStreamOptions["tls"]>) {
-  const read = (file: string | undefined) => {
-    if (file === undefined) return undefined;
+/** Asked at every connection, so that a renewed password or token counts without a restart. */
+function authenticatorOf(options: JetStreamOptions): Authenticator | undefined {
+  const { user, password = "", token, passwordFile, tokenFile } = options;
+  const now = (file: string | undefined, initial: string) =>
+    file === undefined ? () => initial : () => textOf(file) ?? initial;
+  if (user !== undefined) return usernamePasswordAuthenticator(user, now(passwordFile, password));
+  return token === undefined ? undefined : tokenAuthenticator(now(tokenFile, token));
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "") || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The client reads them at every connection; checked here because it reports a missing one as "disconnected". */
+function checkedTls(tls: NonNullable<JetStreamOptions["tls"]>) {
+  for (const file of Object.values(tls)) {
     try {
-      return readFileSync(file, "utf8");
+      accessSync(file, constants.R_OK);
     } catch (cause) {
       throw new StagecraftError("not_found", `cannot read ${file}`, { cause, details: { file } });
     }
-  };
-  const [ca, cert, key] = [read(tls.caFile), read(tls.certFile), read(tls.keyFile)];
-  return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+  }
+  return { ...tls };
 }
 
 function refusePlaintext(servers: readonly string[], options: JetStreamOptions): void {

@@ -228,6 +228,8 @@ export interface Run {
    * "process 12 on host". The state is RUNNING then, and the run cannot be paused or cancelled here.
    */
   heldBy: string;
+  /** True when config is left out because it is too large for an answer; the run's folder has it. */
+  configOmitted: boolean;
 }
 
 /** Asks for a new run. */
@@ -271,7 +273,7 @@ export interface GetRunResponse {
 
 /** Asks for runs. */
 export interface ListRunsRequest {
-  /** At most so many; 0 means 100, the most is 1000. */
+  /** At most so many; 0 means 100, the most is 1000. A page also ends at 1 MiB. */
   pageSize: number;
   /** From the previous answer; empty for the first page. */
   pageToken: string;
@@ -971,6 +973,7 @@ function createBaseRun(): Run {
     error: undefined,
     attempt: 0,
     heldBy: "",
+    configOmitted: false,
   };
 }
 
@@ -1011,6 +1014,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.heldBy !== "") {
       writer.uint32(98).string(message.heldBy);
+    }
+    if (message.configOmitted !== false) {
+      writer.uint32(104).bool(message.configOmitted);
     }
     return writer;
   },
@@ -1124,6 +1130,14 @@ export const Run: MessageFns<Run> = {
             message.heldBy = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.configOmitted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1170,6 +1184,11 @@ export const Run: MessageFns<Run> = {
         : isSet(object.held_by)
         ? globalThis.String(object.held_by)
         : "",
+      configOmitted: isSet(object.configOmitted)
+        ? globalThis.Boolean(object.configOmitted)
+        : isSet(object.config_omitted)
+        ? globalThis.Boolean(object.config_omitted)
+        : false,
     };
   },
 
@@ -1211,6 +1230,9 @@ export const Run: MessageFns<Run> = {
     if (message.heldBy !== "") {
       obj.heldBy = message.heldBy;
     }
+    if (message.configOmitted !== false) {
+      obj.configOmitted = message.configOmitted;
+    }
     return obj;
   },
 
@@ -1237,6 +1259,7 @@ export const Run: MessageFns<Run> = {
       : undefined;
     message.attempt = object.attempt ?? 0;
     message.heldBy = object.heldBy ?? "";
+    message.configOmitted = object.configOmitted ?? false;
     return message;
   },
 };
