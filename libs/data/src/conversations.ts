@@ -1,7 +1,14 @@
 import { present } from "@stagecraft/core";
 import type { Message } from "@stagecraft/tokenizer";
 import { RecordProblem } from "./bad-records.js";
-import { messagesOf, objectOf, optionalString, stringField, type Fields } from "./fields.js";
+import {
+  fieldsOf,
+  messagesOf,
+  objectOf,
+  optionalString,
+  stringField,
+  type Fields,
+} from "./fields.js";
 import { readRecords } from "./jsonl.js";
 import type { Conversation, RecordOptions } from "./types.js";
 
@@ -26,7 +33,8 @@ function parseConversations(fields: Fields): Conversation[] {
   if (fields["instances"] !== undefined) return instanceRecords(fields);
   if (fields["instruction"] !== undefined) return [instructionRecord(fields)];
   throw new RecordProblem(
-    `a conversation needs "messages", or "instruction" with "output" or "instances"`,
+    `a conversation needs "messages", or "instruction" with "output" or "instances"; ` +
+      fieldsOf(fields),
   );
 }
 

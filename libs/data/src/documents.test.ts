@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { collect, tempDir } from "../test/temp-dir.js";
-import { readDocuments, type CorpusSource } from "./documents.js";
+import { corpusSource, readDocuments, type CorpusSource } from "./documents.js";
 import type { BadRecord } from "./types.js";
 
 async function documentsOf(sources: (CorpusSource | string)[], options = {}) {
@@ -12,6 +12,15 @@ async function documentsOf(sources: (CorpusSource | string)[], options = {}) {
   }
   return documents;
 }
+
+describe("corpusSource()", () => {
+  it("reads path and weight, and escapes of a separator", () => {
+    const reading = { textField: "body", separator: "\\n--\\r\\n" };
+    const expected = { path: "a=b.txt", weight: 0.5, textField: "body", separator: "\n--\r\n" };
+    expect(corpusSource("a=b.txt=0.5", reading)).toEqual(expected);
+    expect(corpusSource("a.txt")).toEqual({ path: "a.txt" });
+  });
+});
 
 describe("readDocuments()", () => {
   it("reads folders recursively in sorted order, and only text files", async () => {
@@ -36,6 +45,21 @@ describe("readDocuments()", () => {
       { path: files.path("a.txt"), separator: "<|endoftext|>" },
     ]);
     expect(documents.map(({ length }) => length)).toEqual([3, long.length, 3]);
+  });
+
+  it("takes CRLF for a line end, in separators and wherever the chunks end", async () => {
+    const paragraphs = Array.from({ length: 200 }, (_, i) => `paragraph ${i},\r\nsecond line`);
+    const text = paragraphs.join("\r\n\r\n");
+    await using files = await tempDir({
+      "a.txt": text,
+      "b.txt": `${"x".repeat(2 ** 20 - 1)}\r\ny`,
+    });
+    const expected = paragraphs.map((paragraph) => paragraph.replace("\r\n", "\n"));
+    for (const separator of ["\n\n", "\r\n\r\n"]) {
+      expect(await documentsOf([{ path: files.path("a.txt"), separator }])).toEqual(expected);
+    }
+    const [cut] = await documentsOf([files.path("b.txt")]);
+    expect(cut!.slice(-3)).toBe("x\ny");
   });
 
   it("hands a long document over in parts that join to it", async () => {

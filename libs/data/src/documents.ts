@@ -1,6 +1,6 @@
 import { lastSafeCut } from "@stagecraft/tokenizer";
 import { createBadRecordPolicy, RecordProblem, type BadRecordPolicy } from "./bad-records.js";
-import { objectOf, stringField } from "./fields.js";
+import { fieldsOf, objectOf, stringField } from "./fields.js";
 import { readJsonlFile } from "./jsonl.js";
 import { listFiles } from "./list-files.js";
 import { readTextChunks } from "./text-stream.js";
@@ -16,9 +16,34 @@ export interface CorpusSource {
   textField?: string;
   /**
    * In .txt and .md: what stands between documents, such as "<|endoftext|>", or "\n\n" for
-   * paragraphs. Default: a file is one document.
+   * paragraphs; CRLF counts as "\n". Default: a file is one document.
    */
   separator?: string;
+}
+
+/** How a configuration says where the texts of a corpus are. */
+export interface CorpusReading {
+  /** Empty = "text". */
+  textField: string;
+  /** Empty = a file is one document; `\\n`, `\\r` and `\\t` may be written with a backslash. */
+  separator: string;
+}
+
+const ESCAPES: Record<string, string> = { "\\n": "\n", "\\r": "\r", "\\t": "\t" };
+
+/** A source as it is written in a configuration: `PATH`, or `PATH=WEIGHT`. */
+export function corpusSource(
+  text: string,
+  { textField, separator }: CorpusReading = { textField: "", separator: "" },
+): CorpusSource {
+  const match = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text);
+  return {
+    ...(match ? { path: match[1]!, weight: Number(match[2]) } : { path: text }),
+    ...(textField !== "" && { textField }),
+    ...(separator !== "" && {
+      separator: separator.replace(/\\[nrt]/g, (escape) => ESCAPES[escape]!),
+    }),
+  };
 }
 
 /** A document, or a part of a long one. */
@@ -78,7 +103,8 @@ function partsOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Part> {
   if (!/\.jsonl(\.gz)?$/.test(file)) {
-    return joinParts(splitText(readTextChunks(file, signal), source.separator));
+    const separator = source.separator?.replaceAll("\r\n", "\n");
+    return joinParts(splitText(withLineFeeds(readTextChunks(file, signal)), separator));
   }
   const field = source.textField ?? "text";
   const texts = readJsonlFile(file, (value) => [textOf(value, field)], policy, signal);
@@ -89,7 +115,8 @@ function textOf(value: unknown, field: string): string {
   if (typeof value === "string") return value;
   const fields = objectOf(value);
   if (fields[field] !== undefined) return stringField(fields, field);
-  throw new RecordProblem(`there is no field "${field}" with the text (choose one with textField)`);
+  const reason = `there is no field "${field}" with the text (choose one with textField)`;
+  throw new RecordProblem(`${reason}; ${fieldsOf(fields)}`);
 }
 
 /** A piece of text and whether its document ends with it. */
@@ -100,6 +127,17 @@ interface Piece {
 
 async function* asDocuments(texts: AsyncIterable<string>): AsyncGenerator<Piece> {
   for await (const text of texts) yield { text, ends: true };
+}
+
+/** CRLF is a line end like any other: each becomes a line feed, wherever the chunks end. */
+async function* withLineFeeds(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let held = "";
+  for await (const chunk of chunks) {
+    const text = held + chunk;
+    held = text.endsWith("\r") ? "\r" : "";
+    yield text.slice(0, text.length - held.length).replaceAll("\r\n", "\n");
+  }
+  yield held;
 }
 
 async function* splitText(

@@ -12,7 +12,24 @@ export function objectOf(value: unknown, what = "the record"): Fields {
 export function stringField(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value === "string") return value;
-  throw new RecordProblem(`"${name}" must be a string, not ${spell(value)}`);
+  const has = value === undefined ? `; ${fieldsOf(fields)}` : "";
+  throw new RecordProblem(`"${name}" must be a string, not ${spell(value)}${has}`);
+}
+
+/** Names of fields in our formats and in those of other tools; others may be content of a file. */
+const KNOWN_FIELDS = [
+  ...["id", "kind", "name", "messages", "conversations", "conversation", "text", "content", "body"],
+  ...["prompt", "question", "query", "instruction", "instances", "input", "output", "system"],
+  ...["completion", "response", "answer", "answers", "reference", "accepted", "chosen", "rejected"],
+  ...["ranks", "rank", "scores", "score", "rating", "label", "rater", "criteria", "weight"],
+];
+
+/** What a record has instead of what is missing; names that nobody knows are only counted. */
+export function fieldsOf(fields: Fields): string {
+  const known = KNOWN_FIELDS.filter((name) => Object.hasOwn(fields, name));
+  const others = Object.keys(fields).length - known.length;
+  const parts = [...known, ...(others > 0 ? [`${others} unknown`] : [])];
+  return `this record has ${parts.join(", ") || "no fields"}`;
 }
 
 /** The string, or undefined when the field is missing or null; a number id becomes a string. */
@@ -58,6 +75,11 @@ export function messagesOf(value: unknown, name: string): Message[] {
     }
     return { role: fields["role"] as Role, content: fields["content"] };
   });
+}
+
+/** A request: messages, or a text for one message of the user. */
+export function promptMessages(value: unknown, name: string): Message[] {
+  return typeof value === "string" ? [{ role: "user", content: value }] : messagesOf(value, name);
 }
 
 function spell(value: unknown): string {

@@ -17,8 +17,10 @@ export type { TokenStream } from "./corpus/token-stream.js";
 export { holdOut, requestKey, shareProblem, type SplitSizes } from "./hold-out.js";
 export { readConversations } from "./conversations.js";
 export {
+  corpusSource,
   readDocuments,
   readTexts,
+  type CorpusReading,
   type CorpusSource,
   type DocumentPart,
   type ReadDocumentsOptions,

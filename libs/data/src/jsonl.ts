@@ -30,7 +30,7 @@ export async function* readLines(file: string, signal?: AbortSignal): AsyncGener
       );
     }
   }
-  if (rest !== "") yield { number, text: rest };
+  if (rest !== "") yield { number, text: rest.replace(/\r$/, "") };
 }
 
 /** Turns a parsed line into records; throws `RecordProblem` with the reason when it is malformed. */
@@ -59,6 +59,15 @@ export async function* readJsonlFile<T>(
   }
 }
 
+/** The JSONL files of paths and folders, in order. */
+export async function listRecordFiles(paths: string | readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of typeof paths === "string" ? [paths] : paths) {
+    files.push(...(await listFiles(path, /\.jsonl(\.gz)?$/)));
+  }
+  return files;
+}
+
 /** Every record of several JSONL files or folders of them, in order. */
 export async function* readRecords<T>(
   paths: string | readonly string[],
@@ -66,10 +75,8 @@ export async function* readRecords<T>(
   options: RecordOptions = {},
 ): AsyncGenerator<T> {
   const policy = createBadRecordPolicy(options);
-  for (const path of typeof paths === "string" ? [paths] : paths) {
-    for (const file of await listFiles(path, /\.jsonl(\.gz)?$/)) {
-      yield* readJsonlFile(file, parse, policy, options.signal);
-    }
+  for (const file of await listRecordFiles(paths)) {
+    yield* readJsonlFile(file, parse, policy, options.signal);
   }
 }
 

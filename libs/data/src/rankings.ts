@@ -1,9 +1,10 @@
 import { RecordProblem } from "./bad-records.js";
 import {
-  messagesOf,
+  fieldsOf,
   numberList,
   objectOf,
   optionalString,
+  promptMessages,
   stringList,
   type Fields,
 } from "./fields.js";
@@ -56,7 +57,12 @@ export function validateRanking(value: unknown, what = "the ranking"): Ranking {
 }
 
 function parseRanking(fields: Fields): Ranking {
-  const prompt = messagesOf(fields["prompt"], "prompt");
+  const missing = ["prompt", "answers", "ranks"].filter((name) => fields[name] === undefined);
+  if (missing.length > 0) {
+    const names = missing.map((name) => `"${name}"`).join(" and ");
+    throw new RecordProblem(`a ranking needs ${names} (docs/data.md); ${fieldsOf(fields)}`);
+  }
+  const prompt = promptMessages(fields["prompt"], "prompt");
   if (prompt.at(-1)!.role !== "user") {
     throw new RecordProblem(`"prompt" must end with a message of the user`);
   }

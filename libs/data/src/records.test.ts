@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { collect, tempDir } from "../test/temp-dir.js";
 import { readConversations } from "./conversations.js";
+import { nameRecord } from "./origin.js";
 import { readPrompts } from "./prompts.js";
 import { readRankings, writeRankings } from "./rankings.js";
 import type { BadRecord, Ranking } from "./types.js";
@@ -49,7 +50,10 @@ describe("readConversations()", () => {
 
   for (const [record, reason] of [
     [[], "the record must be an object"],
-    [{ text: "x" }, `needs "messages", or "instruction"`],
+    [
+      { text: "x" },
+      `needs "messages", or "instruction" with "output" or "instances"; this record has text`,
+    ],
     [{ messages: [] }, "with at least one"],
     [{ messages: [user("x")] }, "no message of the assistant"],
     [{ messages: [{ role: "bot", content: "x" }] }, `messages[0].role must be "system"`],
@@ -119,6 +123,21 @@ describe("a bad record", () => {
 });
 
 describe("rankings", () => {
+  it("say which fields are missing, and which the record has", async () => {
+    const foreign = { prompt: "x", chosen: "a", rejected: "b" };
+    await using files = await tempDir({ "r.jsonl": lines(foreign) });
+    const read = collect(readRankings(files.dir));
+    const reason = `needs "answers" and "ranks" (docs/data.md); this record has prompt, chosen, rejected`;
+    await expect(read).rejects.toThrow(reason);
+  });
+
+  it("take a text for a request of one message", async () => {
+    const record = { prompt: "Hi", answers: ["a", "b"], ranks: [1, 2] };
+    await using files = await tempDir({ "r.jsonl": lines(record) });
+    const [read] = await collect(readRankings(files.dir));
+    expect(read!.prompt).toEqual([user("Hi")]);
+  });
+
   const ranking: Ranking = {
     id: "r1",
     prompt: [user("Hi")],
@@ -175,6 +194,37 @@ describe("readPrompts()", () => {
       { id: "a", kind: "qa", messages: [user("2+2?")], reference: "4", accepted: ["4", "four"] },
       { id: "line-2", messages: [user("Hello")] },
     ]);
+  });
+
+  it("gives lines of several files ids that differ, and keeps those of a single file", async () => {
+    const two = lines({ prompt: "a" }, { id: "own", prompt: "b" });
+    await using files = await tempDir({ "p.jsonl": two, "q.jsonl": two, "x/p.jsonl": two });
+    const idsOf = async (...names: string[]) =>
+      (await collect(readPrompts(names.map(files.path)))).map(({ id }) => id);
+    expect(await idsOf("p.jsonl")).toEqual(["line-1", "own"]);
+    expect(await idsOf("p.jsonl", "q.jsonl")).toEqual(["p:line-1", "own", "q:line-1", "own"]);
+    const [first, , second] = await idsOf("p.jsonl", "x/p.jsonl");
+    expect([first, second]).toEqual([
+      `${files.path("p.jsonl")}:line-1`,
+      `${files.path("x/p.jsonl")}:line-1`,
+    ]);
+  });
+
+  it("says what a record has instead of a request", async () => {
+    await using files = await tempDir({
+      "p.jsonl": lines({ question: "x", answer: "y", hunter: 2 }),
+    });
+    const read = collect(readPrompts(files.dir));
+    await expect(read).rejects.toThrow(
+      `"messages" or "prompt"; this record has question, answer, 1 unknown`,
+    );
+  });
+
+  it("knows where every record was read, for messages", async () => {
+    await using files = await tempDir({ "p.jsonl": `\n${lines({ id: "a", prompt: "x" })}` });
+    const [prompt] = await collect(readPrompts(files.dir));
+    expect(nameRecord("request", prompt!)).toBe(`request "a" (${files.path("p.jsonl")}:2)`);
+    expect(nameRecord("request", { id: "b" })).toBe('request "b"');
   });
 
   it("refuses prompts that the user does not end", async () => {

@@ -72,7 +72,8 @@ export {
 } from "./stages/collect.js";
 export { engineVersions, startEngine } from "./stages/engine.js";
 export { evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
-export { parseSource, pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
+export { corpusFields } from "./stages/fields.js";
+export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, type RewardReport } from "./stages/reward.js";
 export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";
@@ -85,6 +86,7 @@ export {
   type ScoreLayout,
 } from "./reward/reward-batch.js";
 export { keepEnd } from "./reward/fit-answers.js";
+export { readRequests, type ReadRequestsOptions, type RequestReader } from "./stages/requests.js";
 export { answerIds, toRewardItem } from "./reward/reward-data.js";
 export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
 export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";

@@ -1,7 +1,7 @@
 import type { ConfigSchema } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
+import { corpusSource } from "@stagecraft/data";
 import { parseModel } from "@stagecraft/eval";
-import { parseSource } from "@stagecraft/learn";
 import { z } from "zod";
 
 type Change = (path: string) => string;
@@ -20,7 +20,7 @@ const write: PathField = { ...read, use: "write" };
 const weighted: PathField = {
   use: "read",
   map(text, change) {
-    const { path } = parseSource(text);
+    const { path } = corpusSource(text);
     return change(path) + text.slice(path.length);
   },
 };
@@ -36,6 +36,8 @@ const named: PathField = {
 /** Every field of any stage that is free text: a path, or nothing that names a file. */
 const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   corpus: weighted,
+  textField: "no path",
+  separator: "no path",
   cacheDir: write,
   tokenizer: read,
   init: read,
@@ -51,7 +53,9 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   rewardModel: read,
   rewardModels: named,
   policy: read,
-  ptxCorpus: read,
+  ptxCorpus: weighted,
+  ptxTextField: "no path",
+  ptxSeparator: "no path",
   courtesies: "no path",
   scoreWeights: "no path",
 };

@@ -7,9 +7,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { loadConfig } from "@stagecraft/config";
 import { createRandom, deriveSeed, StagecraftError, throwIfAborted } from "@stagecraft/core";
-import { readPrompts, writeJsonl, type PromptRecord } from "@stagecraft/data";
+import { writeJsonl, type PromptRecord } from "@stagecraft/data";
 import {
   collectStage,
+  readRequests,
   rewardStage,
   type CollectConfig,
   type RewardConfig,
@@ -17,9 +18,10 @@ import {
   type StageDefinition,
   type StageResult,
 } from "@stagecraft/learn";
+import { readModelInfo } from "@stagecraft/model";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
+import { loadTokenizer } from "@stagecraft/tokenizer";
 import { schemaOf } from "../flags/config-flags.js";
-import type { LoopConfig } from "./loop-config.js";
 import type { LoopRound, LoopState } from "./loop-state.js";
 import { gatherPool, writePool } from "./pool.js";
 import { beats, judgeRewardModel, type Judgement } from "./promotion.js";
@@ -61,9 +63,9 @@ export async function runRound(state: LoopState, scope: RoundScope): Promise<Loo
 }
 
 async function collect(round: Round): Promise<StageResult> {
-  const { config, state, dir, context, number } = round;
+  const { config, state, dir, context } = round;
   const prompts = join(dir, "prompts.jsonl");
-  if (!existsSync(prompts)) await writeJsonl(prompts, await choosePrompts(config, number));
+  if (!existsSync(prompts)) await writeJsonl(prompts, await choosePrompts(round));
   const { temperature, samplesPerPrompt, maxNewTokens } = config;
   const collectConfig = await stageConfig<CollectConfig>(collectStage, undefined, {
     model: state.policy,
@@ -76,10 +78,12 @@ async function collect(round: Round): Promise<StageResult> {
   return collectStage.run(collectConfig, within(context, join(dir, "collect")));
 }
 
-/** Requests of a round, drawn anew from all of them. */
-async function choosePrompts(config: LoopConfig, number: number): Promise<PromptRecord[]> {
-  const prompts: PromptRecord[] = [];
-  for await (const prompt of readPrompts(config.prompts)) prompts.push(prompt);
+/** Requests of a round, drawn anew from all that the policy has room for. */
+async function choosePrompts({ config, number, state, context }: Round): Promise<PromptRecord[]> {
+  const { maxPositions } = (await readModelInfo(state.policy)).config;
+  const tokenizer = await loadTokenizer(state.policy);
+  const readers = [{ name: state.policy, tokenizer, maxPositions }];
+  const prompts = await readRequests(config.prompts, { readers }, context);
   const random = createRandom(deriveSeed(config.seed, "loop prompts", number));
   return random.shuffle(prompts).slice(0, config.promptsPerRound);
 }

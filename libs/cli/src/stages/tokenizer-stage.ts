@@ -1,6 +1,12 @@
 import { z } from "zod";
-import { readTexts, type BadRecord } from "@stagecraft/data";
-import { dataInputs, withRun, type StageContext, type StageDefinition } from "@stagecraft/learn";
+import { corpusSource, readTexts, type BadRecord } from "@stagecraft/data";
+import {
+  corpusFields,
+  dataInputs,
+  withRun,
+  type StageContext,
+  type StageDefinition,
+} from "@stagecraft/learn";
 import {
   saveTokenizer,
   trainBpe,
@@ -13,6 +19,7 @@ const schema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe("Texts: .txt, .md, .jsonl(.gz) files or folders of them"),
+  ...corpusFields,
   kind: z.enum(["bpe", "chars"]).default("bpe").describe("Byte-level BPE, or characters as tokens"),
   vocabSize: z
     .number()
@@ -61,13 +68,14 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
 };
 
 function inputsOf({ corpus }: TokenizerConfig) {
-  return dataInputs({ corpus });
+  return dataInputs({ corpus: corpus.map((text) => corpusSource(text).path) });
 }
 
 function train(config: TokenizerConfig, { reporter, signal }: StageContext) {
   const { corpus, kind, maxBadRecords, vocabSize, minFrequency, byteFallback } = config;
+  const sources = corpus.map((text) => corpusSource(text, config));
   const onBadRecord = ({ message }: BadRecord) => reporter.warn(message);
-  const texts = readTexts(corpus, { maxBadRecords, onBadRecord, signal });
+  const texts = readTexts(sources, { maxBadRecords, onBadRecord, signal });
   const onProgress = ({ phase, done, total }: TrainProgress) => {
     if (phase === "counting" || total === undefined) return;
     reporter.progress({ stage: "tokenizer", done, total, unit: "tokens" });

@@ -2,21 +2,23 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
-import { openJsonlAppender, readPrompts, type PromptRecord } from "@stagecraft/data";
+import { nameRecord, openJsonlAppender, type PromptRecord } from "@stagecraft/data";
 import {
   answerProblems,
   createThroughput,
+  readRequests,
   dataInputs,
   headProblems,
   modelInputs,
   withRun,
+  type RequestReader,
   type Run,
   type StageContext,
   type StageDefinition,
   type StageInput,
   type StageResult,
 } from "@stagecraft/learn";
-import { loadModel } from "@stagecraft/model";
+import { loadModel, readModelInfo } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { answerPrompts, type AnsweringParts } from "./answer-prompts.js";
@@ -97,7 +99,7 @@ interface Scope {
 
 async function evaluate(models: readonly Contestant[], scope: Scope): Promise<StageResult> {
   const { config, context, run } = scope;
-  const prompts = await readAll(scope);
+  const prompts = await readAll(models, scope);
   const file = join(run.dir, "answers.jsonl");
   if (!context.resume) await rm(file, { force: true });
   const rewardScorer =
@@ -176,26 +178,31 @@ async function withModel(
   }
 }
 
-async function readAll({ config, context }: Scope): Promise<PromptRecord[]> {
-  const prompts: PromptRecord[] = [];
-  const options = {
-    maxBadRecords: config.maxBadRecords,
-    onBadRecord: ({ message }: { message: string }) => context.reporter.warn(message),
-  };
-  for await (const prompt of readPrompts(config.prompts, options)) {
-    prompts.push(prompt);
-    if (prompts.length === config.limit) break;
+async function readAll(
+  models: readonly Contestant[],
+  { config, context }: Scope,
+): Promise<PromptRecord[]> {
+  const { limit, maxBadRecords } = config;
+  const dirs = [...new Set(models.map(({ dir }) => dir))];
+  const readers = await Promise.all(dirs.map(readerOf));
+  const options = { readers, limit, maxBadRecords };
+  const prompts = await readRequests(config.prompts, options, context);
+  const byId = new Map<string, PromptRecord>();
+  for (const prompt of prompts) {
+    const twin = byId.get(prompt.id);
+    byId.set(prompt.id, prompt);
+    if (twin === undefined) continue;
+    const both = [twin, prompt].map((record) => nameRecord("request", record)).join(" and ");
+    throw new StagecraftError("invalid_argument", `${both} have one id; ids must differ`, {
+      details: { field: "prompts" },
+    });
   }
-  const repeated = prompts.find(({ id }, i) => prompts.findIndex((p) => p.id === id) !== i);
-  if (prompts.length > 0 && repeated === undefined) return prompts;
-  const files = config.prompts.join(", ");
-  throw new StagecraftError(
-    "invalid_argument",
-    repeated === undefined
-      ? `no request found in ${files}`
-      : `two requests in ${files} have the id "${repeated.id}"; ids must differ`,
-    { details: { field: "prompts" } },
-  );
+  return prompts;
+}
+
+async function readerOf(name: string): Promise<RequestReader> {
+  const { maxPositions } = (await readModelInfo(name)).config;
+  return { name, tokenizer: await loadTokenizer(name), maxPositions };
 }
 
 function checkedContestants(config: EvaluateConfig): Contestant[] {

@@ -1,11 +1,9 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { deriveSeed, StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { deriveSeed, throwIfAborted } from "@stagecraft/core";
 import {
   openJsonlAppender,
-  readPrompts,
   writeRankings,
-  type BadRecord,
   type PromptRecord,
   type Ranking,
 } from "@stagecraft/data";
@@ -19,6 +17,7 @@ import type { StageContext, StageDefinition, StageResult } from "../run/stage.js
 import { dataInputs, modelInputs } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
 import { commonFields } from "./fields.js";
+import { readRequests } from "./requests.js";
 
 /** The answers that a model gave to one request: a line of answers.jsonl, to be ranked. */
 export interface AnswerSet {
@@ -100,11 +99,15 @@ interface Scope {
 
 async function collect(config: CollectConfig, scope: Scope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
-  const prompts = await readAll(config, scope.context);
   const model = await loadModel(config.model, { heads: ["lm"] });
   const file = join(scope.run.dir, "answers.jsonl");
   let tokensPerSecond: number;
   try {
+    const { limit, maxBadRecords } = config;
+    const { maxPositions } = model.config;
+    const readers = [{ name: config.model, tokenizer, maxPositions }];
+    const options = { readers, limit, maxBadRecords };
+    const prompts = await readRequests(config.prompts, options, scope.context);
     if (!scope.context.resume) await rm(file, { force: true });
     tokensPerSecond = await answerAll(prompts, { config, model, tokenizer, file, ...scope });
   } finally {
@@ -198,20 +201,6 @@ function toAnswerSet(
 
 function promptIds({ messages }: PromptRecord, tokenizer: Tokenizer): Int32Array {
   return renderChat(tokenizer, messages, { addGenerationPrompt: true }).ids;
-}
-
-async function readAll(config: CollectConfig, context: StageContext): Promise<PromptRecord[]> {
-  const prompts: PromptRecord[] = [];
-  const options = {
-    maxBadRecords: config.maxBadRecords,
-    onBadRecord: (bad: BadRecord) => context.reporter.warn(bad.message),
-  };
-  for await (const prompt of readPrompts(config.prompts, options)) {
-    prompts.push(prompt);
-    if (prompts.length === config.limit) break;
-  }
-  if (prompts.length > 0) return prompts;
-  throw new StagecraftError("invalid_argument", `no request found in ${config.prompts.join(", ")}`);
 }
 
 async function countLines(file: string): Promise<number> {

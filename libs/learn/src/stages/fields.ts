@@ -111,6 +111,17 @@ export type OptimizationConfig = z.infer<z.ZodObject<ReturnType<typeof optimizat
 export type ProgressConfig = z.infer<z.ZodObject<typeof progressFields>>;
 export type CommonConfig = z.infer<z.ZodObject<typeof commonFields>>;
 
+/** How the texts of a corpus are read. */
+export const corpusFields = {
+  textField: z.string().default("text").describe("In .jsonl: the field that holds the text"),
+  separator: z
+    .string()
+    .default("")
+    .describe(
+      "In .txt and .md: what stands between documents, such as \\n\\n; empty = a file is one document",
+    ),
+};
+
 /** What becomes of a record with more tokens than a sequence holds; each stage says what a cut takes. */
 export const overlongField = z.enum(["cut", "drop", "error"]).default("cut");
 

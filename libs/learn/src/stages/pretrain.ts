@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
 import {
+  corpusSource,
   openPretrainBatches,
   prepareCorpus,
   readTexts,
   shareProblem,
+  type CorpusProgress,
   type PreparedCorpus,
 } from "@stagecraft/data";
 import {
@@ -31,7 +33,7 @@ import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs, type StageInput } from "../run/stage-input.js";
 import { engineVersions, startEngine } from "./engine.js";
-import { commonFields, optimizationFields, progressFields } from "./fields.js";
+import { commonFields, corpusFields, optimizationFields, progressFields } from "./fields.js";
 import { lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({
@@ -39,6 +41,7 @@ const schema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe("Texts: .txt, .md, .jsonl(.gz) or folders; PATH=WEIGHT draws a source more or less"),
+  ...corpusFields,
   cacheDir: z
     .string()
     .default("")
@@ -99,7 +102,7 @@ export type PretrainConfig = z.infer<typeof schema>;
 function inputsOf({ corpus, tokenizer, init }: PretrainConfig): StageInput[] {
   const given: StageInput = { field: "tokenizer", kind: "tokenizer", path: tokenizer };
   return [
-    ...dataInputs({ corpus: corpus.map((text) => parseSource(text).path) }),
+    ...dataInputs({ corpus: corpus.map((text) => corpusSource(text).path) }),
     ...(tokenizer === "" ? [] : [given]),
     ...modelInputs({ init }),
   ];
@@ -137,20 +140,18 @@ interface Scope {
 async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResult> {
   const tokenizer = await tokenizerFor(config, scope);
   const corpus = await prepareCorpus({
-    sources: config.corpus.map(parseSource),
+    sources: config.corpus.map((text) => corpusSource(text, config)),
     tokenizer,
     cacheDir: config.cacheDir || join(scope.run.dir, "corpus"),
     validationFraction: config.validationFraction,
     split: config.split,
     maxBadRecords: config.maxBadRecords,
     onBadRecord: (bad) => scope.context.reporter.warn(bad.message),
-    onProgress: ({ phase, done }) => {
-      if (phase !== "tokenizing") return;
-      scope.context.reporter.progress({ stage: "tokenize", done, total: 0, unit: "characters" });
-    },
+    onProgress: tokenizeProgress(scope.context),
     onNotice: (message) => scope.context.reporter.warn(message),
     signal: scope.context.signal,
   });
+  tellCorpus(corpus, scope.context);
   warnOfShare(corpus, config, scope.context);
   const model = await modelFor(config, tokenizer);
   try {
@@ -158,6 +159,30 @@ async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResu
   } finally {
     model.dispose();
   }
+}
+
+const REPORT_EVERY_CHARS = 1 << 20;
+
+/** A line now and then: the first document's length would pass for the whole corpus. */
+function tokenizeProgress({ reporter }: StageContext) {
+  let next = REPORT_EVERY_CHARS;
+  return ({ phase, done }: CorpusProgress) => {
+    if (phase !== "tokenizing" || done < next) return;
+    next = done + REPORT_EVERY_CHARS;
+    reporter.progress({ stage: "tokenize", done, total: 0, unit: "characters" });
+  };
+}
+
+function tellCorpus(
+  { train, validation, reused }: PreparedCorpus,
+  { reporter }: StageContext,
+): void {
+  const sum = (field: "numDocuments" | "numChars" | "numTokens") =>
+    (train[field] + validation[field]).toLocaleString("en");
+  reporter.info(
+    `corpus${reused ? " (tokenized before)" : ""}: ${sum("numDocuments")} documents, ` +
+      `${sum("numChars")} characters, ${sum("numTokens")} tokens`,
+  );
 }
 
 function warnOfShare(
@@ -209,12 +234,6 @@ async function trainOn(
   };
 }
 
-/** `PATH` or `PATH=WEIGHT`. */
-export function parseSource(text: string): { path: string; weight?: number } {
-  const match = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text);
-  return match ? { path: match[1]!, weight: Number(match[2]) } : { path: text };
-}
-
 /** The given tokenizer, or one trained on the corpus and kept in the run directory. */
 async function tokenizerFor(config: PretrainConfig, { run, context }: Scope): Promise<Tokenizer> {
   if (config.tokenizer) return loadTokenizer(config.tokenizer);
@@ -236,11 +255,14 @@ async function tokenizerFor(config: PretrainConfig, { run, context }: Scope): Pr
 }
 
 function textsOf(config: PretrainConfig, { reporter, signal }: StageContext) {
-  return readTexts(config.corpus.map(parseSource), {
-    maxBadRecords: config.maxBadRecords,
-    onBadRecord: (bad) => reporter.warn(bad.message),
-    signal,
-  });
+  return readTexts(
+    config.corpus.map((text) => corpusSource(text, config)),
+    {
+      maxBadRecords: config.maxBadRecords,
+      onBadRecord: (bad) => reporter.warn(bad.message),
+      signal,
+    },
+  );
 }
 
 async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<Model> {

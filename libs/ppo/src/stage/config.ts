@@ -1,5 +1,12 @@
 import { SAMPLING_LIMITS } from "@stagecraft/core";
-import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/learn";
+import {
+  commonFields,
+  corpusFields,
+  dataInputs,
+  modelInputs,
+  type StageInput,
+} from "@stagecraft/learn";
+import { corpusSource } from "@stagecraft/data";
 import { z } from "zod";
 
 const models = {
@@ -156,6 +163,8 @@ const objective = {
   klHorizon: z.number().positive().default(10_000).describe("Episodes over which β adapts"),
   ptxCoef: z.number().min(0).default(0).describe("γ_ptx: weight of the pre-training loss"),
   ptxCorpus: z.array(z.string().min(1)).default([]).describe("Text files for the ptx loss"),
+  ptxTextField: corpusFields.textField,
+  ptxSeparator: corpusFields.separator,
   ptxBatchSize: z.int().min(1).default(8).describe("Sequences per ptx batch"),
 };
 
@@ -269,7 +278,11 @@ export function ppoInputs(config: PpoConfig): StageInput[] {
   return [
     ...modelInputs({ policy, reference, rewardModel }),
     ...modelInputs({ rewardModels }).map((input) => ({ ...input, optional: true })),
-    ...dataInputs({ prompts, evalPrompts, ptxCorpus: config.ptxCoef > 0 ? ptxCorpus : [] }),
+    ...dataInputs({
+      prompts,
+      evalPrompts,
+      ptxCorpus: config.ptxCoef > 0 ? ptxCorpus.map((text) => corpusSource(text).path) : [],
+    }),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { readPrompts } from "@stagecraft/data";
+import { nameRecord, readPrompts } from "@stagecraft/data";
 import type { StageContext } from "@stagecraft/learn";
 import { renderChat, type Message } from "@stagecraft/tokenizer";
 import { smallestContext, type AnswerContext } from "./contexts.js";
@@ -26,9 +26,10 @@ export async function loadPrompts(
   const prompts: PreparedPrompt[] = [];
   const tooLong: string[] = [];
   const fits = fittingPrompts(contexts, maxNewTokens);
-  for await (const { id, messages } of readPrompts(paths, { signal })) {
+  for await (const request of readPrompts(paths, { signal })) {
+    const { id, messages } = request;
     const promptIds = fits(messages);
-    if (promptIds === undefined) tooLong.push(id);
+    if (promptIds === undefined) tooLong.push(nameRecord("request", request));
     else if (prompts.push({ id, messages, promptIds }) >= limit) break;
   }
   if (prompts.length > 0 && tooLong.length === 0) return prompts;

@@ -1,6 +1,11 @@
 import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
-import { openPretrainBatches, prepareCorpus, type BatchSource } from "@stagecraft/data";
+import {
+  corpusSource,
+  openPretrainBatches,
+  prepareCorpus,
+  type BatchSource,
+} from "@stagecraft/data";
 import {
   engineVersions,
   lmLoss,
@@ -163,7 +168,9 @@ async function openPtx(
 ): Promise<BatchSource | undefined> {
   if (config.ptxCoef === 0) return undefined;
   const corpus = await prepareCorpus({
-    sources: config.ptxCorpus.map((path) => ({ path })),
+    sources: config.ptxCorpus.map((text) =>
+      corpusSource(text, { textField: config.ptxTextField, separator: config.ptxSeparator }),
+    ),
     tokenizer,
     cacheDir: join(run.dir, "ptx-corpus"),
     validationFraction: 0,

@@ -1,0 +1,61 @@
+import { StagecraftError } from "@stagecraft/core";
+import { nameRecord, readPrompts, type BadRecord, type PromptRecord } from "@stagecraft/data";
+import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import type { StageContext } from "../run/stage.js";
+
+/** A model that has to read every request and write at least one token after it. */
+export interface RequestReader {
+  /** As a person knows it, such as its directory. */
+  name: string;
+  tokenizer: Tokenizer;
+  maxPositions: number;
+}
+
+export interface ReadRequestsOptions {
+  readers: readonly RequestReader[];
+  /** At most this many, 0 = all. */
+  limit?: number;
+  maxBadRecords?: number;
+}
+
+/** Requests that are named one by one before only their number is told. */
+const MAX_NAMED = 5;
+
+/**
+ * The requests of JSONL files that every reader has room for; longer ones are left out with a warning
+ * that names id, file and line. Throws `invalid_argument` when none remains.
+ */
+export async function readRequests(
+  paths: readonly string[],
+  { readers, limit = 0, maxBadRecords = 0 }: ReadRequestsOptions,
+  { reporter, signal }: Pick<StageContext, "reporter" | "signal">,
+): Promise<PromptRecord[]> {
+  const onBadRecord = (bad: BadRecord) => reporter.warn(bad.message);
+  const requests: PromptRecord[] = [];
+  let numTooLong = 0;
+  for await (const request of readPrompts(paths, { maxBadRecords, onBadRecord, signal })) {
+    const problem = tooLongFor(request, readers);
+    if (problem === undefined) requests.push(request);
+    else if (++numTooLong <= MAX_NAMED) reporter.warn(problem);
+    if (requests.length === limit && limit > 0) break;
+  }
+  if (numTooLong > MAX_NAMED) reporter.warn(`${numTooLong} requests in all are too long: left out`);
+  if (requests.length > 0) return requests;
+  const files = paths.join(", ");
+  throw new StagecraftError(
+    "invalid_argument",
+    numTooLong > 0
+      ? `no usable request in ${files}: all ${numTooLong} are too long; shorten them, or use a model of longer context`
+      : `no request found in ${files}`,
+    { details: { field: "prompts" } },
+  );
+}
+
+function tooLongFor(request: PromptRecord, readers: readonly RequestReader[]): string | undefined {
+  for (const { name, tokenizer, maxPositions } of readers) {
+    const { ids } = renderChat(tokenizer, request.messages, { addGenerationPrompt: true });
+    if (ids.length < maxPositions) continue;
+    return `${nameRecord("request", request)} has ${ids.length} tokens and leaves no room for an answer in the ${maxPositions} of ${name}: left out`;
+  }
+  return undefined;
+}
