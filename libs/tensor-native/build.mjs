@@ -1,4 +1,6 @@
-// Compiles the addon with npm's own node-gyp, without any download: `node libs/tensor-native/build.mjs`.
+#!/usr/bin/env node
+// Compiles the addon with npm's own node-gyp, without any download: `node libs/tensor-native/build.mjs`, in other
+// projects `npx stagecraft-build-native`.
 // Does nothing when the sources are those of the last build. Quiet unless it fails; exit code 1 then.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";

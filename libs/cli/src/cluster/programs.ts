@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
 import { kebabCase } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import type { ClusterLayout } from "./layout.js";
@@ -110,8 +110,8 @@ function rewardModels({ rewardModelDir, rewardModels }: ResolvedOptions): string
 }
 
 function mainOf(service: ServiceName, programs: ResolvedOptions["programs"]): string {
-  const own = new URL(`../../../../services/${service}/dist/main.js`, import.meta.url);
-  return programs[service] ?? fileURLToPath(own);
+  const own = createRequire(import.meta.url).resolve(`@stagecraft/service-${service}/package.json`);
+  return programs[service] ?? join(dirname(own), "dist", "main.js");
 }
 
 /** Stands in the command line of every service of a cluster, and of no other. */
