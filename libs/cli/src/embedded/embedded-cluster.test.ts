@@ -236,6 +236,25 @@ describe("createEmbeddedCluster()", () => {
     });
   });
 
+  it("case E: a task that fails for good ends the run at once, with task, prompt and cause", async () => {
+    await withWorld(async ({ dir, config, contextOf }) => {
+      await using cluster = await createEmbeddedCluster({
+        policyModelDir: config.policy,
+        rewardModelDir: config.rewardModel,
+        runDir: join(dir, "hopeless"),
+        extraRewards: [
+          {
+            score: () => Promise.reject(new StagecraftError("invalid_argument", "too long for me")),
+          },
+        ],
+      });
+      const failing = cluster.runPpo({ ...config, evalPrompts: [] }, contextOf("hopeless"));
+      await expect(failing).rejects.toThrow(
+        /task u000000-0000\d\d cannot be done: prompt "p\d" \(".*"\): \[invalid_argument\] too long for me \(3 tries by embedded\)/,
+      );
+    });
+  });
+
   it("logs extra scores, serves other clients meanwhile, and passes failures on", async () => {
     await withWorld(async ({ dir, config, contextOf }) => {
       await using cluster = await createEmbeddedCluster({

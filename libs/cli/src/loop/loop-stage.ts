@@ -12,6 +12,7 @@ import type { PpoConfig } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
 import { runPpoOverServices } from "../stages/ppo-stage.js";
 import { loopInputs, loopSchema, type LoopConfig } from "./loop-config.js";
+import { loopProblems } from "./loop-problems.js";
 import { commitRound, readLoopState, type LoopState } from "./loop-state.js";
 import { rankerFor, type LoopRanker } from "./ranker.js";
 import { roundTable } from "./round-table.js";
@@ -37,6 +38,7 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker feedback --feedback-address 127.0.0.1:50055 --min-rankings 64 --run runs/loop",
     ],
     inputs: loopInputs,
+    problems: loopProblems,
     async run(config, context) {
       const { engine, threads, rounds } = config;
       await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });

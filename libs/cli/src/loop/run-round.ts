@@ -5,7 +5,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { loadConfig } from "@stagecraft/config";
 import { createRandom, deriveSeed, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { writeJsonl, type PromptRecord } from "@stagecraft/data";
 import {
@@ -15,18 +14,17 @@ import {
   type CollectConfig,
   type RewardConfig,
   type StageContext,
-  type StageDefinition,
   type StageResult,
 } from "@stagecraft/learn";
 import { readModelInfo } from "@stagecraft/model";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import { loadTokenizer } from "@stagecraft/tokenizer";
-import { schemaOf } from "../flags/config-flags.js";
 import type { LoopRound, LoopState } from "./loop-state.js";
 import { gatherPool, writePool } from "./pool.js";
 import { beats, judgeRewardModel, type Judgement } from "./promotion.js";
 import { rank } from "./rank-round.js";
 import { rankingFiles, roundDir, type Round, type RoundScope } from "./round.js";
+import { stageConfig } from "./stage-config.js";
 
 /** Runs the next round from a state, and returns the state after it. */
 export async function runRound(state: LoopState, scope: RoundScope): Promise<LoopState> {
@@ -154,16 +152,6 @@ async function improvePolicy(round: Round, rewardModel: string): Promise<StageRe
     ...common(round),
   });
   return round.runPpo(ppoConfig, within(context, join(dir, "ppo")));
-}
-
-/** The configuration of a stage: its file, if any, under what the loop sets itself. */
-async function stageConfig<C>(
-  stage: Pick<StageDefinition<C>, "schema">,
-  file: string | undefined,
-  own: Record<string, unknown>,
-): Promise<C> {
-  const path = file === undefined || file === "" ? undefined : file;
-  return (await loadConfig(schemaOf(stage), { file: path, flags: own })).config as C;
 }
 
 function common({ config, number }: Round) {

@@ -62,7 +62,7 @@ describe("a configuration that cannot work is refused before any work", () => {
     const { code, err } = await runCli(["pipeline", "run", file, "--dry-run"]);
     expect(code).toBe(2);
     for (const problem of [
-      "base: model config: hiddenSize 100 must be a multiple of numHeads 3",
+      "base: model config: headSize must be an integer ≥ 1, got 33.3",
       `tune: data: there is no file or folder ${workshop.path("none.jsonl")}`,
       "long: contextLength 64 is more than the 32 positions of ",
       "typo: sft has no output ${long.modle}; it has ${long.model}",
@@ -79,10 +79,7 @@ describe("a configuration that cannot work is refused before any work", () => {
     const sizes = ["--hidden-size", "100", "--num-heads", "3", "--run", run];
     for (const flags of [[], ["--dry-run"]]) {
       const { code, err } = await runCli(["pretrain", "--corpus", corpus, ...sizes, ...flags]);
-      expect([code, err]).toEqual([
-        2,
-        expect.stringContaining("hiddenSize 100 must be a multiple of numHeads 3"),
-      ]);
+      expect([code, err]).toEqual([2, expect.stringContaining("hiddenSize 100 in 3 heads")]);
     }
     expect(await readdir(workshop.dir)).toEqual(["corpus.txt"]);
     const data = await writeRecords(workshop, "data.jsonl", [example("Who?", "The owl.")]);
@@ -93,5 +90,12 @@ describe("a configuration that cannot work is refused before any work", () => {
     const long = await runCli([...args, "--data", data, "--context-length", "65"]);
     expect(long.err).toContain("contextLength 65 is more than the 64 positions");
     expect((await runCli([...args, "--data", data, "--context-length", "64"])).code).toBe(0);
+    const loop = ["loop", "--policy", model, "--prompts", data, "--run", run, "--dry-run"];
+    const rounds = await runCli([...loop, "--max-new-tokens", "64", "--ppo-config", "none.yaml"]);
+    expect(rounds.code).toBe(2);
+    expect(rounds.err).toContain(
+      "maxNewTokens 64 leaves no room for a request in the 64 positions",
+    );
+    expect(rounds.err).toContain("ppoConfig: ");
   });
 });

@@ -1,0 +1,48 @@
+import { StagecraftError } from "@stagecraft/core";
+import {
+  answerProblems,
+  headProblems,
+  rewardStage,
+  type Forecast,
+  type RewardConfig,
+} from "@stagecraft/learn";
+import { ppoConfigProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
+import type { LoopConfig } from "./loop-config.js";
+import { stageConfig } from "./stage-config.js";
+
+/** What would stop a round that has cost people's time: the files of its stages, models that do not fit. */
+export async function loopProblems(config: LoopConfig, ahead: Forecast): Promise<string[]> {
+  const { policy, reference, rewardModel, rewardStart, maxNewTokens } = config;
+  const readers = [policy, reference, rewardModel, rewardStart].filter((dir) => dir !== "");
+  return [
+    ...(await answerProblems(maxNewTokens, readers, ahead)),
+    ...(await headProblems("lm", { policy, reference }, ahead)),
+    ...(await headProblems("score", { rewardModel }, ahead)),
+    ...(await rewardProblems(config, ahead)),
+    ...(await ppoProblemsOf(config)),
+  ];
+}
+
+async function rewardProblems(config: LoopConfig, ahead: Forecast): Promise<string[]> {
+  const model = config.rewardStart || config.policy;
+  return await problemsIn("rewardConfig", async () => {
+    const own = { model, data: config.prompts, validationData: [] };
+    const reward = await stageConfig<RewardConfig>(rewardStage, config.rewardConfig, own);
+    return (await rewardStage.problems?.(reward, ahead)) ?? [];
+  });
+}
+
+function ppoProblemsOf({ policy, prompts, ppoConfig: file }: LoopConfig): Promise<string[]> {
+  return problemsIn("ppoConfig", async () => {
+    const own = { policy, rewardModel: policy, prompts };
+    return ppoConfigProblems(await stageConfig<PpoConfig>({ schema: ppoSchema }, file, own));
+  });
+}
+
+async function problemsIn(field: string, look: () => Promise<string[]>): Promise<string[]> {
+  try {
+    return (await look()).map((problem) => `${field}: ${problem}`);
+  } catch (thrown) {
+    return [`${field}: ${StagecraftError.from(thrown).reason}`];
+  }
+}
