@@ -1,8 +1,9 @@
 import { readFile, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
 import { inputChanges, type InputHashes } from "./input-hashes.js";
 import type { RunRecord } from "./run.js";
+import type { StageInput } from "./stage-input.js";
 
 /** What is about to be done in a directory that has a run already. */
 export interface RunAgain {
@@ -114,6 +115,20 @@ export async function hasWork(dir: string): Promise<boolean> {
     if (await hasWork(join(dir, "members", member))) return true;
   }
   return false;
+}
+
+/** Throws when replacing the run would delete what the new one reads. */
+export function refuseOwnInput(dir: string, inputs: readonly StageInput[]): void {
+  const own = inputs.find(({ path }) => {
+    const [first = ""] = relative(dir, resolve(path)).split(sep);
+    return RUN_ENTRIES.includes(first);
+  });
+  if (!own) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `${own.field} is ${own.path}, a result of the run in ${dir} that would be replaced; choose another run directory`,
+    { details: { runDir: dir, field: own.field } },
+  );
 }
 
 /** Deletes what a run leaves behind, and nothing else. */

@@ -125,6 +125,17 @@ describe("openRun()", () => {
     expect(await readRunRecord(runDir)).toMatchObject({ inputs: { [data]: SHA256_OF_ONE } });
   });
 
+  it("does not delete what it is to read, when it replaces a run", async () => {
+    const path = join(runDir, "model");
+    await withRun({ ...options(), context: context() }, async () => result);
+    await mkdir(path);
+    await writeFile(join(path, "config.json"), "{}");
+    const inputs = [{ field: "model", kind: "model" as const, path }];
+    const replacing = openRun(options({ overwrite: true, inputs }));
+    await expect(replacing).rejects.toThrow("a result of the run in");
+    expect(await readFile(join(path, "config.json"), "utf8")).toBe("{}");
+  });
+
   it("begins a run anew that failed before its first step, whatever its configuration", async () => {
     for (const more of [{ config: { seed: 3, steps: 20 } }, { stage: "other" }]) {
       for (const resume of [true, false]) {

@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
 import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
-import { deleteRun, hasWork, refusalOf } from "./earlier-run.js";
+import { deleteRun, hasWork, refusalOf, refuseOwnInput } from "./earlier-run.js";
 import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter, type StageReporter } from "./reporter.js";
@@ -83,7 +83,10 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   const lock = await acquireRunLock(dir, options.epoch);
   try {
     const inputs = await hashInputs(options.inputs ?? [], options);
-    if (options.overwrite) await deleteRun(dir);
+    if (options.overwrite) {
+      refuseOwnInput(dir, options.inputs ?? []);
+      await deleteRun(dir);
+    }
     const earlier = await earlierRun(dir, { ...options, inputs });
     return await startRun(dir, options, { earlier, lock, inputs });
   } catch (thrown) {
