@@ -41,7 +41,8 @@ async function strike(
         await pipeline.explained(waitFor(async () => !(await isServing()), { timeoutMs, what }));
         await ensureTopology(pipeline.bus, pipeline.topology);
       }
-      await pipeline.advance(1, `after loss ${i + 1}${secured ? " with users" : ""}`);
+      // More than what was on its way already can give.
+      await pipeline.advance(3, `after loss ${i + 1}${secured ? " with users" : ""}`);
       await pipeline.explained(
         waitFor(isServing, { timeoutMs: context.patienceMs, what: "the trainer to be SERVING" }),
       );
