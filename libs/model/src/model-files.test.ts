@@ -5,6 +5,7 @@ import { f32, readModelDirectory, writeSafetensors, type TensorMap } from "@stag
 import { initEngine, tf } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { maxDifference, randomIds, tinyConfig, tinyModel } from "../test/tiny.js";
+import { FAMILIES } from "./families/index.js";
 import { fromHfConfig, toHfConfig } from "./hf-config.js";
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
 import { loadModel, readModelInfo, saveModel } from "./model-files.js";
@@ -308,8 +309,7 @@ describe("fromHfTensors()", () => {
     for (const architecture of ["llama", "gpt2"] as const) {
       const config = tinyConfig(architecture, { tieEmbeddings: true });
       const tensors = new Map(toHfTensors(config, tinyModel(config).tensors()));
-      const name =
-        architecture === "llama" ? "model.embed_tokens.weight" : "transformer.wte.weight";
+      const name = FAMILIES[architecture].names.embedding;
       const { shape, data } = tensors.get(name)!;
       const other = Float32Array.from(data as Float32Array);
       tensors.set("lm_head.weight", f32(shape, other));

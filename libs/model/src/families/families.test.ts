@@ -64,5 +64,7 @@ describe("qwen2", () => {
       config,
     );
     expect(() => fromHfConfig({ ...hf, use_sliding_window: true })).toThrow("use_sliding_window");
+    const mixed = { ...hf, layer_types: ["full_attention", "sliding_attention"] };
+    expect(() => fromHfConfig(mixed)).toThrow("layer_types");
   });
 });

@@ -1,9 +1,13 @@
 /** Qwen2 and 2.5 (Yang et al. 2024): Llama with biases on q, k and v alone. */
-import type { ModuleKind, Family } from "./family.js";
+import type { JsonObject } from "@stagecraft/core";
 import { only } from "../hf-reader.js";
+import type { Family, ModuleKind } from "./family.js";
 import { llama, readShared, sharedFields, sharedProblems } from "./llama.js";
 
 const BIASED = new Set<ModuleKind>(["q", "k", "v"]);
+
+const hasOtherLayers = ({ layer_types: types }: JsonObject) =>
+  Array.isArray(types) && types.some((type) => type !== "full_attention");
 
 export const qwen2: Family = {
   ...llama,
@@ -20,5 +24,9 @@ export const qwen2: Family = {
     use_sliding_window: false,
   }),
   fromHf: (reader) => ({ ...readShared(reader, { maxPositions: 32_768 }), bias: true }),
-  unsupported: (hf) => [...sharedProblems(hf), ...only(hf, "use_sliding_window", [false])],
+  unsupported: (hf) => [
+    ...sharedProblems(hf),
+    ...only(hf, "use_sliding_window", [false]),
+    ...(hasOtherLayers(hf) ? ["layer_types other than full_attention"] : []),
+  ],
 };
