@@ -44,6 +44,17 @@ describe("model directories", () => {
     expect([...(await readModelDirectory(dir.path)).tensors.keys()]).toEqual(["a", "b"]);
   });
 
+  for (const shard of [7, null, "../1.safetensors", "a\\1.safetensors", "..", "/etc/passwd"]) {
+    it(`read no file outside that an index names: ${JSON.stringify(shard)}`, async () => {
+      await using dir = await tempDir();
+      await writeFile(join(dir.path, "config.json"), "{}");
+      const index = JSON.stringify({ weight_map: { a: shard } });
+      await writeFile(join(dir.path, "model.safetensors.index.json"), index);
+      const read = readModelDirectory(dir.path);
+      await expect(read).rejects.toThrow("which is no safetensors file beside it");
+    });
+  }
+
   it("never delete what is not a model's", async () => {
     await using dir = await tempDir();
     await writeFile(join(dir.path, "thesis.md"), "years of work");

@@ -104,14 +104,27 @@ async function readWeights(
   }
   const indexFile = join(directory, INDEX_FILE);
   const index = await readJson(indexFile, fileSystem);
-  const shards = new Set(Object.values((index["weight_map"] ?? {}) as Record<string, string>));
+  const shards = shardsOf(index["weight_map"], indexFile);
   const tensors = new Map<string, TensorEntry>();
   for (const shard of shards) {
-    if (basename(shard) !== shard) throw corrupt(indexFile, `shard ${shard} is outside`);
     const part = await readSafetensors(join(directory, shard), { fileSystem });
     for (const [name, entry] of part.tensors) tensors.set(name, entry);
   }
   return tensors;
+}
+
+/** The files that an index names: plain names beside it, whatever system wrote it. */
+function shardsOf(weightMap: unknown, indexFile: string): Set<string> {
+  if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
+    throw corrupt(indexFile, "weight_map is missing; it must map tensors to files");
+  }
+  const shards = new Set<unknown>(Object.values(weightMap));
+  for (const shard of shards) {
+    if (typeof shard === "string" && /^[^/\\\0]+\.safetensors$/.test(shard)) continue;
+    const shown = JSON.stringify(shard)?.slice(0, 100);
+    throw corrupt(indexFile, `weight_map names ${shown}, which is no safetensors file beside it`);
+  }
+  return shards as Set<string>;
 }
 
 async function refuseToDelete(

@@ -4,6 +4,10 @@ import { BYTES_PER_ELEMENT, sizeOfShape, type DType } from "./tensor-entry.js";
 /** The format's own limit; a larger header is an attack or not a safetensors file. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
+/** A model of a thousand layers has some ten thousand. */
+const MAX_TENSORS = 250_000;
+const MAX_DIMENSIONS = 16;
+
 export interface HeaderEntry {
   readonly name: string;
   readonly dtype: DType;
@@ -43,6 +47,8 @@ export function readHeaderLength(prefix: Uint8Array, fileBytes: number, source: 
 /** Parses and checks the JSON header against the size of the data section. */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, source: string): Header {
   const { __metadata__: metadata = {}, ...fields } = parseObject(bytes, source);
+  const count = Object.keys(fields).length;
+  if (count > MAX_TENSORS) throw corrupt(source, `${count} tensors (limit ${MAX_TENSORS})`);
   const entries = Object.entries(fields).map(([name, field]) => parseEntry(name, field, source));
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkLayout(entries, dataBytes, source);
@@ -60,11 +66,12 @@ function parseObject(bytes: Uint8Array, source: string): Record<string, unknown>
 }
 
 function parseEntry(name: string, field: unknown, source: string): HeaderEntry {
-  const where = `tensor ${JSON.stringify(name)}`;
+  const where = `tensor ${JSON.stringify(name.slice(0, 200))}`;
   if (!isRecord(field)) throw corrupt(source, `${where} has no description`);
   const { shape, data_offsets: offsets } = field;
   const dtype = parseDType(field["dtype"], where, source);
-  if (!isCounts(shape)) throw corrupt(source, `${where} has a bad shape`);
+  if (!isCounts(shape) || shape.length > MAX_DIMENSIONS)
+    throw corrupt(source, `${where} has a bad shape`);
   if (!isCounts(offsets) || offsets.length !== 2) {
     throw corrupt(source, `${where} has bad data_offsets`);
   }

@@ -329,6 +329,26 @@ describe("fromHfTensors()", () => {
   });
 });
 
-function sorted(tensors: TensorMap) {
-  return new Map([...tensors].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
+describe("model directories that cannot be right", () => {
+  it("are refused by the name of the tensor when values are not finite", async () => {
+    await using dir = await tempDir();
+    const model = tinyModel(tinyConfig("llama"));
+    const tensors = new Map(model.tensors());
+    const name = "model.norm.weight";
+    const { shape, dtype } = tensors.get(name)!;
+    tensors.set(name, { dtype, shape, data: new Float32Array(shape[0]!).fill(NaN) });
+    const contents = { config: model.config, heads: model.heads, tensors: () => tensors };
+    await saveModel(dir.path, contents, { tokenizerFiles: {} });
+    await expect(loadModel(dir.path)).rejects.toThrow(`values of ${name} are not finite`);
+    model.dispose();
+  });
+
+  it("are refused at once when config.json asks for more than there is", () => {
+    const hf = toHfConfig(tinyConfig("llama"));
+    for (const field of ["num_hidden_layers", "vocab_size", "intermediate_size"]) {
+      expect(() => fromHfConfig({ ...hf, [field]: 2_000_000_000 })).toThrow(
+        "must be an integer from 1",
+      );
+    }
+  });
+});

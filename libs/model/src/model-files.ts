@@ -4,6 +4,8 @@ import {
   readModelDescription,
   readModelDirectory,
   writeModelDirectory,
+  type TensorData,
+  type TensorMap,
 } from "@stagecraft/checkpoint";
 import type { ModelConfig } from "./config.js";
 import {
@@ -53,11 +55,31 @@ export async function loadModel(
   const { config: hf, tensors, files } = await readModelDirectory(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
   checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
-  return modelFromTensors(config, fromHfTensors(config, tensors), {
+  const ours = fromHfTensors(config, tensors);
+  refuseNotFinite(ours, directory);
+  return modelFromTensors(config, ours, {
     heads: heads ?? headsOfHfConfig(hf),
     seed,
     adopt: "exclusive", // read for this model alone
   });
+}
+
+/** A model that diverged, or a file damaged where no check sees it, answers nothing but NaN. */
+function refuseNotFinite(tensors: TensorMap, directory: string): void {
+  const bad = [...tensors].filter(([, { data }]) => hasNotFinite(data)).map(([name]) => name);
+  if (bad.length === 0) return;
+  const more = bad.length > 1 ? ` and of ${bad.length - 1} more tensors` : "";
+  throw new StagecraftError(
+    "data_loss",
+    `${directory}: values of ${bad[0]}${more} are not finite: the model diverged or its file is damaged; use another one`,
+    { details: { directory, tensors: bad.slice(0, 100) } },
+  );
+}
+
+function hasNotFinite(data: TensorData): boolean {
+  if (!(data instanceof Float32Array)) return false;
+  for (let i = 0; i < data.length; i++) if (data[i]! - data[i]! !== 0) return true;
+  return false;
 }
 
 /** Reads config.json and the text files of a model directory; errors as `loadModel`. */

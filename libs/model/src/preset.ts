@@ -39,11 +39,25 @@ export function validateModelConfig(config: ModelConfig): ModelConfig {
   });
 }
 
+/** Far above any model there is, and low enough that a description costs nothing before its weights. */
+const MOST: Readonly<Record<(typeof COUNTS)[number], number>> = {
+  vocabSize: 2 ** 24,
+  hiddenSize: 2 ** 20,
+  headSize: 2 ** 16,
+  numLayers: 4096,
+  numHeads: 2 ** 16,
+  numKvHeads: 2 ** 16,
+  intermediateSize: 2 ** 22,
+  maxPositions: 2 ** 28,
+};
+
 function countProblems(config: ModelConfig): string[] {
   const shared = `hiddenSize ${config.hiddenSize} in ${config.numHeads} heads`;
-  return COUNTS.filter((field) => !Number.isInteger(config[field]) || config[field] < 1).map(
+  const isCount = (field: (typeof COUNTS)[number]) =>
+    Number.isInteger(config[field]) && config[field] >= 1 && config[field] <= MOST[field];
+  return COUNTS.filter((field) => !isCount(field)).map(
     (field) =>
-      `${field} must be an integer ≥ 1, got ${config[field]}` +
+      `${field} must be an integer from 1 to ${MOST[field]}, got ${config[field]}` +
       (field === "headSize" ? ` (${shared})` : ""),
   );
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
+import type { TokenizerJson } from "./tokenizer-json.js";
 import { trainBpe } from "./train-bpe.js";
 import { trainCharTokenizer } from "./train-char-tokenizer.js";
 
@@ -70,4 +71,17 @@ describe("tokenizerFromFiles()", () => {
       expect(read).toThrow(message);
     });
   }
+
+  it("refuses by name what would take gigabytes or the whole stack", async () => {
+    const trained = await trainBpe(["a b"], { vocabSize: 300 });
+    const json = JSON.parse(trained.files()["tokenizer.json"]!) as TokenizerJson;
+    const read = (change: Partial<TokenizerJson>) =>
+      tokenizerFromFiles({ "tokenizer.json": JSON.stringify({ ...json, ...change }) });
+    const vocab = { ...json.model.vocab, far: 2 ** 24 - 1 };
+    expect(() => read({ model: { ...json.model, vocab } })).toThrow('most ids of "model.vocab"');
+    const open = '{"type":"Sequence","pretokenizers":[';
+    const text = JSON.stringify({ ...json, pre_tokenizer: "HERE" });
+    const deep = text.replace('"HERE"', `${open.repeat(50_000)}${"]}".repeat(50_000)}`);
+    expect(() => tokenizerFromFiles({ "tokenizer.json": deep })).toThrow("nested too deeply");
+  });
 });

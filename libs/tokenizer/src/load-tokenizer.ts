@@ -63,7 +63,7 @@ export function tokenizerFromFiles(
     if (kind === "chars") return createCharTokenizer(files);
     return createByteLevelTokenizer(kind === "bpe" ? "bpe" : "external", files);
   } catch (thrown) {
-    const error = StagecraftError.from(thrown, "invalid_argument");
+    const error = StagecraftError.from(asNesting(thrown), "invalid_argument");
     throw new StagecraftError(error.code, `tokenizer of ${origin}: ${error.reason}`, {
       cause: thrown,
       details: { ...error.details, origin },
@@ -127,6 +127,19 @@ function checkShape(json: Record<string, unknown>): void {
             : undefined;
   if (problem)
     throw new StagecraftError("invalid_argument", `tokenizer.json is broken: ${problem}`);
+}
+
+/** A stack that overflows says nothing to a reader. */
+function asNesting(thrown: unknown): unknown {
+  if (!(thrown instanceof RangeError)) return thrown;
+  return new StagecraftError("invalid_argument", "tokenizer.json is nested too deeply");
+}
+
+/** Ids may have holes, but a file of some lines must not ask for gigabytes. */
+function hasWideHoles(vocab: Record<string, unknown>, added: readonly unknown[]): boolean {
+  const ids = [...Object.values(vocab), ...added.map((token) => (token as { id: number }).id)];
+  const largest = ids.reduce<number>((most, id) => Math.max(most, id as number), 0);
+  return largest > 4 * ids.length + 65_536;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,3 +1,8 @@
+import { randomInt } from "node:crypto";
+
+/** Drawn anew in each process: a file cannot be made so that all its pairs meet in one place. */
+const [LEFT_FACTOR, RIGHT_FACTOR] = [randomInt(2 ** 31) * 2 + 1, randomInt(2 ** 31) * 2 + 1];
+
 /**
  * Numbers the distinct pairs (left, right) of token ids from 0 upwards: an open-addressing hash on
  * typed arrays, several times faster and smaller than a Map with composed keys.
@@ -43,7 +48,7 @@ export class PairTable {
 
   private slotOf(left: number, right: number): number {
     const mask = this.slots.length - 1;
-    let hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca77);
+    let hash = Math.imul(left, LEFT_FACTOR) ^ Math.imul(right, RIGHT_FACTOR);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
     let slot = (hash ^ (hash >>> 13)) & mask;
     for (;;) {

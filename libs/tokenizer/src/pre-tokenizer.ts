@@ -1,5 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { translateRegex } from "./oniguruma.js";
+import { refuseBacktracking } from "./regex-safety.js";
 import type { PreTokenizerJson } from "./tokenizer-json.js";
 
 /** GPT-2's regex, built into Hugging Face's `ByteLevel` pre-tokenizer (`use_regex: true`). */
@@ -73,6 +74,7 @@ function compileByteLevel(step: PreTokenizerJson): PreTokenizer[] {
 function compileSplit(step: PreTokenizerJson): PreTokenizer {
   const pattern = step.pattern?.Regex ?? escapeRegex(step.pattern?.String ?? "");
   const regex = translateRegex(pattern);
+  refuseBacktracking(pattern, regex);
   const invert = step.invert === true;
   if (step.behavior === "Isolated") return isolated(regex);
   // With `invert` the matches are the content and the gaps the delimiters, which are dropped.
