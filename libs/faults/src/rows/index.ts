@@ -3,7 +3,7 @@ import { access } from "./access.js";
 import { checkpointDamage } from "./checkpoint-damage.js";
 import { diskFull } from "./disk-full.js";
 import { natsKill } from "./nats-kill.js";
-import { poison } from "./poison.js";
+import { hostileRollout, poison } from "./poison.js";
 import { rollingTerm } from "./rolling-term.js";
 import { serverKill } from "./server-kill.js";
 import { slowTrainer } from "./slow-trainer.js";
@@ -26,6 +26,7 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   storeLost,
   slowTrainer,
   poison,
+  hostileRollout,
   wire,
   access,
   checkpointDamage,

@@ -10,8 +10,10 @@ const BATCH_SIZE = 64;
 
 type Change = (rollout: events.Rollout, random: Random) => Partial<events.Rollout> | Uint8Array;
 
-/** What a broken or hostile worker might send for a task. */
-const KINDS: Readonly<Record<string, Change>> = {
+type Kinds = Readonly<Record<string, Change>>;
+
+/** What a broken worker might send for a task. */
+const BROKEN: Kinds = {
   garbage: (_, random) => Uint8Array.from({ length: 64 }, () => 0x80 | random.nextInt(128)),
   "NaN log-prob": ({ logProbs }) => ({ logProbs: [NaN, ...logProbs.slice(1)] }),
   "infinite score": () => ({ score: Infinity }),
@@ -22,12 +24,29 @@ const KINDS: Readonly<Record<string, Change>> = {
   "a rollout learnt from": () => ({ rolloutId: "u000000-000000/rollout" }),
 };
 
+/** What a hostile worker might send: well-formed, and made to fail whoever learns from it. */
+const HOSTILE: Kinds = {
+  "a token outside the vocabulary": () => ({ response: { ids: [100_000, 4] } }),
+  "a log-prob nobody can draw": () => ({ logProbs: [-3e38, -1] }),
+  "a log-prob above the tolerance": () => ({ logProbs: [0.0011, -1] }),
+  "a score beyond float32": () => scored(1e300),
+  "a score that float32 can hold": () => scored(3e38),
+  "a score that its parts do not make": () => ({ score: 0.6 }),
+  "an extra score beyond the limit": ({ scoreParts }) => ({
+    scoreParts: [...scoreParts, { source: "__proto__", version: "", value: 1e30, weight: 0 }],
+  }),
+};
+
+function scored(value: number): Partial<events.Rollout> {
+  return { score: value, scoreParts: [{ source: "poison", version: "1", value, weight: 1 }] };
+}
+
 /** For one task in a hundred, poison arrives before the answer. */
-async function run(context: FaultContext): Promise<FaultResult> {
+async function run(context: FaultContext, kinds: Kinds): Promise<FaultResult> {
   const { count } = context;
   const options = { context, batchSize: BATCH_SIZE, latencyMs: 200 };
   await using pipeline = await startPipeline({ ...options, workerFlags: { concurrency: 64 } });
-  const poison = await startPoisoning(pipeline, context);
+  const poison = await startPoisoning(pipeline, context, kinds);
   while (poison.sent.size < count) {
     await pipeline.advance(1, `with ${poison.sent.size} poisoned`);
     await pipeline.check();
@@ -57,7 +76,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
       poisoned: poison.sent.size,
       "dead letters": dead.length,
       "rollouts learnt from": pipeline.oracle.numRollouts(),
-      kinds: Object.keys(KINDS).length,
+      kinds: Object.keys(kinds).length,
     },
   };
 }
@@ -65,11 +84,12 @@ async function run(context: FaultContext): Promise<FaultResult> {
 async function startPoisoning(
   { bus, topology }: Pipeline,
   { random, seed }: FaultContext,
+  kinds: Kinds,
 ): Promise<{ sent: Map<string, string>; stop(): Promise<void> }> {
   const sent = new Map<string, string>();
   const tasks = await bus.listen(topology.subjects.prompts, { maxQueued: 100_000 });
   const bucket = await bus.keyValue(topology.weightsBucket);
-  const names = Object.keys(KINDS);
+  const names = Object.keys(kinds);
   const work = async () => {
     for await (const { data } of tasks) {
       if (random.nextFloat() >= SHARE) continue;
@@ -77,7 +97,7 @@ async function startPoisoning(
       const value = (await bucket.get("weights"))!.value;
       const { weights } = decodeMessage(events.WeightsPublished, value, "weights");
       const kind = names[sent.size % names.length]!;
-      const made = KINDS[kind]!(goodRollout(task, weights!), random);
+      const made = kinds[kind]!(goodRollout(task, weights!), random);
       const id = `poison-${seed}-${sent.size}`;
       sent.set(id, kind);
       const bytes =
@@ -134,9 +154,9 @@ const NUMBERS_UNCHECKED: readonly Mutation[] = [
     replace: "((_) => true)(",
   },
   {
-    file: "libs/ppo/dist/stage/verify-rollouts.js",
-    find: "const problem = problemOf(sample, task, expected);",
-    replace: "const problem = undefined;",
+    file: "libs/core/dist/log-prob.js",
+    find: "return value >= MIN_LOG_PROB && value <= MAX_LOG_PROB;",
+    replace: "return true;",
   },
 ];
 
@@ -156,7 +176,7 @@ export const poison: FaultRow = {
   name: "poison",
   doc: "1 % poison rollouts (garbage, NaN, infinite, wrong shape, stale, wrong hash, another prompt, used before): all dead letters with a reason, no NaN in the weights",
   counts: { full: 200, short: 8 },
-  run,
+  run: (context) => run(context, BROKEN),
   controls: [
     {
       name: "rollouts are not held against their task",
@@ -181,6 +201,28 @@ export const poison: FaultRow = {
       mutations: [...NUMBERS_UNCHECKED, ...LOSS_UNCHECKED],
       count: 8,
       expect: /weights of step-\d+ hold a NaN/,
+    },
+  ],
+};
+
+/** See `doc`. */
+export const hostileRollout: FaultRow = {
+  name: "hostile-rollout",
+  doc: "well-formed rollouts made to fail the optimizer (tokens, log-probs and scores that it cannot compute with): all dead letters with a reason, the run goes on, no NaN in the weights",
+  counts: { full: 100, short: 7 },
+  run: (context) => run(context, HOSTILE),
+  controls: [
+    {
+      name: "tokens and scores are not held against the run's rules",
+      mutations: [
+        {
+          file: "libs/ppo/dist/stage/rollout-rules.js",
+          find: "return (shapeProblem(sample, task) ??",
+          replace: "return undefined; return (shapeProblem(sample, task) ??",
+        },
+      ],
+      count: 7,
+      expect: /the run failed for good|is not among the dead letters/,
     },
   ],
 };
