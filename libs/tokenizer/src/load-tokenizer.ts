@@ -124,7 +124,9 @@ function checkShape(json: Record<string, unknown>): void {
           ? `"model.merges" must be a list`
           : !Array.isArray(added) || !added.every(isAddedToken)
             ? `"added_tokens" must be a list of tokens with id and content`
-            : undefined;
+            : hasWideHoles(model["vocab"], added)
+              ? `most ids of "model.vocab" have no token`
+              : undefined;
   if (problem)
     throw new StagecraftError("invalid_argument", `tokenizer.json is broken: ${problem}`);
 }

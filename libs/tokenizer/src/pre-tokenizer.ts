@@ -74,7 +74,7 @@ function compileByteLevel(step: PreTokenizerJson): PreTokenizer[] {
 function compileSplit(step: PreTokenizerJson): PreTokenizer {
   const pattern = step.pattern?.Regex ?? escapeRegex(step.pattern?.String ?? "");
   const regex = translateRegex(pattern);
-  refuseBacktracking(pattern, regex);
+  if (pattern !== DEFAULT_PATTERN) refuseBacktracking(pattern, regex);
   const invert = step.invert === true;
   if (step.behavior === "Isolated") return isolated(regex);
   // With `invert` the matches are the content and the gaps the delimiters, which are dropped.

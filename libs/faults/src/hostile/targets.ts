@@ -1,6 +1,11 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeSafetensors, encodeSafetensors, f32 } from "@stagecraft/checkpoint";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  f32,
+  readModelDescription,
+} from "@stagecraft/checkpoint";
 import { loadConfigFile } from "@stagecraft/config";
 import {
   decodeMessage,
@@ -24,7 +29,7 @@ import {
   trainer,
   type MessageCodec,
 } from "@stagecraft/contracts";
-import type { JsonObject, Random } from "@stagecraft/core";
+import type { Random } from "@stagecraft/core";
 import { readConversations, readPrompts, readRankings } from "@stagecraft/data";
 import { fromHfConfig, presetConfig, toHfConfig } from "@stagecraft/model";
 import { tokenizerFromFiles, trainBpe } from "@stagecraft/tokenizer";
@@ -180,7 +185,11 @@ async function fileTargets(dir: string): Promise<HostileTarget[]> {
       read: (bytes) => decodeSafetensors(bytes, "model.safetensors"),
     },
     json("tokenizer.json", tokenizer, (text) => tokenizerOf(text)),
-    json("config.json", hf, (text) => fromHfConfig(JSON.parse(text) as JsonObject)),
+    json("config.json", hf, async (text) => {
+      await inFile(join(dir, "config.json"), text, async () => {
+        fromHfConfig((await readModelDescription(dir)).config);
+      });
+    }),
     json("pipeline.yaml", { stages: [{ name: "a", stage: "sft", config: { seed: 1 } }] }, (text) =>
       inFile(join(dir, "x.yaml"), text, loadConfigFile),
     ),
