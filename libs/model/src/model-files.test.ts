@@ -352,3 +352,7 @@ describe("model directories that cannot be right", () => {
     }
   });
 });
+
+function sorted(tensors: TensorMap) {
+  return new Map([...tensors].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
