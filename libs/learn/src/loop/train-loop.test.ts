@@ -58,7 +58,11 @@ function lineTask(more: Partial<TrainTask<Points>> = {}) {
       ),
     ...more,
   };
-  return { task, value: () => weight.dataSync()[0]!, dispose: () => weight.dispose() };
+  const dispose = () => {
+    task.optimizer.dispose();
+    weight.dispose();
+  };
+  return { task, value: () => weight.dataSync()[0]!, dispose };
 }
 
 let runDir: string;
