@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
 import type { FaultContext, FaultRow } from "./fault-row.js";
@@ -76,5 +78,23 @@ describe("FAULT_ROWS", () => {
     for (const { name, controls } of FAULT_ROWS) {
       expect(controls.length, name).toBeGreaterThan(0);
     }
+  });
+});
+
+describe("controls of the fault table", () => {
+  const root = new URL("../../../", import.meta.url);
+  const mutations = FAULT_ROWS.flatMap(({ name, controls }) =>
+    controls.flatMap((control) => control.mutations.map((mutation) => ({ name, ...mutation }))),
+  );
+  const textOf = (file: string) => {
+    const built = fileURLToPath(new URL(file, root));
+    const source = built.replace("/dist/", "/src/").replace(/\.js$/, ".ts");
+    return existsSync(source) && existsSync(built) ? readFileSync(built, "utf8") : "";
+  };
+
+  it("change modules that the product has, where their text still stands", () => {
+    expect(mutations.length).toBeGreaterThan(10);
+    const lost = mutations.filter(({ file, find }) => !textOf(file).includes(find));
+    expect(lost.map(({ name, file, find }) => `${name}: ${file}: ${find}`)).toEqual([]);
   });
 });

@@ -165,8 +165,8 @@ export const diskFull: FaultRow = {
       name: "a failed run is not tried again",
       mutations: [
         {
-          file: "services/trainer/dist/passing-failures.js",
-          find: "return PASSING.has(code);",
+          file: "services/trainer/dist/runs/transient-failures.js",
+          find: "return TRANSIENT.has(code);",
           replace: "return false;",
         },
       ],

@@ -162,7 +162,8 @@ const NUMBERS_UNCHECKED: readonly Mutation[] = [
 
 const LOSS_UNCHECKED: readonly Mutation[] = [
   "libs/ppo/dist/stage/optimizer-step.js",
-  "libs/tensor/dist/optimizer/optimizer.js",
+  "libs/tensor/dist/engines/reference/optimizer.js",
+  "libs/tensor/dist/engines/native/optimizer.js",
 ]
   .map((file) => ({ file, find: "!Number.isFinite(", replace: "((_) => false)(" }))
   .concat({
@@ -182,7 +183,7 @@ export const poison: FaultRow = {
       name: "rollouts are not held against their task",
       mutations: [
         {
-          file: "services/trainer/dist/bus-planes.js",
+          file: "services/trainer/dist/rollouts/bus-planes.js",
           find: "problemOf: (rollout) => this.problemOf(rollout)",
           replace: "problemOf: () => undefined",
         },
