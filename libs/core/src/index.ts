@@ -10,6 +10,7 @@ export { formatBytes, formatCount, formatDuration } from "./format.js";
 export { meanOf, present } from "./mean.js";
 export type { JsonObject, JsonValue } from "./json.js";
 export { isLogProb, LOG_PROB_RANGE } from "./log-prob.js";
+export { createSemaphore, type Semaphore } from "./semaphore.js";
 export {
   createRandom,
   deriveSeed,

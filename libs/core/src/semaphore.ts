@@ -1,5 +1,5 @@
-/** Lets a number of pieces of work go on at once, first come first served. */
-export interface Turnstile {
+/** Lets a number of pieces of work go on at once, first come first served; with one place, a queue. */
+export interface Semaphore {
   /** `onEnter` is called at once when the work gets its place, before anybody else may enter. */
   <T>(work: () => Promise<T>, onEnter?: () => void): Promise<T>;
   /** The number of places has changed. */
@@ -7,7 +7,7 @@ export interface Turnstile {
 }
 
 /** `places` is asked whenever somebody wants in or leaves. */
-export function createTurnstile(places: number | (() => number)): Turnstile {
+export function createSemaphore(places: number | (() => number)): Semaphore {
   const waiting: (() => void)[] = [];
   let numInside = 0;
   const limit = () => (typeof places === "number" ? places : places());

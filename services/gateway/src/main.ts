@@ -2,8 +2,8 @@ import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import { runMain, serverOptions, startTelemetry, terminationSignal } from "@stagecraft/service-kit";
 import { gatewaySchema, loadGatewayConfig } from "./config.js";
-import { createFeedbackService } from "./feedback-service.js";
-import { openFeedbackStore } from "./feedback-store.js";
+import { createFeedbackService } from "./feedback/feedback-service.js";
+import { openFeedbackStore } from "./store/feedback-store.js";
 
 runMain(async () => {
   const config = await loadGatewayConfig(process.argv.slice(2));

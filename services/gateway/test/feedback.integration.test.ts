@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { common, feedback } from "@stagecraft/contracts";
 import { createRpcClient, createRpcServer } from "@stagecraft/rpc";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createFeedbackService } from "../src/feedback-service.js";
-import { openFeedbackStore } from "../src/feedback-store.js";
+import { createFeedbackService } from "../src/feedback/feedback-service.js";
+import { openFeedbackStore } from "../src/store/feedback-store.js";
 
 let dir: string;
 beforeEach(async () => {

@@ -12,13 +12,13 @@ import {
   superviseThread,
   terminationSignal,
 } from "@stagecraft/service-kit";
-import { reportBacklog } from "./bus-backlog.js";
+import { reportBacklog } from "./rollouts/bus-backlog.js";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";
-import { plainStages } from "./plain-stages.js";
-import { createRunThreads } from "./run-threads.js";
-import { signingStage } from "./signing-stage.js";
-import { holdTrainerLease, untilReplaced } from "./trainer-lease.js";
+import { plainStages } from "./runs/plain-stages.js";
+import { createRunThreads } from "./threads/run-threads.js";
+import { signingStage } from "./runs/signing-stage.js";
+import { holdTrainerLease, untilReplaced } from "./replicas/trainer-lease.js";
 
 runMain(async () => {
   const config = await loadTrainerConfig(process.argv.slice(2));

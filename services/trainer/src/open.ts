@@ -1,11 +1,11 @@
-import type { BusPlanesOptions } from "./bus-planes.js";
-import { createFileAccess } from "./file-access.js";
-import { createPpoRun } from "./ppo-run.js";
-import { createRunQuotas } from "./run-quotas.js";
-import { openRunRegistry, type RunRegistryOptions } from "./run-registry.js";
+import type { BusPlanesOptions } from "./rollouts/bus-planes.js";
+import { createFileAccess } from "./runs/file-access.js";
+import { createPpoRun } from "./rollouts/ppo-run.js";
+import { createRunQuotas } from "./runs/run-quotas.js";
+import { openRunRegistry, type RunRegistryOptions } from "./runs/run-registry.js";
 import { createTrainerService, type TrainerService } from "./service.js";
-import { checkTextFields } from "./stage-paths.js";
-import type { TrainerStage } from "./trainer-stage.js";
+import { checkTextFields } from "./runs/stage-paths.js";
+import type { TrainerStage } from "./runs/trainer-stage.js";
 
 export interface OpenTrainerOptions
   extends

@@ -2,9 +2,9 @@ import { checkSafeInteger, trainer } from "@stagecraft/contracts";
 import { configJsonSchema } from "@stagecraft/config";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 
-import { paginate } from "./paginate.js";
-import { sizeOfRun, toEventMessage, toRunMessage } from "./run-messages.js";
-import type { RunRegistry } from "./run-registry.js";
+import { paginate } from "./runs/paginate.js";
+import { sizeOfRun, toEventMessage, toRunMessage } from "./runs/run-messages.js";
+import type { RunRegistry } from "./runs/run-registry.js";
 
 export interface TrainerServiceDeps {
   registry: RunRegistry;

@@ -8,7 +8,7 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
-import type { FeedbackStore } from "./feedback-store.js";
+import type { FeedbackStore } from "../store/feedback-store.js";
 import { paginate } from "./paginate.js";
 import { checkSize, MAX_COMPARISON_BYTES, MAX_FEEDBACK_BYTES } from "./sizes.js";
 

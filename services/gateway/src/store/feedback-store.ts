@@ -5,7 +5,7 @@ import { feedback } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import { openJournal, type Journal } from "./journal.js";
-import { RaterWords } from "./rater-words.js";
+import { RaterWords } from "../feedback/rater-words.js";
 
 /** What people said and what they are asked about, in the order it came; kept on disk. */
 export interface FeedbackStore extends AsyncDisposable {

@@ -16,7 +16,7 @@ import {
 } from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { WEIGHTS_KEY } from "./announcements.js";
+import { WEIGHTS_KEY } from "../replicas/announcements.js";
 import { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-planes.js";
 
 const topology = runTopology("main");

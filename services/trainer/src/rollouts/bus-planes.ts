@@ -32,7 +32,7 @@ import {
   type Logger,
   type Metrics,
 } from "@stagecraft/telemetry";
-import { openAnnouncements, type Announcements } from "./announcements.js";
+import { openAnnouncements, type Announcements } from "../replicas/announcements.js";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
 import { startStallWatch, type StallWatch } from "./stall-watch.js";

@@ -3,7 +3,7 @@ import type { StagePhase, StageReporter, StageResult } from "@stagecraft/learn";
 import { broadcastProgress } from "./broadcast-progress.js";
 import { createBusPlanes, type BusPlanesOptions } from "./bus-planes.js";
 import { createPpoFigures, type PpoFigures } from "./ppo-figures.js";
-import type { TrainerStage } from "./trainer-stage.js";
+import type { TrainerStage } from "../runs/trainer-stage.js";
 
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
 export function createPpoRun(options: Omit<BusPlanesOptions, "runId" | "reporter">): TrainerStage {

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 
 /** What was asked of a run: kept in its directory, so that the next process knows. */
-export interface RunWish {
+export interface DesiredState {
   runId: string;
   stage: string;
   /** As given, before defaults. */
@@ -30,16 +30,16 @@ export interface RunWish {
   failed?: { code: string; message: string };
 }
 
-const WISH_FILE = "trainer.json";
+const FILE_NAME = "trainer.json";
 
 /** Durable when it returns; blocks for a small write, so that a request is answered only after it. */
-export function writeRunWish(runDir: string, wish: RunWish): void {
-  const file = join(runDir, WISH_FILE);
+export function writeDesiredState(runDir: string, desired: DesiredState): void {
+  const file = join(runDir, FILE_NAME);
   const temporary = `${file}.${process.pid}`;
   try {
     mkdirSync(runDir, { recursive: true });
     const descriptor = openSync(temporary, "w");
-    writeSync(descriptor, `${JSON.stringify(wish, null, 2)}\n`);
+    writeSync(descriptor, `${JSON.stringify(desired, null, 2)}\n`);
     fsyncSync(descriptor);
     closeSync(descriptor);
     renameSync(temporary, file);
@@ -50,18 +50,18 @@ export function writeRunWish(runDir: string, wish: RunWish): void {
 }
 
 /** Undefined when no trainer was asked for a run in this directory, or when it cannot be read. */
-export async function readRunWish(runDir: string): Promise<RunWish | undefined> {
+export async function readDesiredState(runDir: string): Promise<DesiredState | undefined> {
   try {
-    return JSON.parse(await readFile(join(runDir, WISH_FILE), "utf8")) as RunWish;
+    return JSON.parse(await readFile(join(runDir, FILE_NAME), "utf8")) as DesiredState;
   } catch {
     return undefined;
   }
 }
 
 /** The same, blocking for a small read. */
-export function readRunWishSync(runDir: string): RunWish | undefined {
+export function readDesiredStateSync(runDir: string): DesiredState | undefined {
   try {
-    return JSON.parse(readFileSync(join(runDir, WISH_FILE), "utf8")) as RunWish;
+    return JSON.parse(readFileSync(join(runDir, FILE_NAME), "utf8")) as DesiredState;
   } catch {
     return undefined;
   }

@@ -2,8 +2,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readRunRecord, runHolder } from "@stagecraft/learn";
 import { progressMark } from "./crash-ledger.js";
-import { isPassing } from "./passing-failures.js";
-import { readRunWish, type RunWish } from "./run-wish.js";
+import { isTransient } from "./transient-failures.js";
+import { readDesiredState, type DesiredState } from "./desired-state.js";
 import type { RunRecord, RunState } from "./run-record.js";
 
 type StoredRun = NonNullable<Awaited<ReturnType<typeof readRunRecord>>>;
@@ -43,24 +43,24 @@ export async function restoreRuns(runsDir: string): Promise<RestoredRun[]> {
 }
 
 async function restoreRun(name: string, runDir: string): Promise<RestoredRun | undefined> {
-  const wish = await readRunWish(runDir);
+  const desired = await readDesiredState(runDir);
   const stored = await readRunRecord(runDir).catch(() => undefined);
-  if (!wish) {
+  if (!desired) {
     if (!stored) return undefined;
     const record = await recordOfCommand(name, runDir, stored);
     return { ...NO_CRASH, record, goesOn: false };
   }
-  const state = wishedState(wish, stored);
-  const { runId, stage, config } = wish;
-  const createdAt = new Date(wish.createdAt);
+  const state = stateFrom(desired, stored);
+  const { runId, stage, config } = desired;
+  const createdAt = new Date(desired.createdAt);
   const known = stored
     ? recordOf(runId, runDir, stored)
     : { runDir, updatedAt: createdAt, attempt: 0 };
   const { error, ...rest } = { error: undefined, ...known };
-  const why = wish.failed ?? error;
+  const why = desired.failed ?? error;
   const failed = state === "failed" && why ? { error: why } : {};
   return {
-    ...crashesOf(wish, runDir),
+    ...crashesOf(desired, runDir),
     record: { ...rest, runId, stage, config, createdAt, state, ...failed },
     goesOn: state === "pending",
   };
@@ -79,16 +79,16 @@ export async function recordOfCommand(
 
 const NO_CRASH = { crashes: 0, died: false };
 
-function crashesOf({ crashes = 0, workingFrom }: RunWish, runDir: string) {
+function crashesOf({ crashes = 0, workingFrom }: DesiredState, runDir: string) {
   if (workingFrom === undefined) return { crashes, died: false };
   return { crashes: progressMark(runDir) === workingFrom ? crashes + 1 : 1, died: true };
 }
 
-function wishedState({ wanted, failed }: RunWish, stored: StoredRun | undefined): RunState {
+function stateFrom({ wanted, failed }: DesiredState, stored: StoredRun | undefined): RunState {
   if (stored?.status === "finished") return "succeeded";
   if (failed) return "failed";
   if (wanted !== "working") return wanted;
-  if (stored?.status === "failed" && !isPassing(errorOf(stored).code)) return "failed";
+  if (stored?.status === "failed" && !isTransient(errorOf(stored).code)) return "failed";
   return "pending";
 }
 

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { parseConfig } from "@stagecraft/config";
 import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
-import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import { createSemaphore, StagecraftError, type JsonObject } from "@stagecraft/core";
 import { readRunRecord } from "@stagecraft/learn";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
@@ -13,13 +13,12 @@ import type { FileAccess } from "./file-access.js";
 import { crashOf, memoryAdvice } from "./run-crash.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
 import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
-import { createRetryDelays, isPassing } from "./passing-failures.js";
+import { createRetryDelays, isTransient } from "./transient-failures.js";
 import { recordOfCommand, restoreRuns } from "./restore-runs.js";
 import type { RunQuotas } from "./run-quotas.js";
-import { readRunWishSync, writeRunWish, type RunWish } from "./run-wish.js";
+import { readDesiredStateSync, writeDesiredState, type DesiredState } from "./desired-state.js";
 import { takeRunDir } from "./take-run-dir.js";
 import type { TrainerStage } from "./trainer-stage.js";
-import { createTurnstile } from "./turnstile.js";
 
 export interface RunRegistryOptions {
   stages: readonly TrainerStage[];
@@ -87,7 +86,7 @@ export async function openRunRegistry(options: RunRegistryOptions): Promise<RunR
 
 class Registry implements RunRegistry {
   private readonly runs = new Map<string, ManagedRun>();
-  private readonly turnstile;
+  private readonly semaphore;
   private closing = false;
   private closed = false;
   private readonly logger: Logger;
@@ -98,10 +97,10 @@ class Registry implements RunRegistry {
   /** Runs at work under which a process died: each is alone until it has got further. */
   private readonly unproven = new Set<string>();
   /** Two calls that want one folder come one after the other. */
-  private readonly oneByOne = createTurnstile(1);
+  private readonly oneByOne = createSemaphore(1);
 
   constructor(private readonly options: RunRegistryOptions) {
-    this.turnstile = createTurnstile(() => (this.unproven.size > 0 ? 1 : options.maxActive));
+    this.semaphore = createSemaphore(() => (this.unproven.size > 0 ? 1 : options.maxActive));
     this.logger = options.logger ?? silentLogger();
   }
 
@@ -109,7 +108,7 @@ class Registry implements RunRegistry {
     const { eventsKept, epoch, selfHealing = false } = this.options;
     const mayRetry = (thrown: unknown) => {
       const { code, details } = StagecraftError.from(thrown);
-      const isWorthIt = details["crashes"] === undefined ? isPassing(code) : !details["givenUp"];
+      const isWorthIt = details["crashes"] === undefined ? isTransient(code) : !details["givenUp"];
       return selfHealing && !this.closing && isWorthIt;
     };
     const run = createManagedRun(record, { eventsKept, logger: this.logger, epoch, mayRetry });
@@ -123,7 +122,7 @@ class Registry implements RunRegistry {
     this.crashes.restore(runId, crashes);
     if (died && crashes >= this.maxCrashes) return this.giveUp(run, diedOften(run.record, crashes));
     if (died) {
-      this.wish(run.record, "working"); // counted
+      this.want(run.record, "working"); // counted
       if (crashes > 1)
         this.logger.warn({ runId, crashes }, "the process died while the run worked");
     }
@@ -138,7 +137,7 @@ class Registry implements RunRegistry {
 
   private giveUp(run: ManagedRun, { code, reason }: StagecraftError): void {
     const error = { code, message: reason };
-    this.wish(run.record, "working", { failed: error });
+    this.want(run.record, "working", { failed: error });
     run.update({ state: "failed", error });
     this.logger.error({ runId: run.record.runId, error }, "the run is given up");
   }
@@ -187,7 +186,7 @@ class Registry implements RunRegistry {
       attempt: existing?.record.attempt ?? 0,
     };
     this.crashes.forget(id);
-    await takeRunDir(dir, { ...how, epoch }, () => this.wish(record, "working"));
+    await takeRunDir(dir, { ...how, epoch }, () => this.want(record, "working"));
     if (before) this.runs.delete(before.record.runId);
     const run = this.add(record);
     run.update({});
@@ -232,7 +231,7 @@ class Registry implements RunRegistry {
     const run = this.find(runId);
     if (run.record.heldBy) throw runsElsewhere(run.record);
     if (isEnded(run.record.state)) throw wrongState(run.record, "paused");
-    this.wish(run.record, "paused");
+    this.want(run.record, "paused");
     if (run.record.state !== "paused") await run.stop("paused");
     return run.record;
   }
@@ -244,7 +243,7 @@ class Registry implements RunRegistry {
     if (state === "running" || state === "pending") return run.record;
     if (state === "succeeded") throw wrongState(run.record, "resumed");
     this.crashes.forget(runId);
-    this.wish(run.record, "working");
+    this.want(run.record, "working");
     run.update({ state: "pending" });
     this.start(run, { resume: true, overwrite: false });
     return run.record;
@@ -253,7 +252,7 @@ class Registry implements RunRegistry {
   async cancel(runId: string): Promise<RunRecord> {
     const run = this.find(runId);
     if (run.record.heldBy) throw runsElsewhere(run.record);
-    if (!isEnded(run.record.state)) this.wish(run.record, "cancelled");
+    if (!isEnded(run.record.state)) this.want(run.record, "cancelled");
     if (run.record.state === "paused") run.update({ state: "cancelled" });
     else if (!isEnded(run.record.state)) await run.stop("cancelled");
     return run.record;
@@ -281,7 +280,7 @@ class Registry implements RunRegistry {
     const onEnter = () => {
       if (this.crashes.count(runId) > 0) this.unproven.add(runId);
     };
-    void this.turnstile(async () => {
+    void this.semaphore(async () => {
       // The caller gets its answer before a stage takes the thread.
       await nextTurn();
       const { epoch, files } = this.options;
@@ -312,7 +311,7 @@ class Registry implements RunRegistry {
     const { runId, runDir } = record;
     if (!this.options.selfHealing) return attempt();
     this.crashes.begin(runId, runDir);
-    this.wish(record, "working", { workingFrom: progressMark(runDir) });
+    this.want(record, "working", { workingFrom: progressMark(runDir) });
     const watch = setInterval(() => this.proveIfFurther(runId, runDir), PROVE_EVERY_MS).unref();
     try {
       const result = await attempt();
@@ -327,17 +326,17 @@ class Registry implements RunRegistry {
   }
 
   private proveIfFurther(runId: string, runDir: string): void {
-    if (this.crashes.isProven(runId, runDir) && this.unproven.delete(runId)) this.turnstile.poke();
+    if (this.crashes.isProven(runId, runDir) && this.unproven.delete(runId)) this.semaphore.poke();
   }
 
   /** The attempt is over in this process: it did not die of it. */
   private unmark(runId: string): void {
     const { runDir } = this.find(runId).record;
-    const wish = readRunWishSync(runDir);
+    const desired = readDesiredStateSync(runDir);
     // Another trainer may have taken over.
-    if (!wish || wish.epoch !== this.options.epoch) return;
-    const { workingFrom: _, crashes: __, ...rest } = wish;
-    writeRunWish(runDir, { ...rest, ...this.crashesOf(runId) });
+    if (!desired || desired.epoch !== this.options.epoch) return;
+    const { workingFrom: _, crashes: __, ...rest } = desired;
+    writeDesiredState(runDir, { ...rest, ...this.crashesOf(runId) });
   }
 
   private crashesOf(runId: string): { crashes?: number } {
@@ -361,7 +360,7 @@ class Registry implements RunRegistry {
     );
     if (givenUp) {
       const failed = { code: error.code, message: error.reason };
-      this.wish(record, "working", { failed });
+      this.want(record, "working", { failed });
     }
     return error;
   }
@@ -380,14 +379,14 @@ class Registry implements RunRegistry {
   }
 
   /** Remembered before the answer: a crash after it finds what was asked for. */
-  private wish(
+  private want(
     { runId, stage, config, runDir, createdAt }: RunRecord,
-    wanted: RunWish["wanted"],
-    more: Pick<RunWish, "workingFrom" | "failed"> = {},
+    wanted: DesiredState["wanted"],
+    more: Pick<DesiredState, "workingFrom" | "failed"> = {},
   ) {
     const { epoch } = this.options;
     const basis = { runId, stage, config, createdAt: createdAt.toISOString(), wanted };
-    writeRunWish(runDir, {
+    writeDesiredState(runDir, {
       ...basis,
       ...(epoch === undefined ? {} : { epoch }),
       ...this.crashesOf(runId),

@@ -1,6 +1,6 @@
 import type { StageProgress } from "@stagecraft/learn";
 import { describe, expect, it } from "vitest";
-import { createRetryDelays } from "./passing-failures.js";
+import { createRetryDelays } from "./transient-failures.js";
 
 const at = (done: number): StageProgress => ({ stage: "ppo", done, total: 9, unit: "steps" });
 

@@ -1,8 +1,8 @@
 import type { Topology } from "@stagecraft/bus";
 import type { JsonObject } from "@stagecraft/core";
 import type { StageProgress, StageResult } from "@stagecraft/learn";
-import type { TrainerConfig } from "./config.js";
-import type { TrainerStageContext } from "./trainer-stage.js";
+import type { TrainerConfig } from "../config.js";
+import type { TrainerStageContext } from "../runs/trainer-stage.js";
 
 /** What the thread of a run is started with: plain data, as everything in this file. */
 export interface RunThreadData {

@@ -5,8 +5,8 @@ import type { StageReporter } from "@stagecraft/learn";
 import { busOptions, engineOptions, serveThread } from "@stagecraft/service-kit";
 import { createLogger, startTraceExport, watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
-import { plainStages } from "./plain-stages.js";
-import { createPpoRun } from "./ppo-run.js";
+import { plainStages } from "../runs/plain-stages.js";
+import { createPpoRun } from "../rollouts/ppo-run.js";
 import type {
   LeaseQuestion,
   RunThreadApi,

@@ -7,15 +7,15 @@ import {
   type Thread,
 } from "@stagecraft/service-kit";
 import type { Metrics } from "@stagecraft/telemetry";
-import type { TrainerConfig } from "./config.js";
-import { isThreadEnd } from "./run-crash.js";
+import type { TrainerConfig } from "../config.js";
+import { isThreadEnd } from "../runs/run-crash.js";
 import type {
   LeaseQuestion,
   RunThreadApi,
   RunThreadData,
   RunThreadEvent,
 } from "./run-thread-protocol.js";
-import type { TrainerStage } from "./trainer-stage.js";
+import type { TrainerStage } from "../runs/trainer-stage.js";
 
 export interface RunThreadsOptions {
   config: TrainerConfig;
