@@ -5,13 +5,11 @@ import { describe, expect, it } from "vitest";
 import { readProjects } from "./module-boundaries.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-/** Packages in which types alone close no cycle either; the others are to follow. */
-const FREE_OF_TYPE_CYCLES = ["libs/model", "libs/tensor", "libs/tensor-native"];
 
-const IMPORT = /^(?:import|export)\s+(type\b)?[^;]*?from\s+"(\.[^"]+)\.js"/gm;
+const IMPORT = /^(?:import|export)\s[^;]*?from\s+"(\.[^"]+)\.js"/gm;
 
-/** Imports between a package's own sources. */
-function readGraph(sourceDir: string, { types }: { types: boolean }): Map<string, string[]> {
+/** Imports between a package's own sources, those of types included. */
+function readGraph(sourceDir: string): Map<string, string[]> {
   const files = readdirSync(sourceDir, { recursive: true, encoding: "utf8" })
     .filter(
       (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.startsWith("gen/"),
@@ -20,9 +18,9 @@ function readGraph(sourceDir: string, { types }: { types: boolean }): Map<string
   return new Map(
     files.map((file) => [
       file,
-      [...readFileSync(file, "utf8").matchAll(IMPORT)]
-        .filter(([, type]) => types || !type)
-        .map(([, , path]) => `${join(dirname(file), path!)}.ts`),
+      [...readFileSync(file, "utf8").matchAll(IMPORT)].map(
+        ([, path]) => `${join(dirname(file), path!)}.ts`,
+      ),
     ]),
   );
 }
@@ -59,8 +57,7 @@ describe("imports inside a package", () => {
 
   for (const { dir } of readProjects(root)) {
     it(`has no cycle in ${dir}`, () => {
-      const types = FREE_OF_TYPE_CYCLES.includes(dir);
-      const cycle = findCycle(readGraph(join(root, dir, "src"), { types }));
+      const cycle = findCycle(readGraph(join(root, dir, "src")));
       expect(cycle?.map((file) => relative(root, file))).toBeUndefined();
     });
   }

@@ -1,6 +1,6 @@
 import type { TraceContext } from "@stagecraft/telemetry";
-import type { DeadLetters } from "./common/dead-letters.js";
-import type { ObjectStore } from "./common/objects.js";
+import type { DeadLetters } from "./dead-letters.js";
+import type { ObjectStore } from "./objects.js";
 
 /**
  * Durable messages, small shared state and large objects, on JetStream or in memory. Delivery is at

@@ -16,13 +16,8 @@ export type {
   StreamSpec,
 } from "./bus.js";
 export type { BusOptions } from "./common/create-bus.js";
-export {
-  DEAD_PREFIX,
-  DEAD_STREAM,
-  type DeadLetter,
-  type DeadLetters,
-} from "./common/dead-letters.js";
-export type { ObjectInfo, ObjectStore } from "./common/objects.js";
+export { DEAD_PREFIX, DEAD_STREAM, type DeadLetter, type DeadLetters } from "./dead-letters.js";
+export type { ObjectInfo, ObjectStore } from "./objects.js";
 export { createJetStreamBus, type JetStreamOptions } from "./jetstream/jetstream-bus.js";
 export { acquireLease, type Lease, type LeaseOptions } from "./lease.js";
 export { createMemoryBus } from "./memory/memory-bus.js";

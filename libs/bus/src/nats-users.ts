@@ -1,4 +1,4 @@
-import { DEAD_PREFIX } from "./common/dead-letters.js";
+import { DEAD_PREFIX } from "./dead-letters.js";
 import { CANARY_SUBJECT, type Topology } from "./topology.js";
 
 /** Who may be on the bus. `admin` sets up streams and looks after dead letters; `observer` only hears progress. */

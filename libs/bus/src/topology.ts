@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { BucketOptions, ConsumerSpec, Ensured, EventBus, StreamSpec } from "./bus.js";
-import { DEAD_PREFIX, DEAD_STREAM } from "./common/dead-letters.js";
+import { DEAD_PREFIX, DEAD_STREAM } from "./dead-letters.js";
 import { checkName } from "./common/subjects.js";
 
 /** Where `checkReady()` writes. */

@@ -38,17 +38,11 @@ export {
 export { openMetricsLog, type MetricsLog } from "./run/metrics-log.js";
 export { silentReporter, type StageProgress, type StageReporter } from "./run/reporter.js";
 export { acquireRunLock, releaseRunLockOfThread, runHolder, type RunLock } from "./run/run-lock.js";
-export {
-  openRun,
-  readRunRecord,
-  withRun,
-  type OpenRunOptions,
-  type Run,
-  type RunRecord,
-  type RunStatus,
-} from "./run/run.js";
+export { openRun, readRunRecord, withRun, type OpenRunOptions, type Run } from "./run/run.js";
+export type { RunRecord, RunStatus } from "./run/run-record.js";
 export type { StageContext, StageDefinition, StagePhase, StageResult } from "./run/stage.js";
 export { changedFields, listed } from "./run/earlier-run.js";
+export type { Forecast, OutputFacts } from "./run/forecast.js";
 export {
   answerProblems,
   checkStage,
@@ -57,9 +51,7 @@ export {
   modelFacts,
   NOTHING_AHEAD,
   stageProblems,
-  type Forecast,
-  type OutputFacts,
-} from "./run/forecast.js";
+} from "./run/stage-problems.js";
 export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
 export { dataInputs, inputProblem, modelInputs, type StageInput } from "./run/stage-input.js";
 export { commonFields, optimizationFields, progressFields } from "./stages/fields.js";

@@ -1,14 +1,26 @@
 import { once } from "node:events";
 import type {
+  Client,
   ClientDuplexStream,
   ClientReadableStream,
   ClientUnaryCall,
   ClientWritableStream,
+  Metadata,
   ServiceError,
 } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
-import type { AttemptContext } from "./calls.js";
 import { errorFromStatus } from "./status.js";
+import type { AnyMethod } from "./types.js";
+
+/** One attempt's environment. */
+export interface AttemptContext {
+  client: Client;
+  method: AnyMethod;
+  metadata: Metadata;
+  /** Milliseconds since the epoch. */
+  deadline: number;
+  signal: AbortSignal | undefined;
+}
 
 /** Rejects with a StagecraftError; so do all four below. */
 export function startUnary(context: AttemptContext, request: unknown): Promise<unknown> {

@@ -3,7 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Metadata, type Client } from "@grpc/grpc-js";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { headersFromContext, startSpan, withSpan, type TraceContext } from "@stagecraft/telemetry";
-import { startBidi, startClientStream, startServerStream, startUnary } from "./attempt.js";
+import {
+  startBidi,
+  startClientStream,
+  startServerStream,
+  startUnary,
+  type AttemptContext,
+} from "./attempt.js";
 import {
   progressOf,
   retryDelayMs,
@@ -23,16 +29,6 @@ export interface CallDefaults {
   token: string | (() => string) | undefined;
   onFinished(method: string, code: string): void;
   onRetry(method: string): void;
-}
-
-/** One attempt's environment. */
-export interface AttemptContext {
-  client: Client;
-  method: AnyMethod;
-  metadata: Metadata;
-  /** Milliseconds since the epoch. */
-  deadline: number;
-  signal: AbortSignal | undefined;
 }
 
 /** Gives each method its function: a promise or an async iterable, by the shape of the method. */

@@ -1,5 +1,5 @@
 import { METRICS } from "./metric-definitions.js";
-import type { Metrics } from "./metrics.js";
+import type { Metrics } from "./metric-handles.js";
 
 /** What a tensor engine holds; libs/tensor makes it. */
 export interface EngineReport {

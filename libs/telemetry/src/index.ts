@@ -1,12 +1,12 @@
 export { createLogger, silentLogger, type Logger, type LoggerOptions } from "./logger.js";
-export {
-  createMetrics,
-  type CounterHandle,
-  type GaugeHandle,
-  type HistogramHandle,
-  type Labels,
-  type Metrics,
-} from "./metrics.js";
+export { createMetrics } from "./metrics.js";
+export type {
+  CounterHandle,
+  GaugeHandle,
+  HistogramHandle,
+  Labels,
+  Metrics,
+} from "./metric-handles.js";
 export {
   describeMetrics,
   METRICS,

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { StagecraftError } from "@stagecraft/core";
-import type { Metrics } from "./metrics.js";
+import type { Metrics } from "./metric-handles.js";
 
 export interface MetricsServer extends AsyncDisposable {
   readonly port: number;

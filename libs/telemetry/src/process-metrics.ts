@@ -5,7 +5,7 @@ import {
   type PerformanceEntry,
 } from "node:perf_hooks";
 import { METRICS } from "./metric-definitions.js";
-import type { Metrics } from "./metrics.js";
+import type { Metrics } from "./metric-handles.js";
 
 /** Of the timer that measures the loop's delay. */
 const RESOLUTION_MS = 10;

@@ -3,7 +3,7 @@ import { isCancelled, StagecraftError } from "@stagecraft/core";
 import { statusFromError, type Cancellation } from "@stagecraft/rpc";
 import type { ModelSet } from "./model-set.js";
 import { createOutbox, type Outbox } from "./outbox.js";
-import type { ScoreOne } from "./service.js";
+import type { ScoreOne } from "./score-one.js";
 
 export interface ScoreStreamOptions {
   cancellation: Cancellation;

@@ -10,6 +10,7 @@ import type { Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
 import { createLoopGate } from "@stagecraft/service-kit";
 import { checkConversationBytes } from "@stagecraft/tokenizer";
 import { createModelSet, type BatchingOptions, type ServedModel } from "./model-set.js";
+import type { ScoreOne, ScoreOptions } from "./score-one.js";
 import { scoreStream } from "./score-stream.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
 import { fitTokens, type FittedTokens, type Truncation } from "./truncate.js";
@@ -31,19 +32,6 @@ export interface RewardModelService {
   register(server: RpcServer): void;
   /** Finishes what is queued and disposes the models. */
   close(): Promise<void>;
-}
-
-/** Scores one item with a served model. */
-export type ScoreOne = (
-  item: reward.ScoreInput | undefined,
-  options: ScoreOptions,
-) => Promise<reward.Score>;
-
-export interface ScoreOptions {
-  served: ServedModel;
-  truncation: reward.TruncationPolicy;
-  field: string;
-  cancellation: Cancellation;
 }
 
 /** RewardService over scorers: dynamic batches, explicit truncation, versions in every answer. */

@@ -2,7 +2,7 @@ import { readFile, readdir, rm } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
 import { inputChanges, type InputHashes } from "./input-hashes.js";
-import type { RunRecord } from "./run.js";
+import type { RunRecord } from "./run-record.js";
 import type { StageInput } from "./stage-input.js";
 
 /** What is about to be done in a directory that has a run already. */

@@ -7,28 +7,9 @@ import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter, type StageReporter } from "./reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
+import type { RunRecord, RunStatus } from "./run-record.js";
 import type { StageContext, StageResult } from "./stage.js";
 import type { StageInput } from "./stage-input.js";
-
-export type RunStatus = "running" | "finished" | "cancelled" | "failed";
-
-/** run.json: what ran, with which frozen configuration, and how it ended. */
-export interface RunRecord {
-  formatVersion: 1;
-  stage: string;
-  status: RunStatus;
-  seed: number | null;
-  config: JsonObject;
-  /** What was read, by content; runs of older versions have none. */
-  inputs?: InputHashes;
-  versions: Record<string, string>;
-  startedAt: string;
-  updatedAt: string;
-  /** How many times the run was started or resumed. */
-  attempts: number;
-  error?: string;
-  result?: StageResult;
-}
 
 export interface OpenRunOptions {
   runDir: string;

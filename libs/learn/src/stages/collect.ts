@@ -11,7 +11,7 @@ import { generate, loadModel, type Model } from "@stagecraft/model";
 import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { createThroughput } from "../loop/throughput.js";
-import { answerProblems } from "../run/forecast.js";
+import { answerProblems } from "../run/stage-problems.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";

@@ -22,7 +22,7 @@ import {
   usableRankings,
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
-import { contextProblems, modelFacts } from "../run/forecast.js";
+import { contextProblems, modelFacts } from "../run/stage-problems.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";

@@ -28,7 +28,8 @@ import {
 import { z } from "zod";
 import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop } from "../loop/train-loop.js";
-import { contextProblems, modelFacts, type Forecast } from "../run/forecast.js";
+import type { Forecast } from "../run/forecast.js";
+import { contextProblems, modelFacts } from "../run/stage-problems.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs, type StageInput } from "../run/stage-input.js";

@@ -12,7 +12,7 @@ import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
 import { trainLoop } from "../loop/train-loop.js";
-import { contextProblems, modelFacts } from "../run/forecast.js";
+import { contextProblems, modelFacts } from "../run/stage-problems.js";
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
 import { dataInputs, modelInputs } from "../run/stage-input.js";

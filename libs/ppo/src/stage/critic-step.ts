@@ -5,7 +5,7 @@ import { gatherFromRows, scatterToRows } from "../batch/layout.js";
 import { valueLoss } from "../math/losses.js";
 import { valueLossTensor } from "../tensor/losses.js";
 import type { Item, Part } from "./minibatch.js";
-import type { OptimizeOptions, Trainees } from "./optimize.js";
+import type { OptimizeOptions, Trainees } from "./trainees.js";
 import { applyStep } from "./optimizer-step.js";
 
 /** What is measured of the critic on a minibatch. */

@@ -4,7 +4,7 @@ import type { KlControllerConfig } from "../math/kl-controller.js";
 import type { ExperienceOptions } from "./build-experience.js";
 import { parseScoreWeights } from "./combine-scores.js";
 import type { PpoConfig } from "./config.js";
-import type { OptimizeOptions } from "./optimize.js";
+import type { OptimizeOptions } from "./trainees.js";
 
 /** How β moves. */
 export function klConfig({ klCoef, klTarget, klHorizon }: PpoConfig): KlControllerConfig {

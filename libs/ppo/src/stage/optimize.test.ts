@@ -4,7 +4,8 @@ import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine, tf, valueAndGrads, type Optimizer } from "@stagecraft/tensor";
 import { estimateAdvantages, type Experience } from "../batch/experience.js";
 import { responseLogProbs, responseValues } from "../batch/forward.js";
-import { optimize, type OptimizeOptions, type Trainees } from "./optimize.js";
+import { optimize } from "./optimize.js";
+import type { OptimizeOptions, Trainees } from "./trainees.js";
 
 const config = presetConfig("llama", {
   vocabSize: 12,

@@ -5,7 +5,7 @@ import { gatherFromRows, scatterToRows } from "../batch/layout.js";
 import { behaviourWeights, policyLoss } from "../math/losses.js";
 import { policyLossTensor, type PolicyTargets } from "../tensor/losses.js";
 import type { Item, Part } from "./minibatch.js";
-import type { OptimizeOptions, Trainees } from "./optimize.js";
+import type { OptimizeOptions, Trainees } from "./trainees.js";
 import { applyStep } from "./optimizer-step.js";
 
 /** One step of the policy on a minibatch; without `trainPolicy` it is measured only. */

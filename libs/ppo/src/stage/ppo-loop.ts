@@ -31,7 +31,8 @@ import {
   optimizeOptions,
   updateLearningRate,
 } from "./loop-options.js";
-import { optimize, type Trainees } from "./optimize.js";
+import { optimize } from "./optimize.js";
+import type { Trainees } from "./trainees.js";
 import type {
   PpoPlanes,
   PromptTask,

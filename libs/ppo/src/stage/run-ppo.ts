@@ -26,7 +26,7 @@ import { answerContexts, ppoOutputs, ppoProblems } from "./contexts.js";
 import { createEma } from "./ema.js";
 import { inspectRollouts, writeInspection } from "./inspect.js";
 import { loadPpoModels, type PpoModels } from "./load-models.js";
-import type { Trainees } from "./optimize.js";
+import type { Trainees } from "./trainees.js";
 import type { PpoPlanes } from "./planes.js";
 import { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./ppo-loop.js";
 import { loadPrompts } from "./prompts.js";

@@ -3,7 +3,7 @@ import { HEAD_NAMES } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { valuePartLoss } from "./critic-step.js";
 import type { Part } from "./minibatch.js";
-import type { OptimizeOptions, Trainees } from "./optimize.js";
+import type { OptimizeOptions, Trainees } from "./trainees.js";
 import { applyStep } from "./optimizer-step.js";
 import {
   logProbOptions,
