@@ -2,10 +2,12 @@ import type { FaultRow } from "../fault-row.js";
 import { access } from "./access.js";
 import { checkpointDamage } from "./checkpoint-damage.js";
 import { diskFull } from "./disk-full.js";
+import { hostileRequest } from "./hostile-request.js";
 import { natsKill } from "./nats-kill.js";
 import { hostileRollout, poison } from "./poison.js";
 import { rollingTerm } from "./rolling-term.js";
 import { serverKill } from "./server-kill.js";
+import { silentClient } from "./silent-client.js";
 import { slowTrainer } from "./slow-trainer.js";
 import { storeLost } from "./store-lost.js";
 import { trainerKill } from "./trainer-kill.js";
@@ -27,6 +29,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   slowTrainer,
   poison,
   hostileRollout,
+  hostileRequest,
+  silentClient,
   wire,
   access,
   checkpointDamage,
