@@ -17,6 +17,7 @@ const ROWS = [
   "worker-stop",
   "two-trainers",
   "disk-full",
+  "out-of-memory",
   "store-lost",
   "slow-trainer",
   "poison",

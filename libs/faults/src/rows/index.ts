@@ -4,6 +4,7 @@ import { checkpointDamage } from "./checkpoint-damage.js";
 import { diskFull } from "./disk-full.js";
 import { hostileRequest } from "./hostile-request.js";
 import { natsKill } from "./nats-kill.js";
+import { outOfMemory } from "./out-of-memory.js";
 import { hostileRollout, poison } from "./poison.js";
 import { rollingTerm } from "./rolling-term.js";
 import { serverKill } from "./server-kill.js";
@@ -25,6 +26,7 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   workerStop,
   twoTrainers,
   diskFull,
+  outOfMemory,
   storeLost,
   slowTrainer,
   poison,
