@@ -1,6 +1,8 @@
+import { feedback, health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { fuzz } from "./fuzz.js";
+import { messageTargets } from "./message-targets.js";
 import { hostileTargets } from "./targets.js";
 
 describe("hostile inputs", () => {
@@ -14,6 +16,17 @@ describe("hostile inputs", () => {
     });
     expect(failures.map(({ target, problem }) => `${target} ${problem}`)).toEqual([]);
     expect(Math.min(numRead, numRefused)).toBeGreaterThan(100);
+  });
+
+  it("are made for every RPC", () => {
+    const services = [
+      ...[policy.PolicyServiceService, reward.RewardServiceService, health.HealthService],
+      ...[rollout.RolloutServiceService, trainer.TrainerServiceService],
+      feedback.FeedbackServiceService,
+    ];
+    const paths = services.flatMap((service) => Object.values(service).map(({ path }) => path));
+    const attacked = messageTargets().flatMap(({ path }) => path ?? []);
+    expect(attacked.sort()).toEqual(paths.sort());
   });
 
   it("that crash a reader are told with seed and input", async () => {
