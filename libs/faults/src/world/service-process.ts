@@ -3,7 +3,9 @@ import { fileURLToPath } from "node:url";
 import { startProcess, waitFor, type StartedProcess } from "@stagecraft/testing";
 import type { Mutation } from "../fault-row.js";
 
-export type ServiceName = "policy" | "reward-model" | "rollout" | "trainer";
+export type ServiceName = (typeof SERVICES)[number];
+
+const SERVICES = ["policy", "reward-model", "rollout", "trainer", "gateway"] as const;
 
 /** Where a checkpoint's writer is struck; see preload/crash-point.mjs. */
 export type CrashPoint =
@@ -35,8 +37,7 @@ export function preloadOf(file: string, options: unknown): string {
 
 /** Names of the services that are not built. */
 export function missingServices(): string[] {
-  const all: ServiceName[] = ["policy", "reward-model", "rollout", "trainer"];
-  return all.filter((name) => !existsSync(mainOf(name)));
+  return SERVICES.filter((name) => !existsSync(mainOf(name)));
 }
 
 /** Starts a service; disposing kills it (-9). */
