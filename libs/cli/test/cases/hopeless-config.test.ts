@@ -62,7 +62,7 @@ describe("a configuration that cannot work is refused before any work", () => {
     const { code, err } = await runCli(["pipeline", "run", file, "--dry-run"]);
     expect(code).toBe(2);
     for (const problem of [
-      "base: model config: headSize must be an integer ≥ 1, got 33.3",
+      "base: model config: headSize must be an integer from 1 to 65536, got 33.3",
       `tune: data: there is no file or folder ${workshop.path("none.jsonl")}`,
       "long: contextLength 64 is more than the 32 positions of ",
       "typo: sft has no output ${long.modle}; it has ${long.model}",
