@@ -1,13 +1,14 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentReporter, type StageContext } from "@stagecraft/learn";
+import { silentReporter, stageProblems, type StageContext } from "@stagecraft/learn";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEvaluateStage } from "./evaluate-stage.js";
 import type { AnswerRecord } from "./answer-record.js";
 import { evaluateSchema } from "./config.js";
+import { loadRewardScorer } from "./reward-scorer.js";
 import { bestOfKl, bestOfNotes, type Evaluation } from "./summarise.js";
 
 describe("evaluateStage", () => {
@@ -141,6 +142,53 @@ describe("evaluateStage", () => {
       await expect(stage.run(config(more), context("bad"))).rejects.toThrow(message);
     });
   }
+  describe("a reward model of shorter context than the models'", () => {
+    const short = async (name: string, maxPositions: number) => {
+      const { vocabSize, files } = await trainCharTokenizer(texts(["abc ?hi"]));
+      const sizes = { vocabSize, hiddenSize: 16, numLayers: 1, numHeads: 2, maxPositions };
+      const model = createModel(presetConfig("llama", sizes), { seed: 9, heads: ["score"] });
+      await saveModel(join(dir, name), model, { tokenizerFiles: files() });
+      model.dispose();
+      return join(dir, name);
+    };
+    const long = { id: "long", messages: [{ role: "user", content: "hi?abc".repeat(3) }] };
+
+    it("is asked only about requests that it has room for with an answer; the others are named", async () => {
+      const rewardModel = await short("short", 20);
+      const prompts = join(dir, "mixed.jsonl");
+      const fits = { id: "fits", messages: [{ role: "user", content: "hi?" }] };
+      await writeFile(prompts, [long, fits].map((p) => `${JSON.stringify(p)}\n`).join(""));
+      const warnings: string[] = [];
+      const reporter = silentReporter({ warn: (message) => warnings.push(message) });
+      const judged = config({ rewardModel, prompts: [prompts] });
+      await stage.run(judged, context("short-context", { reporter }));
+      expect((await answersOf("short-context")).map(({ id }) => id)).toEqual(["fits", "fits"]);
+      expect(warnings).toEqual([
+        `request "long" (${prompts}:1) has 22 tokens and leaves no room for an answer of 6 in the 20 of the reward model ${rewardModel}: left out`,
+      ]);
+    });
+
+    it("is refused before any work when no request can fit, as any model is", async () => {
+      const rewardModel = await short("tiny", 6);
+      const judged = config({ rewardModel });
+      expect((await stageProblems(stage, judged)).problems).toEqual([
+        expect.stringContaining("maxNewTokens 6 leaves no room for a request in the 6 positions"),
+      ]);
+      const none = stage.run(judged, context("no-room"));
+      await expect(none).rejects.toThrow("all 7 are too long");
+    });
+
+    it("scores an answer whose text has more tokens than were sampled without its beginning", async () => {
+      const scorer = await loadRewardScorer(await short("scorer", 20));
+      const prompt = { id: "p", messages: [{ role: "user" as const, content: "hi?" }] };
+      const [whole] = scorer.score(prompt, ["abc"]);
+      expect(scorer.numCut).toBe(0);
+      expect(scorer.score(prompt, ["abc", "abc".repeat(9)])[0]).toBeCloseTo(whole!, 5);
+      expect(scorer.numCut).toBe(1);
+      scorer.dispose();
+    });
+  });
+
   it("refuses a reward model without score head", async () => {
     const wrong = config({ rewardModel: join(dir, "a") });
     await expect(stage.run(wrong, context("bad2"))).rejects.toThrow("has no score head");

@@ -57,7 +57,7 @@ export function createEvaluateStage({
     inputs: inputsOf,
     problems: async (config, ahead) => [
       ...contestantProblems(config),
-      ...(await answerProblems(config.maxNewTokens, dirsOf(config), ahead)),
+      ...(await answerProblems(config.maxNewTokens, readersOf(config), ahead)),
       ...(await headProblems("score", { rewardModel: config.rewardModel }, ahead)),
     ],
     outputs: () => Promise.resolve({ answers: {}, evaluation: {} }),
@@ -74,8 +74,10 @@ export function createEvaluateStage({
   };
 }
 
-function dirsOf({ models, baselines }: EvaluateConfig): string[] {
-  return [...models, ...baselines].map((entry) => parseModel(entry).dir);
+/** Every model that has to have room for a request and its answer. */
+function readersOf({ models, baselines, rewardModel }: EvaluateConfig): string[] {
+  const dirs = [...models, ...baselines].map((entry) => parseModel(entry).dir);
+  return rewardModel === "" ? dirs : [...dirs, rewardModel];
 }
 
 function inputsOf(config: EvaluateConfig): StageInput[] {
@@ -109,6 +111,7 @@ async function evaluate(models: readonly Contestant[], scope: Scope): Promise<St
       const numModels = models.length;
       await answerAll(prompts, { named, index, numModels, rewardScorer, file, ...scope });
     }
+    warnOfCuts(rewardScorer, scope);
   } finally {
     rewardScorer?.dispose();
   }
@@ -118,6 +121,14 @@ async function evaluate(models: readonly Contestant[], scope: Scope): Promise<St
   await atomicWriteFile(output, `${JSON.stringify(evaluation, undefined, 2)}\n`);
   run.metrics.write({ stage: "evaluate", ...metricsOf(evaluation) });
   return { outputs: { answers: file, evaluation: output }, metrics: metricsOf(evaluation) };
+}
+
+/** The text of an answer can have more tokens than were sampled, above all of another tokenizer. */
+function warnOfCuts(scorer: RewardScorer | undefined, { config, context }: Scope): void {
+  if (!scorer?.numCut) return;
+  context.reporter.warn(
+    `${scorer.numCut} answers are with their request longer than the reward model ${config.rewardModel} reads: scored without their beginning`,
+  );
 }
 
 type AnswerAllParts = Scope & {
@@ -182,9 +193,14 @@ async function readAll(
   models: readonly Contestant[],
   { config, context }: Scope,
 ): Promise<PromptRecord[]> {
-  const { limit, maxBadRecords } = config;
+  const { limit, maxBadRecords, rewardModel, maxNewTokens } = config;
   const dirs = [...new Set(models.map(({ dir }) => dir))];
   const readers = await Promise.all(dirs.map(readerOf));
+  if (rewardModel !== "") {
+    const judge = await readerOf(rewardModel);
+    const name = `the reward model ${rewardModel}`;
+    readers.push({ ...judge, name, maxAnswerTokens: maxNewTokens });
+  }
   const options = { readers, limit, maxBadRecords };
   const prompts = await readRequests(config.prompts, options, context);
   const byId = new Map<string, PromptRecord>();

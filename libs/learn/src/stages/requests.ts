@@ -3,12 +3,14 @@ import { nameRecord, readPrompts, type BadRecord, type PromptRecord } from "@sta
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 import type { StageContext } from "../run/stage.js";
 
-/** A model that has to read every request and write at least one token after it. */
+/** A model that has to read every request, and write an answer or read one. */
 export interface RequestReader {
   /** As a person knows it, such as its directory. */
   name: string;
   tokenizer: Tokenizer;
   maxPositions: number;
+  /** Of a judge: the longest answer that it has to read whole. Default: room to write one token. */
+  maxAnswerTokens?: number;
 }
 
 export interface ReadRequestsOptions {
@@ -52,10 +54,11 @@ export async function readRequests(
 }
 
 function tooLongFor(request: PromptRecord, readers: readonly RequestReader[]): string | undefined {
-  for (const { name, tokenizer, maxPositions } of readers) {
+  for (const { name, tokenizer, maxPositions, maxAnswerTokens = 0 } of readers) {
     const { ids } = renderChat(tokenizer, request.messages, { addGenerationPrompt: true });
-    if (ids.length < maxPositions) continue;
-    return `${nameRecord("request", request)} has ${ids.length} tokens and leaves no room for an answer in the ${maxPositions} of ${name}: left out`;
+    if (ids.length + maxAnswerTokens < maxPositions) continue; // one more: an answer's end
+    const answer = maxAnswerTokens > 0 ? `an answer of ${maxAnswerTokens}` : "an answer";
+    return `${nameRecord("request", request)} has ${ids.length} tokens and leaves no room for ${answer} in the ${maxPositions} of ${name}: left out`;
   }
   return undefined;
 }
