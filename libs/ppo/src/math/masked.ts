@@ -6,7 +6,7 @@ export type Reduction = "token-mean" | "sequence-mean";
 
 const WHITEN_EPS = 1e-8;
 
-/** Σ m·x / Σ m in float64; 0 when nothing is selected. Without a mask, the plain mean. */
+/** Σ m·x / Σ m in float64; NaN over nothing, for which 0 would pass. Without a mask, the plain mean. */
 export function maskedMean(values: Numbers, mask?: Numbers): number {
   let sum = 0;
   let count = 0;
@@ -16,7 +16,7 @@ export function maskedMean(values: Numbers, mask?: Numbers): number {
     sum += weight * values[i]!;
     count += weight;
   }
-  return count === 0 ? 0 : sum / count;
+  return count === 0 ? NaN : sum / count;
 }
 
 /** Biased variance (divides by n, not n − 1) over the selected entries. */

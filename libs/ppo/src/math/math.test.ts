@@ -28,7 +28,11 @@ describe("masked statistics", () => {
       -1, 0, 1,
     ]);
   });
-  it("gives 0 for an empty selection", () => expect(maskedMean([5], [0])).toBe(0));
+  it("has no mean over nothing, and no 0 that would pass for one", () => {
+    expect(maskedMean([5], [0])).toBeNaN();
+    expect(maskedVariance([])).toBeNaN();
+    expect([...whiten([5, 6], { mask: [0, 0] })]).toEqual([0, 0]);
+  });
 });
 
 describe("meanWeights()", () => {

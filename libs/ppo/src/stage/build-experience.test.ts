@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { responseLogProbs } from "../batch/forward.js";
-import { buildExperience, type ExperienceOptions } from "./build-experience.js";
+import { buildExperience, evaluationFigures, type ExperienceOptions } from "./build-experience.js";
 import type { RolloutSample } from "./planes.js";
 
 const EOS = 9;
@@ -50,6 +50,18 @@ const OPTIONS: ExperienceOptions = {
 };
 const build = (samples: RolloutSample[], more: Partial<ExperienceOptions> = {}) =>
   buildExperience(samples, { policy, reference }, { ...OPTIONS, ...more });
+
+describe("evaluationFigures()", () => {
+  it("has no figure over no answers, where a score of 0 could be the best so far", () => {
+    expect(evaluationFigures([], { policy, reference }, OPTIONS)).toEqual({});
+    const { evalScore } = evaluationFigures(
+      [sample([7, 8], [5, 5])],
+      { policy, reference },
+      OPTIONS,
+    );
+    expect(evalScore).toBe(2);
+  });
+});
 
 describe("buildExperience()", () => {
   const mixed = sample([3, 4, 5, 6], [3, 4, 5, 5]);

@@ -66,12 +66,14 @@ export function buildExperience(
 /**
  * Figures of evaluation answers: the reward model's own score, length, and `evalLogRatio`, the mean
  * of Σ log π − log π_ref along them (a KL only when they were sampled at the training temperature).
+ * Without answers there are no figures.
  */
 export function evaluationFigures(
   samples: readonly RolloutSample[],
   { policy, reference }: ExperienceModels,
   options: ExperienceOptions,
 ): Record<string, number> {
+  if (samples.length === 0) return {};
   const cut = samples.map((sample) => cutSample(sample, options.endIds));
   const logProbs = responseLogProbs(policy, cut, options);
   const refLogProbs = responseLogProbs(reference, cut, options);
