@@ -28,7 +28,7 @@ export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
   outputs: () => Promise.resolve({ rankings: {}, heldOut: {} }),
   examples: [],
   run: (config, context) =>
-    withRun({ stage: "raters", config, context, inputs: inputsOf(config) }, async (run) => {
+    withRun({ stage: "raters", schema, config, context, inputs: inputsOf(config) }, async (run) => {
       const world = worldOf(config);
       const noise = createRandom(deriveSeed(config.seed, "raters"));
       const records = await readAnswers(config.answers);

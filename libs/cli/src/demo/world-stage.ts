@@ -15,7 +15,7 @@ export const worldStage: StageDefinition<z.infer<typeof schema>> = {
   schema,
   examples: [],
   run: (config, context) =>
-    withRun({ stage: "world", config, context }, async (run) => {
+    withRun({ stage: "world", schema, config, context }, async (run) => {
       const files = await writeWorld(join(run.dir, "world"), config);
       const { corpusDir, demonstrations, trainRequests, heldOutRequests, description } = files;
       const outputs = {

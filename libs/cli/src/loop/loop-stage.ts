@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import type { JsonObject } from "@stagecraft/core";
-import { throwIfAborted } from "@stagecraft/core";
+import { present, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import {
   withRun,
   type Run,
@@ -44,8 +43,9 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });
       const hasMore = ({ metrics }: StageResult) => rounds === 0 || rounds > metrics["rounds"]!;
       const inputs = loopInputs(config);
-      return withRun({ stage: "loop", config, context, hasMore, inputs }, (run) =>
-        loop(config, { run, context, ...dependencies }),
+      return withRun(
+        { stage: "loop", schema: loopSchema, config, context, hasMore, inputs },
+        (run) => loop(config, { run, context, ...dependencies }),
       );
     },
   };
@@ -86,11 +86,12 @@ function initialState({ policy, rewardModel, klCoef }: LoopConfig): LoopState {
 }
 
 function resultOf({ rounds, policy, rewardModel, klCoef }: LoopState, dir: string): StageResult {
-  const { score = 0, kl = 0 } = rounds.at(-1) ?? {};
+  const { score, kl } = rounds.at(-1) ?? {};
+  const figures = present({ score: score ?? undefined, kl: kl ?? undefined });
   const promotions = rounds.filter(({ promoted }) => promoted).length;
   return {
     modelDir: policy,
     outputs: { rewardModel, rounds: join(dir, "loop.jsonl") },
-    metrics: { rounds: rounds.length, promotions, score, kl, klCoef },
+    metrics: { rounds: rounds.length, promotions, ...figures, klCoef },
   };
 }

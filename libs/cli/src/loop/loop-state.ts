@@ -22,12 +22,12 @@ export interface LoopRound {
   candidateAccuracy: number | null;
   /** Whether the candidate took over. */
   promoted: boolean;
-  /** Mean score of the last PPO update, by the reward model in use. */
-  score: number;
+  /** Mean score of the last PPO update, by the reward model in use; null where nothing was scored. */
+  score: number | null;
   /** Mean score on held-out requests; null without evalPrompts. */
   evalScore: number | null;
-  /** KL to the reference, nats per answer. */
-  kl: number;
+  /** KL to the reference, nats per answer; null as the score is. */
+  kl: number | null;
   klCoef: number;
   policy: string;
   rewardModel: string;

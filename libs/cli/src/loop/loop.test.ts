@@ -435,5 +435,9 @@ describe("roundTable()", () => {
     expect(line).toContain("9 (+12)");
     expect(line).toContain("71.4 % *");
     expect(line.match(/–/g)).toHaveLength(2);
+    const nothing = roundTable([{ ...row, score: null, kl: null }])
+      .split("\n")
+      .at(-1)!;
+    expect(nothing.match(/–/g)).toHaveLength(4);
   });
 });

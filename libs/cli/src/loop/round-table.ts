@@ -27,9 +27,9 @@ export function roundTable(rounds: readonly LoopRound[]): string {
       row.candidateAccuracy === null
         ? undefined
         : `${percent(row.candidateAccuracy)}${row.promoted ? " *" : "  "}`,
-      row.score.toFixed(3),
+      row.score?.toFixed(3),
       row.evalScore?.toFixed(3),
-      row.kl.toFixed(2),
+      row.kl?.toFixed(2),
       row.klCoef.toPrecision(3),
       formatDuration(row.elapsedMs),
     ]),

@@ -21,19 +21,20 @@ const echo: StageDefinition<z.infer<typeof schema>> = {
   schema,
   examples: [],
   inputs: () => inputs,
-  run: async ({ text }, { runDir: dir, resume, overwrite = false }) => {
+  run: async (config, { runDir: dir, resume, overwrite = false }) => {
+    const { text } = config;
     const id = dir.split("/").at(-1)!;
     calls.push({ id, text, resume, overwrite });
-    if (overwrite || !existsSync(join(dir, "run.json"))) await beginRun(dir);
+    if (overwrite || !existsSync(join(dir, "run.json"))) await beginRun(dir, config);
     if (failing === id) throw new Error(`${id} failed`);
     return { modelDir: `${dir}/model`, outputs: { note: `${dir}/note.txt` }, metrics: {} };
   },
 };
 const stages = new Map<string, AnyStage>([["echo", echo]]);
 
-async function beginRun(dir: string): Promise<void> {
+async function beginRun(dir: string, config: object = {}): Promise<void> {
   await mkdir(dir, { recursive: true });
-  const record = { startedAt: new Date().toISOString(), config: {} };
+  const record = { startedAt: new Date().toISOString(), config };
   await writeFile(join(dir, "run.json"), JSON.stringify(record));
 }
 
@@ -93,6 +94,23 @@ describe("runPipeline()", () => {
   it("refuses a finished stage whose configuration changed, and says what to do", async () => {
     await run(file());
     await expect(run(file({ a: { steps: 9 } }))).rejects.toThrow("--rerun a");
+  });
+
+  it("keeps a finished stage whose configuration lacks a field of later versions, at its default", async () => {
+    await run(file());
+    calls = [];
+    const later = { ...echo, schema: schema.extend({ overlong: z.string().default("cut") }) };
+    const change = (config: object) => {
+      const plan = planPipeline(file({ a: config }), new Map([["echo", later]]), new Map());
+      const context = { signal: new AbortController().signal, reporter: silentReporter() };
+      return runPipeline(plan, { runDir, variables: new Map(), rerun: [], context });
+    };
+    await change({});
+    expect(ran()).toEqual([]);
+    await expect(change({ overlong: "drop" })).rejects.toThrow(
+      'stage a is finished, but what went into it is different now: overlong was "cut", now "drop"',
+    );
+    await expect(change({ steps: 2 })).rejects.toThrow("steps was 1, now 2");
   });
 
   it("case H: refuses a finished stage whose input was edited, and offers --rerun", async () => {

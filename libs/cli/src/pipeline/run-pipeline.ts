@@ -98,7 +98,7 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
     hashInputs(stage.definition.inputs?.(config) ?? [], { signal, reporter, missing });
   const finished = scope.state.get(stage.id);
   if (finished) {
-    const now = { fingerprint: wanted, config, inputs: await read("leave out") };
+    const now = { config, uses: inputs, inputs: await read("leave out") };
     return stillStands(stage, finished, { ...now, reporter });
   }
   const hashes = await read("refuse");
@@ -138,34 +138,45 @@ async function isOutdated({ id, runDir }: PlannedStage, state: PipelineState): P
 }
 
 interface StageNow {
-  fingerprint: string;
   config: unknown;
+  /** Fingerprints of the stages before it. */
+  uses: readonly string[];
   inputs: InputHashes;
   reporter: StageContext["reporter"];
 }
 
 /** The record of a finished stage. Throws `failed_precondition` when what went in is different now. */
 async function stillStands(
-  { id, runDir }: PlannedStage,
+  stage: PlannedStage,
   finished: StageRecord,
   now: StageNow,
 ): Promise<StageRecord> {
+  const { id } = stage;
   const files = inputChanges(finished.inputs ?? now.inputs, now.inputs);
   const gone = files.filter((change) => change.endsWith(" is gone"));
   const changes = files.filter((change) => !gone.includes(change));
-  if (finished.fingerprint !== now.fingerprint) changes.unshift(await changeOf(runDir, now));
+  changes.unshift(...(await configChanges(stage, finished, now)));
   if (changes.length > 0) throw changedStage(id, changes);
   const note = gone.length > 0 ? ` (of its input ${listed(gone)})` : "";
   now.reporter.info(`${id}: finished already, skipped${note}`);
   return finished;
 }
 
-/** What differs from the configuration that the stage ran with. */
-async function changeOf(runDir: string, { config }: StageNow): Promise<string> {
+/** What differs from the configuration that the stage ran with, and from the stages before it. */
+async function configChanges(
+  { definition: { name, schema }, runDir }: PlannedStage,
+  finished: StageRecord,
+  { config, uses }: StageNow,
+): Promise<string[]> {
+  if (fingerprint(name, config, uses) === finished.fingerprint) return [];
   const ran = await readRunRecord(runDir).catch(() => undefined);
+  if (ran === undefined) return ["its configuration or a stage before it has changed"];
   const now = JSON.parse(JSON.stringify(config)) as JsonObject;
-  const fields = ran === undefined ? [] : changedFields(ran.config, now);
-  return fields.length > 0 ? listed(fields) : "its configuration or a stage before it has changed";
+  const fields = changedFields(ran.config, now, schema);
+  // Only fields that are younger than the run, at their defaults.
+  if (fields.length === 0 && fingerprint(name, ran.config, uses) === finished.fingerprint)
+    return [];
+  return [fields.length > 0 ? listed(fields) : "a stage before it has changed"];
 }
 
 function changedStage(id: string, changes: readonly string[]): StagecraftError {

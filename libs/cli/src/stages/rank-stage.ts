@@ -27,7 +27,7 @@ export const rankStage: StageDefinition<z.infer<typeof schema>> = {
     Promise.resolve(countProblems(ahead.of(answers)?.answersPerRequest, addReference)),
   outputs: () => Promise.resolve({ rankings: {} }),
   run: (config, context) =>
-    withRun({ stage: "rank", config, context, inputs: inputsOf(config) }, async (run) => {
+    withRun({ stage: "rank", schema, config, context, inputs: inputsOf(config) }, async (run) => {
       const answers = await readAnswers(config.answers);
       const rankings = answers.map((set) => rankByReference(set, config));
       const file = join(run.dir, "rankings.jsonl");

@@ -29,34 +29,37 @@ export const requestsStage: StageDefinition<z.infer<typeof schema>> = {
   inputs: inputsOf,
   outputs: () => Promise.resolve({ requests: {} }),
   run: (config, context) =>
-    withRun({ stage: "requests", config, context, inputs: inputsOf(config) }, async (run) => {
-      const { maxBadRecords, maxTokens, limit } = config;
-      const tokenizer = await loadTokenizer(config.tokenizer);
-      const onBadRecord = ({ message }: BadRecord) => context.reporter.warn(message);
-      const found = readConversations(config.data, { maxBadRecords, onBadRecord });
-      const requests: PromptRecord[] = [];
-      let numTooLong = 0;
-      for await (const conversation of found) {
-        const request = toRequest(conversation, requests.length);
-        if (!request) continue;
-        const { ids } = renderChat(tokenizer, request.messages, { addGenerationPrompt: true });
-        if (ids.length <= maxTokens) requests.push(request);
-        else numTooLong++;
-        if (requests.length === limit) break;
-      }
-      if (numTooLong > 0) {
-        context.reporter.warn(
-          `${numTooLong} requests are longer than ${maxTokens} tokens: left out`,
-        );
-      }
-      if (requests.length === 0) {
-        const reason = `no request of at most ${maxTokens} tokens in ${config.data.join(", ")}`;
-        throw new StagecraftError("invalid_argument", reason);
-      }
-      const file = join(run.dir, "requests.jsonl");
-      await writeJsonl(file, requests);
-      return { outputs: { requests: file }, metrics: { requests: requests.length } };
-    }),
+    withRun(
+      { stage: "requests", schema, config, context, inputs: inputsOf(config) },
+      async (run) => {
+        const { maxBadRecords, maxTokens, limit } = config;
+        const tokenizer = await loadTokenizer(config.tokenizer);
+        const onBadRecord = ({ message }: BadRecord) => context.reporter.warn(message);
+        const found = readConversations(config.data, { maxBadRecords, onBadRecord });
+        const requests: PromptRecord[] = [];
+        let numTooLong = 0;
+        for await (const conversation of found) {
+          const request = toRequest(conversation, requests.length);
+          if (!request) continue;
+          const { ids } = renderChat(tokenizer, request.messages, { addGenerationPrompt: true });
+          if (ids.length <= maxTokens) requests.push(request);
+          else numTooLong++;
+          if (requests.length === limit) break;
+        }
+        if (numTooLong > 0) {
+          context.reporter.warn(
+            `${numTooLong} requests are longer than ${maxTokens} tokens: left out`,
+          );
+        }
+        if (requests.length === 0) {
+          const reason = `no request of at most ${maxTokens} tokens in ${config.data.join(", ")}`;
+          throw new StagecraftError("invalid_argument", reason);
+        }
+        const file = join(run.dir, "requests.jsonl");
+        await writeJsonl(file, requests);
+        return { outputs: { requests: file }, metrics: { requests: requests.length } };
+      },
+    ),
 };
 
 function inputsOf({ data, tokenizer }: z.infer<typeof schema>): StageInput[] {

@@ -60,11 +60,17 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
   inputs: inputsOf,
   outputs: () => Promise.resolve({ tokenizer: {} }),
   run: (config, context) =>
-    withRun({ stage: "tokenizer", config, context, inputs: inputsOf(config) }, async (run) => {
-      const tokenizer = await train(config, context);
-      await saveTokenizer(tokenizer, run.modelDir);
-      return { outputs: { tokenizer: run.modelDir }, metrics: { vocabSize: tokenizer.vocabSize } };
-    }),
+    withRun(
+      { stage: "tokenizer", schema, config, context, inputs: inputsOf(config) },
+      async (run) => {
+        const tokenizer = await train(config, context);
+        await saveTokenizer(tokenizer, run.modelDir);
+        return {
+          outputs: { tokenizer: run.modelDir },
+          metrics: { vocabSize: tokenizer.vocabSize },
+        };
+      },
+    ),
 };
 
 function inputsOf({ corpus }: TokenizerConfig) {

@@ -67,7 +67,8 @@ export function createEvaluateStage({
         engine: config.engine,
         ...(config.threads > 0 ? { numThreads: config.threads } : {}),
       });
-      return withRun({ stage: "evaluate", config, context, inputs: inputsOf(config) }, (run) =>
+      const options = { schema: evaluateSchema, inputs: inputsOf(config) };
+      return withRun({ stage: "evaluate", config, context, ...options }, (run) =>
         evaluate(models, { config, run, context, scorers }),
       );
     },

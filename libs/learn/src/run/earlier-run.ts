@@ -1,6 +1,7 @@
 import { readFile, readdir, rm } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import type { z } from "zod";
 import { inputChanges, type InputHashes } from "./input-hashes.js";
 import type { RunRecord } from "./run-record.js";
 import type { StageInput } from "./stage-input.js";
@@ -9,6 +10,7 @@ import type { StageInput } from "./stage-input.js";
 export interface RunAgain {
   stage: string;
   config: object;
+  schema?: z.ZodObject | undefined;
   inputs: InputHashes;
   resume: boolean;
   /** What replaces the run; default `--overwrite`. */
@@ -72,7 +74,7 @@ function changeOf(
   earlier: RunRecord,
   again: RunAgain & { startOver: string },
 ): StagecraftError | undefined {
-  const fields = changedFields(earlier.config, again.config as JsonObject);
+  const fields = changedFields(earlier.config, again.config as JsonObject, again.schema);
   if (fields.length > 0) {
     return new StagecraftError(
       "failed_precondition",
@@ -95,13 +97,25 @@ export function listed(sentences: readonly string[], limit = 5): string {
   return `${sentences.slice(0, limit).join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
-/** Fields of a configuration that differ, with both values; those that change no result left out. */
-export function changedFields(before: JsonObject, after: JsonObject): string[] {
+/**
+ * Fields of a configuration that differ, with both values; those that change no result left out. A
+ * field that is younger than the run had, in effect, the schema's default.
+ */
+export function changedFields(
+  before: JsonObject,
+  after: JsonObject,
+  schema?: z.ZodObject,
+): string[] {
   const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
-  const text = (value: JsonValue | undefined) => JSON.stringify(value) ?? "unset";
+  const text = (value: unknown) => JSON.stringify(value) ?? "unset";
+  const was = (field: string) => text(field in before ? before[field] : defaultOf(schema, field));
   return [...fields]
-    .filter((field) => !RESUMABLE_FIELDS.has(field) && text(before[field]) !== text(after[field]))
-    .map((field) => `${field} was ${text(before[field])}, now ${text(after[field])}`);
+    .filter((field) => !RESUMABLE_FIELDS.has(field) && was(field) !== text(after[field]))
+    .map((field) => `${field} was ${was(field)}, now ${text(after[field])}`);
+}
+
+function defaultOf(schema: z.ZodObject | undefined, field: string): unknown {
+  return schema?.shape[field]?.safeParse(undefined).data;
 }
 
 /** Whether replacing the run would lose anything: a step, an answer, a finished part. */

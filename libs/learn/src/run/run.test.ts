@@ -5,6 +5,7 @@ import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StagecraftError } from "@stagecraft/core";
+import { z } from "zod";
 import { silentReporter } from "./reporter.js";
 import { openRun, readRunRecord, withRun } from "./run.js";
 
@@ -98,6 +99,22 @@ describe("openRun()", () => {
     );
     const threads = { seed: 3, steps: 10, threads: 2 };
     await (await openRun(options({ resume: true, config: threads }))).close();
+  });
+
+  it("resumes a run that began before a field was there, as long as it has its default", async () => {
+    await startedRun();
+    const schema = z.strictObject({
+      seed: z.number(),
+      steps: z.number(),
+      overlong: z.string().default("cut"),
+    });
+    const resume = (overlong: string) => {
+      const config = { seed: 3, steps: 10, overlong };
+      return openRun(options({ resume: true, schema, config }));
+    };
+    await expect(resume("drop")).rejects.toThrow('overlong was "cut", now "drop"');
+    await (await resume("cut")).close();
+    expect(await readRunRecord(runDir)).toMatchObject({ config: { overlong: "cut" } });
   });
 
   it("refuses to resume a run of another stage", async () => {

@@ -2,6 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
 import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
+import type { z } from "zod";
 import { deleteRun, hasWork, refusalOf, refuseOwnInput } from "./earlier-run.js";
 import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
@@ -15,6 +16,8 @@ export interface OpenRunOptions {
   runDir: string;
   stage: string;
   config: object;
+  /** Of the configuration: a field that an earlier run did not know yet counts as its default. */
+  schema?: z.ZodObject | undefined;
   /** What the run reads; noted by content, and the same when it is resumed. */
   inputs?: readonly StageInput[];
   /** Continue from the latest checkpoint; a directory without a run starts afresh. */

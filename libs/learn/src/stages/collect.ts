@@ -81,7 +81,7 @@ export function createCollectStage(
     async run(config, context) {
       const versions = engineVersions(await startEngine(config, context.reporter));
       const inputs = inputsOf(config);
-      return withRun({ stage: "collect", config, context, versions, inputs }, (run) =>
+      return withRun({ stage: "collect", schema, config, context, versions, inputs }, (run) =>
         collect(config, { run, context, ...dependencies }),
       );
     },

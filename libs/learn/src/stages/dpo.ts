@@ -105,7 +105,7 @@ export const dpoStage: StageDefinition<DpoConfig> = {
   async run(config, context) {
     const versions = engineVersions(await startEngine(config, context.reporter));
     const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: inputsOf(config) };
-    return withRun({ stage: "dpo", config, context, ...options }, (run) =>
+    return withRun({ stage: "dpo", schema, config, context, ...options }, (run) =>
       dpo(config, { run, context }),
     );
   },

@@ -127,7 +127,7 @@ export const pretrainStage: StageDefinition<PretrainConfig> = {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
     const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
-    return withRun({ stage: "pretrain", config, context, ...options }, (run) =>
+    return withRun({ stage: "pretrain", schema, config, context, ...options }, (run) =>
       pretrain(config, { run, context }),
     );
   },

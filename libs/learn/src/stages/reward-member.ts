@@ -13,7 +13,7 @@ import { rankingReport, type RankingReport } from "../reward/ranking-metrics.js"
 import { withRun, type Run } from "../run/run.js";
 import type { StageContext } from "../run/stage.js";
 import { restoreBest } from "./language-model.js";
-import type { RewardConfig } from "./reward-config.js";
+import { rewardSchema, type RewardConfig } from "./reward-config.js";
 
 /** What every member of an ensemble learns from, in its own order. */
 export interface RewardData {
@@ -65,7 +65,7 @@ async function memberInOwnRun(index: number, scope: RewardScope): Promise<Traine
   const options = { stage: "reward-member", config: memberConfig, context: memberContext };
   const { keepCheckpoints } = config;
   const { modelDir, metrics } = await withRun(
-    { ...options, keepCheckpoints },
+    { ...options, schema: rewardSchema, keepCheckpoints },
     async (memberRun) => {
       const parts = { ...scope, config: memberConfig, run: memberRun, context: memberContext };
       const { model, figures } = await trainMember(parts);

@@ -71,7 +71,7 @@ export const rewardStage: StageDefinition<RewardConfig> = {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
     const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
-    return withRun({ stage: "reward", config, context, ...options }, (run) =>
+    return withRun({ stage: "reward", schema: rewardSchema, config, context, ...options }, (run) =>
       reward(config, { run, context }),
     );
   },

@@ -82,7 +82,7 @@ export const sftStage: StageDefinition<SftConfig> = {
     const engine = await startEngine(config, context.reporter);
     const { keepCheckpoints } = config;
     const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
-    return withRun({ stage: "sft", config, context, ...options }, (run) =>
+    return withRun({ stage: "sft", schema, config, context, ...options }, (run) =>
       sft(config, { run, context }),
     );
   },

@@ -46,7 +46,7 @@ export async function runPpo(
   if (problems.length > 0) throw new StagecraftError("invalid_argument", problems.join("; "));
   const versions = engineVersions(await startEngine(config, context.reporter));
   const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: ppoInputs(config) };
-  return withRun({ stage: "ppo", config, context, ...options }, async (run) => {
+  return withRun({ stage: "ppo", schema: ppoSchema, config, context, ...options }, async (run) => {
     const models = await loadPpoModels(config);
     try {
       return await trainWith(models, { config, context, planes, run });
