@@ -69,13 +69,13 @@ export {
   type TokenRewardsInput,
 } from "./math/rewards.js";
 export { checkAlarms, initialAlarmState, type Alarm, type AlarmState } from "./stage/alarms.js";
-export { meanExtraScores } from "./stage/build-experience.js";
+export { meanExtraScores } from "./update/build-experience.js";
 export {
   combineAnswerScores,
   parseScoreWeights,
   type ScoreCombination,
-} from "./stage/combine-scores.js";
-export { ppoOutputs, ppoProblems } from "./stage/contexts.js";
+} from "./rollouts/combine-scores.js";
+export { ppoOutputs, ppoProblems } from "./rollouts/contexts.js";
 export {
   furtherRewardModel,
   ppoConfigProblems,
@@ -83,14 +83,14 @@ export {
   ppoSchema,
   type PpoConfig,
 } from "./stage/config.js";
-export { inspectRollouts, type InspectedRollout } from "./stage/inspect.js";
+export { inspectRollouts, type InspectedRollout } from "./rollouts/inspect.js";
 export type {
   PpoPlanes,
   PromptTask,
   PublishedWeights,
   RolloutCheck,
   RolloutSample,
-} from "./stage/planes.js";
+} from "./rollouts/planes.js";
 export { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./stage/ppo-loop.js";
 export { createPpoStage, ppoStage, runPpo } from "./stage/run-ppo.js";
 export type { RolloutSignals, UpdateSignals } from "./stage/signals.js";
@@ -98,9 +98,9 @@ export {
   openSamplingWindow,
   type SamplingWindow,
   type SamplingWindowOptions,
-} from "./stage/sampling-window.js";
-export { mayAdmit, type GateState } from "./stage/staleness-gate.js";
-export { createEma, type Ema } from "./stage/ema.js";
-export { rolloutProblem, type RolloutRules } from "./stage/rollout-rules.js";
-export { verifyRollouts, type RolloutExpectation } from "./stage/verify-rollouts.js";
+} from "./rollouts/sampling-window.js";
+export { mayAdmit, type GateState } from "./rollouts/staleness-gate.js";
+export { createEma, type Ema } from "./update/ema.js";
+export { rolloutProblem, type RolloutRules } from "./rollouts/rollout-rules.js";
+export { verifyRollouts, type RolloutExpectation } from "./rollouts/verify-rollouts.js";
 export { policyLossTensor, valueLossTensor } from "./tensor/losses.js";

@@ -17,11 +17,11 @@ import { estimateAdvantages, type Estimates, type Experience } from "./batch/exp
 import { responseLogProbs, responseValues } from "./batch/forward.js";
 import { layoutSequences } from "./batch/layout.js";
 import { tokenRewards } from "./math/rewards.js";
-import { buildExperience } from "./stage/build-experience.js";
+import { buildExperience } from "./update/build-experience.js";
 import { ppoSchema } from "./stage/config.js";
 import { advantageOptions, experienceOptions, optimizeOptions } from "./stage/loop-options.js";
-import { optimize } from "./stage/optimize.js";
-import type { RolloutSample } from "./stage/planes.js";
+import { optimize } from "./update/optimize.js";
+import type { RolloutSample } from "./rollouts/planes.js";
 import { runPpo } from "./stage/run-ppo.js";
 
 const EOS = 9;

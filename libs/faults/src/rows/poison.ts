@@ -161,7 +161,7 @@ const NUMBERS_UNCHECKED: readonly Mutation[] = [
 ];
 
 const LOSS_UNCHECKED: readonly Mutation[] = [
-  "libs/ppo/dist/stage/optimizer-step.js",
+  "libs/ppo/dist/update/optimizer-step.js",
   "libs/tensor/dist/engines/reference/optimizer.js",
   "libs/tensor/dist/engines/native/optimizer.js",
 ]
@@ -217,7 +217,7 @@ export const hostileRollout: FaultRow = {
       name: "tokens and scores are not held against the run's rules",
       mutations: [
         {
-          file: "libs/ppo/dist/stage/rollout-rules.js",
+          file: "libs/ppo/dist/rollouts/rollout-rules.js",
           find: "return (shapeProblem(sample, task) ??",
           replace: "return undefined; return (shapeProblem(sample, task) ??",
         },

@@ -81,7 +81,7 @@ export const slowTrainer: FaultRow = {
       name: "no staleness gate",
       mutations: [
         {
-          file: "libs/ppo/dist/stage/staleness-gate.js",
+          file: "libs/ppo/dist/rollouts/staleness-gate.js",
           find: "version + maxStaleness",
           replace: "version + 60",
         },

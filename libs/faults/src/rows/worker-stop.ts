@@ -45,7 +45,7 @@ export const workerStop: FaultRow = {
       name: "each delivery makes a rollout of its own, and the trainer takes any",
       mutations: [
         {
-          file: "libs/ppo/dist/stage/ledger.js",
+          file: "libs/ppo/dist/rollouts/ledger.js",
           find: "known = new Set(updates.flat());\n        },",
           replace:
             "known = new Set(updates.flat()); updates.at(-1).push(...(updates.at(-2) ?? []).slice(0, 1)); },",

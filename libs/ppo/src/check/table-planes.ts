@@ -1,8 +1,8 @@
 import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { createRandom, type Random } from "@stagecraft/core";
 import { modelFromTensors, type ModelConfig } from "@stagecraft/model";
-import type { PpoPlanes, PromptTask, RolloutSample } from "../stage/planes.js";
-import { updateOfTask } from "../stage/prompt-tasks.js";
+import type { PpoPlanes, PromptTask, RolloutSample } from "../rollouts/planes.js";
+import { updateOfTask } from "../rollouts/prompt-tasks.js";
 import { conditionalLogProbs, type EnumerableTask } from "./closed-form.js";
 
 /**

@@ -5,7 +5,7 @@ import {
   optimizerToTensors,
   variablesToTensors,
 } from "@stagecraft/learn";
-import type { Trainees } from "./trainees.js";
+import type { Trainees } from "../update/trainees.js";
 
 /** Weights and optimizers of everything that is trained, as a checkpoint holds them. */
 export function traineesToTensors(trainees: Trainees): Map<string, TensorEntry> {

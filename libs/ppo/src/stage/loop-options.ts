@@ -1,10 +1,10 @@
 import { learningRateAt } from "@stagecraft/learn";
 import type { AdvantageOptions } from "../batch/experience.js";
 import type { KlControllerConfig } from "../math/kl-controller.js";
-import type { ExperienceOptions } from "./build-experience.js";
-import { parseScoreWeights } from "./combine-scores.js";
+import type { ExperienceOptions } from "../update/build-experience.js";
+import { parseScoreWeights } from "../rollouts/combine-scores.js";
 import type { PpoConfig } from "./config.js";
-import type { OptimizeOptions } from "./trainees.js";
+import type { OptimizeOptions } from "../update/trainees.js";
 
 /** How β moves. */
 export function klConfig({ klCoef, klTarget, klHorizon }: PpoConfig): KlControllerConfig {

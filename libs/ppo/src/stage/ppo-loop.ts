@@ -20,9 +20,9 @@ import {
   type Alarm,
   type AlarmState,
 } from "./alarms.js";
-import { buildExperience, evaluationFigures, meanExtraScores } from "./build-experience.js";
+import { buildExperience, evaluationFigures, meanExtraScores } from "../update/build-experience.js";
 import type { PpoConfig } from "./config.js";
-import { createLedger, type Ledger } from "./ledger.js";
+import { createLedger, type Ledger } from "../rollouts/ledger.js";
 import { loadTrainees, traineesToTensors } from "./loop-checkpoint.js";
 import {
   advantageOptions,
@@ -31,25 +31,25 @@ import {
   optimizeOptions,
   updateLearningRate,
 } from "./loop-options.js";
-import { optimize } from "./optimize.js";
-import type { Trainees } from "./trainees.js";
+import { optimize } from "../update/optimize.js";
+import type { Trainees } from "../update/trainees.js";
 import type {
   PpoPlanes,
   PromptTask,
   PublishedWeights,
   RolloutCheck,
   RolloutSample,
-} from "./planes.js";
+} from "../rollouts/planes.js";
 import {
   createTaskSource,
   evaluationTasks,
   type PreparedPrompt,
   type TaskSource,
-} from "./prompt-tasks.js";
-import { rolloutProblem, type RolloutRules } from "./rollout-rules.js";
-import { openSamplingWindow, type SamplingWindow } from "./sampling-window.js";
+} from "../rollouts/prompt-tasks.js";
+import { rolloutProblem, type RolloutRules } from "../rollouts/rollout-rules.js";
+import { openSamplingWindow, type SamplingWindow } from "../rollouts/sampling-window.js";
 import { rolloutSignals, type UpdateSignals } from "./signals.js";
-import { verifyRollouts, WrongWeightsError } from "./verify-rollouts.js";
+import { verifyRollouts, WrongWeightsError } from "../rollouts/verify-rollouts.js";
 
 export interface PpoLoopParts {
   trainees: Trainees;

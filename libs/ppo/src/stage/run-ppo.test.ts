@@ -13,8 +13,8 @@ import {
   type ModelPlanesOptions,
 } from "../../test/model-planes.js";
 import { ppoSchema } from "./config.js";
-import type { InspectedRollout } from "./inspect.js";
-import type { RolloutSample } from "./planes.js";
+import type { InspectedRollout } from "../rollouts/inspect.js";
+import type { RolloutSample } from "../rollouts/planes.js";
 import { runPpo } from "./run-ppo.js";
 
 let dir: string;

@@ -22,14 +22,14 @@ import {
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
 import { ppoConfigProblems, ppoInputs, ppoSchema, type PpoConfig } from "./config.js";
-import { answerContexts, ppoOutputs, ppoProblems } from "./contexts.js";
-import { createEma } from "./ema.js";
-import { inspectRollouts, writeInspection } from "./inspect.js";
+import { answerContexts, ppoOutputs, ppoProblems } from "../rollouts/contexts.js";
+import { createEma } from "../update/ema.js";
+import { inspectRollouts, writeInspection } from "../rollouts/inspect.js";
 import { loadPpoModels, type PpoModels } from "./load-models.js";
-import type { Trainees } from "./trainees.js";
-import type { PpoPlanes } from "./planes.js";
+import type { Trainees } from "../update/trainees.js";
+import type { PpoPlanes } from "../rollouts/planes.js";
 import { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./ppo-loop.js";
-import { loadPrompts } from "./prompts.js";
+import { loadPrompts } from "../rollouts/prompts.js";
 
 /**
  * The `ppo` stage: improves a policy against a reward model through the given planes. Leaves the

@@ -4,7 +4,7 @@ import { concat, type Estimates, type Experience } from "../batch/experience.js"
 import { sequenceKl } from "../math/kl.js";
 import { behaviourWeights, explainedVariance } from "../math/losses.js";
 import { maskedMean, maskedVariance } from "../math/masked.js";
-import type { OptimizeSignals } from "./trainees.js";
+import type { OptimizeSignals } from "../update/trainees.js";
 
 /** What the answers of one update look like, before learning from them. */
 export interface RolloutSignals {

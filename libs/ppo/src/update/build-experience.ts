@@ -4,8 +4,8 @@ import { responseLogProbs, responseValues, type ForwardOptions } from "../batch/
 import { sequenceKl } from "../math/kl.js";
 import { maskedMean } from "../math/masked.js";
 import { cutAfterEos, scoreWithEosRule, type MissingEosRule } from "../math/rewards.js";
-import { combineAnswerScores, type ScoreCombination } from "./combine-scores.js";
-import type { RolloutSample } from "./planes.js";
+import { combineAnswerScores, type ScoreCombination } from "../rollouts/combine-scores.js";
+import type { RolloutSample } from "../rollouts/planes.js";
 
 export interface ExperienceModels {
   policy: Model;

@@ -3,7 +3,7 @@ import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { responseLogProbs } from "../batch/forward.js";
 import { buildExperience, evaluationFigures, type ExperienceOptions } from "./build-experience.js";
-import type { RolloutSample } from "./planes.js";
+import type { RolloutSample } from "../rollouts/planes.js";
 
 const EOS = 9;
 let policy: Model;

@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { answerProblems, headProblems, modelFacts, type Forecast } from "@stagecraft/learn";
 import { readModelInfo } from "@stagecraft/model";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import { furtherRewardModel, ppoConfigProblems, type PpoConfig } from "./config.js";
+import { furtherRewardModel, ppoConfigProblems, type PpoConfig } from "../stage/config.js";
 
 /** A model that reads whole conversations, and how long they may be. */
 export interface AnswerContext {
