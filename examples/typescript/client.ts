@@ -60,7 +60,7 @@ async function generate(address: string, messages: ChatMessage[]): Promise<strin
 async function score(address: string, messages: ChatMessage[]): Promise<void> {
   await using rewardModel = connectRewardModel(address, access());
   const [scored] = await rewardModel.score([messages], { truncation: "keep-end" });
-  process.stdout.write(`score ${scored!.value.toFixed(3)}\n`);
+  process.stdout.write(`score ${scored!.value.toFixed(3)} by ${scored!.scoredBy}\n`);
 }
 
 /** Starts a run when a config is given, then follows that run, or the newest, to its end. */

@@ -42,6 +42,7 @@ describe("connectRewardModel()", () => {
       uncertainty: 0.5,
       numTokens: 7,
       numTruncated: reward.TruncationPolicy.REFUSE,
+      scoredBy: "default@1",
     };
     expect(scores).toEqual([
       { value: 2, ...refused },

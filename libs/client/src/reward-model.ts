@@ -11,6 +11,8 @@ export interface ScoredAnswer {
   numTokens: number;
   /** Tokens that were cut to make it fit. */
   numTruncated: number;
+  /** Whose score it is: `NAME@VERSION`. */
+  scoredBy: string;
 }
 
 export interface ScoreOptions {
@@ -47,8 +49,9 @@ export function connectRewardModel(address: string, options: ConnectOptions = {}
         items: conversations.map(toItem),
         truncation: TRUNCATION[truncation],
       };
-      const { scores } = await client.scoreBatch(request, signal ? { signal } : {});
-      return scores;
+      const answer = await client.scoreBatch(request, signal ? { signal } : {});
+      const scoredBy = `${answer.model}@${answer.modelVersion}`;
+      return answer.scores.map((score) => ({ ...score, scoredBy }));
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
