@@ -2,7 +2,7 @@ import type { reward } from "@stagecraft/contracts";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
 import { statusFromError, type Cancellation } from "@stagecraft/rpc";
 import type { ModelSet } from "./model-set.js";
-import { createOutbox, type Outbox } from "./outbox.js";
+import { createAsyncQueue, type AsyncQueue } from "./async-queue.js";
 import type { ScoreOne } from "./score-one.js";
 
 export interface ScoreStreamOptions {
@@ -21,15 +21,15 @@ export async function* scoreStream(
   requests: AsyncIterable<reward.ScoreStreamRequest>,
   options: ScoreStreamOptions,
 ): AsyncGenerator<reward.ScoreStreamResponse> {
-  const outbox = createOutbox<reward.ScoreStreamResponse>();
-  const pump = pumpRequests(requests, outbox, options).then(outbox.end, outbox.fail);
-  yield* outbox;
+  const answers = createAsyncQueue<reward.ScoreStreamResponse>();
+  const pump = pumpRequests(requests, answers, options).then(answers.end, answers.fail);
+  yield* answers;
   await pump;
 }
 
 async function pumpRequests(
   requests: AsyncIterable<reward.ScoreStreamRequest>,
-  outbox: Outbox<reward.ScoreStreamResponse>,
+  answers: AsyncQueue<reward.ScoreStreamResponse>,
   options: ScoreStreamOptions,
 ): Promise<void> {
   let numInFlight = 0;
@@ -43,7 +43,7 @@ async function pumpRequests(
   };
   for await (const request of requests) {
     numInFlight++;
-    void answerOne(request, options).then(outbox.push, outbox.fail).then(finished);
+    void answerOne(request, options).then(answers.push, answers.fail).then(finished);
     await fewerThan(options.maxInFlight);
   }
   await fewerThan(1);

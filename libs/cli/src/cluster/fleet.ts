@@ -79,7 +79,7 @@ class ProcessFleet implements Fleet {
       invocation: () => ({ program, args: ["-c", configFile] }),
       probe: natsProbe,
       lifeline: "stdin",
-      ailment: createDiskWatch({
+      restartReason: createDiskWatch({
         freeBytes: () => freeBytes(this.given.layout.nats),
         onFull: () =>
           this.tell("error", "nats", "its disk is full: nothing is stored until there is space"),
@@ -146,7 +146,7 @@ class ProcessFleet implements Fleet {
     index: number,
     spec: Pick<
       ProcessSpec,
-      "ports" | "nextPorts" | "invocation" | "probe" | "lifeline" | "ailment"
+      "ports" | "nextPorts" | "invocation" | "probe" | "lifeline" | "restartReason"
     >,
   ): Member {
     const { layout, options } = this.given;

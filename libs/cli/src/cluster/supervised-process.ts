@@ -40,7 +40,7 @@ export interface ProcessSpec {
   logFile: string;
   restart: RestartPolicy;
   /** Asked now and then while it serves: why it should be started again all the same. */
-  ailment?: () => Promise<string | undefined>;
+  restartReason?: () => Promise<string | undefined>;
   /** A process that serves is killed after so much silence of its health; default 60 s. */
   maxSilenceMs?: number;
   /** Between two questions for its health while it serves; default 2 s. */
@@ -63,8 +63,8 @@ const PROBE_UP_MS = 2000;
 /** As the liveness probes of the Kubernetes manifests: a minute. */
 const MAX_SILENCE_MS = 60_000;
 const PROBE_TIMEOUT_MS = 1500;
-/** From SIGTERM to SIGKILL for a process with an ailment, which may keep it from ending. */
-const TREATMENT_MS = 5000;
+/** From SIGTERM to SIGKILL for a process that is to be started again, which may keep it from ending. */
+const REPLACE_MS = 5000;
 /** A process that fails so often before it ever served will not serve at all. */
 const MAX_FAILED_STARTS = 3;
 
@@ -186,7 +186,7 @@ class Supervised implements SupervisedProcess {
 
   /** Asks for its health until it has ended, and ends it when it hangs. */
   private async watch(child: Child, probe: Probe, ended: AbortSignal): Promise<void> {
-    const { ailment, probeEveryMs = PROBE_UP_MS } = this.spec;
+    const { restartReason, probeEveryMs = PROBE_UP_MS } = this.spec;
     let heardAtMs = performance.now();
     while (!ended.aborted) {
       const answered = await probe.ask(PROBE_TIMEOUT_MS);
@@ -196,7 +196,7 @@ class Supervised implements SupervisedProcess {
       if (answered) heardAtMs = performance.now();
       // What cannot be looked at (a folder that is gone) is no reason to start anything again.
       if (this.state === "up" && answered)
-        this.treat(child, await ailment?.().catch(() => undefined));
+        this.replaceFor(child, await restartReason?.().catch(() => undefined));
       else if (this.state === "up") this.endSilent(child, performance.now() - heardAtMs);
       const waitMs = this.upAtMs === undefined ? PROBE_START_MS : probeEveryMs;
       await delay(waitMs, undefined, { signal: ended }).catch(() => undefined);
@@ -204,11 +204,11 @@ class Supervised implements SupervisedProcess {
     probe.close();
   }
 
-  private treat(child: Child, reason: string | undefined): void {
+  private replaceFor(child: Child, reason: string | undefined): void {
     if (reason === undefined) return;
     this.spec.onEvent("warn", `${reason}; starting it again`);
     child.kill("SIGTERM");
-    setTimeout(() => child.kill("SIGKILL"), TREATMENT_MS).unref();
+    setTimeout(() => child.kill("SIGKILL"), REPLACE_MS).unref();
   }
 
   private endSilent(child: Child, silentMs: number): void {

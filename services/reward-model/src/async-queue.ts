@@ -1,5 +1,5 @@
 /** Values on their way from many producers to one reader. */
-export interface Outbox<T> extends AsyncIterable<T> {
+export interface AsyncQueue<T> extends AsyncIterable<T> {
   push(value: T): void;
   /** Ends the reading after what was pushed. */
   end(): void;
@@ -8,7 +8,7 @@ export interface Outbox<T> extends AsyncIterable<T> {
 }
 
 /** Unbounded; producers limit themselves. For one reader. */
-export function createOutbox<T>(): Outbox<T> {
+export function createAsyncQueue<T>(): AsyncQueue<T> {
   const values: T[] = [];
   let ended: { error?: unknown } | undefined;
   let wake = () => {};
