@@ -1,5 +1,6 @@
 export { isLoopbackHost, isLoopbackTarget, targetOf } from "./address.js";
 export type { AuthOptions, Caller } from "./callers.js";
+export { createAuditLog, type AuditEntry, type AuditLog } from "./audit-log.js";
 export { createCancelling, type Cancellation, type Cancelling } from "./cancellation.js";
 export {
   createRpcClient,

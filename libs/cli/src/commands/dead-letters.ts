@@ -1,7 +1,13 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { DeadLetter, EventBus } from "@stagecraft/bus";
 import { events } from "@stagecraft/contracts";
 import { formatBytes, StagecraftError } from "@stagecraft/core";
+import { createAuditLog } from "@stagecraft/rpc";
+import { silentLogger } from "@stagecraft/telemetry";
 import type { CommandScope } from "../app/command.js";
 import { UsageError } from "../app/usage-error.js";
 import { addBusFlags, openBus, readBusConfig } from "../flags/bus-flags.js";
@@ -16,6 +22,7 @@ const EXAMPLES = [
   "npx stagecraft dead-letters requeue --all --subject 'stagecraft.main.prompts'",
 ];
 const PAGE = 500;
+const AUDIT_FILE = "audit.jsonl";
 
 interface ListFlags {
   subject?: string;
@@ -26,6 +33,7 @@ interface ListFlags {
 interface RequeueFlags {
   all?: boolean;
   subject?: string;
+  auditFile: string;
   json?: boolean;
 }
 
@@ -62,6 +70,11 @@ export function deadLettersCommand(command: Command, { io }: CommandScope): void
     .argument("[numbers...]", "as the list shows them", addNumber)
     .option("--all", "every one, or those of --subject")
     .option("--subject <pattern>", "with --all: only of this subject")
+    .option(
+      "--audit-file <file>",
+      "who sent what on its way again",
+      join(".stagecraft", AUDIT_FILE),
+    )
     .option("--json", "one JSON object a line");
   requeue.action(async (given: number[] = []) => {
     const { json, ...which } = requeue.opts<RequeueFlags>();
@@ -69,12 +82,30 @@ export function deadLettersCommand(command: Command, { io }: CommandScope): void
       throw new UsageError("requeue: name the dead letters by number, or all of them by --all");
     }
     await using bus = await busOf(requeue);
+    const audited = requeueAudited(bus, which.auditFile);
     for (const sequence of which.all ? await numbersOf(bus, which.subject) : given) {
-      await bus.deadLetters.requeue(sequence);
+      await audited(sequence);
       write(json ? JSON.stringify({ requeued: sequence }) : `${sequence} is on its way again`);
     }
   });
   command.addHelpText("after", examplesText(EXAMPLES));
+}
+
+/** Requeues after it is written down who does it, and writes down what became of it. */
+export function requeueAudited(bus: Pick<EventBus, "deadLetters">, auditFile: string) {
+  mkdirSync(dirname(auditFile), { recursive: true });
+  const log = createAuditLog(auditFile, silentLogger());
+  const who = { method: "dead-letters requeue", caller: userInfo().username, peer: hostname() };
+  return async (sequence: number): Promise<void> => {
+    const entry = { ...who, callId: randomUUID(), request: { sequence } };
+    log.write({ event: "asked", ...entry });
+    const outcome = await bus.deadLetters.requeue(sequence).then(
+      () => undefined,
+      (thrown: unknown) => StagecraftError.from(thrown),
+    );
+    log.write({ event: "done", ...entry, code: outcome?.code ?? "ok" });
+    if (outcome) throw outcome;
+  };
 }
 
 function addNumber(text: string, before: number[] = []): number[] {
