@@ -43,7 +43,7 @@ export async function startLiveWorld(cleanup: Cleanup): Promise<LiveWorld> {
       ...{ "nats-url": natsUrl, "policy-address": policyAddress, "reward-address": rewardAddress },
     }),
   ]);
-  const options = { retry: { maxAttempts: 1 }, timeoutMs: 30_000 };
+  const options = { idempotent: "all", timeoutMs: 30_000 } as const;
   const runs = cleanup.use(
     createRpcClient(trainer.TrainerServiceClient, trainers.address, options),
   );

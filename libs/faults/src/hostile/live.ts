@@ -23,11 +23,15 @@ export interface LiveResult {
 const NUM_ATTACKERS = 8;
 /** Callers of each kind of honest call. */
 const HONEST_LANES = 2;
+/** Servers are faster when their code is warm. */
+const WARM_UP_MS = 5000;
 const MEASURED_BEFORE_MS = 5000;
 /** Every call gets this deadline, so that none waits for weights or events that never come. */
 const DEADLINE_MS = 250;
 /** HTTP/2 servers hang up on a client that has cut off some 1,000 streams. */
 const CALLS_OF_A_CONNECTION = 500;
+/** Servers close connections at the age of 90 s. */
+const AGE_OF_A_CONNECTION_MS = 45_000;
 /** UNKNOWN and INTERNAL: something of the server's own has failed. UNAVAILABLE: it is gone. */
 const BAD = new Set<number | string>([2, 13, 14, 15, "reset", "closed", "silent"]);
 
@@ -39,6 +43,7 @@ export async function attackServers(
   await using cleanup = new Cleanup();
   const world = await startLiveWorld(cleanup);
   const honest = cleanup.use(await startHonestCallers(world.calls, { lanes: HONEST_LANES }));
+  await delay(WARM_UP_MS);
   const rateOf = measureRates(honest);
   await delay(MEASURED_BEFORE_MS);
   const before = rateOf();
@@ -131,13 +136,16 @@ interface Connections extends AsyncDisposable {
 }
 
 function openConnections(): Connections {
-  const open = new Map<string, { client: RawClient; numCalls: number }>();
+  const open = new Map<string, { client: RawClient; numCalls: number; since: number }>();
+  const isUsedUp = ({ numCalls, since }: { numCalls: number; since: number }) =>
+    numCalls >= CALLS_OF_A_CONNECTION || performance.now() - since >= AGE_OF_A_CONNECTION_MS;
   return {
     async to(address) {
       let connection = open.get(address);
-      if (!connection || connection.numCalls >= CALLS_OF_A_CONNECTION) {
+      if (!connection || isUsedUp(connection)) {
         await connection?.client[Symbol.asyncDispose]();
-        connection = { client: await openRawClient(address), numCalls: 0 };
+        const client = await openRawClient(address);
+        connection = { client, numCalls: 0, since: performance.now() };
         open.set(address, connection);
       }
       connection.numCalls++;

@@ -7,7 +7,11 @@ import type { ModelServers } from "./model-servers.js";
 /** One kind of call, again and again: what it answers as text, to be compared. */
 export type HonestCall = () => Promise<string>;
 
-/** Callers that mean well, without a retry: every failure counts, and every answer of other bits. */
+/**
+ * Callers that mean well, with clients as workers have them: what fails after its repeats counts (only
+ * UNAVAILABLE is repeated, such as of a connection that is closed at its age), and so does every answer
+ * of other bits.
+ */
 export interface HonestCallers extends AsyncDisposable {
   numCalls(): number;
   /** Failures and other answers, each once. */
@@ -70,7 +74,7 @@ export interface ModelCalls extends AsyncDisposable {
 
 /** Over connections of their own. */
 export function modelCalls({ policyAddress, rewardAddress }: ModelServers): ModelCalls {
-  const options = { retry: { maxAttempts: 1 }, timeoutMs: 30_000 };
+  const options = { idempotent: "all", timeoutMs: 30_000 } as const;
   const policies = createRpcClient(policy.PolicyServiceClient, policyAddress, options);
   const rewards = createRpcClient(reward.RewardServiceClient, rewardAddress, options);
   const tokens = { $case: "tokens" as const, value: { ids: [5, 6, 7] } };
