@@ -31,7 +31,7 @@ const ROWS = [
 ];
 
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-const services = ["policy", "reward-model", "rollout", "trainer"].map((name) =>
+const services = ["policy", "reward-model", "rollout", "trainer", "gateway"].map((name) =>
   fileURLToPath(new URL(`../../../services/${name}/dist/main.js`, import.meta.url)),
 );
 const missing = !hasNatsServer()
