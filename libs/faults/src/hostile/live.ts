@@ -16,16 +16,19 @@ export interface LiveResult {
   grownBytes: number;
   honestCalls: number;
   honestProblems: string[];
-  /** Calls a second of the honest callers, before the attack and during it. */
+  /** Calls a second of the honest callers, before the waves of the attack and during them. */
   honestRates: { before: number; during: number };
 }
 
 const NUM_ATTACKERS = 8;
+const MAX_FAILURES = 20;
 /** Callers of each kind of honest call. */
 const HONEST_LANES = 2;
 /** Servers are faster when their code is warm. */
 const WARM_UP_MS = 5000;
-const MEASURED_BEFORE_MS = 5000;
+/** The attack comes in waves, so that both rates see the same load of the machine. */
+const NUM_WAVES = 10;
+const QUIET_BEFORE_WAVE_MS = 2000;
 /** Every call gets this deadline, so that none waits for weights or events that never come. */
 const DEADLINE_MS = 250;
 /** HTTP/2 servers hang up on a client that has cut off some 1,000 streams. */
@@ -44,15 +47,20 @@ export async function attackServers(
   const world = await startLiveWorld(cleanup);
   const honest = cleanup.use(await startHonestCallers(world.calls, { lanes: HONEST_LANES }));
   await delay(WARM_UP_MS);
-  const rateOf = measureRates(honest);
-  await delay(MEASURED_BEFORE_MS);
-  const before = rateOf();
+  const [before, during] = [createRate(honest), createRate(honest)];
   const result: LiveResult = {
     ...{ failures: [], statuses: {}, slowestMs: 0, grownBytes: 0 },
-    ...{ honestCalls: 0, honestProblems: [], honestRates: { before, during: 0 } },
+    ...{ honestCalls: 0, honestProblems: [], honestRates: { before: 0, during: 0 } },
   };
-  await attack(targets, { world, options, result });
-  result.honestRates.during = rateOf();
+  const grown = watchGrowth(world.servers);
+  for (let wave = 0; wave < NUM_WAVES; wave++) {
+    await before.measure(() => delay(QUIET_BEFORE_WAVE_MS));
+    const [from, to] = [wave, wave + 1].map((n) => Math.floor((n * options.count) / NUM_WAVES));
+    await during.measure(() => attack(targets, { from: from!, to: to!, world, options, result }));
+    if (wave === 0) grown.begin();
+  }
+  result.grownBytes = grown.largest();
+  result.honestRates = { before: before.perSecond(), during: during.perSecond() };
   result.honestCalls = honest.numCalls();
   result.honestProblems = [
     ...honest.problems(),
@@ -63,44 +71,54 @@ export async function attackServers(
   return result;
 }
 
-/** Calls a second since it was asked last. */
-function measureRates(honest: HonestCallers): () => number {
-  let [calls, since] = [honest.numCalls(), performance.now()];
-  return () => {
-    const [numCalls, now] = [honest.numCalls(), performance.now()];
-    const rate = ((numCalls - calls) / (now - since)) * 1000;
-    [calls, since] = [numCalls, now];
-    return Math.round(rate * 10) / 10;
+/** How many calls a second there are while something runs. */
+function createRate(honest: HonestCallers) {
+  let [numCalls, ms] = [0, 0];
+  return {
+    async measure(work: () => Promise<void>): Promise<void> {
+      const [calls, since] = [honest.numCalls(), performance.now()];
+      await work();
+      numCalls += honest.numCalls() - calls;
+      ms += performance.now() - since;
+    },
+    perSecond: () => Math.round((numCalls / ms) * 10_000) / 10,
+  };
+}
+
+/** What the servers' memory has grown by since `begin`. */
+function watchGrowth(servers: readonly LiveServer[]) {
+  const sizes = () => servers.map(({ service }) => residentBytes(service));
+  let first: number[] = [];
+  return {
+    begin: () => void (first = sizes()),
+    largest: () => Math.max(0, ...sizes().map((size, i) => size - (first[i] ?? size))),
   };
 }
 
 interface Attack {
+  from: number;
+  to: number;
   world: LiveWorld;
   options: FuzzOptions;
   result: LiveResult;
 }
 
+/** The inputs of one wave. */
 async function attack(
   targets: readonly HostileTarget[],
-  { world: { servers }, options, result }: Attack,
+  { from, to, world: { servers }, options, result }: Attack,
 ): Promise<void> {
-  const { count, onProgress } = options;
-  const warmAt = Math.floor(count / 10);
-  const sizes = () => servers.map(({ service }) => residentBytes(service));
-  let warm: number[] = [];
-  let next = 0;
+  let next = from;
   const lane = async () => {
     await using connections = openConnections();
-    while (next < count && result.failures.length < 20) {
+    while (next < to && result.failures.length < MAX_FAILURES) {
       const index = next++;
-      if (index === warmAt) warm = sizes();
       const target = targets[index % targets.length]!;
       await strike(target, { ...options, index, servers, connections, result });
-      if (index % 100 === 99) onProgress?.(index + 1, count);
+      if (index % 100 === 99) options.onProgress?.(index + 1, options.count);
     }
   };
   await Promise.all(Array.from({ length: NUM_ATTACKERS }, lane));
-  result.grownBytes = Math.max(0, ...sizes().map((size, i) => size - (warm[i] ?? size)));
 }
 
 interface Strike extends FuzzOptions {

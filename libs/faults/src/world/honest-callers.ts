@@ -104,8 +104,10 @@ export function modelCalls({ policyAddress, rewardAddress }: ModelServers): Mode
         return String(scores[0]!.value);
       },
       scoreStream: () =>
-        all(rewards.scoreStream(one({ itemId: 1n, model, item, truncation: 1 })), ({ result }) =>
-          JSON.stringify(result),
+        repeated(() =>
+          all(rewards.scoreStream(one({ itemId: 1n, model, item, truncation: 1 })), ({ result }) =>
+            JSON.stringify(result),
+          ),
         ),
     },
     [Symbol.asyncDispose]() {
@@ -123,6 +125,16 @@ async function all<T>(answers: AsyncIterable<T>, show: (answer: T) => string): P
   const texts: string[] = [];
   for await (const answer of answers) texts.push(show(answer));
   return texts.filter((text) => text !== "").join(" ");
+}
+
+/** A client cannot send a stream of requests again; its caller can. */
+async function repeated(call: HonestCall): Promise<string> {
+  try {
+    return await call();
+  } catch (error) {
+    if ((error as { code?: string }).code !== "unavailable") throw error;
+    return call();
+  }
 }
 
 async function* one<T>(value: T): AsyncGenerator<T> {
