@@ -18,7 +18,8 @@ function typeInformation() {
 export default tseslint.config(
   {
     ignores: [
-      "**/{node_modules,dist,build,.nx,coverage,runs}/**",
+      "**/{node_modules,dist,build,.nx,coverage}/**",
+      "runs/**",
       "**/src/gen/**",
       ".stagecraft/**",
       "bench/peers/{.venv,.cache}/**",

@@ -8,14 +8,7 @@ import {
   type Topology,
 } from "@stagecraft/bus";
 import type { TensorMap, WeightManifest, WeightStore } from "@stagecraft/checkpoint";
-import {
-  events,
-  toConversation,
-  toSampling,
-  toTokens,
-  type ParsedRollout,
-  type ParsedTaskFailure,
-} from "@stagecraft/contracts";
+import { events, type ParsedRollout, type ParsedTaskFailure } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type {
   PpoPlanes,
@@ -37,6 +30,7 @@ import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
 import { startStallWatch, type StallWatch } from "./stall-watch.js";
 import { cannotBeDone, createWaitReport } from "./task-failures.js";
+import { toEvent } from "./task-event.js";
 import { createTaskTraces, type TaskTraces } from "./task-traces.js";
 import { withinTime } from "./within-time.js";
 
@@ -375,21 +369,6 @@ function staleness(sample: RolloutSample, { minWeightVersion }: PromptTask): str
   const stale = sample.weightVersions.find((version) => version < minWeightVersion);
   if (stale === undefined) return undefined;
   return `sampled with weights of update ${stale}, the task wants ${minWeightVersion} or newer`;
-}
-
-function toEvent(
-  task: PromptTask,
-  rest: Pick<events.PromptTask, "runId" | "attempt" | "minWeightVersion" | "traceparent">,
-): events.PromptTask {
-  return {
-    taskId: task.taskId,
-    promptId: task.promptId,
-    conversation: toConversation(task.messages),
-    prompt: toTokens(task.promptIds),
-    sampling: toSampling(task.sampling),
-    createdAt: new Date(),
-    ...rest,
-  };
 }
 
 function weightsLost(version: number): StagecraftError {

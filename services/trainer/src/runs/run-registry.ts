@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
 import { parseConfig } from "@stagecraft/config";
 import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
 import { createSemaphore, StagecraftError, type JsonObject } from "@stagecraft/core";
@@ -16,6 +15,15 @@ import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
 import { createRetryDelays, isTransient } from "./transient-failures.js";
 import { recordOfCommand, restoreRuns } from "./restore-runs.js";
 import type { RunQuotas } from "./run-quotas.js";
+import {
+  diedOften,
+  folderInUse,
+  GIVEN_UP,
+  runsElsewhere,
+  sameRun,
+  stillWorking,
+  wrongState,
+} from "./run-refusals.js";
 import { readDesiredStateSync, writeDesiredState, type DesiredState } from "./desired-state.js";
 import { takeRunDir } from "./take-run-dir.js";
 import type { TrainerStage } from "./trainer-stage.js";
@@ -416,53 +424,7 @@ class Registry implements RunRegistry {
 }
 
 const PROVE_EVERY_MS = 500;
-const GIVEN_UP = "; given up, ResumeRun tries again";
-
-function diedOften({ config }: RunRecord, crashes: number): StagecraftError {
-  return new StagecraftError(
-    "resource_exhausted",
-    `the trainer's process died ${crashes} times in a row while this run worked and got no further, as ` +
-      `it does when memory runs out; ${memoryAdvice(config)}${GIVEN_UP}`,
-  );
-}
 
 function isAtRest({ state }: RunRecord): boolean {
   return isEnded(state) || state === "paused";
-}
-
-function sameRun(record: RunRecord, stage: string, config: JsonObject): RunRecord {
-  if (record.stage === stage && isDeepStrictEqual(record.config, config)) return record;
-  throw new StagecraftError(
-    "already_exists",
-    `run ${record.runId} exists with another stage or config; choose another run id, or resume or overwrite it`,
-  );
-}
-
-function runsElsewhere({ runId, heldBy }: RunRecord): StagecraftError {
-  return new StagecraftError(
-    "failed_precondition",
-    `run ${runId} is running elsewhere: ${heldBy} works on it; stop it there, or choose another run id`,
-  );
-}
-
-function stillWorking(record: RunRecord): StagecraftError {
-  if (record.heldBy) return runsElsewhere(record);
-  return new StagecraftError(
-    "failed_precondition",
-    `run ${record.runId} is ${record.state}; cancel or pause it first`,
-  );
-}
-
-function folderInUse({ runDir, runId, state }: RunRecord): StagecraftError {
-  return new StagecraftError(
-    "failed_precondition",
-    `${runDir} is the folder of run ${runId}, which is ${state}; choose another run_dir, or cancel or pause that run first`,
-  );
-}
-
-function wrongState(record: RunRecord, wanted: string): StagecraftError {
-  return new StagecraftError(
-    "failed_precondition",
-    `run ${record.runId} has ${record.state} and cannot be ${wanted}`,
-  );
 }

@@ -1,0 +1,18 @@
+import { toConversation, toSampling, toTokens, type events } from "@stagecraft/contracts";
+import type { PromptTask } from "@stagecraft/ppo";
+
+/** A task as it goes over the bus. */
+export function toEvent(
+  task: PromptTask,
+  rest: Pick<events.PromptTask, "runId" | "attempt" | "minWeightVersion" | "traceparent">,
+): events.PromptTask {
+  return {
+    taskId: task.taskId,
+    promptId: task.promptId,
+    conversation: toConversation(task.messages),
+    prompt: toTokens(task.promptIds),
+    sampling: toSampling(task.sampling),
+    createdAt: new Date(),
+    ...rest,
+  };
+}
