@@ -11,7 +11,7 @@ import { readConversations, readPrompts, readRankings } from "@stagecraft/data";
 import { fromHfConfig, presetConfig, toHfConfig } from "@stagecraft/model";
 import { tokenizerFromFiles, trainBpe } from "@stagecraft/tokenizer";
 import { mutateBytes, mutateValue } from "./mutate.js";
-import type { HostileTarget } from "./targets.js";
+import type { HostileTarget } from "./hostile-target.js";
 
 /** Every file format; `dir` is for files. */
 export async function fileTargets(dir: string): Promise<HostileTarget[]> {

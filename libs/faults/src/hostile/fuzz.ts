@@ -1,5 +1,5 @@
 import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
-import type { HostileTarget } from "./targets.js";
+import type { HostileTarget } from "./hostile-target.js";
 
 export interface FuzzOptions {
   count: number;

@@ -5,7 +5,7 @@ import { startHonestCallers, type HonestCallers } from "../world/honest-callers.
 import { frame, openRawClient } from "../world/raw-grpc.js";
 import type { FuzzFailure, FuzzOptions } from "./fuzz.js";
 import { residentBytes, startLiveWorld, type LiveServer, type LiveWorld } from "./live-world.js";
-import type { HostileTarget } from "./targets.js";
+import type { HostileTarget } from "./hostile-target.js";
 
 export interface LiveResult {
   failures: FuzzFailure[];

@@ -4,7 +4,8 @@ import { tempDir } from "@stagecraft/testing";
 import { missingServices } from "../world/service-process.js";
 import { fuzz, type FuzzResult } from "./fuzz.js";
 import { attackServers, type LiveResult } from "./live.js";
-import { hostileTargets, type HostileTarget } from "./targets.js";
+import type { HostileTarget } from "./hostile-target.js";
+import { hostileTargets } from "./targets.js";
 
 const HELP = `npm run test:hostile -- [options]
   --count N      inputs (default 100000): nine of ten read in this process, in turns for every message

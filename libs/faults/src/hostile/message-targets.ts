@@ -23,7 +23,7 @@ import {
   type MessageCodec,
 } from "@stagecraft/contracts";
 import { mutateBytes, mutateValue } from "./mutate.js";
-import type { HostileTarget } from "./targets.js";
+import type { HostileTarget } from "./hostile-target.js";
 
 const LIMITS = { vocabSize: 100, maxLength: 64 };
 const ids = { ids: [1, 2, 3] };
