@@ -1,3 +1,10 @@
+/**
+ * Changed requests of every RPC, sent to real processes of all five services. No call may end with
+ * INTERNAL, UNKNOWN or UNAVAILABLE or be silent for 2 s, and no server may grow by more than 128 MiB.
+ * Two honest callers of each of 8 kinds of call go on beside the attackers: none may fail, answers of
+ * models keep their bits, and all together keep half of their rate. The attack comes in waves with quiet
+ * seconds before each, so that both rates see the same load of the machine.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { Cleanup } from "../world/cleanup.js";
