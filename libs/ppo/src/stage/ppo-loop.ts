@@ -5,6 +5,9 @@
  * 3. prompts, seeds and shuffles are functions of (seed, update), so a checkpoint holds no generator;
  * 4. sampling may run `maxStaleness` updates ahead [AReaL]; 0 is the synchronous loop, bit for bit.
  * An update is atomic: a stop or crash inside it repeats it from the last committed state.
+ *
+ * Over 400 lines in one piece: what must happen before what (publish, collect, verify, learn, commit,
+ * save, acknowledge) is what this file is about, and it shows only when it is read together.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";

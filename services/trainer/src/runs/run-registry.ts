@@ -1,3 +1,7 @@
+/**
+ * Runs by id, and the control over them. Over 400 lines in one piece: every method moves a run between
+ * the same states under the same lock, and apart they would each need all of them.
+ */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
