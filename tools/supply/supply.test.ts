@@ -7,7 +7,8 @@ import { digestOf } from "./registry.mjs";
 import { createSbom } from "./sbom.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const dev = { name: "lightningcss", version: "1.0.0", licence: "MPL-2.0", isDev: true };
+const known = ["lightningcss", "axe-core"];
+const dev = known.map((name) => ({ name, version: "1.0.0", licence: "MPL-2.0", isDev: true }));
 
 describe("licences", () => {
   it("of everything in package-lock.json are on the list", () => {
@@ -20,7 +21,7 @@ describe("licences", () => {
     expect(EXCEPTIONS.every(({ reason }) => reason.length > 20)).toBe(true);
     const bad = (name: string, licence: string) => ({ name, version: "1", licence, isDev: false });
     const problems = licenceProblems([
-      dev,
+      ...dev,
       ...[bad("a", "AGPL-3.0-only"), bad("b", ""), bad("lightningcss-x", "MPL-2.0")],
       bad("fine", "MIT OR GPL-3.0-only"),
     ]);
@@ -29,7 +30,9 @@ describe("licences", () => {
       expect.stringContaining("b@1: licence unknown"),
       expect.stringContaining("an image would hold it"),
     ]);
-    expect(licenceProblems([])).toEqual([expect.stringContaining("is not needed any more")]);
+    expect(licenceProblems([])).toEqual(
+      known.map(() => expect.stringContaining("is not needed any more") as unknown),
+    );
   });
 
   it("are read as SPDX expressions", () => {
