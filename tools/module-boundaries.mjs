@@ -15,7 +15,7 @@ const PLATFORM = [
 ];
 const ML = [
   ...["core", "checkpoint", "tokenizer", "tensor-native", "tensor", "data", "model"],
-  ...["learn", "ppo", "eval", "world"],
+  ...["runs", "learn", "ppo", "eval", "world"],
 ];
 
 /**

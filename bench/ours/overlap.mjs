@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { ppoSchema } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
 import { createEmbeddedCluster } from "../../libs/cli/dist/embedded/index.js";

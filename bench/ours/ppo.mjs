@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemoryBus } from "@stagecraft/bus";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { ppoSchema } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
 import { createEmbeddedCluster } from "../../libs/cli/dist/embedded/index.js";

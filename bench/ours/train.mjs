@@ -1,6 +1,7 @@
 // Our side of the training rows: train.mjs LAYERS HEADS WIDTH LENGTH BATCH VOCAB THREADS; a round is one
 // step of the training loop's own parts (loss, gradients, AdamW) on a GPT without biases, as nanoGPT's.
-import { lmLoss, optimizerFor, sumGradients } from "@stagecraft/learn";
+import { lmLoss } from "@stagecraft/learn";
+import { optimizerFor, sumGradients } from "@stagecraft/runs";
 import { createModel, presetConfig } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { serveRounds } from "../lib/serve.mjs";

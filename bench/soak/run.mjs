@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { policy, reward, toConversation, toSampling, trainer } from "@stagecraft/contracts";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { ppoSchema } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";
 import { startCluster } from "../../libs/cli/dist/cluster/index.js";

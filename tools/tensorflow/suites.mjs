@@ -1,5 +1,5 @@
 /** Folders whose tests run on the tensorflow engine. */
-export const SUITES = ["libs/tensor", "libs/model", "libs/learn", "libs/ppo"];
+export const SUITES = ["libs/tensor", "libs/model", "libs/runs", "libs/learn", "libs/ppo"];
 
 /**
  * Test files of those folders that are about another engine: file → why it is left out.

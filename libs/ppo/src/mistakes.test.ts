@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { createModel, loadModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine, tf, type Optimizer } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";

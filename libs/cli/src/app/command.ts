@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 import type { ExitCode } from "./exit-codes.js";
 import type { CliIo } from "./io.js";
 

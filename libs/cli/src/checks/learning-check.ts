@@ -1,5 +1,5 @@
 import type { ConfigSchema } from "@stagecraft/config";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 import type { Bar } from "./bars.js";
 
 export interface CheckScope {

@@ -41,7 +41,10 @@ export const sortCheck: LearningCheck = {
 };
 
 async function train(model: Model, { seed, runDir, signal, reporter }: CheckScope) {
-  const { lmLoss, trainLoop, withRun } = await import("@stagecraft/learn");
+  const [{ lmLoss }, { trainLoop, withRun }] = await Promise.all([
+    import("@stagecraft/learn"),
+    import("@stagecraft/runs"),
+  ]);
   const { createOptimizer } = await import("@stagecraft/tensor");
   const trainingDir = join(runDir, "training");
   await rm(trainingDir, { recursive: true, force: true });

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { trainer } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
+import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";
 import { mapPaths } from "@stagecraft/service-trainer";

@@ -1,4 +1,4 @@
-import type { StageDefinition } from "@stagecraft/learn";
+import type { StageDefinition } from "@stagecraft/runs";
 import type { CommandEntry } from "../app/command.js";
 
 /** Every command in the order of --help. Modules load on call: `--help` needs no tensor engine. */

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRun } from "@stagecraft/learn";
+import { openRun } from "@stagecraft/runs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { findRuns } from "./runs.js";
 

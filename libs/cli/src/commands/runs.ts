@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { readRunRecord, runHolder, type RunRecord } from "@stagecraft/learn";
+import { readRunRecord, runHolder, type RunRecord } from "@stagecraft/runs";
 import type { CommandScope } from "../app/command.js";
 import { readMetrics } from "../report/metrics-file.js";
 import { alignRows, figure } from "../report/result-text.js";

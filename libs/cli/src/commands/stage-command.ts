@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
+import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
 import type { CommandScope } from "../app/command.js";
 import { StagecraftError } from "@stagecraft/core";
 import { UsageError } from "../app/usage-error.js";
@@ -53,7 +53,7 @@ export function stageCommand<C>(stage: StageDefinition<C>, choose?: ChooseStage<
 
 /** Missing files are a failure like any other; settings that cannot work are wrong usage. */
 async function check<C>(stage: StageDefinition<C>, config: C): Promise<void> {
-  const { checkStage } = await import("@stagecraft/learn"); // not for --help
+  const { checkStage } = await import("@stagecraft/runs"); // not for --help
   try {
     await checkStage(stage, config);
   } catch (thrown) {

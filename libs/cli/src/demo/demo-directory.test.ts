@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { prepareDemoDirectory } from "./demo-directory.js";
 import type { PresetName } from "./presets.js";
 

@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 import { demoPipeline, type DemoOptions } from "./presets.js";
 
 /** `demo-recipe.json`: which demo a directory holds. */

@@ -1,4 +1,4 @@
-import type { StageDefinition } from "@stagecraft/learn";
+import type { StageDefinition } from "@stagecraft/runs";
 import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import type { World } from "@stagecraft/world";

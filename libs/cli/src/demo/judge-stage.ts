@@ -1,5 +1,5 @@
 import { createEvaluateStage, evaluateSchema } from "@stagecraft/eval";
-import type { StageDefinition } from "@stagecraft/learn";
+import type { StageDefinition } from "@stagecraft/runs";
 import { COURTESIES } from "@stagecraft/world";
 import type { z } from "zod";
 import { worldFields, worldOf } from "./world-fields.js";

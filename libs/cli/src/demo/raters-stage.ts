@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
-import { dataInputs, withRun, type StageDefinition } from "@stagecraft/learn";
+import { dataInputs, withRun, type StageDefinition } from "@stagecraft/runs";
 import { bayesPairAccuracy } from "@stagecraft/world";
 import { readAnswers } from "../ranking/answers.js";
 import { worldFields, worldOf } from "./world-fields.js";

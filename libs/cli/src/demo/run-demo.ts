@@ -7,7 +7,7 @@ import {
   type Evaluation,
   type ReportData,
 } from "@stagecraft/eval";
-import type { StageContext } from "@stagecraft/learn";
+import type { StageContext } from "@stagecraft/runs";
 import { judge, type JudgedBar } from "../checks/bars.js";
 import { planPipeline } from "../pipeline/plan.js";
 import { runPipeline } from "../pipeline/run-pipeline.js";

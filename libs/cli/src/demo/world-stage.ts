@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { withRun, type StageDefinition } from "@stagecraft/learn";
+import { withRun, type StageDefinition } from "@stagecraft/runs";
 import { writeWorld } from "@stagecraft/world";
 
 const schema = z.strictObject({

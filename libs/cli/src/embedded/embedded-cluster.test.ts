@@ -4,7 +4,7 @@ import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { policy, reward, rollout } from "@stagecraft/contracts";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { writeJsonl } from "@stagecraft/data";
-import { silentReporter, type StageContext, type StageProgress } from "@stagecraft/learn";
+import { silentReporter, type StageContext, type StageProgress } from "@stagecraft/runs";
 import { createModel, generate, loadModel, presetConfig, saveModel } from "@stagecraft/model";
 import { ppoSchema, runPpo, type PpoConfig, type PpoPlanes } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";

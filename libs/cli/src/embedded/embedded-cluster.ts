@@ -3,7 +3,7 @@ import { dirname, relative, resolve } from "node:path";
 import { createMemoryBus, ensureTopology, type EventBus, type Topology } from "@stagecraft/bus";
 import { trainer } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageContext, StageResult } from "@stagecraft/learn";
+import type { StageContext, StageResult } from "@stagecraft/runs";
 import type { PpoConfig } from "@stagecraft/ppo";
 import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
 import { openPolicyService } from "@stagecraft/service-policy";

@@ -1,7 +1,7 @@
 import { followRun, isWorking, type RunEvent, type TrainerClient } from "@stagecraft/client";
 import { trainer } from "@stagecraft/contracts";
 import { StagecraftError, throwIfAborted, type ErrorCode, type JsonObject } from "@stagecraft/core";
-import type { StageContext, StageProgress, StageReporter, StageResult } from "@stagecraft/learn";
+import type { StageContext, StageProgress, StageReporter, StageResult } from "@stagecraft/runs";
 
 export interface RemoteRun {
   runId: string;

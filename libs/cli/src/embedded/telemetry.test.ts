@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { ppoSchema } from "@stagecraft/ppo";
 import { createLogger, recordSpans, type RecordedSpan } from "@stagecraft/telemetry";

@@ -6,7 +6,7 @@ import {
   type ConfigSchema,
   type FieldDoc,
 } from "@stagecraft/config";
-import type { StageDefinition } from "@stagecraft/learn";
+import type { StageDefinition } from "@stagecraft/runs";
 import { UsageError } from "../app/usage-error.js";
 
 /** Every stage's schema is a flat zod object; its type only promises less. */

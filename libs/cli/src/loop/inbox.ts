@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
 import { readRankings, type Ranking } from "@stagecraft/data";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 import type { RankingSource } from "./wait-for-rankings.js";
 
 export interface InboxOptions {

@@ -3,7 +3,7 @@ import type { feedback } from "@stagecraft/contracts";
 import type { RpcClientOptions } from "@stagecraft/rpc";
 import { z } from "zod";
 import { MAX_ANSWERS } from "@stagecraft/data";
-import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/learn";
+import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/runs";
 
 /** What `stagecraft loop` can be told. */
 export const loopSchema = z.strictObject({

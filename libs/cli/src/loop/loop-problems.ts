@@ -1,11 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
-import {
-  answerProblems,
-  headProblems,
-  rewardStage,
-  type Forecast,
-  type RewardConfig,
-} from "@stagecraft/learn";
+import { rewardStage, type RewardConfig } from "@stagecraft/learn";
+import { answerProblems, headProblems, type Forecast } from "@stagecraft/runs";
 import { ppoConfigProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import type { LoopConfig } from "./loop-config.js";
 import { stageConfig } from "./stage-config.js";

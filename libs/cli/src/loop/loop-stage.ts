@@ -6,7 +6,7 @@ import {
   type StageContext,
   type StageDefinition,
   type StageResult,
-} from "@stagecraft/learn";
+} from "@stagecraft/runs";
 import type { PpoConfig } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
 import { runPpoOverServices } from "../stages/ppo-stage.js";

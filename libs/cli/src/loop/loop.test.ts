@@ -6,7 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readSafetensors } from "@stagecraft/checkpoint";
 import { feedback } from "@stagecraft/contracts";
 import { holdOut, readRankings, writeJsonl, writeRankings, type Ranking } from "@stagecraft/data";
-import { silentReporter, type StageReporter } from "@stagecraft/learn";
+import { silentReporter, type StageReporter } from "@stagecraft/runs";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
 import { createFeedbackService, openFeedbackStore } from "@stagecraft/service-gateway";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { StageContext, StageResult } from "@stagecraft/learn";
+import type { StageContext, StageResult } from "@stagecraft/runs";
 import type { PpoConfig } from "@stagecraft/ppo";
 import type { LoopConfig } from "./loop-config.js";
 import type { LoopState } from "./loop-state.js";

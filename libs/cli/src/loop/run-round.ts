@@ -13,9 +13,8 @@ import {
   rewardStage,
   type CollectConfig,
   type RewardConfig,
-  type StageContext,
-  type StageResult,
 } from "@stagecraft/learn";
+import type { StageContext, StageResult } from "@stagecraft/runs";
 import { readModelInfo } from "@stagecraft/model";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import { loadTokenizer } from "@stagecraft/tokenizer";

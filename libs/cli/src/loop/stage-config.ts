@@ -1,5 +1,5 @@
 import { loadConfig } from "@stagecraft/config";
-import type { StageDefinition } from "@stagecraft/learn";
+import type { StageDefinition } from "@stagecraft/runs";
 import { schemaOf } from "../flags/config-flags.js";
 
 /** The configuration of a stage: its file, if any, under what the loop sets itself. */

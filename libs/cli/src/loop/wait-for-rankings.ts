@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { throwIfAborted } from "@stagecraft/core";
 import type { Ranking } from "@stagecraft/data";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 
 /** Where people's rankings come from. */
 export interface RankingSource {

@@ -1,5 +1,5 @@
 import { join, relative, resolve, sep } from "node:path";
-import { stageProblems, type Forecast, type OutputFacts } from "@stagecraft/learn";
+import { stageProblems, type Forecast, type OutputFacts } from "@stagecraft/runs";
 import { StagecraftError } from "@stagecraft/core";
 import { UsageError } from "../app/usage-error.js";
 import { resolveConfig, type PlannedStage } from "./plan.js";

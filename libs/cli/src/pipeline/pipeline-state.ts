@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
-import type { InputHashes, StageResult } from "@stagecraft/learn";
+import type { InputHashes, StageResult } from "@stagecraft/runs";
 
 /** What is remembered of a finished stage. */
 export interface StageRecord {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageDefinition } from "@stagecraft/learn";
+import type { StageDefinition } from "@stagecraft/runs";
 import { UsageError } from "../app/usage-error.js";
 import { schemaOf } from "../flags/config-flags.js";
 import type { PipelineFile } from "./pipeline-file.js";

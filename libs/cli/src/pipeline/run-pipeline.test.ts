@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { silentReporter, type StageDefinition, type StageInput } from "@stagecraft/learn";
+import { silentReporter, type StageDefinition, type StageInput } from "@stagecraft/runs";
 import type { PipelineFile } from "./pipeline-file.js";
 import { planPipeline, type AnyStage } from "./plan.js";
 import { runPipeline } from "./run-pipeline.js";

@@ -10,7 +10,7 @@ import {
   type InputHashes,
   type StageContext,
   type StageResult,
-} from "@stagecraft/learn";
+} from "@stagecraft/runs";
 import {
   fingerprint,
   openPipelineState,

@@ -1,5 +1,5 @@
 import { isCancelled, StagecraftError } from "@stagecraft/core";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 
 /** Does the work; when it was stopped on request, and all is saved, says how it can be gone on with. */
 export async function adviseOnStop<T>(

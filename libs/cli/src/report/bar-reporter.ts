@@ -1,5 +1,5 @@
 import colors from "picocolors";
-import type { StageProgress } from "@stagecraft/learn";
+import type { StageProgress } from "@stagecraft/runs";
 import type { CliReporter } from "../app/command.js";
 import type { CliIo } from "../app/io.js";
 import { rawStream } from "../app/safe-io.js";

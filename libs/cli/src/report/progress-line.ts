@@ -1,5 +1,5 @@
 import { formatCount, formatDuration } from "@stagecraft/core";
-import type { StageProgress } from "@stagecraft/learn";
+import type { StageProgress } from "@stagecraft/runs";
 
 const BAR_WIDTH = 24;
 

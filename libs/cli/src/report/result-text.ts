@@ -1,4 +1,4 @@
-import type { StageResult } from "@stagecraft/learn";
+import type { StageResult } from "@stagecraft/runs";
 
 /** A stage's result as aligned lines: where things are, then the final figures. */
 export function resultText(stage: string, result: StageResult): string {

@@ -1,4 +1,4 @@
-import type { StageContext, StageDefinition, StageResult } from "@stagecraft/learn";
+import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
 import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import { initEngine } from "@stagecraft/tensor";

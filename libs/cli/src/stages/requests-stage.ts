@@ -8,7 +8,7 @@ import {
   type Conversation,
   type PromptRecord,
 } from "@stagecraft/data";
-import { dataInputs, withRun, type StageDefinition, type StageInput } from "@stagecraft/learn";
+import { dataInputs, withRun, type StageDefinition, type StageInput } from "@stagecraft/runs";
 import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({

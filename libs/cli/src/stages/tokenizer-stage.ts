@@ -1,12 +1,7 @@
 import { z } from "zod";
 import { corpusSource, readTexts, type BadRecord } from "@stagecraft/data";
-import {
-  corpusFields,
-  dataInputs,
-  withRun,
-  type StageContext,
-  type StageDefinition,
-} from "@stagecraft/learn";
+import { corpusFields } from "@stagecraft/learn";
+import { dataInputs, withRun, type StageContext, type StageDefinition } from "@stagecraft/runs";
 import {
   saveTokenizer,
   trainBpe,

@@ -1,4 +1,4 @@
-import { commonFields } from "@stagecraft/learn";
+import { commonFields } from "@stagecraft/runs";
 import { z } from "zod";
 
 /** What `stagecraft evaluate` can be told. */

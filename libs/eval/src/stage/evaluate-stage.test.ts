@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentReporter, stageProblems, type StageContext } from "@stagecraft/learn";
+import { silentReporter, stageProblems, type StageContext } from "@stagecraft/runs";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

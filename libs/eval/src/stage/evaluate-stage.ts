@@ -3,21 +3,20 @@ import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { nameRecord, openJsonlAppender, type PromptRecord } from "@stagecraft/data";
+import { readRequests, type RequestReader } from "@stagecraft/learn";
 import {
   answerProblems,
   createThroughput,
-  readRequests,
   dataInputs,
   headProblems,
   modelInputs,
   withRun,
-  type RequestReader,
   type Run,
   type StageContext,
   type StageDefinition,
   type StageInput,
   type StageResult,
-} from "@stagecraft/learn";
+} from "@stagecraft/runs";
 import { loadModel, readModelInfo } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";

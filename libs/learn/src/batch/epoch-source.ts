@@ -1,5 +1,5 @@
 import { createRandom, deriveSeed, StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { ResumableSource } from "../loop/train-loop.js";
+import type { ResumableSource } from "@stagecraft/runs";
 
 export interface EpochSourceOptions<T, B> {
   items: readonly T[];

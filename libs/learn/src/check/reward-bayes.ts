@@ -5,16 +5,13 @@
  */
 import { createRandom, present, type Random } from "@stagecraft/core";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
+import { silentReporter, type StageContext, trainLoop, withRun } from "@stagecraft/runs";
 import { createOptimizer } from "@stagecraft/tensor";
 import { createEpochSource } from "../batch/epoch-source.js";
-import { trainLoop } from "../loop/train-loop.js";
 import { logSigmoid, rankedPairs, sigmoid } from "../reward/ranking-loss.js";
 import { rankingReport } from "../reward/ranking-metrics.js";
 import { scoreSequences, type RewardItem } from "../reward/reward-batch.js";
 import { rewardLoss } from "../reward/reward-loss.js";
-import { silentReporter } from "../run/reporter.js";
-import { withRun } from "../run/run.js";
-import type { StageContext } from "../run/stage.js";
 
 export interface RewardBayesOptions {
   /** Where the run keeps its files; must be empty or new. */

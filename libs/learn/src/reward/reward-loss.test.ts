@@ -1,7 +1,7 @@
+import { accumulateGradients } from "@stagecraft/runs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createModel, presetConfig } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
-import { accumulateGradients } from "../loop/gradients.js";
 import { rankingLoss } from "./ranking-loss.js";
 import { layoutForScores, scoreSequences, type RewardItem } from "./reward-batch.js";
 import { promptWeight, rankingLossTensor, rewardLoss } from "./reward-loss.js";

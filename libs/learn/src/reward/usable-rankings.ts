@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { nameRecord, type Overlong, type Ranking } from "@stagecraft/data";
-import type { StageReporter } from "../run/reporter.js";
+import type { StageReporter } from "@stagecraft/runs";
 import type { FittedAnswers } from "./fit-answers.js";
 
 export interface UsableOptions {

@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentReporter } from "@stagecraft/runs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readRankings, writeJsonl } from "@stagecraft/data";
 import { initEngine } from "@stagecraft/tensor";
 import { writeTinyModel } from "../../test/tiny-model.js";
-import { silentReporter } from "../run/reporter.js";
 import { collectStage, createCollectStage, type AnswerSet, type CollectConfig } from "./collect.js";
 
 let dir: string;

@@ -8,15 +8,22 @@ import {
   type Ranking,
 } from "@stagecraft/data";
 import { generate, loadModel, type Model } from "@stagecraft/model";
+import {
+  answerProblems,
+  commonFields,
+  createThroughput,
+  dataInputs,
+  engineVersions,
+  modelInputs,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+  startEngine,
+  withRun,
+} from "@stagecraft/runs";
 import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { createThroughput } from "../loop/throughput.js";
-import { answerProblems } from "../run/stage-problems.js";
-import { withRun, type Run } from "../run/run.js";
-import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
-import { dataInputs, modelInputs } from "../run/stage-input.js";
-import { engineVersions, startEngine } from "./engine.js";
-import { commonFields } from "./fields.js";
 import { readRequests } from "./requests.js";
 
 /** The answers that a model gave to one request: a line of answers.jsonl, to be ranked. */

@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentReporter } from "@stagecraft/runs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { weightsOf, writeTinyModel } from "../../test/tiny-model.js";
-import { silentReporter } from "../run/reporter.js";
 import { dpoStage, type DpoConfig } from "./dpo.js";
 
 let dir: string;

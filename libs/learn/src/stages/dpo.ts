@@ -1,6 +1,26 @@
 import { meanOf, present, throwIfAborted } from "@stagecraft/core";
 import type { Ranking } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import {
+  commonFields,
+  contextProblems,
+  dataInputs,
+  engineVersions,
+  loopOptionsFor,
+  modelFacts,
+  modelInputs,
+  optimizationFields,
+  optimizerFor,
+  progressFields,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+  startEngine,
+  trainLoop,
+  type TrainTask,
+  withRun,
+} from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
@@ -13,8 +33,6 @@ import {
   type DpoItem,
 } from "../dpo/dpo-batch.js";
 import { dpoLoss, dpoLossTensor } from "../dpo/dpo-loss.js";
-import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
-import { trainLoop, type TrainTask } from "../loop/train-loop.js";
 import { pairsOf } from "../reward/ranking-loss.js";
 import { rankingReport } from "../reward/ranking-metrics.js";
 import {
@@ -22,12 +40,7 @@ import {
   usableRankings,
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
-import { contextProblems, modelFacts } from "../run/stage-problems.js";
-import { withRun, type Run } from "../run/run.js";
-import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
-import { dataInputs, modelInputs } from "../run/stage-input.js";
-import { engineVersions, startEngine } from "./engine.js";
-import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
+import { overlongField } from "./fields.js";
 import { restoreBest } from "./language-model.js";
 import { readRankingFiles } from "./ranking-files.js";
 

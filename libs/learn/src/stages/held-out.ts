@@ -1,5 +1,5 @@
 import { holdOut, shareProblem } from "@stagecraft/data";
-import type { StageReporter } from "../run/reporter.js";
+import type { StageReporter } from "@stagecraft/runs";
 
 export interface HoldOutOptions<T> {
   fraction: number;

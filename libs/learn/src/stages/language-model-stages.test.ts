@@ -1,15 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readRunRecord, silentReporter, type StageDefinition } from "@stagecraft/runs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { writeJsonl } from "@stagecraft/data";
 import { generate, loadModel, readModelInfo } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
 import { weightsOf, writeTinyModel } from "../../test/tiny-model.js";
-import { silentReporter } from "../run/reporter.js";
-import { readRunRecord } from "../run/run.js";
-import type { StageDefinition } from "../run/stage.js";
 import { pretrainStage } from "./pretrain.js";
 import { sftStage } from "./sft.js";
 

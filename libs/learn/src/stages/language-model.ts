@@ -1,10 +1,9 @@
 import { throwIfAborted } from "@stagecraft/core";
 import type { BatchSource, TokenBatch } from "@stagecraft/data";
 import { saveModel, loadModel, type Model } from "@stagecraft/model";
+import type { Run, TrainTask } from "@stagecraft/runs";
 import { scaledSum, tf, type Optimizer } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
-import type { TrainTask } from "../loop/train-loop.js";
-import type { Run } from "../run/run.js";
 
 /**
  * Next-token loss of a micro-batch: −Σ_t log p(x_t | x_<t) over its targets divided by `denominator`,

@@ -19,6 +19,27 @@ import {
   type Model,
 } from "@stagecraft/model";
 import {
+  commonFields,
+  contextProblems,
+  dataInputs,
+  engineVersions,
+  type Forecast,
+  loopOptionsFor,
+  modelFacts,
+  modelInputs,
+  optimizationFields,
+  optimizerFor,
+  progressFields,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageInput,
+  type StageResult,
+  startEngine,
+  trainLoop,
+  withRun,
+} from "@stagecraft/runs";
+import {
   loadTokenizer,
   saveTokenizer,
   trainBpe,
@@ -26,15 +47,7 @@ import {
   type Tokenizer,
 } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
-import { trainLoop } from "../loop/train-loop.js";
-import type { Forecast } from "../run/forecast.js";
-import { contextProblems, modelFacts } from "../run/stage-problems.js";
-import { withRun, type Run } from "../run/run.js";
-import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
-import { dataInputs, modelInputs, type StageInput } from "../run/stage-input.js";
-import { engineVersions, startEngine } from "./engine.js";
-import { commonFields, corpusFields, optimizationFields, progressFields } from "./fields.js";
+import { corpusFields } from "./fields.js";
 import { lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentReporter } from "@stagecraft/runs";
 import { expect, it } from "vitest";
 import { writeRankings } from "@stagecraft/data";
-import { silentReporter } from "../run/reporter.js";
 import { readRankingFiles } from "./ranking-files.js";
 
 it("readRankingFiles() takes a rater's second ranking of the same answers in place of the first", async () => {

@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { lastWords, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
-import type { StageContext } from "../run/stage.js";
+import type { StageContext } from "@stagecraft/runs";
 import { holdOutRequests } from "./held-out.js";
 
 export interface RankingFiles {

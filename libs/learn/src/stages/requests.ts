@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { nameRecord, readPrompts, type BadRecord, type PromptRecord } from "@stagecraft/data";
+import type { StageContext } from "@stagecraft/runs";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
-import type { StageContext } from "../run/stage.js";
 
 /** A model that has to read every request, and write an answer or read one. */
 export interface RequestReader {

@@ -1,5 +1,6 @@
+import { commonFields, optimizationFields, progressFields } from "@stagecraft/runs";
 import { z } from "zod";
-import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
+import { overlongField } from "./fields.js";
 
 /** What `stagecraft reward` can be told. */
 export const rewardSchema = z.strictObject({

@@ -1,17 +1,22 @@
 import type { TensorEntry } from "@stagecraft/checkpoint";
 import { deriveSeed, present, throwIfAborted } from "@stagecraft/core";
 import { HEAD_NAMES, loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
+import {
+  loopOptionsFor,
+  optimizerFor,
+  type Run,
+  type StageContext,
+  trainLoop,
+  type TrainTask,
+  withRun,
+} from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { join } from "node:path";
 import { createEpochSource } from "../batch/epoch-source.js";
-import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
-import { trainLoop, type TrainTask } from "../loop/train-loop.js";
 import { answerReport } from "../reward/answer-report.js";
 import { scoreSequences, type RewardItem } from "../reward/reward-batch.js";
 import { promptWeight, rewardLoss } from "../reward/reward-loss.js";
 import { rankingReport, type RankingReport } from "../reward/ranking-metrics.js";
-import { withRun, type Run } from "../run/run.js";
-import type { StageContext } from "../run/stage.js";
 import { restoreBest } from "./language-model.js";
 import { rewardSchema, type RewardConfig } from "./reward-config.js";
 

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentReporter } from "@stagecraft/runs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
@@ -8,7 +9,6 @@ import { loadModel, readModelInfo } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { weightsOf, writeTinyModel } from "../../test/tiny-model.js";
-import { silentReporter } from "../run/reporter.js";
 import { rankingReport, type RankingReport } from "../reward/ranking-metrics.js";
 import { answerIds } from "../reward/reward-data.js";
 import { scoreSequences } from "../reward/reward-batch.js";

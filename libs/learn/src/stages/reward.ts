@@ -9,6 +9,19 @@ import {
   type Ranking,
 } from "@stagecraft/data";
 import { readModelInfo, type Model } from "@stagecraft/model";
+import {
+  contextProblems,
+  dataInputs,
+  engineVersions,
+  modelFacts,
+  modelInputs,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+  startEngine,
+  withRun,
+} from "@stagecraft/runs";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { ensembleReport, type EnsembleReport } from "../reward/ensemble-report.js";
 import { raterAgreement, type RaterAgreement } from "../reward/rater-agreement.js";
@@ -21,11 +34,6 @@ import {
   usableRankings,
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
-import { contextProblems, modelFacts } from "../run/stage-problems.js";
-import { withRun, type Run } from "../run/run.js";
-import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
-import { dataInputs, modelInputs } from "../run/stage-input.js";
-import { engineVersions, startEngine } from "./engine.js";
 import { readRankingFiles } from "./ranking-files.js";
 import { rewardSchema, type RewardConfig } from "./reward-config.js";
 import {

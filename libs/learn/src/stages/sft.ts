@@ -8,16 +8,28 @@ import {
   type SftBatchSource,
 } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import {
+  commonFields,
+  contextProblems,
+  dataInputs,
+  engineVersions,
+  loopOptionsFor,
+  modelFacts,
+  modelInputs,
+  optimizationFields,
+  optimizerFor,
+  progressFields,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+  startEngine,
+  trainLoop,
+  withRun,
+} from "@stagecraft/runs";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { loopOptionsFor, optimizerFor } from "../loop/optimization.js";
-import { trainLoop } from "../loop/train-loop.js";
-import { contextProblems, modelFacts } from "../run/stage-problems.js";
-import { withRun, type Run } from "../run/run.js";
-import type { StageContext, StageDefinition, StageResult } from "../run/stage.js";
-import { dataInputs, modelInputs } from "../run/stage-input.js";
-import { engineVersions, startEngine } from "./engine.js";
-import { commonFields, optimizationFields, overlongField, progressFields } from "./fields.js";
+import { overlongField } from "./fields.js";
 import { holdOutRequests } from "./held-out.js";
 import { lmTask, restoreBest, takeBatches } from "./language-model.js";
 

@@ -1,6 +1,6 @@
 import { f32 } from "@stagecraft/checkpoint";
 import { createRandom, deriveSeed } from "@stagecraft/core";
-import { silentReporter, withRun, type StageContext } from "@stagecraft/learn";
+import { silentReporter, withRun, type StageContext } from "@stagecraft/runs";
 import {
   addLora,
   createModel,

@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { answerProblems, headProblems, modelFacts, type Forecast } from "@stagecraft/learn";
+import { answerProblems, headProblems, modelFacts, type Forecast } from "@stagecraft/runs";
 import { readModelInfo } from "@stagecraft/model";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { furtherRewardModel, ppoConfigProblems, type PpoConfig } from "../stage/config.js";

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { renderChat, trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadPrompts } from "./prompts.js";

@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { nameRecord, readPrompts } from "@stagecraft/data";
-import type { StageContext } from "@stagecraft/learn";
+import type { StageContext } from "@stagecraft/runs";
 import { renderChat, type Message } from "@stagecraft/tokenizer";
 import { smallestContext, type AnswerContext } from "./contexts.js";
 import type { PreparedPrompt } from "./prompt-tasks.js";

@@ -1,11 +1,6 @@
 import { SAMPLING_LIMITS } from "@stagecraft/core";
-import {
-  commonFields,
-  corpusFields,
-  dataInputs,
-  modelInputs,
-  type StageInput,
-} from "@stagecraft/learn";
+import { corpusFields } from "@stagecraft/learn";
+import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/runs";
 import { corpusSource } from "@stagecraft/data";
 import { z } from "zod";
 

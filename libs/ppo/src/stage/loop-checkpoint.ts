@@ -4,7 +4,7 @@ import {
   loadVariables,
   optimizerToTensors,
   variablesToTensors,
-} from "@stagecraft/learn";
+} from "@stagecraft/runs";
 import type { Trainees } from "../update/trainees.js";
 
 /** Weights and optimizers of everything that is trained, as a checkpoint holds them. */

@@ -1,4 +1,4 @@
-import { learningRateAt } from "@stagecraft/learn";
+import { learningRateAt } from "@stagecraft/runs";
 import type { AdvantageOptions } from "../batch/experience.js";
 import type { KlControllerConfig } from "../math/kl-controller.js";
 import type { ExperienceOptions } from "../update/build-experience.js";

@@ -11,7 +11,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isCancelled, throwIfAborted, type JsonObject } from "@stagecraft/core";
-import { isDue, type Run, type StageContext, type StagePhase } from "@stagecraft/learn";
+import { isDue, type Run, type StageContext, type StagePhase } from "@stagecraft/runs";
 import { withHeadsOnly, type Model } from "@stagecraft/model";
 import { releaseIdleMemory } from "@stagecraft/tensor";
 import { estimateAdvantages, type Estimates, type Experience } from "../batch/experience.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { TensorMap } from "@stagecraft/checkpoint";
-import { silentReporter, type StageContext } from "@stagecraft/learn";
+import { silentReporter, type StageContext } from "@stagecraft/runs";
 import { loadModel, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";

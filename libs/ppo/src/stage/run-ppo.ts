@@ -6,19 +6,18 @@ import {
   prepareCorpus,
   type BatchSource,
 } from "@stagecraft/data";
+import { lmLoss, restoreBest } from "@stagecraft/learn";
 import {
   engineVersions,
-  lmLoss,
   loadVariables,
   optimizerFor,
-  restoreBest,
   startEngine,
   withRun,
   type Run,
   type StageContext,
   type StageDefinition,
   type StageResult,
-} from "@stagecraft/learn";
+} from "@stagecraft/runs";
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
 import { ppoConfigProblems, ppoInputs, ppoSchema, type PpoConfig } from "./config.js";

@@ -1,4 +1,4 @@
-import { sumGradients } from "@stagecraft/learn";
+import { sumGradients } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";

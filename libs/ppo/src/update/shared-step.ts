@@ -1,4 +1,4 @@
-import { sumGradients } from "@stagecraft/learn";
+import { sumGradients } from "@stagecraft/runs";
 import { HEAD_NAMES } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { valuePartLoss } from "./critic-step.js";

@@ -1,6 +1,6 @@
 import { createMemoryBus } from "@stagecraft/bus";
 import { decodeMessage, events } from "@stagecraft/contracts";
-import { silentReporter } from "@stagecraft/learn";
+import { silentReporter } from "@stagecraft/runs";
 import { describe, expect, it } from "vitest";
 import { broadcastProgress } from "./broadcast-progress.js";
 

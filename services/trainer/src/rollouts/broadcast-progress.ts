@@ -1,7 +1,7 @@
 import type { EventBus } from "@stagecraft/bus";
 import { events } from "@stagecraft/contracts";
 import type { JsonObject } from "@stagecraft/core";
-import type { StageProgress, StageReporter } from "@stagecraft/learn";
+import type { StageProgress, StageReporter } from "@stagecraft/runs";
 
 export interface ProgressSubject {
   bus: EventBus;

@@ -17,7 +17,7 @@ import type {
   RolloutCheck,
   RolloutSample,
 } from "@stagecraft/ppo";
-import { silentReporter, type StagePhase, type StageReporter } from "@stagecraft/learn";
+import { silentReporter, type StagePhase, type StageReporter } from "@stagecraft/runs";
 import {
   headersFromContext,
   METRICS,

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@stagecraft/core";
-import type { StagePhase } from "@stagecraft/learn";
+import type { StagePhase } from "@stagecraft/runs";
 import { METRICS, type Metrics } from "@stagecraft/telemetry";
 
 /** Turns what a PPO run tells into metrics. */

@@ -1,5 +1,5 @@
 import { ppoSchema, runPpo, type PpoConfig } from "@stagecraft/ppo";
-import type { StagePhase, StageReporter, StageResult } from "@stagecraft/learn";
+import type { StagePhase, StageReporter, StageResult } from "@stagecraft/runs";
 import { broadcastProgress } from "./broadcast-progress.js";
 import { createBusPlanes, type BusPlanesOptions } from "./bus-planes.js";
 import { createPpoFigures, type PpoFigures } from "./ppo-figures.js";

@@ -1,6 +1,6 @@
 import type { ParsedTaskFailure } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 import type { PromptTask } from "@stagecraft/ppo";
 
 /** The error that ends a run whose task no worker can answer: task, prompt and cause. */

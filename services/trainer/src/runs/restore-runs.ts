@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readRunRecord, runHolder } from "@stagecraft/learn";
+import { readRunRecord, runHolder } from "@stagecraft/runs";
 import { progressMark } from "./crash-ledger.js";
 import { isTransient } from "./transient-failures.js";
 import { readDesiredState, type DesiredState } from "./desired-state.js";

@@ -1,5 +1,5 @@
 import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { StageReporter, StageResult } from "@stagecraft/learn";
+import type { StageReporter, StageResult } from "@stagecraft/runs";
 import type { Logger } from "@stagecraft/telemetry";
 import { createEventLog, type EventLog } from "./event-log.js";
 import type { RunEvent, RunRecord } from "./run-record.js";

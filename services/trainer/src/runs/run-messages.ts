@@ -1,5 +1,5 @@
 import { trainer } from "@stagecraft/contracts";
-import type { StageProgress } from "@stagecraft/learn";
+import type { StageProgress } from "@stagecraft/runs";
 import type { Logged } from "./event-log.js";
 import type { RunEvent, RunRecord, RunState } from "./run-record.js";
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@stagecraft/core";
-import type { StageProgress, StageResult } from "@stagecraft/learn";
+import type { StageProgress, StageResult } from "@stagecraft/runs";
 
 export type RunState = "pending" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
 

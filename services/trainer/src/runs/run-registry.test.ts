@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError, throwIfAborted, type ErrorCode } from "@stagecraft/core";
-import { acquireRunLock, openRun } from "@stagecraft/learn";
+import { acquireRunLock, openRun } from "@stagecraft/runs";
 import { gate, tempDir, waitFor, type Gate } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";

@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseConfig } from "@stagecraft/config";
 import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
 import { createSemaphore, StagecraftError, type JsonObject } from "@stagecraft/core";
-import { readRunRecord } from "@stagecraft/learn";
+import { readRunRecord } from "@stagecraft/runs";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
 import { crashDelayMs, createCrashLedger, progressMark } from "./crash-ledger.js";

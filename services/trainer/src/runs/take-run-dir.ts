@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { StagecraftError } from "@stagecraft/core";
-import { acquireRunLock, readRunRecord } from "@stagecraft/learn";
+import { acquireRunLock, readRunRecord } from "@stagecraft/runs";
 import type { StartMode } from "./run-execution.js";
 
 /**

@@ -5,7 +5,7 @@ import {
   type StageContext,
   type StageDefinition,
   type StageResult,
-} from "@stagecraft/learn";
+} from "@stagecraft/runs";
 import { z } from "zod";
 
 /** Everything a stage gets when it runs under the trainer. */

@@ -1,4 +1,4 @@
-import type { StageProgress } from "@stagecraft/learn";
+import type { StageProgress } from "@stagecraft/runs";
 import { describe, expect, it } from "vitest";
 import { createRetryDelays } from "./transient-failures.js";
 

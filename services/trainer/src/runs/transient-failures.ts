@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@stagecraft/core";
-import type { StageProgress } from "@stagecraft/learn";
+import type { StageProgress } from "@stagecraft/runs";
 
 /** Failures that go away without anybody changing the run: a full disk, a broker or workers away. */
 const TRANSIENT: ReadonlySet<string> = new Set<ErrorCode>([

@@ -1,6 +1,6 @@
 import type { Topology } from "@stagecraft/bus";
 import type { JsonObject } from "@stagecraft/core";
-import type { StageProgress, StageResult } from "@stagecraft/learn";
+import type { StageProgress, StageResult } from "@stagecraft/runs";
 import type { TrainerConfig } from "../config.js";
 import type { TrainerStageContext } from "../runs/trainer-stage.js";
 

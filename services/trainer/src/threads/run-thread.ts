@@ -1,7 +1,7 @@
 import { createJetStreamBus, type Lease } from "@stagecraft/bus";
 import { openWeightStoreAt, readSigner } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
-import type { StageReporter } from "@stagecraft/learn";
+import type { StageReporter } from "@stagecraft/runs";
 import { busOptions, engineOptions, serveThread } from "@stagecraft/service-kit";
 import { createLogger, startTraceExport, watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";

@@ -1,5 +1,5 @@
 import type { Lease, Topology } from "@stagecraft/bus";
-import { releaseRunLockOfThread, type StageReporter } from "@stagecraft/learn";
+import { releaseRunLockOfThread, type StageReporter } from "@stagecraft/runs";
 import {
   startThread,
   threadModule,

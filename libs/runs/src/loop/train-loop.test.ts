@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRandom, restoreRandom, type JsonObject, type RandomState } from "@stagecraft/core";
 import { createOptimizer, initEngine, tf } from "@stagecraft/tensor";
-import { silentReporter } from "../run/reporter.js";
+import { silentReporter } from "../stage/reporter.js";
 import { readRunRecord, withRun } from "../run/run.js";
 import { accumulateGradients } from "./gradients.js";
 import { trainLoop, type TrainTask } from "./train-loop.js";

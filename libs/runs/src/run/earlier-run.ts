@@ -4,7 +4,7 @@ import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import type { z } from "zod";
 import { inputChanges, type InputHashes } from "./input-hashes.js";
 import type { RunRecord } from "./run-record.js";
-import type { StageInput } from "./stage-input.js";
+import type { StageInput } from "../stage/stage-input.js";
 
 /** What is about to be done in a directory that has a run already. */
 export interface RunAgain {

@@ -6,11 +6,11 @@ import type { z } from "zod";
 import { deleteRun, hasWork, refusalOf, refuseOwnInput } from "./earlier-run.js";
 import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
-import { silentReporter, type StageReporter } from "./reporter.js";
+import { silentReporter, type StageReporter } from "../stage/reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
 import type { RunRecord, RunStatus } from "./run-record.js";
-import type { StageContext, StageResult } from "./stage.js";
-import type { StageInput } from "./stage-input.js";
+import type { StageContext, StageResult } from "../stage/stage.js";
+import type { StageInput } from "../stage/stage-input.js";
 
 export interface OpenRunOptions {
   runDir: string;

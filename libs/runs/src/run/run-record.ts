@@ -1,6 +1,6 @@
 import type { JsonObject } from "@stagecraft/core";
 import type { InputHashes } from "./input-hashes.js";
-import type { StageResult } from "./stage.js";
+import type { StageResult } from "../stage/stage.js";
 
 export type RunStatus = "running" | "finished" | "cancelled" | "failed";
 

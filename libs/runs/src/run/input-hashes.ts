@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { locateDirectory } from "@stagecraft/checkpoint";
 import { listFiles } from "@stagecraft/data";
-import type { StageReporter } from "./reporter.js";
-import type { StageInput } from "./stage-input.js";
+import type { StageReporter } from "../stage/reporter.js";
+import type { StageInput } from "../stage/stage-input.js";
 
 /** File → sha256, or, of a folder with very many files, one hash of all. */
 export type InputHashes = Readonly<Record<string, string>>;

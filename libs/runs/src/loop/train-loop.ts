@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { StagecraftError, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import type { Optimizer } from "@stagecraft/tensor";
 import type { Run } from "../run/run.js";
-import type { StageContext } from "../run/stage.js";
+import type { StageContext } from "../stage/stage.js";
 import { accumulateGradients, type LossTask } from "./gradients.js";
 import { isDue } from "./is-due.js";
 import { learningRateAt, type ScheduleConfig } from "./schedule.js";

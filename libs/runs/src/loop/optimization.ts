@@ -1,5 +1,5 @@
 import { createOptimizer, type Optimizer, type tf } from "@stagecraft/tensor";
-import type { OptimizationConfig, ProgressConfig } from "../stages/fields.js";
+import type { OptimizationConfig, ProgressConfig } from "../stage/fields.js";
 import type { ScheduleConfig } from "./schedule.js";
 import type { TrainLoopOptions } from "./train-loop.js";
 

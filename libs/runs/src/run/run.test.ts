@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StagecraftError } from "@stagecraft/core";
 import { z } from "zod";
-import { silentReporter } from "./reporter.js";
+import { silentReporter } from "../stage/reporter.js";
 import { openRun, readRunRecord, withRun } from "./run.js";
 
 /** `echo one | sha256sum` */

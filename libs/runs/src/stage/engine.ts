@@ -1,5 +1,5 @@
 import { initEngine, type EngineInfo } from "@stagecraft/tensor";
-import type { StageReporter } from "../run/reporter.js";
+import type { StageReporter } from "./reporter.js";
 import type { CommonConfig } from "./fields.js";
 
 /** Starts the engine that the configuration asks for, or takes the one that runs already. */

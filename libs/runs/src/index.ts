@@ -1,0 +1,39 @@
+export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
+export { isDue } from "./loop/is-due.js";
+export { loopOptionsFor, optimizerFor, scheduleFor } from "./loop/optimization.js";
+export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
+export { createThroughput, type Throughput } from "./loop/throughput.js";
+export {
+  trainLoop,
+  type ResumableSource,
+  type TrainLoopOptions,
+  type TrainLoopResult,
+  type TrainTask,
+} from "./loop/train-loop.js";
+export {
+  loadOptimizer,
+  loadVariables,
+  optimizerToTensors,
+  variablesToTensors,
+} from "./loop/weights.js";
+export { openMetricsLog, type MetricsLog } from "./run/metrics-log.js";
+export { silentReporter, type StageProgress, type StageReporter } from "./stage/reporter.js";
+export { acquireRunLock, releaseRunLockOfThread, runHolder, type RunLock } from "./run/run-lock.js";
+export { openRun, readRunRecord, withRun, type OpenRunOptions, type Run } from "./run/run.js";
+export type { RunRecord, RunStatus } from "./run/run-record.js";
+export type { StageContext, StageDefinition, StagePhase, StageResult } from "./stage/stage.js";
+export { changedFields, listed } from "./run/earlier-run.js";
+export type { Forecast, OutputFacts } from "./stage/forecast.js";
+export {
+  answerProblems,
+  checkStage,
+  contextProblems,
+  headProblems,
+  modelFacts,
+  NOTHING_AHEAD,
+  stageProblems,
+} from "./stage/stage-problems.js";
+export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
+export { dataInputs, inputProblem, modelInputs, type StageInput } from "./stage/stage-input.js";
+export { commonFields, optimizationFields, progressFields } from "./stage/fields.js";
+export { engineVersions, startEngine } from "./stage/engine.js";

@@ -1,0 +1,112 @@
+import { z } from "zod";
+
+/** Fields of every stage. */
+export const commonFields = {
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(1)
+    .describe("Seed of everything random in the stage: same seed, same run on one thread"),
+  engine: z
+    .enum(["auto", "native", "tensorflow", "cpu"])
+    .default("auto")
+    .describe("Tensor engine; auto takes the fastest that works here"),
+  threads: z
+    .int()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe("Threads of the engine, 0 = all cores; 1 for bit-exact repetition"),
+};
+
+/** Bookkeeping of stages that train step by step. */
+export const progressFields = {
+  logEvery: z.int().min(1).default(10).describe("Optimizer steps between records in metrics.jsonl"),
+  evalEvery: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("Optimizer steps between evaluations, 0 = only at the end"),
+  checkpointEvery: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("Optimizer steps between checkpoints, 0 = only when the stage ends or is stopped"),
+  keepCheckpoints: z
+    .int()
+    .min(2)
+    .max(100)
+    .default(2)
+    .describe("Checkpoints to keep; two, so that a damaged one has a predecessor"),
+};
+
+export interface OptimizationDefaults {
+  optimizer?: "adamw" | "sgd";
+  learningRate: number;
+  schedule?: "cosine" | "linear" | "constant";
+  minLearningRateRatio?: number;
+  warmupSteps: number;
+  beta2?: number;
+  weightDecay: number;
+}
+
+/** Optimizer and schedule; each stage has its own defaults [reference, "Where to start"]. */
+export function optimizationFields(defaults: OptimizationDefaults) {
+  return {
+    optimizer: z
+      .enum(["adamw", "sgd"])
+      .default(defaults.optimizer ?? "adamw")
+      .describe("AdamW, or stochastic gradient descent with momentum"),
+    learningRate: z
+      .number()
+      .positive()
+      .max(10)
+      .default(defaults.learningRate)
+      .describe("Highest learning rate, reached after warm-up"),
+    schedule: z
+      .enum(["cosine", "linear", "constant"])
+      .default(defaults.schedule ?? "cosine")
+      .describe("How the learning rate falls after warm-up"),
+    minLearningRateRatio: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(defaults.minLearningRateRatio ?? 0.1)
+      .describe("Last learning rate as a share of the highest"),
+    warmupSteps: z
+      .int()
+      .min(0)
+      .default(defaults.warmupSteps)
+      .describe("Steps of linear warm-up of the learning rate"),
+    beta1: z.number().min(0).max(0.9999).default(0.9).describe("AdamW: decay of the mean"),
+    beta2: z
+      .number()
+      .min(0)
+      .max(0.99999)
+      .default(defaults.beta2 ?? 0.99)
+      .describe("AdamW: decay of the squared mean"),
+    adamEps: z.number().positive().max(1).default(1e-8).describe("AdamW: epsilon"),
+    momentum: z.number().min(0).max(0.9999).default(0.9).describe("SGD: momentum"),
+    weightDecay: z
+      .number()
+      .min(0)
+      .max(10)
+      .default(defaults.weightDecay)
+      .describe("Weight decay of tensors with two or more dimensions"),
+    clipNorm: z
+      .number()
+      .min(0)
+      .default(1)
+      .describe("Gradients are scaled down to this global norm, 0 = never"),
+    accumulationSteps: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe("Micro-batches per optimizer step; gradients equal those of one large batch"),
+  };
+}
+
+export type OptimizationConfig = z.infer<z.ZodObject<ReturnType<typeof optimizationFields>>>;
+export type ProgressConfig = z.infer<z.ZodObject<typeof progressFields>>;
+export type CommonConfig = z.infer<z.ZodObject<typeof commonFields>>;
