@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import tseslint from "typescript-eslint";
 import { boundaryConfigs } from "./tools/lint/boundary-rules.mjs";
-import { createProjectProgram } from "./tools/lint/project-program.mjs";
+import { createProjectPrograms } from "./tools/lint/project-program.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
@@ -11,8 +11,11 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 function typeInformation() {
   const here = relative(root, process.cwd()).split("\\").join("/");
   return /^((libs|services)\/[^/]+|tools|deploy)$/.test(here)
-    ? { programs: [createProjectProgram(root, here)] }
-    : { project: ["./tsconfig.test.json"], tsconfigRootDir: root };
+    ? { programs: createProjectPrograms(root, here) }
+    : {
+        project: ["./tsconfig.test.json", "./services/*/web/tsconfig.json"],
+        tsconfigRootDir: root,
+      };
 }
 
 export default tseslint.config(
@@ -28,7 +31,7 @@ export default tseslint.config(
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {
-    files: ["**/*.ts"],
+    files: ["**/*.{ts,tsx}"],
     extends: [tseslint.configs.recommended],
     languageOptions: { parserOptions: typeInformation() },
     rules: {

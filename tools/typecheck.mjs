@@ -1,11 +1,11 @@
-// `npm run typecheck` of one project, run in its folder: sources and tests, nothing emitted.
+// `npm run typecheck` of one project, run in its folder: sources, tests and pages, nothing emitted.
 import { relative } from "node:path";
 import ts from "typescript";
-import { createProjectProgram } from "./lint/project-program.mjs";
+import { createProjectPrograms } from "./lint/project-program.mjs";
 import { root } from "./setup/main.mjs";
 
-const program = createProjectProgram(root, relative(root, process.cwd()));
-const diagnostics = ts.getPreEmitDiagnostics(program);
+const programs = createProjectPrograms(root, relative(root, process.cwd()));
+const diagnostics = programs.flatMap((program) => ts.getPreEmitDiagnostics(program));
 if (diagnostics.length > 0) {
   const host = {
     getCurrentDirectory: () => root,

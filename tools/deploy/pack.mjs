@@ -109,6 +109,7 @@ function isNeeded(path, source, own) {
   const parts = relative(source, path).split(sep);
   if (parts.includes("node_modules")) return false; // each package is copied by itself
   if (own && !OWN_PARTS.includes(String(parts[0]))) return false;
+  if (own && parts[0] === "dist" && parts[1] === "web") return true; // pages, as the browser gets them
   if (NEEDLESS.test(path) || NEEDLESS_FOLDERS.has(basename(path))) return isLicense(path);
   return !isTfjs(source) || isTfjsPart(parts);
 }

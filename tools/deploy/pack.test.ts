@@ -57,6 +57,14 @@ describe("packProject()", () => {
     expect(realpathSync(join(out, "node_modules/@stagecraft/b"))).toBe(join(out, "libs/b"));
   });
 
+  it("takes pages whole, although they hold HTML", () => {
+    write("services/a/dist/web/index.html");
+    write("services/a/dist/main.d.ts");
+    packProject({ from, project: "services/a", out });
+    expect(packed("services/a/dist/web/index.html")).toBe(true);
+    expect(packed("services/a/dist/main.d.ts")).toBe(false);
+  });
+
   it("leaves sources, maps, types, tests and development's packages, and keeps licences", () => {
     packProject({ from, project: "services/a", out });
     for (const path of [

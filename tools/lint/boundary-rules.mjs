@@ -3,6 +3,12 @@ import { allowedImports, DOORS, ENVIRONMENT_READER, readProjects } from "../modu
 const TEST_FILES = ["**/*.test.ts", "**/*.bench.ts", "*/*/{test,bench}/**/*.ts"];
 const ENVIRONMENT_MESSAGE = "Only libs/config reads the environment; take the value as an option.";
 
+/** Pages run in a browser: of our own code they know the types of their service's HTTP API. */
+const PAGES_RESTRICTION = {
+  regex: "^@stagecraft/|^node:|^(\\.\\./)+src/(?!http/api)",
+  message: "Pages import browser packages, each other, and types of ../src/http/api.",
+};
+
 /**
  * ESLint configurations that enforce module-boundaries.mjs, for static and dynamic imports alike.
  * Tests may also use @stagecraft/testing, gRPC and NATS clients and variables; build scripts are free.
@@ -27,6 +33,12 @@ export function boundaryConfigs(root) {
             : `${project.dir}/${pattern}`,
         ),
         rules: importRules({ ...project, name: "*" }, [...own, "testing", ...project.dependencies]),
+      },
+      {
+        name: `stagecraft/boundaries/${project.dir}/web`,
+        files: [`${project.dir}/web/src/**/*.{ts,tsx}`],
+        ignores: ["**/*.test.ts"],
+        rules: { "no-restricted-imports": ["error", { patterns: [PAGES_RESTRICTION] }] },
       },
     ];
   });

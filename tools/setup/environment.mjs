@@ -68,6 +68,8 @@ export async function prepare(root, steps) {
   await buildNativeEngine(root, steps);
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   await steps.command("compile TypeScript", [process.execPath, tsc, "-b"], { cwd: root });
+  const pages = join(root, "services", "gateway", "web", "build.mjs");
+  await steps.command("build the pages", [process.execPath, pages], { cwd: root });
 }
 
 /**
