@@ -18,6 +18,7 @@ export {
   type Random,
   type RandomState,
 } from "./random.js";
+export { createSerialQueue, type SerialQueue } from "./serial-queue.js";
 export { terminalText } from "./terminal-text.js";
 export {
   isRepetitionPenalty,

@@ -1,6 +1,6 @@
 import type { WeightStore } from "@stagecraft/checkpoint";
 import type { ParsedWeights } from "@stagecraft/contracts";
-import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { createSerialQueue, isCancelled, StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { PolicyEngine } from "./engine.js";
 
@@ -31,7 +31,7 @@ export interface WeightFollower {
 export function followWeights(options: WeightFollowerOptions): WeightFollower {
   const { engine, store, announcements, logger = silentLogger() } = options;
   let loading: ParsedWeights | undefined;
-  let turn = Promise.resolve();
+  const loads = createSerialQueue(); // in the order of arrival
 
   const load = async (wanted: ParsedWeights, allowRollback: boolean) => {
     const current = engine.status().weights;
@@ -48,15 +48,9 @@ export function followWeights(options: WeightFollowerOptions): WeightFollower {
       loading = undefined;
     }
   };
-  // One at a time, in the order of arrival.
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const result = turn.then(work);
-    turn = result.catch(() => undefined);
-    return result;
-  };
   const attempt = async (wanted: ParsedWeights, onlyNewer: boolean) => {
     try {
-      await inTurn(async () => {
+      await loads.run(async () => {
         if (onlyNewer && wanted.version <= engine.status().weights.version) return;
         await load(wanted, true);
       });
@@ -69,7 +63,7 @@ export function followWeights(options: WeightFollowerOptions): WeightFollower {
   };
 
   return {
-    load: (wanted, { allowRollback }) => inTurn(() => load(wanted, allowRollback)),
+    load: (wanted, { allowRollback }) => loads.run(() => load(wanted, allowRollback)),
     async catchUp() {
       const latest = await store.latest();
       if (latest) await attempt(latest, true);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
+import { createSerialQueue } from "@stagecraft/core";
 import type { ClusterLayout } from "./layout.js";
 import type { ClusterEvent, ResolvedOptions, ScalableService, ServiceName } from "./options.js";
 import type { RememberedProcess } from "./orphans.js";
@@ -60,7 +61,7 @@ const STOP_ORDER: readonly (readonly Member["service"][])[] = [
 
 class ProcessFleet implements Fleet {
   private readonly members = new Map<string, Member>();
-  private writing = Promise.resolve();
+  private readonly writes = createSerialQueue();
 
   constructor(private readonly given: FleetOptions) {}
 
@@ -110,7 +111,7 @@ class ProcessFleet implements Fleet {
       const members = [...this.members.values()].filter((m) => services.includes(m.service));
       outcomes.push(...(await this.end(members)));
     }
-    await this.writing;
+    await this.writes.idle();
     return outcomes;
   }
 
@@ -215,12 +216,11 @@ class ProcessFleet implements Fleet {
 
   /** One at a time, with what holds when its turn has come; a failure is told, the next may work. */
   private write(file: string, content: () => string): Promise<void> {
-    this.writing = this.writing
-      .then(() => atomicWriteFile(file, content()))
+    return this.writes
+      .run(() => atomicWriteFile(file, content()))
       .catch((error: unknown) => {
         this.tell("error", "", `cannot write ${file}: ${String(error)}`);
       });
-    return this.writing;
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { createJetStreamBus, ensureTopology, runTopology } from "@stagecraft/bus";
 import { acquireDirectoryLock, type DirectoryLock } from "@stagecraft/checkpoint";
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { createSerialQueue, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { createFleet, type Fleet } from "./fleet.js";
 import { CLUSTER_LOCK, clusterLayout, type ClusterLayout } from "./layout.js";
 import { startLogRotation } from "./log-rotation.js";
@@ -113,7 +113,7 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
   };
   let stopping: Promise<StopOutcome[]> | undefined;
   const stop = () => (stopping ??= fleet.stop().finally(end));
-  const inTurn = createQueue();
+  const changes = createSerialQueue();
   return {
     options,
     layout,
@@ -123,7 +123,7 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
     async scale(service, count) {
       const [problem] = countProblem(service, count);
       if (problem !== undefined) throw new StagecraftError("invalid_argument", problem);
-      return inTurn(async () => {
+      return changes.run(async () => {
         if (stopping) throw new StagecraftError("failed_precondition", "the cluster is stopping");
         return fleet.scale(service, count);
       });
@@ -159,15 +159,5 @@ function addressesOf(fleet: Fleet, layout: ClusterLayout, natsUrl: string): Clus
     rollouts: fleet.addresses("rollout"),
     policy: `file:${layout.addressesOf("policy")}`,
     rewardModel: `file:${layout.addressesOf("reward-model")}`,
-  };
-}
-
-/** Runs one piece of work after the other. */
-function createQueue() {
-  let last: Promise<unknown> = Promise.resolve();
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
   };
 }

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { acquireDirectoryLock } from "@stagecraft/checkpoint";
 import { feedback } from "@stagecraft/contracts";
-import { StagecraftError } from "@stagecraft/core";
+import { createSerialQueue, StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import { openJournal, type Journal } from "./journal.js";
 import { RaterWords } from "../feedback/rater-words.js";
@@ -59,7 +59,7 @@ class JournalStore implements FeedbackStore {
   private journal!: Journal;
   private release!: () => Promise<void>;
   /** One write after another: each looks at what is stored by then. */
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly writes = createSerialQueue();
 
   writingTo(journal: Journal, release: () => Promise<void>): this {
     this.journal = journal;
@@ -74,7 +74,7 @@ class JournalStore implements FeedbackStore {
   }
 
   add(entry: feedback.Feedback): Promise<feedback.Feedback> {
-    return this.inTurn(async () => {
+    return this.writes.run(async () => {
       const known = this.feedback.get(entry.feedbackId);
       if (known) return sameOrThrow(known, entry);
       await this.journal.append([{ feedback: feedback.Feedback.toJSON(entry) }]);
@@ -84,7 +84,7 @@ class JournalStore implements FeedbackStore {
   }
 
   addComparisons(comparisons: readonly feedback.Comparison[]): Promise<number> {
-    return this.inTurn(async () => {
+    return this.writes.run(async () => {
       const news = new Map<string, feedback.Comparison>();
       for (const comparison of comparisons) {
         const { comparisonId: id } = comparison;
@@ -118,12 +118,6 @@ class JournalStore implements FeedbackStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => undefined);
-    return result;
   }
 
   private remember(entry: feedback.Feedback): void {

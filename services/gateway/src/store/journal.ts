@@ -1,5 +1,5 @@
 import { appendFile, open, type FileHandle } from "node:fs/promises";
-import { StagecraftError } from "@stagecraft/core";
+import { createSerialQueue, StagecraftError } from "@stagecraft/core";
 
 /** A file of JSON lines that only grows; what `append` resolved for is on the disk. */
 export interface Journal extends AsyncDisposable {
@@ -81,7 +81,7 @@ function parse(line: Uint8Array): unknown {
 }
 
 class FileJournal implements Journal {
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly writes = createSerialQueue();
   private size: number;
   private readonly file: string;
 
@@ -94,13 +94,11 @@ class FileJournal implements Journal {
   }
 
   append(records: readonly unknown[]): Promise<void> {
-    const result = this.turn.then(() => this.write(records));
-    this.turn = result.catch(() => undefined);
-    return result;
+    return this.writes.run(() => this.write(records));
   }
 
   async close(): Promise<void> {
-    await this.turn;
+    await this.writes.idle();
     await this.handle.close();
   }
 
