@@ -29,11 +29,12 @@ export const MAY_IMPORT = {
   platform: { libs: PLATFORM, ordered: true },
   store: { libs: ["core", "contracts"], ordered: false },
   ml: { libs: ML, ordered: true },
-  service: { libs: [...PLATFORM, ...ML], ordered: false },
+  weights: { libs: [...PLATFORM, "checkpoint"], ordered: false },
+  service: { libs: [...PLATFORM, ...ML, "weights"], ordered: false },
   edge: { libs: [...PLATFORM, "checkpoint"], ordered: false },
   testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
-  harness: { libs: [...PLATFORM, ...ML, "testing"], ordered: false },
-  app: { libs: [...PLATFORM, ...ML], ordered: false, services: true },
+  harness: { libs: [...PLATFORM, ...ML, "weights", "testing"], ordered: false },
+  app: { libs: [...PLATFORM, ...ML, "weights"], ordered: false, services: true },
   tools: { libs: [], ordered: false },
 };
 

@@ -46,6 +46,8 @@ describe("module boundaries", () => {
     ["libs/model/src/x.ts", 'import * as tf from "@tensorflow/tfjs";', "Use `tf` of"],
     ["libs/model/src/x.ts", "export const home = process.env.HOME;", "Only libs/config"],
     ["libs/rpc/src/x.ts", 'import "@stagecraft/testing";', "libs/rpc may import"],
+    ["libs/ppo/src/x.ts", 'import "@stagecraft/weights";', "libs/ppo may import"],
+    ["libs/weights/src/x.ts", 'import "@stagecraft/model";', "libs/weights may import"],
   ];
   for (const [file, code, says] of forbidden) {
     it(`refuses \`${code}\` in ${file}`, async () => {
@@ -57,6 +59,7 @@ describe("module boundaries", () => {
     ["libs/data/src/x.ts", 'import "@stagecraft/core"; import "@stagecraft/tokenizer";'],
     ["libs/rpc/src/x.ts", 'import "@grpc/grpc-js"; import "@stagecraft/contracts";'],
     ["libs/rpc/src/x.test.ts", 'import "@stagecraft/testing"; import "@stagecraft/rpc";'],
+    ["libs/weights/src/x.ts", 'import "@stagecraft/bus"; import "@stagecraft/checkpoint";'],
     ["libs/config/src/x.ts", "export const home = process.env.HOME;"],
     ["libs/cli/src/x.ts", 'import "@stagecraft/service-policy"; import "../x/y.js";'],
   ];

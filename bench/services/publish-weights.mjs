@@ -2,8 +2,9 @@
 // line VERSION publishes the model's weights, all scaled a little, under that number and announces it.
 import { createInterface } from "node:readline";
 import { createJetStreamBus, runTopology } from "@stagecraft/bus";
-import { openWeightStore, readSafetensors } from "@stagecraft/checkpoint";
+import { readSafetensors } from "@stagecraft/checkpoint";
 import { events } from "@stagecraft/contracts";
+import { openWeightStore, WEIGHTS_KEY } from "@stagecraft/weights";
 
 const [modelDir, weightsDir, natsUrl, run] = process.argv.slice(2);
 const { tensors } = await readSafetensors(`${modelDir}/model.safetensors`);
@@ -20,7 +21,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const seconds = (performance.now() - startedAt) / 1000;
   const weights = { version, sha256, step: BigInt(version), sizeBytes: BigInt(sizeBytes) };
   const event = events.WeightsPublished.encode({ runId: run, weights, createdAt: new Date() });
-  await bucket.put("weights", event.finish());
+  await bucket.put(WEIGHTS_KEY, event.finish());
   await store.prune(2);
   console.log(JSON.stringify({ version, sizeBytes, seconds }));
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { runTopology } from "@stagecraft/bus";
-import { OBJECT_STORE_LOCATION } from "@stagecraft/checkpoint";
+import { OBJECT_STORE_LOCATION } from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import type { Manifest } from "./schemas.js";

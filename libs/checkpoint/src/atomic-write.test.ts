@@ -1,8 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Crash, crashAfter, fullAfter, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { Crash, crashAfter, fullAfter } from "../test/fault-file-system.js";
-import { tempDir } from "../test/temp-dir.js";
 import { atomicReplaceDirectory, recoverDirectory, sweepTemporaries } from "./atomic-directory.js";
 import { atomicWriteFile } from "./atomic-write.js";
 

@@ -1,9 +1,8 @@
 import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createRandom } from "@stagecraft/core";
+import { crashAfter, fullAfter, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { crashAfter, fullAfter } from "../test/fault-file-system.js";
-import { tempDir } from "../test/temp-dir.js";
 import { openCheckpoints } from "./checkpoints.js";
 import { f32 } from "./tensor-entry.js";
 

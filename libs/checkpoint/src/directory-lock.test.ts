@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { tempDir } from "../test/temp-dir.js";
 import { atomicWriteFile } from "./atomic-write.js";
 import { openCheckpoints } from "./checkpoints.js";
 import {

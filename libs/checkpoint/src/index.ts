@@ -1,5 +1,6 @@
 export {
   atomicReplaceDirectory,
+  listNames,
   locateDirectory,
   recoverDirectory,
   sweepTemporaries,
@@ -22,25 +23,26 @@ export {
   type ProcessIdentity,
 } from "./directory-lock.js";
 export { nodeFileSystem, type FileSystem } from "./file-system.js";
-export { sha256Of } from "./manifest.js";
+export {
+  readManifest,
+  readSealedDirectory,
+  sha256InTurns,
+  sha256Of,
+  writeSealedDirectory,
+  type Manifest,
+} from "./manifest.js";
 export {
   readModelDescription,
   readModelDirectory,
   writeModelDirectory,
   type ModelDirectory,
 } from "./model-directory.js";
-export { createMemoryWeightStore } from "./memory-weight-store.js";
-export {
-  createObjectWeightStore,
-  OBJECT_STORE_LOCATION,
-  openWeightStoreAt,
-  type ObjectBucket,
-} from "./object-weight-store.js";
 export {
   decodeSafetensors,
   encodeSafetensors,
   encodeSafetensorsChunks,
   readSafetensors,
+  sha256OfTensors,
   writeSafetensors,
   type Safetensors,
 } from "./safetensors.js";
@@ -54,10 +56,3 @@ export {
   type TensorEntry,
   type TensorMap,
 } from "./tensor-entry.js";
-export {
-  openWeightStore,
-  sha256OfTensors,
-  versionTaken,
-  type WeightManifest,
-  type WeightStore,
-} from "./weight-store.js";

@@ -1,8 +1,7 @@
 import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fullAfter, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { fullAfter } from "../test/fault-file-system.js";
-import { tempDir } from "../test/temp-dir.js";
 import { readModelDirectory, writeModelDirectory } from "./model-directory.js";
 import { writeSafetensors } from "./safetensors.js";
 import { f32 } from "./tensor-entry.js";

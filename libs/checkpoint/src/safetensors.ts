@@ -2,6 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { atomicWriteFile, type AtomicOptions } from "./atomic-write.js";
 import { nodeFileSystem, readWhole, type FileSystem } from "./file-system.js";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "./half.js";
+import { sha256Of } from "./manifest.js";
 import { parseHeader, readHeaderLength, type HeaderEntry } from "./safetensors-header.js";
 import {
   BYTES_PER_ELEMENT,
@@ -137,4 +138,9 @@ function encodeHeader(header: Record<string, unknown>): Uint8Array {
 function checkName(name: string): void {
   if (name !== "__metadata__" && name !== "__proto__") return;
   throw new StagecraftError("invalid_argument", `${name} cannot be the name of a tensor`);
+}
+
+/** sha256 of the safetensors image of tensors: the hash that a weight store reports for them. */
+export function sha256OfTensors(tensors: TensorMap): string {
+  return sha256Of(encodeSafetensorsChunks(tensors));
 }

@@ -1,15 +1,11 @@
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
+import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { tempDir } from "../test/temp-dir.js";
-import { createObjectWeightStore, type ObjectBucket } from "./object-weight-store.js";
 import { signDirectory, verifyDirectory } from "./signed-directory.js";
 import { createKeyPair, readSigner, readVerifier } from "./signing.js";
-import { f32 } from "./tensor-entry.js";
-import { openWeightStore } from "./weight-store.js";
 
-const weights = new Map([["w", f32([2], Float32Array.of(1, 2))]]);
 const REFUSED = { code: "permission_denied" };
 
 /** Two pairs of keys as files, one trusted. */
@@ -25,60 +21,6 @@ async function keysIn(path: string) {
   const verifier = (await readVerifier([join(path, "ours.pub")]))!;
   return { ours: ours!, theirs: theirs!, verifier };
 }
-
-function memoryBucket(): ObjectBucket {
-  const objects = new Map<string, Uint8Array>();
-  const whole = async (content: Uint8Array | AsyncIterable<Uint8Array>) => {
-    if (content instanceof Uint8Array) return content;
-    const parts: Uint8Array[] = [];
-    for await (const part of content) parts.push(part);
-    return Buffer.concat(parts);
-  };
-  async function* one(bytes: Uint8Array) {
-    yield await Promise.resolve(bytes);
-  }
-  return {
-    put: async (name, content) => objects.set(name, await whole(content)),
-    get: (name) => {
-      const bytes = objects.get(name);
-      return Promise.resolve(bytes && { chunks: one(bytes) });
-    },
-    list: () => Promise.resolve([...objects.keys()].map((name) => ({ name }))),
-    delete: (name) => Promise.resolve(void objects.delete(name)),
-  };
-}
-
-describe("signed weights", () => {
-  it("are fetched when a trusted key has signed them, from a directory and from objects", async () => {
-    await using dir = await tempDir();
-    const { ours, theirs, verifier } = await keysIn(dir.path);
-    const bucket = memoryBucket();
-    const stores = [
-      (keys: object) => openWeightStore(join(dir.path, "store"), keys),
-      (keys: object) => createObjectWeightStore(bucket, keys),
-    ];
-    for (const open of stores) {
-      await open({ signer: ours }).publish(1, weights);
-      await open({ signer: theirs }).publish(2, weights);
-      await open({}).publish(3, weights);
-      const reader = open({ verifier });
-      expect(await reader.fetch(1)).toEqual(weights);
-      await expect(reader.fetch(2)).rejects.toMatchObject(REFUSED);
-      await expect(reader.fetch(2)).rejects.toThrow(`signed by key ${theirs.keyId}`);
-      await expect(reader.fetch(3)).rejects.toThrow("weights 3 is not signed");
-      expect(await open({}).fetch(3)).toEqual(weights); // by configuration
-    }
-  });
-
-  it("of one version do not stand for another", async () => {
-    await using dir = await tempDir();
-    const { ours, verifier } = await keysIn(dir.path);
-    const root = join(dir.path, "store");
-    await openWeightStore(root, { signer: ours }).publish(1, weights);
-    await cp(join(root, "v-000001"), join(root, "v-000009"), { recursive: true });
-    await expect(openWeightStore(root, { verifier }).fetch(9)).rejects.toMatchObject(REFUSED);
-  });
-});
 
 describe("verifyDirectory()", () => {
   it("takes a model as it was signed and refuses every change", async () => {

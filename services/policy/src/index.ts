@@ -1,4 +1,3 @@
-export { weightAnnouncements } from "./announcements.js";
 export { policySchema } from "./config.js";
 export type {
   EngineStatus,
@@ -8,7 +7,6 @@ export type {
   SequenceToScore,
   TokenChunk,
 } from "./engine.js";
-export { fetchInThread, type ThreadedWeightStore } from "./fetch-in-thread.js";
 export { createLocalEngine, type LocalEngine, type LocalEngineOptions } from "./local-engine.js";
 export {
   assemblePolicyService,
@@ -17,11 +15,6 @@ export {
   type PolicyPartsOptions,
 } from "./open.js";
 export { createPolicyService, type PolicyService, type PolicyServiceDeps } from "./service.js";
-export {
-  followWeights,
-  type WeightFollower,
-  type WeightFollowerOptions,
-} from "./weight-follower.js";
 export {
   createWorkerEngine,
   type WorkerEngine,

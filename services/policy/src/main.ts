@@ -1,5 +1,5 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
-import { openWeightStoreAt, readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
+import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
@@ -11,8 +11,8 @@ import {
   superviseThread,
   terminationSignal,
 } from "@stagecraft/service-kit";
+import { fetchInThread, openWeightStoreAt } from "@stagecraft/weights";
 import { engineThreadOptions, loadPolicyConfig, policySchema } from "./config.js";
-import { fetchInThread } from "./fetch-in-thread.js";
 import { assemblePolicyService } from "./open.js";
 import { createWorkerEngine } from "./worker-engine.js";
 

@@ -1,13 +1,11 @@
 import type { EventBus } from "@stagecraft/bus";
-import type { WeightStore } from "@stagecraft/checkpoint";
 import { loadModel } from "@stagecraft/model";
 import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
 import { loadTokenizer } from "@stagecraft/tokenizer";
-import { weightAnnouncements } from "./announcements.js";
+import { followWeights, weightAnnouncements, type WeightStore } from "@stagecraft/weights";
 import type { PolicyEngine } from "./engine.js";
 import { createLocalEngine, type LocalEngineOptions } from "./local-engine.js";
 import { createPolicyService, type PolicyService } from "./service.js";
-import { followWeights } from "./weight-follower.js";
 
 export interface OpenPolicyOptions extends PolicyPartsOptions, LocalModelOptions {}
 

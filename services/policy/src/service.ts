@@ -11,11 +11,11 @@ import {
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 import type { Metrics } from "@stagecraft/telemetry";
+import type { WeightFollower } from "@stagecraft/weights";
 import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
 import { createPolicyMeter, type PolicyMeter } from "./policy-meter.js";
 import { checkInput, prepareInput } from "./prompt.js";
-import type { WeightFollower } from "./weight-follower.js";
 
 export interface PolicyServiceDeps {
   /** Closed with the service. */

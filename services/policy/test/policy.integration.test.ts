@@ -1,4 +1,3 @@
-import { openWeightStore, type WeightStore } from "@stagecraft/checkpoint";
 import {
   finishReasonOf,
   parseGeneration,
@@ -12,9 +11,9 @@ import { createRpcClient, createRpcServer, type RpcClient } from "@stagecraft/rp
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir, waitFor } from "@stagecraft/testing";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { followWeights, openWeightStore, type WeightStore } from "@stagecraft/weights";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createPolicyService } from "../src/service.js";
-import { followWeights } from "../src/weight-follower.js";
 import type { LocalEngineOptions } from "../src/local-engine.js";
 import { otherWeights, request, tinyEngine, tinyModel, tinyTokenizer } from "./fixtures.js";
 

@@ -1,14 +1,13 @@
-import { openWeightStore } from "@stagecraft/checkpoint";
 import { policy, toSampling, toTokens } from "@stagecraft/contracts";
 import type { Model } from "@stagecraft/model";
 import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir, waitFor } from "@stagecraft/testing";
 import type { Tokenizer } from "@stagecraft/tokenizer";
+import { followWeights, openWeightStore } from "@stagecraft/weights";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { PolicyEngine } from "../src/engine.js";
 import { createPolicyService } from "../src/service.js";
-import { followWeights } from "../src/weight-follower.js";
 import { otherWeights, request, tinyEngine, tinyModel, tinyTokenizer } from "./fixtures.js";
 
 let tokenizer: Tokenizer;

@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { openWeightStore } from "@stagecraft/checkpoint";
 import { saveModel, type Model } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir } from "@stagecraft/testing";
 import type { Tokenizer } from "@stagecraft/tokenizer";
+import { fetchInThread, openWeightStore } from "@stagecraft/weights";
 import { beforeAll, describe, expect, it } from "vitest";
-import { fetchInThread } from "../src/fetch-in-thread.js";
 import {
   createWorkerEngine,
   type WorkerEngine,

@@ -1,5 +1,5 @@
 import { createJetStreamBus, ensureTopology, watchTopology } from "@stagecraft/bus";
-import { openWeightStoreAt, readSigner } from "@stagecraft/checkpoint";
+import { readSigner } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
@@ -12,6 +12,7 @@ import {
   superviseThread,
   terminationSignal,
 } from "@stagecraft/service-kit";
+import { openWeightStoreAt } from "@stagecraft/weights";
 import { reportBacklog } from "./rollouts/bus-backlog.js";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
 import { openTrainerService } from "./open.js";

@@ -11,7 +11,7 @@ import { openRewardModelService } from "@stagecraft/service-reward-model";
 import { openRolloutService, type RewardPort } from "@stagecraft/service-rollout";
 import { openTrainerService } from "@stagecraft/service-trainer";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
-import { createMemoryWeightStore } from "@stagecraft/checkpoint";
+import { createMemoryWeightStore } from "@stagecraft/weights";
 import { runRemotely } from "./run-remotely.js";
 
 export interface EmbeddedClusterOptions {

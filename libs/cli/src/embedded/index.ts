@@ -3,5 +3,5 @@ export {
   type EmbeddedCluster,
   type EmbeddedClusterOptions,
 } from "./embedded-cluster.js";
-export { createMemoryWeightStore } from "@stagecraft/checkpoint";
+export { createMemoryWeightStore } from "@stagecraft/weights";
 export { runRemotely, type RemoteRun } from "./run-remotely.js";

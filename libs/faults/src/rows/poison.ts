@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeMessage, events } from "@stagecraft/contracts";
 import type { Random } from "@stagecraft/core";
+import { WEIGHTS_KEY } from "@stagecraft/weights";
 import type { FaultContext, FaultResult, FaultRow, Mutation } from "../fault-row.js";
 import { startPipeline, type Pipeline } from "../world/pipeline.js";
 
@@ -94,7 +95,7 @@ async function startPoisoning(
     for await (const { data } of tasks) {
       if (random.nextFloat() >= SHARE) continue;
       const task = decodeMessage(events.PromptTask, data, "task");
-      const value = (await bucket.get("weights"))!.value;
+      const value = (await bucket.get(WEIGHTS_KEY))!.value;
       const { weights } = decodeMessage(events.WeightsPublished, value, "weights");
       const kind = names[sent.size % names.length]!;
       const made = kinds[kind]!(goodRollout(task, weights!), random);

@@ -1,17 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventBus } from "@stagecraft/bus";
-import { openWeightStore } from "@stagecraft/checkpoint";
-import {
-  common,
-  decodeMessage,
-  events,
-  parseWeightsPublished,
-  policy,
-  reward,
-  type ParsedWeights,
-} from "@stagecraft/contracts";
+import { common, policy, reward, type ParsedWeights } from "@stagecraft/contracts";
 import { createRandom, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { createRpcServer, type Handlers } from "@stagecraft/rpc";
+import { openWeightStore, weightAnnouncements } from "@stagecraft/weights";
 
 export interface SimulationOptions {
   bus: EventBus;
@@ -118,10 +110,8 @@ function followAnnouncements(options: SimulationOptions, signal: AbortSignal) {
   const store = openWeightStore(weightsDir);
   let current: ParsedWeights | undefined;
   void (async () => {
-    const bucket = await bus.keyValue(weightsBucket);
-    for await (const { value } of bucket.watch("weights", signal)) {
-      const event = decodeMessage(events.WeightsPublished, value, "weights");
-      current = parseWeightsPublished(event).weights;
+    for await (const weights of weightAnnouncements(bus, weightsBucket, { signal })) {
+      current = weights;
     }
   })();
   return {

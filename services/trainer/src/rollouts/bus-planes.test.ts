@@ -5,7 +5,7 @@ import {
   type Consumer,
   type EventBus,
 } from "@stagecraft/bus";
-import { f32, openWeightStore } from "@stagecraft/checkpoint";
+import { f32 } from "@stagecraft/checkpoint";
 import { common, decodeMessage, events, parseWeightsPublished } from "@stagecraft/contracts";
 import {
   meanExtraScores,
@@ -15,8 +15,8 @@ import {
   type RolloutCheck,
 } from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
+import { openWeightStore, WEIGHTS_KEY } from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
-import { WEIGHTS_KEY } from "../replicas/announcements.js";
 import { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-planes.js";
 
 const topology = runTopology("main");

@@ -7,7 +7,7 @@ import {
   type Lease,
   type Topology,
 } from "@stagecraft/bus";
-import type { TensorMap, WeightManifest, WeightStore } from "@stagecraft/checkpoint";
+import type { TensorMap } from "@stagecraft/checkpoint";
 import { events, type ParsedRollout, type ParsedTaskFailure } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type {
@@ -25,7 +25,12 @@ import {
   type Logger,
   type Metrics,
 } from "@stagecraft/telemetry";
-import { openAnnouncements, type Announcements } from "../replicas/announcements.js";
+import {
+  openAnnouncements,
+  type Announcements,
+  type WeightManifest,
+  type WeightStore,
+} from "@stagecraft/weights";
 import { openRolloutInbox, type RolloutInbox } from "./rollout-inbox.js";
 import { createRolloutTrim, type RolloutTrim } from "./rollout-trim.js";
 import { startStallWatch, type StallWatch } from "./stall-watch.js";

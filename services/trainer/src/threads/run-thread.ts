@@ -1,10 +1,11 @@
 import { createJetStreamBus, type Lease } from "@stagecraft/bus";
-import { openWeightStoreAt, readSigner } from "@stagecraft/checkpoint";
+import { readSigner } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import type { StageReporter } from "@stagecraft/runs";
 import { busOptions, engineOptions, serveThread } from "@stagecraft/service-kit";
 import { createLogger, startTraceExport, watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
+import { openWeightStoreAt } from "@stagecraft/weights";
 import { plainStages } from "../runs/plain-stages.js";
 import { createPpoRun } from "../rollouts/ppo-run.js";
 import type {

@@ -1,8 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventBus, Lease, Topology } from "@stagecraft/bus";
+import {
+  decodeMessage,
+  events,
+  parseWeightsPublished,
+  type ParsedWeights,
+} from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
 
-/** Key of the newest announcement in the run's weights bucket. */
+/** Key of the newest announcement in the deployment's weights bucket. */
 export const WEIGHTS_KEY = "weights";
 
 /** Tells the policies which weights to use. */
@@ -62,4 +69,21 @@ export async function openAnnouncements(options: AnnouncementsOptions): Promise<
       if (last !== undefined && !(await look())) await announce(last);
     },
   };
+}
+
+/** What the trainer announces on the bus, from the newest on. Unreadable announcements are skipped. */
+export async function* weightAnnouncements(
+  bus: EventBus,
+  bucket: string,
+  { signal, logger = silentLogger() }: { signal: AbortSignal; logger?: Logger },
+): AsyncGenerator<ParsedWeights> {
+  const values = await bus.keyValue(bucket);
+  for await (const { value } of values.watch(WEIGHTS_KEY, signal)) {
+    try {
+      const event = decodeMessage(events.WeightsPublished, value, "weights announcement");
+      yield parseWeightsPublished(event).weights;
+    } catch (error) {
+      logger.error({ err: error }, "announcement of weights cannot be read");
+    }
+  }
 }

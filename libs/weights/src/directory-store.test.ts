@@ -1,10 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { f32, sha256OfTensors } from "@stagecraft/checkpoint";
+import { crashAfter, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { crashAfter } from "../test/fault-file-system.js";
-import { tempDir } from "../test/temp-dir.js";
-import { f32 } from "./tensor-entry.js";
-import { openWeightStore, sha256OfTensors } from "./weight-store.js";
+import { openWeightStore } from "./directory-store.js";
 
 const weights = (fill: number) => new Map([["w", f32([8], new Float32Array(8).fill(fill))]]);
 

@@ -1,11 +1,18 @@
-import type { WeightStore } from "@stagecraft/checkpoint";
+import type { TensorMap } from "@stagecraft/checkpoint";
 import type { ParsedWeights } from "@stagecraft/contracts";
 import { createSerialQueue, isCancelled, StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
-import type { PolicyEngine } from "./engine.js";
+import type { WeightStore } from "./weight-store.js";
+
+/** What weights are brought into. */
+export interface WeightUser {
+  status(): { weights: ParsedWeights };
+  /** Resolves when they are in use. The tensors are its own from then on. */
+  loadWeights(weights: ParsedWeights, tensors: TensorMap): Promise<void>;
+}
 
 export interface WeightFollowerOptions {
-  engine: PolicyEngine;
+  engine: WeightUser;
   store: WeightStore;
   /**
    * What the trainer wants in use, newest last; may repeat and may skip. Followed even backwards: a

@@ -1,8 +1,8 @@
-import { StagecraftError } from "@stagecraft/core";
-import type { TensorMap } from "./tensor-entry.js";
+import { sha256OfTensors, type TensorMap } from "@stagecraft/checkpoint";
 import {
   checkHash,
-  sha256OfTensors,
+  nameOfVersion,
+  prunedVersions,
   unknownVersion,
   versionTaken,
   type WeightManifest,
@@ -15,9 +15,7 @@ export function createMemoryWeightStore(): WeightStore {
   const numbers = () => [...versions.keys()].sort((a, b) => a - b);
   return {
     async publish(version, tensors, { step = version } = {}) {
-      if (!Number.isSafeInteger(version) || version < 0) {
-        throw new StagecraftError("invalid_argument", `version must be an integer, got ${version}`);
-      }
+      nameOfVersion(version); // throws for what is no version
       const sizeBytes = [...tensors.values()].reduce((sum, t) => sum + t.data.byteLength, 0);
       const manifest = { version, sha256: sha256OfTensors(tensors), sizeBytes, step };
       const present = versions.get(version)?.manifest;
@@ -37,7 +35,7 @@ export function createMemoryWeightStore(): WeightStore {
       return newest === undefined ? undefined : versions.get(newest)?.manifest;
     },
     async prune(keep) {
-      const removed = numbers().slice(0, -Math.max(1, Math.floor(keep)));
+      const removed = prunedVersions(numbers(), keep);
       for (const version of removed) versions.delete(version);
       return removed;
     },

@@ -1,12 +1,11 @@
 import { createJetStreamBus, createMemoryBus, type EventBus } from "@stagecraft/bus";
+import { f32, sha256OfTensors } from "@stagecraft/checkpoint";
 import {
   createMemoryWeightStore,
   createObjectWeightStore,
-  f32,
   openWeightStore,
-  sha256OfTensors,
   type WeightStore,
-} from "@stagecraft/checkpoint";
+} from "../src/index.js";
 import { hasNatsServer, NATS_MISSING, startNatsServer, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 

@@ -1,12 +1,13 @@
+import { decodeSafetensors, encodeSafetensorsChunks, sha256InTurns } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
-import { sha256InTurns } from "./manifest.js";
-import { decodeSafetensors, encodeSafetensorsChunks } from "./safetensors.js";
 import {
   checkHash,
   checkSignature,
-  openWeightStore,
+  nameOfVersion,
+  prunedVersions,
   signWeights,
   unknownVersion,
+  versionsAmong,
   versionTaken,
   type WeightKeys,
   type WeightManifest,
@@ -22,18 +23,7 @@ export interface ObjectBucket {
   delete(name: string): Promise<void>;
 }
 
-/** What stands for the object store where a weight store's directory is asked for. */
-export const OBJECT_STORE_LOCATION = "nats:";
-
-/** The store that a setting names: a directory, or the bus's objects for `nats:`. */
-export async function openWeightStoreAt(
-  location: string,
-  openObjects: () => Promise<ObjectBucket>,
-  keys: WeightKeys = {},
-): Promise<WeightStore> {
-  if (location !== OBJECT_STORE_LOCATION) return openWeightStore(location, keys);
-  return createObjectWeightStore(await openObjects(), keys);
-}
+const MANIFEST_SUFFIX = ".json";
 
 /**
  * A weight store in an object store, for processes that share no disk: `v-NNNNNN.json` says what the
@@ -41,8 +31,10 @@ export async function openWeightStoreAt(
  * mix.
  */
 export function createObjectWeightStore(objects: ObjectBucket, keys: WeightKeys = {}): WeightStore {
-  const versions = async () =>
-    (await objects.list()).flatMap(({ name }) => versionOf(name)).sort((a, b) => a - b);
+  const versions = async () => {
+    const names = (await objects.list()).map(({ name }) => name);
+    return versionsAmong(names, MANIFEST_SUFFIX);
+  };
   const manifestOf = async (version: number): Promise<WeightManifest | undefined> => {
     const found = await objects.get(manifestName(version));
     if (!found) return undefined;
@@ -82,7 +74,7 @@ export function createObjectWeightStore(objects: ObjectBucket, keys: WeightKeys 
       return version === undefined ? undefined : manifestOf(version);
     },
     async prune(keep) {
-      const removed = (await versions()).slice(0, -Math.max(1, Math.floor(keep)));
+      const removed = prunedVersions(await versions(), keep);
       for (const version of removed) {
         const manifest = await manifestOf(version);
         await objects.delete(manifestName(version));
@@ -104,17 +96,9 @@ async function join(chunks: AsyncIterable<Uint8Array>, sizeBytes?: number): Prom
 }
 
 function manifestName(version: number): string {
-  if (!Number.isSafeInteger(version) || version < 0) {
-    throw new StagecraftError("invalid_argument", `version must be an integer ≥ 0, got ${version}`);
-  }
-  return `v-${String(version).padStart(6, "0")}.json`;
+  return nameOfVersion(version, MANIFEST_SUFFIX);
 }
 
 function contentName({ version, sha256 }: WeightManifest): string {
-  return `${manifestName(version).slice(0, -".json".length)}.${sha256}.safetensors`;
-}
-
-function versionOf(name: string): number[] {
-  const match = /^v-(\d{6,})\.json$/.exec(name);
-  return match ? [Number(match[1])] : [];
+  return nameOfVersion(version, `.${sha256}.safetensors`);
 }

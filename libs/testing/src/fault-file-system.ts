@@ -1,5 +1,11 @@
+import * as nodeFileSystem from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { nodeFileSystem, type FileSystem } from "../src/file-system.js";
+
+/** The part of node:fs/promises that libs/checkpoint writes with. */
+type FileSystem = Pick<
+  typeof nodeFileSystem,
+  "open" | "rename" | "rm" | "mkdir" | "readdir" | "readFile" | "stat"
+>;
 
 /** What the power cut looks like to the process: every later call fails too. */
 export class Crash extends Error {}

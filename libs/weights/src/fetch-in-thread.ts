@@ -1,6 +1,6 @@
-import type { WeightStore } from "@stagecraft/checkpoint";
 import { startThread, threadModule, type Thread } from "@stagecraft/service-kit";
 import type { FetchThreadApi, FetchThreadData } from "./fetch-thread.js";
+import type { WeightStore } from "./weight-store.js";
 
 /** A weight store whose thread ends with it. */
 export interface ThreadedWeightStore extends WeightStore, AsyncDisposable {}

@@ -1,11 +1,7 @@
 import { createJetStreamBus, type JetStreamOptions } from "@stagecraft/bus";
-import {
-  OBJECT_STORE_LOCATION,
-  openWeightStoreAt,
-  readVerifier,
-  type TensorMap,
-} from "@stagecraft/checkpoint";
+import { readVerifier, type TensorMap } from "@stagecraft/checkpoint";
 import { Moved, serveThread } from "@stagecraft/service-kit";
+import { OBJECT_STORE_LOCATION, openWeightStoreAt } from "./open-store.js";
 
 /** Where the thread of `fetchInThread` finds the weights: plain data. */
 export interface FetchThreadData {

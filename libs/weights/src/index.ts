@@ -1,0 +1,24 @@
+export {
+  openAnnouncements,
+  weightAnnouncements,
+  WEIGHTS_KEY,
+  type Announcements,
+  type AnnouncementsOptions,
+} from "./announcements.js";
+export { openWeightStore } from "./directory-store.js";
+export { fetchInThread, type ThreadedWeightStore } from "./fetch-in-thread.js";
+export {
+  followWeights,
+  type WeightFollower,
+  type WeightFollowerOptions,
+  type WeightUser,
+} from "./follow.js";
+export { createMemoryWeightStore } from "./memory-store.js";
+export { createObjectWeightStore, type ObjectBucket } from "./object-store.js";
+export { OBJECT_STORE_LOCATION, openWeightStoreAt } from "./open-store.js";
+export {
+  versionTaken,
+  type WeightKeys,
+  type WeightManifest,
+  type WeightStore,
+} from "./weight-store.js";
