@@ -1,4 +1,5 @@
 export type { Message, Role } from "@stagecraft/tokenizer";
+export { openItemBatches } from "./batches/item-batches.js";
 export { openPretrainBatches, type PretrainBatchOptions } from "./batches/pretrain-batches.js";
 export type { Overlong } from "./batches/demonstrations.js";
 export {

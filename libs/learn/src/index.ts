@@ -30,7 +30,6 @@ export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, type RewardReport } from "./stages/reward.js";
 export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";
-export { createEpochSource } from "./batch/epoch-source.js";
 export { packSequences, type Packing, type Place } from "./batch/pack.js";
 export {
   layoutForScores,

@@ -1,17 +1,27 @@
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { BatchSource, TokenBatch } from "../types.js";
 
 /** All batches of one epoch, in order. */
-export interface EpochPlan {
+export interface EpochPlan<B> {
   numBatches: number;
-  batch(index: number): TokenBatch;
+  batch(index: number): B;
+}
+
+/** An endless, repeatable stream of batches, epoch after epoch. */
+export interface EpochSource<B> {
+  next(): Promise<B>;
+  /** Where the next batch is; plain JSON, for checkpoints. */
+  position(): JsonObject;
+  /** Continues from a position of an equally configured source, with exactly the same batches. */
+  seek(position: JsonObject): Promise<void>;
+  /** Batches of the first epoch. */
+  readonly batchesPerEpoch: number;
 }
 
 /**
  * A source whose epochs are planned from their number alone, so that a position is two integers and
  * resuming gives the very same batches. Epochs never share a batch.
  */
-export function createEpochSource(planEpoch: (epoch: number) => EpochPlan): BatchSource {
+export function createEpochSource<B>(planEpoch: (epoch: number) => EpochPlan<B>): EpochSource<B> {
   let epoch = 0;
   let index = 0;
   let plan = planEpoch(0);

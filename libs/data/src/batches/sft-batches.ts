@@ -1,6 +1,6 @@
 import { createRandom, deriveSeed, StagecraftError, type Random } from "@stagecraft/core";
 import type { Tokenizer } from "@stagecraft/tokenizer";
-import type { BatchSource, Conversation } from "../types.js";
+import type { BatchSource, Conversation, TokenBatch } from "../types.js";
 import { createEpochSource, type EpochPlan } from "./epoch-source.js";
 import { packFirstFit } from "./packing.js";
 import { RowBuilder } from "./row-builder.js";
@@ -63,7 +63,6 @@ export function openSftBatches(
     return plan({ demonstrations, tokenizer, options, order, random });
   });
   return Object.assign(source, {
-    batchesPerEpoch: source.batchesPerEpoch!,
     numConversations: demonstrations.count,
     numCut: demonstrations.numCut,
     numTooLong: demonstrations.numTooLong,
@@ -79,7 +78,12 @@ interface PlanInput {
   random: Random;
 }
 
-function planPacked({ demonstrations, tokenizer, options, order }: PlanInput): EpochPlan {
+function planPacked({
+  demonstrations,
+  tokenizer,
+  options,
+  order,
+}: PlanInput): EpochPlan<TokenBatch> {
   const { batchSize, length } = options;
   const { numRows, rowStarts, items } = packFirstFit(order, demonstrations.lengthOf, length);
   return {
@@ -101,7 +105,13 @@ function planPacked({ demonstrations, tokenizer, options, order }: PlanInput): E
 /** Batches are sorted by length within pools of this many, so that order stays random enough. */
 const POOL_BATCHES = 32;
 
-function planBucketed({ demonstrations, tokenizer, options, order, random }: PlanInput): EpochPlan {
+function planBucketed({
+  demonstrations,
+  tokenizer,
+  options,
+  order,
+  random,
+}: PlanInput): EpochPlan<TokenBatch> {
   const { batchSize, length } = options;
   const { lengthOf } = demonstrations;
   const batches: Int32Array[] = [];

@@ -4,10 +4,10 @@
  * possible accuracy and cross-entropy of the same pairs are known.
  */
 import { createRandom, present, type Random } from "@stagecraft/core";
+import { openItemBatches } from "@stagecraft/data";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { silentReporter, type StageContext, trainLoop, withRun } from "@stagecraft/runs";
 import { createOptimizer } from "@stagecraft/tensor";
-import { createEpochSource } from "../batch/epoch-source.js";
 import { logSigmoid, rankedPairs, sigmoid } from "../reward/ranking-loss.js";
 import { rankingReport } from "../reward/ranking-metrics.js";
 import { scoreSequences, type RewardItem } from "../reward/reward-batch.js";
@@ -109,12 +109,7 @@ async function trainReward(
     weightDecay: 0,
     clipNorm: 1,
   });
-  const source = createEpochSource({
-    items: train,
-    batchSize: BATCH_PROMPTS,
-    seed,
-    toBatch: (items) => items,
-  });
+  const source = openItemBatches(train, { batchSize: BATCH_PROMPTS, seed });
   const steps = EPOCHS * source.batchesPerEpoch;
   const context: StageContext = {
     runDir,

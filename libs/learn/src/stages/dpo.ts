@@ -1,5 +1,5 @@
 import { meanOf, present, throwIfAborted } from "@stagecraft/core";
-import type { Ranking } from "@stagecraft/data";
+import { openItemBatches, type Ranking } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
 import {
   commonFields,
@@ -24,7 +24,6 @@ import {
 import { tf } from "@stagecraft/tensor";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { createEpochSource } from "../batch/epoch-source.js";
 import {
   answerLogProbs,
   measureLogProbs,
@@ -174,12 +173,7 @@ type Parts = Scope & { config: DpoConfig; model: Model; tokenizer: Tokenizer };
 async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
   const { config, model, tokenizer, run, context } = parts;
   const optimizer = optimizerFor(model.params, config);
-  const source = createEpochSource({
-    items: data.train,
-    batchSize: config.batchSize,
-    seed: config.seed,
-    toBatch: (items) => items,
-  });
+  const source = openItemBatches(data.train, config);
   const task: TrainTask<DpoItem[]> = {
     stage: "dpo",
     params: model.params,

@@ -1,5 +1,6 @@
 import type { TensorEntry } from "@stagecraft/checkpoint";
 import { deriveSeed, present, throwIfAborted } from "@stagecraft/core";
+import { openItemBatches } from "@stagecraft/data";
 import { HEAD_NAMES, loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
 import {
   loopOptionsFor,
@@ -12,7 +13,6 @@ import {
 } from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { join } from "node:path";
-import { createEpochSource } from "../batch/epoch-source.js";
 import { answerReport } from "../reward/answer-report.js";
 import { scoreSequences, type RewardItem } from "../reward/reward-batch.js";
 import { promptWeight, rewardLoss } from "../reward/reward-loss.js";
@@ -122,12 +122,7 @@ function rewardTask(
   { config, data, tokenizer, run }: RewardScope,
   { model, optimizer }: { model: Model; optimizer: ReturnType<typeof optimizerFor> },
 ) {
-  const source = createEpochSource({
-    items: data.train,
-    batchSize: config.batchSize,
-    seed: config.seed,
-    toBatch: (items) => items,
-  });
+  const source = openItemBatches(data.train, config);
   const task: TrainTask<RewardItem[]> = {
     stage: "reward",
     params: model.params,
