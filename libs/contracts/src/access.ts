@@ -66,6 +66,14 @@ export const METHOD_ACCESS: Readonly<Record<string, MethodAccess>> = {
   [`${feedback}SubmitDemonstration`]: anything("rank", "feedback"),
   [`${feedback}SubmitFlag`]: anything("rank", "feedback"),
   [`${feedback}ListFeedback`]: anything("feedback"),
+  [`${feedback}NextAssignment`]: anything("rank", "feedback"),
+  [`${feedback}SkipAssignment`]: anything("rank", "feedback"),
+  [`${feedback}WithdrawComparisons`]: audited("feedback", "comparisonIds", "batch"),
+  [`${feedback}SetGold`]: audited("feedback", "comparisonId"),
+  [`${feedback}GetQueueStatus`]: anything("rank", "feedback"),
+  [`${feedback}ListDemonstrations`]: anything("feedback"),
+  [`${feedback}ListFlags`]: anything("feedback"),
+  [`${feedback}ReportLoop`]: anything("feedback"),
 };
 
 /** See METHOD_ACCESS. */

@@ -57,6 +57,7 @@ const comparison = (comparisonId: string): feedback.Comparison => ({
   answers: ["this", "that", "those"],
   kind: "question",
   modelVersion: "sft@3",
+  batch: "",
 });
 /** Ids of the comparisons that there are for somebody. */
 const open = async (client: Client, options: Partial<feedback.ListComparisonsRequest> = {}) => {
@@ -84,9 +85,9 @@ describe("FeedbackService", () => {
       await client.submitDemonstration({
         feedbackId: "d",
         origin: { rater: "ann", modelVersion: "", kind: "greeting" },
-        demonstration: { conversation },
+        demonstration: { conversation, drafts: [] },
       });
-      const flag = { conversation, reason: feedback.FlagReason.FALSE, comment: "no" };
+      const flag = { conversation, reason: feedback.FlagReason.FALSE, comment: "no", category: "" };
       await client.submitFlag({ feedbackId: "f", origin: undefined, flag });
       return chosen!.feedbackId;
     });
@@ -245,6 +246,7 @@ describe("FeedbackService", () => {
               answers: ["a", "b"],
               kind: "",
               modelVersion: "",
+              batch: "",
             },
           ],
         }),

@@ -82,7 +82,7 @@ function toComparison(set: Answers, modelVersion: string): feedback.Comparison {
   const { prompt, answers, kind = "" } = set;
   const hash = createHash("sha256").update(JSON.stringify([prompt, answers]));
   const comparisonId = hash.digest("hex").slice(0, 32);
-  return { comparisonId, prompt: toConversation(prompt), answers, kind, modelVersion };
+  return { comparisonId, prompt: toConversation(prompt), answers, kind, modelVersion, batch: "" };
 }
 
 /** As the data library reads it; one that cannot be learned from is left out with a warning. */

@@ -9,6 +9,7 @@ import { parseConversation, type ChatMessage } from "./common.js";
 
 const MAX_ANSWERS = 64;
 const MAX_COMMENT_LENGTH = 10_000;
+const MAX_CATEGORY_LENGTH = 64;
 
 /** A ranking as the data library reads it. */
 export interface ParsedRanking {
@@ -49,16 +50,21 @@ export function parseDemonstration(
   demonstration: Demonstration | undefined,
   field = "demonstration",
 ): ChatMessage[] {
-  const { conversation } = checkPresent(demonstration, field);
+  const { conversation, drafts } = checkPresent(demonstration, field);
   const messages = parseConversation(conversation, `${field}.conversation`);
+  drafts.forEach(({ message }, i) => {
+    if (messages[message]?.role === "assistant") return;
+    throw invalidField(`${field}.drafts[${i}].message`, message, "the index of an assistant turn");
+  });
   if (messages.some((m) => m.role === "assistant" && m.content !== "")) return messages;
   throw invalidField(`${field}.conversation`, "without an answer", "one with an assistant turn");
 }
 
 /** Checks a flag: a reason and a comment of bearable length. */
 export function parseFlag(flag: Flag | undefined, field = "flag"): { messages: ChatMessage[] } {
-  const { conversation, reason, comment } = checkPresent(flag, field);
+  const { conversation, reason, comment, category } = checkPresent(flag, field);
   checkRange(reason, `${field}.reason`, FlagReason.HARMFUL, FlagReason.OTHER);
   checkLength(comment, `${field}.comment`, 0, MAX_COMMENT_LENGTH);
+  checkLength(category, `${field}.category`, 0, MAX_CATEGORY_LENGTH);
   return { messages: parseConversation(conversation, `${field}.conversation`) };
 }

@@ -162,9 +162,13 @@ describe("feedback", () => {
     expect(() => parseRanking({ ...ranking, prompt: NO_ROLE })).toThrow("messages[0].role");
   });
   it("wants an answer in a demonstration and a reason in a flag", () => {
-    expect(() => parseDemonstration({ conversation: prompt })).toThrow("without an answer");
-    const flag = { conversation: prompt, reason: FlagReason.FALSE, comment: "" };
+    const bare = { conversation: prompt, drafts: [] };
+    expect(() => parseDemonstration(bare)).toThrow("without an answer");
+    const drafts = [{ message: 0, text: "", modelVersion: "" }];
+    expect(() => parseDemonstration({ ...bare, drafts })).toThrow("drafts[0].message");
+    const flag = { conversation: prompt, reason: FlagReason.FALSE, comment: "", category: "" };
     expect(parseFlag(flag).messages).toHaveLength(1);
     expect(() => parseFlag({ ...flag, reason: FlagReason.UNSPECIFIED })).toThrow("flag.reason");
+    expect(() => parseFlag({ ...flag, category: "x".repeat(65) })).toThrow("flag.category");
   });
 });

@@ -85,8 +85,23 @@ export function createFeedbackService({
         (includeRevised || !store.words.isRevised(entry));
       return { feedback: items.filter(isListed), ...rest };
     },
+    nextAssignment: notYet,
+    skipAssignment: notYet,
+    withdrawComparisons: notYet,
+    setGold: notYet,
+    getQueueStatus: notYet,
+    listDemonstrations: notYet,
+    listFlags: notYet,
+    reportLoop: notYet,
   };
   return { register: (server) => server.addService(feedback.FeedbackServiceService, handlers) };
+}
+
+function notYet(): never {
+  throw new StagecraftError(
+    "unimplemented",
+    "this gateway keeps a journal, which has no queue yet",
+  );
 }
 
 const sizeOfFeedback = (entry: feedback.Feedback) =>

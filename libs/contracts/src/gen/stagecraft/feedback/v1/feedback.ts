@@ -132,6 +132,91 @@ export function feedbackKindToJSON(object: FeedbackKind): string {
   }
 }
 
+/** What a loop does. */
+export enum LoopState {
+  /** UNSPECIFIED - Not given; refused. */
+  UNSPECIFIED = 0,
+  /** IDLE - Nothing; it can start a round. */
+  IDLE = 1,
+  /** COLLECTING - Samples answers. */
+  COLLECTING = 2,
+  /** WAITING - Waits for people. */
+  WAITING = 3,
+  /** REWARD - Trains and judges the reward model. */
+  REWARD = 4,
+  /** PPO - Improves the policy. */
+  PPO = 5,
+  /** PUBLISHING - Publishes the new policy. */
+  PUBLISHING = 6,
+  /** FAILED - Ended with an error. */
+  FAILED = 7,
+  /** SFT - Takes demonstrations into SFT. */
+  SFT = 8,
+  UNRECOGNIZED = -1,
+}
+
+export function loopStateFromJSON(object: any): LoopState {
+  switch (object) {
+    case 0:
+    case "LOOP_STATE_UNSPECIFIED":
+      return LoopState.UNSPECIFIED;
+    case 1:
+    case "LOOP_STATE_IDLE":
+      return LoopState.IDLE;
+    case 2:
+    case "LOOP_STATE_COLLECTING":
+      return LoopState.COLLECTING;
+    case 3:
+    case "LOOP_STATE_WAITING":
+      return LoopState.WAITING;
+    case 4:
+    case "LOOP_STATE_REWARD":
+      return LoopState.REWARD;
+    case 5:
+    case "LOOP_STATE_PPO":
+      return LoopState.PPO;
+    case 6:
+    case "LOOP_STATE_PUBLISHING":
+      return LoopState.PUBLISHING;
+    case 7:
+    case "LOOP_STATE_FAILED":
+      return LoopState.FAILED;
+    case 8:
+    case "LOOP_STATE_SFT":
+      return LoopState.SFT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LoopState.UNRECOGNIZED;
+  }
+}
+
+export function loopStateToJSON(object: LoopState): string {
+  switch (object) {
+    case LoopState.UNSPECIFIED:
+      return "LOOP_STATE_UNSPECIFIED";
+    case LoopState.IDLE:
+      return "LOOP_STATE_IDLE";
+    case LoopState.COLLECTING:
+      return "LOOP_STATE_COLLECTING";
+    case LoopState.WAITING:
+      return "LOOP_STATE_WAITING";
+    case LoopState.REWARD:
+      return "LOOP_STATE_REWARD";
+    case LoopState.PPO:
+      return "LOOP_STATE_PPO";
+    case LoopState.PUBLISHING:
+      return "LOOP_STATE_PUBLISHING";
+    case LoopState.FAILED:
+      return "LOOP_STATE_FAILED";
+    case LoopState.SFT:
+      return "LOOP_STATE_SFT";
+    case LoopState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Who gave the feedback, on what. */
 export interface FeedbackOrigin {
   /** The person, as the deployment names people; may be empty. */
@@ -167,7 +252,21 @@ export interface Ranking {
 /** A conversation whose assistant turns are ideal. */
 export interface Demonstration {
   /** At least one assistant turn. */
-  conversation: Conversation | undefined;
+  conversation:
+    | Conversation
+    | undefined;
+  /** What a model had written, of the turns that began as its draft. */
+  drafts: DraftedTurn[];
+}
+
+/** What a model had written before a person changed it. */
+export interface DraftedTurn {
+  /** Which message of the conversation it became, from 0. */
+  message: number;
+  /** The model's words. */
+  text: string;
+  /** Name and version of the model; may be empty. */
+  modelVersion: string;
 }
 
 /** A complaint about an answer. */
@@ -180,6 +279,8 @@ export interface Flag {
   reason: FlagReason;
   /** In the person's words; at most 10,000 characters. */
   comment: string;
+  /** Kind of harm or fault, such as "privacy"; may be empty; at most 64 characters. */
+  category: string;
 }
 
 /** One stored piece of feedback. */
@@ -224,6 +325,11 @@ export interface Comparison {
   kind: string;
   /** Name and version of the model that answered; may be empty. */
   modelVersion: string;
+  /**
+   * What it was put up with, such as a round of a loop, to withdraw or count it by; may be empty; at most
+   * 128 characters.
+   */
+  batch: string;
 }
 
 /** Puts up comparisons. */
@@ -336,6 +442,180 @@ export interface ListFeedbackResponse {
   nextPageToken: string;
   /** Whether there is more already. */
   hasMore: boolean;
+}
+
+/** Asks what to rank. */
+export interface NextAssignmentRequest {
+  /** The person; required. */
+  rater: string;
+}
+
+/** One comparison, held for one person. */
+export interface Assignment {
+  /** Unique. */
+  assignmentId: string;
+  /** What to rank. */
+  comparison:
+    | Comparison
+    | undefined;
+  /** Until then nobody else gets this place. SubmitRanking with the comparison_id and the rater ends it. */
+  expiresAt: Date | undefined;
+}
+
+/** What to rank now. */
+export interface NextAssignmentResponse {
+  /** Absent when there is nothing for this person. */
+  assignment: Assignment | undefined;
+}
+
+/** Gives an assignment back. */
+export interface SkipAssignmentRequest {
+  /** From NextAssignment. */
+  assignmentId: string;
+  /** Why; at most 1000 characters. */
+  reason: string;
+}
+
+/** Given back. */
+export interface SkipAssignmentResponse {
+}
+
+/** Takes comparisons out of the queue. */
+export interface WithdrawComparisonsRequest {
+  /** These, at most 1000; ids that are not known are passed over. */
+  comparisonIds: string[];
+  /** And all of this batch; empty = none. */
+  batch: string;
+}
+
+/** Taken out. */
+export interface WithdrawComparisonsResponse {
+  /** How many were not withdrawn before. */
+  numWithdrawn: number;
+}
+
+/** Names the right order of a comparison. */
+export interface SetGoldRequest {
+  /** Which. */
+  comparisonId: string;
+  /** The right ranks, one for each answer; pairs with equal ranks do not count. Empty: it is gold no longer. */
+  ranks: number[];
+}
+
+/** Set. */
+export interface SetGoldResponse {
+}
+
+/** Asks how the queue is. */
+export interface GetQueueStatusRequest {
+  /** Of this batch only; empty = of all. */
+  batch: string;
+}
+
+/** How the queue is; gold items are left out. */
+export interface GetQueueStatusResponse {
+  /** Comparisons that have places free or held. */
+  numOpen: number;
+  /** Ranked by as many people as asked for. */
+  numDone: number;
+  /** Withdrawn. */
+  numWithdrawn: number;
+  /** Held by somebody now. */
+  numHeld: number;
+  /** Rankings that stand. */
+  numRankings: number;
+  /** People that each comparison is given to. */
+  ratersPerComparison: number;
+}
+
+/** Asks for demonstrations. */
+export interface ListDemonstrationsRequest {
+  /** At most so many; 0 means 100, the most is 1000. */
+  pageSize: number;
+  /** From the previous answer; empty for the first page. */
+  pageToken: string;
+}
+
+/** Demonstrations in the order of arrival. */
+export interface ListDemonstrationsResponse {
+  /** One page; each has a demonstration as its body. */
+  feedback: Feedback[];
+  /** Where to go on, now or when there is more; never empty. */
+  nextPageToken: string;
+  /** Whether there is more already. */
+  hasMore: boolean;
+}
+
+/** Asks for flags. */
+export interface ListFlagsRequest {
+  /** At most so many; 0 means 100, the most is 1000. */
+  pageSize: number;
+  /** From the previous answer; empty for the first page. */
+  pageToken: string;
+}
+
+/** Flags in the order of arrival. */
+export interface ListFlagsResponse {
+  /** One page; each has a flag as its body. */
+  feedback: Feedback[];
+  /** Where to go on, now or when there is more; never empty. */
+  nextPageToken: string;
+  /** Whether there is more already. */
+  hasMore: boolean;
+}
+
+/** One thing that a round waits for. */
+export interface LoopWish {
+  /** Such as "rankings", "requests ranked", "held-out pairs". */
+  what: string;
+  /** So many there are. */
+  have: number;
+  /** So many there must be. */
+  needed: number;
+}
+
+/** A round that has ended. */
+export interface LoopRoundResult {
+  /** From 1. */
+  round: number;
+  /** Rankings that were new in it. */
+  newRankings: number;
+  /** Share of held-out pairs that the reward model orders as people did; absent when none was judged. */
+  rewardAccuracy?:
+    | number
+    | undefined;
+  /** Whether the new reward model took over. */
+  promoted: boolean;
+  /** Mean score of answers to held-out requests; absent when not measured. */
+  evalScore?:
+    | number
+    | undefined;
+  /** Name or version of the policy that came out; empty when none did. */
+  policyVersion: string;
+}
+
+/** What a loop does now. */
+export interface ReportLoopRequest {
+  /** Name of the loop, such as its run; required, at most 128 characters. */
+  loop: string;
+  /** What it does. */
+  state: LoopState;
+  /** The round that it is in, from 1. */
+  round: number;
+  /** In a sentence for people, such as what failed and what to do; at most 10,000 characters. */
+  text: string;
+  /** What it waits for. */
+  waitsFor: LoopWish[];
+  /** From 0 to 1, where it is known. */
+  progress?:
+    | number
+    | undefined;
+  /** A round that has just ended. */
+  finished: LoopRoundResult | undefined;
+}
+
+/** Noted. */
+export interface ReportLoopResponse {
 }
 
 function createBaseFeedbackOrigin(): FeedbackOrigin {
@@ -678,13 +958,16 @@ export const Ranking: MessageFns<Ranking> = {
 };
 
 function createBaseDemonstration(): Demonstration {
-  return { conversation: undefined };
+  return { conversation: undefined, drafts: [] };
 }
 
 export const Demonstration: MessageFns<Demonstration> = {
   encode(message: Demonstration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.conversation !== undefined) {
       Conversation.encode(message.conversation, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.drafts) {
+      DraftedTurn.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -710,6 +993,14 @@ export const Demonstration: MessageFns<Demonstration> = {
             message.conversation = Conversation.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.drafts.push(DraftedTurn.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -723,13 +1014,19 @@ export const Demonstration: MessageFns<Demonstration> = {
   },
 
   fromJSON(object: any): Demonstration {
-    return { conversation: isSet(object.conversation) ? Conversation.fromJSON(object.conversation) : undefined };
+    return {
+      conversation: isSet(object.conversation) ? Conversation.fromJSON(object.conversation) : undefined,
+      drafts: globalThis.Array.isArray(object?.drafts) ? object.drafts.map((e: any) => DraftedTurn.fromJSON(e)) : [],
+    };
   },
 
   toJSON(message: Demonstration): unknown {
     const obj: any = {};
     if (message.conversation !== undefined) {
       obj.conversation = Conversation.toJSON(message.conversation);
+    }
+    if (message.drafts?.length) {
+      obj.drafts = message.drafts.map((e) => DraftedTurn.toJSON(e));
     }
     return obj;
   },
@@ -742,12 +1039,118 @@ export const Demonstration: MessageFns<Demonstration> = {
     message.conversation = (object.conversation !== undefined && object.conversation !== null)
       ? Conversation.fromPartial(object.conversation)
       : undefined;
+    message.drafts = object.drafts?.map((e) => DraftedTurn.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDraftedTurn(): DraftedTurn {
+  return { message: 0, text: "", modelVersion: "" };
+}
+
+export const DraftedTurn: MessageFns<DraftedTurn> = {
+  encode(message: DraftedTurn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== 0) {
+      writer.uint32(8).uint32(message.message);
+    }
+    if (message.text !== "") {
+      writer.uint32(18).string(message.text);
+    }
+    if (message.modelVersion !== "") {
+      writer.uint32(26).string(message.modelVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DraftedTurn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDraftedTurn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.message = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.modelVersion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DraftedTurn {
+    return {
+      message: isSet(object.message) ? globalThis.Number(object.message) : 0,
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      modelVersion: isSet(object.modelVersion)
+        ? globalThis.String(object.modelVersion)
+        : isSet(object.model_version)
+        ? globalThis.String(object.model_version)
+        : "",
+    };
+  },
+
+  toJSON(message: DraftedTurn): unknown {
+    const obj: any = {};
+    if (message.message !== 0) {
+      obj.message = Math.round(message.message);
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.modelVersion !== "") {
+      obj.modelVersion = message.modelVersion;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DraftedTurn>): DraftedTurn {
+    return DraftedTurn.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DraftedTurn>): DraftedTurn {
+    const message = createBaseDraftedTurn();
+    message.message = object.message ?? 0;
+    message.text = object.text ?? "";
+    message.modelVersion = object.modelVersion ?? "";
     return message;
   },
 };
 
 function createBaseFlag(): Flag {
-  return { conversation: undefined, reason: 0, comment: "" };
+  return { conversation: undefined, reason: 0, comment: "", category: "" };
 }
 
 export const Flag: MessageFns<Flag> = {
@@ -760,6 +1163,9 @@ export const Flag: MessageFns<Flag> = {
     }
     if (message.comment !== "") {
       writer.uint32(26).string(message.comment);
+    }
+    if (message.category !== "") {
+      writer.uint32(34).string(message.category);
     }
     return writer;
   },
@@ -801,6 +1207,14 @@ export const Flag: MessageFns<Flag> = {
             message.comment = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.category = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -818,6 +1232,7 @@ export const Flag: MessageFns<Flag> = {
       conversation: isSet(object.conversation) ? Conversation.fromJSON(object.conversation) : undefined,
       reason: isSet(object.reason) ? flagReasonFromJSON(object.reason) : 0,
       comment: isSet(object.comment) ? globalThis.String(object.comment) : "",
+      category: isSet(object.category) ? globalThis.String(object.category) : "",
     };
   },
 
@@ -832,6 +1247,9 @@ export const Flag: MessageFns<Flag> = {
     if (message.comment !== "") {
       obj.comment = message.comment;
     }
+    if (message.category !== "") {
+      obj.category = message.category;
+    }
     return obj;
   },
 
@@ -845,6 +1263,7 @@ export const Flag: MessageFns<Flag> = {
       : undefined;
     message.reason = object.reason ?? 0;
     message.comment = object.comment ?? "";
+    message.category = object.category ?? "";
     return message;
   },
 };
@@ -1050,7 +1469,7 @@ export const Feedback: MessageFns<Feedback> = {
 };
 
 function createBaseComparison(): Comparison {
-  return { comparisonId: "", prompt: undefined, answers: [], kind: "", modelVersion: "" };
+  return { comparisonId: "", prompt: undefined, answers: [], kind: "", modelVersion: "", batch: "" };
 }
 
 export const Comparison: MessageFns<Comparison> = {
@@ -1069,6 +1488,9 @@ export const Comparison: MessageFns<Comparison> = {
     }
     if (message.modelVersion !== "") {
       writer.uint32(42).string(message.modelVersion);
+    }
+    if (message.batch !== "") {
+      writer.uint32(50).string(message.batch);
     }
     return writer;
   },
@@ -1126,6 +1548,14 @@ export const Comparison: MessageFns<Comparison> = {
             message.modelVersion = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.batch = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1153,6 +1583,7 @@ export const Comparison: MessageFns<Comparison> = {
         : isSet(object.model_version)
         ? globalThis.String(object.model_version)
         : "",
+      batch: isSet(object.batch) ? globalThis.String(object.batch) : "",
     };
   },
 
@@ -1173,6 +1604,9 @@ export const Comparison: MessageFns<Comparison> = {
     if (message.modelVersion !== "") {
       obj.modelVersion = message.modelVersion;
     }
+    if (message.batch !== "") {
+      obj.batch = message.batch;
+    }
     return obj;
   },
 
@@ -1188,6 +1622,7 @@ export const Comparison: MessageFns<Comparison> = {
     message.answers = object.answers?.map((e) => e) || [];
     message.kind = object.kind ?? "";
     message.modelVersion = object.modelVersion ?? "";
+    message.batch = object.batch ?? "";
     return message;
   },
 };
@@ -2346,6 +2781,1851 @@ export const ListFeedbackResponse: MessageFns<ListFeedbackResponse> = {
   },
 };
 
+function createBaseNextAssignmentRequest(): NextAssignmentRequest {
+  return { rater: "" };
+}
+
+export const NextAssignmentRequest: MessageFns<NextAssignmentRequest> = {
+  encode(message: NextAssignmentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rater !== "") {
+      writer.uint32(10).string(message.rater);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NextAssignmentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNextAssignmentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rater = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NextAssignmentRequest {
+    return { rater: isSet(object.rater) ? globalThis.String(object.rater) : "" };
+  },
+
+  toJSON(message: NextAssignmentRequest): unknown {
+    const obj: any = {};
+    if (message.rater !== "") {
+      obj.rater = message.rater;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NextAssignmentRequest>): NextAssignmentRequest {
+    return NextAssignmentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NextAssignmentRequest>): NextAssignmentRequest {
+    const message = createBaseNextAssignmentRequest();
+    message.rater = object.rater ?? "";
+    return message;
+  },
+};
+
+function createBaseAssignment(): Assignment {
+  return { assignmentId: "", comparison: undefined, expiresAt: undefined };
+}
+
+export const Assignment: MessageFns<Assignment> = {
+  encode(message: Assignment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.assignmentId !== "") {
+      writer.uint32(10).string(message.assignmentId);
+    }
+    if (message.comparison !== undefined) {
+      Comparison.encode(message.comparison, writer.uint32(18).fork()).join();
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Assignment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssignment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.assignmentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.comparison = Comparison.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Assignment {
+    return {
+      assignmentId: isSet(object.assignmentId)
+        ? globalThis.String(object.assignmentId)
+        : isSet(object.assignment_id)
+        ? globalThis.String(object.assignment_id)
+        : "",
+      comparison: isSet(object.comparison) ? Comparison.fromJSON(object.comparison) : undefined,
+      expiresAt: isSet(object.expiresAt)
+        ? fromJsonTimestamp(object.expiresAt)
+        : isSet(object.expires_at)
+        ? fromJsonTimestamp(object.expires_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Assignment): unknown {
+    const obj: any = {};
+    if (message.assignmentId !== "") {
+      obj.assignmentId = message.assignmentId;
+    }
+    if (message.comparison !== undefined) {
+      obj.comparison = Comparison.toJSON(message.comparison);
+    }
+    if (message.expiresAt !== undefined) {
+      obj.expiresAt = message.expiresAt.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Assignment>): Assignment {
+    return Assignment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Assignment>): Assignment {
+    const message = createBaseAssignment();
+    message.assignmentId = object.assignmentId ?? "";
+    message.comparison = (object.comparison !== undefined && object.comparison !== null)
+      ? Comparison.fromPartial(object.comparison)
+      : undefined;
+    message.expiresAt = object.expiresAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseNextAssignmentResponse(): NextAssignmentResponse {
+  return { assignment: undefined };
+}
+
+export const NextAssignmentResponse: MessageFns<NextAssignmentResponse> = {
+  encode(message: NextAssignmentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.assignment !== undefined) {
+      Assignment.encode(message.assignment, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NextAssignmentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNextAssignmentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.assignment = Assignment.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NextAssignmentResponse {
+    return { assignment: isSet(object.assignment) ? Assignment.fromJSON(object.assignment) : undefined };
+  },
+
+  toJSON(message: NextAssignmentResponse): unknown {
+    const obj: any = {};
+    if (message.assignment !== undefined) {
+      obj.assignment = Assignment.toJSON(message.assignment);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NextAssignmentResponse>): NextAssignmentResponse {
+    return NextAssignmentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NextAssignmentResponse>): NextAssignmentResponse {
+    const message = createBaseNextAssignmentResponse();
+    message.assignment = (object.assignment !== undefined && object.assignment !== null)
+      ? Assignment.fromPartial(object.assignment)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSkipAssignmentRequest(): SkipAssignmentRequest {
+  return { assignmentId: "", reason: "" };
+}
+
+export const SkipAssignmentRequest: MessageFns<SkipAssignmentRequest> = {
+  encode(message: SkipAssignmentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.assignmentId !== "") {
+      writer.uint32(10).string(message.assignmentId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkipAssignmentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkipAssignmentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.assignmentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SkipAssignmentRequest {
+    return {
+      assignmentId: isSet(object.assignmentId)
+        ? globalThis.String(object.assignmentId)
+        : isSet(object.assignment_id)
+        ? globalThis.String(object.assignment_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: SkipAssignmentRequest): unknown {
+    const obj: any = {};
+    if (message.assignmentId !== "") {
+      obj.assignmentId = message.assignmentId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SkipAssignmentRequest>): SkipAssignmentRequest {
+    return SkipAssignmentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SkipAssignmentRequest>): SkipAssignmentRequest {
+    const message = createBaseSkipAssignmentRequest();
+    message.assignmentId = object.assignmentId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseSkipAssignmentResponse(): SkipAssignmentResponse {
+  return {};
+}
+
+export const SkipAssignmentResponse: MessageFns<SkipAssignmentResponse> = {
+  encode(_: SkipAssignmentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkipAssignmentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkipAssignmentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SkipAssignmentResponse {
+    return {};
+  },
+
+  toJSON(_: SkipAssignmentResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SkipAssignmentResponse>): SkipAssignmentResponse {
+    return SkipAssignmentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SkipAssignmentResponse>): SkipAssignmentResponse {
+    const message = createBaseSkipAssignmentResponse();
+    return message;
+  },
+};
+
+function createBaseWithdrawComparisonsRequest(): WithdrawComparisonsRequest {
+  return { comparisonIds: [], batch: "" };
+}
+
+export const WithdrawComparisonsRequest: MessageFns<WithdrawComparisonsRequest> = {
+  encode(message: WithdrawComparisonsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.comparisonIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.batch !== "") {
+      writer.uint32(18).string(message.batch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WithdrawComparisonsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWithdrawComparisonsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.comparisonIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.batch = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WithdrawComparisonsRequest {
+    return {
+      comparisonIds: globalThis.Array.isArray(object?.comparisonIds)
+        ? object.comparisonIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.comparison_ids)
+        ? object.comparison_ids.map((e: any) => globalThis.String(e))
+        : [],
+      batch: isSet(object.batch) ? globalThis.String(object.batch) : "",
+    };
+  },
+
+  toJSON(message: WithdrawComparisonsRequest): unknown {
+    const obj: any = {};
+    if (message.comparisonIds?.length) {
+      obj.comparisonIds = message.comparisonIds;
+    }
+    if (message.batch !== "") {
+      obj.batch = message.batch;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WithdrawComparisonsRequest>): WithdrawComparisonsRequest {
+    return WithdrawComparisonsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WithdrawComparisonsRequest>): WithdrawComparisonsRequest {
+    const message = createBaseWithdrawComparisonsRequest();
+    message.comparisonIds = object.comparisonIds?.map((e) => e) || [];
+    message.batch = object.batch ?? "";
+    return message;
+  },
+};
+
+function createBaseWithdrawComparisonsResponse(): WithdrawComparisonsResponse {
+  return { numWithdrawn: 0 };
+}
+
+export const WithdrawComparisonsResponse: MessageFns<WithdrawComparisonsResponse> = {
+  encode(message: WithdrawComparisonsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.numWithdrawn !== 0) {
+      writer.uint32(8).uint32(message.numWithdrawn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WithdrawComparisonsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWithdrawComparisonsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.numWithdrawn = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WithdrawComparisonsResponse {
+    return {
+      numWithdrawn: isSet(object.numWithdrawn)
+        ? globalThis.Number(object.numWithdrawn)
+        : isSet(object.num_withdrawn)
+        ? globalThis.Number(object.num_withdrawn)
+        : 0,
+    };
+  },
+
+  toJSON(message: WithdrawComparisonsResponse): unknown {
+    const obj: any = {};
+    if (message.numWithdrawn !== 0) {
+      obj.numWithdrawn = Math.round(message.numWithdrawn);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WithdrawComparisonsResponse>): WithdrawComparisonsResponse {
+    return WithdrawComparisonsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WithdrawComparisonsResponse>): WithdrawComparisonsResponse {
+    const message = createBaseWithdrawComparisonsResponse();
+    message.numWithdrawn = object.numWithdrawn ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetGoldRequest(): SetGoldRequest {
+  return { comparisonId: "", ranks: [] };
+}
+
+export const SetGoldRequest: MessageFns<SetGoldRequest> = {
+  encode(message: SetGoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.comparisonId !== "") {
+      writer.uint32(10).string(message.comparisonId);
+    }
+    if (message.ranks.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.ranks) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetGoldRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetGoldRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.comparisonId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.ranks.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ranks.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetGoldRequest {
+    return {
+      comparisonId: isSet(object.comparisonId)
+        ? globalThis.String(object.comparisonId)
+        : isSet(object.comparison_id)
+        ? globalThis.String(object.comparison_id)
+        : "",
+      ranks: globalThis.Array.isArray(object?.ranks) ? object.ranks.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: SetGoldRequest): unknown {
+    const obj: any = {};
+    if (message.comparisonId !== "") {
+      obj.comparisonId = message.comparisonId;
+    }
+    if (message.ranks?.length) {
+      obj.ranks = message.ranks.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetGoldRequest>): SetGoldRequest {
+    return SetGoldRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetGoldRequest>): SetGoldRequest {
+    const message = createBaseSetGoldRequest();
+    message.comparisonId = object.comparisonId ?? "";
+    message.ranks = object.ranks?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSetGoldResponse(): SetGoldResponse {
+  return {};
+}
+
+export const SetGoldResponse: MessageFns<SetGoldResponse> = {
+  encode(_: SetGoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetGoldResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetGoldResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SetGoldResponse {
+    return {};
+  },
+
+  toJSON(_: SetGoldResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetGoldResponse>): SetGoldResponse {
+    return SetGoldResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetGoldResponse>): SetGoldResponse {
+    const message = createBaseSetGoldResponse();
+    return message;
+  },
+};
+
+function createBaseGetQueueStatusRequest(): GetQueueStatusRequest {
+  return { batch: "" };
+}
+
+export const GetQueueStatusRequest: MessageFns<GetQueueStatusRequest> = {
+  encode(message: GetQueueStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.batch !== "") {
+      writer.uint32(10).string(message.batch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.batch = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQueueStatusRequest {
+    return { batch: isSet(object.batch) ? globalThis.String(object.batch) : "" };
+  },
+
+  toJSON(message: GetQueueStatusRequest): unknown {
+    const obj: any = {};
+    if (message.batch !== "") {
+      obj.batch = message.batch;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQueueStatusRequest>): GetQueueStatusRequest {
+    return GetQueueStatusRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueStatusRequest>): GetQueueStatusRequest {
+    const message = createBaseGetQueueStatusRequest();
+    message.batch = object.batch ?? "";
+    return message;
+  },
+};
+
+function createBaseGetQueueStatusResponse(): GetQueueStatusResponse {
+  return { numOpen: 0, numDone: 0, numWithdrawn: 0, numHeld: 0, numRankings: 0, ratersPerComparison: 0 };
+}
+
+export const GetQueueStatusResponse: MessageFns<GetQueueStatusResponse> = {
+  encode(message: GetQueueStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.numOpen !== 0) {
+      writer.uint32(8).uint32(message.numOpen);
+    }
+    if (message.numDone !== 0) {
+      writer.uint32(16).uint32(message.numDone);
+    }
+    if (message.numWithdrawn !== 0) {
+      writer.uint32(24).uint32(message.numWithdrawn);
+    }
+    if (message.numHeld !== 0) {
+      writer.uint32(32).uint32(message.numHeld);
+    }
+    if (message.numRankings !== 0) {
+      writer.uint32(40).uint32(message.numRankings);
+    }
+    if (message.ratersPerComparison !== 0) {
+      writer.uint32(48).uint32(message.ratersPerComparison);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.numOpen = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.numDone = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.numWithdrawn = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.numHeld = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.numRankings = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.ratersPerComparison = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQueueStatusResponse {
+    return {
+      numOpen: isSet(object.numOpen)
+        ? globalThis.Number(object.numOpen)
+        : isSet(object.num_open)
+        ? globalThis.Number(object.num_open)
+        : 0,
+      numDone: isSet(object.numDone)
+        ? globalThis.Number(object.numDone)
+        : isSet(object.num_done)
+        ? globalThis.Number(object.num_done)
+        : 0,
+      numWithdrawn: isSet(object.numWithdrawn)
+        ? globalThis.Number(object.numWithdrawn)
+        : isSet(object.num_withdrawn)
+        ? globalThis.Number(object.num_withdrawn)
+        : 0,
+      numHeld: isSet(object.numHeld)
+        ? globalThis.Number(object.numHeld)
+        : isSet(object.num_held)
+        ? globalThis.Number(object.num_held)
+        : 0,
+      numRankings: isSet(object.numRankings)
+        ? globalThis.Number(object.numRankings)
+        : isSet(object.num_rankings)
+        ? globalThis.Number(object.num_rankings)
+        : 0,
+      ratersPerComparison: isSet(object.ratersPerComparison)
+        ? globalThis.Number(object.ratersPerComparison)
+        : isSet(object.raters_per_comparison)
+        ? globalThis.Number(object.raters_per_comparison)
+        : 0,
+    };
+  },
+
+  toJSON(message: GetQueueStatusResponse): unknown {
+    const obj: any = {};
+    if (message.numOpen !== 0) {
+      obj.numOpen = Math.round(message.numOpen);
+    }
+    if (message.numDone !== 0) {
+      obj.numDone = Math.round(message.numDone);
+    }
+    if (message.numWithdrawn !== 0) {
+      obj.numWithdrawn = Math.round(message.numWithdrawn);
+    }
+    if (message.numHeld !== 0) {
+      obj.numHeld = Math.round(message.numHeld);
+    }
+    if (message.numRankings !== 0) {
+      obj.numRankings = Math.round(message.numRankings);
+    }
+    if (message.ratersPerComparison !== 0) {
+      obj.ratersPerComparison = Math.round(message.ratersPerComparison);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQueueStatusResponse>): GetQueueStatusResponse {
+    return GetQueueStatusResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueStatusResponse>): GetQueueStatusResponse {
+    const message = createBaseGetQueueStatusResponse();
+    message.numOpen = object.numOpen ?? 0;
+    message.numDone = object.numDone ?? 0;
+    message.numWithdrawn = object.numWithdrawn ?? 0;
+    message.numHeld = object.numHeld ?? 0;
+    message.numRankings = object.numRankings ?? 0;
+    message.ratersPerComparison = object.ratersPerComparison ?? 0;
+    return message;
+  },
+};
+
+function createBaseListDemonstrationsRequest(): ListDemonstrationsRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListDemonstrationsRequest: MessageFns<ListDemonstrationsRequest> = {
+  encode(message: ListDemonstrationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).uint32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDemonstrationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDemonstrationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListDemonstrationsRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListDemonstrationsRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListDemonstrationsRequest>): ListDemonstrationsRequest {
+    return ListDemonstrationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListDemonstrationsRequest>): ListDemonstrationsRequest {
+    const message = createBaseListDemonstrationsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListDemonstrationsResponse(): ListDemonstrationsResponse {
+  return { feedback: [], nextPageToken: "", hasMore: false };
+}
+
+export const ListDemonstrationsResponse: MessageFns<ListDemonstrationsResponse> = {
+  encode(message: ListDemonstrationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.feedback) {
+      Feedback.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.hasMore !== false) {
+      writer.uint32(24).bool(message.hasMore);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDemonstrationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDemonstrationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.feedback.push(Feedback.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.hasMore = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListDemonstrationsResponse {
+    return {
+      feedback: globalThis.Array.isArray(object?.feedback) ? object.feedback.map((e: any) => Feedback.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      hasMore: isSet(object.hasMore)
+        ? globalThis.Boolean(object.hasMore)
+        : isSet(object.has_more)
+        ? globalThis.Boolean(object.has_more)
+        : false,
+    };
+  },
+
+  toJSON(message: ListDemonstrationsResponse): unknown {
+    const obj: any = {};
+    if (message.feedback?.length) {
+      obj.feedback = message.feedback.map((e) => Feedback.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.hasMore !== false) {
+      obj.hasMore = message.hasMore;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListDemonstrationsResponse>): ListDemonstrationsResponse {
+    return ListDemonstrationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListDemonstrationsResponse>): ListDemonstrationsResponse {
+    const message = createBaseListDemonstrationsResponse();
+    message.feedback = object.feedback?.map((e) => Feedback.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.hasMore = object.hasMore ?? false;
+    return message;
+  },
+};
+
+function createBaseListFlagsRequest(): ListFlagsRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListFlagsRequest: MessageFns<ListFlagsRequest> = {
+  encode(message: ListFlagsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).uint32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFlagsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFlagsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListFlagsRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListFlagsRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListFlagsRequest>): ListFlagsRequest {
+    return ListFlagsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFlagsRequest>): ListFlagsRequest {
+    const message = createBaseListFlagsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListFlagsResponse(): ListFlagsResponse {
+  return { feedback: [], nextPageToken: "", hasMore: false };
+}
+
+export const ListFlagsResponse: MessageFns<ListFlagsResponse> = {
+  encode(message: ListFlagsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.feedback) {
+      Feedback.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.hasMore !== false) {
+      writer.uint32(24).bool(message.hasMore);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFlagsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFlagsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.feedback.push(Feedback.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.hasMore = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListFlagsResponse {
+    return {
+      feedback: globalThis.Array.isArray(object?.feedback) ? object.feedback.map((e: any) => Feedback.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      hasMore: isSet(object.hasMore)
+        ? globalThis.Boolean(object.hasMore)
+        : isSet(object.has_more)
+        ? globalThis.Boolean(object.has_more)
+        : false,
+    };
+  },
+
+  toJSON(message: ListFlagsResponse): unknown {
+    const obj: any = {};
+    if (message.feedback?.length) {
+      obj.feedback = message.feedback.map((e) => Feedback.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.hasMore !== false) {
+      obj.hasMore = message.hasMore;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListFlagsResponse>): ListFlagsResponse {
+    return ListFlagsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFlagsResponse>): ListFlagsResponse {
+    const message = createBaseListFlagsResponse();
+    message.feedback = object.feedback?.map((e) => Feedback.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.hasMore = object.hasMore ?? false;
+    return message;
+  },
+};
+
+function createBaseLoopWish(): LoopWish {
+  return { what: "", have: 0, needed: 0 };
+}
+
+export const LoopWish: MessageFns<LoopWish> = {
+  encode(message: LoopWish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.what !== "") {
+      writer.uint32(10).string(message.what);
+    }
+    if (message.have !== 0) {
+      writer.uint32(16).uint32(message.have);
+    }
+    if (message.needed !== 0) {
+      writer.uint32(24).uint32(message.needed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoopWish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoopWish();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.what = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.have = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.needed = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LoopWish {
+    return {
+      what: isSet(object.what) ? globalThis.String(object.what) : "",
+      have: isSet(object.have) ? globalThis.Number(object.have) : 0,
+      needed: isSet(object.needed) ? globalThis.Number(object.needed) : 0,
+    };
+  },
+
+  toJSON(message: LoopWish): unknown {
+    const obj: any = {};
+    if (message.what !== "") {
+      obj.what = message.what;
+    }
+    if (message.have !== 0) {
+      obj.have = Math.round(message.have);
+    }
+    if (message.needed !== 0) {
+      obj.needed = Math.round(message.needed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LoopWish>): LoopWish {
+    return LoopWish.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoopWish>): LoopWish {
+    const message = createBaseLoopWish();
+    message.what = object.what ?? "";
+    message.have = object.have ?? 0;
+    message.needed = object.needed ?? 0;
+    return message;
+  },
+};
+
+function createBaseLoopRoundResult(): LoopRoundResult {
+  return {
+    round: 0,
+    newRankings: 0,
+    rewardAccuracy: undefined,
+    promoted: false,
+    evalScore: undefined,
+    policyVersion: "",
+  };
+}
+
+export const LoopRoundResult: MessageFns<LoopRoundResult> = {
+  encode(message: LoopRoundResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.round !== 0) {
+      writer.uint32(8).uint32(message.round);
+    }
+    if (message.newRankings !== 0) {
+      writer.uint32(16).uint32(message.newRankings);
+    }
+    if (message.rewardAccuracy !== undefined) {
+      writer.uint32(25).double(message.rewardAccuracy);
+    }
+    if (message.promoted !== false) {
+      writer.uint32(32).bool(message.promoted);
+    }
+    if (message.evalScore !== undefined) {
+      writer.uint32(41).double(message.evalScore);
+    }
+    if (message.policyVersion !== "") {
+      writer.uint32(50).string(message.policyVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoopRoundResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoopRoundResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.round = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.newRankings = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.rewardAccuracy = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.promoted = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.evalScore = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policyVersion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LoopRoundResult {
+    return {
+      round: isSet(object.round) ? globalThis.Number(object.round) : 0,
+      newRankings: isSet(object.newRankings)
+        ? globalThis.Number(object.newRankings)
+        : isSet(object.new_rankings)
+        ? globalThis.Number(object.new_rankings)
+        : 0,
+      rewardAccuracy: isSet(object.rewardAccuracy)
+        ? globalThis.Number(object.rewardAccuracy)
+        : isSet(object.reward_accuracy)
+        ? globalThis.Number(object.reward_accuracy)
+        : undefined,
+      promoted: isSet(object.promoted) ? globalThis.Boolean(object.promoted) : false,
+      evalScore: isSet(object.evalScore)
+        ? globalThis.Number(object.evalScore)
+        : isSet(object.eval_score)
+        ? globalThis.Number(object.eval_score)
+        : undefined,
+      policyVersion: isSet(object.policyVersion)
+        ? globalThis.String(object.policyVersion)
+        : isSet(object.policy_version)
+        ? globalThis.String(object.policy_version)
+        : "",
+    };
+  },
+
+  toJSON(message: LoopRoundResult): unknown {
+    const obj: any = {};
+    if (message.round !== 0) {
+      obj.round = Math.round(message.round);
+    }
+    if (message.newRankings !== 0) {
+      obj.newRankings = Math.round(message.newRankings);
+    }
+    if (message.rewardAccuracy !== undefined) {
+      obj.rewardAccuracy = floatToJson(message.rewardAccuracy);
+    }
+    if (message.promoted !== false) {
+      obj.promoted = message.promoted;
+    }
+    if (message.evalScore !== undefined) {
+      obj.evalScore = floatToJson(message.evalScore);
+    }
+    if (message.policyVersion !== "") {
+      obj.policyVersion = message.policyVersion;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LoopRoundResult>): LoopRoundResult {
+    return LoopRoundResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoopRoundResult>): LoopRoundResult {
+    const message = createBaseLoopRoundResult();
+    message.round = object.round ?? 0;
+    message.newRankings = object.newRankings ?? 0;
+    message.rewardAccuracy = object.rewardAccuracy ?? undefined;
+    message.promoted = object.promoted ?? false;
+    message.evalScore = object.evalScore ?? undefined;
+    message.policyVersion = object.policyVersion ?? "";
+    return message;
+  },
+};
+
+function createBaseReportLoopRequest(): ReportLoopRequest {
+  return { loop: "", state: 0, round: 0, text: "", waitsFor: [], progress: undefined, finished: undefined };
+}
+
+export const ReportLoopRequest: MessageFns<ReportLoopRequest> = {
+  encode(message: ReportLoopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.loop !== "") {
+      writer.uint32(10).string(message.loop);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.round !== 0) {
+      writer.uint32(24).uint32(message.round);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    for (const v of message.waitsFor) {
+      LoopWish.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      writer.uint32(49).double(message.progress);
+    }
+    if (message.finished !== undefined) {
+      LoopRoundResult.encode(message.finished, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLoopRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLoopRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.loop = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.round = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.waitsFor.push(LoopWish.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.progress = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.finished = LoopRoundResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportLoopRequest {
+    return {
+      loop: isSet(object.loop) ? globalThis.String(object.loop) : "",
+      state: isSet(object.state) ? loopStateFromJSON(object.state) : 0,
+      round: isSet(object.round) ? globalThis.Number(object.round) : 0,
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      waitsFor: globalThis.Array.isArray(object?.waitsFor)
+        ? object.waitsFor.map((e: any) => LoopWish.fromJSON(e))
+        : globalThis.Array.isArray(object?.waits_for)
+        ? object.waits_for.map((e: any) => LoopWish.fromJSON(e))
+        : [],
+      progress: isSet(object.progress) ? globalThis.Number(object.progress) : undefined,
+      finished: isSet(object.finished) ? LoopRoundResult.fromJSON(object.finished) : undefined,
+    };
+  },
+
+  toJSON(message: ReportLoopRequest): unknown {
+    const obj: any = {};
+    if (message.loop !== "") {
+      obj.loop = message.loop;
+    }
+    if (message.state !== 0) {
+      obj.state = loopStateToJSON(message.state);
+    }
+    if (message.round !== 0) {
+      obj.round = Math.round(message.round);
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.waitsFor?.length) {
+      obj.waitsFor = message.waitsFor.map((e) => LoopWish.toJSON(e));
+    }
+    if (message.progress !== undefined) {
+      obj.progress = floatToJson(message.progress);
+    }
+    if (message.finished !== undefined) {
+      obj.finished = LoopRoundResult.toJSON(message.finished);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReportLoopRequest>): ReportLoopRequest {
+    return ReportLoopRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportLoopRequest>): ReportLoopRequest {
+    const message = createBaseReportLoopRequest();
+    message.loop = object.loop ?? "";
+    message.state = object.state ?? 0;
+    message.round = object.round ?? 0;
+    message.text = object.text ?? "";
+    message.waitsFor = object.waitsFor?.map((e) => LoopWish.fromPartial(e)) || [];
+    message.progress = object.progress ?? undefined;
+    message.finished = (object.finished !== undefined && object.finished !== null)
+      ? LoopRoundResult.fromPartial(object.finished)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReportLoopResponse(): ReportLoopResponse {
+  return {};
+}
+
+export const ReportLoopResponse: MessageFns<ReportLoopResponse> = {
+  encode(_: ReportLoopResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLoopResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLoopResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ReportLoopResponse {
+    return {};
+  },
+
+  toJSON(_: ReportLoopResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReportLoopResponse>): ReportLoopResponse {
+    return ReportLoopResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReportLoopResponse>): ReportLoopResponse {
+    const message = createBaseReportLoopResponse();
+    return message;
+  },
+};
+
 /**
  * Takes and hands out feedback. Submissions are idempotent by feedback_id; one of more than 2 MiB is
  * refused with INVALID_ARGUMENT. A page ends before its items come to more than 3 MiB.
@@ -2423,6 +4703,103 @@ export const FeedbackServiceService = {
       Buffer.from(ListFeedbackResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListFeedbackResponse => ListFeedbackResponse.decode(value),
   },
+  /**
+   * The comparison that a person is to rank now: the one held already, or the next that has a place free.
+   * So many people as the gateway is set to get each comparison, nobody gets one twice, and a place that
+   * nobody used in time goes to somebody else.
+   */
+  nextAssignment: {
+    path: "/stagecraft.feedback.v1.FeedbackService/NextAssignment" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NextAssignmentRequest): Buffer =>
+      Buffer.from(NextAssignmentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NextAssignmentRequest => NextAssignmentRequest.decode(value),
+    responseSerialize: (value: NextAssignmentResponse): Buffer =>
+      Buffer.from(NextAssignmentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NextAssignmentResponse => NextAssignmentResponse.decode(value),
+  },
+  /** Gives an assignment back unranked; this person does not get the comparison again. */
+  skipAssignment: {
+    path: "/stagecraft.feedback.v1.FeedbackService/SkipAssignment" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SkipAssignmentRequest): Buffer =>
+      Buffer.from(SkipAssignmentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SkipAssignmentRequest => SkipAssignmentRequest.decode(value),
+    responseSerialize: (value: SkipAssignmentResponse): Buffer =>
+      Buffer.from(SkipAssignmentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SkipAssignmentResponse => SkipAssignmentResponse.decode(value),
+  },
+  /** Nobody is given these comparisons any more. What was said about them stays, and may still be revised. */
+  withdrawComparisons: {
+    path: "/stagecraft.feedback.v1.FeedbackService/WithdrawComparisons" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WithdrawComparisonsRequest): Buffer =>
+      Buffer.from(WithdrawComparisonsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WithdrawComparisonsRequest => WithdrawComparisonsRequest.decode(value),
+    responseSerialize: (value: WithdrawComparisonsResponse): Buffer =>
+      Buffer.from(WithdrawComparisonsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WithdrawComparisonsResponse => WithdrawComparisonsResponse.decode(value),
+  },
+  /**
+   * Makes a comparison a gold item: its right order is known, and measures people. Gold items are handed
+   * out once to each person, whatever the overlap, and their rankings are not listed by ListFeedback.
+   */
+  setGold: {
+    path: "/stagecraft.feedback.v1.FeedbackService/SetGold" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetGoldRequest): Buffer => Buffer.from(SetGoldRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetGoldRequest => SetGoldRequest.decode(value),
+    responseSerialize: (value: SetGoldResponse): Buffer => Buffer.from(SetGoldResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetGoldResponse => SetGoldResponse.decode(value),
+  },
+  /** How many comparisons wait, and what came in about them. */
+  getQueueStatus: {
+    path: "/stagecraft.feedback.v1.FeedbackService/GetQueueStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQueueStatusRequest): Buffer =>
+      Buffer.from(GetQueueStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQueueStatusRequest => GetQueueStatusRequest.decode(value),
+    responseSerialize: (value: GetQueueStatusResponse): Buffer =>
+      Buffer.from(GetQueueStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetQueueStatusResponse => GetQueueStatusResponse.decode(value),
+  },
+  /** Ideal answers in the order of arrival. */
+  listDemonstrations: {
+    path: "/stagecraft.feedback.v1.FeedbackService/ListDemonstrations" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListDemonstrationsRequest): Buffer =>
+      Buffer.from(ListDemonstrationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListDemonstrationsRequest => ListDemonstrationsRequest.decode(value),
+    responseSerialize: (value: ListDemonstrationsResponse): Buffer =>
+      Buffer.from(ListDemonstrationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListDemonstrationsResponse => ListDemonstrationsResponse.decode(value),
+  },
+  /** Complaints in the order of arrival. */
+  listFlags: {
+    path: "/stagecraft.feedback.v1.FeedbackService/ListFlags" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFlagsRequest): Buffer => Buffer.from(ListFlagsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFlagsRequest => ListFlagsRequest.decode(value),
+    responseSerialize: (value: ListFlagsResponse): Buffer => Buffer.from(ListFlagsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFlagsResponse => ListFlagsResponse.decode(value),
+  },
+  /** What a loop does and waits for, told by the loop for the people who rank; the last word counts. */
+  reportLoop: {
+    path: "/stagecraft.feedback.v1.FeedbackService/ReportLoop" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportLoopRequest): Buffer => Buffer.from(ReportLoopRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportLoopRequest => ReportLoopRequest.decode(value),
+    responseSerialize: (value: ReportLoopResponse): Buffer => Buffer.from(ReportLoopResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportLoopResponse => ReportLoopResponse.decode(value),
+  },
 } as const;
 
 export interface FeedbackServiceServer extends UntypedServiceImplementation {
@@ -2441,6 +4818,29 @@ export interface FeedbackServiceServer extends UntypedServiceImplementation {
   submitFlag: handleUnaryCall<SubmitFlagRequest, SubmitFlagResponse>;
   /** Feedback in the order of arrival. */
   listFeedback: handleUnaryCall<ListFeedbackRequest, ListFeedbackResponse>;
+  /**
+   * The comparison that a person is to rank now: the one held already, or the next that has a place free.
+   * So many people as the gateway is set to get each comparison, nobody gets one twice, and a place that
+   * nobody used in time goes to somebody else.
+   */
+  nextAssignment: handleUnaryCall<NextAssignmentRequest, NextAssignmentResponse>;
+  /** Gives an assignment back unranked; this person does not get the comparison again. */
+  skipAssignment: handleUnaryCall<SkipAssignmentRequest, SkipAssignmentResponse>;
+  /** Nobody is given these comparisons any more. What was said about them stays, and may still be revised. */
+  withdrawComparisons: handleUnaryCall<WithdrawComparisonsRequest, WithdrawComparisonsResponse>;
+  /**
+   * Makes a comparison a gold item: its right order is known, and measures people. Gold items are handed
+   * out once to each person, whatever the overlap, and their rankings are not listed by ListFeedback.
+   */
+  setGold: handleUnaryCall<SetGoldRequest, SetGoldResponse>;
+  /** How many comparisons wait, and what came in about them. */
+  getQueueStatus: handleUnaryCall<GetQueueStatusRequest, GetQueueStatusResponse>;
+  /** Ideal answers in the order of arrival. */
+  listDemonstrations: handleUnaryCall<ListDemonstrationsRequest, ListDemonstrationsResponse>;
+  /** Complaints in the order of arrival. */
+  listFlags: handleUnaryCall<ListFlagsRequest, ListFlagsResponse>;
+  /** What a loop does and waits for, told by the loop for the people who rank; the last word counts. */
+  reportLoop: handleUnaryCall<ReportLoopRequest, ReportLoopResponse>;
 }
 
 export interface FeedbackServiceClient extends Client {
@@ -2543,6 +4943,141 @@ export interface FeedbackServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListFeedbackResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * The comparison that a person is to rank now: the one held already, or the next that has a place free.
+   * So many people as the gateway is set to get each comparison, nobody gets one twice, and a place that
+   * nobody used in time goes to somebody else.
+   */
+  nextAssignment(
+    request: NextAssignmentRequest,
+    callback: (error: ServiceError | null, response: NextAssignmentResponse) => void,
+  ): ClientUnaryCall;
+  nextAssignment(
+    request: NextAssignmentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NextAssignmentResponse) => void,
+  ): ClientUnaryCall;
+  nextAssignment(
+    request: NextAssignmentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NextAssignmentResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives an assignment back unranked; this person does not get the comparison again. */
+  skipAssignment(
+    request: SkipAssignmentRequest,
+    callback: (error: ServiceError | null, response: SkipAssignmentResponse) => void,
+  ): ClientUnaryCall;
+  skipAssignment(
+    request: SkipAssignmentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SkipAssignmentResponse) => void,
+  ): ClientUnaryCall;
+  skipAssignment(
+    request: SkipAssignmentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SkipAssignmentResponse) => void,
+  ): ClientUnaryCall;
+  /** Nobody is given these comparisons any more. What was said about them stays, and may still be revised. */
+  withdrawComparisons(
+    request: WithdrawComparisonsRequest,
+    callback: (error: ServiceError | null, response: WithdrawComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  withdrawComparisons(
+    request: WithdrawComparisonsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: WithdrawComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  withdrawComparisons(
+    request: WithdrawComparisonsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: WithdrawComparisonsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a comparison a gold item: its right order is known, and measures people. Gold items are handed
+   * out once to each person, whatever the overlap, and their rankings are not listed by ListFeedback.
+   */
+  setGold(
+    request: SetGoldRequest,
+    callback: (error: ServiceError | null, response: SetGoldResponse) => void,
+  ): ClientUnaryCall;
+  setGold(
+    request: SetGoldRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetGoldResponse) => void,
+  ): ClientUnaryCall;
+  setGold(
+    request: SetGoldRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetGoldResponse) => void,
+  ): ClientUnaryCall;
+  /** How many comparisons wait, and what came in about them. */
+  getQueueStatus(
+    request: GetQueueStatusRequest,
+    callback: (error: ServiceError | null, response: GetQueueStatusResponse) => void,
+  ): ClientUnaryCall;
+  getQueueStatus(
+    request: GetQueueStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetQueueStatusResponse) => void,
+  ): ClientUnaryCall;
+  getQueueStatus(
+    request: GetQueueStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetQueueStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** Ideal answers in the order of arrival. */
+  listDemonstrations(
+    request: ListDemonstrationsRequest,
+    callback: (error: ServiceError | null, response: ListDemonstrationsResponse) => void,
+  ): ClientUnaryCall;
+  listDemonstrations(
+    request: ListDemonstrationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListDemonstrationsResponse) => void,
+  ): ClientUnaryCall;
+  listDemonstrations(
+    request: ListDemonstrationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListDemonstrationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Complaints in the order of arrival. */
+  listFlags(
+    request: ListFlagsRequest,
+    callback: (error: ServiceError | null, response: ListFlagsResponse) => void,
+  ): ClientUnaryCall;
+  listFlags(
+    request: ListFlagsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFlagsResponse) => void,
+  ): ClientUnaryCall;
+  listFlags(
+    request: ListFlagsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFlagsResponse) => void,
+  ): ClientUnaryCall;
+  /** What a loop does and waits for, told by the loop for the people who rank; the last word counts. */
+  reportLoop(
+    request: ReportLoopRequest,
+    callback: (error: ServiceError | null, response: ReportLoopResponse) => void,
+  ): ClientUnaryCall;
+  reportLoop(
+    request: ReportLoopRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportLoopResponse) => void,
+  ): ClientUnaryCall;
+  reportLoop(
+    request: ReportLoopRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportLoopResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const FeedbackServiceClient = makeGenericClientConstructor(
@@ -2553,6 +5088,10 @@ export const FeedbackServiceClient = makeGenericClientConstructor(
   service: typeof FeedbackServiceService;
   serviceName: string;
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
