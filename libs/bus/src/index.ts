@@ -29,7 +29,12 @@ export {
   type NatsRole,
   type NatsTlsFiles,
 } from "./nats-users.js";
-export { runConsumer, type MessageHandler, type RunConsumerOptions } from "./run-consumer.js";
+export {
+  handleMessages,
+  type FailedMessage,
+  type HandlingOptions,
+  type MessageHandling,
+} from "./handle-messages.js";
 export { settlementFor, type Settlement } from "./settlement.js";
 export {
   deleteTopology,

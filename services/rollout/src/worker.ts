@@ -1,12 +1,18 @@
 import { setMaxListeners } from "node:events";
-import { settlementFor, type BusMessage, type Consumer } from "@stagecraft/bus";
+import {
+  handleMessages,
+  type BusMessage,
+  type Consumer,
+  type FailedMessage,
+  type MessageHandling,
+} from "@stagecraft/bus";
 import {
   decodeMessage,
   events,
   parsePromptTask,
   type ParsedPromptTask,
 } from "@stagecraft/contracts";
-import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
 import {
   contextFromHeaders,
   METRICS,
@@ -76,12 +82,8 @@ export function startWorker(options: WorkerOptions): Worker {
 
 class RolloutWorker implements Worker {
   private readonly logger: Logger;
-  private readonly inFlight = new Set<Promise<void>>();
-  private stopPulling = new AbortController();
+  private handling: MessageHandling;
   private giveUp = new AbortController();
-  private pulling: Promise<void>;
-  private consumer: Consumer;
-  private wakePuller = () => {};
   private draining: Promise<void> | undefined;
   private drained = false;
   private concurrency: number;
@@ -91,24 +93,20 @@ class RolloutWorker implements Worker {
   constructor(private readonly options: WorkerOptions) {
     this.logger = options.logger ?? silentLogger();
     this.concurrency = options.concurrency;
-    this.consumer = options.consumer;
-    setMaxListeners(0, this.giveUp.signal); // one for each call in flight
     const inFlight = options.metrics?.gauge(METRICS.rolloutInFlight);
-    options.metrics?.onScrape(() => inFlight?.set({}, this.inFlight.size));
-    this.pulling = this.pull();
+    options.metrics?.onScrape(() => inFlight?.set({}, this.handling.numInFlight));
+    this.handling = this.start(options.consumer);
   }
 
   status(): WorkerStatus {
     const state = this.drained ? "drained" : this.draining ? "draining" : "running";
     const { concurrency, counts, lastError } = this;
-    return { state, numInFlight: this.inFlight.size, concurrency, lastError, ...counts };
+    return { state, numInFlight: this.handling.numInFlight, concurrency, lastError, ...counts };
   }
 
   setConcurrency(concurrency: number): number {
-    const previous = this.concurrency;
     this.concurrency = concurrency;
-    this.wakePuller();
-    return previous;
+    return this.handling.setConcurrency(concurrency);
   }
 
   async drain(signal?: AbortSignal): Promise<{ numFinished: number }> {
@@ -130,76 +128,37 @@ class RolloutWorker implements Worker {
       await consumer.close(); // another call was faster
       return { wasDrained: true };
     }
-    this.consumer = consumer;
-    this.stopPulling = new AbortController();
     this.giveUp = new AbortController();
-    setMaxListeners(0, this.giveUp.signal);
     this.draining = undefined;
     this.drained = false;
-    this.pulling = this.pull();
+    this.handling = this.start(consumer);
     return { wasDrained: true };
   }
 
+  private start(consumer: Consumer): MessageHandling {
+    setMaxListeners(0, this.giveUp.signal); // one for each call in flight
+    const { concurrency, logger } = this;
+    const asked = new WeakMap<BusMessage, AskedTask>();
+    return handleMessages({
+      consumer,
+      concurrency,
+      logger,
+      handle: (message) => this.answer(message, (task) => void asked.set(message, task)),
+      onHandled: (message) => this.answered(message, asked.get(message)),
+      onFailure: (failed) => this.failed(failed, asked.get(failed.message)),
+    });
+  }
+
   private async finish(): Promise<void> {
-    this.stopPulling.abort();
-    this.wakePuller();
-    await this.pulling;
-    await this.consumer.close();
-    await Promise.all(this.inFlight);
+    await this.handling.stop();
     this.drained = true;
   }
 
-  private async pull(): Promise<void> {
-    const { signal } = this.stopPulling;
-    while (!signal.aborted) {
-      if (this.inFlight.size >= this.concurrency) {
-        await new Promise<void>((wake) => (this.wakePuller = wake));
-        continue;
-      }
-      const message = await this.next(signal);
-      if (!message) return;
-      const work = this.handle(message).finally(() => {
-        this.inFlight.delete(work);
-        this.wakePuller();
-      });
-      this.inFlight.add(work);
-    }
-  }
-
-  private async next(signal: AbortSignal): Promise<BusMessage | undefined> {
-    try {
-      return await this.consumer.next(signal);
-    } catch (error) {
-      if (!isCancelled(error)) this.logger.error({ err: error }, "no more tasks from the bus");
-      return undefined;
-    }
-  }
-
-  /** Settles the message, whatever happens. */
-  private async handle(message: BusMessage): Promise<void> {
-    let logger = this.logger.child({ messageId: message.id, delivery: message.delivery });
-    let asked: events.PromptTask | undefined;
-    try {
-      asked = decodeMessage(events.PromptTask, message.data, "prompt task");
-      const task = parsePromptTask(asked);
-      const { runId, taskId } = task;
-      logger = logger.child({ runId, taskId, rolloutId: rolloutIdOf(taskId) });
-      await this.answer(task, message);
-      await message.ack();
-      this.counts.numCompleted++;
-      this.count("published");
-      logger.debug("rollout is published");
-    } catch (thrown) {
-      const error = StagecraftError.from(thrown);
-      await this.settleFailed(message, error, { asked, logger }).catch((failure: unknown) => {
-        // Not settled: the bus delivers it again after its ack wait.
-        logger.warn({ err: failure }, "task could not be settled");
-      });
-    }
-  }
-
   /** One span from the task's arrival to the stored rollout, in the trace that the task came with. */
-  private answer(task: ParsedPromptTask, message: BusMessage): Promise<void> {
+  private async answer(message: BusMessage, onRead: (task: AskedTask) => void): Promise<void> {
+    const asked = decodeMessage(events.PromptTask, message.data, "prompt task");
+    onRead(asked);
+    const task = parsePromptTask(asked);
     const { runId, taskId, attempt } = task;
     const attributes = {
       "stagecraft.run.id": runId,
@@ -207,39 +166,57 @@ class RolloutWorker implements Worker {
       "stagecraft.task.attempt": attempt,
     };
     const parent = contextFromHeaders(task);
-    return withSpan("rollout", { kind: "consumer", parent, attributes }, async ({ context }) => {
-      const rollout = await this.options.process(task, this.giveUp.signal, context);
-      await this.options.publish(rollout, message, context);
-    });
+    const { signal } = this.giveUp;
+    try {
+      await withSpan("rollout", { kind: "consumer", parent, attributes }, async ({ context }) => {
+        const rollout = await this.options.process(task, signal, context);
+        await this.options.publish(rollout, message, context);
+      });
+    } catch (thrown) {
+      throw signal.aborted ? new StagecraftError("cancelled", "given up by a drain") : thrown;
+    }
   }
 
-  private count(outcome: "published" | "retried" | "failed"): void {
-    this.options.metrics?.counter(METRICS.rolloutsFinished).add({ outcome });
+  private answered(message: BusMessage, asked: AskedTask | undefined): void {
+    this.counts.numCompleted++;
+    this.count("published");
+    this.loggerOf(message, asked).debug("rollout is published");
   }
 
-  private async settleFailed(
-    message: BusMessage,
-    error: StagecraftError,
-    { asked, logger }: { asked: events.PromptTask | undefined; logger: Logger },
+  private async failed(
+    { message, error, settlement }: FailedMessage,
+    asked: AskedTask | undefined,
   ): Promise<void> {
-    if (this.giveUp.signal.aborted) return message.nak();
+    if (this.giveUp.signal.aborted) return; // nobody failed
     this.lastError = error.message;
-    const settlement = settlementFor(error, message.delivery, Math.random());
     const isGivenUp = settlement.kind === "term";
     if (asked && (isGivenUp || message.delivery === TELL_AT_DELIVERY)) {
       const { code, reason } = error;
       const failure = { code, reason, attempt: asked.attempt, willRetry: !isGivenUp };
       await this.options.publishFailure(asked, failure, message);
     }
-    if (settlement.kind === "term") {
+    const logger = this.loggerOf(message, asked);
+    if (isGivenUp) {
       this.counts.numDead++;
       this.count("failed");
       logger.error({ err: error }, "task is given up");
-      return message.term(settlement.reason);
+    } else {
+      this.counts.numRetried++;
+      this.count("retried");
+      logger.warn({ err: error }, "task goes back to the queue");
     }
-    this.counts.numRetried++;
-    this.count("retried");
-    logger.warn({ err: error }, "task goes back to the queue");
-    return message.nak(settlement.delayMs);
+  }
+
+  private count(outcome: "published" | "retried" | "failed"): void {
+    this.options.metrics?.counter(METRICS.rolloutsFinished).add({ outcome });
+  }
+
+  private loggerOf({ id: messageId, delivery }: BusMessage, asked: AskedTask | undefined): Logger {
+    const { runId, taskId } = asked ?? {};
+    const rolloutId = taskId && rolloutIdOf(taskId);
+    return this.logger.child({ messageId, delivery, ...(asked && { runId, taskId, rolloutId }) });
   }
 }
+
+/** A task as it came; it may not hold what it should. */
+type AskedTask = events.PromptTask;

@@ -1,6 +1,6 @@
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { runConsumer } from "@stagecraft/bus";
+import { handleMessages } from "@stagecraft/bus";
 import { bytes, takeNext, text, type BusKit } from "./kit.js";
 
 /** Pull consumers: delivery, settlement, limits, sharing. */
@@ -140,24 +140,22 @@ export function describeConsuming(kit: BusKit): void {
 
     it("shares a queue among workers without losing or doubling", async () => {
       const { subject, spec } = await kit.setUp({ ackWaitMs: 60_000 });
-      const stop = new AbortController();
       const seen: string[] = [];
-      const workers = [1, 2, 3].map(() =>
-        runConsumer(
-          kit.bus,
-          spec,
-          async ({ id }) => {
+      const consumers = await Promise.all([1, 2, 3].map(() => kit.bus.consume(spec)));
+      const workers = consumers.map((consumer) =>
+        handleMessages({
+          consumer,
+          concurrency: 4,
+          async handle({ id }) {
             seen.push(id);
             await Promise.resolve();
           },
-          { signal: stop.signal, concurrency: 4 },
-        ),
+        }),
       );
       const ids = Array.from({ length: 200 }, (_, i) => `m${i}`);
       await Promise.all(ids.map((id) => kit.bus.publish(subject, bytes(id), { id })));
       await waitFor(() => seen.length >= 200);
-      stop.abort();
-      await Promise.all(workers);
+      await Promise.all(workers.map((worker) => worker.stop()));
       expect(seen.sort()).toEqual([...ids].sort());
     });
 

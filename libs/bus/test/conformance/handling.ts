@@ -1,8 +1,14 @@
 import { StagecraftError } from "@stagecraft/core";
-import { createLogger } from "@stagecraft/telemetry";
+import { createLogger, withSpan } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { DEAD_PREFIX, DEAD_STREAM, runConsumer, type BusMessage } from "@stagecraft/bus";
+import {
+  DEAD_PREFIX,
+  DEAD_STREAM,
+  handleMessages,
+  type BusMessage,
+  type ConsumerSpec,
+} from "@stagecraft/bus";
 import { bytes, takeNext, text, type BusKit } from "./kit.js";
 
 const deadSubjectOf = (subject: string) => DEAD_PREFIX + subject.replace("stagecraft.", "");
@@ -10,17 +16,16 @@ const SILENT = createLogger({ service: "test", level: "silent" });
 
 /** One message, one handler: settlement by outcome, dead letters, the trace. */
 export function describeHandling(kit: BusKit): void {
-  describe("runConsumer()", () => {
+  describe("handleMessages()", () => {
     const run = async (
-      handler: (message: BusMessage) => Promise<void>,
-      spec: Parameters<typeof runConsumer>[1],
+      handle: (message: BusMessage) => Promise<void>,
+      spec: ConsumerSpec,
       until: () => unknown,
     ) => {
-      const stop = new AbortController();
-      const running = runConsumer(kit.bus, spec, handler, { signal: stop.signal, logger: SILENT });
+      const consumer = await kit.bus.consume(spec);
+      const handling = handleMessages({ consumer, handle, concurrency: 1, logger: SILENT });
       await waitFor(until);
-      stop.abort();
-      await running;
+      await handling.stop();
     };
 
     it("tries again after a failure that may pass", async () => {
@@ -63,6 +68,26 @@ export function describeHandling(kit: BusKit): void {
       expect(shown.headers["X-A"]).toBe("1");
     });
 
+    it("leaves a message alone, to come again, whose failure could not be told", async () => {
+      const { subject, spec } = await kit.setUp({ ackWaitMs: 100 });
+      await kit.bus.publish(subject, bytes("a"), { id: "a" });
+      const deliveries: number[] = [];
+      const handling = handleMessages({
+        consumer: await kit.bus.consume({ ...spec, keepAlive: false }),
+        concurrency: 1,
+        handle({ delivery }) {
+          deliveries.push(delivery);
+          if (delivery === 1) throw new StagecraftError("invalid_argument", "never");
+          return Promise.resolve();
+        },
+        onFailure: () => Promise.reject(new StagecraftError("unavailable", "nobody hears it")),
+        logger: SILENT,
+      });
+      await waitFor(() => deliveries.length === 2);
+      await handling.stop();
+      expect(await kit.bus.deadLetters.list({ subject })).toEqual([]);
+    });
+
     it("gives up a message that kills its workers", async () => {
       const { subject, spec } = await kit.setUp({ ackWaitMs: 100 });
       await kit.bus.publish(subject, bytes("killer"), { id: "killer" });
@@ -84,22 +109,20 @@ export function describeHandling(kit: BusKit): void {
       await kit.bus.publish(subject, bytes("a"), { id: "a" });
       const started = gate();
       const finish = gate();
-      const stop = new AbortController();
       let done = false;
-      const running = runConsumer(
-        kit.bus,
-        spec,
-        async () => {
+      const handling = handleMessages({
+        consumer: await kit.bus.consume(spec),
+        concurrency: 1,
+        async handle() {
           started.open();
           await finish.opened;
           done = true;
         },
-        { signal: stop.signal },
-      );
+      });
       await started.opened;
-      stop.abort();
+      const stopping = handling.stop();
       finish.open();
-      await running;
+      await stopping;
       expect(done).toBe(true);
       expect(await kit.bus.consumerInfo(spec)).toMatchObject({ pending: 0, ackPending: 0 });
     });
@@ -165,20 +188,13 @@ export function describeHandling(kit: BusKit): void {
     const { subject, spec } = await kit.setUp({ ackWaitMs: 60_000 });
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     await kit.bus.publish(subject, bytes("a"), { id: "a", headers: { traceparent } });
+    await using consumer = await kit.bus.consume(spec);
+    const { trace: parent } = await takeNext(consumer);
     let traceId = "";
-    const stop = new AbortController();
-    const running = runConsumer(
-      kit.bus,
-      spec,
-      (_, { span }) => {
-        traceId = span.spanContext().traceId;
-        return Promise.resolve();
-      },
-      { signal: stop.signal },
-    );
-    await waitFor(() => traceId !== "");
-    stop.abort();
-    await running;
+    await withSpan("handle", { parent }, ({ span }) => {
+      traceId = span.spanContext().traceId;
+      return Promise.resolve();
+    });
     expect(traceId).toBe("0af7651916cd43dd8448eb211c80319c");
   });
 }
