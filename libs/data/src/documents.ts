@@ -1,9 +1,9 @@
-import { lastSafeCut } from "@stagecraft/tokenizer";
 import { createBadRecordPolicy, RecordProblem, type BadRecordPolicy } from "./bad-records.js";
-import { fieldsOf, objectOf, stringField } from "./fields.js";
-import { readJsonlFile } from "./jsonl.js";
+import { holdsRecords, type Piece } from "./formats/files/file-format.js";
+import { fileFormatOf } from "./formats/files/table.js";
+import { fieldsOf, objectOf, stringField } from "./formats/records/fields.js";
 import { listFiles } from "./list-files.js";
-import { readTextChunks } from "./text-stream.js";
+import { readRecordFile } from "./read-records.js";
 import type { RecordOptions } from "./types.js";
 
 /** Where text comes from. */
@@ -57,9 +57,6 @@ export interface DocumentPart {
   last: boolean;
 }
 
-/** Longer documents are handed over in parts, so that a book does not have to fit in memory. */
-const PART_CHARS = 1 << 20;
-
 export interface ReadDocumentsOptions extends RecordOptions {
   /** Called with every file before it is read. */
   onFile?: (file: string) => void;
@@ -102,13 +99,13 @@ function partsOf(
   policy: BadRecordPolicy,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Part> {
-  if (!/\.jsonl(\.gz)?$/.test(file)) {
-    const separator = source.separator?.replaceAll("\r\n", "\n");
-    return joinParts(splitText(withLineFeeds(readTextChunks(file, signal)), separator));
+  const format = fileFormatOf(file);
+  if (!holdsRecords(format)) {
+    return joinParts(format.readText(file, { separator: source.separator, signal }));
   }
   const field = source.textField ?? "text";
-  const texts = readJsonlFile(file, (value) => [textOf(value, field)], policy, signal);
-  return joinParts(asDocuments(texts));
+  const parse = (value: unknown) => [textOf(value, field)];
+  return joinParts(asDocuments(readRecordFile(format, { file, parse, policy }, signal)));
 }
 
 function textOf(value: unknown, field: string): string {
@@ -119,46 +116,8 @@ function textOf(value: unknown, field: string): string {
   throw new RecordProblem(`${reason}; ${fieldsOf(fields)}`);
 }
 
-/** A piece of text and whether its document ends with it. */
-interface Piece {
-  text: string;
-  ends: boolean;
-}
-
 async function* asDocuments(texts: AsyncIterable<string>): AsyncGenerator<Piece> {
   for await (const text of texts) yield { text, ends: true };
-}
-
-/** CRLF is a line end like any other: each becomes a line feed, wherever the chunks end. */
-async function* withLineFeeds(chunks: AsyncIterable<string>): AsyncGenerator<string> {
-  let held = "";
-  for await (const chunk of chunks) {
-    const text = held + chunk;
-    held = text.endsWith("\r") ? "\r" : "";
-    yield text.slice(0, text.length - held.length).replaceAll("\r\n", "\n");
-  }
-  yield held;
-}
-
-async function* splitText(
-  chunks: AsyncIterable<string>,
-  separator: string | undefined,
-): AsyncGenerator<Piece> {
-  let rest = "";
-  for await (const chunk of chunks) {
-    rest += chunk;
-    if (separator) {
-      const documents = rest.split(separator);
-      rest = documents.pop()!;
-      for (const text of documents) yield { text, ends: true };
-    }
-    if (rest.length < PART_CHARS) continue;
-    // What follows the cut may still hold the start of a separator.
-    const cut = lastSafeCut(rest.slice(0, rest.length - (separator?.length ?? 0)));
-    yield { text: rest.slice(0, cut), ends: false };
-    rest = rest.slice(cut);
-  }
-  yield { text: rest, ends: true };
 }
 
 /** Marks first and last parts, and drops documents without visible text. */

@@ -26,12 +26,12 @@ export {
   type DocumentPart,
   type ReadDocumentsOptions,
 } from "./documents.js";
-export { readJsonl, readLines, type Line } from "./jsonl.js";
 export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
 export { nameRecord, originOf, type Origin } from "./origin.js";
 export { readPrompts } from "./prompts.js";
-export { MAX_ANSWERS, readRankings, validateRanking, writeRankings } from "./rankings.js";
+export { MAX_ANSWERS } from "./formats/records/ranking.js";
+export { readRankings, validateRanking, writeRankings } from "./rankings.js";
 export type {
   BadRecord,
   BatchSource,

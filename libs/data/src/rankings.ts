@@ -1,31 +1,25 @@
+import { StagecraftError } from "@stagecraft/core";
 import { RecordProblem } from "./bad-records.js";
-import {
-  fieldsOf,
-  numberList,
-  objectOf,
-  optionalString,
-  promptMessages,
-  stringList,
-  type Fields,
-} from "./fields.js";
-import { readRecords } from "./jsonl.js";
+import { objectOf } from "./formats/records/fields.js";
+import { parseRanking } from "./formats/records/ranking.js";
+import { formatFor } from "./formats/records/table.js";
+import { readRecords } from "./read-records.js";
 import type { Ranking, RecordOptions } from "./types.js";
 import { writeJsonl } from "./write-jsonl.js";
-import { present, StagecraftError } from "@stagecraft/core";
-
-const MIN_ANSWERS = 2;
-/** Answers that a ranking compares at most [IG: K from 4 to 9]. */
-export const MAX_ANSWERS = 9;
 
 /**
- * Rankings from .jsonl(.gz) files or folders of them.
+ * Rankings from files or folders of them, in order, in any format of docs/data.md.
  * @throws `invalid_argument` with file and line when more than `maxBadRecords` are malformed
  */
 export function readRankings(
   paths: string | readonly string[],
   options: RecordOptions = {},
 ): AsyncGenerator<Ranking> {
-  return readRecords(paths, (value) => [parseRanking(objectOf(value))], options);
+  const parse = (value: unknown) => {
+    const fields = objectOf(value);
+    return formatFor("rankings", fields).rankings(fields);
+  };
+  return readRecords(paths, parse, options);
 }
 
 /** Checks every ranking and writes them atomically, one a line. Returns how many. */
@@ -54,47 +48,4 @@ export function validateRanking(value: unknown, what = "the ranking"): Ranking {
     if (!(thrown instanceof RecordProblem)) throw thrown;
     throw new StagecraftError("invalid_argument", `${what}: ${thrown.message}`, { cause: thrown });
   }
-}
-
-function parseRanking(fields: Fields): Ranking {
-  const missing = ["prompt", "answers", "ranks"].filter((name) => fields[name] === undefined);
-  if (missing.length > 0) {
-    const names = missing.map((name) => `"${name}"`).join(" and ");
-    throw new RecordProblem(`a ranking needs ${names} (docs/data.md); ${fieldsOf(fields)}`);
-  }
-  const prompt = promptMessages(fields["prompt"], "prompt");
-  if (prompt.at(-1)!.role !== "user") {
-    throw new RecordProblem(`"prompt" must end with a message of the user`);
-  }
-  const answers = stringList(fields["answers"], "answers");
-  if (answers.length < MIN_ANSWERS || answers.length > MAX_ANSWERS) {
-    throw new RecordProblem(
-      `"answers" has ${answers.length} answers; a ranking compares ${MIN_ANSWERS} to ${MAX_ANSWERS}`,
-    );
-  }
-  const ranks = numberList(fields["ranks"], "ranks", answers.length);
-  if (!ranks.every((rank) => Number.isInteger(rank) && rank >= 1 && rank <= answers.length)) {
-    throw new RecordProblem(`"ranks" must be whole numbers from 1 (best) to ${answers.length}`);
-  }
-  const scores = fields["scores"];
-  return {
-    prompt,
-    answers,
-    ranks,
-    ...present({
-      id: optionalString(fields, "id"),
-      kind: optionalString(fields, "kind"),
-      rater: optionalString(fields, "rater"),
-      scores: scores == null ? undefined : numberList(scores, "scores", answers.length),
-      criteria: criteriaOf(fields["criteria"], answers.length),
-    }),
-  };
-}
-
-function criteriaOf(value: unknown, length: number): Record<string, number[]> | undefined {
-  if (value === undefined || value === null) return undefined;
-  const entries = Object.entries(objectOf(value, `"criteria"`));
-  return Object.fromEntries(
-    entries.map(([name, scores]) => [name, numberList(scores, `criteria.${name}`, length)]),
-  );
 }

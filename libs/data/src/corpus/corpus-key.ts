@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { throwIfAborted } from "@stagecraft/core";
 import type { CorpusSource } from "../documents.js";
 import { listFiles } from "../list-files.js";
-import { readByteChunks } from "../text-stream.js";
+import { readByteChunks } from "../formats/files/text-stream.js";
+import { fileFormatOf } from "../formats/files/table.js";
 import { CACHE_FORMAT } from "./manifest.js";
 
 export interface HashedSource {
@@ -42,7 +43,7 @@ export function corpusKey(
   settings: Readonly<Record<string, string | number>>,
 ): string {
   const readings = sources.map(({ source, files, hashes }) => ({
-    isJsonl: files.map((file) => /\.jsonl(\.gz)?$/.test(file)),
+    isJsonl: files.map((file) => fileFormatOf(file).name === "jsonl"),
     hashes,
     textField: source.textField ?? "text",
     separator: source.separator ?? "",

@@ -1,5 +1,6 @@
+import { present } from "@stagecraft/core";
 import type { Message, Role } from "@stagecraft/tokenizer";
-import { RecordProblem } from "./bad-records.js";
+import { RecordProblem } from "../../bad-records.js";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -38,6 +39,11 @@ export function optionalString(fields: Fields, name: string): string | undefined
   if (value === undefined || value === null) return undefined;
   if (name === "id" && typeof value === "number") return String(value);
   return stringField(fields, name);
+}
+
+/** The id and the kind, where the record has them. */
+export function labelsOf(fields: Fields): { id?: string; kind?: string } {
+  return present({ id: optionalString(fields, "id"), kind: optionalString(fields, "kind") });
 }
 
 export function stringList(value: unknown, name: string): string[] {

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { collect, tempDir } from "../test/temp-dir.js";
+import { collect, tempDir } from "../../../test/temp-dir.js";
 import { readTextChunks } from "./text-stream.js";
 
 const textOf = async (file: string) => (await collect(readTextChunks(file))).join("");
