@@ -19,6 +19,7 @@ export {
   type RandomState,
 } from "./random.js";
 export { createSerialQueue, type SerialQueue } from "./serial-queue.js";
+export { THEME_CSS } from "./theme.js";
 export { terminalText } from "./terminal-text.js";
 export {
   isRepetitionPenalty,
