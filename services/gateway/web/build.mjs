@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { THEME_CSS } from "@stagecraft/core";
 
 const web = import.meta.dirname;
 const out = join(web, "..", "dist", "web");
@@ -13,9 +14,9 @@ const stampFile = join(out, ".stamp");
 /** Packages whose code ends up in the pages, or makes them. */
 const PACKAGES = ["preact", "micromark", "uplot", "vite"];
 
-/** What the built pages depend on: every file here but tests, and the versions of the packages. */
+/** What the built pages depend on: every file here but tests, the theme, the packages' versions. */
 export function stampOfPages() {
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(THEME_CSS);
   const files = readdirSync(web, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/\.test\.tsx?$|\.md$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))

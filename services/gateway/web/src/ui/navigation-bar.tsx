@@ -1,0 +1,47 @@
+import { useContext } from "preact/hooks";
+import type { Page } from "../page.js";
+import { SessionContext } from "../session/session.js";
+import { useAction } from "./use-load.js";
+
+/** The name of the place, this person's pages, and who is signed in. */
+export function NavigationBar({ pages, path }: { pages: readonly Page[]; path: string }) {
+  const handle = useContext(SessionContext);
+  const { run } = useAction();
+  return (
+    <header class="bar">
+      <a class="skip-link" href="#main">
+        Go to the content
+      </a>
+      <div class="bar-inner">
+        <a class="brand" href="/">
+          Stagecraft
+        </a>
+        {pages.length > 0 && (
+          <nav aria-label="Pages">
+            <ul>
+              {pages.map((page) => (
+                <li key={page.path}>
+                  <a href={page.path} {...(page.path === path ? { "aria-current": "page" } : {})}>
+                    {page.title}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+        )}
+        {handle && (
+          <div class="who">
+            <span dir="auto">{handle.session.me.name}</span>
+            <button
+              class="button small quiet"
+              type="button"
+              onClick={() => void run(handle.signOut)}
+            >
+              Sign out
+            </button>
+          </div>
+        )}
+      </div>
+    </header>
+  );
+}
