@@ -22,8 +22,10 @@ export { createSerialQueue, type SerialQueue } from "./serial-queue.js";
 export { THEME_CSS } from "./theme.js";
 export { terminalText } from "./terminal-text.js";
 export {
+  isAnswerPenalty,
   isRepetitionPenalty,
   isTemperature,
+  MAX_LOGIT_BIAS,
   REPETITION_PENALTY_RANGE,
   SAMPLING_LIMITS,
   TEMPERATURE_RANGE,

@@ -22,6 +22,14 @@ export function isRepetitionPenalty(value: number): boolean {
   return value >= minRepetitionPenalty && value <= maxRepetitionPenalty;
 }
 
+/** Furthest that a logit may be moved up or down. */
+export const MAX_LOGIT_BIAS = 100;
+
+/** Whether it can be taken from the logits of tokens that an answer has already. */
+export function isAnswerPenalty(value: number): boolean {
+  return value >= -2 && value <= 2;
+}
+
 /** The two ranges in words. */
 export const TEMPERATURE_RANGE = `0, or from ${SAMPLING_LIMITS.minTemperature} to ${SAMPLING_LIMITS.maxTemperature}`;
 export const REPETITION_PENALTY_RANGE = `from ${SAMPLING_LIMITS.minRepetitionPenalty} to ${SAMPLING_LIMITS.maxRepetitionPenalty}`;

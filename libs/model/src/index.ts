@@ -16,7 +16,9 @@ export {
   sampleToken,
   type SampledToken,
   type SamplingParams,
+  type TokenBias,
 } from "./generation/sampling.js";
+export { logSoftmaxAt, topTokens, type TopToken } from "./generation/top-tokens.js";
 export { type FinishReason } from "./generation/sequence.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {

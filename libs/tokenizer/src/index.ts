@@ -27,4 +27,9 @@ export {
   type TrainProgress,
 } from "./train-bpe.js";
 export { trainCharTokenizer, type TrainCharOptions } from "./train-char-tokenizer.js";
-export { checkConversationBytes, conversationBytes, maxTextBytes } from "./text-limit.js";
+export {
+  checkConversationBytes,
+  checkTextBytes,
+  conversationBytes,
+  maxTextBytes,
+} from "./text-limit.js";

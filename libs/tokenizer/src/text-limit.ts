@@ -23,12 +23,23 @@ export function conversationBytes(messages: readonly Message[]): number {
  * Throws `invalid_argument` for a conversation that has more tokens than the model reads for sure, by
  * its length in bytes alone: to be asked before it is encoded. Returns its bytes.
  */
-export function checkConversationBytes(
-  messages: readonly Message[],
-  limits: { tokenizer: Tokenizer; maxTokens: number; field: string },
-): number {
+export function checkConversationBytes(messages: readonly Message[], limits: TextLimits): number {
+  return checkTextBytes(
+    messages.map(({ content }) => content),
+    limits,
+  );
+}
+
+export interface TextLimits {
+  tokenizer: Tokenizer;
+  maxTokens: number;
+  field: string;
+}
+
+/** The same for texts that are read together. */
+export function checkTextBytes(texts: readonly string[], limits: TextLimits): number {
   const { tokenizer, maxTokens, field } = limits;
-  const numBytes = conversationBytes(messages);
+  const numBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   const maxBytes = maxTextBytes(tokenizer, maxTokens);
   if (numBytes <= maxBytes) return numBytes;
   throw new StagecraftError(

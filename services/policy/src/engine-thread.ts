@@ -63,6 +63,7 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
           const buffers = new Set(scored.logProbs.map(({ buffer }) => buffer as ArrayBuffer));
           return new Moved(scored, [...buffers]);
         },
+        judge: ({ ids, numTop }, signal) => engine.judge(ids, numTop, signal),
         loadWeights: ({ weights, tensors }) => engine.loadWeights(weights, tensors),
       },
       close: () => engine.close(),

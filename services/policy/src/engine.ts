@@ -1,5 +1,6 @@
 import type { FinishReasonName, ParsedSampling, ParsedWeights } from "@stagecraft/contracts";
 import type { TensorMap } from "@stagecraft/checkpoint";
+import type { TopToken } from "@stagecraft/model";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 
 /** One answer to generate. */
@@ -8,14 +9,18 @@ export interface SequenceRequest {
   sampling: ParsedSampling;
   /** Wait for weights at least this new. */
   minWeightVersion: number;
+  /** So many of the likeliest tokens are told with each; absent = none is asked for. */
+  numTop?: number | undefined;
 }
 
-/** Some more tokens; the three lists are aligned. The last chunk has a finish reason. */
+/** Some more tokens; the lists are aligned. The last chunk has a finish reason. */
 export interface TokenChunk {
   tokenIds: number[];
   /** log softmax(logits / temperature) of each token, temperature 0 counting as 1. */
   logProbs: number[];
   weightVersions: number[];
+  /** Where they were asked for. */
+  tops: (readonly TopToken[])[] | undefined;
   finishReason: FinishReasonName | undefined;
   /** With the last chunk: the whole answer without special tokens, cut before a stop text. */
   text: string | undefined;
@@ -49,6 +54,15 @@ export interface SequenceToScore {
   promptLength: number;
 }
 
+/** Tokens of one sequence judged one by one. */
+export interface JudgedSequence {
+  /** log softmax(logits) of each token; 0 for the first, which nothing goes before. */
+  logProbs: number[];
+  /** The likeliest in the place of each token; none for the first. */
+  tops: TopToken[][];
+  weights: ParsedWeights;
+}
+
 /**
  * Generates for many callers at once. Everything is asynchronous and passes plain data, so that an
  * engine may live in another thread.
@@ -70,6 +84,11 @@ export interface PolicyEngine {
     temperature: number,
     signal?: AbortSignal,
   ): Promise<{ logProbs: Float32Array[]; weights: ParsedWeights }>;
+  /**
+   * Judges every token of a sequence under the weights in use, alone, so that nothing beside it counts.
+   * The signal as with `scoreLogProbs`.
+   */
+  judge(ids: Int32Array, numTop: number, signal?: AbortSignal): Promise<JudgedSequence>;
   /**
    * Brings weights into use between two decode steps; resolves when they are. The engine takes the
    * tensors over: their memory may be gone afterwards.

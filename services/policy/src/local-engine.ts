@@ -14,12 +14,14 @@ import type { Tokenizer } from "@stagecraft/tokenizer";
 import { openAnswers, type Withdraw } from "./answers.js";
 import type {
   EngineStatus,
+  JudgedSequence,
   PolicyEngine,
   PolicyModelFacts,
   SequenceRequest,
   SequenceToScore,
   TokenChunk,
 } from "./engine.js";
+import { judgeSequence } from "./judge-sequence.js";
 import { createQueueRoom, type QueueLimits, type QueueRoom } from "./queue-room.js";
 import { scoreSequences, type ScoreSequencesOptions } from "./score-sequences.js";
 import type { TokenSink } from "./token-channel.js";
@@ -138,6 +140,16 @@ class ThisThreadsEngine implements LocalEngine {
     const once = () => this.turns.urgentWaits;
     const interrupted = await this.score(sequences, { temperature, signal, giveWay: once });
     return interrupted ?? (await this.score(sequences, { temperature, signal }))!;
+  }
+
+  async judge(ids: Int32Array, numTop: number, signal?: AbortSignal): Promise<JudgedSequence> {
+    return this.inTurn(
+      async () => {
+        const judged = await judgeSequence(this.options.model, ids, { numTop, signal });
+        return { ...judged, weights: this.weights };
+      },
+      { signal },
+    );
   }
 
   private score(
@@ -293,8 +305,8 @@ class ThisThreadsEngine implements LocalEngine {
       if (pending.handle !== undefined) continue;
       if (request.minWeightVersion > this.weights.version) continue;
       try {
-        const { promptIds, sampling } = request;
-        pending.handle = engine.add({ promptIds, params: sampling });
+        const { promptIds, sampling, numTop } = request;
+        pending.handle = engine.add({ promptIds, params: sampling, numTop });
         this.byHandle.set(pending.handle, pending);
       } catch (thrown) {
         this.withdraw(pending, StagecraftError.from(thrown));
@@ -306,13 +318,13 @@ class ThisThreadsEngine implements LocalEngine {
     const pending = this.byHandle.get(event.handle);
     if (!pending) return;
     this.numTokensGenerated++;
-    const { id: tokenId, logProb, weightVersion, finishReason, text } = event;
+    const { id: tokenId, logProb, top, weightVersion, finishReason, text } = event;
     if (finishReason) {
       this.sequences.delete(pending);
       this.room.leave(pending.request);
       this.byHandle.delete(event.handle);
     }
-    pending.sink.push({ tokenId, logProb, weightVersion, finishReason, text });
+    pending.sink.push({ tokenId, logProb, top, weightVersion, finishReason, text });
   }
 
   /** After a failed step the engine's state is unknown: everybody in it fails, a new one starts. */

@@ -5,7 +5,7 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { createLoopGate } from "@stagecraft/service-kit";
-import { checkConversationBytes, renderChat } from "@stagecraft/tokenizer";
+import { checkTextBytes, renderChat } from "@stagecraft/tokenizer";
 import type { PolicyModelFacts, SequenceRequest } from "./engine.js";
 
 /** Bytes of text encoded in one turn of the event loop: some milliseconds. */
@@ -27,7 +27,8 @@ export function checkInput(
   const parsed = parseGenerationInput(input, field, { vocabSize });
   const { prompt } = parsed;
   const limits = { tokenizer, maxTokens: maxPositions - 1, field };
-  const numBytes = prompt.kind === "tokens" ? 0 : checkConversationBytes(prompt.messages, limits);
+  const texts = textsOf(prompt);
+  const numBytes = texts.length === 0 ? 0 : checkTextBytes(texts, limits);
   return { parsed, field, numBytes };
 }
 
@@ -40,8 +41,10 @@ export async function prepareInput(
   if (numBytes > 0) await gate(numBytes);
   signal.throwIfAborted();
   const promptIds = promptIdsOf(parsed.prompt, facts);
+  if (promptIds.length === 0) throw nothing(field);
   if (promptIds.length >= facts.maxPositions) throw tooLong(promptIds.length, field, facts);
-  return { promptIds, sampling: parsed.sampling, minWeightVersion: parsed.minWeightVersion };
+  const { sampling, minWeightVersion, numTop } = parsed;
+  return { promptIds, sampling, minWeightVersion, numTop };
 }
 
 function promptIdsOf(
@@ -49,7 +52,30 @@ function promptIdsOf(
   { tokenizer }: PolicyModelFacts,
 ): Int32Array {
   if (prompt.kind === "tokens") return prompt.ids;
+  if (prompt.kind === "text") {
+    const { bos } = tokenizer.specials;
+    return Int32Array.from([...(bos === undefined ? [] : [bos]), ...tokenizer.encode(prompt.text)]);
+  }
   return renderChat(tokenizer, prompt.messages, { addGenerationPrompt: true }).ids;
+}
+
+function textsOf(prompt: ParsedGenerationInput["prompt"]): string[] {
+  switch (prompt.kind) {
+    case "tokens":
+      return [];
+    case "text":
+      return [prompt.text];
+    case "conversation":
+      return prompt.messages.map(({ content }) => content);
+  }
+}
+
+function nothing(field: string): StagecraftError {
+  return new StagecraftError(
+    "invalid_argument",
+    `${field}.text is empty, and this tokenizer has no token that begins a document: write something`,
+    { details: { field } },
+  );
 }
 
 function tooLong(numTokens: number, field: string, { maxPositions }: PolicyModelFacts) {

@@ -15,7 +15,8 @@ import type { WeightFollower } from "@stagecraft/weights";
 import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
 import { createPolicyMeter, type PolicyMeter } from "./policy-meter.js";
-import { checkInput, prepareInput } from "./prompt.js";
+import { checkInput, prepareInput, type CheckedInput } from "./prompt.js";
+import { describeToken } from "./token-details.js";
 
 export interface PolicyServiceDeps {
   /** Closed with the service. */
@@ -61,13 +62,17 @@ function createHandlers(
   return {
     async *generate({ model, input }, { signal }) {
       checkModel(model, facts.name);
-      const request = await prepareInput(checkInput(input, "input", facts), facts, signal);
+      const checked = checkInput(input, "input", facts);
+      const request = await prepareInput(checked, facts, signal);
+      if (checked.parsed.echo) yield await judgePrompt(checked, request, { engine, signal });
+      if (request.sampling.maxNewTokens === 0) return;
       yield* streamAnswer(request, submit([request], signal)[0]!, engine);
     },
     async generateBatch({ model, inputs }, { signal }) {
       checkModel(model, facts.name);
       checkCount(inputs.length, "inputs", deps.maxItemsPerRequest);
       const checked = inputs.map((input, i) => checkInput(input, `inputs[${i}]`, facts));
+      checked.forEach(refuseForBatch);
       const requests: SequenceRequest[] = [];
       for (const each of checked) requests.push(await prepareInput(each, facts, signal));
       const answers = submit(requests, signal);
@@ -110,6 +115,39 @@ function createHandlers(
   };
 }
 
+/** What stands before an answer whose prompt is to be judged; all there is of one without tokens. */
+async function judgePrompt(
+  { parsed }: CheckedInput,
+  { promptIds, numTop, sampling }: SequenceRequest,
+  { engine, signal }: { engine: PolicyEngine; signal: AbortSignal },
+): Promise<policy.GenerateResponse> {
+  const { tokenizer } = engine.facts;
+  const { logProbs, tops, weights } = await engine.judge(promptIds, numTop ?? 0, signal);
+  const tokenIds = Array.from(promptIds);
+  const { bos } = tokenizer.specials;
+  const isAll = sampling.maxNewTokens === 0;
+  return policy.GenerateResponse.fromPartial({
+    prompt: {
+      tokenIds,
+      logProbs,
+      details:
+        numTop === undefined ? [] : tokenIds.map((id, i) => describeToken(tokenizer, id, tops[i]!)),
+      beginsDocument: parsed.prompt.kind === "text" && bos !== undefined,
+      weights: toWeights(weights),
+    },
+    ...(isAll
+      ? { finishReason: common.FinishReason.LENGTH, numPromptTokens: promptIds.length }
+      : {}),
+  });
+}
+
+/** What only a stream has a place for. */
+function refuseForBatch({ parsed: { echo, numTop }, field }: CheckedInput): void {
+  if (echo) throw invalidField(`${field}.echo`, echo, "unset: only Generate judges prompts");
+  if (numTop === undefined) return;
+  throw invalidField(`${field}.num_top_log_probs`, numTop, "unset: only Generate tells them");
+}
+
 async function* streamAnswer(
   request: SequenceRequest,
   chunks: AsyncIterable<TokenChunk>,
@@ -117,12 +155,15 @@ async function* streamAnswer(
 ): AsyncGenerator<policy.GenerateResponse> {
   const answer = createAnswerText(engine.facts.tokenizer, request.sampling.stop);
   const versions = new Set<number>();
-  for await (const { finishReason, text: wholeText, ...tokens } of chunks) {
+  const detailsOf = ({ tokenIds, tops }: Pick<TokenChunk, "tokenIds" | "tops">) =>
+    tops ? tokenIds.map((id, i) => describeToken(engine.facts.tokenizer, id, tops[i]!)) : [];
+  for await (const { finishReason, text: wholeText, tops, ...tokens } of chunks) {
+    const details = detailsOf({ tokenIds: tokens.tokenIds, tops });
     for (const version of tokens.weightVersions) versions.add(version);
     if (finishReason === undefined) {
       const text = answer.push(tokens.tokenIds);
       const rest = { finishReason: common.FinishReason.UNSPECIFIED, weights: [] };
-      yield { ...tokens, ...rest, text, numPromptTokens: 0 };
+      yield { ...tokens, ...rest, text, numPromptTokens: 0, details };
     } else {
       yield {
         ...tokens,
@@ -130,6 +171,7 @@ async function* streamAnswer(
         finishReason: finishReasonOf(finishReason),
         weights: namedWeights(versions, engine),
         numPromptTokens: request.promptIds.length,
+        details,
       };
     }
   }

@@ -1,7 +1,14 @@
 import type { TensorMap } from "@stagecraft/checkpoint";
 import type { FinishReasonName, ParsedWeights } from "@stagecraft/contracts";
 import type { EngineSettings, PlainError } from "@stagecraft/service-kit";
-import type { EngineStatus, PolicyModelFacts, SequenceRequest, SequenceToScore } from "./engine.js";
+import type { TopToken } from "@stagecraft/model";
+import type {
+  EngineStatus,
+  JudgedSequence,
+  PolicyModelFacts,
+  SequenceRequest,
+  SequenceToScore,
+} from "./engine.js";
 import type { LocalEngineOptions } from "./local-engine.js";
 
 /** What the engine's thread is started with: plain data, as everything in this file. */
@@ -30,6 +37,7 @@ export type EngineThreadApi = {
     sequences: readonly SequenceToScore[];
     temperature: number;
   }): Promise<{ logProbs: Float32Array[]; weights: ParsedWeights }>;
+  judge(args: { ids: Int32Array; numTop: number }): Promise<JudgedSequence>;
   loadWeights(args: { weights: ParsedWeights; tensors: TensorMap }): Promise<void>;
 };
 
@@ -52,5 +60,7 @@ export interface TokenBatch {
   logProbs: Float64Array;
   weightVersions: Float64Array;
   /** The answers that ended with their token. */
+  /** The likeliest in the place of those tokens whose answers asked for them. */
+  tops: { index: number; top: readonly TopToken[] }[];
   ends: { index: number; finishReason: FinishReasonName; text: string | undefined }[];
 }

@@ -22,6 +22,7 @@ export function createTokenBatcher(): TokenBatcher {
         tokenIds: Int32Array.from(step, ({ token }) => token.tokenId),
         logProbs: Float64Array.from(step, ({ token }) => token.logProb),
         weightVersions: Float64Array.from(step, ({ token }) => token.weightVersion),
+        tops: step.flatMap(({ token: { top } }, index) => (top ? [{ index, top }] : [])),
         ends: step.flatMap(({ token: { finishReason, text } }, index) =>
           finishReason === undefined ? [] : [{ index, finishReason, text }],
         ),
@@ -36,12 +37,14 @@ export function spreadTokens(
   sinkOf: (handle: number) => TokenSink | undefined,
 ): void {
   const ends = new Map(batch.ends.map((end) => [end.index, end]));
+  const tops = new Map(batch.tops.map(({ index, top }) => [index, top]));
   batch.handles.forEach((handle, index) => {
     const end = ends.get(index);
     sinkOf(handle)?.push({
       tokenId: batch.tokenIds[index]!,
       logProb: batch.logProbs[index]!,
       weightVersion: batch.weightVersions[index]!,
+      top: tops.get(index),
       finishReason: end?.finishReason,
       text: end?.text,
     });

@@ -1,5 +1,6 @@
 import type { FinishReasonName } from "@stagecraft/contracts";
 import type { StagecraftError } from "@stagecraft/core";
+import type { TopToken } from "@stagecraft/model";
 import type { TokenChunk } from "./engine.js";
 
 /** One token on its way to its reader. */
@@ -7,6 +8,8 @@ export interface SampledToken {
   tokenId: number;
   logProb: number;
   weightVersion: number;
+  /** Where they were asked for. */
+  top?: readonly TopToken[] | undefined;
   finishReason: FinishReasonName | undefined;
   /** The whole answer, cut before a stop text; with the last token. */
   text: string | undefined;
@@ -68,6 +71,7 @@ function toChunk(tokens: readonly SampledToken[]): TokenChunk {
     tokenIds: tokens.map((token) => token.tokenId),
     logProbs: tokens.map((token) => token.logProb),
     weightVersions: tokens.map((token) => token.weightVersion),
+    tops: tokens[0]!.top && tokens.map((token) => token.top!),
     finishReason,
     text,
   };

@@ -13,6 +13,7 @@ import { loadTokenizer } from "@stagecraft/tokenizer";
 import { openAnswers, type Withdraw } from "./answers.js";
 import type {
   EngineStatus,
+  JudgedSequence,
   PolicyEngine,
   PolicyModelFacts,
   SequenceRequest,
@@ -114,6 +115,10 @@ class ThreadedEngine implements WorkerEngine {
     const copies = sequences.map(({ ids, promptLength }) => ({ ids: ids.slice(), promptLength }));
     const options = signal ? { signal } : {};
     return this.thread.call("scoreLogProbs", { sequences: copies, temperature }, options);
+  }
+
+  judge(ids: Int32Array, numTop: number, signal?: AbortSignal): Promise<JudgedSequence> {
+    return this.thread.call("judge", { ids: ids.slice(), numTop }, signal ? { signal } : {});
   }
 
   loadWeights(weights: ParsedWeights, tensors: TensorMap): Promise<void> {

@@ -76,12 +76,14 @@ export function request(
 /** Reads one answer to its end. */
 export async function readAll(chunks: AsyncIterable<TokenChunk>) {
   const all = { ids: [] as number[], logProbs: [] as number[], versions: [] as number[] };
+  const tops: unknown[] = [];
   let finishReason: string | undefined;
   for await (const chunk of chunks) {
     all.ids.push(...chunk.tokenIds);
     all.logProbs.push(...chunk.logProbs.map(Math.fround)); // as they travel
     all.versions.push(...chunk.weightVersions);
+    if (chunk.tops) tops.push(...chunk.tops);
     finishReason = chunk.finishReason;
   }
-  return { ...all, finishReason };
+  return { ...all, tops, finishReason };
 }

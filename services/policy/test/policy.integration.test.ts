@@ -209,6 +209,78 @@ describe("PolicyService over gRPC", () => {
     });
   });
 
+  it("continues plain text behind the token that begins a document", async () => {
+    await withServer(async ({ client }) => {
+      const prompt = { $case: "text" as const, value: "the cat" };
+      const asText = { ...input("x", { seed: 3 }), prompt };
+      const [text, ids] = await Promise.all([
+        collect(client.generate({ model: "", requestId: "", input: asText })),
+        collect(
+          client.generate({ model: "", requestId: "", input: input("the cat", { seed: 3 }) }),
+        ),
+      ]);
+      expect(text.ids).toEqual(ids.ids);
+      expect(text.last.numPromptTokens).toBe(8);
+    });
+  });
+
+  it("judges the prompt first, with what each token stands for and the likeliest", async () => {
+    await withServer(async ({ client, model }) => {
+      const asked = {
+        ...input("cat", { maxNewTokens: 2, seed: 3 }),
+        echo: true,
+        numTopLogProbs: 2,
+      };
+      const responses: policy.GenerateResponse[] = [];
+      for await (const response of client.generate({ model: "", requestId: "", input: asked })) {
+        responses.push(response);
+      }
+      const { prompt } = responses.shift()!;
+      expect(prompt!.details.map(({ bytes }) => bytes.toString()).slice(1)).toEqual([..."cat"]);
+      expect(prompt!.details[0]).toMatchObject({ special: true, top: [] });
+      const { sequences } = await client.scoreLogProbs({
+        model: "",
+        sequences: [{ ids: prompt!.tokenIds }],
+        promptLengths: [1],
+      });
+      prompt!.logProbs.slice(1).forEach((logProb, i) => {
+        expect(Math.abs(logProb - sequences[0]!.logProbs[i]!)).toBeLessThan(1e-5);
+        const { top } = prompt!.details[i + 1]!;
+        expect(top).toHaveLength(2);
+        expect(top[0]!.logProb).toBeGreaterThanOrEqual(top[1]!.logProb);
+        expect(top[0]!.logProb).toBeGreaterThanOrEqual(logProb);
+      });
+      for (const { details, tokenIds } of responses) {
+        expect(details).toHaveLength(tokenIds.length);
+        for (const { top } of details) expect(top).toHaveLength(2);
+      }
+      expect(model.config.vocabSize).toBeGreaterThan(2);
+    });
+  });
+
+  it("judges a prompt alone when no answer is asked for", async () => {
+    await withServer(async ({ client }) => {
+      const asked = { ...input("cat", { maxNewTokens: 0 }), echo: true };
+      const { last, ids } = await collect(
+        client.generate({ model: "", requestId: "", input: asked }),
+      );
+      expect(ids).toEqual([]);
+      expect(last.prompt!.logProbs).toHaveLength(4);
+      expect(last.prompt!.details).toEqual([]);
+      expect(last.finishReason).toBe(finishReasonOf("length"));
+    });
+  });
+
+  it("refuses in a batch what only a stream has a place for", async () => {
+    await withServer(async ({ client }) => {
+      for (const change of [{ echo: true }, { numTopLogProbs: 1 }]) {
+        const inputs = [{ ...input("cat"), ...change }];
+        const call = client.generateBatch({ model: "", requestId: "", inputs });
+        await expect(call).rejects.toThrow(/inputs\[0\]\.(echo|num_top_log_probs)/);
+      }
+    });
+  });
+
   const bad: [string, Partial<policy.GenerationInput>, RegExp][] = [
     ["no prompt", { prompt: undefined }, /input\.prompt/],
     ["a token out of range", { prompt: { $case: "tokens", value: { ids: [999] } } }, /ids\[0\]/],

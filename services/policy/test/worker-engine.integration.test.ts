@@ -61,7 +61,9 @@ async function withEngine(
 describe.skipIf(!built)(`createWorkerEngine()${built ? "" : ": not built (npm run build)"}`, () => {
   it("answers what the engine of this thread answers, to the bit", async () => {
     await withEngine(async (engine, { model }) => {
-      const requests = TEXTS.map((text, seed) => request(tokenizer, text, { seed }));
+      const requests = TEXTS.map((text, seed) => {
+        return { ...request(tokenizer, text, { seed }), ...(seed === 2 ? { numTop: 3 } : {}) };
+      });
       const local = tinyEngine(tokenizer, model);
       const expected = await Promise.all(local.submit(requests, never).map(readAll));
       expect(await Promise.all(engine.submit(requests, never).map(readAll))).toEqual(expected);
@@ -74,6 +76,7 @@ describe.skipIf(!built)(`createWorkerEngine()${built ? "" : ": not built (npm ru
       expect(await engine.scoreLogProbs([sequence], 0.7)).toEqual(
         await local.scoreLogProbs([sequence], 0.7),
       );
+      expect(await engine.judge(sequence.ids, 3)).toEqual(await local.judge(sequence.ids, 3));
       await local.close();
     });
   });

@@ -13,7 +13,7 @@ export interface Assistant {
 }
 
 export interface AnswerOptions {
-  sampling: SamplingParams;
+  sampling: Partial<SamplingParams> & Pick<SamplingParams, "maxNewTokens">;
   onText(text: string): void;
   /** Told how many of the oldest messages are left out because all do not fit. */
   onLeftOut(numMessages: number): void;

@@ -1,12 +1,15 @@
 import {
+  isAnswerPenalty,
   isRepetitionPenalty,
   isTemperature,
+  MAX_LOGIT_BIAS,
   REPETITION_PENALTY_RANGE,
   TEMPERATURE_RANGE,
 } from "@stagecraft/core";
 import {
   Role,
   type Conversation,
+  type LogitBias,
   type SamplingParams,
   type TokenSequence,
   type WeightVersion,
@@ -36,6 +39,12 @@ export interface ParsedSampling {
   maxNewTokens: number;
   stop: string[];
   seed: number;
+  /** Absent: none. */
+  logitBias?: { id: number; bias: number }[];
+  /** Absent: 0. */
+  frequencyPenalty?: number;
+  /** Absent: 0. */
+  presencePenalty?: number;
 }
 
 /** What `toSampling` needs; the rest takes the defaults of the proto. */
@@ -63,6 +72,7 @@ const ROLES = new Map<Role, ChatMessage["role"]>([
 const ROLE_VALUES = { system: Role.SYSTEM, user: Role.USER, assistant: Role.ASSISTANT } as const;
 const MAX_MESSAGES = 4096;
 const MAX_STOPS = 64;
+const MAX_BIASES = 1024;
 const MAX_INT32 = 2 ** 31 - 1;
 
 /** Turns with known roles; at least one. */
@@ -108,8 +118,19 @@ export function toTokens(ids: ArrayLike<number>): TokenSequence {
   return { ids: Array.from(ids) };
 }
 
-/** Checks ranges and fills in defaults. */
-export function parseSampling(params: SamplingParams | undefined, field: string): ParsedSampling {
+/** Limits on sampling that depend on who asks. */
+export interface SamplingLimits {
+  vocabSize?: number;
+  /** Fewest new tokens; default 1. */
+  minNewTokens?: number;
+}
+
+/** Checks ranges and fills in defaults; what is younger than stored tasks is absent when it is off. */
+export function parseSampling(
+  params: SamplingParams | undefined,
+  field: string,
+  { vocabSize, minNewTokens = 1 }: SamplingLimits = {},
+): ParsedSampling {
   const p = checkPresent(params, field);
   return {
     temperature: checkTemperature(p.temperature ?? 1, `${field}.temperature`),
@@ -117,9 +138,12 @@ export function parseSampling(params: SamplingParams | undefined, field: string)
     topP: checkPositive(checkRange(p.topP ?? 1, `${field}.top_p`, 0, 1), `${field}.top_p`),
     minP: checkRange(p.minP, `${field}.min_p`, 0, 1),
     repetitionPenalty: checkPenalty(p.repetitionPenalty ?? 1, `${field}.repetition_penalty`),
-    maxNewTokens: checkRange(p.maxNewTokens, `${field}.max_new_tokens`, 1, MAX_INT32),
+    maxNewTokens: checkRange(p.maxNewTokens, `${field}.max_new_tokens`, minNewTokens, MAX_INT32),
     stop: parseStops(p.stop, `${field}.stop`),
     seed: checkSafeInteger(p.seed, `${field}.seed`),
+    ...parseLogitBias(p.logitBias, `${field}.logit_bias`, vocabSize),
+    ...parseAnswerPenalty("frequencyPenalty", p.frequencyPenalty, `${field}.frequency_penalty`),
+    ...parseAnswerPenalty("presencePenalty", p.presencePenalty, `${field}.presence_penalty`),
   };
 }
 
@@ -134,6 +158,9 @@ export function toSampling(input: SamplingInput): SamplingParams {
     maxNewTokens: input.maxNewTokens,
     stop: input.stop ?? [],
     seed: BigInt(input.seed),
+    logitBias: (input.logitBias ?? []).map(({ id: tokenId, bias }) => ({ tokenId, bias })),
+    frequencyPenalty: input.frequencyPenalty,
+    presencePenalty: input.presencePenalty,
   };
 }
 
@@ -153,6 +180,36 @@ export function parseWeightVersion(
 function parseStops(stop: readonly string[], field: string): string[] {
   checkLength(stop, field, 0, MAX_STOPS);
   return stop.map((text, index) => checkLength(text, `${field}[${index}]`, 1, 1024));
+}
+
+function parseLogitBias(
+  biases: readonly LogitBias[],
+  field: string,
+  vocabSize = MAX_INT32,
+): Pick<ParsedSampling, "logitBias"> {
+  if (biases.length === 0) return {};
+  checkLength(biases, field, 0, MAX_BIASES);
+  const seen = new Set<number>();
+  const logitBias = biases.map(({ tokenId: id, bias }, i) => {
+    if (id >= vocabSize) {
+      throw invalidField(`${field}[${i}].token_id`, id, `below the vocabulary size ${vocabSize}`);
+    }
+    if (seen.has(id))
+      throw invalidField(`${field}[${i}].token_id`, id, "another than those before");
+    seen.add(id);
+    return { id, bias: checkRange(bias, `${field}[${i}].bias`, -MAX_LOGIT_BIAS, MAX_LOGIT_BIAS) };
+  });
+  return { logitBias };
+}
+
+function parseAnswerPenalty<K extends "frequencyPenalty" | "presencePenalty">(
+  name: K,
+  value: number | undefined,
+  field: string,
+): { [P in K]?: number } {
+  if (value === undefined || value === 0) return {};
+  if (isAnswerPenalty(value)) return { [name]: value } as { [P in K]?: number };
+  throw invalidField(field, value, "from -2 to 2");
 }
 
 function checkTemperature(value: number, field: string): number {

@@ -17,12 +17,21 @@ import {
 } from "./common.js";
 import { finishReasonName, type FinishReasonName } from "./finish-reason.js";
 
-/** A prompt as ids or as turns, and how to continue it. */
+/** A prompt as ids, as turns or as plain text, and how to continue it. */
 export interface ParsedGenerationInput {
-  prompt: { kind: "tokens"; ids: Int32Array } | { kind: "conversation"; messages: ChatMessage[] };
+  prompt:
+    | { kind: "tokens"; ids: Int32Array }
+    | { kind: "conversation"; messages: ChatMessage[] }
+    | { kind: "text"; text: string };
   sampling: ParsedSampling;
   minWeightVersion: number;
+  /** So many of the likeliest tokens are told with each; undefined = none is asked for. */
+  numTop?: number;
+  /** The prompt is judged first; then the answer may be of no tokens. */
+  echo: boolean;
 }
+
+const MAX_TOP = 20;
 
 /** Sequences with the number of their leading prompt tokens. */
 export interface ParsedScoreLogProbs {
@@ -47,11 +56,17 @@ export function parseGenerationInput(
   field: string,
   limits: TokenLimits = {},
 ): ParsedGenerationInput {
-  const { prompt, sampling, minWeightVersion } = checkPresent(input, field);
+  const { prompt, sampling, minWeightVersion, numTopLogProbs, echo } = checkPresent(input, field);
+  const minNewTokens = echo ? 0 : 1;
+  const numTop = numTopLogProbs;
   return {
     prompt: parsePrompt(checkPresent(prompt, `${field}.prompt`), field, limits),
-    sampling: parseSampling(sampling, `${field}.sampling`),
+    sampling: parseSampling(sampling, `${field}.sampling`, { ...limits, minNewTokens }),
     minWeightVersion,
+    ...(numTop === undefined
+      ? {}
+      : { numTop: checkRange(numTop, `${field}.num_top_log_probs`, 0, MAX_TOP) }),
+    echo: echo ?? false,
   };
 }
 
@@ -63,6 +78,7 @@ function parsePrompt(
   if (prompt.$case === "tokens") {
     return { kind: "tokens", ids: parseTokens(prompt.value, `${field}.tokens`, limits) };
   }
+  if (prompt.$case === "text") return { kind: "text", text: prompt.value };
   const messages = parseConversation(prompt.value, `${field}.conversation`);
   return { kind: "conversation", messages };
 }

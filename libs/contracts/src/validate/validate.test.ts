@@ -80,7 +80,36 @@ describe("parseGenerationInput()", () => {
     });
   });
 
+  it("takes a bias and penalties of the answer; what is off is absent", () => {
+    const logitBias = [{ tokenId: 3, bias: -100 }];
+    const { sampling } = parseGenerationInput(
+      input({ logitBias, frequencyPenalty: 0.5, presencePenalty: 0 }),
+      "input",
+    );
+    expect(sampling).toMatchObject({ logitBias: [{ id: 3, bias: -100 }], frequencyPenalty: 0.5 });
+    expect(sampling).not.toHaveProperty("presencePenalty");
+  });
+
+  it("takes an answer of no tokens only where the prompt is judged", () => {
+    const judged = { ...input({ maxNewTokens: 0 }), echo: true };
+    expect(parseGenerationInput(judged, "input").sampling.maxNewTokens).toBe(0);
+    const many = { ...input({}), numTopLogProbs: 21 };
+    expect(() => parseGenerationInput(many, "input")).toThrow("input.num_top_log_probs is 21");
+  });
+
   const bad: [object, string][] = [
+    [{ logitBias: [{ tokenId: 1, bias: 101 }] }, "logit_bias[0].bias"],
+    [
+      {
+        logitBias: [
+          { tokenId: 1, bias: 1 },
+          { tokenId: 1, bias: 2 },
+        ],
+      },
+      "logit_bias[1].token_id",
+    ],
+    [{ frequencyPenalty: 3 }, "frequency_penalty"],
+    [{ presencePenalty: NaN }, "presence_penalty"],
     [{ temperature: -1 }, "temperature"],
     [{ temperature: NaN }, "temperature"],
     [{ topP: 0 }, "top_p"],

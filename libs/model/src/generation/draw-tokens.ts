@@ -5,6 +5,7 @@ import type { SampledToken } from "./sampling.js";
 import type { ReadPlan } from "./read-plan.js";
 import type { Sequence } from "./sequence.js";
 import { logitsNotFinite } from "./softmax-weights.js";
+import { topTokens } from "./top-tokens.js";
 
 /**
  * Copies what other slots hold, then reads parts of prompts and, once for each group, all but the last
@@ -52,34 +53,82 @@ export interface Drawn {
 /**
  * Feeds what each sequence has pending and draws what follows: up to `numTokens` tokens by the
  * decoder's own sampler where it has one, else one by `sampleToken`. None follows an end token. A
- * sequence whose logits are not finite fails alone.
+ * sequence whose logits are not finite fails alone, and how one is drawn depends on itself alone: what
+ * others ask for changes no bit of it.
  */
 export async function drawTokens(
   decoder: Decoder,
   members: readonly Active[],
   { vocabSize, numTokens }: { vocabSize: number; numTokens: number },
 ): Promise<Drawn[]> {
-  const inside = members.every(({ sequence }) => !sequence.needsLogits);
-  if (decoder.step && inside) return drawInside(decoder.step.bind(decoder), members, numTokens);
-  const logits = await decoder.append(members.map(rowOf));
-  return members.map(({ sequence }, i) => {
-    return drawOne(sequence, logits.subarray(i * vocabSize, (i + 1) * vocabSize));
-  });
+  const isInside = ({ sequence }: Active) => decoder.step !== undefined && !sequence.needsLogits;
+  const inside = members.filter((member) => isInside(member) && !isJudged(member));
+  const judged = members.filter((member) => isInside(member) && isJudged(member));
+  const outside = members.filter((member) => !isInside(member));
+  const drawn = new Map<Active, Drawn>();
+  const note = (group: readonly Active[], results: readonly Drawn[]) =>
+    group.forEach((member, i) => drawn.set(member, results[i]!));
+  if (inside.length > 0) note(inside, drawInside(decoder, inside.map(withRow), numTokens));
+  if (judged.length > 0) note(judged, await drawJudged(decoder, judged, vocabSize));
+  if (outside.length > 0) {
+    const logits = await decoder.append(outside.map(rowOf));
+    note(
+      outside,
+      outside.map(({ sequence }, i) => drawOne(sequence, logitsOf(logits, i, vocabSize))),
+    );
+  }
+  return members.map((member) => drawn.get(member)!);
 }
+
+const isJudged = ({ sequence }: Active) => sequence.numTop !== undefined;
+const withRow = (active: Active) => ({ active, row: rowOf(active) });
+const logitsOf = (logits: Float32Array, i: number, vocabSize: number) =>
+  logits.subarray(i * vocabSize, (i + 1) * vocabSize);
 
 function drawOne(sequence: Sequence, logits: Float32Array): Drawn {
   try {
-    return { tokens: [sequence.sample(logits)] };
+    return { tokens: [judge(sequence, sequence.sample(logits), logits)] };
   } catch (thrown) {
     return { tokens: [], error: StagecraftError.from(thrown) };
   }
 }
 
-function drawInside(
-  step: NonNullable<Decoder["step"]>,
+/**
+ * The decoder's own sampler draws, so that the answer is the one that nobody asked about; it hands out
+ * no logits, so the last token is read twice.
+ */
+async function drawJudged(
+  decoder: Decoder,
   members: readonly Active[],
+  vocabSize: number,
+): Promise<Drawn[]> {
+  const logits = await decoder.append(members.map(rowOf));
+  const again = members.map((active) => {
+    const { slot, sequence } = active;
+    decoder.truncate(slot, sequence.ids.length - 1);
+    return { active, row: { slot, ids: Int32Array.of(sequence.ids.at(-1)!) } };
+  });
+  return drawInside(decoder, again, 1).map((drawn, i) => {
+    if (drawn.error) return drawn;
+    const { sequence } = members[i]!;
+    const row = logitsOf(logits, i, vocabSize);
+    return { tokens: drawn.tokens.map((token) => judge(sequence, token, row)) };
+  });
+}
+
+function judge(sequence: Sequence, token: SampledToken, logits: Float32Array): SampledToken {
+  const { numTop, temperature } = sequence;
+  return numTop === undefined
+    ? token
+    : { ...token, top: topTokens(logits, { temperature, count: numTop, drawn: token }) };
+}
+
+function drawInside(
+  decoder: Decoder,
+  rows: readonly { active: Active; row: DecoderRow }[],
   numTokens: number,
 ): Drawn[] {
+  const members = rows.map(({ active }) => active);
   const count = members.length;
   const temperatures = new Float32Array(count);
   const limits = new Int32Array(count);
@@ -92,7 +141,8 @@ function drawInside(
     for (let k = 0; k < limit; k++) uniforms[i * numTokens + k] = sequence.nextUniform();
   });
   const filters = members.map(({ sequence }) => sequence.filters);
-  const { ids, logProbs, counts } = step(members.map(rowOf), {
+  const inputs = rows.map(({ row }) => row);
+  const { ids, logProbs, counts } = decoder.step!(inputs, {
     ...{ temperatures, uniforms, numTokens, limits, eosIds },
     ...(filters.some(Boolean) ? { filters } : {}),
   });

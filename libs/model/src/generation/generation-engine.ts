@@ -9,15 +9,18 @@ import type { Active } from "./active.js";
 import { createDecoder } from "./decoder.js";
 import { drawTokens, readAhead, type Drawn } from "./draw-tokens.js";
 import { planReads } from "./read-plan.js";
-import { resolveSampling, type SamplingParams } from "./sampling.js";
+import { resolveSampling, type SampledToken, type SamplingParams } from "./sampling.js";
 import { Sequence, type FinishReason } from "./sequence.js";
 import { SlotPool } from "./slot-pool.js";
+import type { TopToken } from "./top-tokens.js";
 
 export interface GenerationRequest {
   readonly promptIds: Int32Array;
   readonly params?: Partial<SamplingParams>;
   /** The tokens that end an answer; default those of the engine's tokenizer. */
   readonly endIds?: readonly number[] | undefined;
+  /** With each token, so many of the likeliest in its place; changes nothing else. Default: none. */
+  readonly numTop?: number | undefined;
 }
 
 /** One sampled token. */
@@ -28,6 +31,8 @@ export interface GenerationEvent {
   readonly id: number;
   /** Under the temperature-only softmax of the weights named by `weightVersion`. */
   readonly logProb: number;
+  /** The likeliest tokens in its place, where `numTop` was asked for. */
+  readonly top?: readonly TopToken[];
   readonly weightVersion: number;
   /** Set on the last token of an answer. */
   readonly finishReason?: FinishReason;
@@ -165,7 +170,7 @@ class ContinuousBatching implements GenerationEngine {
     return this.waiting.size;
   }
 
-  add({ promptIds, params = {}, endIds }: GenerationRequest): number {
+  add({ promptIds, params = {}, endIds, numTop }: GenerationRequest): number {
     this.checkPrompt(promptIds);
     const { tokenizer } = this.options;
     const handle = this.nextHandle++;
@@ -176,6 +181,7 @@ class ContinuousBatching implements GenerationEngine {
       tokenless: this.tokenless,
       tokenizer,
       maxLength: this.maxLength,
+      numTop,
     });
     this.checkRoom(sequence);
     this.waiting.set(handle, sequence);
@@ -265,8 +271,8 @@ class ContinuousBatching implements GenerationEngine {
     if (!this.active.has(member.handle)) return []; // cancelled while the step ran
     const events: GenerationEvent[] = [];
     try {
-      for (const { id, logProb } of drawn.tokens) {
-        const event = this.take(member, { id, logProb });
+      for (const token of drawn.tokens) {
+        const event = this.take(member, token);
         events.push(event);
         if (event.finishReason) return events; // what was drawn behind a stop text is not of the answer
       }
@@ -277,7 +283,7 @@ class ContinuousBatching implements GenerationEngine {
     return events;
   }
 
-  private take(member: Active, token: { id: number; logProb: number }): GenerationEvent {
+  private take(member: Active, token: SampledToken): GenerationEvent {
     const { handle, sequence } = member;
     const index = sequence.ids.length - sequence.numPromptTokens;
     const event = { handle, index, ...token, weightVersion: this.weightVersion };

@@ -1,6 +1,8 @@
 import {
+  isAnswerPenalty,
   isRepetitionPenalty,
   isTemperature,
+  MAX_LOGIT_BIAS,
   REPETITION_PENALTY_RANGE,
   StagecraftError,
   TEMPERATURE_RANGE,
@@ -8,6 +10,7 @@ import {
 } from "@stagecraft/core";
 import { argmax, softmaxWeights } from "./softmax-weights.js";
 import { topCandidates } from "./top-candidates.js";
+import type { TopToken } from "./top-tokens.js";
 
 /** How to turn logits into a token, and when to stop. */
 export interface SamplingParams {
@@ -26,12 +29,26 @@ export interface SamplingParams {
   /** Texts that end the answer; they need a tokenizer. Default none. */
   readonly stop: readonly string[];
   readonly seed: number;
+  /** Added to the logits of single tokens before everything else. Default none. */
+  readonly logitBias: readonly TokenBias[];
+  /** Taken from a token's logit for every time that the answer has it already. Default 0. */
+  readonly frequencyPenalty: number;
+  /** Taken from the logits of tokens that the answer has already. Default 0. */
+  readonly presencePenalty: number;
+}
+
+/** What is added to the logit of one token. */
+export interface TokenBias {
+  readonly id: number;
+  readonly bias: number;
 }
 
 export interface SampledToken {
   readonly id: number;
   /** log of its probability under softmax(logits / temperature), before any filter. */
   readonly logProb: number;
+  /** The likeliest tokens in its place, where they were asked for. */
+  readonly top?: readonly TopToken[];
 }
 
 const DEFAULTS: SamplingParams = {
@@ -43,12 +60,16 @@ const DEFAULTS: SamplingParams = {
   maxNewTokens: 256,
   stop: [],
   seed: 0,
+  logitBias: [],
+  frequencyPenalty: 0,
+  presencePenalty: 0,
 };
 
 /** Fills in defaults; throws `invalid_argument` that lists every field out of range. */
 export function resolveSampling(params: Partial<SamplingParams>): SamplingParams {
   const resolved = { ...DEFAULTS, ...params };
   const { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, stop } = resolved;
+  const { logitBias, frequencyPenalty, presencePenalty } = resolved;
   const rules: [string, unknown, boolean, string][] = [
     ["temperature", temperature, isTemperature(temperature), TEMPERATURE_RANGE],
     ["topK", topK, Number.isInteger(topK) && topK >= 0, "an integer ≥ 0"],
@@ -61,6 +82,14 @@ export function resolveSampling(params: Partial<SamplingParams>): SamplingParams
       REPETITION_PENALTY_RANGE,
     ],
     ["maxNewTokens", maxNewTokens, Number.isInteger(maxNewTokens) && maxNewTokens >= 1, "≥ 1"],
+    [
+      "logitBias",
+      "a bias out of range",
+      logitBias.every(({ id, bias }) => Number.isInteger(id) && Math.abs(bias) <= MAX_LOGIT_BIAS),
+      `from ${-MAX_LOGIT_BIAS} to ${MAX_LOGIT_BIAS}, of token ids`,
+    ],
+    ["frequencyPenalty", frequencyPenalty, isAnswerPenalty(frequencyPenalty), "from -2 to 2"],
+    ["presencePenalty", presencePenalty, isAnswerPenalty(presencePenalty), "from -2 to 2"],
     ["stop", stop, stop.every((text) => text.length > 0), "texts that are not empty"],
   ];
   const problems = rules.flatMap(([field, value, holds, expected]) =>
@@ -77,17 +106,25 @@ export function isPlain({ topK, topP, minP, repetitionPenalty }: SamplingParams)
   return topK === 0 && topP === 1 && minP === 0 && repetitionPenalty === 1;
 }
 
+/** True when single logits are changed by more than the repetition penalty. */
+export function shapesLogits(params: SamplingParams): boolean {
+  const { logitBias, frequencyPenalty, presencePenalty } = params;
+  return logitBias.length > 0 || frequencyPenalty !== 0 || presencePenalty !== 0;
+}
+
 /** What limits a choice beside the sampling parameters. */
 export interface ChoiceLimits {
   /** The ids so far, prompt included, for the repetition penalty. */
   readonly history?: Iterable<number>;
   /** Ids that are never drawn, since they stand for no token. */
   readonly tokenless?: Int32Array | undefined;
+  /** The ids of the answer so far, for the penalties that look at it alone. */
+  readonly answer?: Iterable<number>;
 }
 
 /**
  * Draws one token from `logits` [V]; pure but for one draw of `random` (none when greedy). With
- * filters the order is that of transformers: penalty, temperature, top-k, top-p, min-p. The log-prob
+ * filters the order is that of transformers behind the bias: penalties, temperature, top-k, top-p, min-p. The log-prob
  * is that of the temperature-only softmax over all of V [reference 10], as training computes it; with
  * temperature 0 that of temperature 1.
  * Throws `internal` when no logit is finite: the weights have diverged.
@@ -118,7 +155,7 @@ interface Choice {
 function choose(logits: Float32Array, choice: Choice): number {
   const { params, random } = choice;
   const { temperature, topK, topP, minP } = params;
-  const adjusted = adjust(logits, params.repetitionPenalty, choice.limits);
+  const adjusted = adjust(logits, params, choice.limits);
   if (temperature === 0) return argmax(adjusted ?? logits);
   const sum = adjusted ? softmaxWeights(adjusted, temperature, scratch).sum : choice.sum;
   if (topK === 0 && topP === 1 && minP === 0) return draw(scratch.values, sum, random);
@@ -132,13 +169,20 @@ function choose(logits: Float32Array, choice: Choice): number {
 /** Undefined when nothing changes. */
 function adjust(
   logits: Float32Array,
-  penalty: number,
-  { history = [], tokenless }: ChoiceLimits,
+  params: SamplingParams,
+  { history = [], tokenless, answer = [] }: ChoiceLimits,
 ): Float32Array | undefined {
-  if (penalty === 1 && !tokenless) return undefined;
+  const { repetitionPenalty: penalty, frequencyPenalty, presencePenalty } = params;
+  const shaped = shapesLogits(params);
+  if (penalty === 1 && !shaped && !tokenless) return undefined;
   const adjusted = logits.slice();
+  for (const { id, bias } of params.logitBias) adjusted[id]! += bias;
+  if (shaped) {
+    for (const id of answer) adjusted[id]! -= frequencyPenalty;
+    for (const id of new Set(answer)) adjusted[id]! -= presencePenalty;
+  }
   for (const id of penalty === 1 ? [] : new Set(history)) {
-    const logit = logits[id]!;
+    const logit = adjusted[id]!;
     adjusted[id] = logit > 0 ? logit / penalty : logit * penalty;
   }
   for (const id of tokenless ?? []) adjusted[id] = -Infinity;

@@ -1,7 +1,13 @@
 import { createRandom, deriveSeed, StagecraftError, type Random } from "@stagecraft/core";
 import type { TokenFilters } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
-import { isPlain, sampleToken, type SampledToken, type SamplingParams } from "./sampling.js";
+import {
+  isPlain,
+  sampleToken,
+  shapesLogits,
+  type SampledToken,
+  type SamplingParams,
+} from "./sampling.js";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.js";
 
 /** Why an answer ended: the end token, a stop text, or a limit on its length. */
@@ -17,6 +23,8 @@ export interface SequenceOptions {
   readonly tokenizer?: Pick<Tokenizer, "streamDecoder"> | undefined;
   /** Longest prompt and answer together. */
   readonly maxLength: number;
+  /** So many of the likeliest tokens are told with each token; undefined = none is asked for. */
+  readonly numTop?: number | undefined;
 }
 
 /**
@@ -66,12 +74,18 @@ export class Sequence {
 
   /** Whether each token is to be chosen here, from the logits. */
   get needsLogits(): boolean {
-    return this.options.tokenless !== undefined;
+    return this.options.tokenless !== undefined || shapesLogits(this.options.params);
+  }
+
+  /** How many of the likeliest tokens are told with each token, if any are asked for. */
+  get numTop(): number | undefined {
+    return this.options.numTop;
   }
 
   /** Whether each token changes how the next one is to be drawn. */
   get drawsOneByOne(): boolean {
-    return this.options.params.repetitionPenalty !== 1;
+    const { params, numTop } = this.options;
+    return params.repetitionPenalty !== 1 || shapesLogits(params) || numTop !== undefined;
   }
 
   /** What the decoder has not seen yet. */
@@ -94,7 +108,8 @@ export class Sequence {
   /** Samples from the logits after `pending()`. */
   sample(logits: Float32Array): SampledToken {
     const { params, tokenless } = this.options;
-    return sampleToken(logits, params, this.random, { history: this.ids, tokenless });
+    const answer = shapesLogits(params) ? this.ids.slice(this.numPromptTokens) : [];
+    return sampleToken(logits, params, this.random, { history: this.ids, tokenless, answer });
   }
 
   /** Takes the token that follows `pending()`; why the answer ends with it, if it does. */

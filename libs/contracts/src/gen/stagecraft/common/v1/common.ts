@@ -204,6 +204,25 @@ export interface SamplingParams {
   stop: string[];
   /** Same seed, prompt and weights: same tokens, whatever else is being generated. At most 2^53 − 1. */
   seed: bigint;
+  /** Added to the logits of single tokens before everything else. Each token once, at most 1024. */
+  logitBias: LogitBias[];
+  /**
+   * Taken from a token's logit for every time that the answer has it already; from -2 to 2. Unset
+   * means 0 (off).
+   */
+  frequencyPenalty?:
+    | number
+    | undefined;
+  /** Taken from the logits of tokens that the answer has already; from -2 to 2. Unset means 0 (off). */
+  presencePenalty?: number | undefined;
+}
+
+/** Makes one token more likely or less. */
+export interface LogitBias {
+  /** Below the vocabulary size. */
+  tokenId: number;
+  /** Added to its logit; from -100 (never, as good as) to 100 (always). */
+  bias: number;
 }
 
 /** Names one published set of weights. */
@@ -516,6 +535,9 @@ function createBaseSamplingParams(): SamplingParams {
     maxNewTokens: 0,
     stop: [],
     seed: 0n,
+    logitBias: [],
+    frequencyPenalty: undefined,
+    presencePenalty: undefined,
   };
 }
 
@@ -547,6 +569,15 @@ export const SamplingParams: MessageFns<SamplingParams> = {
         throw new globalThis.Error("value provided for field message.seed of type uint64 too large");
       }
       writer.uint32(64).uint64(message.seed);
+    }
+    for (const v of message.logitBias) {
+      LogitBias.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.frequencyPenalty !== undefined) {
+      writer.uint32(81).double(message.frequencyPenalty);
+    }
+    if (message.presencePenalty !== undefined) {
+      writer.uint32(89).double(message.presencePenalty);
     }
     return writer;
   },
@@ -628,6 +659,30 @@ export const SamplingParams: MessageFns<SamplingParams> = {
             message.seed = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.logitBias.push(LogitBias.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.frequencyPenalty = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.presencePenalty = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -672,6 +727,21 @@ export const SamplingParams: MessageFns<SamplingParams> = {
         ? object.stop.map((e: any) => globalThis.String(e))
         : [],
       seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      logitBias: globalThis.Array.isArray(object?.logitBias)
+        ? object.logitBias.map((e: any) => LogitBias.fromJSON(e))
+        : globalThis.Array.isArray(object?.logit_bias)
+        ? object.logit_bias.map((e: any) => LogitBias.fromJSON(e))
+        : [],
+      frequencyPenalty: isSet(object.frequencyPenalty)
+        ? globalThis.Number(object.frequencyPenalty)
+        : isSet(object.frequency_penalty)
+        ? globalThis.Number(object.frequency_penalty)
+        : undefined,
+      presencePenalty: isSet(object.presencePenalty)
+        ? globalThis.Number(object.presencePenalty)
+        : isSet(object.presence_penalty)
+        ? globalThis.Number(object.presence_penalty)
+        : undefined,
     };
   },
 
@@ -701,6 +771,15 @@ export const SamplingParams: MessageFns<SamplingParams> = {
     if (message.seed !== 0n) {
       obj.seed = message.seed.toString();
     }
+    if (message.logitBias?.length) {
+      obj.logitBias = message.logitBias.map((e) => LogitBias.toJSON(e));
+    }
+    if (message.frequencyPenalty !== undefined) {
+      obj.frequencyPenalty = floatToJson(message.frequencyPenalty);
+    }
+    if (message.presencePenalty !== undefined) {
+      obj.presencePenalty = floatToJson(message.presencePenalty);
+    }
     return obj;
   },
 
@@ -717,6 +796,98 @@ export const SamplingParams: MessageFns<SamplingParams> = {
     message.maxNewTokens = object.maxNewTokens ?? 0;
     message.stop = object.stop?.map((e) => e) || [];
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.logitBias = object.logitBias?.map((e) => LogitBias.fromPartial(e)) || [];
+    message.frequencyPenalty = object.frequencyPenalty ?? undefined;
+    message.presencePenalty = object.presencePenalty ?? undefined;
+    return message;
+  },
+};
+
+function createBaseLogitBias(): LogitBias {
+  return { tokenId: 0, bias: 0 };
+}
+
+export const LogitBias: MessageFns<LogitBias> = {
+  encode(message: LogitBias, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokenId !== 0) {
+      writer.uint32(8).uint32(message.tokenId);
+    }
+    if (message.bias !== 0) {
+      writer.uint32(21).float(message.bias);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogitBias {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogitBias();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tokenId = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.bias = reader.float();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LogitBias {
+    return {
+      tokenId: isSet(object.tokenId)
+        ? globalThis.Number(object.tokenId)
+        : isSet(object.token_id)
+        ? globalThis.Number(object.token_id)
+        : 0,
+      bias: isSet(object.bias) ? globalThis.Number(object.bias) : 0,
+    };
+  },
+
+  toJSON(message: LogitBias): unknown {
+    const obj: any = {};
+    if (message.tokenId !== 0) {
+      obj.tokenId = Math.round(message.tokenId);
+    }
+    if (message.bias !== 0) {
+      obj.bias = floatToJson(message.bias);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LogitBias>): LogitBias {
+    return LogitBias.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogitBias>): LogitBias {
+    const message = createBaseLogitBias();
+    message.tokenId = object.tokenId ?? 0;
+    message.bias = object.bias ?? 0;
     return message;
   },
 };

@@ -45,6 +45,9 @@ export interface GenerationInput {
     | //
     /** Rendered by the server's chat template with the generation prompt added. */
     { $case: "conversation"; value: Conversation }
+    | //
+    /** Plain text, behind the token that begins a document if the tokenizer has one. */
+    { $case: "text"; value: string }
     | undefined;
   /** How to sample. */
   sampling:
@@ -52,6 +55,15 @@ export interface GenerationInput {
     | undefined;
   /** Wait for weights at least this new before the first token. */
   minWeightVersion: number;
+  /**
+   * Generate only: also tell what each token stands for, and so many of the likeliest in its place;
+   * at most 20. Unset means neither.
+   */
+  numTopLogProbs?:
+    | number
+    | undefined;
+  /** Generate only: first judge the tokens of the prompt. Then max_new_tokens may be 0. */
+  echo?: boolean | undefined;
 }
 
 /** Asks for one answer. */
@@ -85,6 +97,46 @@ export interface GenerateResponse {
   weights: WeightVersion[];
   /** Last message only: tokens of the prompt as the model saw it. */
   numPromptTokens: number;
+  /** Where num_top_log_probs was set: one for each token. */
+  details: TokenDetail[];
+  /** First message only, where echo was set; it has no tokens of the answer. */
+  prompt?: PromptJudgement | undefined;
+}
+
+/** What a token stands for, and what else could have stood there. */
+export interface TokenDetail {
+  /** Its bytes, maybe part of a character; the name of a special token. */
+  bytes: Buffer;
+  /** It is a special token: no text. */
+  special: boolean;
+  /** The likeliest, most likely first; equal ones by their id. */
+  top: TopToken[];
+}
+
+/** A token that could have been drawn. */
+export interface TopToken {
+  /** Its id. */
+  id: number;
+  /** As GenerateResponse.log_probs. */
+  logProb: number;
+  /** As TokenDetail.bytes. */
+  bytes: Buffer;
+  /** As TokenDetail.special. */
+  special: boolean;
+}
+
+/** The prompt as the model saw it, judged by it. The lists are aligned. */
+export interface PromptJudgement {
+  /** The tokens. */
+  tokenIds: number[];
+  /** log softmax(logits) of each, whatever the temperature; 0 for the first, which nothing goes before. */
+  logProbs: number[];
+  /** One for each token where num_top_log_probs was set; none else. The first has no `top`. */
+  details: TokenDetail[];
+  /** The first token is not of the text but was put before it. */
+  beginsDocument: boolean;
+  /** The weights that judged. */
+  weights: WeightVersion | undefined;
 }
 
 /** Asks for several answers. */
@@ -209,7 +261,7 @@ export interface LoadWeightsResponse {
 }
 
 function createBaseGenerationInput(): GenerationInput {
-  return { prompt: undefined, sampling: undefined, minWeightVersion: 0 };
+  return { prompt: undefined, sampling: undefined, minWeightVersion: 0, numTopLogProbs: undefined, echo: undefined };
 }
 
 export const GenerationInput: MessageFns<GenerationInput> = {
@@ -221,12 +273,21 @@ export const GenerationInput: MessageFns<GenerationInput> = {
       case "conversation":
         Conversation.encode(message.prompt.value, writer.uint32(18).fork()).join();
         break;
+      case "text":
+        writer.uint32(42).string(message.prompt.value);
+        break;
     }
     if (message.sampling !== undefined) {
       SamplingParams.encode(message.sampling, writer.uint32(26).fork()).join();
     }
     if (message.minWeightVersion !== 0) {
       writer.uint32(32).uint32(message.minWeightVersion);
+    }
+    if (message.numTopLogProbs !== undefined) {
+      writer.uint32(48).uint32(message.numTopLogProbs);
+    }
+    if (message.echo !== undefined) {
+      writer.uint32(56).bool(message.echo);
     }
     return writer;
   },
@@ -260,6 +321,14 @@ export const GenerationInput: MessageFns<GenerationInput> = {
             message.prompt = { $case: "conversation", value: Conversation.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.prompt = { $case: "text", value: reader.string() };
+            continue;
+          }
           case 3: {
             if (tag !== 26) {
               break;
@@ -274,6 +343,22 @@ export const GenerationInput: MessageFns<GenerationInput> = {
             }
 
             message.minWeightVersion = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.numTopLogProbs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.echo = reader.bool();
             continue;
           }
         }
@@ -294,6 +379,8 @@ export const GenerationInput: MessageFns<GenerationInput> = {
         ? { $case: "tokens", value: TokenSequence.fromJSON(object.tokens) }
         : isSet(object.conversation)
         ? { $case: "conversation", value: Conversation.fromJSON(object.conversation) }
+        : isSet(object.text)
+        ? { $case: "text", value: globalThis.String(object.text) }
         : undefined,
       sampling: isSet(object.sampling) ? SamplingParams.fromJSON(object.sampling) : undefined,
       minWeightVersion: isSet(object.minWeightVersion)
@@ -301,6 +388,12 @@ export const GenerationInput: MessageFns<GenerationInput> = {
         : isSet(object.min_weight_version)
         ? globalThis.Number(object.min_weight_version)
         : 0,
+      numTopLogProbs: isSet(object.numTopLogProbs)
+        ? globalThis.Number(object.numTopLogProbs)
+        : isSet(object.num_top_log_probs)
+        ? globalThis.Number(object.num_top_log_probs)
+        : undefined,
+      echo: isSet(object.echo) ? globalThis.Boolean(object.echo) : undefined,
     };
   },
 
@@ -310,12 +403,20 @@ export const GenerationInput: MessageFns<GenerationInput> = {
       obj.tokens = TokenSequence.toJSON(message.prompt.value);
     } else if (message.prompt?.$case === "conversation") {
       obj.conversation = Conversation.toJSON(message.prompt.value);
+    } else if (message.prompt?.$case === "text") {
+      obj.text = message.prompt.value;
     }
     if (message.sampling !== undefined) {
       obj.sampling = SamplingParams.toJSON(message.sampling);
     }
     if (message.minWeightVersion !== 0) {
       obj.minWeightVersion = Math.round(message.minWeightVersion);
+    }
+    if (message.numTopLogProbs !== undefined) {
+      obj.numTopLogProbs = Math.round(message.numTopLogProbs);
+    }
+    if (message.echo !== undefined) {
+      obj.echo = message.echo;
     }
     return obj;
   },
@@ -338,11 +439,19 @@ export const GenerationInput: MessageFns<GenerationInput> = {
         }
         break;
       }
+      case "text": {
+        if (object.prompt?.value !== undefined && object.prompt?.value !== null) {
+          message.prompt = { $case: "text", value: object.prompt.value };
+        }
+        break;
+      }
     }
     message.sampling = (object.sampling !== undefined && object.sampling !== null)
       ? SamplingParams.fromPartial(object.sampling)
       : undefined;
     message.minWeightVersion = object.minWeightVersion ?? 0;
+    message.numTopLogProbs = object.numTopLogProbs ?? undefined;
+    message.echo = object.echo ?? undefined;
     return message;
   },
 };
@@ -455,7 +564,17 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
 };
 
 function createBaseGenerateResponse(): GenerateResponse {
-  return { tokenIds: [], logProbs: [], weightVersions: [], text: "", finishReason: 0, weights: [], numPromptTokens: 0 };
+  return {
+    tokenIds: [],
+    logProbs: [],
+    weightVersions: [],
+    text: "",
+    finishReason: 0,
+    weights: [],
+    numPromptTokens: 0,
+    details: [],
+    prompt: undefined,
+  };
 }
 
 export const GenerateResponse: MessageFns<GenerateResponse> = {
@@ -492,6 +611,12 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     }
     if (message.numPromptTokens !== 0) {
       writer.uint32(56).uint32(message.numPromptTokens);
+    }
+    for (const v of message.details) {
+      TokenDetail.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.prompt !== undefined) {
+      PromptJudgement.encode(message.prompt, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -595,6 +720,22 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
             message.numPromptTokens = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.details.push(TokenDetail.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.prompt = PromptJudgement.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -638,6 +779,10 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
         : isSet(object.num_prompt_tokens)
         ? globalThis.Number(object.num_prompt_tokens)
         : 0,
+      details: globalThis.Array.isArray(object?.details)
+        ? object.details.map((e: any) => TokenDetail.fromJSON(e))
+        : [],
+      prompt: isSet(object.prompt) ? PromptJudgement.fromJSON(object.prompt) : undefined,
     };
   },
 
@@ -664,6 +809,12 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     if (message.numPromptTokens !== 0) {
       obj.numPromptTokens = Math.round(message.numPromptTokens);
     }
+    if (message.details?.length) {
+      obj.details = message.details.map((e) => TokenDetail.toJSON(e));
+    }
+    if (message.prompt !== undefined) {
+      obj.prompt = PromptJudgement.toJSON(message.prompt);
+    }
     return obj;
   },
 
@@ -679,6 +830,407 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
     message.finishReason = object.finishReason ?? 0;
     message.weights = object.weights?.map((e) => WeightVersion.fromPartial(e)) || [];
     message.numPromptTokens = object.numPromptTokens ?? 0;
+    message.details = object.details?.map((e) => TokenDetail.fromPartial(e)) || [];
+    message.prompt = (object.prompt !== undefined && object.prompt !== null)
+      ? PromptJudgement.fromPartial(object.prompt)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTokenDetail(): TokenDetail {
+  return { bytes: Buffer.alloc(0), special: false, top: [] };
+}
+
+export const TokenDetail: MessageFns<TokenDetail> = {
+  encode(message: TokenDetail, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytes.length !== 0) {
+      writer.uint32(10).bytes(message.bytes);
+    }
+    if (message.special !== false) {
+      writer.uint32(16).bool(message.special);
+    }
+    for (const v of message.top) {
+      TopToken.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TokenDetail {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokenDetail();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bytes = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.special = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.top.push(TopToken.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TokenDetail {
+    return {
+      bytes: isSet(object.bytes) ? Buffer.from(bytesFromBase64(object.bytes)) : Buffer.alloc(0),
+      special: isSet(object.special) ? globalThis.Boolean(object.special) : false,
+      top: globalThis.Array.isArray(object?.top) ? object.top.map((e: any) => TopToken.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: TokenDetail): unknown {
+    const obj: any = {};
+    if (message.bytes.length !== 0) {
+      obj.bytes = base64FromBytes(message.bytes);
+    }
+    if (message.special !== false) {
+      obj.special = message.special;
+    }
+    if (message.top?.length) {
+      obj.top = message.top.map((e) => TopToken.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TokenDetail>): TokenDetail {
+    return TokenDetail.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TokenDetail>): TokenDetail {
+    const message = createBaseTokenDetail();
+    message.bytes = object.bytes ?? Buffer.alloc(0);
+    message.special = object.special ?? false;
+    message.top = object.top?.map((e) => TopToken.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTopToken(): TopToken {
+  return { id: 0, logProb: 0, bytes: Buffer.alloc(0), special: false };
+}
+
+export const TopToken: MessageFns<TopToken> = {
+  encode(message: TopToken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint32(message.id);
+    }
+    if (message.logProb !== 0) {
+      writer.uint32(21).float(message.logProb);
+    }
+    if (message.bytes.length !== 0) {
+      writer.uint32(26).bytes(message.bytes);
+    }
+    if (message.special !== false) {
+      writer.uint32(32).bool(message.special);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TopToken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTopToken();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.logProb = reader.float();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bytes = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.special = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TopToken {
+    return {
+      id: isSet(object.id) ? globalThis.Number(object.id) : 0,
+      logProb: isSet(object.logProb)
+        ? globalThis.Number(object.logProb)
+        : isSet(object.log_prob)
+        ? globalThis.Number(object.log_prob)
+        : 0,
+      bytes: isSet(object.bytes) ? Buffer.from(bytesFromBase64(object.bytes)) : Buffer.alloc(0),
+      special: isSet(object.special) ? globalThis.Boolean(object.special) : false,
+    };
+  },
+
+  toJSON(message: TopToken): unknown {
+    const obj: any = {};
+    if (message.id !== 0) {
+      obj.id = Math.round(message.id);
+    }
+    if (message.logProb !== 0) {
+      obj.logProb = floatToJson(message.logProb);
+    }
+    if (message.bytes.length !== 0) {
+      obj.bytes = base64FromBytes(message.bytes);
+    }
+    if (message.special !== false) {
+      obj.special = message.special;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TopToken>): TopToken {
+    return TopToken.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TopToken>): TopToken {
+    const message = createBaseTopToken();
+    message.id = object.id ?? 0;
+    message.logProb = object.logProb ?? 0;
+    message.bytes = object.bytes ?? Buffer.alloc(0);
+    message.special = object.special ?? false;
+    return message;
+  },
+};
+
+function createBasePromptJudgement(): PromptJudgement {
+  return { tokenIds: [], logProbs: [], details: [], beginsDocument: false, weights: undefined };
+}
+
+export const PromptJudgement: MessageFns<PromptJudgement> = {
+  encode(message: PromptJudgement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokenIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.tokenIds) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.logProbs.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.logProbs) {
+        writer.float(v);
+      }
+      writer.join();
+    }
+    for (const v of message.details) {
+      TokenDetail.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.beginsDocument !== false) {
+      writer.uint32(32).bool(message.beginsDocument);
+    }
+    if (message.weights !== undefined) {
+      WeightVersion.encode(message.weights, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromptJudgement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromptJudgement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.tokenIds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tokenIds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 21) {
+              message.logProbs.push(reader.float());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.logProbs.push(reader.float());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.details.push(TokenDetail.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.beginsDocument = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.weights = WeightVersion.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PromptJudgement {
+    return {
+      tokenIds: globalThis.Array.isArray(object?.tokenIds)
+        ? object.tokenIds.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.token_ids)
+        ? object.token_ids.map((e: any) => globalThis.Number(e))
+        : [],
+      logProbs: globalThis.Array.isArray(object?.logProbs)
+        ? object.logProbs.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.log_probs)
+        ? object.log_probs.map((e: any) => globalThis.Number(e))
+        : [],
+      details: globalThis.Array.isArray(object?.details) ? object.details.map((e: any) => TokenDetail.fromJSON(e)) : [],
+      beginsDocument: isSet(object.beginsDocument)
+        ? globalThis.Boolean(object.beginsDocument)
+        : isSet(object.begins_document)
+        ? globalThis.Boolean(object.begins_document)
+        : false,
+      weights: isSet(object.weights) ? WeightVersion.fromJSON(object.weights) : undefined,
+    };
+  },
+
+  toJSON(message: PromptJudgement): unknown {
+    const obj: any = {};
+    if (message.tokenIds?.length) {
+      obj.tokenIds = message.tokenIds.map((e) => Math.round(e));
+    }
+    if (message.logProbs?.length) {
+      obj.logProbs = message.logProbs.map((e) => floatToJson(e));
+    }
+    if (message.details?.length) {
+      obj.details = message.details.map((e) => TokenDetail.toJSON(e));
+    }
+    if (message.beginsDocument !== false) {
+      obj.beginsDocument = message.beginsDocument;
+    }
+    if (message.weights !== undefined) {
+      obj.weights = WeightVersion.toJSON(message.weights);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PromptJudgement>): PromptJudgement {
+    return PromptJudgement.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PromptJudgement>): PromptJudgement {
+    const message = createBasePromptJudgement();
+    message.tokenIds = object.tokenIds?.map((e) => e) || [];
+    message.logProbs = object.logProbs?.map((e) => e) || [];
+    message.details = object.details?.map((e) => TokenDetail.fromPartial(e)) || [];
+    message.beginsDocument = object.beginsDocument ?? false;
+    message.weights = (object.weights !== undefined && object.weights !== null)
+      ? WeightVersion.fromPartial(object.weights)
+      : undefined;
     return message;
   },
 };
@@ -2210,6 +2762,14 @@ export const PolicyServiceClient = makeGenericClientConstructor(
   service: typeof PolicyServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
