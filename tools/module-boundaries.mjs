@@ -20,7 +20,8 @@ const ML = [
 
 /**
  * Project types and the libraries they may import; within an ordered list only those further left.
- * Services never import services: they meet in proto. The gateway, the public edge, does no ML.
+ * Services never import services: they meet in proto. The gateway, the public edge, does no ML, and
+ * neither does the supervisor of services, `cluster`.
  * @type {Readonly<Record<string, { libs: readonly string[], ordered: boolean, services?: boolean }>>}
  */
 export const MAY_IMPORT = {
@@ -34,7 +35,13 @@ export const MAY_IMPORT = {
   edge: { libs: [...PLATFORM, "checkpoint"], ordered: false },
   testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
   harness: { libs: [...PLATFORM, ...ML, "weights", "testing"], ordered: false },
-  app: { libs: [...PLATFORM, ...ML, "weights"], ordered: false, services: true },
+  cluster: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
+  pipeline: { libs: [...PLATFORM, ...ML, "weights", "cluster"], ordered: false, services: true },
+  app: {
+    libs: [...PLATFORM, ...ML, "weights", "cluster", "pipeline"],
+    ordered: false,
+    services: true,
+  },
   tools: { libs: [], ordered: false },
 };
 

@@ -48,6 +48,10 @@ describe("module boundaries", () => {
     ["libs/rpc/src/x.ts", 'import "@stagecraft/testing";', "libs/rpc may import"],
     ["libs/ppo/src/x.ts", 'import "@stagecraft/weights";', "libs/ppo may import"],
     ["libs/weights/src/x.ts", 'import "@stagecraft/model";', "libs/weights may import"],
+    ["libs/cluster/src/x.ts", 'import "@stagecraft/pipeline";', "libs/cluster may import"],
+    ["libs/cluster/src/x.ts", 'import "@stagecraft/model";', "libs/cluster may import"],
+    ["libs/pipeline/src/x.ts", 'import "@stagecraft/world";', "libs/pipeline may import"],
+    ["libs/pipeline/src/x.ts", 'import "@stagecraft/cli";', "libs/pipeline may import"],
   ];
   for (const [file, code, says] of forbidden) {
     it(`refuses \`${code}\` in ${file}`, async () => {
@@ -61,7 +65,8 @@ describe("module boundaries", () => {
     ["libs/rpc/src/x.test.ts", 'import "@stagecraft/testing"; import "@stagecraft/rpc";'],
     ["libs/weights/src/x.ts", 'import "@stagecraft/bus"; import "@stagecraft/checkpoint";'],
     ["libs/config/src/x.ts", "export const home = process.env.HOME;"],
-    ["libs/cli/src/x.ts", 'import "@stagecraft/service-policy"; import "../x/y.js";'],
+    ["libs/pipeline/src/x.ts", 'import "@stagecraft/service-policy"; import "../x/y.js";'],
+    ["libs/cli/src/x.ts", 'import "@stagecraft/pipeline"; import "@stagecraft/cluster";'],
   ];
   for (const [file, code] of allowed) {
     it(`allows \`${code}\` in ${file}`, async () => {

@@ -5,7 +5,7 @@ import { createJetStreamBus, runTopology, type DeadLetter } from "@stagecraft/bu
 import { hasNatsServer, NATS_MISSING, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { readMetrics } from "../src/report/metrics-file.js";
-import type { ClusterStatus } from "../src/cluster/status/types.js";
+import type { ClusterStatus } from "@stagecraft/cluster";
 import { ROOT, runCli, spawnCli } from "./spawn-cli.js";
 import { writeTinyWorld } from "./tiny-cluster.js";
 import { openWorkshop, type Workshop } from "./tiny-model.js";

@@ -12,5 +12,7 @@ export { liveText, secretFiles } from "./live-text.js";
 export { loadConfigFile, type ConfigFile } from "./load-file.js";
 export { parseConfig, type ParseOptions } from "./parse.js";
 export { printConfig, redactConfig } from "./print.js";
+export { schemaOf } from "./schema-of.js";
 export { suggest } from "./suggest.js";
 export { parseText } from "./text.js";
+export { UsageError } from "./usage-error.js";

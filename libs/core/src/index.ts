@@ -21,6 +21,7 @@ export {
 export { createSerialQueue, type SerialQueue } from "./serial-queue.js";
 export { THEME_CSS } from "./theme.js";
 export { terminalText } from "./terminal-text.js";
+export { filterWrites, rawStream } from "./raw-stream.js";
 export {
   isAnswerPenalty,
   isRepetitionPenalty,

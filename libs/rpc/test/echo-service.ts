@@ -1,11 +1,12 @@
-import { createRpcClient, createRpcServer } from "@stagecraft/rpc";
-import type {
-  CallContext,
-  Handlers,
-  RpcClient,
-  RpcClientOptions,
-  RpcServer,
-  RpcServerOptions,
+import {
+  type CallContext,
+  createRpcClient,
+  createRpcServer,
+  type Handlers,
+  type RpcClient,
+  type RpcClientOptions,
+  type RpcServer,
+  type RpcServerOptions,
 } from "@stagecraft/rpc";
 
 /** A message of the test service; on the wire as JSON, so that truncation shows. */

@@ -7,7 +7,7 @@ import { EXIT_CODES, type ExitCode } from "./exit-codes.js";
 import { listenForInterrupt, type Interrupt } from "./interrupt.js";
 import type { CliIo } from "./io.js";
 import { safeIo } from "./safe-io.js";
-import { UsageError } from "./usage-error.js";
+import { UsageError } from "@stagecraft/config";
 
 const EXIT_CODE_HELP = `
 Exit codes:

@@ -4,7 +4,8 @@ import { hasNatsServer, startNatsServer } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { createPlainReporter } from "../report/plain-reporter.js";
 import { runCli } from "./run-cli.js";
-import { rawStream, safeIo } from "./safe-io.js";
+import { rawStream } from "@stagecraft/core";
+import { safeIo } from "./safe-io.js";
 
 const ATTACK = "\x1b]0;owned\x07\x1b[2J\rok";
 

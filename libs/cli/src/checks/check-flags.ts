@@ -1,6 +1,11 @@
-import { describeConfig, parseConfig, parseText, type FieldDoc } from "@stagecraft/config";
+import {
+  describeConfig,
+  type FieldDoc,
+  parseConfig,
+  parseText,
+  UsageError,
+} from "@stagecraft/config";
 import { Option, type Command } from "commander";
-import { UsageError } from "../app/usage-error.js";
 import type { LearningCheck } from "./learning-check.js";
 
 /** The flags of all checks, each telling whose it is; no two checks share a name. */

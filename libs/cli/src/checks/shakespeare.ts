@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfig } from "@stagecraft/config";
+import { loadConfig, schemaOf, UsageError } from "@stagecraft/config";
 import type { PretrainConfig } from "@stagecraft/learn";
-import { UsageError } from "../app/usage-error.js";
-import { schemaOf } from "../flags/config-flags.js";
 import type { LearningCheck } from "./learning-check.js";
 
 const CONFIG = fileURLToPath(new URL("../../../../examples/nanogpt-cpu.yaml", import.meta.url));

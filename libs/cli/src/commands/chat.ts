@@ -1,11 +1,10 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { z } from "zod";
-import { isCancelled, StagecraftError } from "@stagecraft/core";
+import { isCancelled, rawStream, StagecraftError } from "@stagecraft/core";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import type { Assistant } from "../chat/assistant.js";
 import { createConversation, type Conversation } from "../chat/conversation.js";
-import { rawStream } from "../app/safe-io.js";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
 import { examplesText } from "./stage-command.js";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Argument, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
-import { UsageError } from "../app/usage-error.js";
+import { UsageError } from "@stagecraft/config";
 import { barLine, judge } from "../checks/bars.js";
 import { checkFlags, readCheckOptions } from "../checks/check-flags.js";
 import { demoCheck } from "../checks/demo.js";

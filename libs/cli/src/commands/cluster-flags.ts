@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { defaultClusterDir } from "../cluster/layout.js";
+import { defaultClusterDir } from "@stagecraft/cluster";
 
 /** Which cluster of this machine is meant. */
 export interface ClusterFlags {

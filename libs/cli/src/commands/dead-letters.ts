@@ -9,7 +9,7 @@ import { formatBytes, StagecraftError } from "@stagecraft/core";
 import { createAuditLog } from "@stagecraft/rpc";
 import { silentLogger } from "@stagecraft/telemetry";
 import type { CommandScope } from "../app/command.js";
-import { UsageError } from "../app/usage-error.js";
+import { UsageError } from "@stagecraft/config";
 import { addBusFlags, openBus, readBusConfig } from "../flags/bus-flags.js";
 import { alignRows } from "../report/result-text.js";
 import { wholeNumber, wholeNumberFlag } from "./cluster-flags.js";

@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { formatDuration } from "@stagecraft/core";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
-import { UsageError } from "../app/usage-error.js";
+import { UsageError } from "@stagecraft/config";
 import { PRESETS, type PresetName } from "../demo/presets.js";
 import type { DemoOutcome } from "../demo/run-demo.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
-import { clusterLayout } from "../cluster/layout.js";
-import { outcomeText } from "../cluster/screen/views.js";
-import { stopCluster } from "../cluster/stop-cluster.js";
+import { clusterLayout, outcomeText, stopCluster } from "@stagecraft/cluster";
 import { addClusterFlags, clusterDirOf, type ClusterFlags } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 

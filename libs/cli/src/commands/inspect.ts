@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { renderRollouts, rolloutText } from "@stagecraft/eval";
 import type { CommandScope } from "../app/command.js";
-import { UsageError } from "../app/usage-error.js";
+import { UsageError } from "@stagecraft/config";
 import { findRollouts, type FoundRollouts } from "../inspect/find-rollouts.js";
 import { examplesText } from "./stage-command.js";
 

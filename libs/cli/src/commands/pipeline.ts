@@ -2,16 +2,19 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { formatDuration } from "@stagecraft/core";
 import type { CommandScope } from "../app/command.js";
-import { UsageError } from "../app/usage-error.js";
-import { readPipelineFile } from "../pipeline/pipeline-file.js";
-import { pipelineJsonSchema } from "../pipeline/json-schema.js";
-import { planPipeline } from "../pipeline/plan.js";
-import { checkPlan } from "../pipeline/check-plan.js";
-import { runPipeline, stagesToSkip } from "../pipeline/run-pipeline.js";
-import type { Bindings } from "../pipeline/references.js";
+import { UsageError } from "@stagecraft/config";
+import {
+  type Bindings,
+  checkPlan,
+  loadStages,
+  pipelineJsonSchema,
+  planPipeline,
+  readPipelineFile,
+  runPipeline,
+  stagesToSkip,
+} from "@stagecraft/pipeline";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
-import { loadStages } from "../stages/stage-table.js";
 import { examplesText } from "./stage-command.js";
 
 interface RunFlags {

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
-import { connectControl } from "../cluster/control/client.js";
-import { clusterLayout, defaultClusterDir } from "../cluster/layout.js";
-import { ppoOnCluster } from "../cluster/ppo-on-cluster.js";
-import { ppoOverServices } from "../stages/ppo-stage.js";
+import { clusterLayout, connectControl, defaultClusterDir } from "@stagecraft/cluster";
+import { ppoOnCluster, ppoOverServices } from "@stagecraft/pipeline";
 import { stageCommand } from "./stage-command.js";
 
 /** `stagecraft ppo`: in this process, or on a running cluster with --cluster. */

@@ -6,7 +6,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "tokenizer",
     summary: "train a tokenizer (byte-level BPE, or characters)",
-    load: async () => stage((await import("../stages/tokenizer-stage.js")).tokenizerStage),
+    load: async () => stage((await import("@stagecraft/pipeline")).tokenizerStage),
   },
   {
     name: "pretrain",
@@ -41,7 +41,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "loop",
     summary: "rank, reward model, PPO, round after round until stopped",
-    load: async () => stage((await import("../loop/loop-stage.js")).loopStage),
+    load: async () => (await import("./loop.js")).loopCommand,
   },
   {
     name: "evaluate",

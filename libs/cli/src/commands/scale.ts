@@ -1,9 +1,12 @@
 import { Argument, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
-import { connectControl } from "../cluster/control/client.js";
-import { clusterLayout } from "../cluster/layout.js";
-import { SCALABLE, type ScalableService } from "../cluster/options.js";
-import { outcomeText } from "../cluster/screen/views.js";
+import {
+  clusterLayout,
+  connectControl,
+  outcomeText,
+  SCALABLE,
+  type ScalableService,
+} from "@stagecraft/cluster";
 import { addClusterFlags, clusterDirOf, wholeNumber, type ClusterFlags } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 

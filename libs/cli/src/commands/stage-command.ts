@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
 import type { CommandScope } from "../app/command.js";
 import { StagecraftError } from "@stagecraft/core";
-import { UsageError } from "../app/usage-error.js";
-import { addConfigFlags, readConfig, schemaOf } from "../flags/config-flags.js";
+import { schemaOf, UsageError } from "@stagecraft/config";
+import { addConfigFlags, readConfig } from "../flags/config-flags.js";
 import { adviseOnStop } from "../report/advise-on-stop.js";
 import { resultText } from "../report/result-text.js";
 

@@ -1,10 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
-import { connectControl } from "../cluster/control/client.js";
-import { clusterLayout } from "../cluster/layout.js";
-import { openLiveScreen } from "../cluster/screen/live-screen.js";
-import { renderStatus } from "../cluster/screen/render.js";
+import { clusterLayout, connectControl, openLiveScreen, renderStatus } from "@stagecraft/cluster";
 import { addClusterFlags, clusterDirOf, type ClusterFlags } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 

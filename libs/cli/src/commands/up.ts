@@ -2,12 +2,16 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Option, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
-import { UsageError } from "../app/usage-error.js";
-import { detachCluster } from "../cluster/detach.js";
-import { clusterLayout } from "../cluster/layout.js";
-import { SERVICES, type ClusterOptions, type ServiceName } from "../cluster/options.js";
-import { runCluster } from "../cluster/run-cluster.js";
-import { createView } from "../cluster/screen/views.js";
+import { UsageError } from "@stagecraft/config";
+import {
+  clusterLayout,
+  type ClusterOptions,
+  createView,
+  detachCluster,
+  runCluster,
+  type ServiceName,
+  SERVICES,
+} from "@stagecraft/cluster";
 import {
   addClusterFlags,
   clusterDirOf,

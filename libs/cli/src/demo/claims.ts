@@ -1,7 +1,7 @@
 import type { Evaluation } from "@stagecraft/eval";
 import type { Bar } from "../checks/bars.js";
 import type { PresetName } from "./presets.js";
-import type { StageRecord } from "../pipeline/pipeline-state.js";
+import type { StageRecord } from "@stagecraft/pipeline";
 import type { MetricsRecord } from "../report/metrics-file.js";
 
 export interface ClaimInputs {

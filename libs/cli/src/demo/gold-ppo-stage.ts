@@ -3,7 +3,7 @@ import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import type { World } from "@stagecraft/world";
 import type { z } from "zod";
-import { runPpoOverServices } from "../stages/ppo-stage.js";
+import { runPpoOverServices } from "@stagecraft/pipeline";
 import { worldFields, worldOf } from "./world-fields.js";
 
 const schema = ppoSchema.extend(worldFields);

@@ -1,4 +1,4 @@
-import type { PipelineFile } from "../pipeline/pipeline-file.js";
+import type { PipelineFile } from "@stagecraft/pipeline";
 
 /** How large a demo: `default` for people (minutes), `tiny` for tests (a minute or so). */
 export const PRESETS = ["default", "tiny"] as const;

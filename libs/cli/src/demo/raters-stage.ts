@@ -4,7 +4,7 @@ import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
 import { dataInputs, withRun, type StageDefinition } from "@stagecraft/runs";
 import { bayesPairAccuracy } from "@stagecraft/world";
-import { readAnswers } from "../ranking/answers.js";
+import { readAnswers } from "@stagecraft/pipeline";
 import { worldFields, worldOf } from "./world-fields.js";
 
 const schema = z.strictObject({

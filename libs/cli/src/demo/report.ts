@@ -15,7 +15,7 @@ import {
 } from "@stagecraft/eval";
 import type { RankingReport } from "@stagecraft/learn";
 import type { JudgedBar } from "../checks/bars.js";
-import type { StageRecord } from "../pipeline/pipeline-state.js";
+import type { StageRecord } from "@stagecraft/pipeline";
 import type { MetricsRecord } from "../report/metrics-file.js";
 import { figure } from "../report/result-text.js";
 

@@ -9,9 +9,7 @@ import {
 } from "@stagecraft/eval";
 import type { StageContext } from "@stagecraft/runs";
 import { judge, type JudgedBar } from "../checks/bars.js";
-import { planPipeline } from "../pipeline/plan.js";
-import { runPipeline } from "../pipeline/run-pipeline.js";
-import type { StageRecord } from "../pipeline/pipeline-state.js";
+import { planPipeline, runPipeline, type StageRecord } from "@stagecraft/pipeline";
 import { readMetrics } from "../report/metrics-file.js";
 import { demoClaims } from "./claims.js";
 import { prepareDemoDirectory } from "./demo-directory.js";

@@ -1,5 +1,4 @@
-import type { AnyStage } from "../pipeline/plan.js";
-import { loadStages } from "../stages/stage-table.js";
+import { type AnyStage, loadStages } from "@stagecraft/pipeline";
 import { goldPpoStage } from "./gold-ppo-stage.js";
 import { judgeStage } from "./judge-stage.js";
 import { ratersStage } from "./raters-stage.js";

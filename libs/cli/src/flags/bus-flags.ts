@@ -2,8 +2,7 @@ import type { Command } from "commander";
 import { createJetStreamBus, type EventBus } from "@stagecraft/bus";
 import { busFields, busOptions } from "@stagecraft/service-kit";
 import { z } from "zod";
-import { connectControl } from "../cluster/control/client.js";
-import { clusterLayout } from "../cluster/layout.js";
+import { clusterLayout, connectControl } from "@stagecraft/cluster";
 import { addClusterFlags, clusterDirOf, type ClusterFlags } from "../commands/cluster-flags.js";
 import { addConfigFlags, readConfig } from "./config-flags.js";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { UsageError } from "../app/usage-error.js";
+import { UsageError } from "@stagecraft/config";
 import { addConfigFlags, readConfig } from "./config-flags.js";
 
 const schema = z.strictObject({

@@ -1,18 +1,12 @@
 import { Option, type Command } from "commander";
 import {
+  type ConfigSchema,
   describeConfig,
+  type FieldDoc,
   loadConfig,
   parseText,
-  type ConfigSchema,
-  type FieldDoc,
+  UsageError,
 } from "@stagecraft/config";
-import type { StageDefinition } from "@stagecraft/runs";
-import { UsageError } from "../app/usage-error.js";
-
-/** Every stage's schema is a flat zod object; its type only promises less. */
-export function schemaOf<C>(stage: Pick<StageDefinition<C>, "schema">): ConfigSchema {
-  return stage.schema as unknown as ConfigSchema;
-}
 
 /** Adds `--config FILE` and one flag for every field of a schema. */
 export function addConfigFlags(command: Command, schema: ConfigSchema): void {

@@ -2,7 +2,7 @@ import colors from "picocolors";
 import type { StageProgress } from "@stagecraft/runs";
 import type { CliReporter } from "../app/command.js";
 import type { CliIo } from "../app/io.js";
-import { rawStream } from "../app/safe-io.js";
+import { rawStream } from "@stagecraft/core";
 import { isComplete, progressBar, progressText } from "./progress-line.js";
 import { createEta } from "./rate.js";
 

@@ -1,0 +1,19 @@
+export {
+  createEmbeddedCluster,
+  type EmbeddedCluster,
+  type EmbeddedClusterOptions,
+} from "./embedded/embedded-cluster.js";
+export { createLoopStage, type LoopDependencies } from "./loop/loop-stage.js";
+export type { LoopRanker, RankerDefinition } from "./loop/ranker-definition.js";
+export { readAnswers, type Answers } from "./ranking/answers.js";
+export { ppoOnCluster } from "./remote/ppo-on-cluster.js";
+export { checkPlan } from "./runner/check-plan.js";
+export { pipelineJsonSchema } from "./runner/json-schema.js";
+export { readPipelineFile, type PipelineFile } from "./runner/pipeline-file.js";
+export type { StageRecord } from "./runner/pipeline-state.js";
+export { planPipeline, type AnyStage, type PlannedStage } from "./runner/plan.js";
+export type { Bindings } from "./runner/references.js";
+export { runPipeline, stagesToSkip } from "./runner/run-pipeline.js";
+export { ppoOverServices, runPpoOverServices } from "./stages/ppo-stage.js";
+export { loadStages } from "./stages/stage-table.js";
+export { tokenizerStage } from "./stages/tokenizer-stage.js";

@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { present, throwIfAborted, type JsonObject } from "@stagecraft/core";
+import {
+  withRun,
+  type Run,
+  type StageContext,
+  type StageDefinition,
+  type StageResult,
+} from "@stagecraft/runs";
+import type { PpoConfig } from "@stagecraft/ppo";
+import { initEngine } from "@stagecraft/tensor";
+import { runPpoOverServices } from "../stages/ppo-stage.js";
+import { loopInputs, loopSchemaWith, type LoopConfig } from "./loop-config.js";
+import { loopProblems } from "./loop-problems.js";
+import { commitRound, readLoopState, type LoopState } from "./loop-state.js";
+import { rankerFor } from "./ranker.js";
+import type { LoopRanker, RankerDefinition } from "./ranker-definition.js";
+import { roundTable } from "./round-table.js";
+import { runRound } from "./run-round.js";
+
+export interface LoopDependencies {
+  /** Rankers that the configuration may name, beside the loop's own. */
+  rankers?: readonly RankerDefinition[];
+  /** Ranks in place of whom the configuration names. */
+  ranker?: LoopRanker;
+  /** Default: through the services, hosted in this process. */
+  runPpo?(config: PpoConfig, context: StageContext): Promise<StageResult>;
+}
+
+/** The loop: people rank, the reward model learns from them, the policy from it, again and again. */
+export function createLoopStage(dependencies: LoopDependencies = {}): StageDefinition<LoopConfig> {
+  const schema = loopSchemaWith(dependencies.rankers ?? []);
+  return {
+    name: "loop",
+    summary: "collect, rank, reward model, PPO, round after round until stopped",
+    schema,
+    examples: [
+      "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --run runs/loop",
+      "npx stagecraft loop --policy runs/sft/model --reward-model runs/reward/model --rankings rankings.jsonl --prompts requests.jsonl --rounds 3 --run runs/loop",
+      "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker reference --rounds 2 --updates 20 --run runs/loop-alone",
+      "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker feedback --feedback-address 127.0.0.1:50055 --min-rankings 64 --run runs/loop",
+    ],
+    inputs: loopInputs,
+    problems: loopProblems,
+    async run(config, context) {
+      const { engine, threads, rounds } = config;
+      await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });
+      const hasMore = ({ metrics }: StageResult) => rounds === 0 || rounds > metrics["rounds"]!;
+      const inputs = loopInputs(config);
+      return withRun({ stage: "loop", schema, config, context, hasMore, inputs }, (run) =>
+        loop(config, { run, context, ...dependencies }),
+      );
+    },
+  };
+}
+
+async function loop(
+  config: LoopConfig,
+  scope: LoopDependencies & { run: Run; context: StageContext },
+): Promise<StageResult> {
+  const { run, context } = scope;
+  const { rankers = [], ranker = rankerFor(config, rankers), runPpo = runPpoOverServices } = scope;
+  const round = {
+    config,
+    context,
+    runDir: run.dir,
+    ranker,
+    runPpo: (...[ppo, inside]: Parameters<typeof runPpo>) => runPpo(ppo, inside),
+  };
+  let state = await readLoopState(run.dir, initialState(config));
+  if (state.rounds.length > 0) context.reporter.info(roundTable(state.rounds));
+  while (config.rounds === 0 || state.rounds.length < config.rounds) {
+    throwIfAborted(context.signal);
+    state = await runRound(state, round);
+    await commitRound(run.dir, state);
+    const record = { stage: "loop", kind: "round", ...state.rounds.at(-1)! };
+    run.metrics.write(record as unknown as JsonObject);
+    context.reporter.metrics(record as unknown as JsonObject);
+    context.reporter.info(roundTable(state.rounds));
+  }
+  return resultOf(state, run.dir);
+}
+
+function initialState({ policy, rewardModel, klCoef }: LoopConfig): LoopState {
+  return { formatVersion: 1, policy, rewardModel, klCoef, consumed: [], rounds: [] };
+}
+
+function resultOf({ rounds, policy, rewardModel, klCoef }: LoopState, dir: string): StageResult {
+  const { score, kl } = rounds.at(-1) ?? {};
+  const figures = present({ score: score ?? undefined, kl: kl ?? undefined });
+  const promotions = rounds.filter(({ promoted }) => promoted).length;
+  return {
+    modelDir: policy,
+    outputs: { rewardModel, rounds: join(dir, "loop.jsonl") },
+    metrics: { rounds: rounds.length, promotions, ...figures, klCoef },
+  };
+}

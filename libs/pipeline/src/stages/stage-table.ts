@@ -1,0 +1,25 @@
+import type { AnyStage } from "../runner/plan.js";
+
+/** Every stage that a pipeline file may name. Loads the tensor engine's libraries. */
+export async function loadStages(): Promise<ReadonlyMap<string, AnyStage>> {
+  const { collectStage, dpoStage, pretrainStage, rewardStage, sftStage } =
+    await import("@stagecraft/learn");
+  const { tokenizerStage } = await import("./tokenizer-stage.js");
+  const { requestsStage } = await import("./requests-stage.js");
+  const { rankStage } = await import("./rank-stage.js");
+  const { ppoOverServices } = await import("./ppo-stage.js");
+  const { evaluateStage } = await import("@stagecraft/eval");
+  const stages: AnyStage[] = [
+    tokenizerStage,
+    pretrainStage,
+    sftStage,
+    requestsStage,
+    collectStage,
+    rankStage,
+    rewardStage,
+    dpoStage,
+    ppoOverServices,
+    evaluateStage,
+  ];
+  return new Map(stages.map((stage) => [stage.name, stage]));
+}
