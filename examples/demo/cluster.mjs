@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
-import { createEmbeddedCluster } from "../../libs/cli/dist/embedded/index.js";
+import { createEmbeddedCluster } from "../../libs/pipeline/dist/index.js";
 
 const dir = await mkdtemp(join(tmpdir(), "stagecraft-example-"));
 await initEngine({ numThreads: 1 });
