@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { silentReporter } from "@stagecraft/runs";
 import { ppoSchema } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
-import { createEmbeddedCluster } from "../../libs/cli/dist/embedded/index.js";
+import { createEmbeddedCluster } from "../../libs/pipeline/dist/index.js";
 import { SMALL } from "../lib/shapes.mjs";
 import { writePpoModels } from "./ppo-models.mjs";
 

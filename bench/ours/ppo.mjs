@@ -11,7 +11,7 @@ import { createMemoryBus } from "@stagecraft/bus";
 import { silentReporter } from "@stagecraft/runs";
 import { ppoSchema } from "@stagecraft/ppo";
 import { initEngine } from "@stagecraft/tensor";
-import { createEmbeddedCluster } from "../../libs/cli/dist/embedded/index.js";
+import { createEmbeddedCluster } from "../../libs/pipeline/dist/index.js";
 import { serveRounds } from "../lib/serve.mjs";
 import { writePpoModels } from "./ppo-models.mjs";
 

@@ -8,8 +8,8 @@ import { policy, reward, toConversation, toSampling, trainer } from "@stagecraft
 import { silentReporter } from "@stagecraft/runs";
 import { ppoSchema } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";
-import { startCluster } from "../../libs/cli/dist/cluster/index.js";
-import { runRemotely } from "../../libs/cli/dist/embedded/index.js";
+import { startCluster } from "../../libs/cluster/dist/index.js";
+import { runRemotely } from "../../libs/pipeline/dist/index.js";
 import { writeSoakInputs } from "./models.mjs";
 import { metricsPortOf, readMetrics, residentBytes } from "./sample.mjs";
 import { floors, trend } from "./trend.mjs";

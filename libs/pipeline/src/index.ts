@@ -7,6 +7,7 @@ export { createLoopStage, type LoopDependencies } from "./loop/loop-stage.js";
 export type { LoopRanker, RankerDefinition } from "./loop/ranker-definition.js";
 export { readAnswers, type Answers } from "./ranking/answers.js";
 export { ppoOnCluster } from "./remote/ppo-on-cluster.js";
+export { runRemotely, type RemoteRun } from "./remote/run-remotely.js";
 export { checkPlan } from "./runner/check-plan.js";
 export { pipelineJsonSchema } from "./runner/json-schema.js";
 export { readPipelineFile, type PipelineFile } from "./runner/pipeline-file.js";
