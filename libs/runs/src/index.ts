@@ -21,7 +21,14 @@ export { silentReporter, type StageProgress, type StageReporter } from "./stage/
 export { acquireRunLock, releaseRunLockOfThread, runHolder, type RunLock } from "./run/run-lock.js";
 export { openRun, readRunRecord, withRun, type OpenRunOptions, type Run } from "./run/run.js";
 export type { RunRecord, RunStatus } from "./run/run-record.js";
-export type { StageContext, StageDefinition, StagePhase, StageResult } from "./stage/stage.js";
+export type {
+  Leaves,
+  StageContext,
+  StageDefinition,
+  StageFacts,
+  StagePhase,
+  StageResult,
+} from "./stage/stage.js";
 export { changedFields, listed } from "./run/earlier-run.js";
 export type { Forecast, OutputFacts } from "./stage/forecast.js";
 export {
@@ -36,4 +43,5 @@ export {
 export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
 export { dataInputs, inputProblem, modelInputs, type StageInput } from "./stage/stage-input.js";
 export { commonFields, optimizationFields, progressFields } from "./stage/fields.js";
-export { engineVersions, startEngine } from "./stage/engine.js";
+export { defineStage, type StageScope, type StageSpec } from "./stage/define-stage.js";
+export { startEngine } from "./stage/engine.js";

@@ -57,35 +57,38 @@ async function train(model: Model, { seed, runDir, signal, reporter }: CheckScop
     weightDecay: 0.1,
     clipNorm: 1,
   });
-  const { metrics } = await withRun({ stage: "sort", config: { seed }, context }, async (run) => {
-    const { loss } = await trainLoop(
-      {
-        stage: "sort",
-        params: model.params,
-        optimizer,
-        source: openSortBatches({ batchSize: BATCH_SIZE, seed }),
-        weight: (batch) => batch.numTargets,
-        numTokens: (batch) => batch.ids.length,
-        loss: (batch, denominator) => lmLoss(model, batch, denominator),
-      },
-      {
-        steps: STEPS,
-        accumulationSteps: 1,
-        schedule: {
-          kind: "constant",
-          learningRate: 5e-4,
-          warmupSteps: 0,
-          totalSteps: STEPS,
-          minRatio: 1,
+  const { metrics } = await withRun(
+    { stage: { name: "sort" }, config: { seed }, context },
+    async (run) => {
+      const { loss } = await trainLoop(
+        {
+          stage: "sort",
+          params: model.params,
+          optimizer,
+          source: openSortBatches({ batchSize: BATCH_SIZE, seed }),
+          weight: (batch) => batch.numTargets,
+          numTokens: (batch) => batch.ids.length,
+          loss: (batch, denominator) => lmLoss(model, batch, denominator),
         },
-        logEvery: 100,
-        evalEvery: 0,
-        checkpointEvery: 0,
-      },
-      { run, context },
-    );
-    return { outputs: {}, metrics: present({ loss }) as Record<string, number> };
-  });
+        {
+          steps: STEPS,
+          accumulationSteps: 1,
+          schedule: {
+            kind: "constant",
+            learningRate: 5e-4,
+            warmupSteps: 0,
+            totalSteps: STEPS,
+            minRatio: 1,
+          },
+          logEvery: 100,
+          evalEvery: 0,
+          checkpointEvery: 0,
+        },
+        { run, context },
+      );
+      return { outputs: {}, metrics: present({ loss }) as Record<string, number> };
+    },
+  );
   optimizer.dispose();
   return metrics["loss"]!;
 }

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 it("tells a run that a living process holds from one whose process died", async () => {
-  const run = await openRun({ runDir: dir, stage: "toy", config: {}, resume: false });
+  const run = await openRun({ runDir: dir, stage: { name: "toy" }, config: {}, resume: false });
   const [held] = await findRuns(dir);
   expect([held!.status, held!.heldBy]).toEqual([
     "running",

@@ -1,5 +1,5 @@
 import type { StageDefinition } from "@stagecraft/runs";
-import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema } from "@stagecraft/ppo";
+import { ppoSchema, ppoStage } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import type { World } from "@stagecraft/world";
 import type { z } from "zod";
@@ -10,12 +10,10 @@ const schema = ppoSchema.extend(worldFields);
 
 /** `ppo` that also logs the gold score of every answer, so that reward hacking can be seen. */
 export const goldPpoStage: StageDefinition<z.infer<typeof schema>> = {
+  ...ppoStage,
   name: "gold-ppo",
   summary: "improve the SFT model against the reward model by PPO, through the real services",
   schema,
-  inputs: ppoInputs,
-  problems: ppoProblems,
-  outputs: ppoOutputs,
   examples: [],
   run({ worldSize, worldSeed, ...config }, context) {
     const gold = goldPort(worldOf({ worldSize, worldSeed }));

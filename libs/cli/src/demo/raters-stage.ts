@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
-import { dataInputs, withRun, type StageDefinition } from "@stagecraft/runs";
+import { dataInputs, defineStage } from "@stagecraft/runs";
 import { bayesPairAccuracy } from "@stagecraft/world";
 import { readAnswers } from "@stagecraft/pipeline";
 import { worldFields, worldOf } from "./world-fields.js";
@@ -20,40 +20,36 @@ const schema = z.strictObject({
 });
 
 /** The world's raters order the sampled answers: the rubric, seen through noise. */
-export const ratersStage: StageDefinition<z.infer<typeof schema>> = {
+export const ratersStage = defineStage<z.infer<typeof schema>>({
   name: "raters",
   summary: "the world's raters rank the sampled answers",
   schema,
-  inputs: inputsOf,
+  inputs: ({ answers }) => dataInputs({ answers: [answers] }),
   outputs: () => Promise.resolve({ rankings: {}, heldOut: {} }),
   examples: [],
-  run: (config, context) =>
-    withRun({ stage: "raters", schema, config, context, inputs: inputsOf(config) }, async (run) => {
-      const world = worldOf(config);
-      const noise = createRandom(deriveSeed(config.seed, "raters"));
-      const records = await readAnswers(config.answers);
-      const rankings: Ranking[] = records.map(({ id, kind, prompt, answers }) => {
-        const request = { id, messages: prompt, ...(kind !== undefined && { kind }) };
-        return world.rate(request, answers, noise.fork(id));
-      });
-      const numHeldOut = Math.max(1, Math.round(rankings.length * config.heldOutShare));
-      const heldOut = rankings.slice(-numHeldOut);
-      const outputs = {
-        rankings: join(run.dir, "rankings.jsonl"),
-        heldOut: join(run.dir, "rankings-heldout.jsonl"),
-      };
-      await writeRankings(outputs.rankings, rankings.slice(0, -numHeldOut));
-      await writeRankings(outputs.heldOut, heldOut);
-      const bayes = bayesPairAccuracy(heldOut);
-      const metrics = {
-        rankings: rankings.length,
-        heldOutPairs: bayes.numPairs,
-        bestAccuracy: bayes.expected,
-      };
-      return { outputs, metrics };
-    }),
-};
-
-function inputsOf({ answers }: z.infer<typeof schema>) {
-  return dataInputs({ answers: [answers] });
-}
+  leaves: { "rankings.jsonl": "work", "rankings-heldout.jsonl": "work" },
+  async work(config, { run }) {
+    const world = worldOf(config);
+    const noise = createRandom(deriveSeed(config.seed, "raters"));
+    const records = await readAnswers(config.answers);
+    const rankings: Ranking[] = records.map(({ id, kind, prompt, answers }) => {
+      const request = { id, messages: prompt, ...(kind !== undefined && { kind }) };
+      return world.rate(request, answers, noise.fork(id));
+    });
+    const numHeldOut = Math.max(1, Math.round(rankings.length * config.heldOutShare));
+    const heldOut = rankings.slice(-numHeldOut);
+    const outputs = {
+      rankings: join(run.dir, "rankings.jsonl"),
+      heldOut: join(run.dir, "rankings-heldout.jsonl"),
+    };
+    await writeRankings(outputs.rankings, rankings.slice(0, -numHeldOut));
+    await writeRankings(outputs.heldOut, heldOut);
+    const bayes = bayesPairAccuracy(heldOut);
+    const metrics = {
+      rankings: rankings.length,
+      heldOutPairs: bayes.numPairs,
+      bestAccuracy: bayes.expected,
+    };
+    return { outputs, metrics };
+  },
+});

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { withRun, type StageDefinition } from "@stagecraft/runs";
+import { defineStage } from "@stagecraft/runs";
 import { writeWorld } from "@stagecraft/world";
 
 const schema = z.strictObject({
@@ -9,22 +9,22 @@ const schema = z.strictObject({
 });
 
 /** Writes the demo world: texts, demonstrations, training and held-out requests. */
-export const worldStage: StageDefinition<z.infer<typeof schema>> = {
+export const worldStage = defineStage<z.infer<typeof schema>>({
   name: "world",
   summary: "write a small world: texts, demonstrations, requests",
   schema,
   examples: [],
-  run: (config, context) =>
-    withRun({ stage: "world", schema, config, context }, async (run) => {
-      const files = await writeWorld(join(run.dir, "world"), config);
-      const { corpusDir, demonstrations, trainRequests, heldOutRequests, description } = files;
-      const outputs = {
-        corpus: corpusDir,
-        demonstrations,
-        trainRequests,
-        heldOutRequests,
-        description,
-      };
-      return { outputs, metrics: { documents: files.world.documents().length } };
-    }),
-};
+  leaves: { world: "work" },
+  async work(config, { run }) {
+    const files = await writeWorld(join(run.dir, "world"), config);
+    const { corpusDir, demonstrations, trainRequests, heldOutRequests, description } = files;
+    const outputs = {
+      corpus: corpusDir,
+      demonstrations,
+      trainRequests,
+      heldOutRequests,
+      description,
+    };
+    return { outputs, metrics: { documents: files.world.documents().length } };
+  },
+});

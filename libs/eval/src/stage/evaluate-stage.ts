@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
@@ -8,17 +8,14 @@ import {
   answerProblems,
   createThroughput,
   dataInputs,
+  defineStage,
   headProblems,
   modelInputs,
-  withRun,
-  type Run,
-  type StageContext,
   type StageDefinition,
-  type StageInput,
   type StageResult,
+  type StageScope,
 } from "@stagecraft/runs";
 import { loadModel, readModelInfo } from "@stagecraft/model";
-import { initEngine } from "@stagecraft/tensor";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import { answerPrompts, type AnsweringParts } from "./answer-prompts.js";
 import type { AnswerRecord, AnswerScorers } from "./answer-record.js";
@@ -44,7 +41,7 @@ export interface EvaluateDependencies {
 export function createEvaluateStage({
   scorers = {},
 }: EvaluateDependencies = {}): StageDefinition<EvaluateConfig> {
-  return {
+  return defineStage({
     name: "evaluate",
     summary: "let models answer requests, and compare exact match, scores and win rates",
     schema: evaluateSchema,
@@ -53,57 +50,43 @@ export function createEvaluateStage({
       "npx stagecraft evaluate --models runs/sft/model --prompts heldout.jsonl --reward-model runs/reward/model --best-of 8 --temperature 1 --run runs/best-of-8",
       "npx stagecraft evaluate --models sft=runs/sft/model --models ppo=runs/ppo/model --baselines sft=runs/sft/model --best-of 8 --reward-model runs/reward/model --prompts heldout.jsonl --run runs/comparison",
     ],
-    inputs: inputsOf,
+    inputs: ({ models, baselines, rewardModel, prompts }) => [
+      ...modelInputs({ models: models.map(dirOf), baselines: baselines.map(dirOf), rewardModel }),
+      ...dataInputs({ prompts }),
+    ],
+    contradictions: contestantProblems,
     problems: async (config, ahead) => [
-      ...contestantProblems(config),
       ...(await answerProblems(config.maxNewTokens, readersOf(config), ahead)),
       ...(await headProblems("score", { rewardModel: config.rewardModel }, ahead)),
     ],
     outputs: () => Promise.resolve({ answers: {}, evaluation: {} }),
-    async run(config, context) {
-      const models = checkedContestants(config);
-      await initEngine({
-        engine: config.engine,
-        ...(config.threads > 0 ? { numThreads: config.threads } : {}),
-      });
-      const options = { schema: evaluateSchema, inputs: inputsOf(config) };
-      return withRun({ stage: "evaluate", config, context, ...options }, (run) =>
-        evaluate(models, { config, run, context, scorers }),
-      );
-    },
-  };
+    leaves: { "answers.jsonl": "work", "evaluation.json": "scratch" },
+    work: (config, scope) => evaluate(contestants(config), { config, ...scope, scorers }),
+  });
 }
 
 /** Every model that has to have room for a request and its answer. */
 function readersOf({ models, baselines, rewardModel }: EvaluateConfig): string[] {
-  const dirs = [...models, ...baselines].map((entry) => parseModel(entry).dir);
+  const dirs = [...models, ...baselines].map(dirOf);
   return rewardModel === "" ? dirs : [...dirs, rewardModel];
 }
 
-function inputsOf(config: EvaluateConfig): StageInput[] {
-  const { models, baselines, rewardModel, prompts } = config;
-  const dirs = (entries: readonly string[]) => entries.map((entry) => parseModel(entry).dir);
-  return [
-    ...modelInputs({ models: dirs(models), baselines: dirs(baselines), rewardModel }),
-    ...dataInputs({ prompts }),
-  ];
+function dirOf(entry: string): string {
+  return parseModel(entry).dir;
 }
 
 /** `evaluate` with exact match and, if given, a reward model as judges. */
 export const evaluateStage: StageDefinition<EvaluateConfig> = createEvaluateStage();
 
-interface Scope {
+interface Scope extends StageScope {
   readonly config: EvaluateConfig;
-  readonly run: Run;
-  readonly context: StageContext;
   readonly scorers: AnswerScorers;
 }
 
 async function evaluate(models: readonly Contestant[], scope: Scope): Promise<StageResult> {
-  const { config, context, run } = scope;
+  const { config, run } = scope;
   const prompts = await readAll(models, scope);
   const file = join(run.dir, "answers.jsonl");
-  if (!context.resume) await rm(file, { force: true });
   const rewardScorer =
     config.rewardModel === "" ? undefined : await loadRewardScorer(config.rewardModel);
   try {
@@ -219,14 +202,6 @@ async function readAll(
 async function readerOf(name: string): Promise<RequestReader> {
   const { maxPositions } = (await readModelInfo(name)).config;
   return { name, tokenizer: await loadTokenizer(name), maxPositions };
-}
-
-function checkedContestants(config: EvaluateConfig): Contestant[] {
-  const problems = contestantProblems(config);
-  if (problems.length === 0) return contestants(config);
-  throw new StagecraftError("invalid_argument", `evaluate: ${problems.join("; ")}`, {
-    details: { problems },
-  });
 }
 
 function contestantProblems(config: EvaluateConfig): string[] {

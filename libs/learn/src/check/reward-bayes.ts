@@ -117,7 +117,7 @@ async function trainReward(
     signal: signal ?? new AbortController().signal,
     reporter: silentReporter(),
   };
-  await withRun({ stage: "reward-bayes", config: { seed }, context }, async (run) => {
+  await withRun({ stage: { name: "reward-bayes" }, config: { seed }, context }, async (run) => {
     const result = await trainLoop(
       {
         stage: "reward-bayes",

@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deriveSeed, throwIfAborted } from "@stagecraft/core";
 import {
@@ -13,14 +13,11 @@ import {
   commonFields,
   createThroughput,
   dataInputs,
-  engineVersions,
+  defineStage,
   modelInputs,
-  type Run,
-  type StageContext,
   type StageDefinition,
   type StageResult,
-  startEngine,
-  withRun,
+  type StageScope,
 } from "@stagecraft/runs";
 import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
@@ -62,16 +59,11 @@ const schema = z.strictObject({
 
 export type CollectConfig = z.infer<typeof schema>;
 
-const inputsOf = ({ model, prompts }: CollectConfig) => [
-  ...modelInputs({ model }),
-  ...dataInputs({ prompts }),
-];
-
 /** Samples several answers per request; with a ranker it also writes rankings.jsonl. */
 export function createCollectStage(
   dependencies: { ranker?: Ranker } = {},
 ): StageDefinition<CollectConfig> {
-  return {
+  return defineStage({
     name: "collect",
     summary: "sample several answers per request, for people to rank",
     schema,
@@ -79,28 +71,21 @@ export function createCollectStage(
       "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --run runs/answers",
       "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
     ],
-    inputs: inputsOf,
+    inputs: ({ model, prompts }) => [...modelInputs({ model }), ...dataInputs({ prompts })],
     problems: ({ maxNewTokens, model }, ahead) => answerProblems(maxNewTokens, [model], ahead),
     outputs: ({ samplesPerPrompt }) => {
       const answers = { answersPerRequest: samplesPerPrompt };
       return Promise.resolve({ answers, ...(dependencies.ranker && { rankings: {} }) });
     },
-    async run(config, context) {
-      const versions = engineVersions(await startEngine(config, context.reporter));
-      const inputs = inputsOf(config);
-      return withRun({ stage: "collect", schema, config, context, versions, inputs }, (run) =>
-        collect(config, { run, context, ...dependencies }),
-      );
-    },
-  };
+    leaves: { "answers.jsonl": "work", "rankings.jsonl": "work" },
+    work: (config, scope) => collect(config, { ...scope, ...dependencies }),
+  });
 }
 
 /** `collect` without a ranker: answers for people to rank. */
 export const collectStage: StageDefinition<CollectConfig> = createCollectStage();
 
-interface Scope {
-  run: Run;
-  context: StageContext;
+interface Scope extends StageScope {
   ranker?: Ranker;
 }
 
@@ -115,7 +100,6 @@ async function collect(config: CollectConfig, scope: Scope): Promise<StageResult
     const readers = [{ name: config.model, tokenizer, maxPositions }];
     const options = { readers, limit, maxBadRecords };
     const prompts = await readRequests(config.prompts, options, scope.context);
-    if (!scope.context.resume) await rm(file, { force: true });
     tokensPerSecond = await answerAll(prompts, { config, model, tokenizer, file, ...scope });
   } finally {
     model.dispose();

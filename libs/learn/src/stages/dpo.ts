@@ -5,21 +5,17 @@ import {
   commonFields,
   contextProblems,
   dataInputs,
-  engineVersions,
+  defineStage,
   loopOptionsFor,
   modelFacts,
   modelInputs,
   optimizationFields,
   optimizerFor,
   progressFields,
-  type Run,
-  type StageContext,
-  type StageDefinition,
   type StageResult,
-  startEngine,
+  type StageScope,
   trainLoop,
   type TrainTask,
-  withRun,
 } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
@@ -96,13 +92,8 @@ const schema = z.strictObject({
 
 export type DpoConfig = z.infer<typeof schema>;
 
-const inputsOf = ({ model, reference, data, validationData }: DpoConfig) => [
-  ...modelInputs({ model, reference }),
-  ...dataInputs({ data, validationData }),
-];
-
 /** Direct Preference Optimization: improves a model on ranked answers without a reward model. */
-export const dpoStage: StageDefinition<DpoConfig> = {
+export const dpoStage = defineStage<DpoConfig>({
   name: "dpo",
   summary: "improve a model on ranked answers directly, without reward model or sampling",
   schema,
@@ -110,30 +101,22 @@ export const dpoStage: StageDefinition<DpoConfig> = {
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --run runs/dpo",
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --beta 0.3 --label-smoothing 0.1 --run runs/dpo-smooth",
   ],
-  inputs: inputsOf,
+  inputs: ({ model, reference, data, validationData }) => [
+    ...modelInputs({ model, reference }),
+    ...dataInputs({ data, validationData }),
+  ],
   problems: ({ contextLength, model, reference }, ahead) =>
     contextProblems(contextLength, [model, ...(reference ? [reference] : [])], ahead),
   outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
-  async run(config, context) {
-    const versions = engineVersions(await startEngine(config, context.reporter));
-    const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: inputsOf(config) };
-    return withRun({ stage: "dpo", schema, config, context, ...options }, (run) =>
-      dpo(config, { run, context }),
-    );
-  },
-};
-
-interface Scope {
-  run: Run;
-  context: StageContext;
-}
+  work: dpo,
+});
 
 interface DpoData {
   train: DpoItem[];
   validation: DpoItem[];
 }
 
-async function dpo(config: DpoConfig, scope: Scope): Promise<StageResult> {
+async function dpo(config: DpoConfig, scope: StageScope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
   const model = await loadModel(config.model, { heads: ["lm"] });
   try {
@@ -168,7 +151,7 @@ async function addReference(data: DpoData, start: Model, { reference }: DpoConfi
   }
 }
 
-type Parts = Scope & { config: DpoConfig; model: Model; tokenizer: Tokenizer };
+type Parts = StageScope & { config: DpoConfig; model: Model; tokenizer: Tokenizer };
 
 async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
   const { config, model, tokenizer, run, context } = parts;

@@ -22,7 +22,7 @@ import {
   commonFields,
   contextProblems,
   dataInputs,
-  engineVersions,
+  defineStage,
   type Forecast,
   loopOptionsFor,
   modelFacts,
@@ -30,14 +30,10 @@ import {
   optimizationFields,
   optimizerFor,
   progressFields,
-  type Run,
   type StageContext,
-  type StageDefinition,
-  type StageInput,
   type StageResult,
-  startEngine,
+  type StageScope,
   trainLoop,
-  withRun,
 } from "@stagecraft/runs";
 import {
   loadTokenizer,
@@ -113,17 +109,8 @@ const schema = z.strictObject({
 
 export type PretrainConfig = z.infer<typeof schema>;
 
-function inputsOf({ corpus, tokenizer, init }: PretrainConfig): StageInput[] {
-  const given: StageInput = { field: "tokenizer", kind: "tokenizer", path: tokenizer };
-  return [
-    ...dataInputs({ corpus: corpus.map((text) => corpusSource(text).path) }),
-    ...(tokenizer === "" ? [] : [given]),
-    ...modelInputs({ init }),
-  ];
-}
-
 /** Trains a base language model on text, from fresh weights or from a model directory. */
-export const pretrainStage: StageDefinition<PretrainConfig> = {
+export const pretrainStage = defineStage<PretrainConfig>({
   name: "pretrain",
   summary: "train a base language model on text",
   schema,
@@ -131,27 +118,22 @@ export const pretrainStage: StageDefinition<PretrainConfig> = {
     "npx stagecraft pretrain --corpus texts/ --run runs/base",
     "npx stagecraft pretrain --corpus examples/data/text.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --steps 300 --run runs/characters",
   ],
-  inputs: inputsOf,
+  inputs: ({ corpus, tokenizer, init }) => [
+    ...dataInputs({ corpus: corpus.map((text) => corpusSource(text).path) }),
+    ...(tokenizer === ""
+      ? []
+      : [{ field: "tokenizer", kind: "tokenizer" as const, path: tokenizer }]),
+    ...modelInputs({ init }),
+  ],
   problems: sizeProblems,
   outputs: async ({ init, contextLength }, ahead) => ({
     model: init ? await modelFacts(init, ahead) : { maxPositions: contextLength, heads: ["lm"] },
   }),
-  async run(config, context) {
-    const engine = await startEngine(config, context.reporter);
-    const { keepCheckpoints } = config;
-    const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
-    return withRun({ stage: "pretrain", schema, config, context, ...options }, (run) =>
-      pretrain(config, { run, context }),
-    );
-  },
-};
+  leaves: { tokenizer: "scratch", corpus: "scratch" },
+  work: pretrain,
+});
 
-interface Scope {
-  run: Run;
-  context: StageContext;
-}
-
-async function pretrain(config: PretrainConfig, scope: Scope): Promise<StageResult> {
+async function pretrain(config: PretrainConfig, scope: StageScope): Promise<StageResult> {
   const tokenizer = await tokenizerFor(config, scope);
   const corpus = await prepareCorpus({
     sources: config.corpus.map((text) => corpusSource(text, config)),
@@ -215,7 +197,7 @@ function warnOfShare(
 
 async function trainOn(
   corpus: PreparedCorpus,
-  parts: Scope & { config: PretrainConfig; model: Model; tokenizer: Tokenizer },
+  parts: StageScope & { config: PretrainConfig; model: Model; tokenizer: Tokenizer },
 ): Promise<StageResult> {
   const { config, model, tokenizer, run, context } = parts;
   const { batchSize, contextLength: length, batching: mode, seed } = config;
@@ -249,7 +231,10 @@ async function trainOn(
 }
 
 /** The given tokenizer, or one trained on the corpus and kept in the run directory. */
-async function tokenizerFor(config: PretrainConfig, { run, context }: Scope): Promise<Tokenizer> {
+async function tokenizerFor(
+  config: PretrainConfig,
+  { run, context }: StageScope,
+): Promise<Tokenizer> {
   if (config.tokenizer) return loadTokenizer(config.tokenizer);
   if (config.init) return loadTokenizer(config.init);
   const dir = join(run.dir, "tokenizer");

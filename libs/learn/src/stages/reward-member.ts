@@ -61,16 +61,16 @@ export async function trainMembers(scope: RewardScope): Promise<TrainedMember[]>
   return members;
 }
 
+const MEMBER = { name: "reward-member", schema: rewardSchema };
+
 async function memberInOwnRun(index: number, scope: RewardScope): Promise<TrainedMember> {
   const { config, run, context, tokenizer } = scope;
   // The first is the model that would be trained alone.
   const seed = index === 0 ? config.seed : deriveSeed(config.seed, "member", index) >>> 1;
   const memberConfig = { ...config, ensemble: 1, seed };
   const memberContext = memberScope(index, { config, run, context });
-  const options = { stage: "reward-member", config: memberConfig, context: memberContext };
-  const { keepCheckpoints } = config;
   const { modelDir, metrics } = await withRun(
-    { ...options, schema: rewardSchema, keepCheckpoints },
+    { stage: MEMBER, config: memberConfig, context: memberContext },
     async (memberRun) => {
       const parts = { ...scope, config: memberConfig, run: memberRun, context: memberContext };
       const { model, figures } = await trainMember(parts);
@@ -90,7 +90,6 @@ function memberScope(
   return {
     ...context,
     runDir: join(run.dir, "members", String(index + 1)),
-    overwrite: !context.resume,
     reporter: {
       ...context.reporter,
       progress: (progress) => context.reporter.progress({ ...progress, stage }),

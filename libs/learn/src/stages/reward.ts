@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
@@ -12,15 +11,12 @@ import { readModelInfo, type Model } from "@stagecraft/model";
 import {
   contextProblems,
   dataInputs,
-  engineVersions,
+  defineStage,
   modelFacts,
   modelInputs,
-  type Run,
   type StageContext,
-  type StageDefinition,
   type StageResult,
-  startEngine,
-  withRun,
+  type StageScope,
 } from "@stagecraft/runs";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { ensembleReport, type EnsembleReport } from "../reward/ensemble-report.js";
@@ -54,13 +50,8 @@ export interface RewardReport extends Partial<RankingReport> {
   raterAgreement?: RaterAgreement;
 }
 
-const inputsOf = ({ model, data, validationData, references }: RewardConfig) => [
-  ...modelInputs({ model }),
-  ...dataInputs({ data, validationData, references }),
-];
-
 /** Trains a reward model on ranked answers: one number per (conversation, answer). */
-export const rewardStage: StageDefinition<RewardConfig> = {
+export const rewardStage = defineStage<RewardConfig>({
   name: "reward",
   summary: "train a reward model on ranked answers",
   schema: rewardSchema,
@@ -69,35 +60,26 @@ export const rewardStage: StageDefinition<RewardConfig> = {
     "npx stagecraft reward --model runs/sft/model --keep-layers 2 --data rankings.jsonl --references demonstrations.jsonl --run runs/reward-small",
     "npx stagecraft reward --model runs/sft/model --data rankings.jsonl --ensemble 3 --run runs/reward-ensemble",
   ],
-  inputs: inputsOf,
+  inputs: ({ model, data, validationData, references }) => [
+    ...modelInputs({ model }),
+    ...dataInputs({ data, validationData, references }),
+  ],
   problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
   outputs: async ({ model }, ahead) => ({
     model: { ...(await modelFacts(model, ahead)), heads: ["score"] },
     report: {},
   }),
-  async run(config, context) {
-    const engine = await startEngine(config, context.reporter);
-    const { keepCheckpoints } = config;
-    const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
-    return withRun({ stage: "reward", schema: rewardSchema, config, context, ...options }, (run) =>
-      reward(config, { run, context }),
-    );
-  },
-};
-
-interface Scope {
-  run: Run;
-  context: StageContext;
-}
+  leaves: { "reward-report.json": "scratch", members: "runs" },
+  work: reward,
+});
 
 type Agreement = RaterAgreement | undefined;
 
-async function reward(config: RewardConfig, { run, context }: Scope): Promise<StageResult> {
+async function reward(config: RewardConfig, { run, context }: StageScope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
   const { config: modelConfig } = await readModelInfo(config.model);
   const maxLength = config.contextLength || modelConfig.maxPositions;
   const { data, agreement } = await readData(config, { tokenizer, maxLength, context });
-  if (!context.resume) await rm(join(run.dir, "members"), { recursive: true, force: true });
   const members = await trainMembers({ config, data, tokenizer, run, context });
   try {
     return await finish(members, { config, data, agreement, tokenizer, run, context });
@@ -106,7 +88,7 @@ async function reward(config: RewardConfig, { run, context }: Scope): Promise<St
   }
 }
 
-type FinishParts = Scope & {
+type FinishParts = StageScope & {
   config: RewardConfig;
   data: RewardData;
   agreement: Agreement;

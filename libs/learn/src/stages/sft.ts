@@ -12,20 +12,17 @@ import {
   commonFields,
   contextProblems,
   dataInputs,
-  engineVersions,
+  defineStage,
   loopOptionsFor,
   modelFacts,
   modelInputs,
   optimizationFields,
   optimizerFor,
   progressFields,
-  type Run,
   type StageContext,
-  type StageDefinition,
   type StageResult,
-  startEngine,
+  type StageScope,
   trainLoop,
-  withRun,
 } from "@stagecraft/runs";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
@@ -73,13 +70,8 @@ const schema = z.strictObject({
 
 export type SftConfig = z.infer<typeof schema>;
 
-const inputsOf = ({ model, data, validationData }: SftConfig) => [
-  ...modelInputs({ model }),
-  ...dataInputs({ data, validationData }),
-];
-
 /** Supervised fine-tuning: imitates demonstrations, learning from the assistant's tokens alone. */
-export const sftStage: StageDefinition<SftConfig> = {
+export const sftStage = defineStage<SftConfig>({
   name: "sft",
   summary: "fine-tune a model on demonstrations of ideal answers",
   schema,
@@ -87,25 +79,16 @@ export const sftStage: StageDefinition<SftConfig> = {
     "npx stagecraft sft --model runs/base/model --data demonstrations.jsonl --run runs/sft",
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
   ],
-  inputs: inputsOf,
+  inputs: ({ model, data, validationData }) => [
+    ...modelInputs({ model }),
+    ...dataInputs({ data, validationData }),
+  ],
   problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
   outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
-  async run(config, context) {
-    const engine = await startEngine(config, context.reporter);
-    const { keepCheckpoints } = config;
-    const options = { keepCheckpoints, versions: engineVersions(engine), inputs: inputsOf(config) };
-    return withRun({ stage: "sft", schema, config, context, ...options }, (run) =>
-      sft(config, { run, context }),
-    );
-  },
-};
+  work: sft,
+});
 
-interface Scope {
-  run: Run;
-  context: StageContext;
-}
-
-async function sft(config: SftConfig, scope: Scope): Promise<StageResult> {
+async function sft(config: SftConfig, scope: StageScope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
   const { train, validation } = await readData(config, scope.context);
   const model = await loadModel(config.model, { heads: ["lm"] });
@@ -118,7 +101,7 @@ async function sft(config: SftConfig, scope: Scope): Promise<StageResult> {
 
 async function trainOn(
   data: { train: Conversation[]; validation: Conversation[] },
-  parts: Scope & { config: SftConfig; model: Model; tokenizer: Tokenizer },
+  parts: StageScope & { config: SftConfig; model: Model; tokenizer: Tokenizer },
 ): Promise<StageResult> {
   const { config, model, tokenizer, run, context } = parts;
   const length = config.contextLength || model.config.maxPositions;

@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { rewardStage, type RewardConfig } from "@stagecraft/learn";
-import { answerProblems, headProblems, type Forecast } from "@stagecraft/runs";
+import { answerProblems, type Forecast, headProblems } from "@stagecraft/runs";
 import { ppoConfigProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import type { LoopConfig } from "./loop-config.js";
 import { stageConfig } from "./stage-config.js";

@@ -1,14 +1,13 @@
 import { join } from "node:path";
 import { present, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import {
-  withRun,
-  type Run,
+  defineStage,
   type StageContext,
   type StageDefinition,
   type StageResult,
+  type StageScope,
 } from "@stagecraft/runs";
 import type { PpoConfig } from "@stagecraft/ppo";
-import { initEngine } from "@stagecraft/tensor";
 import { runPpoOverServices } from "../stages/ppo-stage.js";
 import { loopInputs, loopSchemaWith, type LoopConfig } from "./loop-config.js";
 import { loopProblems } from "./loop-problems.js";
@@ -30,7 +29,7 @@ export interface LoopDependencies {
 /** The loop: people rank, the reward model learns from them, the policy from it, again and again. */
 export function createLoopStage(dependencies: LoopDependencies = {}): StageDefinition<LoopConfig> {
   const schema = loopSchemaWith(dependencies.rankers ?? []);
-  return {
+  return defineStage<LoopConfig>({
     name: "loop",
     summary: "collect, rank, reward model, PPO, round after round until stopped",
     schema,
@@ -42,21 +41,20 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
     ],
     inputs: loopInputs,
     problems: loopProblems,
-    async run(config, context) {
-      const { engine, threads, rounds } = config;
-      await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });
-      const hasMore = ({ metrics }: StageResult) => rounds === 0 || rounds > metrics["rounds"]!;
-      const inputs = loopInputs(config);
-      return withRun({ stage: "loop", schema, config, context, hasMore, inputs }, (run) =>
-        loop(config, { run, context, ...dependencies }),
-      );
-    },
-  };
+    mayChange: [
+      ...(["rounds", "pollMs"] as const),
+      // What the loop waits for before it goes on.
+      ...(["minRankings", "minRankedShare", "maxWaitHours", "minHeldOutPairs"] as const),
+    ],
+    leaves: { rounds: "work", "loop.jsonl": "work", "loop-state.json": "scratch" },
+    hasMore: ({ rounds }, { metrics }) => rounds === 0 || rounds > metrics["rounds"]!,
+    work: (config, scope) => loop(config, { ...scope, ...dependencies }),
+  });
 }
 
 async function loop(
   config: LoopConfig,
-  scope: LoopDependencies & { run: Run; context: StageContext },
+  scope: LoopDependencies & StageScope,
 ): Promise<StageResult> {
   const { run, context } = scope;
   const { rankers = [], ranker = rankerFor(config, rankers), runPpo = runPpoOverServices } = scope;

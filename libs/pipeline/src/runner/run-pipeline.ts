@@ -164,15 +164,16 @@ async function stillStands(
 
 /** What differs from the configuration that the stage ran with, and from the stages before it. */
 async function configChanges(
-  { definition: { name, schema }, runDir }: PlannedStage,
+  { definition, runDir }: PlannedStage,
   finished: StageRecord,
   { config, uses }: StageNow,
 ): Promise<string[]> {
+  const { name } = definition;
   if (fingerprint(name, config, uses) === finished.fingerprint) return [];
   const ran = await readRunRecord(runDir).catch(() => undefined);
   if (ran === undefined) return ["its configuration or a stage before it has changed"];
   const now = JSON.parse(JSON.stringify(config)) as JsonObject;
-  const fields = changedFields(ran.config, now, schema);
+  const fields = changedFields(ran.config, now, definition);
   // Only fields that are younger than the run, at their defaults.
   if (fields.length === 0 && fingerprint(name, ran.config, uses) === finished.fingerprint)
     return [];

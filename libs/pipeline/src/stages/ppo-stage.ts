@@ -1,21 +1,13 @@
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
-import { ppoInputs, ppoOutputs, ppoProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
+import { ppoStage, type PpoConfig } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import { initEngine } from "@stagecraft/tensor";
 import { createEmbeddedCluster } from "../embedded/embedded-cluster.js";
 
 /** PPO through policy, reward-model, rollout and trainer service, all hosted in this process. */
 export const ppoOverServices: StageDefinition<PpoConfig> = {
-  name: "ppo",
+  ...ppoStage,
   summary: "improve a model against a reward model by PPO, through the real services",
-  schema: ppoSchema,
-  inputs: ppoInputs,
-  problems: ppoProblems,
-  outputs: ppoOutputs,
-  examples: [
-    "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --run runs/ppo",
-    "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",
-  ],
   run: (config, context) => runPpoOverServices(config, context),
 };
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { StagecraftError } from "@stagecraft/core";
 import { MAX_ANSWERS, writeRankings, type Ranking } from "@stagecraft/data";
 import { type AnswerSet } from "@stagecraft/learn";
-import { dataInputs, withRun, type StageDefinition } from "@stagecraft/runs";
+import { dataInputs, defineStage } from "@stagecraft/runs";
 import { readAnswers } from "../ranking/answers.js";
 import { chrf } from "../ranking/chrf.js";
 import { ranksOf } from "../ranking/rank-by-score.js";
@@ -18,28 +18,24 @@ const schema = z.strictObject({
  * Ranks answers by how close they come to the request's reference (chrF). It stands in for people
  * where there are none: it knows one right answer and no other, so use people's rankings if you can.
  */
-export const rankStage: StageDefinition<z.infer<typeof schema>> = {
+export const rankStage = defineStage<z.infer<typeof schema>>({
   name: "rank",
   summary: "rank sampled answers by closeness to the reference, in place of people",
   schema,
   examples: [],
-  inputs: inputsOf,
+  inputs: ({ answers }) => dataInputs({ answers: [answers] }),
   problems: ({ answers, addReference }, ahead) =>
     Promise.resolve(countProblems(ahead.of(answers)?.answersPerRequest, addReference)),
   outputs: () => Promise.resolve({ rankings: {} }),
-  run: (config, context) =>
-    withRun({ stage: "rank", schema, config, context, inputs: inputsOf(config) }, async (run) => {
-      const answers = await readAnswers(config.answers);
-      const rankings = answers.map((set) => rankByReference(set, config));
-      const file = join(run.dir, "rankings.jsonl");
-      await writeRankings(file, rankings);
-      return { outputs: { rankings: file }, metrics: { rankings: rankings.length } };
-    }),
-};
-
-function inputsOf({ answers }: z.infer<typeof schema>) {
-  return dataInputs({ answers: [answers] });
-}
+  leaves: { "rankings.jsonl": "work" },
+  async work(config, { run }) {
+    const answers = await readAnswers(config.answers);
+    const rankings = answers.map((set) => rankByReference(set, config));
+    const file = join(run.dir, "rankings.jsonl");
+    await writeRankings(file, rankings);
+    return { outputs: { rankings: file }, metrics: { rankings: rankings.length } };
+  },
+});
 
 /** More answers than a ranking holds; undefined = how many is not known. */
 export function countProblems(sampled: number | undefined, addReference: boolean): string[] {

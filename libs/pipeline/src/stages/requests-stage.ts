@@ -8,7 +8,7 @@ import {
   type Conversation,
   type PromptRecord,
 } from "@stagecraft/data";
-import { dataInputs, withRun, type StageDefinition, type StageInput } from "@stagecraft/runs";
+import { dataInputs, defineStage } from "@stagecraft/runs";
 import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
@@ -21,50 +21,44 @@ const schema = z.strictObject({
 });
 
 /** Takes the requests out of demonstrations, with the demonstrated answer as reference. */
-export const requestsStage: StageDefinition<z.infer<typeof schema>> = {
+export const requestsStage = defineStage<z.infer<typeof schema>>({
   name: "requests",
   summary: "take the requests out of demonstrations, for collect and ppo",
   schema,
   examples: [],
-  inputs: inputsOf,
+  inputs: ({ data, tokenizer }) => [
+    ...dataInputs({ data }),
+    { field: "tokenizer", kind: "tokenizer", path: tokenizer },
+  ],
   outputs: () => Promise.resolve({ requests: {} }),
-  run: (config, context) =>
-    withRun(
-      { stage: "requests", schema, config, context, inputs: inputsOf(config) },
-      async (run) => {
-        const { maxBadRecords, maxTokens, limit } = config;
-        const tokenizer = await loadTokenizer(config.tokenizer);
-        const onBadRecord = ({ message }: BadRecord) => context.reporter.warn(message);
-        const found = readConversations(config.data, { maxBadRecords, onBadRecord });
-        const requests: PromptRecord[] = [];
-        let numTooLong = 0;
-        for await (const conversation of found) {
-          const request = toRequest(conversation, requests.length);
-          if (!request) continue;
-          const { ids } = renderChat(tokenizer, request.messages, { addGenerationPrompt: true });
-          if (ids.length <= maxTokens) requests.push(request);
-          else numTooLong++;
-          if (requests.length === limit) break;
-        }
-        if (numTooLong > 0) {
-          context.reporter.warn(
-            `${numTooLong} requests are longer than ${maxTokens} tokens: left out`,
-          );
-        }
-        if (requests.length === 0) {
-          const reason = `no request of at most ${maxTokens} tokens in ${config.data.join(", ")}`;
-          throw new StagecraftError("invalid_argument", reason);
-        }
-        const file = join(run.dir, "requests.jsonl");
-        await writeJsonl(file, requests);
-        return { outputs: { requests: file }, metrics: { requests: requests.length } };
-      },
-    ),
-};
-
-function inputsOf({ data, tokenizer }: z.infer<typeof schema>): StageInput[] {
-  return [...dataInputs({ data }), { field: "tokenizer", kind: "tokenizer", path: tokenizer }];
-}
+  leaves: { "requests.jsonl": "work" },
+  async work(config, { run, context }) {
+    const { maxBadRecords, maxTokens, limit } = config;
+    const tokenizer = await loadTokenizer(config.tokenizer);
+    const onBadRecord = ({ message }: BadRecord) => context.reporter.warn(message);
+    const found = readConversations(config.data, { maxBadRecords, onBadRecord });
+    const requests: PromptRecord[] = [];
+    let numTooLong = 0;
+    for await (const conversation of found) {
+      const request = toRequest(conversation, requests.length);
+      if (!request) continue;
+      const { ids } = renderChat(tokenizer, request.messages, { addGenerationPrompt: true });
+      if (ids.length <= maxTokens) requests.push(request);
+      else numTooLong++;
+      if (requests.length === limit) break;
+    }
+    if (numTooLong > 0) {
+      context.reporter.warn(`${numTooLong} requests are longer than ${maxTokens} tokens: left out`);
+    }
+    if (requests.length === 0) {
+      const reason = `no request of at most ${maxTokens} tokens in ${config.data.join(", ")}`;
+      throw new StagecraftError("invalid_argument", reason);
+    }
+    const file = join(run.dir, "requests.jsonl");
+    await writeJsonl(file, requests);
+    return { outputs: { requests: file }, metrics: { requests: requests.length } };
+  },
+});
 
 /** The conversation up to its last answer; undefined when it does not end with one. */
 function toRequest({ id, kind, messages }: Conversation, index: number): PromptRecord | undefined {

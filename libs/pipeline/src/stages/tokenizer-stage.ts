@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { corpusSource, readTexts, type BadRecord } from "@stagecraft/data";
 import { corpusFields } from "@stagecraft/learn";
-import { dataInputs, withRun, type StageContext, type StageDefinition } from "@stagecraft/runs";
+import { dataInputs, defineStage, type StageContext } from "@stagecraft/runs";
 import {
   saveTokenizer,
   trainBpe,
@@ -44,7 +44,7 @@ const schema = z.strictObject({
 type TokenizerConfig = z.infer<typeof schema>;
 
 /** Trains a tokenizer and writes tokenizer.json and tokenizer_config.json. */
-export const tokenizerStage: StageDefinition<TokenizerConfig> = {
+export const tokenizerStage = defineStage<TokenizerConfig>({
   name: "tokenizer",
   summary: "train a tokenizer (byte-level BPE, or characters)",
   schema,
@@ -52,25 +52,14 @@ export const tokenizerStage: StageDefinition<TokenizerConfig> = {
     "npx stagecraft tokenizer --corpus examples/data/text.txt --vocab-size 512 --run runs/tokenizer",
     "npx stagecraft tokenizer --kind chars --corpus examples/data/text.txt --run runs/chars",
   ],
-  inputs: inputsOf,
+  inputs: ({ corpus }) => dataInputs({ corpus: corpus.map((text) => corpusSource(text).path) }),
   outputs: () => Promise.resolve({ tokenizer: {} }),
-  run: (config, context) =>
-    withRun(
-      { stage: "tokenizer", schema, config, context, inputs: inputsOf(config) },
-      async (run) => {
-        const tokenizer = await train(config, context);
-        await saveTokenizer(tokenizer, run.modelDir);
-        return {
-          outputs: { tokenizer: run.modelDir },
-          metrics: { vocabSize: tokenizer.vocabSize },
-        };
-      },
-    ),
-};
-
-function inputsOf({ corpus }: TokenizerConfig) {
-  return dataInputs({ corpus: corpus.map((text) => corpusSource(text).path) });
-}
+  async work(config, { run, context }) {
+    const tokenizer = await train(config, context);
+    await saveTokenizer(tokenizer, run.modelDir);
+    return { outputs: { tokenizer: run.modelDir }, metrics: { vocabSize: tokenizer.vocabSize } };
+  },
+});
 
 function train(config: TokenizerConfig, { reporter, signal }: StageContext) {
   const { corpus, kind, maxBadRecords, vocabSize, minFrequency, byteFallback } = config;

@@ -182,7 +182,7 @@ async function train(
   const { policy } = models;
   const critic = config.critic === "shared" ? policy : models.critic;
   const criticParts = critic === policy ? { critic } : { critic, criticOptimizer };
-  await withRun({ stage: "ppo", config, context }, async (run) => {
+  await withRun({ stage: { name: "ppo" }, config, context }, async (run) => {
     await ppoLoop(
       {
         trainees: {

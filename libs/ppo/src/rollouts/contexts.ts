@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { answerProblems, headProblems, modelFacts, type Forecast } from "@stagecraft/runs";
 import { readModelInfo } from "@stagecraft/model";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import { furtherRewardModel, ppoConfigProblems, type PpoConfig } from "../stage/config.js";
+import { furtherRewardModel, type PpoConfig } from "../stage/config.js";
 
 /** A model that reads whole conversations, and how long they may be. */
 export interface AnswerContext {
@@ -30,13 +30,12 @@ export async function answerContexts(config: PpoConfig): Promise<AnswerContext[]
   ];
 }
 
-/** Problems of settings and models that show before any work; see StageDefinition. */
+/** Problems of models that show before any work; see StageDefinition. */
 export async function ppoProblems(config: PpoConfig, ahead: Forecast): Promise<string[]> {
   const { policy, reference, rewardModel, maxNewTokens } = config;
   const further = config.rewardModels.map((entry) => furtherRewardModel(entry).dir);
   const readers = [policy, reference, rewardModel, ...further].filter((dir) => dir !== "");
   return [
-    ...ppoConfigProblems(config),
     ...(await answerProblems(maxNewTokens, readers, ahead)),
     ...(await headProblems("lm", { policy, reference }, ahead)),
     ...(await headProblems("score", { rewardModel }, ahead)),

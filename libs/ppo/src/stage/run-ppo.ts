@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { StagecraftError } from "@stagecraft/core";
 import {
   corpusSource,
   openPretrainBatches,
@@ -8,15 +7,13 @@ import {
 } from "@stagecraft/data";
 import { lmLoss, restoreBest } from "@stagecraft/learn";
 import {
-  engineVersions,
+  defineStage,
   loadVariables,
   optimizerFor,
-  startEngine,
-  withRun,
-  type Run,
   type StageContext,
   type StageDefinition,
   type StageResult,
+  type StageScope,
 } from "@stagecraft/runs";
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
@@ -41,18 +38,15 @@ export async function runPpo(
   context: StageContext,
   planes: PpoPlanes,
 ): Promise<StageResult> {
-  const problems = ppoConfigProblems(config);
-  if (problems.length > 0) throw new StagecraftError("invalid_argument", problems.join("; "));
-  const versions = engineVersions(await startEngine(config, context.reporter));
-  const options = { keepCheckpoints: config.keepCheckpoints, versions, inputs: ppoInputs(config) };
-  return withRun({ stage: "ppo", schema: ppoSchema, config, context, ...options }, async (run) => {
+  const work = async (_: PpoConfig, scope: StageScope) => {
     const models = await loadPpoModels(config);
     try {
-      return await trainWith(models, { config, context, planes, run });
+      return await trainWith(models, { config, planes, ...scope });
     } finally {
       models.dispose();
     }
-  });
+  };
+  return defineStage({ ...ppoStage, work }).run(config, context);
 }
 
 /** What the stage is, without the planes that it needs to run. */
@@ -61,8 +55,10 @@ export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   summary: "improve a model against a reward model by PPO",
   schema: ppoSchema,
   inputs: ppoInputs,
+  contradictions: ppoConfigProblems,
   problems: ppoProblems,
   outputs: ppoOutputs,
+  leaves: { rollouts: "scratch", "ptx-corpus": "scratch" },
   examples: [
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --run runs/ppo",
     "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",
@@ -86,11 +82,9 @@ export function createPpoStage(
   };
 }
 
-interface Scope {
+interface Scope extends StageScope {
   config: PpoConfig;
-  context: StageContext;
   planes: PpoPlanes;
-  run: Run;
 }
 
 async function trainWith(models: PpoModels, scope: Scope): Promise<StageResult> {

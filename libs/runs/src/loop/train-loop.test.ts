@@ -106,7 +106,7 @@ function train(
       warn: (message) => more.onWarning?.(message),
     }),
   };
-  return withRun({ stage: "line", config: { seed: 1 }, context }, async (run) => {
+  return withRun({ stage: { name: "line" }, config: { seed: 1 }, context }, async (run) => {
     const result = await trainLoop(task, OPTIONS, { run, context });
     return { outputs: {}, metrics: { loss: result.loss!, best: result.best?.value ?? 0 } };
   });

@@ -1,49 +1,20 @@
-import { readFile, readdir, rm } from "node:fs/promises";
-import { join, relative, resolve, sep } from "node:path";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { z } from "zod";
 import { inputChanges, type InputHashes } from "./input-hashes.js";
 import type { RunRecord } from "./run-record.js";
-import type { StageInput } from "../stage/stage-input.js";
+import type { StageFacts } from "../stage/stage.js";
 
 /** What is about to be done in a directory that has a run already. */
 export interface RunAgain {
-  stage: string;
+  stage: StageFacts;
   config: object;
-  schema?: z.ZodObject | undefined;
   inputs: InputHashes;
   resume: boolean;
   /** What replaces the run; default `--overwrite`. */
   startOver?: string | undefined;
 }
 
-/** Fields that may differ between a run and its resumption: they do not change what is computed. */
-const RESUMABLE_FIELDS = new Set([
-  ...["engine", "threads", "logEvery", "keepCheckpoints", "rounds", "pollMs"],
-  // What the loop waits for before it goes on.
-  ...["minRankings", "minRankedShare", "maxWaitHours", "minHeldOutPairs"],
-]);
-
-/** What a run leaves behind, deleted by `overwrite`. */
-const RUN_ENTRIES = [
-  "run.json",
-  "metrics.jsonl",
-  "checkpoints",
-  "best",
-  "model",
-  "tokenizer",
-  "answers.jsonl",
-  "rankings.jsonl",
-  "reward-report.json",
-  "members",
-  "rollouts",
-  "rounds",
-  "loop.jsonl",
-  "loop-state.json",
-];
-
-/** Entries that are never empty and hold work that would have to be done again. */
-const WORK_ENTRIES = ["model", "rankings.jsonl", "rounds", "loop.jsonl"];
+/** Fields of every stage that may differ between a run and its resumption: they change no result. */
+const MAY_CHANGE = ["engine", "threads", "logEvery", "keepCheckpoints"];
 
 /** Why the run in the directory can be neither resumed nor begun anew; undefined when it can. */
 export function refusalOf(
@@ -60,10 +31,10 @@ export function refusalOf(
       { details: { runDir: dir, status: earlier.status } },
     );
   }
-  if (earlier.stage !== again.stage) {
+  if (earlier.stage !== again.stage.name) {
     return new StagecraftError(
       "failed_precondition",
-      `${dir} holds a run of ${earlier.stage}, which ${again.stage} cannot resume; replace it (${startOver}) or choose another run directory`,
+      `${dir} holds a run of ${earlier.stage}, which ${again.stage.name} cannot resume; replace it (${startOver}) or choose another run directory`,
     );
   }
   return changeOf(dir, earlier, { ...again, startOver });
@@ -74,7 +45,7 @@ function changeOf(
   earlier: RunRecord,
   again: RunAgain & { startOver: string },
 ): StagecraftError | undefined {
-  const fields = changedFields(earlier.config, again.config as JsonObject, again.schema);
+  const fields = changedFields(earlier.config, again.config as JsonObject, again.stage);
   if (fields.length > 0) {
     return new StagecraftError(
       "failed_precondition",
@@ -104,56 +75,14 @@ export function listed(sentences: readonly string[], limit = 5): string {
 export function changedFields(
   before: JsonObject,
   after: JsonObject,
-  schema?: z.ZodObject,
+  { schema, mayChange = [] }: Pick<StageFacts, "schema" | "mayChange">,
 ): string[] {
+  const passed = [...MAY_CHANGE, ...mayChange];
   const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
   const text = (value: unknown) => JSON.stringify(value) ?? "unset";
-  const was = (field: string) => text(field in before ? before[field] : defaultOf(schema, field));
+  const defaultOf = (field: string): unknown => schema?.shape[field]?.safeParse(undefined).data;
+  const was = (field: string) => text(field in before ? before[field] : defaultOf(field));
   return [...fields]
-    .filter((field) => !RESUMABLE_FIELDS.has(field) && was(field) !== text(after[field]))
+    .filter((field) => !passed.includes(field) && was(field) !== text(after[field]))
     .map((field) => `${field} was ${was(field)}, now ${text(after[field])}`);
-}
-
-function defaultOf(schema: z.ZodObject | undefined, field: string): unknown {
-  return schema?.shape[field]?.safeParse(undefined).data;
-}
-
-/** Whether replacing the run would lose anything: a step, an answer, a finished part. */
-export async function hasWork(dir: string): Promise<boolean> {
-  const names = await namesIn(dir);
-  if (WORK_ENTRIES.some((name) => names.includes(name))) return true;
-  if ((await namesIn(join(dir, "checkpoints"))).length > 0) return true;
-  if ((await textOf(join(dir, "answers.jsonl"))) !== "") return true;
-  if (/"step":[1-9]/.test(await textOf(join(dir, "metrics.jsonl")))) return true;
-  for (const member of await namesIn(join(dir, "members"))) {
-    if (await hasWork(join(dir, "members", member))) return true;
-  }
-  return false;
-}
-
-/** Throws when replacing the run would delete what the new one reads. */
-export function refuseOwnInput(dir: string, inputs: readonly StageInput[]): void {
-  const own = inputs.find(({ path }) => {
-    const [first = ""] = relative(dir, resolve(path)).split(sep);
-    return RUN_ENTRIES.includes(first);
-  });
-  if (!own) return;
-  throw new StagecraftError(
-    "failed_precondition",
-    `${own.field} is ${own.path}, a result of the run in ${dir} that would be replaced; choose another run directory`,
-    { details: { runDir: dir, field: own.field } },
-  );
-}
-
-/** Deletes what a run leaves behind, and nothing else. */
-export async function deleteRun(dir: string): Promise<void> {
-  for (const entry of RUN_ENTRIES) await rm(join(dir, entry), { recursive: true, force: true });
-}
-
-function namesIn(dir: string): Promise<string[]> {
-  return readdir(dir).catch(() => []);
-}
-
-function textOf(file: string): Promise<string> {
-  return readFile(file, "utf8").catch(() => "");
 }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StagecraftError } from "@stagecraft/core";
 import { z } from "zod";
 import { silentReporter } from "../stage/reporter.js";
+import type { StageFacts } from "../stage/stage.js";
 import { openRun, readRunRecord, withRun } from "./run.js";
 
 /** `echo one | sha256sum` */
@@ -17,9 +18,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(runDir, { recursive: true, force: true }));
 
+const toy = (more: Partial<StageFacts> = {}): StageFacts => ({ name: "toy", ...more });
 const options = (more: object = {}) => ({
   runDir,
-  stage: "toy",
+  stage: toy(),
   config: { seed: 3, steps: 10 },
   resume: false,
   ...more,
@@ -110,7 +112,7 @@ describe("openRun()", () => {
     });
     const resume = (overlong: string) => {
       const config = { seed: 3, steps: 10, overlong };
-      return openRun(options({ resume: true, schema, config }));
+      return openRun(options({ resume: true, stage: toy({ schema }), config }));
     };
     await expect(resume("drop")).rejects.toThrow('overlong was "cut", now "drop"');
     await (await resume("cut")).close();
@@ -119,25 +121,25 @@ describe("openRun()", () => {
 
   it("refuses to resume a run of another stage", async () => {
     await startedRun();
-    await expect(openRun(options({ stage: "other", resume: true }))).rejects.toThrow(
+    await expect(openRun(options({ stage: { name: "other" }, resume: true }))).rejects.toThrow(
       "run of toy, which other cannot resume",
     );
   });
 
   it("case H: refuses to resume after an input was edited, and names file and way out", async () => {
     const data = join(runDir, "..", `${basename(runDir)}.jsonl`);
-    const inputs = [{ field: "data", kind: "data", path: data }];
+    const stage = toy({ inputs: () => [{ field: "data", kind: "data", path: data }] });
     await writeFile(data, "one\n");
-    await startedRun({ inputs });
+    await startedRun({ stage });
     await writeFile(data, "two\n");
-    const again = openRun(options({ resume: true, inputs }));
+    const again = openRun(options({ resume: true, stage }));
     await expect(again).rejects.toThrow(
       `${data} has changed. Put the old content back and resume it, or start over with --overwrite`,
     );
     await writeFile(data, "one\n");
-    await (await openRun(options({ resume: true, inputs }))).close();
+    await (await openRun(options({ resume: true, stage }))).close();
     await rm(data);
-    const missing = openRun(options({ overwrite: true, inputs }));
+    const missing = openRun(options({ overwrite: true, stage }));
     await expect(missing).rejects.toThrow("there is no file or folder");
     expect(await readRunRecord(runDir)).toMatchObject({ inputs: { [data]: SHA256_OF_ONE } });
   });
@@ -147,21 +149,23 @@ describe("openRun()", () => {
     await withRun({ ...options(), context: context() }, async () => result);
     await mkdir(path);
     await writeFile(join(path, "config.json"), "{}");
-    const inputs = [{ field: "model", kind: "model" as const, path }];
-    const replacing = openRun(options({ overwrite: true, inputs }));
+    const stage = toy({ inputs: () => [{ field: "model", kind: "model", path }] });
+    const replacing = openRun(options({ overwrite: true, stage }));
     await expect(replacing).rejects.toThrow("a result of the run in");
     expect(await readFile(join(path, "config.json"), "utf8")).toBe("{}");
   });
 
   it("begins a run anew that failed before its first step, whatever its configuration", async () => {
-    for (const more of [{ config: { seed: 3, steps: 20 } }, { stage: "other" }]) {
+    for (const more of [{ config: { seed: 3, steps: 20 } }, { stage: { name: "other" } }]) {
       for (const resume of [true, false]) {
-        const failing = withRun({ ...options({ overwrite: true }), context: context() }, (run) => {
+        const stage = toy({ leaves: { tokenizer: "scratch" } });
+        const replacing = context({ overwrite: true });
+        const failing = withRun({ ...options({ stage }), context: replacing }, async (run) => {
           run.metrics.write({ step: 0 });
-          return Promise.reject(new Error("does not fit"));
+          await mkdir(join(runDir, "tokenizer"));
+          throw new Error("does not fit");
         });
         await expect(failing).rejects.toThrow("does not fit");
-        await mkdir(join(runDir, "tokenizer"));
         const run = await openRun(options({ ...more, resume }));
         expect([run.record.attempts, run.metrics.sizeBytes()]).toEqual([1, 0]);
         expect(await readdir(runDir)).not.toContain("tokenizer");
@@ -185,7 +189,7 @@ describe("openRun()", () => {
 describe("withRun()", () => {
   it("records how a run ended and frees the directory", async () => {
     const failing = (code: "cancelled" | "internal") =>
-      withRun({ ...options({ overwrite: true }), context: context() }, () =>
+      withRun({ ...options(), context: context({ overwrite: true }) }, () =>
         Promise.reject(new StagecraftError(code, "because")),
       );
     await expect(failing("cancelled")).rejects.toThrow("because");

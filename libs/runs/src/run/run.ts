@@ -2,36 +2,25 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
 import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
-import type { z } from "zod";
-import { deleteRun, hasWork, refusalOf, refuseOwnInput } from "./earlier-run.js";
+import { listed, refusalOf } from "./earlier-run.js";
 import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
-import { silentReporter, type StageReporter } from "../stage/reporter.js";
+import { silentReporter } from "../stage/reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
-import type { RunRecord, RunStatus } from "./run-record.js";
-import type { StageContext, StageResult } from "../stage/stage.js";
+import { deleteRun, hasWork, refuseForeign, refuseOwnInput } from "./run-files.js";
+import { leavesOf, type RunRecord, type RunStatus } from "./run-record.js";
 import type { StageInput } from "../stage/stage-input.js";
+import type { StageContext, StageFacts, StageResult } from "../stage/stage.js";
 
-export interface OpenRunOptions {
-  runDir: string;
-  stage: string;
+export interface OpenRunOptions
+  extends
+    Pick<StageContext, "runDir" | "resume">,
+    Partial<Omit<StageContext, "runDir" | "resume">> {
+  /** What the run reads is noted by content, and must be the same when it is resumed. */
+  stage: StageFacts;
+  /** Of its fields, `seed` is noted and `keepCheckpoints` followed. */
   config: object;
-  /** Of the configuration: a field that an earlier run did not know yet counts as its default. */
-  schema?: z.ZodObject | undefined;
-  /** What the run reads; noted by content, and the same when it is resumed. */
-  inputs?: readonly StageInput[];
-  /** Continue from the latest checkpoint; a directory without a run starts afresh. */
-  resume: boolean;
-  /** Delete an earlier run of the directory first. */
-  overwrite?: boolean;
-  /** See StageContext. */
-  startOver?: string | undefined;
-  /** See StageContext. */
-  epoch?: number | undefined;
-  keepCheckpoints?: number;
   versions?: Record<string, string>;
-  reporter?: StageReporter;
-  signal?: AbortSignal;
 }
 
 /**
@@ -66,12 +55,11 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   });
   const lock = await acquireRunLock(dir, options.epoch);
   try {
-    const inputs = await hashInputs(options.inputs ?? [], options);
-    if (options.overwrite) {
-      refuseOwnInput(dir, options.inputs ?? []);
-      await deleteRun(dir);
-    }
+    const reads = options.stage.inputs?.(options.config) ?? [];
+    const inputs = await hashInputs(reads, options);
+    if (options.overwrite) await replaceRun(dir, reads, options);
     const earlier = await earlierRun(dir, { ...options, inputs });
+    if (!earlier) await refuseForeign(dir, options.stage.leaves ?? {}, { reads });
     return await startRun(dir, options, { earlier, lock, inputs });
   } catch (thrown) {
     await lock.release();
@@ -79,17 +67,37 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   }
 }
 
+/** Deletes the run of the directory, if there is one, even where its record cannot be read. */
+async function replaceRun(
+  dir: string,
+  reads: readonly StageInput[],
+  { stage, reporter }: OpenRunOptions,
+): Promise<void> {
+  const earlier = await readRunRecord(dir).catch(ofDamaged);
+  if (earlier === undefined) return;
+  const replaced = leavesOf(earlier);
+  refuseOwnInput(dir, replaced, reads);
+  await refuseForeign(dir, stage.leaves ?? {}, { reads, replaced });
+  const kept = await deleteRun(dir, replaced);
+  if (kept.length > 0) reporter?.warn(`kept in ${dir}, since no run made it: ${listed(kept)}`);
+}
+
+function ofDamaged(thrown: unknown): Pick<RunRecord, "leaves"> {
+  if (StagecraftError.from(thrown).code === "data_loss") return {};
+  throw thrown;
+}
+
 /** The run to go on with. One that is refused and has done nothing is deleted. */
 async function earlierRun(
   dir: string,
-  options: Omit<OpenRunOptions, "inputs"> & { inputs: InputHashes },
+  options: OpenRunOptions & { inputs: InputHashes },
 ): Promise<RunRecord | undefined> {
   const earlier = await readRunRecord(dir);
   const refusal = earlier && refusalOf(dir, earlier, options);
   if (!refusal) return earlier;
-  if (earlier.status === "finished" || (await hasWork(dir))) throw refusal;
+  if (earlier.status === "finished" || (await hasWork(dir, leavesOf(earlier)))) throw refusal;
   options.reporter?.info(`the earlier run of ${dir} ended before its first step: begun anew`);
-  await deleteRun(dir);
+  await deleteRun(dir, leavesOf(earlier));
   return undefined;
 }
 
@@ -117,7 +125,7 @@ export async function readRunRecord(runDir: string): Promise<RunRecord | undefin
  * after it had finished returns its stored result without doing anything.
  */
 export async function withRun(
-  options: Omit<OpenRunOptions, "runDir" | "resume" | "reporter" | "signal" | "startOver"> & {
+  options: Pick<OpenRunOptions, "stage" | "config" | "versions"> & {
     context: StageContext;
     /** Whether a run that had finished goes on under this configuration. Default: never. */
     hasMore?(result: StageResult): boolean;
@@ -125,16 +133,7 @@ export async function withRun(
   body: (run: Run) => Promise<StageResult>,
 ): Promise<StageResult> {
   const { context } = options;
-  const run = await openRun({
-    ...options,
-    runDir: context.runDir,
-    resume: context.resume,
-    overwrite: options.overwrite ?? context.overwrite ?? false,
-    startOver: context.startOver,
-    signal: context.signal,
-    epoch: context.epoch,
-    reporter: context.reporter,
-  });
+  const run = await openRun({ ...options, ...context });
   try {
     if (run.finishedResult && options.hasMore?.(run.finishedResult) !== true) {
       context.reporter.info(`${run.dir} is finished already; nothing to do`);
@@ -174,7 +173,7 @@ async function startRun(
     modelDir: join(dir, "model"),
     metrics,
     checkpoints: openCheckpoints(join(dir, "checkpoints"), {
-      keep: options.keepCheckpoints ?? 2,
+      keep: numberOf(record.config["keepCheckpoints"]) ?? 2,
       onWarning: (message: string) => reporter.warn(message),
       guard,
       epoch: options.epoch,
@@ -200,10 +199,11 @@ function newRecord(options: OpenRunOptions, earlier: RunRecord | undefined): Run
   const now = new Date().toISOString();
   return {
     formatVersion: 1,
-    stage: options.stage,
+    stage: options.stage.name,
     status: "running",
-    seed: typeof config["seed"] === "number" ? config["seed"] : null,
+    seed: numberOf(config["seed"]) ?? null,
     config,
+    leaves: options.stage.leaves ?? {},
     versions: { stagecraft: STAGECRAFT_VERSION, node: process.versions.node, ...options.versions },
     startedAt: earlier?.startedAt ?? now,
     updatedAt: now,
@@ -212,6 +212,10 @@ function newRecord(options: OpenRunOptions, earlier: RunRecord | undefined): Run
 }
 
 const STAGECRAFT_VERSION = "0.1.0";
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
 
 function cannotUse(dir: string, thrown: unknown): StagecraftError {
   const error = StagecraftError.from(thrown);

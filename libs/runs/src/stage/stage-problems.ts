@@ -11,7 +11,7 @@ import { inputProblem } from "./stage-input.js";
 /** For a stage that runs alone. */
 export const NOTHING_AHEAD: Forecast = { of: () => undefined };
 
-type Checked<C> = Pick<StageDefinition<C>, "inputs" | "problems">;
+type Checked<C> = Pick<StageDefinition<C>, "inputs" | "contradictions" | "problems">;
 
 /** Every problem of a stage's configuration that shows before any work, one sentence each. */
 export async function stageProblems<C>(
@@ -23,8 +23,8 @@ export async function stageProblems<C>(
   const looked = await Promise.all(inputs.map(inputProblem));
   const missing = looked.filter((problem) => problem !== undefined);
   // What does not load would only be told a second time.
-  const problems = missing.length > 0 ? [] : await stage.problems?.(config, ahead);
-  return { missing, problems: problems ?? [] };
+  const further = missing.length > 0 ? [] : await stage.problems?.(config, ahead);
+  return { missing, problems: [...(stage.contradictions?.(config) ?? []), ...(further ?? [])] };
 }
 
 /** Throws `not_found` naming every input that is missing, `invalid_argument` for other problems. */

@@ -39,20 +39,38 @@ export interface StageResult {
   metrics: Record<string, number>;
 }
 
-/** A stage of training: a validated flat configuration and a resumable run. */
+/**
+ * What a stage leaves in its run directory beside what every run does, by entry. `work` would have to be
+ * done again, `scratch` is made again in passing, `runs` is a folder of run directories.
+ */
+export type Leaves = Readonly<Record<string, "work" | "scratch" | "runs">>;
+
+/** A stage of training, as commands, pipelines and the trainer run it; see `defineStage`. */
 export interface StageDefinition<C> {
   name: string;
   /** One line for --help. */
   summary: string;
   /** A flat strict object; the CLI makes flags and help of its fields. */
   schema: z.ZodObject;
+  /** Fields that a resumed run may have otherwise, beside those of every stage: they change no result. */
+  mayChange?: readonly (keyof C & string)[];
   /** What it reads. */
   inputs?(config: C): StageInput[];
-  /** Problems that the schema cannot see and that show before any work, one sentence each. */
+  /** Settings that contradict each other, one sentence each; no file is looked at. */
+  contradictions?(config: C): string[];
+  /** Further problems that show before any work, one sentence each. */
   problems?(config: C, ahead: Forecast): Promise<string[]>;
   /** What its outputs will be, by name (`model`, `answers`, …), as far as that is known already. */
   outputs?(config: C, ahead: Forecast): Promise<Record<string, OutputFacts>>;
+  leaves?: Leaves;
   run(config: C, context: StageContext): Promise<StageResult>;
   /** Command lines for --help. */
   examples: string[];
 }
+
+/** What the run layer has to know of a stage. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the configuration is the stage's business
+export type StageFacts = Pick<StageDefinition<any>, "name" | "inputs" | "leaves"> & {
+  schema?: z.ZodObject;
+  mayChange?: readonly string[];
+};

@@ -1,4 +1,4 @@
-import { ppoSchema, runPpo, type PpoConfig } from "@stagecraft/ppo";
+import { ppoStage, runPpo, type PpoConfig } from "@stagecraft/ppo";
 import type { StagePhase, StageReporter, StageResult } from "@stagecraft/runs";
 import { broadcastProgress } from "./broadcast-progress.js";
 import { createBusPlanes, type BusPlanesOptions } from "./bus-planes.js";
@@ -8,9 +8,8 @@ import type { TrainerStage } from "../runs/trainer-stage.js";
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
 export function createPpoRun(options: Omit<BusPlanesOptions, "runId" | "reporter">): TrainerStage {
   return {
-    name: "ppo",
+    ...ppoStage,
     summary: "improve a model against a reward model by PPO, sampling and scoring on other servers",
-    schema: ppoSchema,
     async run(config, context): Promise<StageResult> {
       const { runId } = context;
       const { bus, topology } = options;

@@ -196,7 +196,7 @@ describe("openRunRegistry()", () => {
     await withRegistry(async ({ dir }) => {
       const run = await openRun({
         runDir: join(dir, "loop"),
-        stage: "count",
+        stage: { name: "count" },
         config: { steps: 3 },
         resume: false,
       });
