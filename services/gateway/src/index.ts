@@ -1,3 +1,4 @@
 export { gatewaySchema, loadGatewayConfig, type GatewayConfig } from "./config.js";
 export { createFeedbackService, type FeedbackServiceDeps } from "./feedback/feedback-service.js";
-export { openFeedbackStore, type FeedbackStore } from "./store/feedback-store.js";
+export type { Database, DatabaseOptions } from "./store/database.js";
+export { openStore } from "./store/open-store.js";

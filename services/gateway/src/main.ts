@@ -3,7 +3,7 @@ import { createRpcServer } from "@stagecraft/rpc";
 import { runMain, serverOptions, startTelemetry, terminationSignal } from "@stagecraft/service-kit";
 import { gatewaySchema, loadGatewayConfig } from "./config.js";
 import { createFeedbackService } from "./feedback/feedback-service.js";
-import { openFeedbackStore } from "./store/feedback-store.js";
+import { openStore } from "./store/open-store.js";
 
 runMain(async () => {
   const config = await loadGatewayConfig(process.argv.slice(2));
@@ -12,11 +12,10 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(gatewaySchema, config) }, "starting");
 
-  await using store = await openFeedbackStore(config.feedbackDir, { logger });
+  const { feedbackDir: dir, databaseUrl: url, ratersPerComparison } = config;
+  await using database = await openStore({ dir, url, logger });
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
-  createFeedbackService({ store, ratersPerComparison: config.ratersPerComparison }).register(
-    server,
-  );
+  createFeedbackService({ database, defaults: { ratersPerComparison } }).register(server);
   const { port } = await server.start();
   logger.info({ port, metricsPort }, "serving");
 

@@ -1,37 +1,42 @@
-import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { common, feedback } from "@stagecraft/contracts";
 import { createRpcClient, createRpcServer } from "@stagecraft/rpc";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createFeedbackService } from "../src/feedback/feedback-service.js";
-import { openFeedbackStore } from "../src/store/feedback-store.js";
+import type { Settings } from "../src/http/api/index.js";
+import type { Database } from "../src/store/database.js";
+import { createFeedbackStore } from "../src/store/feedback-store.js";
+import { openStore } from "../src/store/open-store.js";
+import { emptyDatabase, openTestDatabase, postgresBin, startPostgres } from "./databases.js";
 
-let dir: string;
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "stagecraft-feedback-"));
-});
-afterEach(() => rm(dir, { recursive: true, force: true }));
+const bin = await postgresBin();
+
+let database: Database;
+let clockMs = Date.parse("2026-01-01T00:00:00Z");
 
 type Client = Awaited<ReturnType<typeof start>>["client"];
 
-async function start(ratersPerComparison = 1) {
-  const store = await openFeedbackStore(dir);
+async function start(defaults: Partial<Settings>) {
   const server = createRpcServer();
-  createFeedbackService({ store, ratersPerComparison }).register(server);
+  const now = () => new Date(clockMs);
+  createFeedbackService({ database, defaults: { goldShare: 0, ...defaults }, now }).register(
+    server,
+  );
   const { port } = await server.start();
   const client = createRpcClient(feedback.FeedbackServiceClient, `127.0.0.1:${port}`);
   const close = async () => {
     client.close();
     await server.drain(1000);
-    await store.close();
   };
   return { client, [Symbol.asyncDispose]: close };
 }
 
-/** A service on the test's folder, started for this and stopped again. */
-async function serving<T>(work: (client: Client) => Promise<T>, raters = 1): Promise<T> {
-  await using running = await start(raters);
+/** A service on the test's database, started for this and stopped again. */
+async function serving<T>(
+  work: (client: Client) => Promise<T>,
+  ratersPerComparison = 1,
+  settings: Partial<Settings> = {},
+): Promise<T> {
+  await using running = await start({ ratersPerComparison, ...settings });
   return await work(running.client);
 }
 
@@ -75,7 +80,33 @@ const rank = (client: Client, comparisonId: string, rater: string, ...ranks: num
     origin: { rater, kind: "", modelVersion: "" },
   });
 
-describe("FeedbackService", () => {
+const databases = [
+  {
+    name: "PGlite",
+    open: async () => ({ database: await openTestDatabase(), stop: async () => {} }),
+  },
+  {
+    name: "PostgreSQL",
+    open: async () => {
+      const server = await startPostgres(bin!);
+      const stop = () => server[Symbol.asyncDispose]();
+      return { database: await openStore({ url: server.url }), stop };
+    },
+  },
+];
+
+describe.each(databases.slice(0, bin ? 2 : 1))("FeedbackService on $name", ({ open: openIt }) => {
+  let opened: Awaited<ReturnType<typeof openIt>>;
+  beforeAll(async () => {
+    opened = await openIt();
+    database = opened.database;
+  });
+  beforeEach(() => emptyDatabase(database.db));
+  afterAll(async () => {
+    await opened.database.close();
+    await opened.stop();
+  });
+
   it("keeps every kind of feedback in order of arrival, over a restart", async () => {
     const stored = await serving(async (client) => {
       await submit(client, "a", ranking(2, 1));
@@ -260,81 +291,114 @@ describe("FeedbackService", () => {
       expect((await list(client)).feedback).toEqual([]);
     });
   });
-});
-
-describe("openFeedbackStore()", () => {
-  const file = () => join(dir, "feedback.jsonl");
-  const idsOf = (client: Client) =>
-    list(client).then((page) => page.feedback.map((f) => f.feedbackId));
-
-  it("lets one process have a folder: a second gateway does not start and says who has it", async () => {
-    await serving(async () => {
-      await expect(openFeedbackStore(dir)).rejects.toMatchObject({
-        code: "failed_precondition",
-        message: expect.stringMatching(/in use by process \d+/) as string,
-      });
-    });
-    await (await openFeedbackStore(dir)).close();
-  });
 
   it("stores a comparison once however many callers put it up at the same time", async () => {
-    const store = await openFeedbackStore(dir);
+    const store = createFeedbackStore(database);
     const added = ["w", "x", "x", "x"].map((id) => store.addComparisons([comparison(id)]));
-    expect(await Promise.all(added)).toEqual([1, 1, 0, 0]);
-    await store.close();
-    expect((await readFile(file(), "utf8")).trim().split("\n")).toHaveLength(2);
+    const numbers = await Promise.all(added);
+    expect(numbers.slice(1).sort()).toEqual([0, 0, 1]);
+    expect(numbers[0]).toBe(1);
   });
 
-  it("keeps a record whose line lost its end to an editor", async () => {
-    await serving((client) => submit(client, "a", ranking(1, 2)));
-    await truncate(file(), (await readFile(file())).length - 1);
+  it("keeps every character, NUL and half a surrogate pair too", async () => {
     await serving(async (client) => {
-      expect(await idsOf(client)).toEqual(["a"]);
-      await submit(client, "b", ranking(1, 2));
+      const text = "nul \u0000, \u202e, 🦊, \\u0000";
+      await submit(client, "a", { ...ranking(1, 2), answers: [text, "b"] });
+      const { feedback: listed } = await list(client);
+      expect(listed[0]!.body!.value).toMatchObject({ answers: [text, "b"] });
     });
-    await serving(async (client) => expect(await idsOf(client)).toEqual(["a", "b"]));
   });
 
-  it("puts half a record aside instead of deleting it: somebody may have damaged the file", async () => {
-    await serving((client) => submit(client, "a", ranking(1, 2)));
-    const whole = await readFile(file(), "utf8");
-    await truncate(file(), whole.length - 9);
-    await serving(async (client) => expect(await idsOf(client)).toEqual([]));
-    expect(await readFile(`${file()}.cut`, "utf8")).toBe(`${whole.slice(0, -9)}\n`);
+  const next = async (client: Client, rater: string) =>
+    (await client.nextAssignment({ rater })).assignment;
+
+  it("gives each comparison to so many people, to nobody twice, and keeps what somebody holds", async () => {
+    await serving(async (client) => {
+      await client.addComparisons({ comparisons: [comparison("x"), comparison("y")] });
+      const given = new Map<string, string[]>();
+      for (const rater of ["ann", "bob", "cy", "dee"]) {
+        for (let held; (held = await next(client, rater));) {
+          const id = held.comparison!.comparisonId;
+          expect(await next(client, rater)).toEqual(held);
+          given.set(id, [...(given.get(id) ?? []), rater]);
+          await rank(client, id, rater, 1, 2, 3);
+        }
+      }
+      expect(Object.fromEntries(given)).toEqual({ x: ["ann", "bob"], y: ["ann", "bob"] });
+      expect(await client.getQueueStatus({ batch: "" })).toMatchObject({ numDone: 2, numOpen: 0 });
+    }, 2);
   });
 
-  it("counts bytes, not characters, where a byte is damaged, and names the line", async () => {
+  it("gives the place of one who left to somebody else when the time is up, and not before", async () => {
     await serving(async (client) => {
-      await submit(client, "a", ranking(1, 2));
-      await submit(client, "b", ranking(1, 2));
+      await client.addComparisons({ comparisons: [comparison("x")] });
+      expect((await next(client, "ann"))?.comparison?.comparisonId).toBe("x");
+      expect(await next(client, "bob")).toBeUndefined();
+      clockMs += 31 * 60_000;
+      expect((await next(client, "bob"))?.comparison?.comparisonId).toBe("x");
+      expect(await next(client, "ann")).toBeUndefined();
     });
-    const bytes = await readFile(file());
-    bytes[bytes.indexOf("answer")] = 0xff;
-    await writeFile(file(), bytes);
-    await expect(openFeedbackStore(dir)).rejects.toMatchObject({
-      code: "data_loss",
-      message: expect.stringContaining("feedback.jsonl:1") as string,
-    });
-    expect(await readFile(file())).toEqual(bytes);
   });
 
-  it("cuts off a line that was being written, and names a damaged one", async () => {
-    const file = join(dir, "feedback.jsonl");
+  it("gives nobody what he skipped, or what is withdrawn, by id or by batch", async () => {
     await serving(async (client) => {
-      await submit(client, "a", ranking(1, 2));
-      await submit(client, "b", ranking(1, 2));
+      const put = (id: string, batch: string) => ({ ...comparison(id), batch });
+      const comparisons = [put("x", "1"), put("y", "1"), put("z", "2")];
+      await client.addComparisons({ comparisons });
+      const held = await next(client, "ann");
+      await client.skipAssignment({ assignmentId: held!.assignmentId, reason: "unclear" });
+      expect((await next(client, "ann"))?.comparison?.comparisonId).toBe("y");
+      const first = await client.withdrawComparisons({ comparisonIds: ["y", "?"], batch: "" });
+      expect(first).toEqual({ numWithdrawn: 1 });
+      expect((await next(client, "ann"))?.comparison?.comparisonId).toBe("z");
+      expect(await client.withdrawComparisons({ comparisonIds: [], batch: "1" })).toEqual({
+        numWithdrawn: 1,
+      });
+      expect(await open(client)).toEqual(["z"]);
+      const status = { numOpen: 0, numDone: 0, numWithdrawn: 2, numHeld: 0, numRankings: 0 };
+      expect(await client.getQueueStatus({ batch: "1" })).toMatchObject(status);
+      expect(await client.getQueueStatus({ batch: "2" })).toMatchObject({ numOpen: 1, numHeld: 1 });
     });
-    const whole = await readFile(file, "utf8");
-    await truncate(file, Buffer.byteLength(whole) - 5);
+  });
+
+  it("mixes gold items in, once for each person, and lists none of their rankings", async () => {
+    await serving(
+      async (client) => {
+        await client.addComparisons({ comparisons: [comparison("g"), comparison("x")] });
+        await expect(client.setGold({ comparisonId: "g", ranks: [1, 1, 1] })).rejects.toMatchObject(
+          { code: "invalid_argument" },
+        );
+        await client.setGold({ comparisonId: "g", ranks: [1, 2, 2] });
+        for (const rater of ["ann", "bob"]) {
+          expect((await next(client, rater))?.comparison?.comparisonId).toBe("g");
+          await rank(client, "g", rater, 1, 2, 3);
+        }
+        expect((await next(client, "ann"))?.comparison?.comparisonId).toBe("x");
+        await rank(client, "x", "ann", 1, 2, 3);
+        const { feedback: listed } = await list(client);
+        expect(listed.map(({ comparisonId }) => comparisonId)).toEqual(["x"]);
+      },
+      1,
+      { goldShare: 1 },
+    );
+  });
+
+  it("lists demonstrations with the model's draft, and flags with their category", async () => {
     await serving(async (client) => {
-      expect((await list(client)).feedback.map((f) => f.feedbackId)).toEqual(["a"]);
-      await submit(client, "c", ranking(1, 2));
-    });
-    expect((await readFile(file, "utf8")).split("\n")).toHaveLength(3);
-    await appendFile(file, "{oops\n");
-    await expect(openFeedbackStore(dir)).rejects.toMatchObject({
-      code: "data_loss",
-      message: expect.stringContaining("feedback.jsonl:3") as string,
+      const conversation = said("Hi", "Hello!");
+      const drafts = [{ message: 1, text: "Hallo", modelVersion: "sft@1" }];
+      const demonstration = { conversation, drafts };
+      await client.submitDemonstration({ feedbackId: "d", origin: undefined, demonstration });
+      const flag = { conversation, reason: 1, comment: "", category: "privacy" };
+      await client.submitFlag({ feedbackId: "f", origin: undefined, flag });
+      const page = { pageSize: 0, pageToken: "" };
+      const [demonstrations, flags] = [
+        await client.listDemonstrations(page),
+        await client.listFlags(page),
+      ];
+      expect(demonstrations.feedback.map((f) => f.body!.value)).toEqual([demonstration]);
+      expect(flags.feedback.map((f) => f.body!.value)).toEqual([flag]);
+      expect(flags).toMatchObject({ nextPageToken: "2", hasMore: false });
     });
   });
 });

@@ -9,7 +9,7 @@ import { holdOut, readRankings, writeJsonl, writeRankings, type Ranking } from "
 import { silentReporter, type StageReporter } from "@stagecraft/runs";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
-import { createFeedbackService, openFeedbackStore } from "@stagecraft/service-gateway";
+import { createFeedbackService, openStore } from "@stagecraft/service-gateway";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { readAnswers } from "../ranking/answers.js";
@@ -194,10 +194,10 @@ describe("loop stage", () => {
 
   it("learns from the feedback service: puts answers up, waits while it is away, reads on next round", async () => {
     await writeInputs();
-    const store = await openFeedbackStore(join(dir, "feedback"));
+    await using database = await openStore({});
     const serve = async (port: number) => {
       const server = createRpcServer({ port });
-      createFeedbackService({ store }).register(server);
+      createFeedbackService({ database }).register(server);
       return { server, port: (await server.start()).port };
     };
     const first = await serve(0);
@@ -241,7 +241,6 @@ describe("loop stage", () => {
     });
     await Promise.all(told);
     await (await later)?.server.drain(0);
-    await store.close();
     expect(later).toBeDefined(); // it was away at first
     expect((await rounds("run")).map(({ newRankings }) => newRankings)).toEqual([5, 5]);
     const used: Ranking[] = [];

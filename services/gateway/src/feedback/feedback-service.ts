@@ -8,29 +8,35 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
-import type { FeedbackStore } from "../store/feedback-store.js";
-import { paginate } from "./paginate.js";
+import type { Settings } from "../http/api/index.js";
+import type { Database } from "../store/database.js";
+import { createFeedbackStore, type FeedbackKind } from "../store/feedback-store.js";
+import { readSettings } from "../store/settings.js";
+import { queueStatus, setGold, withdrawComparisons } from "./comparisons-admin.js";
+import { reportLoop } from "./loop-reports.js";
+import { assignmentById, nextAssignment } from "./queue.js";
 import { checkSize, MAX_COMPARISON_BYTES, MAX_FEEDBACK_BYTES } from "./sizes.js";
 
 export interface FeedbackServiceDeps {
-  store: FeedbackStore;
-  /** A comparison is handed out until so many people have ranked it. Default 1. */
-  ratersPerComparison?: number;
+  database: Database;
+  /** Settings until an operator changes them. */
+  defaults?: Partial<Settings>;
   /** Default: the clock. */
   now?: () => Date;
 }
 
 const MAX_ID_LENGTH = 128;
 const MAX_COMPARISONS = 1000;
+const MAX_SKIP_REASON = 1000;
 
-/** FeedbackService over a store. */
+/** FeedbackService over a database. */
 export function createFeedbackService({
-  store,
-  ratersPerComparison = 1,
+  database,
+  defaults = {},
   now = () => new Date(),
 }: FeedbackServiceDeps): { register(server: RpcServer): void } {
-  const isOpenTo = (rater: string, { comparisonId: id }: feedback.Comparison) =>
-    store.words.numRaters(id) < ratersPerComparison && !store.words.hasRanked(rater, id);
+  const { db, transact } = database;
+  const store = createFeedbackStore(database);
   const keep = (given: Partial<feedback.Feedback>, id: string) => {
     const entry: feedback.Feedback = {
       origin: undefined,
@@ -40,8 +46,12 @@ export function createFeedbackService({
       feedbackId: id === "" ? randomUUID() : checkId(id, "feedback_id"),
       createdAt: now(),
     };
-    checkSize("feedback", sizeOfFeedback(entry), MAX_FEEDBACK_BYTES);
+    checkSize("feedback", feedback.Feedback.encode(entry).finish().length, MAX_FEEDBACK_BYTES);
     return store.add(entry);
+  };
+  const list = async (kind: FeedbackKind | undefined, request: ListRequest) => {
+    const { items, ...rest } = await store.listFeedback({ kind, ...request });
+    return { feedback: items, ...rest };
   };
   const handlers: Handlers<typeof feedback.FeedbackServiceService> = {
     async addComparisons({ comparisons }) {
@@ -51,19 +61,21 @@ export function createFeedbackService({
       comparisons.forEach((comparison, i) => checkComparison(comparison, `comparisons[${i}]`));
       return { numAdded: await store.addComparisons(comparisons) };
     },
-    listComparisons({ includeRanked, rater, ...page }) {
-      // The token counts all comparisons, so that one ranked meanwhile shifts nothing.
-      const { items, nextPageToken, hasMore } = paginate(store.comparisons(), {
+    async listComparisons({ includeRanked, rater, ...page }) {
+      const { ratersPerComparison } = await readSettings(db, defaults);
+      const filter = includeRanked ? {} : { ratersPerComparison };
+      const { items, nextPageToken, hasMore } = await store.listComparisons({
         ...page,
-        sizeOf: sizeOfComparison,
+        ...filter,
+        rater,
       });
-      const comparisons = items.filter((c) => includeRanked || isOpenTo(rater, c));
-      return { comparisons, nextPageToken: hasMore ? nextPageToken : "" };
+      return { comparisons: items, nextPageToken: hasMore ? nextPageToken : "" };
     },
     async submitRanking(request) {
-      const { ranking, origin } = rankingOf(request, store);
-      parseRanking(ranking);
       const { comparisonId } = request;
+      const comparison = comparisonId === "" ? undefined : await store.comparison(comparisonId);
+      const { ranking, origin } = rankingOf(request, comparison);
+      parseRanking(ranking);
       const body = { $case: "ranking", value: ranking! } as const;
       return { feedback: await keep({ origin, body, comparisonId }, request.feedbackId) };
     },
@@ -77,41 +89,61 @@ export function createFeedbackService({
       const body = { $case: "flag", value: flag! } as const;
       return { feedback: await keep({ origin, body }, feedbackId) };
     },
-    listFeedback({ kind, includeRevised, ...page }) {
-      const wanted = CASES[kind];
-      const { items, ...rest } = paginate(store.all(), { ...page, sizeOf: sizeOfFeedback });
-      const isListed = (entry: feedback.Feedback) =>
-        (wanted === undefined || entry.body?.$case === wanted) &&
-        (includeRevised || !store.words.isRevised(entry));
-      return { feedback: items.filter(isListed), ...rest };
+    listFeedback: ({ kind, ...request }) => list(KINDS[kind], request),
+    listDemonstrations: (page) => list("demonstration", { ...page, includeRevised: false }),
+    listFlags: (page) => list("flag", { ...page, includeRevised: false }),
+    async nextAssignment({ rater }) {
+      checkId(rater, "rater");
+      const rules = { ...(await readSettings(db, defaults)), now: now(), random: Math.random };
+      const held = await transact((tx) => nextAssignment(tx, rater, rules));
+      if (!held) return { assignment: undefined };
+      const { id: assignmentId, comparison, expiresAt } = held;
+      return { assignment: { assignmentId, comparison, expiresAt } };
     },
-    nextAssignment: notYet,
-    skipAssignment: notYet,
-    withdrawComparisons: notYet,
-    setGold: notYet,
-    getQueueStatus: notYet,
-    listDemonstrations: notYet,
-    listFlags: notYet,
-    reportLoop: notYet,
+    async skipAssignment({ assignmentId, reason }) {
+      if (reason.length > MAX_SKIP_REASON) {
+        throw invalidField("length of reason", reason.length, `at most ${MAX_SKIP_REASON}`);
+      }
+      await transact(async (tx) => {
+        const held = await assignmentById(tx, assignmentId);
+        if (!held) throw new StagecraftError("not_found", `there is no assignment ${assignmentId}`);
+        if (held.state !== "held") return;
+        const change = { state: "skipped", ended_at: now(), skip_reason: reason } as const;
+        await tx.updateTable("assignments").set(change).where("id", "=", assignmentId).execute();
+      });
+      return {};
+    },
+    async withdrawComparisons(request) {
+      const { comparisonIds } = request;
+      if (comparisonIds.length > MAX_COMPARISONS) {
+        const most = `≤ ${MAX_COMPARISONS}`;
+        throw invalidField("length of comparison_ids", comparisonIds.length, most);
+      }
+      return { numWithdrawn: await transact((tx) => withdrawComparisons(tx, request, now())) };
+    },
+    async setGold({ comparisonId, ranks }) {
+      await transact((tx) => setGold(tx, comparisonId, ranks));
+      return {};
+    },
+    async getQueueStatus({ batch }) {
+      const { ratersPerComparison } = await readSettings(db, defaults);
+      return queueStatus(db, { batch, ratersPerComparison, now: now() });
+    },
+    async reportLoop(report) {
+      await transact((tx) => reportLoop(tx, report, now()));
+      return {};
+    },
   };
   return { register: (server) => server.addService(feedback.FeedbackServiceService, handlers) };
 }
 
-function notYet(): never {
-  throw new StagecraftError(
-    "unimplemented",
-    "this gateway keeps a journal, which has no queue yet",
-  );
+interface ListRequest {
+  pageSize: number;
+  pageToken: string;
+  includeRevised: boolean;
 }
 
-const sizeOfFeedback = (entry: feedback.Feedback) =>
-  feedback.Feedback.encode(entry).finish().length;
-const sizeOfComparison = (comparison: feedback.Comparison) =>
-  feedback.Comparison.encode(comparison).finish().length;
-
-type BodyCase = NonNullable<feedback.Feedback["body"]>["$case"];
-
-const CASES: Readonly<Partial<Record<feedback.FeedbackKind, BodyCase>>> = {
+const KINDS: Readonly<Partial<Record<feedback.FeedbackKind, FeedbackKind>>> = {
   [feedback.FeedbackKind.RANKING]: "ranking",
   [feedback.FeedbackKind.DEMONSTRATION]: "demonstration",
   [feedback.FeedbackKind.FLAG]: "flag",
@@ -120,13 +152,10 @@ const CASES: Readonly<Partial<Record<feedback.FeedbackKind, BodyCase>>> = {
 /** The ranking, filled up from the comparison that it is about. */
 function rankingOf(
   { ranking, origin, comparisonId }: feedback.SubmitRankingRequest,
-  store: FeedbackStore,
+  comparison: feedback.Comparison | undefined,
 ): Pick<feedback.SubmitRankingRequest, "ranking" | "origin"> {
   if (comparisonId === "" || !ranking) return { ranking, origin };
-  const comparison = store.comparison(comparisonId);
-  if (!comparison) {
-    throw new StagecraftError("not_found", `there is no comparison ${comparisonId}`);
-  }
+  if (!comparison) throw new StagecraftError("not_found", `there is no comparison ${comparisonId}`);
   const { prompt, answers, kind, modelVersion } = comparison;
   return {
     ranking: { ...ranking, prompt, answers },
@@ -136,13 +165,18 @@ function rankingOf(
 
 function checkComparison(comparison: feedback.Comparison, field: string): void {
   checkId(comparison.comparisonId, `${field}.comparison_id`);
-  checkSize(field, sizeOfComparison(comparison), MAX_COMPARISON_BYTES);
+  if (comparison.batch !== "") checkId(comparison.batch, `${field}.batch`);
+  const bytes = feedback.Comparison.encode(comparison).finish().length;
+  checkSize(field, bytes, MAX_COMPARISON_BYTES);
   const { prompt, answers } = comparison;
   // A comparison is a ranking that has no order yet.
   parseRanking({ prompt, answers, ranks: answers.map(() => 1), criteria: [] }, field);
 }
 
 function checkId(id: string, field: string): string {
-  if (id.length >= 1 && id.length <= MAX_ID_LENGTH) return id;
-  throw invalidField(`length of ${field}`, id.length, `from 1 to ${MAX_ID_LENGTH}`);
+  if (id.length < 1 || id.length > MAX_ID_LENGTH) {
+    throw invalidField(`length of ${field}`, id.length, `from 1 to ${MAX_ID_LENGTH}`);
+  }
+  if (id.includes("\0")) throw invalidField(field, "with a NUL character", "without one");
+  return id;
 }

@@ -1,0 +1,42 @@
+import { StagecraftError } from "@stagecraft/core";
+import { isLoopbackHost } from "@stagecraft/rpc";
+import type { PostgresPool } from "kysely";
+import pg from "pg";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Connections to a PostgreSQL server. Plaintext is for loopback only. */
+export function openServerPool(url: string, size: number): PostgresPool {
+  checkUrl(url);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    types: { getTypeParser },
+  });
+  // An idle connection that breaks is replaced by the next query; a query that breaks tells its caller.
+  pool.on("error", () => undefined);
+  return pool;
+}
+
+/** Counts are numbers here, not texts. */
+const getTypeParser = ((id: number, format?: "text") =>
+  id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as never;
+
+function checkUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol)) {
+    throw new StagecraftError(
+      "invalid_argument",
+      "databaseUrl is no URL of PostgreSQL; write postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    );
+  }
+  const sslmode = parsed.searchParams.get("sslmode") ?? "disable";
+  const isLocal = parsed.hostname === "" || isLoopbackHost(parsed.hostname);
+  if (isLocal || !["disable", "allow", "prefer"].includes(sslmode)) return;
+  throw new StagecraftError(
+    "invalid_argument",
+    `databaseUrl leads to ${parsed.hostname} in plaintext; add ?sslmode=verify-full (and &sslrootcert=FILE)`,
+  );
+}
