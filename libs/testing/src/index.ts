@@ -9,6 +9,8 @@ export {
   type NatsServer,
   type NatsServerOptions,
 } from "./nats-server.js";
+export { pgliteTemplate } from "./pglite-template.js";
+export { postgresBin, startPostgres, type PostgresServer } from "./postgres.js";
 export { freePort, startProcess, type StartedProcess } from "./process.js";
 export { tempDir, type TempDir } from "./temp-dir.js";
 export { gate, waitFor, type Gate, type WaitOptions } from "./wait-for.js";

@@ -1,12 +1,13 @@
 import { common, feedback } from "@stagecraft/contracts";
 import { createRpcClient, createRpcServer } from "@stagecraft/rpc";
+import { postgresBin, startPostgres } from "@stagecraft/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createFeedbackService } from "../src/feedback/feedback-service.js";
 import type { Settings } from "../src/http/api/index.js";
 import type { Database } from "../src/store/database.js";
 import { createFeedbackStore } from "../src/store/feedback-store.js";
 import { openStore } from "../src/store/open-store.js";
-import { emptyDatabase, openTestDatabase, postgresBin, startPostgres } from "./databases.js";
+import { emptyDatabase, openTestDatabase } from "./databases.js";
 
 const bin = await postgresBin();
 

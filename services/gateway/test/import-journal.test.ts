@@ -1,13 +1,14 @@
 import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { feedback } from "@stagecraft/contracts";
+import type { feedback } from "@stagecraft/contracts";
+import { pgliteTemplate } from "@stagecraft/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Database } from "../src/store/database.js";
 import { createFeedbackStore } from "../src/store/feedback-store.js";
 import { importJournal } from "../src/store/import-journal.js";
 import { openStore } from "../src/store/open-store.js";
-import { emptyDatabase, openTestDatabase, pgliteTemplate } from "./databases.js";
+import { emptyDatabase, openTestDatabase } from "./databases.js";
 
 let dir: string;
 let database: Database;

@@ -11,6 +11,7 @@ import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
 import { createFeedbackService, openStore } from "@stagecraft/service-gateway";
 import { initEngine, tf } from "@stagecraft/tensor";
+import { pgliteTemplate } from "@stagecraft/testing";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { readAnswers } from "../ranking/answers.js";
 import { openInbox } from "./inbox.js";
@@ -194,7 +195,7 @@ describe("loop stage", () => {
 
   it("learns from the feedback service: puts answers up, waits while it is away, reads on next round", async () => {
     await writeInputs();
-    await using database = await openStore({});
+    await using database = await openStore({ template: await pgliteTemplate() });
     const serve = async (port: number) => {
       const server = createRpcServer({ port });
       createFeedbackService({ database }).register(server);

@@ -1,0 +1,63 @@
+import { spawn, spawnSync } from "node:child_process";
+import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { freePort } from "./process.js";
+
+const DEBIAN = "/usr/lib/postgresql";
+
+/** Folder of PostgreSQL's programs, as Debian installs it; undefined = none is here. */
+export async function postgresBin(): Promise<string | undefined> {
+  const versions = await readdir(DEBIAN).catch(() => []);
+  const newest = versions.map(Number).sort((a, b) => b - a)[0];
+  return newest === undefined ? undefined : join(DEBIAN, String(newest), "bin");
+}
+
+export interface PostgresServer extends AsyncDisposable {
+  url: string;
+  /** Ends it without warning, as `kill -9` does. */
+  kill(): Promise<void>;
+  /** Starts it again on the same folder. */
+  start(): Promise<void>;
+}
+
+/** A server of PostgreSQL on loopback, in a folder of its own; as user postgres where this is root. */
+export async function startPostgres(bin: string): Promise<PostgresServer> {
+  const user = userInfo().uid === 0 ? postgresUser() : {};
+  const dir = await mkdtemp(join(tmpdir(), "stagecraft-postgres-"));
+  if (user.uid !== undefined) await chown(dir, user.uid, user.gid!);
+  const data = join(dir, "data");
+  const options = { ...user, cwd: dir, encoding: "utf8" as const };
+  const flags = ["-D", data, "-U", "stagecraft", "-A", "trust", "-E", "UTF8", "--no-sync"];
+  const made = spawnSync(join(bin, "initdb"), flags, options);
+  if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
+  const port = await freePort();
+  let server: ReturnType<typeof spawn> | undefined;
+  const url = `postgres://stagecraft@127.0.0.1:${port}/postgres`;
+  const start = async () => {
+    const args = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", dir];
+    server = spawn(join(bin, "postgres"), args, { ...user, cwd: dir, stdio: "ignore" });
+    while (spawnSync(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).status !== 0)
+      if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+  };
+  const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
+    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    const ended = new Promise((resolve) => server!.once("exit", resolve));
+    server.kill(signal);
+    await ended;
+  };
+  await start();
+  return {
+    ...{ url, start, kill: () => kill() },
+    async [Symbol.asyncDispose]() {
+      await kill("SIGINT");
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function postgresUser(): { uid?: number; gid?: number } {
+  const id = (flag: string) =>
+    Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout);
+  return { uid: id("-u"), gid: id("-g") };
+}
