@@ -19,7 +19,7 @@ export interface FaultContext {
 
 /** A change of one of the product's compiled modules. */
 export interface Mutation {
-  /** End of the module's path, e.g. `services/trainer/dist/rollouts/bus-planes.js`. */
+  /** End of the module's path, e.g. `services/trainer/dist/rollouts/bus-rollouts.js`. */
   file: string;
   find: string;
   replace: string;

@@ -27,7 +27,7 @@ export {
   type ClosedFormOptions,
   type ClosedFormResult,
 } from "./check/closed-form-run.js";
-export { createTablePlanes } from "./check/table-planes.js";
+export { createTableSamplers } from "./check/table-samplers.js";
 export {
   gae,
   grpoAdvantages,
@@ -85,12 +85,18 @@ export {
 } from "./stage/config.js";
 export { inspectRollouts, type InspectedRollout } from "./rollouts/inspect.js";
 export type {
-  PpoPlanes,
   PromptTask,
-  PublishedWeights,
   RolloutCheck,
   RolloutSample,
-} from "./rollouts/planes.js";
+  RolloutSource,
+  Samplers,
+} from "./rollouts/rollout-source.js";
+export type {
+  PublishedWeights,
+  StoredWeights,
+  WeightPublisher,
+} from "./rollouts/weight-publisher.js";
+export { weightProblem } from "./rollouts/weight-rules.js";
 export { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./stage/ppo-loop.js";
 export { createPpoStage, ppoStage, runPpo } from "./stage/run-ppo.js";
 export type { RolloutSignals, UpdateSignals } from "./stage/signals.js";

@@ -12,7 +12,11 @@ import { silentReporter } from "@stagecraft/runs";
 import { createModel, loadModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine, tf, type Optimizer } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
-import { createModelPlanes, writePpoWorld, type ModelPlanesOptions } from "../test/model-planes.js";
+import {
+  createModelSamplers,
+  writePpoWorld,
+  type ModelSamplersOptions,
+} from "../test/model-samplers.js";
 import { estimateAdvantages, type Estimates, type Experience } from "./batch/experience.js";
 import { responseLogProbs, responseValues } from "./batch/forward.js";
 import { layoutSequences } from "./batch/layout.js";
@@ -21,10 +25,11 @@ import { buildExperience } from "./update/build-experience.js";
 import { ppoSchema } from "./stage/config.js";
 import { advantageOptions, experienceOptions, optimizeOptions } from "./stage/loop-options.js";
 import { optimize } from "./update/optimize.js";
-import type { RolloutSample } from "./rollouts/planes.js";
+import type { RolloutSample } from "./rollouts/rollout-source.js";
 import { runPpo } from "./stage/run-ppo.js";
 
 const EOS = 9;
+const PUBLISHED = [{ version: 1, sha256: "hash", step: 0 }];
 const CONFIG = ppoSchema.parse({
   policy: "p",
   rewardModel: "r",
@@ -64,11 +69,11 @@ function sampleOf(responseIds: number[]): RolloutSample {
     promptIds: Int32Array.of(1, 2),
     responseIds: Int32Array.from(responseIds),
     logProbs: Float32Array.from(responseIds, (_, t) => -2 - t / 4),
-    weightVersions: new Int32Array(responseIds.length),
+    weightVersions: new Int32Array(responseIds.length).fill(1),
     finishReason: "eos",
     score: 3,
     rewardModelVersion: "1",
-    weightsHash: "",
+    weights: PUBLISHED,
   };
 }
 
@@ -76,7 +81,7 @@ const toExperience = (samples: RolloutSample[]) =>
   buildExperience(
     samples,
     { policy, reference: policy, critic },
-    experienceOptions(CONFIG, { endIds: [EOS], version: 0 }),
+    experienceOptions(CONFIG, { endIds: [EOS], update: 0, published: PUBLISHED }),
   );
 const SAMPLES = [
   [3, 4, 5, 6, EOS],
@@ -203,7 +208,7 @@ describe("what goes wrong in a run", () => {
   });
 
   /** Alarm codes of a run of a few updates. */
-  async function run(name: string, planes: Partial<ModelPlanesOptions>): Promise<string[]> {
+  async function run(name: string, samplers: Partial<ModelSamplersOptions>): Promise<string[]> {
     const config = ppoSchema.parse({
       policy: join(dir, "policy"),
       rewardModel: join(dir, "reward"),
@@ -225,7 +230,7 @@ describe("what goes wrong in a run", () => {
     await runPpo(
       config,
       context,
-      createModelPlanes({ shape: sampler, tokenizer, score, ...planes }),
+      createModelSamplers({ shape: sampler, tokenizer, score, ...samplers }),
     );
     const lines = (await readFile(join(dir, name, "metrics.jsonl"), "utf8")).trim().split("\n");
     return lines.flatMap((line) => (JSON.parse(line) as { code?: string }).code ?? []);
@@ -239,13 +244,13 @@ describe("what goes wrong in a run", () => {
   });
 
   it("weights that do not reach the sampler stop the run", async () => {
-    const delivery = (version: number) => (version === 1 ? "missed" : "loaded");
+    const delivery = (step: number) => (step === 1 ? "missed" : "loaded");
     const undelivered = run("undelivered", { delivery });
     await expect(undelivered).rejects.toThrow("sampler did not load the published weights");
   });
 
   it("weights that a sampler only claims to have loaded sound alarms", async () => {
-    const delivery = (version: number) => (version === 1 ? "claimed" : "loaded");
+    const delivery = (step: number) => (step === 1 ? "claimed" : "loaded");
     expect(await run("claimed", { delivery })).toEqual(
       expect.arrayContaining(["ratio-not-one", "sampler-mismatch"]),
     );

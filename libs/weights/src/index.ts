@@ -1,10 +1,4 @@
-export {
-  openAnnouncements,
-  weightAnnouncements,
-  WEIGHTS_KEY,
-  type Announcements,
-  type AnnouncementsOptions,
-} from "./announcements.js";
+export { weightAnnouncements, WEIGHTS_KEY } from "./announcements.js";
 export { openWeightStore } from "./directory-store.js";
 export { fetchInThread, type ThreadedWeightStore } from "./fetch-in-thread.js";
 export {
@@ -17,8 +11,9 @@ export { createMemoryWeightStore } from "./memory-store.js";
 export { createObjectWeightStore, type ObjectBucket } from "./object-store.js";
 export { OBJECT_STORE_LOCATION, openWeightStoreAt } from "./open-store.js";
 export {
-  versionTaken,
-  type WeightKeys,
-  type WeightManifest,
-  type WeightStore,
-} from "./weight-store.js";
+  openWeightPublisher,
+  type BusWeightPublisher,
+  type PublisherOptions,
+  type StoredVersion,
+} from "./publish.js";
+export type { WeightKeys, WeightManifest, WeightStore } from "./weight-store.js";

@@ -1,4 +1,3 @@
-export { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./rollouts/bus-planes.js";
 export { trainerSchema } from "./config.js";
 export { openTrainerService, type OpenTrainerOptions } from "./open.js";
 export { createPpoRun } from "./rollouts/ppo-run.js";

@@ -1,6 +1,5 @@
-import type { BusPlanesOptions } from "./rollouts/bus-planes.js";
 import { createFileAccess } from "./runs/file-access.js";
-import { createPpoRun } from "./rollouts/ppo-run.js";
+import { createPpoRun, type PpoRunOptions } from "./rollouts/ppo-run.js";
 import { createRunQuotas } from "./runs/run-quotas.js";
 import { openRunRegistry, type RunRegistryOptions } from "./runs/run-registry.js";
 import { createTrainerService, type TrainerService } from "./service.js";
@@ -8,9 +7,7 @@ import { checkTextFields } from "./runs/stage-paths.js";
 import type { TrainerStage } from "./runs/trainer-stage.js";
 
 export interface OpenTrainerOptions
-  extends
-    Omit<BusPlanesOptions, "runId">,
-    Omit<RunRegistryOptions, "stages" | "logger" | "files" | "quotas"> {
+  extends PpoRunOptions, Omit<RunRegistryOptions, "stages" | "logger" | "files" | "quotas"> {
   /** Folders beside the runs that a run may read; not given: callers have this process's own rights. */
   readDirs?: readonly string[];
   /** See RunQuotaOptions; not given: no bound. */

@@ -184,7 +184,7 @@ export const poison: FaultRow = {
       name: "rollouts are not held against their task",
       mutations: [
         {
-          file: "services/trainer/dist/rollouts/bus-planes.js",
+          file: "services/trainer/dist/rollouts/bus-rollouts.js",
           find: "problemOf: (rollout) => this.problemOf(rollout)",
           replace: "problemOf: () => undefined",
         },

@@ -47,9 +47,9 @@ export const workerKill: FaultRow = {
       name: "the worker acknowledges a task before it is done",
       mutations: [
         {
-          file: "services/rollout/dist/worker.js",
-          find: "async handle(message) {",
-          replace: "async handle(message) { await message.ack();",
+          file: "libs/bus/dist/handle-messages.js",
+          find: "await handle(message);",
+          replace: "await message.ack(); await handle(message);",
         },
       ],
       count: 12,

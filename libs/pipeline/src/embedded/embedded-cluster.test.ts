@@ -6,7 +6,7 @@ import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { writeJsonl } from "@stagecraft/data";
 import { silentReporter, type StageContext, type StageProgress } from "@stagecraft/runs";
 import { createModel, generate, loadModel, presetConfig, saveModel } from "@stagecraft/model";
-import { ppoSchema, runPpo, type PpoConfig, type PpoPlanes } from "@stagecraft/ppo";
+import { ppoSchema, runPpo, type PpoConfig, type Samplers } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir } from "@stagecraft/testing";
@@ -74,18 +74,25 @@ async function withWorld(body: (world: World) => Promise<void>): Promise<void> {
   });
 }
 
-/** The planes without services: the same models, called directly. */
-async function directPlanes(config: PpoConfig): Promise<PpoPlanes> {
+/** Samplers without services: the same models, called directly. */
+async function directSamplers(config: PpoConfig): Promise<Samplers> {
   const tokenizer = await loadTokenizer(config.policy);
   const sampler = await loadModel(config.policy, { heads: ["lm"] });
   const judge = await loadModel(config.rewardModel, { heads: ["score"] });
-  let published = { version: -1, sha256: "" };
-  return {
-    async publishWeights(version, tensors) {
-      sampler.load(tensors);
-      published = { version, sha256: sha256OfTensors(tensors) };
-      return published;
+  let published = { version: 0, sha256: "", step: -1 };
+  const weights: Samplers["weights"] = {
+    store(tensors, step) {
+      const { version } = published;
+      const stored = { version: version + 1, sha256: sha256OfTensors(tensors), step };
+      const announce = () => {
+        sampler.load(tensors);
+        published = stored;
+        return Promise.resolve();
+      };
+      return Promise.resolve({ ...stored, announce });
     },
+  };
+  const rollouts: Samplers["rollouts"] = {
     async collect(tasks) {
       const answers = await generate(
         sampler,
@@ -110,11 +117,12 @@ async function directPlanes(config: PpoConfig): Promise<PpoPlanes> {
           finishReason,
           score: scores.dataSync()[0]!,
           rewardModelVersion: "direct",
-          weightsHash: published.sha256,
+          weights: [published],
         };
       });
     },
   };
+  return { rollouts, weights };
 }
 
 const TIMES = new Set(["tokensPerSecond", "collectMs", "trainMs", "timeMs", "time"]);
@@ -133,7 +141,7 @@ const weightsOf = (runDir: string) => readFile(join(runDir, "model", "model.safe
 describe("createEmbeddedCluster()", () => {
   it("runs PPO over four services exactly as it runs without them", async () => {
     await withWorld(async ({ dir, config, contextOf }) => {
-      const direct = await runPpo(config, contextOf("direct"), await directPlanes(config));
+      const direct = await runPpo(config, contextOf("direct"), await directSamplers(config));
       await using cluster = await createEmbeddedCluster({
         policyModelDir: config.policy,
         rewardModelDir: config.rewardModel,
@@ -169,7 +177,7 @@ describe("createEmbeddedCluster()", () => {
           rewardModelDir: config.rewardModel,
           runDir: join(dir, "stopped"),
         });
-      const whole = await runPpo(config, contextOf("whole"), await directPlanes(config));
+      const whole = await runPpo(config, contextOf("whole"), await directSamplers(config));
       const controller = new AbortController();
       const reporter = silentReporter({ progress: ({ done }) => done === 1 && controller.abort() });
       {

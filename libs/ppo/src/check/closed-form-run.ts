@@ -21,7 +21,7 @@ import {
   type EnumerableTask,
   type ExactValues,
 } from "./closed-form.js";
-import { createTablePlanes } from "./table-planes.js";
+import { createTableSamplers } from "./table-samplers.js";
 
 export interface ClosedFormOptions {
   /** Where the run keeps its checkpoints; must be empty or new. */
@@ -194,7 +194,7 @@ async function train(
         prompts: [{ id: "start", messages: [], promptIds: Int32Array.of(START_ID) }],
         evalPrompts: [],
         endIds: [],
-        planes: createTablePlanes(models.policy.config, task),
+        ...createTableSamplers(models.policy.config, task),
       },
       config,
       { run, context },

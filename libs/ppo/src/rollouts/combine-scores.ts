@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { RolloutSample } from "./planes.js";
+import type { RolloutSample } from "./rollout-source.js";
 
 /** What an ensemble's disagreement is called among an answer's other scores, after its source. */
 const UNCERTAINTY = ".uncertainty";

@@ -7,6 +7,7 @@ const prompts = Array.from({ length: 5 }, (_, i) => ({
   messages: [],
   promptIds: Int32Array.of(i),
 }));
+const OLDEST = { minStep: 0, minWeightVersion: 1 };
 const OPTIONS = {
   seed: 7,
   promptsPerUpdate: 2,
@@ -18,12 +19,12 @@ const OPTIONS = {
 describe("createTaskSource()", () => {
   it("makes the tasks of an update from its number alone", () => {
     const [a, b] = [createTaskSource(prompts, OPTIONS), createTaskSource(prompts, OPTIONS)];
-    for (const update of [0, 1, 2]) a.tasks(update, update);
-    expect(a.tasks(3, 3)).toEqual(b.tasks(3, 3));
+    for (const update of [0, 1, 2]) a.tasks(update, OLDEST);
+    expect(a.tasks(3, OLDEST)).toEqual(b.tasks(3, OLDEST));
   });
 
   it("repeats a prompt samplesPerPrompt times with different seeds", () => {
-    const tasks = createTaskSource(prompts, OPTIONS).tasks(0, 0);
+    const tasks = createTaskSource(prompts, OPTIONS).tasks(0, OLDEST);
     expect(tasks.map(({ promptId }) => promptId)).toEqual(
       [0, 0, 0, 3, 3, 3].map((i) => tasks[i]!.promptId),
     );
@@ -33,7 +34,7 @@ describe("createTaskSource()", () => {
 
   it("uses every prompt once per epoch, in a new order each time", () => {
     const source = createTaskSource(prompts, { ...OPTIONS, samplesPerPrompt: 1 });
-    const drawn = Array.from({ length: 10 }, (_, update) => source.tasks(update, 0))
+    const drawn = Array.from({ length: 10 }, (_, update) => source.tasks(update, OLDEST))
       .flat()
       .map(({ promptId }) => promptId);
     const epochs = [0, 5, 10, 15].map((start) => drawn.slice(start, start + 5));
@@ -44,7 +45,7 @@ describe("createTaskSource()", () => {
   it("gives ids that sort like the order of use", () => {
     const source = createTaskSource(prompts, OPTIONS);
     const ids = [0, 9, 10, 123].flatMap((update) =>
-      source.tasks(update, 0).map(({ taskId }) => taskId),
+      source.tasks(update, OLDEST).map(({ taskId }) => taskId),
     );
     expect([...ids].sort()).toEqual(ids);
   });

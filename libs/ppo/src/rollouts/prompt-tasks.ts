@@ -1,6 +1,6 @@
 import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
 import type { Message } from "@stagecraft/tokenizer";
-import type { PromptTask } from "./planes.js";
+import type { PromptTask } from "./rollout-source.js";
 
 /** A request, rendered and tokenized. */
 export interface PreparedPrompt {
@@ -17,9 +17,12 @@ export interface TaskOptions {
   maxNewTokens: number;
 }
 
+/** The oldest weights that answers may be sampled with. */
+export type OldestWeights = Pick<PromptTask, "minStep" | "minWeightVersion">;
+
 /** Makes the tasks of any update from its number alone, so that resuming needs no position. */
 export interface TaskSource {
-  tasks(update: number, minWeightVersion: number): PromptTask[];
+  tasks(update: number, oldest: OldestWeights): PromptTask[];
 }
 
 /**
@@ -34,7 +37,7 @@ export function createTaskSource(
   const { seed, promptsPerUpdate, samplesPerPrompt, temperature, maxNewTokens } = options;
   const orderOf = shuffledEpochs(prompts.length, seed);
   return {
-    tasks(update, minWeightVersion) {
+    tasks(update, oldest) {
       const count = promptsPerUpdate * samplesPerPrompt;
       return Array.from({ length: count }, (_, index) => {
         const draw = update * promptsPerUpdate + Math.floor(index / samplesPerPrompt);
@@ -49,7 +52,7 @@ export function createTaskSource(
             maxNewTokens,
             seed: deriveSeed(seed, "rollout", update, index),
           },
-          minWeightVersion,
+          ...oldest,
         };
       });
     },
@@ -69,6 +72,7 @@ export function evaluationTasks(
     messages: prompt.messages,
     promptIds: prompt.promptIds,
     sampling: { temperature, maxNewTokens, seed: deriveSeed(seed, "evaluation", index) },
+    minStep: at.update,
     minWeightVersion: at.minWeightVersion,
   }));
 }

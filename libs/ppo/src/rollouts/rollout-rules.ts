@@ -1,6 +1,6 @@
 import { isLogProb, LOG_PROB_RANGE, StagecraftError } from "@stagecraft/core";
 import { combineAnswerScores, type ScoreCombination } from "./combine-scores.js";
-import type { PromptTask, RolloutSample } from "./planes.js";
+import type { PromptTask, RolloutSample } from "./rollout-source.js";
 
 /** What the optimizer takes. */
 export interface RolloutRules {
@@ -16,8 +16,8 @@ export interface RolloutRules {
 
 /**
  * Why the optimizer must not see an answer to a task; undefined when it may. The one place that
- * decides it: the planes ask it of every answer that arrives, so that a bad one is refused and its
- * task asked again; the loop asks it once more of planes that did not.
+ * decides it: sources ask it of every answer that arrives, so that a bad one is refused and its task
+ * asked again; the loop asks it once more of sources that did not.
  */
 export function rolloutProblem(
   sample: RolloutSample,

@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { PromptTask, RolloutSample } from "./planes.js";
+import type { PromptTask, RolloutSample } from "./rollout-source.js";
 import { createTaskSource, updateOfTask } from "./prompt-tasks.js";
 import { openSamplingWindow } from "./sampling-window.js";
 
 const prompts = ["a", "b", "c"].map((id) => ({ id, messages: [], promptIds: Int32Array.of(1) }));
 const SIZES = { promptsPerUpdate: 2, samplesPerPrompt: 3, temperature: 1, maxNewTokens: 4 };
 
-/** A window over planes that note what they are asked and answer when told. */
+/** A window over a source that notes what it is asked and answers when told. */
 function open(maxStaleness: number, { first = 0, updates = 6 } = {}) {
   const asked: { update: number; floors: number[]; signal: AbortSignal }[] = [];
   const answers: ((samples: RolloutSample[]) => void)[] = [];
   const refuse: ((error: Error) => void)[] = [];
   const collect = (tasks: PromptTask[], signal: AbortSignal) => {
-    const floors = [...new Set(tasks.map(({ minWeightVersion }) => minWeightVersion))];
+    const floors = [...new Set(tasks.map(({ minStep }) => minStep))];
     asked.push({ update: updateOfTask(tasks[0]!.taskId), floors, signal });
     return new Promise<RolloutSample[]>((resolve, reject) => {
       answers.push(resolve);
@@ -21,7 +21,8 @@ function open(maxStaleness: number, { first = 0, updates = 6 } = {}) {
   };
   const window = openSamplingWindow(
     {
-      planes: { collect },
+      rollouts: { collect },
+      versionOfStep: (step) => step + 1,
       source: createTaskSource(prompts, { seed: 1, ...SIZES }),
       maxStaleness,
       batchSize: 6,
@@ -35,18 +36,18 @@ function open(maxStaleness: number, { first = 0, updates = 6 } = {}) {
 }
 
 describe("openSamplingWindow()", () => {
-  it("asks for one batch per version when synchronous", () => {
+  it("asks for one batch per update when synchronous", () => {
     const { window, asked } = open(0);
-    for (const version of [0, 0, 1]) window.fill(version);
+    for (const update of [0, 0, 1]) window.fill(update);
     expect(asked.map(({ update, floors }) => [update, floors])).toEqual([
       [0, [0]],
       [1, [1]],
     ]);
   });
 
-  it("asks for η batches ahead, whose tokens may be η versions old, and never past the end", () => {
+  it("asks for η batches ahead, whose tokens may be η updates old, and never past the end", () => {
     const { window, asked } = open(2);
-    for (const version of [0, 1, 2, 3, 4, 5]) window.fill(version);
+    for (const update of [0, 1, 2, 3, 4, 5]) window.fill(update);
     expect(asked.map(({ update }) => update)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(asked.map(({ floors }) => floors)).toEqual([[0], [0], [0], [1], [2], [3]]);
   });

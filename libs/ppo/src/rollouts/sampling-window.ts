@@ -5,29 +5,31 @@
  * which is all that ⌊(N_r − 1)/B⌋ can tell apart.
  */
 import { StagecraftError } from "@stagecraft/core";
-import type { PpoPlanes, PromptTask, RolloutCheck, RolloutSample } from "./planes.js";
+import type { PromptTask, RolloutCheck, RolloutSample, RolloutSource } from "./rollout-source.js";
 import type { TaskSource } from "./prompt-tasks.js";
 import { mayAdmit } from "./staleness-gate.js";
 
 export interface SamplingWindowOptions {
-  planes: Pick<PpoPlanes, "collect">;
+  rollouts: Pick<RolloutSource, "collect">;
   source: TaskSource;
+  /** The number that the weights of an update go by. */
+  versionOfStep(step: number): number;
   /** η; 0 = synchronous. */
   maxStaleness: number;
   /** Answers of an update. */
   batchSize: number;
   /** Updates of the whole run: nothing is asked for beyond them. */
   updates: number;
-  /** What planes refuse answers by. */
+  /** What sources refuse answers by. */
   problemOf: RolloutCheck;
   signal: AbortSignal;
 }
 
 /** The batches that were asked for and have not been learnt from. */
 export interface SamplingWindow {
-  /** Asks for every batch that the gate admits, now that `version` is published. */
-  fill(version: number): void;
-  /** Tasks and answers of an update that was admitted; rejects as the planes' `collect` does. */
+  /** Asks for every batch that the gate admits, now that the weights of `update` are published. */
+  fill(update: number): void;
+  /** Tasks and answers of an update that was admitted; rejects as the source's `collect` does. */
   next(update: number): Promise<{ tasks: PromptTask[]; samples: RolloutSample[] }>;
   /** Stops waiting for the rest. */
   close(): void;
@@ -43,22 +45,24 @@ interface Pending {
  * again under the same task ids, so a resumption loses nothing and, by the ledger, repeats nothing.
  */
 export function openSamplingWindow(options: SamplingWindowOptions, first: number): SamplingWindow {
-  const { planes, source, maxStaleness, batchSize, updates, problemOf } = options;
+  const { rollouts, source, maxStaleness, batchSize, updates, problemOf } = options;
   const pending = new Map<number, Pending>();
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let admitted = first; // batches
-  const gate = (version: number) => ({
+  const gate = (update: number) => ({
     numAdmitted: admitted * batchSize,
     batchSize,
-    version,
+    version: update,
     maxStaleness,
   });
   return {
-    fill(version) {
-      for (; admitted < updates && mayAdmit(gate(version)); admitted++) {
-        const tasks = source.tasks(admitted, Math.max(0, admitted - maxStaleness));
-        const samples = planes.collect(tasks, signal, problemOf);
+    fill(update) {
+      for (; admitted < updates && mayAdmit(gate(update)); admitted++) {
+        const minStep = Math.max(0, admitted - maxStaleness);
+        const minWeightVersion = options.versionOfStep(minStep);
+        const tasks = source.tasks(admitted, { minStep, minWeightVersion });
+        const samples = rollouts.collect(tasks, signal, problemOf);
         samples.catch(() => undefined); // told by next()
         pending.set(admitted, { tasks, samples });
       }

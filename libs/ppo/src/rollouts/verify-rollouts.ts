@@ -1,14 +1,12 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { PromptTask, RolloutSample } from "./planes.js";
+import type { PromptTask, RolloutSample } from "./rollout-source.js";
 import { rolloutProblem, type RolloutRules } from "./rollout-rules.js";
+import type { PublishedWeights } from "./weight-publisher.js";
+import { weightProblem } from "./weight-rules.js";
 
 export interface RolloutExpectation extends RolloutRules {
-  /** The newest published version. */
-  version: number;
-  /** Hashes of the published versions that a token may be of. */
-  hashes: ReadonlyMap<number, string>;
-  /** How many versions behind a token may be; 0 = synchronous. */
-  maxStaleness: number;
+  /** The weights that a token may be of. */
+  published: readonly PublishedWeights[];
   /** Rollout ids that were learnt from already. */
   isConsumed(rolloutId: string): boolean;
 }
@@ -23,7 +21,7 @@ export class WrongWeightsError extends StagecraftError {
 /**
  * One sample per task in the order of the tasks. Repeated deliveries of a task and rollouts already
  * consumed count once; everything else that is not as it must be throws `failed_precondition` (see
- * `rolloutProblem`); a wrong weight version or hash as a `WrongWeightsError`.
+ * `rolloutProblem`); other weights than the task allows as a `WrongWeightsError`.
  */
 export function verifyRollouts(
   tasks: readonly PromptTask[],
@@ -41,24 +39,10 @@ export function verifyRollouts(
     const about = `rollout ${sample.rolloutId}: `;
     const problem = rolloutProblem(sample, task, expected);
     if (problem) throw refused(about + problem, task.taskId);
-    const stale = weightProblem(sample, expected);
+    const stale = weightProblem(sample, task, expected.published);
     if (stale) throw new WrongWeightsError(about + stale, task.taskId);
     return sample;
   });
-}
-
-function weightProblem(
-  { weightVersions, weightsHash }: RolloutSample,
-  { version, hashes, maxStaleness }: RolloutExpectation,
-): string | undefined {
-  const wrong = weightVersions.find((v) => v > version || v < version - maxStaleness);
-  if (wrong !== undefined) {
-    return `sampled with weight version ${wrong}, expected ${maxStaleness > 0 ? `${version - maxStaleness} to ` : ""}${version}; the sampler did not load the published weights`;
-  }
-  const last = weightVersions.at(-1)!;
-  const sha256 = hashes.get(last) ?? "unknown";
-  if (weightsHash === sha256) return undefined;
-  return `sampled with weights ${weightsHash.slice(0, 12)}…, version ${last} is ${sha256.slice(0, 12)}…`;
 }
 
 function refused(reason: string, taskId: string): StagecraftError {

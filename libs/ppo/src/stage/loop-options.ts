@@ -3,6 +3,7 @@ import type { AdvantageOptions } from "../batch/experience.js";
 import type { KlControllerConfig } from "../math/kl-controller.js";
 import type { ExperienceOptions } from "../update/build-experience.js";
 import { parseScoreWeights } from "../rollouts/combine-scores.js";
+import type { PublishedWeights } from "../rollouts/weight-publisher.js";
 import type { PpoConfig } from "./config.js";
 import type { OptimizeOptions } from "../update/trainees.js";
 
@@ -30,7 +31,8 @@ export function experienceOptions(
     endIds: readonly number[];
     scoreScale?: number | undefined;
     scoreZero?: number | undefined;
-    version: number;
+    update: number;
+    published: readonly PublishedWeights[];
   },
 ): ExperienceOptions {
   const { oldLogProbs, decoupled } = config;
@@ -45,7 +47,8 @@ export function experienceOptions(
     },
     missingEos: { kind: config.missingEos, value: config.missingEosValue },
     samplesPerPrompt: config.samplesPerPrompt,
-    version: scope.version,
+    update: scope.update,
+    published: scope.published,
     recomputeOldLogProbs: oldLogProbs === "trainer" ? "all" : decoupled ? "stale" : "none",
   };
 }

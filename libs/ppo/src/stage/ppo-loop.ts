@@ -1,6 +1,7 @@
 /**
  * The PPO loop of InstructGPT [IG, section 3.5] with the implementation details of [N+], departures:
- * 1. sampling and scoring happen elsewhere (`PpoPlanes`); what comes back is verified, not trusted;
+ * 1. sampling and scoring happen elsewhere (`RolloutSource`, `WeightPublisher`); what comes back is
+ *    verified, not trusted;
  * 2. policy and critic are separate networks with separate optimizers [IG, St];
  * 3. prompts, seeds and shuffles are functions of (seed, update), so a checkpoint holds no generator;
  * 4. sampling may run `maxStaleness` updates ahead [AReaL]; 0 is the synchronous loop, bit for bit.
@@ -37,12 +38,11 @@ import {
 import { optimize } from "../update/optimize.js";
 import type { Trainees } from "../update/trainees.js";
 import type {
-  PpoPlanes,
   PromptTask,
-  PublishedWeights,
   RolloutCheck,
   RolloutSample,
-} from "../rollouts/planes.js";
+  Samplers,
+} from "../rollouts/rollout-source.js";
 import {
   createTaskSource,
   evaluationTasks,
@@ -53,8 +53,10 @@ import { rolloutProblem, type RolloutRules } from "../rollouts/rollout-rules.js"
 import { openSamplingWindow, type SamplingWindow } from "../rollouts/sampling-window.js";
 import { rolloutSignals, type UpdateSignals } from "./signals.js";
 import { verifyRollouts, WrongWeightsError } from "../rollouts/verify-rollouts.js";
+import type { PublishedWeights } from "../rollouts/weight-publisher.js";
+import { versionOfStep, weightProblem } from "../rollouts/weight-rules.js";
 
-export interface PpoLoopParts {
+export interface PpoLoopParts extends Samplers {
   trainees: Trainees;
   /** Frozen; the caller disposes it. */
   reference: Model;
@@ -64,7 +66,6 @@ export interface PpoLoopParts {
   endIds: readonly number[];
   /** Ids that an answer may hold are below it; default the policy's. */
   vocabSize?: number;
-  planes: PpoPlanes;
   /** Scores are multiplied by it before anything else; default 1. */
   scoreScale?: number;
   /** Subtracted from them before that: their mean over the reference answers; default 0. */
@@ -99,7 +100,7 @@ interface LoopState {
   startScore?: number;
   signals: UpdateSignals | null;
   alarms: AlarmState;
-  /** The newest versions of the weights, as many as a token in flight may be of. */
+  /** The weights of the last updates, as many as a token in flight may be of. */
   published: PublishedWeights[];
 }
 
@@ -168,8 +169,9 @@ class PpoLoop {
   private openWindow(): SamplingWindow {
     const { config, parts, source, context, state } = this;
     const options = {
-      planes: parts.planes,
+      rollouts: parts.rollouts,
       source,
+      versionOfStep: (step: number) => versionOfStep(this.state.published, step),
       maxStaleness: config.maxStaleness,
       batchSize: config.promptsPerUpdate * config.samplesPerPrompt,
       updates: config.updates,
@@ -180,13 +182,13 @@ class PpoLoop {
   }
 
   private async update(window: SamplingWindow): Promise<void> {
-    const { state, config, context } = this;
+    const { state, context } = this;
     const started = performance.now();
     await this.publish();
     window.fill(state.update);
     const next = () => window.next(state.update);
     const { tasks, samples: arrived } = await this.phase("wait", next);
-    const samples = this.verify(tasks, arrived, config.maxStaleness);
+    const samples = this.verify(tasks, arrived);
     throwIfAborted(context.signal);
     const collectMs = performance.now() - started;
     const rolloutIds = samples.map(({ rolloutId }) => rolloutId);
@@ -230,7 +232,7 @@ class PpoLoop {
 
   /** Asked of every answer that arrives; see `rolloutProblem`. */
   private readonly problemOf: RolloutCheck = (sample, task) =>
-    rolloutProblem(sample, task, this.rules());
+    rolloutProblem(sample, task, this.rules()) ?? weightProblem(sample, task, this.state.published);
 
   private rules(): RolloutRules {
     const { vocabSize = this.parts.trainees.policy.config.vocabSize } = this.parts;
@@ -238,17 +240,11 @@ class PpoLoop {
     return { vocabSize, maxScore: this.config.maxScore, scores, endIds };
   }
 
-  private verify(
-    tasks: readonly PromptTask[],
-    samples: readonly RolloutSample[],
-    maxStaleness: number,
-  ): RolloutSample[] {
+  private verify(tasks: readonly PromptTask[], samples: readonly RolloutSample[]): RolloutSample[] {
     const { published, update } = this.state;
     try {
       return verifyRollouts(tasks, samples, {
-        version: update,
-        hashes: new Map(published.map(({ version, sha256 }) => [version, sha256])),
-        maxStaleness,
+        published,
         ...this.rules(),
         isConsumed: (rolloutId) => this.ledger.has(rolloutId),
       });
@@ -264,14 +260,16 @@ class PpoLoop {
   private async publish(): Promise<void> {
     if (this.isPublished) return;
     const { state, parts, config } = this;
-    const version = state.update;
+    const step = state.update;
     releaseIdleMemory(); // samplers in this process are next
     const tensors = withHeadsOnly(parts.trainees.policy, ["lm"]).tensors();
-    const { sha256 } = await this.phase("publish", () =>
-      parts.planes.publishWeights(version, tensors, version),
-    );
-    const others = state.published.filter((weights) => weights.version !== version);
-    state.published = [...others, { version, sha256 }].slice(-1 - config.maxStaleness);
+    await this.phase("publish", async () => {
+      const { version, sha256, announce } = await parts.weights.store(tensors, step);
+      // Known before a sampler hears of them: an answer may come at once.
+      const others = state.published.filter((weights) => weights.step !== step);
+      state.published = [...others, { version, sha256, step }].slice(-1 - config.maxStaleness);
+      await announce();
+    });
     this.isPublished = true;
   }
 
@@ -284,7 +282,8 @@ class PpoLoop {
   private experienceOptions() {
     const { endIds, scoreScale, scoreZero } = this.parts;
     const scores = { scoreScale, scoreZero };
-    return experienceOptions(this.config, { endIds, ...scores, version: this.state.update });
+    const { update, published } = this.state;
+    return experienceOptions(this.config, { endIds, ...scores, update, published });
   }
 
   /** The update becomes part of the state; nothing after this line can fail half-way. */
@@ -348,7 +347,7 @@ class PpoLoop {
     const tasks = evaluationTasks(
       parts.evalPrompts,
       { ...config, temperature: config.evalTemperature },
-      { update: state.update, minWeightVersion: state.update },
+      { update: state.update, minWeightVersion: versionOfStep(state.published, state.update) },
     );
     const samples = await this.collectEvaluation(tasks);
     state.evaluation = evaluationFigures(samples, this.models(), this.experienceOptions());
@@ -377,10 +376,10 @@ class PpoLoop {
 
   /** Answers of the newest weights, whatever the staleness that training allows. */
   private async collectEvaluation(tasks: PromptTask[]): Promise<RolloutSample[]> {
-    const samples = await this.parts.planes.collect(tasks, this.context.signal, this.problemOf);
+    const samples = await this.parts.rollouts.collect(tasks, this.context.signal, this.problemOf);
     throwIfAborted(this.context.signal);
-    const verified = this.verify(tasks, samples, 0);
-    await this.parts.planes.acknowledge?.(verified.map(({ rolloutId }) => rolloutId));
+    const verified = this.verify(tasks, samples);
+    await this.parts.rollouts.acknowledge?.(verified.map(({ rolloutId }) => rolloutId));
     return verified;
   }
 
@@ -397,7 +396,7 @@ class PpoLoop {
     await this.phase("checkpoint", () => this.writeCheckpoint());
     // Acknowledged only now: what a crash forgets is delivered again, and the ledger counts it once.
     const ids = this.unacknowledged.splice(0);
-    if (ids.length > 0) await this.parts.planes.acknowledge?.(ids);
+    if (ids.length > 0) await this.parts.rollouts.acknowledge?.(ids);
   }
 
   private async writeCheckpoint(): Promise<void> {
@@ -422,7 +421,6 @@ class PpoLoop {
     const { tensors, state, step } = checkpoint;
     loadTrainees(parts.trainees, tensors);
     this.state = { ...(state["loop"] as unknown as LoopState) };
-    parts.planes.recall?.(this.state.published);
     this.klControl = createKlController(klConfig(this.config), state["kl"] as { klCoef: number });
     this.ledger = createLedger(state["ledger"] as string[][]);
     if (state["ptx"]) await parts.ptxSource?.seek(state["ptx"] as JsonObject);

@@ -8,13 +8,14 @@ import { loadModel, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import {
-  createModelPlanes,
+  createModelSamplers,
   writePpoWorld,
-  type ModelPlanesOptions,
-} from "../../test/model-planes.js";
+  type ModelSamplersOptions,
+} from "../../test/model-samplers.js";
 import { ppoSchema } from "./config.js";
 import type { InspectedRollout } from "../rollouts/inspect.js";
-import type { RolloutSample } from "../rollouts/planes.js";
+import type { RolloutSample } from "../rollouts/rollout-source.js";
+import { updateOfTask } from "../rollouts/prompt-tasks.js";
 import { runPpo } from "./run-ppo.js";
 
 let dir: string;
@@ -39,7 +40,7 @@ const score = (answer: string) => answer.split("a").length - 1;
 
 interface RunOptions {
   config?: object;
-  planes?: Partial<ModelPlanesOptions>;
+  samplers?: Partial<ModelSamplersOptions>;
   resume?: boolean;
   signal?: AbortSignal;
   onUpdate?(update: number): void;
@@ -63,7 +64,7 @@ function run(name: string, options: RunOptions = {}) {
     checkpointEvery: 2,
     ...options.config,
   });
-  const planes = createModelPlanes({ shape: sampler, tokenizer, score, ...options.planes });
+  const samplers = createModelSamplers({ shape: sampler, tokenizer, score, ...options.samplers });
   const result = runPpo(
     config,
     {
@@ -76,9 +77,9 @@ function run(name: string, options: RunOptions = {}) {
         warn: (message) => options.warnings?.push(message),
       }),
     },
-    planes,
+    samplers,
   );
-  return { planes, result };
+  return { samplers, result };
 }
 
 async function weights(name: string): Promise<number[]> {
@@ -154,7 +155,7 @@ describe("runPpo()", () => {
     ] as const) {
       await run(missingEos, {
         config: { missingEos, missingEosValue: value, updates: 1 },
-        planes: rewards,
+        samplers: rewards,
       }).result;
       const [update] = await records(missingEos);
       const ended = update!["eosRate"]!;
@@ -167,7 +168,7 @@ describe("runPpo()", () => {
     const more = { updates: 1, scoreWeights: ["gold=2"], uncertaintyPenalty: 3 };
     await run("run", {
       config: more,
-      planes: {
+      samplers: {
         score: () => 1,
         tamper: (samples) =>
           samples.map((s) => ({ ...s, extraScores: { gold: 0.5, "rm.uncertainty": 0.25 } })),
@@ -180,7 +181,7 @@ describe("runPpo()", () => {
 
   it("divides scores by the standard deviation stored with the reward model when asked", async () => {
     const config = { normalizeScore: true, updates: 1 };
-    await run("run", { config, planes: { score: () => 1 } }).result;
+    await run("run", { config, samplers: { score: () => 1 } }).result;
     expect((await records("run"))[0]!["score"]).toBe(2); // the stored one is .5
   });
 
@@ -213,7 +214,7 @@ describe("runPpo()", () => {
           if (++calls === 3) throw new Error("power cut");
         },
       };
-      const crashed = run("parts", { config: more, resume: true, planes: crash });
+      const crashed = run("parts", { config: more, resume: true, samplers: crash });
       await expect(crashed.result).rejects.toThrow("power cut");
       await run("parts", { config: more, resume: true }).result;
       expect(await weights("parts")).toEqual(await weights("whole"));
@@ -264,12 +265,12 @@ describe("runPpo()", () => {
   });
 
   it("acknowledges rollouts only after the checkpoint that contains them", async () => {
-    const { planes, result } = run("run", {
+    const { samplers, result } = run("run", {
       config: { checkpointEvery: 2 },
-      planes: { onCollect: (batch) => seen.push([batch, planesOf().acknowledged.length]) },
+      samplers: { onCollect: (batch) => seen.push([batch, samplersOf().acknowledged.length]) },
     });
     const seen: [number, number][] = [];
-    const planesOf = () => planes;
+    const samplersOf = () => samplers;
     await result;
     expect(seen).toEqual([
       [0, 0],
@@ -277,8 +278,8 @@ describe("runPpo()", () => {
       [2, 32],
       [3, 32],
     ]);
-    expect(planes.acknowledged).toHaveLength(64);
-    expect(planes.published).toEqual([0, 1, 2, 3]);
+    expect(samplers.acknowledged).toHaveLength(64);
+    expect(samplers.published).toEqual([0, 1, 2, 3]);
   });
 
   it("keeps the best evaluated policy as the result", async () => {
@@ -324,7 +325,11 @@ describe("runPpo()", () => {
 
   for (const [what, tamper, message] of [
     ["stale weights", { weightVersions: Int32Array.of(9) }, "did not load the published weights"],
-    ["another model's weights", { weightsHash: "0".repeat(64) }, "sampled with weights 0000"],
+    [
+      "another model's weights",
+      otherWeights(),
+      "(sha256 000000000000), which this run has not published",
+    ],
     ["a score that is not a number", { score: NaN }, "its score is NaN"],
     ["an id outside the vocabulary", { responseIds: Int32Array.of(999) }, "outside the vocabulary"],
     ["another prompt", { promptIds: Int32Array.of(1) }, "its prompt is not the task's"],
@@ -332,7 +337,7 @@ describe("runPpo()", () => {
   ] as const) {
     it(`refuses ${what} and leaves the weights alone`, async () => {
       const { result } = run("run", {
-        planes: {
+        samplers: {
           tamper: (samples) =>
             samples.map((sample, i) => (i === 5 ? withOneToken(sample, tamper) : sample)),
         },
@@ -347,7 +352,7 @@ describe("runPpo()", () => {
     const stopped = run("run", {
       signal: controller.signal,
       onUpdate: () => controller.abort(),
-      planes: {
+      samplers: {
         tamper: (samples) => {
           seen.push(...samples.map(({ rolloutId }) => rolloutId));
           return samples;
@@ -357,7 +362,7 @@ describe("runPpo()", () => {
     await expect(stopped.result).rejects.toThrow("[cancelled]");
     const replayed = run("run", {
       resume: true,
-      planes: {
+      samplers: {
         tamper: (samples) => samples.map((s, i) => (i === 3 ? { ...s, rolloutId: seen[3]! } : s)),
       },
     });
@@ -378,10 +383,10 @@ describe("runPpo()", () => {
         if (++calls === 4) throw new Error("power cut");
       },
     };
-    const crashed = run("run", { config, planes: crash });
+    const crashed = run("run", { config, samplers: crash });
     await expect(crashed.result).rejects.toThrow("power cut");
-    expect(crashed.planes.published).toEqual([0, 1, 2, 3]); // the checkpoint is of update 2
-    const { planes, result } = run("run", { config, resume: true });
+    expect(crashed.samplers.published).toEqual([0, 1, 2, 3]); // the checkpoint is of update 2
+    const { samplers, result } = run("run", { config, resume: true });
     await result;
     const learnt: string[] = [];
     for (const file of await readdir(join(dir, "run", "rollouts"))) {
@@ -390,7 +395,7 @@ describe("runPpo()", () => {
     }
     expect(learnt).toHaveLength(6 * 16);
     expect(new Set(learnt).size).toBe(6 * 16);
-    expect(new Set([...crashed.planes.acknowledged, ...planes.acknowledged])).toEqual(
+    expect(new Set([...crashed.samplers.acknowledged, ...samplers.acknowledged])).toEqual(
       new Set(learnt),
     );
     const updates = (await records("run")).filter(({ kind }) => kind === "update");
@@ -402,18 +407,27 @@ describe("runPpo()", () => {
     }
   });
 
-  it("tells resumed planes which weights had been published", async () => {
+  it("takes answers from before a restart of weights that it had published then", async () => {
     const config = { maxStaleness: 2, updates: 6 };
     const controller = new AbortController();
+    const before = new Map<number, RolloutSample[]>();
+    const keep = (samples: RolloutSample[]) => {
+      before.set(updateOfTask(samples[0]!.taskId), samples);
+      return samples;
+    };
     const stopped = run("run", {
       config,
       signal: controller.signal,
       onUpdate: (update) => update === 4 && controller.abort(),
+      samplers: { tamper: keep },
     });
     await expect(stopped.result).rejects.toThrow("[cancelled]");
-    const resumed = run("run", { config, resume: true });
-    await resumed.result;
-    expect(resumed.planes.recalled.map(({ version }) => version)).toEqual([1, 2, 3]);
+    expect([...before.keys()]).toContain(5); // asked for and never learnt from
+    const late = (samples: RolloutSample[]) =>
+      before.get(updateOfTask(samples[0]!.taskId)) ?? samples;
+    await run("run", { config, resume: true, samplers: { tamper: late } }).result;
+    const last = (await records("run")).find(({ kind, step }) => kind === "update" && step === 6);
+    expect(last!["staleness"]).toBe(2);
   });
 
   it("warns when the sampler's log-probs are not the trainer's", async () => {
@@ -421,7 +435,7 @@ describe("runPpo()", () => {
     await run("run", {
       config: { updates: 1 },
       warnings,
-      planes: {
+      samplers: {
         tamper: (samples) =>
           samples.map((s) => ({ ...s, logProbs: s.logProbs.map((value) => value - 0.01) })),
       },
@@ -433,18 +447,18 @@ describe("runPpo()", () => {
   it("sounds the alarms of wrong log-probs and of wrong weights, in terminal and metrics", async () => {
     const shift = (samples: RolloutSample[]) =>
       samples.map((s) => ({ ...s, logProbs: s.logProbs.map((value) => value - 0.5) }));
-    await run("shifted", { config: { updates: 1 }, planes: { tamper: shift } }).result;
+    await run("shifted", { config: { updates: 1 }, samplers: { tamper: shift } }).result;
     const codes = (await records("shifted")).map((record) => record["code"]).filter(Boolean);
     expect(codes).toEqual(["negative-kl", "ratio-not-one", "sampler-mismatch"]);
 
     const warnings: string[] = [];
     const stale = (samples: RolloutSample[]) =>
-      samples.map((s) => ({ ...s, weightsHash: "0".repeat(64) }));
-    const refused = run("stale", { warnings, planes: { tamper: stale } });
-    await expect(refused.result).rejects.toThrow("sampled with weights 0000");
+      samples.map((s) => ({ ...s, ...otherWeights(s.responseIds.length) }));
+    const refused = run("stale", { warnings, samplers: { tamper: stale } });
+    await expect(refused.result).rejects.toThrow("(sha256 000000000000)");
     const [alarm] = (await records("stale")).filter(({ kind }) => kind === "alarm");
     expect(alarm).toMatchObject({ code: "stale-weights", step: 0 });
-    expect(warnings[0]).toMatch(/sampled with weights 0000.*It means: .*What to try: /);
+    expect(warnings[0]).toMatch(/sampled with weights 9 .*It means: .*What to try: /);
   });
 
   it("sounds when the gold score falls while the proxy rises", async () => {
@@ -453,7 +467,7 @@ describe("runPpo()", () => {
       update++;
       return samples.map((s) => ({ ...s, score: update, extraScores: { gold: 10 - update } }));
     };
-    await run("run", { config: { updates: 5, learningRate: 1e-4 }, planes: { tamper: hacking } })
+    await run("run", { config: { updates: 5, learningRate: 1e-4 }, samplers: { tamper: hacking } })
       .result;
     const alarms = (await records("run")).filter(({ kind }) => kind === "alarm");
     expect(alarms).toMatchObject([{ code: "gold-divergence", step: 4 }]);
@@ -480,6 +494,14 @@ describe("runPpo()", () => {
     await expect(shared.result).rejects.toThrow(/critic shared needs.*selectModel ema needs/);
   });
 });
+
+/** An answer of weights that nobody published. */
+function otherWeights(length = 1) {
+  return {
+    weightVersions: new Int32Array(length).fill(9),
+    weights: [{ version: 9, sha256: "0".repeat(64) }],
+  };
+}
 
 /** The sample cut to one token, so that replaced arrays have equal lengths. */
 function withOneToken<

@@ -23,12 +23,12 @@ import { createEma } from "../update/ema.js";
 import { inspectRollouts, writeInspection } from "../rollouts/inspect.js";
 import { loadPpoModels, type PpoModels } from "./load-models.js";
 import type { Trainees } from "../update/trainees.js";
-import type { PpoPlanes } from "../rollouts/planes.js";
+import type { Samplers } from "../rollouts/rollout-source.js";
 import { ppoLoop, type PpoLoopParts, type PpoLoopResult } from "./ppo-loop.js";
 import { loadPrompts } from "../rollouts/prompts.js";
 
 /**
- * The `ppo` stage: improves a policy against a reward model through the given planes. Leaves the
+ * The `ppo` stage: improves a policy against a reward model through the given samplers. Leaves the
  * policy in `model/`, signals in metrics.jsonl and some answers with every figure in `rollouts/`.
  * Throws `invalid_argument` for settings that contradict each other, `failed_precondition` for
  * models that do not share a tokenizer, `cancelled` (after a checkpoint) on the signal.
@@ -36,12 +36,12 @@ import { loadPrompts } from "../rollouts/prompts.js";
 export async function runPpo(
   config: PpoConfig,
   context: StageContext,
-  planes: PpoPlanes,
+  samplers: Samplers,
 ): Promise<StageResult> {
   const work = async (_: PpoConfig, scope: StageScope) => {
     const models = await loadPpoModels(config);
     try {
-      return await trainWith(models, { config, planes, ...scope });
+      return await trainWith(models, { config, samplers, ...scope });
     } finally {
       models.dispose();
     }
@@ -49,7 +49,7 @@ export async function runPpo(
   return defineStage({ ...ppoStage, work }).run(config, context);
 }
 
-/** What the stage is, without the planes that it needs to run. */
+/** What the stage is, without the samplers that it needs to run. */
 export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   name: "ppo",
   summary: "improve a model against a reward model by PPO",
@@ -65,18 +65,18 @@ export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   ],
 };
 
-/** The stage over planes that are opened when it runs and closed when it ends. */
+/** The stage over samplers that are opened when it runs and closed when it ends. */
 export function createPpoStage(
-  openPlanes: (config: PpoConfig, context: StageContext) => Promise<PpoPlanes & AsyncDisposable>,
+  openSamplers: (config: PpoConfig, context: StageContext) => Promise<Samplers & AsyncDisposable>,
 ): StageDefinition<PpoConfig> {
   return {
     ...ppoStage,
     async run(config, context) {
-      const planes = await openPlanes(config, context);
+      const samplers = await openSamplers(config, context);
       try {
-        return await runPpo(config, context, planes);
+        return await runPpo(config, context, samplers);
       } finally {
-        await planes[Symbol.asyncDispose]();
+        await samplers[Symbol.asyncDispose]();
       }
     },
   };
@@ -84,7 +84,7 @@ export function createPpoStage(
 
 interface Scope extends StageScope {
   config: PpoConfig;
-  planes: PpoPlanes;
+  samplers: Samplers;
 }
 
 async function trainWith(models: PpoModels, scope: Scope): Promise<StageResult> {
@@ -124,7 +124,7 @@ async function trainWith(models: PpoModels, scope: Scope): Promise<StageResult> 
 
 async function loopParts(
   models: PpoModels,
-  { config, planes, run, context }: Scope,
+  { config, samplers, run, context }: Scope,
 ): Promise<Omit<PpoLoopParts, "trainees">> {
   const { policy, reference, tokenizer } = models;
   const limits = { contexts: await answerContexts(config), maxNewTokens: config.maxNewTokens };
@@ -139,7 +139,8 @@ async function loopParts(
         : [],
     endIds: tokenizer.endIds,
     vocabSize: Math.min(policy.config.vocabSize, tokenizer.vocabSize),
-    planes,
+    rollouts: samplers.rollouts,
+    weights: samplers.weights,
     scoreScale: models.scoreScale,
     scoreZero: models.scoreZero,
     saveBest: async () => {

@@ -3,7 +3,7 @@ import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { responseLogProbs } from "../batch/forward.js";
 import { buildExperience, evaluationFigures, type ExperienceOptions } from "./build-experience.js";
-import type { RolloutSample } from "../rollouts/planes.js";
+import type { RolloutSample } from "../rollouts/rollout-source.js";
 
 const EOS = 9;
 let policy: Model;
@@ -22,6 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => [policy, reference].forEach((model) => model.dispose()));
 
+const WEIGHTS = [3, 4, 5].map((step) => ({ version: step + 1, sha256: `hash ${step}` }));
+
 function sample(responseIds: number[], weightVersions: number[]): RolloutSample {
   return {
     rolloutId: `r${responseIds.join("")}`,
@@ -33,7 +35,7 @@ function sample(responseIds: number[], weightVersions: number[]): RolloutSample 
     finishReason: "length",
     score: 2,
     rewardModelVersion: "1",
-    weightsHash: "",
+    weights: WEIGHTS,
   };
 }
 
@@ -44,7 +46,8 @@ const OPTIONS: ExperienceOptions = {
   endIds: [EOS],
   scores: { scale: 1, uncertaintyPenalty: 0, weights: new Map() },
   missingEos: { kind: "score", value: -1 },
-  version: 5,
+  update: 5,
+  published: [3, 4, 5].map((step) => ({ step, version: step + 1, sha256: `hash ${step}` })),
   samplesPerPrompt: 1,
   recomputeOldLogProbs: "stale",
 };
@@ -55,7 +58,7 @@ describe("evaluationFigures()", () => {
   it("has no figure over no answers, where a score of 0 could be the best so far", () => {
     expect(evaluationFigures([], { policy, reference }, OPTIONS)).toEqual({});
     const { evalScore } = evaluationFigures(
-      [sample([7, 8], [5, 5])],
+      [sample([7, 8], [6, 6])],
       { policy, reference },
       OPTIONS,
     );
@@ -64,8 +67,8 @@ describe("evaluationFigures()", () => {
 });
 
 describe("buildExperience()", () => {
-  const mixed = sample([3, 4, 5, 6], [3, 4, 5, 5]);
-  const fresh = sample([7, 8], [5, 5]);
+  const mixed = sample([3, 4, 5, 6], [4, 5, 6, 6]);
+  const fresh = sample([7, 8], [6, 6]);
 
   it("recomputes π_prox for tokens of older weights and keeps the others to the bit", () => {
     const [first, second] = build([mixed, fresh]);
@@ -96,7 +99,7 @@ describe("buildExperience()", () => {
     ["last", [3, 4, EOS]],
   ] as const) {
     it(`cuts after an EOS that is ${where}, and keeps the score`, () => {
-      const [item] = build([sample([...ids], [5, 5, 5])]);
+      const [item] = build([sample([...ids], [6, 6, 6])]);
       const length = ids.indexOf(EOS) + 1;
       expect(item).toMatchObject({ hasEos: true, score: 2 });
       const lengths = [item!.responseIds, item!.oldLogProbs, item!.refLogProbs, item!.staleness];
@@ -105,7 +108,7 @@ describe("buildExperience()", () => {
   }
 
   it("gives an answer without EOS the missing-EOS score", () => {
-    const [item] = build([sample([3, 4], [5, 5])]);
+    const [item] = build([sample([3, 4], [6, 6])]);
     expect(item).toMatchObject({ hasEos: false, score: -1 });
   });
 });

@@ -5,7 +5,9 @@ import { sequenceKl } from "../math/kl.js";
 import { maskedMean } from "../math/masked.js";
 import { cutAfterEos, scoreWithEosRule, type MissingEosRule } from "../math/rewards.js";
 import { combineAnswerScores, type ScoreCombination } from "../rollouts/combine-scores.js";
-import type { RolloutSample } from "../rollouts/planes.js";
+import type { RolloutSample } from "../rollouts/rollout-source.js";
+import type { PublishedWeights } from "../rollouts/weight-publisher.js";
+import { stepsOf } from "../rollouts/weight-rules.js";
 
 export interface ExperienceModels {
   policy: Model;
@@ -21,8 +23,10 @@ export interface ExperienceOptions extends ForwardOptions {
   missingEos: MissingEosRule;
   /** Consecutive samples that answer one prompt. */
   samplesPerPrompt: number;
-  /** Version of the weights that are about to learn. */
-  version: number;
+  /** The update that is about to be made. */
+  update: number;
+  /** The weights that the answers may be of. */
+  published: readonly PublishedWeights[];
   /**
    * Tokens whose ratio has the policy as it is now as its denominator (π_prox), not the sampler's:
    * none, those of older weights [AReaL], or all.
@@ -42,7 +46,9 @@ export function buildExperience(
   const cut = samples.map((sample) => cutSample(sample, options.endIds));
   const ref = responseLogProbs(models.reference, cut, options);
   const values = models.critic ? responseValues(models.critic, cut, options) : undefined;
-  const staleness = cut.map(({ weightVersions }) => weightVersions.map((v) => options.version - v));
+  const staleness = cut.map((sample) =>
+    stepsOf(sample, options.published).map((step) => options.update - step),
+  );
   const old = oldLogProbs(cut, staleness, { policy: models.policy, options });
   return cut.map((sample, i) => ({
     rolloutId: sample.rolloutId,

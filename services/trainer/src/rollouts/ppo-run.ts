@@ -1,19 +1,28 @@
+import { ensureTopology } from "@stagecraft/bus";
 import { ppoStage, runPpo, type PpoConfig } from "@stagecraft/ppo";
 import type { StagePhase, StageReporter, StageResult } from "@stagecraft/runs";
+import { openWeightPublisher, type PublisherOptions } from "@stagecraft/weights";
 import { broadcastProgress } from "./broadcast-progress.js";
-import { createBusPlanes, type BusPlanesOptions } from "./bus-planes.js";
+import { createBusRollouts, type BusRolloutsOptions } from "./bus-rollouts.js";
 import { createPpoFigures, type PpoFigures } from "./ppo-figures.js";
 import type { TrainerStage } from "../runs/trainer-stage.js";
 
+/** What its rollouts and its weights travel through. */
+export type PpoRunOptions = Omit<BusRolloutsOptions, "runId" | "reporter" | "weights"> &
+  Omit<PublisherOptions, "runId">;
+
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
-export function createPpoRun(options: Omit<BusPlanesOptions, "runId" | "reporter">): TrainerStage {
+export function createPpoRun(options: PpoRunOptions): TrainerStage {
   return {
     ...ppoStage,
     summary: "improve a model against a reward model by PPO, sampling and scoring on other servers",
     async run(config, context): Promise<StageResult> {
       const { runId } = context;
       const { bus, topology } = options;
-      const planes = await createBusPlanes({ ...options, runId, reporter: context.reporter });
+      await ensureTopology(bus, topology);
+      const weights = await openWeightPublisher({ ...options, runId });
+      const more = { runId, weights, reporter: context.reporter };
+      const rollouts = await createBusRollouts({ ...options, ...more });
       const subject = topology.subjects.progress;
       const figures = createPpoFigures(options.metrics);
       const reporter = broadcastProgress(withFigures(context.reporter, figures), {
@@ -22,16 +31,17 @@ export function createPpoRun(options: Omit<BusPlanesOptions, "runId" | "reporter
         runId,
       });
       const onPhase = (phase: StagePhase) => {
-        const ended = [figures.onPhase(phase), planes.onPhase(phase)];
+        const ended = [figures.onPhase(phase), rollouts.onPhase(phase)];
         return () => ended.forEach((end) => end());
       };
       let finished = false;
       try {
-        const result = await runPpo(config as PpoConfig, { ...context, reporter, onPhase }, planes);
+        const scope = { ...context, reporter, onPhase };
+        const result = await runPpo(config as PpoConfig, scope, { rollouts, weights });
         finished = true;
         return result;
       } finally {
-        await planes.close({ finished });
+        await rollouts.close({ finished });
       }
     },
   };

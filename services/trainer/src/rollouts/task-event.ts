@@ -4,7 +4,7 @@ import type { PromptTask } from "@stagecraft/ppo";
 /** A task as it goes over the bus. */
 export function toEvent(
   task: PromptTask,
-  rest: Pick<events.PromptTask, "runId" | "attempt" | "minWeightVersion" | "traceparent">,
+  rest: Pick<events.PromptTask, "runId" | "attempt" | "traceparent">,
 ): events.PromptTask {
   return {
     taskId: task.taskId,
@@ -12,6 +12,7 @@ export function toEvent(
     conversation: toConversation(task.messages),
     prompt: toTokens(task.promptIds),
     sampling: toSampling(task.sampling),
+    minWeightVersion: task.minWeightVersion,
     createdAt: new Date(),
     ...rest,
   };

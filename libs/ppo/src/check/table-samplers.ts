@@ -1,34 +1,47 @@
 import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { createRandom, type Random } from "@stagecraft/core";
 import { modelFromTensors, type ModelConfig } from "@stagecraft/model";
-import type { PpoPlanes, PromptTask, RolloutSample } from "../rollouts/planes.js";
+import type {
+  PromptTask,
+  RolloutSample,
+  RolloutSource,
+  Samplers,
+} from "../rollouts/rollout-source.js";
 import { updateOfTask } from "../rollouts/prompt-tasks.js";
+import type { PublishedWeights, WeightPublisher } from "../rollouts/weight-publisher.js";
 import { conditionalLogProbs, type EnumerableTask } from "./closed-form.js";
 
 /**
- * Planes that sample exactly from the published weights by their table of conditionals: no gRPC, no
+ * Samplers that draw exactly from the published weights by their table of conditionals: no gRPC, no
  * generation, a true sampler all the same (it only knows what was published). Answers asked for ahead
  * of their update play slow ones: they get one token now and one with each new version of the
  * weights, and the rest when their update is due, so their tokens are of several versions.
  */
-export function createTablePlanes(config: ModelConfig, task: EnumerableTask): PpoPlanes {
+export function createTableSamplers(config: ModelConfig, task: EnumerableTask): Samplers {
   let table: Table | undefined;
+  let numStored = 0;
   let inFlight: Batch[] = [];
   const advance = (batch: Batch) => {
-    const isDue = batch.update <= table!.version;
+    const isDue = batch.update <= table!.step;
     for (const answer of batch.answers) grow(answer, { table: table!, task, whole: isDue });
     if (isDue) batch.resolve(batch.answers.map((answer) => toSample(answer, task)));
     return !isDue;
   };
-  return {
-    publishWeights(version, tensors) {
-      const sha256 = sha256OfTensors(tensors);
+  const weights: WeightPublisher = {
+    store(tensors, step) {
+      const stored = { version: ++numStored, sha256: sha256OfTensors(tensors), step };
       const model = modelFromTensors(config, tensors, { seed: 0 });
-      table = { version, sha256, conditionals: conditionalLogProbs(model, task) };
+      const conditionals = conditionalLogProbs(model, task);
       model.dispose();
-      inFlight = inFlight.filter(advance);
-      return Promise.resolve({ sha256 });
+      const announce = () => {
+        table = { ...stored, conditionals };
+        inFlight = inFlight.filter(advance);
+        return Promise.resolve();
+      };
+      return Promise.resolve({ ...stored, announce });
     },
+  };
+  const rollouts: RolloutSource = {
     collect(tasks) {
       return new Promise((resolve) => {
         const update = updateOfTask(tasks[0]!.taskId);
@@ -41,11 +54,10 @@ export function createTablePlanes(config: ModelConfig, task: EnumerableTask): Pp
       });
     },
   };
+  return { rollouts, weights };
 }
 
-interface Table {
-  version: number;
-  sha256: string;
+interface Table extends PublishedWeights {
   conditionals: Float32Array;
 }
 
@@ -64,7 +76,8 @@ interface Answer {
   responseIds: Int32Array;
   logProbs: Float32Array;
   weightVersions: Int32Array;
-  weightsHash: string;
+  /** Hash by version. */
+  hashes: Map<number, string>;
   /** Number of the first answer with the prefix sampled so far. */
   index: number;
 }
@@ -77,7 +90,7 @@ function startAnswer(prompt: PromptTask, { length }: EnumerableTask): Answer {
     responseIds: new Int32Array(length),
     logProbs: new Float32Array(length),
     weightVersions: new Int32Array(length),
-    weightsHash: "",
+    hashes: new Map(),
     index: 0,
   };
 }
@@ -95,14 +108,14 @@ function grow(
     answer.responseIds[t] = id;
     answer.logProbs[t] = row[id]!;
     answer.weightVersions[t] = table.version;
-    answer.weightsHash = table.sha256;
+    answer.hashes.set(table.version, table.sha256);
     answer.index += id * task.vocabSize ** (task.length - 1 - t);
   }
   answer.length = end;
 }
 
 function toSample(answer: Answer, task: EnumerableTask): RolloutSample {
-  const { prompt, responseIds, logProbs, weightVersions, weightsHash } = answer;
+  const { prompt, responseIds, logProbs, weightVersions, hashes } = answer;
   return {
     rolloutId: `r-${prompt.taskId}`,
     taskId: prompt.taskId,
@@ -110,10 +123,10 @@ function toSample(answer: Answer, task: EnumerableTask): RolloutSample {
     responseIds,
     logProbs,
     weightVersions,
+    weights: [...hashes].map(([version, sha256]) => ({ version, sha256 })),
     finishReason: "length",
     score: task.reward(responseIds),
     rewardModelVersion: "exact",
-    weightsHash,
   };
 }
 

@@ -11,7 +11,13 @@ import {
   type Model,
 } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import type { PpoPlanes, PublishedWeights, RolloutSample } from "../src/index.js";
+import type {
+  PublishedWeights,
+  RolloutSample,
+  RolloutSource,
+  Samplers,
+  WeightPublisher,
+} from "../src/index.js";
 
 /** A small world in a directory: policy, reward model, requests; letters are tokens. */
 export async function writePpoWorld(dir: string): Promise<Tokenizer> {
@@ -44,7 +50,7 @@ async function* one(text: string) {
   yield await Promise.resolve(text);
 }
 
-export interface ModelPlanesOptions {
+export interface ModelSamplersOptions {
   /** Any model of the policy's shape; its weights are overwritten. */
   shape: Model;
   tokenizer: Tokenizer;
@@ -52,41 +58,45 @@ export interface ModelPlanesOptions {
   /** Called before a batch is sampled; may throw to play a crash. */
   onCollect?(batch: number): void;
   /**
-   * What becomes of a version: the sampler loads it (default), goes on with what it has, or does that
+   * What becomes of the weights of a step: the sampler loads it (default), goes on with what it has, or does that
    * and says that it had loaded it.
    */
-  delivery?(version: number): "loaded" | "missed" | "claimed";
+  delivery?(step: number): "loaded" | "missed" | "claimed";
   /** Changes samples on their way. */
   tamper?(samples: RolloutSample[]): RolloutSample[];
 }
 
-/** Planes in this process: samples with `generate` from the weights that were published. */
-export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
+/** Samplers in this process: answers by `generate` from the weights that were published. */
+export interface ModelSamplers extends Samplers {
+  /** Steps whose weights were published. */
   published: number[];
   acknowledged: string[];
-  recalled: PublishedWeights[];
-} {
+}
+
+/** Numbers grow across the samplers of a test, as they do across restarts of a trainer. */
+let lastVersion = 0;
+
+export function createModelSamplers(options: ModelSamplersOptions): ModelSamplers {
   const { shape, tokenizer } = options;
   const published: number[] = [];
   const acknowledged: string[] = [];
-  const recalled: PublishedWeights[] = [];
-  let weights = { version: -1, sha256: "" };
+  let current: PublishedWeights = { version: -1, sha256: "", step: -1 };
   let sampling: Promise<unknown> = Promise.resolve();
   let batches = 0;
-  return {
-    published,
-    acknowledged,
-    recalled,
-    recall: (published) => void recalled.push(...published),
-    async publishWeights(version, tensors) {
-      await sampling; // an answer is of one version here
-      const sha256 = sha256OfTensors(tensors);
-      published.push(version);
-      const delivery = options.delivery?.(version) ?? "loaded";
-      if (delivery === "loaded") shape.load(tensors);
-      if (delivery !== "missed") weights = { version, sha256 };
-      return { sha256 };
+  const weights: WeightPublisher = {
+    store(tensors, step) {
+      const stored = { version: ++lastVersion, sha256: sha256OfTensors(tensors), step };
+      const announce = async () => {
+        await sampling; // an answer is of one version here
+        published.push(step);
+        const delivery = options.delivery?.(step) ?? "loaded";
+        if (delivery === "loaded") shape.load(tensors);
+        if (delivery !== "missed") current = stored;
+      };
+      return Promise.resolve({ ...stored, announce });
     },
+  };
+  const rollouts: RolloutSource = {
     async collect(tasks, signal) {
       options.onCollect?.(batches++);
       const generating = generate(
@@ -95,7 +105,7 @@ export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
         tasks.map(({ sampling }) => sampling),
         { tokenizer, signal },
       );
-      const { version, sha256 } = weights;
+      const { version, sha256 } = current;
       sampling = Promise.all([sampling, generating]).catch(() => undefined);
       const sequences = await generating;
       const samples = tasks.map((task, i): RolloutSample => {
@@ -108,10 +118,10 @@ export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
           responseIds: ids,
           logProbs,
           weightVersions: new Int32Array(ids.length).fill(version),
+          weights: [{ version, sha256 }],
           finishReason,
           score: options.score(answer),
           rewardModelVersion: "test",
-          weightsHash: sha256,
           extraScores: { gold: options.score(answer) },
         };
       });
@@ -122,6 +132,7 @@ export function createModelPlanes(options: ModelPlanesOptions): PpoPlanes & {
       return Promise.resolve();
     },
   };
+  return { rollouts, weights, published, acknowledged };
 }
 
 /** A model like the one in `dir`, for the sampler. */

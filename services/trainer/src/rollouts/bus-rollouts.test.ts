@@ -1,30 +1,42 @@
 import {
   acquireLease,
   createMemoryBus,
+  ensureTopology,
   runTopology,
   type Consumer,
   type EventBus,
 } from "@stagecraft/bus";
-import { f32 } from "@stagecraft/checkpoint";
-import { common, decodeMessage, events, parseWeightsPublished } from "@stagecraft/contracts";
+import { f32, type TensorMap } from "@stagecraft/checkpoint";
+import { common, decodeMessage, events } from "@stagecraft/contracts";
 import {
   meanExtraScores,
   rolloutProblem,
   verifyRollouts,
+  weightProblem,
   type PromptTask,
+  type PublishedWeights,
   type RolloutCheck,
 } from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
-import { openWeightStore, WEIGHTS_KEY } from "@stagecraft/weights";
+import {
+  openWeightPublisher,
+  openWeightStore,
+  WEIGHTS_KEY,
+  type BusWeightPublisher,
+  type WeightStore,
+} from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
-import { createBusPlanes, type BusPlanes, type BusPlanesOptions } from "./bus-planes.js";
+import { createBusRollouts, type BusRollouts, type BusRolloutsOptions } from "./bus-rollouts.js";
 
 const topology = runTopology("main");
 const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
 const { signal } = new AbortController();
 const scores = { scale: 1, uncertaintyPenalty: 0, weights: new Map<string, number>() };
+const rules = { vocabSize: 50, maxScore: 100, scores, endIds: [2] };
+/** What a run would know of its weights. */
+let published: PublishedWeights[] = [];
 const problemOf: RolloutCheck = (sample, asked) =>
-  rolloutProblem(sample, asked, { vocabSize: 50, maxScore: 100, scores, endIds: [2] });
+  rolloutProblem(sample, asked, rules) ?? weightProblem(sample, asked, published);
 
 function task(taskId: string): PromptTask {
   return {
@@ -33,9 +45,12 @@ function task(taskId: string): PromptTask {
     messages: [{ role: "user", content: "Hi" }],
     promptIds: Int32Array.from([1, 5]),
     sampling: { temperature: 0.7, maxNewTokens: 3, seed: 9 },
+    minStep: 0,
     minWeightVersion: 1,
   };
 }
+
+const LEASE = { key: "trainer", ttlMs: 60_000 };
 
 type Answer = (task: events.PromptTask) => Partial<events.Rollout> | undefined;
 
@@ -81,38 +96,48 @@ function goodRollout({ taskId, runId, prompt, sampling }: events.PromptTask): ev
 
 let hash = "";
 
-async function withPlanes(
+interface Rig {
+  rollouts: BusRollouts;
+  weights: BusWeightPublisher;
+  bus: EventBus;
+}
+
+async function withRollouts(
   answer: Answer,
-  body: (planes: BusPlanes, bus: EventBus) => Promise<void>,
-  change: Partial<BusPlanesOptions> = {},
+  body: (rig: Rig) => Promise<void>,
+  change: Partial<BusRolloutsOptions> & { store?: WeightStore } = {},
 ): Promise<void> {
   await using directory = await tempDir();
   await using bus = createMemoryBus();
-  const store = openWeightStore(directory.path);
-  const planes = await createBusPlanes({
-    runId: "run1",
-    bus,
-    topology,
-    store,
-    keepWeights: 2,
-    taskTimeoutMs: 100,
-    maxAttempts: 3,
-    ...change,
-  });
-  ({ sha256: hash } = await planes.publishWeights(1, tensors, 0));
-  const { promptsConsumer, subjects } = change.topology ?? topology;
+  const { store = openWeightStore(directory.path), ...more } = change;
+  const place = { runId: "run1", bus, topology: change.topology ?? topology };
+  await ensureTopology(bus, place.topology);
+  const weights = await openWeightPublisher({ ...place, store, keepWeights: 2 });
+  const limits = { taskTimeoutMs: 100, maxAttempts: 3 };
+  const rollouts = await createBusRollouts({ ...place, weights, ...limits, ...more });
+  published = [];
+  await publish(weights, tensors, 0);
+  const { promptsConsumer, subjects } = place.topology;
   const subject = subjects.rollouts;
   startAnswering(bus, await bus.consume(promptsConsumer), { subject, answer });
-  await body(planes, bus);
-  await planes.close({ finished: true });
+  await body({ rollouts, weights, bus });
+  await rollouts.close({ finished: true });
 }
 
-describe("createBusPlanes()", () => {
+/** As PPO does; `hash` is of the newest. */
+async function publish(publisher: BusWeightPublisher, values: TensorMap, step: number) {
+  const { version, sha256, announce } = await publisher.store(values, step);
+  published.push({ version, sha256, step });
+  hash = sha256;
+  await announce();
+}
+
+describe("createBusRollouts()", () => {
   it("collects one sample per task in their order and acknowledges after the commit", async () => {
-    await withPlanes(
+    await withRollouts(
       () => ({}),
-      async (planes, bus) => {
-        const samples = await planes.collect(["a", "b", "c"].map(task), signal, problemOf);
+      async ({ rollouts, bus }) => {
+        const samples = await rollouts.collect(["a", "b", "c"].map(task), signal, problemOf);
         expect(samples.map((s) => s.taskId)).toEqual(["a", "b", "c"]);
         expect(samples[0]).toEqual({
           rolloutId: "a/rollout",
@@ -124,28 +149,12 @@ describe("createBusPlanes()", () => {
           finishReason: "eos",
           score: 0.7,
           rewardModelVersion: "rm@1",
-          weightsHash: hash,
+          weights: [{ version: 1, sha256: hash }],
           extraScores: { gold: 3 },
         });
         expect((await bus.consumerInfo(topology.rolloutsConsumer)).ackPending).toBe(3);
-        await planes.acknowledge(samples.map((s) => s.rolloutId));
+        await rollouts.acknowledge(samples.map((s) => s.rolloutId));
         expect((await bus.consumerInfo(topology.rolloutsConsumer)).ackPending).toBe(0);
-      },
-    );
-  });
-
-  it("announces weights and keeps only the newest versions", async () => {
-    await withPlanes(
-      () => undefined,
-      async (planes, bus) => {
-        await planes.publishWeights(2, tensors, 5);
-        const { sha256 } = await planes.publishWeights(3, tensors, 6);
-        const entry = await (await bus.keyValue(topology.weightsBucket)).get(WEIGHTS_KEY);
-        const event = decodeMessage(events.WeightsPublished, entry!.value, "weights");
-        expect(parseWeightsPublished(event)).toEqual({
-          runId: "run1",
-          weights: { version: 3, sha256, step: 6 },
-        });
       },
     );
   });
@@ -173,10 +182,10 @@ describe("createBusPlanes()", () => {
   ];
   for (const [name, change, reason] of poison) {
     it(`dead-letters a rollout with ${name} and asks again`, async () => {
-      await withPlanes(
+      await withRollouts(
         ({ attempt }) => (attempt === 1 ? change : {}),
-        async (planes, bus) => {
-          const [sample] = await planes.collect([task("a")], signal, problemOf);
+        async ({ rollouts, bus }) => {
+          const [sample] = await rollouts.collect([task("a")], signal, problemOf);
           expect(sample!.score).toBe(0.7);
           const dead = await bus.deadLetters.list();
           expect(dead.map((d) => d.reason)).toEqual([expect.stringMatching(reason)]);
@@ -187,18 +196,13 @@ describe("createBusPlanes()", () => {
 
   it("hands over what it lets through to an optimizer that takes it, whatever a score is called", async () => {
     const named = ["__proto__", "constructor", "toString"].map((source) => part(source, 0.5, 0));
-    await withPlanes(
+    await withRollouts(
       () => ({ logProbs: [0.0009, -103], scoreParts: [part("rm", 0.7, 1), ...named] }),
-      async (planes) => {
+      async ({ rollouts }) => {
         const asked = task("a");
-        const samples = await planes.collect([asked], signal, problemOf);
-        const weights = { version: 1, hashes: new Map([[1, hash]]), maxStaleness: 0 };
-        const rules = { vocabSize: 50, maxScore: 100, scores, endIds: [2] };
-        const verified = verifyRollouts([asked], samples, {
-          ...weights,
-          ...rules,
-          isConsumed: () => false,
-        });
+        const samples = await rollouts.collect([asked], signal, problemOf);
+        const expected = { published, ...rules, isConsumed: () => false };
+        const verified = verifyRollouts([asked], samples, expected);
         expect(meanExtraScores(verified)).toEqual({
           score___proto__: 0.5,
           score_constructor: 0.5,
@@ -210,15 +214,15 @@ describe("createBusPlanes()", () => {
 
   it("asks again when nothing comes, and fails after the last attempt", async () => {
     const seen: number[] = [];
-    await withPlanes(
+    await withRollouts(
       ({ taskId, attempt }) => {
         if (taskId === "late") seen.push(attempt);
         return taskId === "late" && attempt === 2 ? {} : undefined;
       },
-      async (planes) => {
-        await planes.collect([task("late")], signal, problemOf);
+      async ({ rollouts }) => {
+        await rollouts.collect([task("late")], signal, problemOf);
         expect(seen).toEqual([1, 2]);
-        const never = planes.collect([task("never")], signal, problemOf);
+        const never = rollouts.collect([task("never")], signal, problemOf);
         await expect(never).rejects.toMatchObject({ code: "deadline_exceeded" });
       },
     );
@@ -226,38 +230,38 @@ describe("createBusPlanes()", () => {
 
   it("collects two batches at once, with tokens of every version that the task allows", async () => {
     let older = "";
-    await withPlanes(
+    await withRollouts(
       ({ taskId }) =>
         taskId === "ahead"
           ? { weightVersions: [1, 2], weights: [weights(1, older), weights(2, hash)] }
           : { weightVersions: [2, 2], weights: [weights(2, hash)] },
-      async (planes) => {
+      async ({ rollouts, weights: weightsOfRun }) => {
         older = hash;
         const next = new Map([["w", f32([2], Float32Array.from([3, 4]))]]);
-        ({ sha256: hash } = await planes.publishWeights(2, next, 1));
-        const ahead = planes.collect([task("ahead")], signal, problemOf);
-        const now = await planes.collect(
-          [{ ...task("now"), minWeightVersion: 2 }],
+        await publish(weightsOfRun, next, 1);
+        const ahead = rollouts.collect([task("ahead")], signal, problemOf);
+        const now = await rollouts.collect(
+          [{ ...task("now"), minStep: 1, minWeightVersion: 2 }],
           signal,
           problemOf,
         );
         expect(now.map(({ weightVersions }) => [...weightVersions])).toEqual([[2, 2]]);
         const [sample] = await ahead;
         expect([...sample!.weightVersions]).toEqual([1, 2]);
-        expect(sample!.weightsHash).toBe(hash);
+        expect(sample!.weights.map(({ sha256 }) => sha256)).toEqual([older, hash]);
       },
     );
   });
 
-  it("takes answers of weights from before a restart when it is told of them", async () => {
+  it("takes answers of weights from before a restart, which went by another number", async () => {
     const before = "b".repeat(64);
     const answer = { weightVersions: [7, 7], weights: [weights(7, before)] };
-    await withPlanes(
+    await withRollouts(
       ({ attempt }) => (attempt === 1 ? answer : {}),
-      async (planes, bus) => {
-        planes.recall([{ version: 1, sha256: before }]);
-        const [sample] = await planes.collect([task("a")], signal, problemOf);
-        expect([...sample!.weightVersions]).toEqual([1, 1]);
+      async ({ rollouts, bus }) => {
+        published.push({ version: 9, sha256: before, step: 1 }); // as a checkpoint tells
+        const [sample] = await rollouts.collect([task("a")], signal, problemOf);
+        expect([...sample!.weightVersions]).toEqual([7, 7]);
         expect(await bus.deadLetters.list()).toHaveLength(0);
       },
     );
@@ -271,11 +275,11 @@ describe("createBusPlanes()", () => {
 
     it("ends the run after the last attempt, at once, with task, prompt and cause", async () => {
       const attempts: number[] = [];
-      await withPlanes(
+      await withRollouts(
         (asked) =>
           asked.taskId === "a" ? {} : (attempts.push(asked.attempt), failing(asked, false)),
-        async (planes, bus) => {
-          const collecting = planes.collect(["a", "b"].map(task), signal, problemOf);
+        async ({ rollouts, bus }) => {
+          const collecting = rollouts.collect(["a", "b"].map(task), signal, problemOf);
           await expect(collecting).rejects.toThrow(
             '[failed_precondition] task b cannot be done: prompt "p" ("Hi"): ' +
               "[invalid_argument] b is too long (3 tries by w1, w2, w3)",
@@ -288,10 +292,10 @@ describe("createBusPlanes()", () => {
     });
 
     it("is asked for again, and an answer of another worker is taken", async () => {
-      await withPlanes(
+      await withRollouts(
         (asked) => (asked.attempt < 3 ? failing(asked, false) : {}),
-        async (planes) => {
-          const [sample] = await planes.collect([task("a")], signal, problemOf);
+        async ({ rollouts }) => {
+          const [sample] = await rollouts.collect([task("a")], signal, problemOf);
           expect(sample!.score).toBeCloseTo(0.7);
         },
         { taskTimeoutMs: 600_000 },
@@ -300,10 +304,10 @@ describe("createBusPlanes()", () => {
 
     it("is waited for while the worker tries again, and that is said once", async () => {
       const said: string[] = [];
-      await withPlanes(
+      await withRollouts(
         (asked) => (asked.attempt === 1 ? failing(asked, true) : {}),
-        async (planes) => {
-          expect(await planes.collect(["a"].map(task), signal, problemOf)).toHaveLength(1);
+        async ({ rollouts }) => {
+          expect(await rollouts.collect(["a"].map(task), signal, problemOf)).toHaveLength(1);
         },
         { reporter: { warn: (message) => void said.push(message) } },
       );
@@ -313,33 +317,20 @@ describe("createBusPlanes()", () => {
     });
   });
 
-  it("publishes nothing once another trainer has taken over, whatever it was about to do", async () => {
-    await withPlanes(
+  it("asks for nothing once another trainer has taken over", async () => {
+    await withRollouts(
       () => ({}),
-      async (_, bus) => {
+      async ({ bus, weights: weightsOfRun }) => {
         const bucket = await bus.keyValue(topology.weightsBucket);
-        const key = "trainer";
-        const first = await acquireLease(bucket, { key, holder: "first", ttlMs: 60_000 });
-        await using directory = await tempDir();
-        const store = openWeightStore(directory.path);
-        const options = { runId: "run1", bus, topology, store, keepWeights: 2 };
+        const first = await acquireLease(bucket, { ...LEASE, holder: "first" });
+        const options = { runId: "run1", bus, topology, weights: weightsOfRun };
         const limits = { taskTimeoutMs: 100, maxAttempts: 3 };
-        const older = await createBusPlanes({ ...options, ...limits, lease: first });
-        await older.publishWeights(2, tensors, 1);
-        const takeOver = { key, holder: "second", ttlMs: 60_000, takeOver: true };
-        const second = await acquireLease(bucket, takeOver);
-        const newer = await createBusPlanes({ ...options, ...limits, lease: second });
-        const before = await bucket.get(WEIGHTS_KEY);
-        // It does not know yet: only the revision keeps it from announcing.
-        const others = new Map([["w", f32([2], Float32Array.from([5, 6]))]]);
-        const late = older.publishWeights(3, others, 2);
-        await expect(late).rejects.toMatchObject({ code: "aborted" });
-        expect((await bucket.get(WEIGHTS_KEY))!.revision).toBe(before!.revision);
+        const older = await createBusRollouts({ ...options, ...limits, lease: first });
+        const second = await acquireLease(bucket, { ...LEASE, holder: "second", takeOver: true });
         await expect(older.collect([task("z")], signal, problemOf)).rejects.toMatchObject({
           code: "aborted",
         });
-        await newer.publishWeights(2, tensors, 1);
-        for (const each of [older, newer]) await each.close({ finished: false });
+        await older.close({ finished: false });
         for (const each of [first, second]) await each.release();
       },
     );
@@ -348,15 +339,15 @@ describe("createBusPlanes()", () => {
   it("goes on far beyond what its stream can hold", async () => {
     const maxBytes = 8 * 1024;
     const small = runTopology("small", { rolloutsMaxBytes: maxBytes });
-    await withPlanes(
+    await withRollouts(
       () => ({ promptId: "x".repeat(200) }),
-      async (planes, bus) => {
+      async ({ rollouts, bus }) => {
         let bytes = 0;
         for (let update = 0; update < 60; update++) {
           const ids = [0, 1, 2].map((i) => `u${String(update).padStart(6, "0")}-00000${i}`);
-          const samples = await planes.collect(ids.map(task), signal, problemOf);
+          const samples = await rollouts.collect(ids.map(task), signal, problemOf);
           bytes += samples.length * 200;
-          await planes.acknowledge(samples.map(({ rolloutId }) => rolloutId));
+          await rollouts.acknowledge(samples.map(({ rolloutId }) => rolloutId));
         }
         expect(bytes).toBeGreaterThan(4 * maxBytes);
         const { stream } = small.rolloutsConsumer;
@@ -367,9 +358,9 @@ describe("createBusPlanes()", () => {
   });
 
   it("settles what comes again of updates that are done with, after a restart too", async () => {
-    await withPlanes(
+    await withRollouts(
       () => ({}),
-      async (planes, bus) => {
+      async ({ rollouts, bus }) => {
         const replay = (taskId: string, id: string) => {
           const asked = events.PromptTask.fromPartial({
             taskId,
@@ -385,9 +376,9 @@ describe("createBusPlanes()", () => {
           return pending + ackPending;
         };
         await replay("u000004-000000", "before its time");
-        const samples = await planes.collect([task("u000005-000000")], signal, problemOf);
+        const samples = await rollouts.collect([task("u000005-000000")], signal, problemOf);
         await replay("u000003-000000", "long ago");
-        await planes.acknowledge(samples.map(({ rolloutId }) => rolloutId));
+        await rollouts.acknowledge(samples.map(({ rolloutId }) => rolloutId));
         await replay("u000005-000000", "just now");
         await waitFor(async () => (await outstanding()) === 0);
         expect(await bus.deadLetters.list()).toHaveLength(0);
@@ -397,10 +388,10 @@ describe("createBusPlanes()", () => {
 
   it("stops waiting when the run is stopped", async () => {
     const controller = new AbortController();
-    await withPlanes(
+    await withRollouts(
       () => undefined,
-      async (planes) => {
-        const collecting = planes.collect([task("a")], controller.signal, problemOf);
+      async ({ rollouts }) => {
+        const collecting = rollouts.collect([task("a")], controller.signal, problemOf);
         controller.abort();
         await expect(collecting).rejects.toMatchObject({ code: "cancelled" });
       },
@@ -408,9 +399,9 @@ describe("createBusPlanes()", () => {
   });
 
   it("gives a rollout from before a restart to whoever asks for its task, if it fits", async () => {
-    await withPlanes(
+    await withRollouts(
       ({ attempt }) => (attempt === 2 ? {} : undefined),
-      async (planes, bus) => {
+      async ({ rollouts, bus }) => {
         for (const [taskId, lastId] of [
           ["a", 5],
           ["b", 6],
@@ -427,7 +418,7 @@ describe("createBusPlanes()", () => {
         await waitFor(
           async () => (await bus.consumerInfo(topology.rolloutsConsumer)).pending === 0,
         );
-        const samples = await planes.collect([task("a"), task("b")], signal, problemOf);
+        const samples = await rollouts.collect([task("a"), task("b")], signal, problemOf);
         expect(samples.map(({ score }) => score)).toEqual([0.25, 0.7]);
         expect(await bus.deadLetters.list()).toHaveLength(1);
       },
@@ -436,12 +427,12 @@ describe("createBusPlanes()", () => {
 
   it("says the weights again where the broker has lost the word, and asks the tasks again", async () => {
     let asked = 0;
-    await withPlanes(
+    await withRollouts(
       () => (++asked > 1 ? {} : undefined), // the first message is lost with the store
-      async (planes, bus) => {
+      async ({ rollouts, bus }) => {
         const bucket = await bus.keyValue(topology.weightsBucket);
         await bucket.delete(WEIGHTS_KEY);
-        await planes.collect([task("a")], signal, problemOf);
+        await rollouts.collect([task("a")], signal, problemOf);
         expect(await bucket.get(WEIGHTS_KEY)).toBeDefined();
       },
       { stallEveryMs: 5, taskTimeoutMs: 60_000 },
@@ -452,10 +443,10 @@ describe("createBusPlanes()", () => {
     await using directory = await tempDir();
     const store = openWeightStore(directory.path);
     const losing = { ...store, latest: () => Promise.resolve(undefined) };
-    await withPlanes(
+    await withRollouts(
       () => undefined,
-      async (planes) => {
-        await expect(planes.collect([task("a")], signal, problemOf)).rejects.toMatchObject({
+      async ({ rollouts }) => {
+        await expect(rollouts.collect([task("a")], signal, problemOf)).rejects.toMatchObject({
           code: "unavailable",
           message: expect.stringContaining("weights 1 are gone") as string,
         });
