@@ -1,4 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
+import { placeOf, type Origin } from "./origin.js";
 import type { RecordOptions } from "./types.js";
 
 /** Thrown by record parsers for a record that is wrong; never leaves this library. */
@@ -7,7 +8,7 @@ export class RecordProblem extends Error {}
 /** Decides between skipping a bad record and stopping. */
 export interface BadRecordPolicy {
   /** Counts the record, or throws `invalid_argument` when the limit is passed. */
-  reject(file: string, line: number, reason: string): void;
+  reject(origin: Origin, reason: string): void;
   readonly count: number;
 }
 
@@ -19,9 +20,10 @@ export function createBadRecordPolicy(options: RecordOptions): BadRecordPolicy {
     get count() {
       return count;
     },
-    reject(file, line, reason) {
+    reject(origin, reason) {
       count++;
-      const message = `${file}:${line}: ${reason}`;
+      const { file, line } = origin;
+      const message = `${placeOf(origin)}: ${reason}`;
       if (count <= maxBadRecords) {
         onBadRecord?.({ file, line, reason, message });
         return;

@@ -1,6 +1,4 @@
-import { objectOf } from "./formats/records/fields.js";
-import { formatFor } from "./formats/records/table.js";
-import { readRecords } from "./read-records.js";
+import { readKind } from "./read-records.js";
 import type { Conversation, RecordOptions } from "./types.js";
 
 /**
@@ -11,9 +9,5 @@ export function readConversations(
   paths: string | readonly string[],
   options: RecordOptions = {},
 ): AsyncGenerator<Conversation> {
-  const parse = (value: unknown) => {
-    const fields = objectOf(value);
-    return formatFor("conversations", fields).conversations(fields);
-  };
-  return readRecords(paths, parse, options);
+  return readKind("conversations", paths, options);
 }

@@ -102,6 +102,6 @@ describe("readDocuments()", () => {
   it("reports missing paths and folders without text", async () => {
     await using files = await tempDir({ "a.png": "x" });
     await expect(documentsOf([files.path("none")])).rejects.toThrow("there is no file or folder");
-    await expect(documentsOf([files.dir])).rejects.toThrow("holds no .txt, .md or .jsonl");
+    await expect(documentsOf([files.dir])).rejects.toThrow("holds no file of data (.txt, .md");
   });
 });

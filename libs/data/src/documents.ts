@@ -2,17 +2,18 @@ import { createBadRecordPolicy, RecordProblem, type BadRecordPolicy } from "./ba
 import { holdsRecords, type Piece } from "./formats/files/file-format.js";
 import { fileFormatOf } from "./formats/files/table.js";
 import { fieldsOf, objectOf, stringField } from "./formats/records/fields.js";
+import { renamed } from "./columns.js";
 import { listFiles } from "./list-files.js";
 import { readRecordFile } from "./read-records.js";
 import type { RecordOptions } from "./types.js";
 
 /** Where text comes from. */
 export interface CorpusSource {
-  /** A .txt, .md or .jsonl file (also .gz), or a folder of them. */
+  /** A file of text or of records (docs/data.md), a folder of them, or a pattern such as `data/*.txt`. */
   path: string;
   /** How often the source is seen in an epoch: 1 = once, 2 = twice, 0.5 = a random half. Default 1. */
   weight?: number;
-  /** In .jsonl: the field that holds the text. Default "text". */
+  /** In files of records: the field that holds the text. Default "text". */
   textField?: string;
   /**
    * In .txt and .md: what stands between documents, such as "<|endoftext|>", or "\n\n" for
@@ -76,7 +77,7 @@ export async function* readDocuments(
     const source = typeof item === "string" ? { path: item } : item;
     for (const file of await listFiles(source.path)) {
       options.onFile?.(file);
-      for await (const part of partsOf(file, source, policy, options.signal)) {
+      for await (const part of partsOf(file, source, { policy, ...options })) {
         yield { source: index, file, ...part };
       }
     }
@@ -91,26 +92,26 @@ export async function* readTexts(
   for await (const { text } of readDocuments(sources, options)) yield text;
 }
 
+type Columns = NonNullable<RecordOptions["columns"]>;
 type Part = Pick<DocumentPart, "text" | "first" | "last">;
 
 function partsOf(
   file: string,
   source: CorpusSource,
-  policy: BadRecordPolicy,
-  signal: AbortSignal | undefined,
+  { policy, signal, columns = {} }: RecordOptions & { policy: BadRecordPolicy },
 ): AsyncGenerator<Part> {
   const format = fileFormatOf(file);
   if (!holdsRecords(format)) {
     return joinParts(format.readText(file, { separator: source.separator, signal }));
   }
   const field = source.textField ?? "text";
-  const parse = (value: unknown) => [textOf(value, field)];
+  const parse = (value: unknown) => [textOf(value, field, columns)];
   return joinParts(asDocuments(readRecordFile(format, { file, parse, policy }, signal)));
 }
 
-function textOf(value: unknown, field: string): string {
+function textOf(value: unknown, field: string, columns: Columns): string {
   if (typeof value === "string") return value;
-  const fields = objectOf(value);
+  const fields = renamed(objectOf(value), columns);
   if (fields[field] !== undefined) return stringField(fields, field);
   const reason = `there is no field "${field}" with the text (choose one with textField)`;
   throw new RecordProblem(`${reason}; ${fieldsOf(fields)}`);

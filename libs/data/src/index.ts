@@ -15,6 +15,7 @@ export {
 } from "./corpus/prepare-corpus.js";
 export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
 export type { TokenStream } from "./corpus/token-stream.js";
+export { columnsOf } from "./columns.js";
 export { holdOut, requestKey, shareProblem, type SplitSizes } from "./hold-out.js";
 export { readConversations } from "./conversations.js";
 export {
@@ -41,4 +42,5 @@ export type {
   RecordOptions,
   TokenBatch,
 } from "./types.js";
-export { openJsonlAppender, writeJsonl, type JsonlAppender } from "./write-jsonl.js";
+export { writeRecords, WRITTEN_FORMATS, type WrittenFormat } from "./write/write-records.js";
+export { openJsonlAppender, writeJsonl, type JsonlAppender } from "./write/write-jsonl.js";

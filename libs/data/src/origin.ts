@@ -1,7 +1,17 @@
-/** Where a record stands in a file; lines count from 1. */
+import type { PlaceUnit } from "./formats/files/file-format.js";
+
+/** Where a record stands in a file. */
 export interface Origin {
   file: string;
+  /** From 1: the line, the row of a table, the record of a list. */
   line: number;
+  /** What `line` counts. Default lines. */
+  unit?: PlaceUnit;
+}
+
+/** A place for people: `a.jsonl:3`, or `a.parquet, row 3`. */
+export function placeOf({ file, line, unit = "line" }: Origin): string {
+  return unit === "line" ? `${file}:${line}` : `${file}, ${unit} ${line}`;
 }
 
 // Beside the records and not in them, so that it is never written, compared or hashed.
@@ -21,5 +31,5 @@ export function originOf(record: object): Origin | undefined {
 export function nameRecord(what: string, record: { id?: string | undefined }): string {
   const origin = originOf(record);
   const id = record.id === undefined ? "" : ` "${record.id}"`;
-  return `${what}${id}${origin ? ` (${origin.file}:${origin.line})` : ""}`;
+  return `${what}${id}${origin ? ` (${placeOf(origin)})` : ""}`;
 }

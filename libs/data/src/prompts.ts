@@ -1,12 +1,10 @@
 import { stemOf } from "./formats/files/table.js";
-import { objectOf } from "./formats/records/fields.js";
-import { formatFor } from "./formats/records/table.js";
-import { listRecordFiles, readRecords, type RecordParser } from "./read-records.js";
+import { listRecordFiles, readKind } from "./read-records.js";
 import type { PromptRecord, RecordOptions } from "./types.js";
 
 /**
  * Requests from files or folders of them, in order, in any format of docs/data.md. A missing id becomes
- * "line-N", or "FILE:line-N" where several files are read, so that ids differ.
+ * "line-N" ("row-N" in tables), or "FILE:line-N" where several files are read, so that ids differ.
  * @throws `invalid_argument` with file and line when more than `maxBadRecords` are malformed
  */
 export async function* readPrompts(
@@ -15,11 +13,10 @@ export async function* readPrompts(
 ): AsyncGenerator<PromptRecord> {
   const files = await listRecordFiles(paths);
   const prefixOf = prefixes(files);
-  const parse: RecordParser<PromptRecord> = (value, { file, line }) => {
-    const fields = objectOf(value);
-    return formatFor("prompts", fields).prompts(fields, `${prefixOf(file)}line-${line}`);
-  };
-  yield* readRecords(files, parse, options);
+  yield* readKind("prompts", files, {
+    ...options,
+    idOf: ({ file, line, unit = "line" }) => `${prefixOf(file)}${unit}-${line}`,
+  });
 }
 
 /** What tells the lines of several files apart: their names, or their paths where names repeat. */

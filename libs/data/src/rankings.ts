@@ -2,10 +2,9 @@ import { StagecraftError } from "@stagecraft/core";
 import { RecordProblem } from "./bad-records.js";
 import { objectOf } from "./formats/records/fields.js";
 import { parseRanking } from "./formats/records/ranking.js";
-import { formatFor } from "./formats/records/table.js";
-import { readRecords } from "./read-records.js";
+import { readKind } from "./read-records.js";
 import type { Ranking, RecordOptions } from "./types.js";
-import { writeJsonl } from "./write-jsonl.js";
+import { writeJsonl } from "./write/write-jsonl.js";
 
 /**
  * Rankings from files or folders of them, in order, in any format of docs/data.md.
@@ -15,11 +14,7 @@ export function readRankings(
   paths: string | readonly string[],
   options: RecordOptions = {},
 ): AsyncGenerator<Ranking> {
-  const parse = (value: unknown) => {
-    const fields = objectOf(value);
-    return formatFor("rankings", fields).rankings(fields);
-  };
-  return readRecords(paths, parse, options);
+  return readKind("rankings", paths, options);
 }
 
 /** Checks every ranking and writes them atomically, one a line. Returns how many. */

@@ -1,14 +1,18 @@
 import { createBadRecordPolicy, RecordProblem, type BadRecordPolicy } from "./bad-records.js";
 import type { RecordFileFormat } from "./formats/files/file-format.js";
 import { isRecordFile, recordFileFormatOf } from "./formats/files/table.js";
+import { objectOf } from "./formats/records/fields.js";
+import type { RecordKinds } from "./formats/records/record-format.js";
+import { formatFor, formatNamed } from "./formats/records/table.js";
+import { renamed } from "./columns.js";
 import { listFiles } from "./list-files.js";
-import { rememberOrigin } from "./origin.js";
+import { rememberOrigin, type Origin } from "./origin.js";
 import type { RecordOptions } from "./types.js";
 
 /** Turns a stored value into records; throws `RecordProblem` with the reason when it is malformed. */
-export type RecordParser<T> = (value: unknown, where: { file: string; line: number }) => T[];
+export type RecordParser<T> = (value: unknown, origin: Origin) => T[];
 
-/** The files with records of paths and folders, in order. */
+/** The files with records of paths, folders and patterns, in order. */
 export async function listRecordFiles(paths: string | readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const path of typeof paths === "string" ? [paths] : paths) {
@@ -17,16 +21,31 @@ export async function listRecordFiles(paths: string | readonly string[]): Promis
   return files;
 }
 
-/** Every record of several files or folders of them, in order. */
-export async function* readRecords<T>(
+/** Every record of one kind in several files or folders of them, in order. */
+export async function* readKind<K extends keyof RecordKinds>(
+  kind: K,
   paths: string | readonly string[],
-  parse: RecordParser<T>,
-  options: RecordOptions = {},
-): AsyncGenerator<T> {
+  { idOf = () => "", ...options }: RecordOptions & { idOf?: (origin: Origin) => string } = {},
+): AsyncGenerator<RecordKinds[K]> {
   const policy = createBadRecordPolicy(options);
+  const read = parserOf(kind, options);
+  const parse: RecordParser<RecordKinds[K]> = (value, origin) => read(value, idOf(origin));
   for (const file of await listRecordFiles(paths)) {
     yield* readRecordFile(recordFileFormatOf(file), { file, parse, policy }, options.signal);
   }
+}
+
+/** What reads one kind from a stored value, as the options say; the id is for a record without one. */
+export function parserOf<K extends keyof RecordKinds>(
+  kind: K,
+  { format = "", columns = {} }: Pick<RecordOptions, "format" | "columns">,
+): (value: unknown, id: string) => RecordKinds[K][] {
+  const named = format === "" ? undefined : formatNamed(kind, format);
+  return (value, id) => {
+    const fields = renamed(objectOf(value), columns);
+    const parsed = (named ?? formatFor(kind, fields))[kind]!(fields, id);
+    return parsed as RecordKinds[K][];
+  };
 }
 
 /** Every record of one file; malformed ones go to the policy. */
@@ -36,17 +55,17 @@ export async function* readRecordFile<T>(
   signal?: AbortSignal,
 ): AsyncGenerator<T> {
   for await (const stored of format.readRecords(file, signal)) {
-    const where = { file, line: stored.place };
+    const origin: Origin = { file, line: stored.place, unit: format.unit };
     let records: T[] = [];
     try {
       if ("problem" in stored) throw new RecordProblem(stored.problem);
-      records = parse(stored.value, where);
+      records = parse(stored.value, origin);
     } catch (thrown) {
       if (!(thrown instanceof RecordProblem)) throw thrown;
-      policy.reject(file, stored.place, thrown.message);
+      policy.reject(origin, thrown.message);
     }
     for (const record of records) {
-      rememberOrigin(record, where);
+      rememberOrigin(record, origin);
       yield record;
     }
   }

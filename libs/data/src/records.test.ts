@@ -50,10 +50,7 @@ describe("readConversations()", () => {
 
   for (const [record, reason] of [
     [[], "the record must be an object"],
-    [
-      { text: "x" },
-      `needs "messages", or "instruction" with "output" or "instances"; this record has text`,
-    ],
+    [{ text: "x" }, `needs "messages", "conversations", "prompt" with "completion"`],
     [{ messages: [] }, "with at least one"],
     [{ messages: [user("x")] }, "no message of the assistant"],
     [{ messages: [{ role: "bot", content: "x" }] }, `messages[0].role must be "system"`],
@@ -124,10 +121,10 @@ describe("a bad record", () => {
 
 describe("rankings", () => {
   it("say which fields are missing, and which the record has", async () => {
-    const foreign = { prompt: "x", chosen: "a", rejected: "b" };
+    const foreign = { prompt: "x", answers: ["a", "b"] };
     await using files = await tempDir({ "r.jsonl": lines(foreign) });
     const read = collect(readRankings(files.dir));
-    const reason = `needs "answers" and "ranks" (docs/data.md); this record has prompt, chosen, rejected`;
+    const reason = `needs "ranks" (docs/data.md); this record has prompt, answers`;
     await expect(read).rejects.toThrow(reason);
   });
 
@@ -212,11 +209,11 @@ describe("readPrompts()", () => {
 
   it("says what a record has instead of a request", async () => {
     await using files = await tempDir({
-      "p.jsonl": lines({ question: "x", answer: "y", hunter: 2 }),
+      "p.jsonl": lines({ query: "x", answer: "y", hunter: 2 }),
     });
     const read = collect(readPrompts(files.dir));
     await expect(read).rejects.toThrow(
-      `"messages" or "prompt"; this record has question, answer, 1 unknown`,
+      `"question" or "text" (docs/data.md); this record has query, answer, 1 unknown`,
     );
   });
 

@@ -32,7 +32,7 @@ export interface BatchSource {
 /** A record that could not be used. */
 export interface BadRecord {
   file: string;
-  /** From 1. */
+  /** From 1: the line, the row of a table, the record of a list. */
   line: number;
   reason: string;
   /** File, line and reason in one sentence. */
@@ -40,6 +40,10 @@ export interface BadRecord {
 }
 
 export interface RecordOptions {
+  /** Name of the format that every record has. Default: each is read as what it looks like. */
+  format?: string;
+  /** Our fields by name, and the columns of the records that they are read from. */
+  columns?: Readonly<Record<string, string>>;
   /** Malformed records that are skipped before reading stops with an error. Default 0. */
   maxBadRecords?: number;
   /** Hears of every record that is skipped. */

@@ -43,7 +43,7 @@ export function corpusKey(
   settings: Readonly<Record<string, string | number>>,
 ): string {
   const readings = sources.map(({ source, files, hashes }) => ({
-    isJsonl: files.map((file) => fileFormatOf(file).name === "jsonl"),
+    formats: files.map((file) => fileFormatOf(file).name),
     hashes,
     textField: source.textField ?? "text",
     separator: source.separator ?? "",

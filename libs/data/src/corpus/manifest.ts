@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Raised when the layout of a cache directory changes; older caches are made anew. */
-export const CACHE_FORMAT = 2;
+export const CACHE_FORMAT = 3;
 export const MANIFEST_FILE = "manifest.json";
 
 export type SplitName = "train" | "validation";

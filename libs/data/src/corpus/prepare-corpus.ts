@@ -4,7 +4,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import type { CorpusSource } from "../documents.js";
 import type { RecordOptions } from "../types.js";
-import { writeFailure } from "../write-jsonl.js";
+import { writeFailure } from "../write/write-jsonl.js";
 import { corpusKey, hashSources, type HashedSource } from "./corpus-key.js";
 import { CACHE_FORMAT, MANIFEST_FILE, readManifest, type CorpusManifest } from "./manifest.js";
 import { openPreparedCorpus, type PreparedCorpus } from "./prepared-corpus.js";

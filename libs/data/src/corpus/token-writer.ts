@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFailure } from "../write-jsonl.js";
+import { writeFailure } from "../write/write-jsonl.js";
 import type { StreamManifest } from "./manifest.js";
 
 const BUFFER_TOKENS = 1 << 18;

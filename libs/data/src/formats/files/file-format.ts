@@ -1,4 +1,7 @@
-/** A record where it is stored: its value, or why it has none. */
+/** What people count in a file: lines, rows of a table, records of a list. */
+export type PlaceUnit = "line" | "row" | "record";
+
+/** A record where it is stored: its value, or why it has none. Places count from 1. */
 export type StoredRecord = { place: number } & ({ value: unknown } | { problem: string });
 
 /** A piece of text, and whether its document ends with it. */
@@ -22,7 +25,9 @@ interface FileFormatNames {
 
 /** A kind of file that holds records. */
 export interface RecordFileFormat extends FileFormatNames {
-  /** Every record in order, streamed; `place` counts what people count in such a file, from 1. */
+  /** What `place` counts. */
+  readonly unit: PlaceUnit;
+  /** Every record in order, streamed. */
   readRecords(file: string, signal?: AbortSignal): AsyncGenerator<StoredRecord>;
 }
 

@@ -13,7 +13,8 @@ export interface Line {
 /** One JSON value a line; blank lines are none. */
 export const jsonlFiles: RecordFileFormat = {
   name: "jsonl",
-  endings: [".jsonl"],
+  endings: [".jsonl", ".ndjson"],
+  unit: "line",
 
   async *readRecords(file, signal) {
     for await (const { number, text } of readLines(file, signal)) {

@@ -1,20 +1,20 @@
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { PassThrough, type Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { PassThrough, type Readable, type Transform } from "node:stream";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { utf8CharLength } from "@stagecraft/tokenizer";
+import { compressionOf } from "./compression.js";
 
 const CHUNK_BYTES = 1 << 20;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 
 /**
- * The text of a file (gunzipped when its name ends in .gz) in chunks of about 1 MiB that never cut a
+ * The text of a file (unpacked when its name ends in .gz or .zst) in chunks of about 1 MiB that never cut a
  * character; a byte order mark is dropped. Holds one chunk in memory.
  * @throws `not_found`; `invalid_argument` for binary data, UTF-16 and invalid UTF-8 with the place
- * of the first bad byte; `data_loss` for a damaged .gz
+ * of the first bad byte; `data_loss` for a damaged .gz or .zst
  */
 export async function* readTextChunks(file: string, signal?: AbortSignal): AsyncGenerator<string> {
   const checker = new Utf8Checker(file);
@@ -26,11 +26,12 @@ export async function* readTextChunks(file: string, signal?: AbortSignal): Async
   checker.finish();
 }
 
-/** The raw bytes of a file, gunzipped when its name ends in .gz. */
+/** The raw bytes of a file, unpacked when its name ends in .gz or .zst. */
 export async function* readByteChunks(file: string): AsyncGenerator<Buffer> {
   const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });
   try {
-    const chunks = file.endsWith(".gz") ? gunzipped(source) : source;
+    const compression = compressionOf(file);
+    const chunks = compression ? piped(source, compression.unpacker(CHUNK_BYTES)) : source;
     for await (const chunk of chunks) yield chunk as Buffer;
   } catch (thrown) {
     throw readFailure(file, thrown);
@@ -39,11 +40,9 @@ export async function* readByteChunks(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-function gunzipped(source: Readable): Readable {
+function piped(source: Readable, unpacker: Transform): Readable {
   const output = new PassThrough({ highWaterMark: CHUNK_BYTES });
-  pipeline(source, createGunzip({ chunkSize: CHUNK_BYTES }), output).catch((error: Error) =>
-    output.destroy(error),
-  );
+  pipeline(source, unpacker, output).catch((error: Error) => output.destroy(error));
   return output;
 }
 
@@ -51,8 +50,9 @@ function readFailure(file: string, thrown: unknown): StagecraftError {
   if (thrown instanceof StagecraftError) return thrown;
   const { code = "", message } = thrown as NodeJS.ErrnoException;
   const options = { cause: thrown, details: { file } };
-  if (code.startsWith("Z_")) {
-    const reason = `${file} is no intact gzip file (${message}); copy or compress it again`;
+  if (code.startsWith("Z_") || code.startsWith("ZSTD_")) {
+    const packing = compressionOf(file)?.name ?? "gzip";
+    const reason = `${file} is no intact ${packing} file (${message}); copy or compress it again`;
     return new StagecraftError("data_loss", reason, options);
   }
   if (code === "ENOENT") {

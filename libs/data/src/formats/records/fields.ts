@@ -10,6 +10,11 @@ export function objectOf(value: unknown, what = "the record"): Fields {
   throw new RecordProblem(`${what} must be an object, not ${spell(value)}`);
 }
 
+/** Whether the record has the field; null is the way of tables to say that it does not. */
+export function has(fields: Fields, name: string): boolean {
+  return fields[name] !== undefined && fields[name] !== null;
+}
+
 export function stringField(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value === "string") return value;
@@ -22,7 +27,17 @@ const KNOWN_FIELDS = [
   ...["id", "kind", "name", "messages", "conversations", "conversation", "text", "content", "body"],
   ...["prompt", "question", "query", "instruction", "instances", "input", "output", "system"],
   ...["completion", "response", "answer", "answers", "reference", "accepted", "chosen", "rejected"],
-  ...["ranks", "rank", "scores", "score", "rating", "label", "rater", "criteria", "weight"],
+  ...[
+    "context",
+    "category",
+    "history",
+    "tools",
+    "label",
+    "labels",
+    "completions",
+    "message_tree_id",
+  ],
+  ...["ranks", "rank", "scores", "score", "rating", "rater", "criteria", "weight"],
 ];
 
 /** What a record has instead of what is missing; names that nobody knows are only counted. */
@@ -60,6 +75,8 @@ export function numberList(value: unknown, name: string, length: number): number
 }
 
 const ROLES: readonly unknown[] = ["system", "user", "assistant"] satisfies Role[];
+/** Roles that others know, and no stage learns or renders. */
+const FOREIGN_ROLES: readonly unknown[] = ["developer", "tool", "function", "ipython"];
 
 /** Messages with known roles, at least one, a system message only at the start. */
 export function messagesOf(value: unknown, name: string): Message[] {
@@ -68,19 +85,38 @@ export function messagesOf(value: unknown, name: string): Message[] {
   }
   return value.map((item, i) => {
     const fields = objectOf(item, `${name}[${i}]`);
-    if (!ROLES.includes(fields["role"])) {
-      throw new RecordProblem(`${name}[${i}].role must be "system", "user" or "assistant"`);
-    }
-    if (fields["role"] === "system" && i > 0) {
-      throw new RecordProblem(`${name}[${i}]: a system message must come first`);
-    }
-    if (typeof fields["content"] !== "string") {
+    const { role } = fields;
+    if (!ROLES.includes(role)) {
+      const foreign = FOREIGN_ROLES.includes(role) ? `, and "${role as string}" is not read` : "";
       throw new RecordProblem(
-        `${name}[${i}].content must be a string, not ${spell(fields["content"])}`,
+        `${name}[${i}].role must be "system", "user" or "assistant"${foreign}`,
       );
     }
-    return { role: fields["role"] as Role, content: fields["content"] };
+    if (role === "system" && i > 0) {
+      throw new RecordProblem(`${name}[${i}]: a system message must come first`);
+    }
+    return { role: role as Role, content: contentOf(fields, `${name}[${i}]`) };
   });
+}
+
+/** The text of a message: a string, or a list of parts that are all text. */
+function contentOf(message: Fields, name: string): string {
+  const { content } = message;
+  const calls = ["tool_calls", "function_call"].find((field) => has(message, field));
+  if (calls && !(Array.isArray(message[calls]) && message[calls].length === 0)) {
+    throw new RecordProblem(`${name} has ${calls}, and calls of tools are not read`);
+  }
+  if (typeof content === "string") return content;
+  if (Array.isArray(content) && content.length > 0) {
+    return content.map((part, i) => partText(part, `${name}.content[${i}]`)).join("");
+  }
+  throw new RecordProblem(`${name}.content must be a string, not ${spell(content)}`);
+}
+
+function partText(part: unknown, name: string): string {
+  const { type, text } = objectOf(part, name);
+  if (type === "text" && typeof text === "string") return text;
+  throw new RecordProblem(`${name} is not {type: "text", text}, and only text is read`);
 }
 
 /** A request: messages, or a text for one message of the user. */

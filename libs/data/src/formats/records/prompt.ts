@@ -2,13 +2,13 @@ import { present } from "@stagecraft/core";
 import type { Message } from "@stagecraft/tokenizer";
 import { RecordProblem } from "../../bad-records.js";
 import type { PromptRecord } from "../../types.js";
-import { optionalString, promptMessages, stringList, type Fields } from "./fields.js";
+import { has, optionalString, promptMessages, stringList, type Fields } from "./fields.js";
 import type { RecordFormat } from "./record-format.js";
 
 /** `{prompt, reference?, accepted?}`: a request, as a text or as messages. */
 export const promptFormat: RecordFormat = {
   name: "prompt",
-  matches: (fields) => fields["prompt"] !== undefined,
+  matches: (fields) => has(fields, "prompt"),
   prompts: (fields, id) => [promptRecord(fields, id, promptMessages(fields["prompt"], "prompt"))],
 };
 

@@ -3,6 +3,7 @@ import { RecordProblem } from "../../bad-records.js";
 import type { Ranking } from "../../types.js";
 import {
   fieldsOf,
+  has,
   numberList,
   objectOf,
   optionalString,
@@ -19,13 +20,13 @@ export const MAX_ANSWERS = 9;
 /** `{prompt, answers, ranks, scores?, …}`: our own, with everything that labelers say. */
 export const rankingFormat: RecordFormat = {
   name: "ranking",
-  matches: () => true,
+  matches: (fields) => has(fields, "ranks") || has(fields, "answers"),
   rankings: (fields) => [parseRanking(fields)],
 };
 
 /** The ranking with only its known fields. */
 export function parseRanking(fields: Fields): Ranking {
-  const missing = ["prompt", "answers", "ranks"].filter((name) => fields[name] === undefined);
+  const missing = ["prompt", "answers", "ranks"].filter((name) => !has(fields, name));
   if (missing.length > 0) {
     const names = missing.map((name) => `"${name}"`).join(" and ");
     throw new RecordProblem(`a ranking needs ${names} (docs/data.md); ${fieldsOf(fields)}`);
@@ -63,6 +64,8 @@ function criteriaOf(value: unknown, length: number): Record<string, number[]> | 
   if (value === undefined || value === null) return undefined;
   const entries = Object.entries(objectOf(value, `"criteria"`));
   return Object.fromEntries(
-    entries.map(([name, scores]) => [name, numberList(scores, `criteria.${name}`, length)]),
+    entries
+      .filter(([, scores]) => scores !== null)
+      .map(([name, scores]) => [name, numberList(scores, `criteria.${name}`, length)]),
   );
 }

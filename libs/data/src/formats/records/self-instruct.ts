@@ -1,6 +1,6 @@
 import { present } from "@stagecraft/core";
 import { RecordProblem } from "../../bad-records.js";
-import { objectOf, optionalString } from "./fields.js";
+import { has, objectOf, optionalString } from "./fields.js";
 import { instructionTurn } from "./alpaca.js";
 import type { RecordFormat } from "./record-format.js";
 
@@ -10,7 +10,7 @@ import type { RecordFormat } from "./record-format.js";
  */
 export const selfInstructFormat: RecordFormat = {
   name: "self-instruct",
-  matches: (fields) => fields["instances"] !== undefined,
+  matches: (fields) => has(fields, "instances"),
   conversations(fields) {
     const instances = fields["instances"];
     if (!Array.isArray(instances) || instances.length === 0) {

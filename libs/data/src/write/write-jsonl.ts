@@ -8,17 +8,27 @@ const FLUSH_CHARS = 1 << 20;
  * Writes records one a line so that the file is either the old one or whole: into a temporary file,
  * fsync, rename. Streams; creates the directory. Returns the number of records.
  */
-export async function writeJsonl(
+export function writeJsonl(
   file: string,
   records: Iterable<unknown> | AsyncIterable<unknown>,
 ): Promise<number> {
+  return replaceFile(file, async (temporary) => {
+    const handle = await open(temporary, "w");
+    return writeAll(handle, records).finally(() => handle.close());
+  });
+}
+
+/** Lets `write` fill a temporary file and puts it in the place of `file`; creates the directory. */
+export async function replaceFile<T>(
+  file: string,
+  write: (temporary: string) => Promise<T>,
+): Promise<T> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     await mkdir(dirname(file), { recursive: true });
-    const handle = await open(temporary, "w");
-    const count = await writeAll(handle, records).finally(() => handle.close());
+    const result = await write(temporary);
     await rename(temporary, file);
-    return count;
+    return result;
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw writeFailure(file, thrown);

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { tempDir } from "../test/temp-dir.js";
+import { tempDir } from "../../test/temp-dir.js";
 import { openJsonlAppender, writeJsonl } from "./write-jsonl.js";
 
 describe("writeJsonl()", () => {
