@@ -1,6 +1,6 @@
 import { allowedImports, DOORS, ENVIRONMENT_READER, readProjects } from "../module-boundaries.mjs";
 
-const TEST_FILES = ["**/*.test.ts", "**/*.bench.ts", "*/*/{test,bench}/**/*.ts"];
+const TEST_FILES = ["**/*.test.ts", "**/*.bench.ts", "*/*/{test,pages,bench}/**/*.ts"];
 const ENVIRONMENT_MESSAGE = "Only libs/config reads the environment; take the value as an option.";
 
 /** Pages run in a browser: of our own code they know the types of their service's HTTP API. */

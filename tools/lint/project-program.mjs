@@ -44,7 +44,7 @@ export function createProjectProgram(root, projectDir) {
     extends: join(root, "tsconfig.test.json"),
     compilerOptions: { customConditions: [] },
     include: existsSync(join(directory, "src"))
-      ? ["*.ts", "src/**/*.ts", "test/**/*.ts", "bench/**/*.ts"]
+      ? ["*.ts", "src/**/*.ts", "test/**/*.ts", "pages/**/*.ts", "bench/**/*.ts"]
       : [".", "../vitest.config.ts"],
     exclude: ["node_modules", "dist", "build"],
   };

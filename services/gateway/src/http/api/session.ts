@@ -14,7 +14,14 @@ export interface Session {
   /** For the header `x-csrf-token`. */
   csrfToken: string;
   /** Which pages there are for this person. */
-  pages: { rank: boolean; write: boolean; breakIt: boolean; people: boolean; operator: boolean };
+  pages: {
+    rank: boolean;
+    write: boolean;
+    breakIt: boolean;
+    chat: boolean;
+    people: boolean;
+    operator: boolean;
+  };
 }
 
 /**

@@ -4,6 +4,8 @@ import type { Paged, Turn } from "./turns.js";
 export interface DraftTurn extends Turn {
   /** The model's answer that it began as (`answerId` of its stream): the change is kept. Null: from nothing. */
   answerId: string | null;
+  /** What the model had written, so that the change can be shown. From the server only. */
+  draft?: string | null;
 }
 
 /** `POST /api/write/next` (no body): a request to answer that this person has not answered. */

@@ -49,7 +49,7 @@ export function ComparisonDesk({ assignment, desk }: Props) {
     flag: () => setOpen("flag"),
     help: () => setOpen("help"),
   };
-  useRankKeys(commands, open === null && !desk.isBusy);
+  useRankKeys(commands, open === null);
   useEffect(() => setProblem(""), [state.ranks]);
   useEffect(() => focusFirstCard(), []);
   return (

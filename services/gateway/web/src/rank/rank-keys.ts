@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RankAction } from "./rank-state.js";
 
 /** What the keys of the Rank page lead to beside changing ranks. */
@@ -29,7 +29,8 @@ export const RANK_KEYS: readonly (readonly [keys: string, does: string])[] = [
 export function useRankKeys(commands: RankCommands, isActive: boolean): void {
   const latest = useRef(commands);
   latest.current = commands;
-  useEffect(() => {
+  // Before the page is painted: whoever sees a comparison may type at once.
+  useLayoutEffect(() => {
     if (!isActive) return;
     const listen = (event: KeyboardEvent) => {
       if (isTyping(event) || !dispatchKey(event, latest.current)) return;

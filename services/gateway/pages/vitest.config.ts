@@ -1,0 +1,17 @@
+import { defineConfig, mergeConfig } from "vitest/config";
+import base from "../../../vitest.config.js";
+
+/** `npm run test:pages`: every test of the pages, in a real browser. */
+export default mergeConfig(
+  { resolve: base.resolve!, ssr: base.ssr! },
+  defineConfig({
+    test: {
+      root: new URL("../../..", import.meta.url).pathname,
+      include: ["services/gateway/pages/**/*.test.ts"],
+      pool: "forks",
+      maxWorkers: 2,
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+    },
+  }),
+);
