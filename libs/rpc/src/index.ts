@@ -12,6 +12,7 @@ export type { CallContext } from "./context.js";
 export type { ClientTls, ServerTls } from "./credentials.js";
 export type { DrainOptions } from "./drain.js";
 export { ALIVE, type HealthStatus } from "./health.js";
+export { callInProcess, type RpcMethods } from "./in-process.js";
 export type { RpcLimits } from "./limits.js";
 export { idMetadata, type CallIds } from "./log-ids.js";
 export {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { hasChatFormat, renderChat, renderScored, scoredPart } from "./chat.js";
+import { hasChatFormat, readRendered, renderChat, renderScored, scoredPart } from "./chat.js";
 import { tokenizerFromFiles } from "./load-tokenizer.js";
 import { trainBpe } from "./train-bpe.js";
 import { trainCharTokenizer } from "./train-char-tokenizer.js";
@@ -17,6 +17,19 @@ beforeAll(async () => (tokenizer = await trainCharTokenizer(["HiYok<|end|>"])));
 
 const spelled = (ids: ArrayLike<number>) =>
   Array.from(ids, (id) => tokenizer.decode([id], { skipSpecials: false }));
+
+describe("readRendered()", () => {
+  it("reads the text of a rendering back to its ids, with or without its beginning", async () => {
+    const tokenizer = await trainCharTokenizer(["Hi there?"]);
+    const { ids } = renderChat(tokenizer, [
+      { role: "user", content: "Hi?" },
+      { role: "assistant", content: "there" },
+    ]);
+    const text = "<|bos|><|user|>Hi?<|end|><|assistant|>there<|end|>";
+    expect([...readRendered(tokenizer, text)]).toEqual([...ids]);
+    expect([...readRendered(tokenizer, text.slice("<|bos|>".length))]).toEqual([...ids]);
+  });
+});
 
 describe("renderChat()", () => {
   it("marks every assistant token and its end token, and nothing else", () => {

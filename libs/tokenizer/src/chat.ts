@@ -49,6 +49,53 @@ export function renderChat(
   return { ids: ids.toArray(), assistantMask: Uint8Array.from(mask) };
 }
 
+/**
+ * Ids of a conversation that somebody else rendered to text with this tokenizer's template: special
+ * tokens are read where their names stand, the leftmost first, of several the longest. What the template
+ * begins with is added where it is missing. For whole renderings only: nobody's words go in here unless
+ * they may speak for any role.
+ */
+export function readRendered(tokenizer: Tokenizer, text: string): Int32Array {
+  const ids = new IntBuffer();
+  const add = (some: ArrayLike<number>) => {
+    for (let i = 0; i < some.length; i++) ids.push(some[i]!);
+  };
+  const { pattern, byName } = specialNames(tokenizer);
+  let done = 0;
+  for (const match of pattern === undefined ? [] : text.matchAll(pattern)) {
+    add(tokenizer.encode(text.slice(done, match.index)));
+    ids.push(byName.get(match[0])!);
+    done = match.index + match[0].length;
+  }
+  add(tokenizer.encode(text.slice(done)));
+  const read = ids.toArray();
+  const start = findChatFormat(tokenizer)?.start ?? [];
+  if (start.every((id, i) => read[i] === id)) return read;
+  return Int32Array.from([...start, ...read]);
+}
+
+interface SpecialNames {
+  pattern: RegExp | undefined;
+  byName: ReadonlyMap<string, number>;
+}
+const namesOf = new WeakMap<Tokenizer, SpecialNames>();
+
+function specialNames(tokenizer: Tokenizer): SpecialNames {
+  const known = namesOf.get(tokenizer);
+  if (known) return known;
+  const byName = new Map<string, number>();
+  tokenizer.byteLengths.forEach((length, id) => {
+    const name = length === 0 && tokenizer.hasToken(id) ? tokenizer.tokenOf(id) : "";
+    if (name !== "") byName.set(name, id);
+  });
+  const longestFirst = [...byName.keys()].sort((a, b) => b.length - a.length);
+  const escaped = longestFirst.map((name) => name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+  const pattern = escaped.length === 0 ? undefined : new RegExp(escaped.join("|"), "gu");
+  const names = { pattern, byName };
+  namesOf.set(tokenizer, names);
+  return names;
+}
+
 /** True when `renderChat` can render for this tokenizer. */
 export function hasChatFormat(tokenizer: Tokenizer): boolean {
   return findChatFormat(tokenizer) !== undefined;

@@ -1,5 +1,6 @@
 export {
   hasChatFormat,
+  readRendered,
   renderChat,
   renderScored,
   scoredPart,

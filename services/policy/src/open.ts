@@ -43,6 +43,7 @@ export function assemblePolicyService(
   const follower = followWeights({ engine, store, announcements, logger });
   const service = createPolicyService({ ...options, engine, follower });
   return {
+    handlers: service.handlers,
     register: (server) => service.register(server),
     async close() {
       stop.abort();

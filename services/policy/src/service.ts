@@ -29,6 +29,8 @@ export interface PolicyServiceDeps {
 
 /** A service that can be put on a server. */
 export interface PolicyService {
+  /** For callers in this process; see `callInProcess`. */
+  readonly handlers: Handlers<typeof policy.PolicyServiceService>;
   register(server: RpcServer): void;
   /** Fails what is in flight and frees the model. */
   close(): Promise<void>;
@@ -39,6 +41,7 @@ export function createPolicyService(deps: PolicyServiceDeps): PolicyService {
   const meter = createPolicyMeter(deps.engine, deps.metrics);
   const handlers = createHandlers(deps, meter);
   return {
+    handlers,
     register: (server) => server.addService(policy.PolicyServiceService, handlers),
     close() {
       meter.close();
@@ -129,7 +132,7 @@ async function judgePrompt(
   return policy.GenerateResponse.fromPartial({
     prompt: {
       tokenIds,
-      logProbs,
+      logProbs: logProbs.map(Math.fround),
       details:
         numTop === undefined ? [] : tokenIds.map((id, i) => describeToken(tokenizer, id, tops[i]!)),
       beginsDocument: parsed.prompt.kind === "text" && bos !== undefined,
@@ -155,14 +158,18 @@ async function* streamAnswer(
 ): AsyncGenerator<policy.GenerateResponse> {
   const answer = createAnswerText(engine.facts.tokenizer, request.sampling.stop);
   const versions = new Set<number>();
+  let isFirst = true;
   const detailsOf = ({ tokenIds, tops }: Pick<TokenChunk, "tokenIds" | "tops">) =>
     tops ? tokenIds.map((id, i) => describeToken(engine.facts.tokenizer, id, tops[i]!)) : [];
   for await (const { finishReason, text: wholeText, tops, ...tokens } of chunks) {
+    tokens.logProbs = tokens.logProbs.map(Math.fround); // the same with and without a connection
     const details = detailsOf({ tokenIds: tokens.tokenIds, tops });
     for (const version of tokens.weightVersions) versions.add(version);
     if (finishReason === undefined) {
       const text = answer.push(tokens.tokenIds);
-      const rest = { finishReason: common.FinishReason.UNSPECIFIED, weights: [] };
+      const weights = isFirst ? namedWeights(versions, engine) : [];
+      isFirst = false;
+      const rest = { finishReason: common.FinishReason.UNSPECIFIED, weights };
       yield { ...tokens, ...rest, text, numPromptTokens: 0, details };
     } else {
       yield {

@@ -10,7 +10,11 @@ export function describeToken(
 ): policy.TokenDetail {
   return {
     ...spell(tokenizer, id),
-    top: top.map(({ id: other, logProb }) => ({ id: other, logProb, ...spell(tokenizer, other) })),
+    top: top.map(({ id: other, logProb }) => ({
+      id: other,
+      logProb: Math.fround(logProb), // as over a connection
+      ...spell(tokenizer, other),
+    })),
   };
 }
 

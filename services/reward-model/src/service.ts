@@ -5,10 +5,9 @@ import {
   reward,
   type ParsedScoreInput,
 } from "@stagecraft/contracts";
-import { scoredPart } from "@stagecraft/tokenizer";
 import type { Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
 import { createLoopGate } from "@stagecraft/service-kit";
-import { checkConversationBytes } from "@stagecraft/tokenizer";
+import { checkTextBytes, readRendered, scoredPart } from "@stagecraft/tokenizer";
 import { createModelSet, type BatchingOptions, type ServedModel } from "./model-set.js";
 import type { ScoreOne, ScoreOptions } from "./score-one.js";
 import { scoreStream } from "./score-stream.js";
@@ -29,6 +28,8 @@ export interface RewardModelServiceDeps extends BatchingOptions {
 
 /** A service that can be put on a server. */
 export interface RewardModelService {
+  /** For callers in this process; see `callInProcess`. */
+  readonly handlers: Handlers<typeof reward.RewardServiceService>;
   register(server: RpcServer): void;
   /** Finishes what is queued and disposes the models. */
   close(): Promise<void>;
@@ -63,6 +64,7 @@ export function createRewardModelService(deps: RewardModelServiceDeps): RewardMo
     },
   };
   return {
+    handlers,
     register: (server) => server.addService(reward.RewardServiceService, handlers),
     close: () => models.close(),
   };
@@ -91,10 +93,8 @@ function check(
   const parsed = parseScoreInput(item, field, { vocabSize });
   const truncation = truncationOf(options.truncation);
   const maxTokens = truncation === "refuse" ? maxPositions : MAX_CUT * maxPositions;
-  const numBytes =
-    parsed.kind === "tokens"
-      ? 0
-      : checkConversationBytes(parsed.messages, { tokenizer, maxTokens, field });
+  const texts = textsOf(parsed);
+  const numBytes = texts.length === 0 ? 0 : checkTextBytes(texts, { tokenizer, maxTokens, field });
   return { parsed, numBytes, options: { ...options, truncation } };
 }
 
@@ -111,7 +111,13 @@ async function prepare(
 
 function idsOf(parsed: ParsedScoreInput, { scorer }: ServedModel): Int32Array {
   if (parsed.kind === "tokens") return scoredPart(scorer.tokenizer, parsed.ids);
-  return scorer.render(parsed.messages);
+  if (parsed.kind === "conversation") return scorer.render(parsed.messages);
+  return scoredPart(scorer.tokenizer, readRendered(scorer.tokenizer, parsed.text));
+}
+
+function textsOf(parsed: ParsedScoreInput): string[] {
+  if (parsed.kind === "rendered") return [parsed.text];
+  return parsed.kind === "tokens" ? [] : parsed.messages.map(({ content }) => content);
 }
 
 function truncationOf(policy: reward.TruncationPolicy): Truncation {

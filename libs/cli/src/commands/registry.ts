@@ -54,6 +54,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./chat.js")).chatCommand,
   },
   {
+    name: "serve",
+    summary: "serve a model behind OpenAI's API on this machine",
+    load: async () => (await import("./serve.js")).serveCommand,
+  },
+  {
     name: "pipeline",
     summary: "run several stages from one YAML file",
     load: async () => (await import("./pipeline.js")).pipelineCommand,

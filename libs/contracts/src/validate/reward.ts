@@ -1,10 +1,12 @@
 import type { Score, ScoreInput } from "../gen/stagecraft/reward/v1/reward.js";
-import { checkFloat32, checkPresent, invalidField } from "./check.js";
+import { checkFloat32, checkLength, checkPresent, invalidField } from "./check.js";
 import { parseConversation, parseTokens, type ChatMessage, type TokenLimits } from "./common.js";
 
-/** What to score, as ids of the reward model's tokenizer or as turns ending with the answer. */
+/** What to score, as ids of the reward model's tokenizer, as turns ending with the answer, or rendered. */
 export type ParsedScoreInput =
-  { kind: "tokens"; ids: Int32Array } | { kind: "conversation"; messages: ChatMessage[] };
+  | { kind: "tokens"; ids: Int32Array }
+  | { kind: "conversation"; messages: ChatMessage[] }
+  | { kind: "rendered"; text: string };
 
 /** A finite score. */
 export interface ParsedScore {
@@ -24,6 +26,10 @@ export function parseScoreInput(
   const input = checkPresent(checkPresent(item, field).input, `${field}.input`);
   if (input.$case === "tokens") {
     return { kind: "tokens", ids: parseTokens(input.value, `${field}.tokens`, limits) };
+  }
+  if (input.$case === "rendered") {
+    checkLength(input.value, `${field}.rendered`, 1);
+    return { kind: "rendered", text: input.value };
   }
   const messages = parseConversation(input.value, `${field}.conversation`);
   const last = messages.length - 1;

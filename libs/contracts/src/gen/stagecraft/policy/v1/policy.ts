@@ -93,7 +93,10 @@ export interface GenerateResponse {
   text: string;
   /** Set on the last message only. */
   finishReason: FinishReason;
-  /** Last message only: every version that drew a token, oldest first, with its hash. */
+  /**
+   * First message: the versions that drew its tokens; last: all that drew one. Oldest first, with their
+   * hashes.
+   */
   weights: WeightVersion[];
   /** Last message only: tokens of the prompt as the model saw it. */
   numPromptTokens: number;

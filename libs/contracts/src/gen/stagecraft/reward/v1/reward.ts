@@ -90,6 +90,12 @@ export interface ScoreInput {
      * answer. Nothing is appended; the score is read at the last token.
      */
     { $case: "tokens"; value: TokenSequence }
+    | //
+    /**
+     * A conversation as somebody else rendered it with the model's chat template: special tokens are
+     * read where their names stand. The template's beginning is added where it is missing.
+     */
+    { $case: "rendered"; value: string }
     | undefined;
 }
 
@@ -290,6 +296,9 @@ export const ScoreInput: MessageFns<ScoreInput> = {
       case "tokens":
         TokenSequence.encode(message.input.value, writer.uint32(18).fork()).join();
         break;
+      case "rendered":
+        writer.uint32(26).string(message.input.value);
+        break;
     }
     return writer;
   },
@@ -323,6 +332,14 @@ export const ScoreInput: MessageFns<ScoreInput> = {
             message.input = { $case: "tokens", value: TokenSequence.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.input = { $case: "rendered", value: reader.string() };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -341,6 +358,8 @@ export const ScoreInput: MessageFns<ScoreInput> = {
         ? { $case: "conversation", value: Conversation.fromJSON(object.conversation) }
         : isSet(object.tokens)
         ? { $case: "tokens", value: TokenSequence.fromJSON(object.tokens) }
+        : isSet(object.rendered)
+        ? { $case: "rendered", value: globalThis.String(object.rendered) }
         : undefined,
     };
   },
@@ -351,6 +370,8 @@ export const ScoreInput: MessageFns<ScoreInput> = {
       obj.conversation = Conversation.toJSON(message.input.value);
     } else if (message.input?.$case === "tokens") {
       obj.tokens = TokenSequence.toJSON(message.input.value);
+    } else if (message.input?.$case === "rendered") {
+      obj.rendered = message.input.value;
     }
     return obj;
   },
@@ -370,6 +391,12 @@ export const ScoreInput: MessageFns<ScoreInput> = {
       case "tokens": {
         if (object.input?.value !== undefined && object.input?.value !== null) {
           message.input = { $case: "tokens", value: TokenSequence.fromPartial(object.input.value) };
+        }
+        break;
+      }
+      case "rendered": {
+        if (object.input?.value !== undefined && object.input?.value !== null) {
+          message.input = { $case: "rendered", value: object.input.value };
         }
         break;
       }

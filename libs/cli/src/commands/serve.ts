@@ -1,0 +1,90 @@
+import { Option, type Command } from "commander";
+import type { CommandScope } from "../app/command.js";
+import { wholeNumberFlag } from "./cluster-flags.js";
+import { examplesText } from "./stage-command.js";
+import type { Serving } from "../serve/serve-model.js";
+
+interface ServeFlags {
+  name?: string;
+  host: string;
+  port: number;
+  apiKey: string[];
+  engine: "auto" | "native" | "tensorflow" | "cpu";
+  threads: number;
+  maxActive: number;
+  maxQueued: number;
+  graceMs: number;
+  json?: boolean;
+}
+
+const EXAMPLES = [
+  "npx stagecraft serve runs/demo/ppo/model",
+  "npx stagecraft serve runs/demo/ppo/model --name assistant --port 8080 --api-key sk-local",
+  "npx stagecraft serve runs/demo/reward/model --port 8081",
+];
+
+const NOTES = `
+Serves what OpenAI's clients ask for: /v1/models, /v1/chat/completions, /v1/completions; a reward model
+/v1/score, and what the remote reward clients of OpenRLHF and verl send. docs/serving.md says which fields
+are supported. Ctrl-C finishes what is being answered and stops.`;
+
+/** `stagecraft serve MODEL`: one model behind OpenAI's API on this machine. */
+export function serveCommand(command: Command, scope: CommandScope): void {
+  command
+    .argument("<model>", "model directory; one with a score head serves scores")
+    .option("--name <name>", "name that requests use (default: the directory as it is given)")
+    .option("--host <host>", "address to listen on", "127.0.0.1")
+    .addOption(wholeNumberFlag("--port", "port; 0 = any free one", { min: 0, value: 8080 }))
+    .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", [])
+    .addOption(
+      new Option("--engine <name>", "tensor engine")
+        .choices(["auto", "native", "tensorflow", "cpu"])
+        .default("auto"),
+    )
+    .addOption(
+      wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", { min: 0, value: 0 }),
+    )
+    .addOption(
+      wholeNumberFlag("--max-active", "answers that grow at the same time", { min: 1, value: 64 }),
+    )
+    .addOption(wholeNumberFlag("--max-queued", "answers that may wait", { min: 0, value: 1024 }))
+    .addOption(
+      wholeNumberFlag("--grace-ms", "time at the end for what is being answered, ms", {
+        min: 0,
+        value: 20_000,
+      }),
+    )
+    .option("--json", "print one JSON object when it serves")
+    .addHelpText("after", NOTES)
+    .addHelpText("after", examplesText(EXAMPLES))
+    .action((dir: string, flags: ServeFlags) => serve(dir, flags, scope));
+}
+
+async function serve(dir: string, flags: ServeFlags, { io, signal }: CommandScope): Promise<void> {
+  const { serveModel } = await import("../serve/serve-model.js");
+  const name = flags.name ?? (dir.replace(/\/+$/, "") || dir);
+  const { host, port, engine, threads, maxActive, maxQueued, graceMs } = flags;
+  const options = {
+    ...{ dir, name, host, port, maxActive, maxQueued, graceMs, signal },
+    ...{ engine: { engine, threads }, apiKeys: flags.apiKey },
+  };
+  await serveModel(options, (serving) => {
+    const told = { ...serving, model: name };
+    io.out.write(flags.json ? `${JSON.stringify(told)}\n` : textOf(told, flags.apiKey.length > 0));
+  });
+}
+
+function textOf({ url, kind, model, engineName }: Serving & { model: string }, withKey: boolean) {
+  const isPolicy = kind === "policy";
+  const path = isPolicy ? "/v1/chat/completions" : "/v1/score";
+  const messages = [{ role: "user", content: "Hello" }];
+  const scored = [...messages, { role: "assistant", content: "Good morning" }];
+  const body = JSON.stringify({ model, messages: isPolicy ? messages : scored });
+  const key = withKey ? " -H 'authorization: Bearer KEY'" : "";
+  return `${model} (${isPolicy ? "answers" : "scores"}, ${engineName} engine) is served at ${url}/v1
+
+  curl ${url}${path} -H 'content-type: application/json'${key} -d '${body.replaceAll("'", "'\\''")}'
+
+Ctrl-C stops.
+`;
+}

@@ -1,0 +1,85 @@
+import { StagecraftError } from "@stagecraft/core";
+import { policy, reward } from "@stagecraft/contracts";
+import { readModelInfo } from "@stagecraft/model";
+import { callInProcess } from "@stagecraft/rpc";
+import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
+import type { EngineSettings } from "@stagecraft/service-kit";
+import { createPolicyService, createWorkerEngine } from "@stagecraft/service-policy";
+import { createRewardModelService, createWorkerScorers } from "@stagecraft/service-reward-model";
+import { silentLogger } from "@stagecraft/telemetry";
+import { createMemoryWeightStore, followWeights } from "@stagecraft/weights";
+
+/** What of a model is served. */
+export interface OpenModelOptions {
+  dir: string;
+  /** The name that requests use. */
+  name: string;
+  engine: EngineSettings;
+  maxActive: number;
+  maxQueued: number;
+}
+
+/** A model in a thread of this process, behind what the gateway's API asks for. */
+export interface OpenModel extends AsyncDisposable {
+  readonly kind: "policy" | "reward";
+  readonly models: ServedModels;
+  /** Name of the tensor engine. */
+  readonly engineName: string;
+  /** Resolves with the reason when its thread has died. */
+  readonly ended: Promise<StagecraftError | undefined>;
+}
+
+/** A policy, or a reward model if the directory has a score head and no language head. */
+export async function openModel(options: OpenModelOptions): Promise<OpenModel> {
+  const { heads, files } = await readModelInfo(options.dir);
+  if (files["tokenizer.json"] === undefined) {
+    throw new StagecraftError(
+      "failed_precondition",
+      `${options.dir} has no tokenizer.json; texts cannot be read without one`,
+    );
+  }
+  return heads.includes("score") ? openReward(options) : openPolicy(options);
+}
+
+/** Prompt tokens of one step, and tokens of one scoring pass. */
+const PREFILL = 2048;
+const MAX_ITEMS = 256;
+const logger = silentLogger();
+
+async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<OpenModel> {
+  const engine = await createWorkerEngine({
+    ...options,
+    ...{ name, modelDir: dir, logLevel: "error" },
+    ...{ maxPrefillTokens: PREFILL, maxScoreTokens: PREFILL, startWaitMs: 0 },
+  });
+  const announcements = (async function* () {})();
+  const follower = followWeights({ engine, store: createMemoryWeightStore(), announcements });
+  const service = createPolicyService({ engine, follower, maxItemsPerRequest: MAX_ITEMS });
+  const backend = callInProcess(policy.PolicyServiceService, service.handlers, { logger });
+  return {
+    kind: "policy",
+    models: fixedModels({ [name]: backend }),
+    engineName: engine.engineName,
+    ended: engine.ended,
+    [Symbol.asyncDispose]: () => service.close(),
+  };
+}
+
+async function openReward(options: OpenModelOptions): Promise<OpenModel> {
+  const { dir, name, engine, maxActive, maxQueued } = options;
+  const thread = await createWorkerScorers({ models: [{ name, dir }], engine });
+  const batching = { maxBatch: maxActive, maxWaitMs: 1, maxQueued };
+  const { scorers } = thread;
+  const service = createRewardModelService({ ...batching, scorers, maxItemsPerRequest: MAX_ITEMS });
+  const backend = callInProcess(reward.RewardServiceService, service.handlers, { logger });
+  return {
+    kind: "reward",
+    models: fixedModels({}, { [name]: backend }),
+    engineName: thread.engineName,
+    ended: thread.ended,
+    async [Symbol.asyncDispose]() {
+      await service.close();
+      await thread[Symbol.asyncDispose]();
+    },
+  };
+}

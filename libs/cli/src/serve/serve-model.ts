@@ -1,0 +1,54 @@
+import { StagecraftError } from "@stagecraft/core";
+import { isLoopbackHost } from "@stagecraft/rpc";
+import { startOpenAiServer, fixedKeys } from "@stagecraft/service-gateway";
+import { openModel, type OpenModelOptions } from "./open-model.js";
+
+export interface ServeOptions extends OpenModelOptions {
+  host: string;
+  port: number;
+  /** Keys that are accepted; none = everybody may call, on loopback only. */
+  apiKeys: readonly string[];
+  /** Time for what is being answered at the end, ms. */
+  graceMs: number;
+  /** Ends serving in good order. */
+  signal: AbortSignal;
+}
+
+/** What is served where, told when it is. */
+export interface Serving {
+  url: string;
+  kind: "policy" | "reward";
+  engineName: string;
+}
+
+/** Serves one model until the signal fires; throws when the model's thread dies before. */
+export async function serveModel(
+  options: ServeOptions,
+  onServing: (serving: Serving) => void,
+): Promise<void> {
+  checkReach(options);
+  await using model = await openModel(options);
+  const { host, port, apiKeys, graceMs, signal } = options;
+  const server = await startOpenAiServer({
+    ...{ host, port, graceMs },
+    models: model.models,
+    authenticate: fixedKeys(apiKeys),
+  });
+  onServing({ url: server.url, kind: model.kind, engineName: model.engineName });
+  const stopped = new Promise<"stopped">((resolve) => {
+    if (signal.aborted) resolve("stopped");
+    signal.addEventListener("abort", () => resolve("stopped"), { once: true });
+  });
+  const why = await Promise.race([stopped, model.ended]);
+  await server.close();
+  if (why !== "stopped" && why !== undefined) throw why;
+}
+
+/** Beyond this machine nobody answers strangers, and keys do not travel in the clear by accident. */
+function checkReach({ host, apiKeys }: ServeOptions): void {
+  if (isLoopbackHost(host) || apiKeys.length > 0) return;
+  throw new StagecraftError(
+    "invalid_argument",
+    `--host ${host} can be reached from elsewhere: give --api-key, and put TLS in front`,
+  );
+}
