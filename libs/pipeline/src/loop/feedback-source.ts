@@ -1,62 +1,66 @@
 import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { feedback, parseRanking, toConversation } from "@stagecraft/contracts";
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
 import { MAX_ANSWERS, type Ranking } from "@stagecraft/data";
-import { createRpcClient, type RpcClient } from "@stagecraft/rpc";
+import type { StageReporter } from "@stagecraft/runs";
 import type { Answers } from "../ranking/answers.js";
-import { feedbackConnection, type LoopConfig } from "./loop-config.js";
-import type { RankingSource, WaitOptions } from "./wait-for-rankings.js";
-
-type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
+import type { FeedbackConnection } from "./feedback-client.js";
+import type { RankingSource } from "./wait-for-rankings.js";
 
 /** Rankings at the feedback service, whoever gave them. */
-export interface FeedbackSource extends RankingSource, AsyncDisposable {
+export interface FeedbackSource extends RankingSource {
   /** Where the next round goes on reading. */
   position(): string;
 }
 
-export interface FeedbackOptions extends WaitOptions {
+export interface FeedbackOptions {
   /** Where the last round stopped reading; empty = at the beginning. */
   position: string;
   /** Name and version of the model that answered. */
   modelVersion: string;
+  /** Of the round, to withdraw its comparisons by. */
+  batch: string;
+  reporter: StageReporter;
 }
 
 const CHUNK = 200;
 
-/** Puts the answers up at the feedback service. A service that is away is waited for, here and later. */
+/** Puts the answers up at the feedback service. */
 export async function openFeedback(
-  config: LoopConfig,
+  service: FeedbackConnection,
   sets: readonly Answers[],
   options: FeedbackOptions,
 ): Promise<FeedbackSource> {
-  const client = createRpcClient(
-    feedback.FeedbackServiceClient,
-    config.feedbackAddress,
-    await feedbackConnection(config),
-  );
+  const comparisons = sets
+    .filter(({ answers }) => answers.length >= 2)
+    .map((set) => toComparison(set, options));
+  for (let i = 0; i < comparisons.length; i += CHUNK) {
+    const chunk = comparisons.slice(i, i + CHUNK);
+    await service.call((client) => client.addComparisons({ comparisons: chunk }));
+  }
+  return sourceOf(service, options);
+}
+
+/** Takes what is still open of a round out of the queue: its rankings are complete. */
+export async function withdraw(
+  service: FeedbackConnection,
+  { batch, reporter }: Pick<FeedbackOptions, "batch" | "reporter">,
+): Promise<void> {
   try {
-    const patiently = <T>(call: () => Promise<T>) => retryWhileAway(call, config, options);
-    const comparisons = sets
-      .filter(({ answers }) => answers.length >= 2)
-      .map((set) => toComparison(set, options.modelVersion));
-    for (let i = 0; i < comparisons.length; i += CHUNK) {
-      const chunk = comparisons.slice(i, i + CHUNK);
-      await patiently(() => client.addComparisons({ comparisons: chunk }));
+    const { numWithdrawn } = await service.call((client) =>
+      client.withdrawComparisons({ comparisonIds: [], batch }),
+    );
+    if (numWithdrawn > 0) {
+      reporter.info(`${numWithdrawn} requests of the round are withdrawn from the queue`);
     }
-    return sourceOf(client, patiently, options);
   } catch (thrown) {
-    client.close();
-    throw thrown;
+    const { code } = StagecraftError.from(thrown);
+    if (code !== "unimplemented") throw thrown;
+    reporter.warn("this feedback service is too old to withdraw requests; people still see them");
   }
 }
 
-function sourceOf(
-  client: FeedbackClient,
-  patiently: <T>(call: () => Promise<T>) => Promise<T>,
-  options: FeedbackOptions,
-): FeedbackSource {
+function sourceOf(service: FeedbackConnection, options: FeedbackOptions): FeedbackSource {
   const rankings: Ranking[] = [];
   let { position } = options;
   return {
@@ -66,23 +70,24 @@ function sourceOf(
       for (let hasMore = true; hasMore;) {
         const page = { pageSize: 0, pageToken: position, includeRevised: false };
         const request = { kind: feedback.FeedbackKind.RANKING, ...page };
-        const answer = await patiently(() => client.listFeedback(request));
+        const answer = await service.call((client) => client.listFeedback(request));
         rankings.push(...answer.feedback.flatMap((entry) => toRanking(entry, options)));
         position = answer.nextPageToken;
         hasMore = answer.hasMore;
       }
       return [...rankings];
     },
-    [Symbol.asyncDispose]: async () => client.close(),
   };
 }
 
 /** The id is made from what is to be ranked, so that a round that is resumed asks nothing twice. */
-function toComparison(set: Answers, modelVersion: string): feedback.Comparison {
-  const { prompt, answers, kind = "" } = set;
+function toComparison(
+  { prompt, answers, kind = "" }: Answers,
+  { modelVersion, batch }: FeedbackOptions,
+): feedback.Comparison {
   const hash = createHash("sha256").update(JSON.stringify([prompt, answers]));
   const comparisonId = hash.digest("hex").slice(0, 32);
-  return { comparisonId, prompt: toConversation(prompt), answers, kind, modelVersion, batch: "" };
+  return { comparisonId, prompt: toConversation(prompt), answers, kind, modelVersion, batch };
 }
 
 /** As the data library reads it; one that cannot be learned from is left out with a warning. */
@@ -95,23 +100,4 @@ function toRanking(entry: feedback.Feedback, { reporter }: FeedbackOptions): Ran
     return [];
   }
   return [{ id: entry.feedbackId, ...ranking, ...(rater && { rater }), ...(kind && { kind }) }];
-}
-
-async function retryWhileAway<T>(
-  call: () => Promise<T>,
-  { feedbackAddress }: LoopConfig,
-  { signal, reporter, pollMs }: FeedbackOptions,
-): Promise<T> {
-  for (let told = false; ;) {
-    throwIfAborted(signal);
-    try {
-      return await call();
-    } catch (thrown) {
-      const error = StagecraftError.from(thrown);
-      if (error.code !== "unavailable" && error.code !== "deadline_exceeded") throw error;
-      if (!told) reporter.warn(`no feedback service at ${feedbackAddress}: ${error.reason}`);
-      told = true;
-      await delay(pollMs, undefined, { signal }).catch(() => throwIfAborted(signal));
-    }
-  }
 }

@@ -2,31 +2,35 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
-import { readRankings, type Ranking } from "@stagecraft/data";
 import type { StageReporter } from "@stagecraft/runs";
-import type { RankingSource } from "./wait-for-rankings.js";
 
-export interface InboxOptions {
-  /** Files whose rankings are known, as `name sha256`; a file that was changed counts as new. */
+export interface InboxOptions<T> {
+  /** Reads a file's records, such as `readRankings`. */
+  records(file: string): AsyncIterable<T>;
+  /** Files whose records are known, as `name sha256`; a file that was changed counts as new. */
   consumed: ReadonlySet<string>;
   reporter: StageReporter;
 }
 
-/** Rankings in the .jsonl files of a folder. */
-export interface Inbox extends RankingSource {
+/** Records in the .jsonl files of a folder. */
+export interface Inbox<T> {
+  /** As a person would look for it: "in runs/loop/inbox". */
+  readonly where: string;
+  /** What the files hold that are not known yet. */
+  read(): Promise<T[]>;
   /** The files that the last `read` took, as `name sha256`. */
   files(): string[];
 }
 
 /**
- * Opens a folder where people drop rankings. Later files come later, so that a rater's last word is the
+ * Opens a folder where people drop rankings or demonstrations. Later files come later, so that a rater's last word is the
  * one written last. A malformed file, such as one that is still being copied, is reported once and
  * looked at again when it changes.
  */
-export async function openInbox(
+export async function openInbox<T>(
   folder: string,
-  { consumed, reporter }: InboxOptions,
-): Promise<Inbox> {
+  { records, consumed, reporter }: InboxOptions<T>,
+): Promise<Inbox<T>> {
   await mkdir(folder, { recursive: true });
   const refused = new Set<string>();
   let files: string[] = [];
@@ -34,12 +38,12 @@ export async function openInbox(
     where: `in ${folder}`,
     files: () => files,
     async read() {
-      const rankings: Ranking[] = [];
+      const found: T[] = [];
       files = [];
       for (const { file, id } of await filesOf(folder)) {
         if (consumed.has(id) || refused.has(id)) continue;
         try {
-          rankings.push(...(await readAll(file)));
+          found.push(...(await all(records(file))));
           files.push(id);
         } catch (thrown) {
           refused.add(id);
@@ -48,7 +52,7 @@ export async function openInbox(
           );
         }
       }
-      return rankings;
+      return found;
     },
   };
 }
@@ -67,8 +71,8 @@ async function filesOf(folder: string): Promise<{ file: string; id: string }[]> 
   return found.sort((a, b) => a.mtimeMs - b.mtimeMs);
 }
 
-async function readAll(file: string): Promise<Ranking[]> {
-  const rankings: Ranking[] = [];
-  for await (const ranking of readRankings(file)) rankings.push(ranking);
-  return rankings;
+async function all<T>(records: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const record of records) list.push(record);
+  return list;
 }

@@ -1,13 +1,10 @@
-import { readFile } from "node:fs/promises";
-import type { feedback } from "@stagecraft/contracts";
-import type { RpcClientOptions } from "@stagecraft/rpc";
 import { z } from "zod";
 import { MAX_ANSWERS } from "@stagecraft/data";
 import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/runs";
 import type { RankerDefinition } from "./ranker-definition.js";
 
 const RANKER_DOC =
-  "Who ranks: people through files in inbox or through the feedback service, closeness to references";
+  "Who ranks: people through files in inbox or through the feedback service, the program rankCommand, closeness to references";
 
 /** What `stagecraft loop` can be told. */
 export const loopSchema = z.strictObject({
@@ -46,7 +43,16 @@ export const loopSchema = z.strictObject({
     .max(0.5)
     .default(0.15)
     .describe("Share of prompts whose rankings judge reward models and train none"),
-  ranker: z.enum(["files", "feedback", "reference"]).default("files").describe(RANKER_DOC),
+  ranker: z
+    .enum(["files", "feedback", "command", "reference"])
+    .default("files")
+    .describe(RANKER_DOC),
+  rankCommand: z
+    .string()
+    .default("")
+    .describe(
+      "Ranker command: shell command that reads answers (JSONL) and writes rankings (JSONL)",
+    ),
   inbox: z
     .string()
     .default("")
@@ -81,6 +87,34 @@ export const loopSchema = z.strictObject({
     .min(0)
     .default(20)
     .describe("Held-out pairs that judge a reward model before PPO follows it; 0 = unjudged too"),
+  promotionLevel: z
+    .number()
+    .min(0.0001)
+    .max(1)
+    .default(0.05)
+    .describe(
+      "A new reward model takes over when its one-sided p on held-out requests is below this",
+    ),
+  sftEvery: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("SFT on new demonstrations in every so many rounds; 0 = never"),
+  demonstrations: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("JSONL files of demonstrations that every SFT learns, too"),
+  demonstrationInbox: z
+    .string()
+    .default("")
+    .describe(
+      "Folder where demonstrations (JSONL) are dropped; empty = demonstrations in the run directory",
+    ),
+  minDemonstrations: z.int().min(1).default(1).describe("With fewer new ones SFT waits a turn"),
+  sftConfig: z
+    .string()
+    .default("")
+    .describe("YAML of further fields of `sft`; what the loop sets itself wins"),
   pollMs: z
     .int()
     .min(10)
@@ -136,22 +170,9 @@ export function loopSchemaWith(rankers: readonly RankerDefinition[]): typeof loo
 /** What the loop reads from the beginning; rankings that come later are no input. */
 export function loopInputs(config: LoopConfig): StageInput[] {
   const { policy, reference, rewardModel, rewardStart } = config;
-  const { prompts, evalPrompts, rankings, heldOutRankings } = config;
+  const { prompts, evalPrompts, rankings, heldOutRankings, demonstrations } = config;
   return [
     ...modelInputs({ policy, reference, rewardModel, rewardStart }),
-    ...dataInputs({ prompts, evalPrompts, rankings, heldOutRankings }),
+    ...dataInputs({ prompts, evalPrompts, rankings, heldOutRankings, demonstrations }),
   ];
-}
-
-/** How to reach the feedback service. */
-export async function feedbackConnection(
-  config: Pick<LoopConfig, "feedbackTokenFile" | "feedbackTlsCa">,
-): Promise<RpcClientOptions<typeof feedback.FeedbackServiceService>> {
-  const { feedbackTokenFile: file, feedbackTlsCa: caFile } = config;
-  const token = file === "" ? "" : (await readFile(file, "utf8")).trim();
-  return {
-    idempotent: ["addComparisons", "listFeedback"],
-    ...(token === "" ? {} : { token }),
-    ...(caFile === "" ? {} : { tls: { caFile } }),
-  };
 }

@@ -1,9 +1,15 @@
 import { StagecraftError } from "@stagecraft/core";
-import { rewardStage, type RewardConfig } from "@stagecraft/learn";
-import { answerProblems, type Forecast, headProblems } from "@stagecraft/runs";
+import { rewardStage, sftStage, type RewardConfig, type SftConfig } from "@stagecraft/learn";
+import { answerProblems, headProblems, type Forecast } from "@stagecraft/runs";
 import { ppoConfigProblems, ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import type { LoopConfig } from "./loop-config.js";
 import { stageConfig } from "./stage-config.js";
+
+/** Settings that need each other. */
+export function loopContradictions({ ranker, rankCommand }: LoopConfig): string[] {
+  if (ranker !== "command" || rankCommand !== "") return [];
+  return ["ranker command needs rankCommand, the program that ranks"];
+}
 
 /** What would stop a round that has cost people's time: the files of its stages, models that do not fit. */
 export async function loopProblems(config: LoopConfig, ahead: Forecast): Promise<string[]> {
@@ -15,6 +21,7 @@ export async function loopProblems(config: LoopConfig, ahead: Forecast): Promise
     ...(await headProblems("score", { rewardModel }, ahead)),
     ...(await rewardProblems(config, ahead)),
     ...(await ppoProblemsOf(config)),
+    ...(await sftProblems(config, ahead)),
   ];
 }
 
@@ -24,6 +31,15 @@ async function rewardProblems(config: LoopConfig, ahead: Forecast): Promise<stri
     const own = { model, data: config.prompts, validationData: [] };
     const reward = await stageConfig<RewardConfig>(rewardStage, config.rewardConfig, own);
     return (await rewardStage.problems?.(reward, ahead)) ?? [];
+  });
+}
+
+async function sftProblems(config: LoopConfig, ahead: Forecast): Promise<string[]> {
+  if (config.sftEvery === 0) return [];
+  return await problemsIn("sftConfig", async () => {
+    const own = { model: config.policy, data: config.prompts, validationData: [] };
+    const sft = await stageConfig<SftConfig>(sftStage, config.sftConfig, own);
+    return (await sftStage.problems?.(sft, ahead)) ?? [];
   });
 }
 

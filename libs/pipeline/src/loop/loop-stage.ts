@@ -7,11 +7,17 @@ import {
   type StageResult,
   type StageScope,
 } from "@stagecraft/runs";
-import type { PpoConfig } from "@stagecraft/ppo";
-import { runPpoOverServices } from "../stages/ppo-stage.js";
 import { loopInputs, loopSchemaWith, type LoopConfig } from "./loop-config.js";
-import { loopProblems } from "./loop-problems.js";
-import { commitRound, readLoopState, type LoopState } from "./loop-state.js";
+import { loopContradictions, loopProblems } from "./loop-problems.js";
+import {
+  findLoopState,
+  initialState,
+  readLoopState,
+  writeLoopState,
+  type LoopModels,
+  type LoopState,
+} from "./loop-state.js";
+import { localPlace, type LoopPlace } from "./place.js";
 import { rankerFor } from "./ranker.js";
 import type { LoopRanker, RankerDefinition } from "./ranker-definition.js";
 import { roundTable } from "./round-table.js";
@@ -22,8 +28,8 @@ export interface LoopDependencies {
   rankers?: readonly RankerDefinition[];
   /** Ranks in place of whom the configuration names. */
   ranker?: LoopRanker;
-  /** Default: through the services, hosted in this process. */
-  runPpo?(config: PpoConfig, context: StageContext): Promise<StageResult>;
+  /** Where the steps are computed; default: in this process. */
+  place?: LoopPlace;
 }
 
 /** The loop: people rank, the reward model learns from them, the policy from it, again and again. */
@@ -40,14 +46,20 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       "npx stagecraft loop --policy runs/sft/model --prompts requests.jsonl --ranker feedback --feedback-address 127.0.0.1:50055 --min-rankings 64 --run runs/loop",
     ],
     inputs: loopInputs,
+    contradictions: loopContradictions,
     problems: loopProblems,
     mayChange: [
       ...(["rounds", "pollMs"] as const),
       // What the loop waits for before it goes on.
       ...(["minRankings", "minRankedShare", "maxWaitHours", "minHeldOutPairs"] as const),
+      ...(["minDemonstrations"] as const),
+      // Who ranks and writes, and where they are found; what they say is kept with its round.
+      ...(["ranker", "rankCommand", "inbox", "demonstrationInbox"] as const),
+      ...(["feedbackAddress", "feedbackTokenFile", "feedbackTlsCa"] as const),
     ],
     leaves: { rounds: "work", "loop.jsonl": "work", "loop-state.json": "scratch" },
-    hasMore: ({ rounds }, { metrics }) => rounds === 0 || rounds > metrics["rounds"]!,
+    // The loop's state knows: rounds may be left, or somebody has rolled back.
+    hasMore: () => true,
     work: (config, scope) => loop(config, { ...scope, ...dependencies }),
   });
 }
@@ -56,21 +68,15 @@ async function loop(
   config: LoopConfig,
   scope: LoopDependencies & StageScope,
 ): Promise<StageResult> {
-  const { run, context } = scope;
-  const { rankers = [], ranker = rankerFor(config, rankers), runPpo = runPpoOverServices } = scope;
-  const round = {
-    config,
-    context,
-    runDir: run.dir,
-    ranker,
-    runPpo: (...[ppo, inside]: Parameters<typeof runPpo>) => runPpo(ppo, inside),
-  };
-  let state = await readLoopState(run.dir, initialState(config));
+  const { run, context, place = localPlace } = scope;
+  const { rankers = [], ranker = rankerFor(config, rankers) } = scope;
+  const round = { config, context, runDir: run.dir, ranker, place };
+  let state = await readLoopState(run.dir, initialState(startOf(config)));
   if (state.rounds.length > 0) context.reporter.info(roundTable(state.rounds));
   while (config.rounds === 0 || state.rounds.length < config.rounds) {
     throwIfAborted(context.signal);
     state = await runRound(state, round);
-    await commitRound(run.dir, state);
+    await writeLoopState(run.dir, state);
     const record = { stage: "loop", kind: "round", ...state.rounds.at(-1)! };
     run.metrics.write(record as unknown as JsonObject);
     context.reporter.metrics(record as unknown as JsonObject);
@@ -79,8 +85,8 @@ async function loop(
   return resultOf(state, run.dir);
 }
 
-function initialState({ policy, rewardModel, klCoef }: LoopConfig): LoopState {
-  return { formatVersion: 1, policy, rewardModel, klCoef, consumed: [], rounds: [] };
+function startOf({ policy, reference, rewardModel, klCoef }: LoopConfig): LoopModels {
+  return { policy, reference: reference || policy, rewardModel, klCoef };
 }
 
 function resultOf({ rounds, policy, rewardModel, klCoef }: LoopState, dir: string): StageResult {

@@ -5,9 +5,21 @@ import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
 import { writeJsonl } from "@stagecraft/data";
 
+/** The models of a loop and β: what a round starts from, and what it leaves. */
+export interface LoopModels {
+  policy: string;
+  /** Frozen KL reference. */
+  reference: string;
+  /** Empty: none yet. */
+  rewardModel: string;
+  klCoef: number;
+}
+
 /** A finished round: a line of loop.jsonl. */
-export interface LoopRound {
+export interface LoopRound extends LoopModels {
   round: number;
+  /** New demonstrations that SFT learnt before the round's answers were sampled. */
+  newDemonstrations: number;
   /** Answers sampled for ranking. */
   answers: number;
   /** Rankings that came in. */
@@ -20,6 +32,11 @@ export interface LoopRound {
   inUseAccuracy: number | null;
   /** Of this round's candidate; null when there were no rankings to train on. */
   candidateAccuracy: number | null;
+  /** Held-out requests that the candidate orders better, of those that the two order differently. */
+  wins: number | null;
+  trials: number | null;
+  /** Of the sign test; null where there was nothing to compare. */
+  pValue: number | null;
   /** Whether the candidate took over. */
   promoted: boolean;
   /** Mean score of the last PPO update, by the reward model in use; null where nothing was scored. */
@@ -28,42 +45,65 @@ export interface LoopRound {
   evalScore: number | null;
   /** KL to the reference, nats per answer; null as the score is. */
   kl: number | null;
-  klCoef: number;
-  policy: string;
-  rewardModel: string;
   elapsedMs: number;
 }
 
+/** Somebody went back to the models of an earlier round. */
+export interface Rollback {
+  /** The last round that was finished then. */
+  after: number;
+  /** The round whose models became the current ones; 0 = those that the loop began with. */
+  to: number;
+  at: string;
+}
+
 /** Everything that one round hands to the next. */
-export interface LoopState {
-  formatVersion: 1;
-  policy: string;
-  /** Empty: none yet. */
-  rewardModel: string;
-  klCoef: number;
-  /** Files of the inbox whose rankings are in the pool, as `name sha256`. */
+export interface LoopState extends LoopModels {
+  formatVersion: 2;
+  /** What the loop began with. */
+  start: LoopModels;
+  /** Files of the inboxes that rounds have taken, as `name sha256`. */
   consumed: string[];
+  consumedDemonstrations: string[];
   /** Up to where the feedback service has been read; absent = nothing. */
   feedbackPosition?: string;
+  demonstrationPosition?: string;
   rounds: LoopRound[];
+  rollbacks: Rollback[];
 }
 
 const STATE_FILE = "loop-state.json";
 
+/** Before the first round. */
+export function initialState(start: LoopModels): LoopState {
+  const nothing = { consumed: [], consumedDemonstrations: [], rounds: [], rollbacks: [] };
+  return { formatVersion: 2, ...start, start, ...nothing };
+}
+
 /** The state of the last finished round; `initial` when there is none. */
 export async function readLoopState(dir: string, initial: LoopState): Promise<LoopState> {
+  return (await findLoopState(dir, initial)) ?? initial;
+}
+
+/** Undefined before the first round was finished. What older versions did not write is of `initial`. */
+export async function findLoopState(
+  dir: string,
+  initial?: LoopState,
+): Promise<LoopState | undefined> {
   const file = join(dir, STATE_FILE);
-  if (!existsSync(file)) return initial;
+  if (!existsSync(file)) return undefined;
   try {
-    return JSON.parse(await readFile(file, "utf8")) as LoopState;
+    const found = JSON.parse(await readFile(file, "utf8")) as LoopState;
+    const nothing = { consumedDemonstrations: [], rollbacks: [] };
+    return { ...nothing, ...initial, ...found, formatVersion: 2 };
   } catch (cause) {
     const reason = `${file} is not valid JSON; start the loop in another run directory`;
     throw new StagecraftError("data_loss", reason, { cause });
   }
 }
 
-/** Commits a round: the state first, then loop.jsonl, which is made from it. */
-export async function commitRound(dir: string, state: LoopState): Promise<void> {
+/** Commits a state: itself first, then loop.jsonl, which is made from it. */
+export async function writeLoopState(dir: string, state: LoopState): Promise<void> {
   await atomicWriteFile(join(dir, STATE_FILE), `${JSON.stringify(state, null, 2)}\n`);
   await writeJsonl(join(dir, "loop.jsonl"), state.rounds);
 }

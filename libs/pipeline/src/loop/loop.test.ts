@@ -3,26 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { readSafetensors } from "@stagecraft/checkpoint";
 import { feedback } from "@stagecraft/contracts";
-import { holdOut, readRankings, writeJsonl, writeRankings, type Ranking } from "@stagecraft/data";
+import { holdOut, readRankings, writeRankings, type Ranking } from "@stagecraft/data";
 import { silentReporter, type StageReporter } from "@stagecraft/runs";
-import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { createRpcClient, createRpcServer, type RpcServer } from "@stagecraft/rpc";
 import { createFeedbackService, openStore } from "@stagecraft/service-gateway";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { pgliteTemplate } from "@stagecraft/testing";
-import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { readAnswers } from "../ranking/answers.js";
 import { openInbox } from "./inbox.js";
 import { loopSchema } from "./loop-config.js";
 import { createLoopStage } from "./loop-stage.js";
 import type { LoopRound } from "./loop-state.js";
 import { gatherPool } from "./pool.js";
-import { beats } from "./promotion.js";
-import type { LoopRanker } from "./ranker-definition.js";
+import { promotionText } from "./improve-reward-model.js";
+import { compareRewardModels } from "./promotion.js";
 import { rankingGoal } from "./ranking-goal.js";
 import { roundTable } from "./round-table.js";
+import { ranker, rounds, runLoop, weightsOf, writeInputs } from "../../test/loop-kit.js";
 import { waitForRankings } from "./wait-for-rankings.js";
 
 let dir: string;
@@ -32,97 +30,26 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-/** Rater who counts the letter a. */
-const ranker: LoopRanker = ({ id, prompt, answers }) => {
-  const counts = answers.map((answer) => answer.split("a").length);
-  const order = [...new Set(counts)].sort((x, y) => y - x);
-  return { id, prompt, answers, ranks: counts.map((count) => order.indexOf(count) + 1) };
-};
-
-async function writeInputs(): Promise<void> {
-  const tokenizer = await trainCharTokenizer(["abcdefgh ."]);
-  const sizes = { vocabSize: tokenizer.vocabSize, hiddenSize: 16, numLayers: 1, numHeads: 2 };
-  const model = createModel(presetConfig("llama", { ...sizes, maxPositions: 32 }), { seed: 4 });
-  await saveModel(join(dir, "sft"), model, { tokenizerFiles: tokenizer.files() });
-  model.dispose();
-  const letters = [..."abcdefgh"].flatMap((a) => [..."abc"].map((b) => a + b));
-  await writeJsonl(
-    join(dir, "prompts.jsonl"),
-    letters.map((content, i) => ({ id: `p${i}`, messages: [{ role: "user", content }] })),
-  );
-  const ppo = "promptsPerUpdate: 4\nupdates: 2\nepochs: 1\ncheckpointEvery: 1\nklTarget: 0.01\n";
-  await writeFile(join(dir, "ppo.yaml"), ppo);
-  await writeFile(join(dir, "reward.yaml"), "batchSize: 8\nepochs: 2\nlearningRate: 0.01\n");
-}
-
-interface LoopOptions {
-  config?: object;
-  resume?: boolean;
-  signal?: AbortSignal;
-  reporter?: Partial<StageReporter>;
-}
-
-function runLoop(
-  name: string,
-  { config = {}, resume = false, signal, reporter }: LoopOptions = {},
-) {
-  const parsed = loopSchema.parse({
-    policy: join(dir, "sft"),
-    prompts: [join(dir, "prompts.jsonl")],
-    ppoConfig: join(dir, "ppo.yaml"),
-    rewardConfig: join(dir, "reward.yaml"),
-    promptsPerRound: 12,
-    samplesPerPrompt: 3,
-    maxNewTokens: 5,
-    heldOutFraction: 0.3,
-    minHeldOutPairs: 1,
-    rounds: 2,
-    threads: 1,
-    ...config,
-  });
-  return createLoopStage({ ranker }).run(parsed, {
-    runDir: join(dir, name),
-    resume,
-    signal: signal ?? new AbortController().signal,
-    reporter: silentReporter(reporter),
-  });
-}
-
-async function rounds(name: string): Promise<LoopRound[]> {
-  const text = await readFile(join(dir, name, "loop.jsonl"), "utf8");
-  return text
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as LoopRound);
-}
-
-const weightsOf = async (modelDir: string) =>
-  [...(await readSafetensors(join(modelDir, "model.safetensors"))).tensors.values()].flatMap(
-    ({ data }) => [...(data as Float32Array)],
-  );
-
 /** What must not depend on where the loop runs or how fast. */
 const essence = (rows: LoopRound[]) =>
-  rows.map(({ policy: _p, rewardModel: _r, elapsedMs: _e, ...rest }) => rest);
+  rows.map(({ policy: _p, reference: _f, rewardModel: _r, elapsedMs: _e, ...rest }) => rest);
 
 describe("loop stage", () => {
   it("carries models, β and rankings on; interrupted anywhere and resumed, it ends the same", async () => {
-    await writeInputs();
+    await writeInputs(dir);
     const before = tf.memory().numTensors;
     const tables: string[] = [];
-    const whole = await runLoop("whole", {
+    const whole = await runLoop(dir, "whole", {
       reporter: { info: (text) => text.includes("candidate") && tables.push(text) },
     });
     expect(tf.memory().numTensors).toBe(before);
-    const rows = await rounds("whole");
+    const rows = await rounds(dir, "whole");
     expect(rows).toHaveLength(2);
     expect(rows[0]).toMatchObject({ inUseAccuracy: null, promoted: true, newRankings: 12 });
     expect(rows[1]!.poolRankings).toBeGreaterThan(rows[0]!.poolRankings);
     expect(rows[1]!.inUseAccuracy).not.toBeNull(); // judged again, on the larger held-out set
-    const promoted = rows[1]!.candidateAccuracy! > rows[1]!.inUseAccuracy!;
-    if (rows[1]!.candidateAccuracy !== rows[1]!.inUseAccuracy) {
-      expect(rows[1]!.promoted).toBe(promoted);
-    }
+    expect(rows[1]!.promoted).toBe(rows[1]!.pValue! < 0.05);
+    if (!rows[1]!.promoted) expect(rows[1]!.rewardModel).toBe(rows[0]!.rewardModel);
     expect(rows[0]!.klCoef).not.toBe(0.1); // adaptive, and the second round starts from there
     const second = await readFile(join(dir, "whole", "rounds", "0002", "ppo", "run.json"), "utf8");
     const { config } = JSON.parse(second) as { config: Record<string, unknown> };
@@ -143,26 +70,26 @@ describe("loop stage", () => {
       const { signal } = controller;
       const progress: StageReporter["progress"] = (each) => stop(each) && controller.abort();
       const name = `parts${i}`;
-      await expect(runLoop(name, { signal, reporter: { progress } })).rejects.toThrow(
+      await expect(runLoop(dir, name, { signal, reporter: { progress } })).rejects.toThrow(
         "[cancelled]",
       );
-      const resumed = await runLoop(name, { resume: true });
-      expect(essence(await rounds(name))).toEqual(essence(rows));
+      const resumed = await runLoop(dir, name, { resume: true });
+      expect(essence(await rounds(dir, name))).toEqual(essence(rows));
       expect(await weightsOf(resumed.modelDir!)).toEqual(await weightsOf(whole.modelDir!));
     }
   }, 120_000);
 
   it("goes on when a finished loop is resumed for more rounds", async () => {
-    await writeInputs();
-    await runLoop("run", { config: { rounds: 1 } });
-    const { metrics } = await runLoop("run", { config: { rounds: 2 }, resume: true });
+    await writeInputs(dir);
+    await runLoop(dir, "run", { config: { rounds: 1 } });
+    const { metrics } = await runLoop(dir, "run", { config: { rounds: 2 }, resume: true });
     expect(metrics["rounds"]).toBe(2);
-    const again = await runLoop("run", { config: { rounds: 2 }, resume: true });
+    const again = await runLoop(dir, "run", { config: { rounds: 2 }, resume: true });
     expect(again.metrics).toEqual(metrics);
   }, 60_000);
 
   it("waits for people: tells where the answers are, takes rankings from the inbox, stops cleanly", async () => {
-    await writeInputs();
+    await writeInputs(dir);
     const config = loopSchema.parse({
       policy: join(dir, "sft"),
       prompts: [join(dir, "prompts.jsonl")],
@@ -190,11 +117,11 @@ describe("loop stage", () => {
     const { metrics } = await start(true, signal, (text) => told.push(person(text)));
     await Promise.all(told);
     expect(metrics).toMatchObject({ rounds: 1, promotions: 1 });
-    expect((await rounds("run"))[0]).toMatchObject({ newRankings: 8 });
+    expect((await rounds(dir, "run"))[0]).toMatchObject({ newRankings: 8 });
   }, 60_000);
 
   it("learns from the feedback service: puts answers up, waits while it is away, reads on next round", async () => {
-    await writeInputs();
+    await writeInputs(dir);
     await using database = await openStore({ template: await pgliteTemplate() });
     const serve = async (port: number) => {
       const server = createRpcServer({ port });
@@ -243,7 +170,7 @@ describe("loop stage", () => {
     await Promise.all(told);
     await (await later)?.server.drain(0);
     expect(later).toBeDefined(); // it was away at first
-    expect((await rounds("run")).map(({ newRankings }) => newRankings)).toEqual([5, 5]);
+    expect((await rounds(dir, "run")).map(({ newRankings }) => newRankings)).toEqual([5, 5]);
     const used: Ranking[] = [];
     const files = ["0001", "0002"].map((n) => join(dir, "run", "rounds", n, "rankings.jsonl"));
     for await (const ranking of readRankings(files)) used.push(ranking);
@@ -255,10 +182,10 @@ describe("loop stage", () => {
   }, 60_000);
 
   it("runs no PPO on a reward model without a judgement, unless told to; --resume goes on", async () => {
-    await writeInputs();
+    await writeInputs(dir);
     let updates = 0;
     const start = (minHeldOutPairs: number, resume: boolean) =>
-      runLoop("run", {
+      runLoop(dir, "run", {
         config: { rounds: 1, minHeldOutPairs },
         resume,
         reporter: { progress: ({ stage }) => void (updates += stage === "ppo" ? 1 : 0) },
@@ -271,7 +198,7 @@ describe("loop stage", () => {
   });
 
   it("says what is missing when there is neither a ranking nor a reward model", async () => {
-    await writeInputs();
+    await writeInputs(dir);
     const stage = createLoopStage({ ranker: () => undefined });
     const config = loopSchema.parse({
       policy: join(dir, "sft"),
@@ -299,7 +226,7 @@ describe("openInbox()", () => {
     const reporter = silentReporter({ warn: (text) => warnings.push(text) });
     const three = (found: readonly Ranking[]) => (found.length < 3 ? ["more"] : []);
     const options = { pollMs: 10, signal: controller.signal, reporter };
-    const inbox = await openInbox(folder, { consumed: new Set(), reporter });
+    const inbox = await openInbox(folder, { records: readRankings, consumed: new Set(), reporter });
     const waiting = waitForRankings(inbox, three, options);
     let arrived = false;
     void waiting.then(() => (arrived = true));
@@ -310,7 +237,11 @@ describe("openInbox()", () => {
     expect(arrived).toBe(false); // two good rankings are not three
     await writeRankings(join(folder, "b.jsonl"), [ranking("3")]);
     expect(await waiting).toHaveLength(3);
-    const next = await openInbox(folder, { consumed: new Set(inbox.files()), reporter });
+    const next = await openInbox(folder, {
+      records: readRankings,
+      consumed: new Set(inbox.files()),
+      reporter,
+    });
     const again = waitForRankings(next, three, options);
     controller.abort();
     await expect(again).rejects.toThrow("[cancelled]");
@@ -408,18 +339,36 @@ describe("gatherPool() and the reward stage", () => {
   });
 });
 
-describe("beats()", () => {
-  const judged = (accuracy: number, crossEntropy: number, numPairs = 100) => ({
+describe("compareRewardModels()", () => {
+  const judged = (agreed: Record<string, number>, accuracy = 0.7) => ({
     accuracy,
-    crossEntropy,
-    numPairs,
+    numPairs: 100,
+    agreed: new Map(Object.entries(agreed)),
   });
-  it("promotes by accuracy, by cross-entropy among equals, and never without evidence", () => {
-    expect(beats(judged(0.71, 0.9), judged(0.7, 0.5))).toBe(true);
-    expect(beats(judged(0.69, 0.1), judged(0.7, 0.5))).toBe(false);
-    expect(beats(judged(0.7, 0.5), judged(0.7, 0.5))).toBe(false);
-    expect(beats(judged(0.7, 0.4), judged(0.7, 0.5))).toBe(true);
-    expect(beats(judged(0, 0, 0), judged(0, 1, 0))).toBe(false);
+  it("counts requests and not pairs: six pairs of one request are one case", () => {
+    const before = judged({ a: 0, b: 3, c: 1 });
+    expect(compareRewardModels(judged({ a: 6, b: 3, c: 1 }), before)).toEqual({
+      ...{ wins: 1, trials: 1, p: 0.5 },
+    });
+  });
+
+  it("is not impressed by a higher accuracy that a few requests make", () => {
+    const requests = ["a", "b", "c", "d"];
+    const all = (count: number) => judged(Object.fromEntries(requests.map((r) => [r, count])));
+    expect(compareRewardModels(all(2), all(1)).p).toBe(1 / 16);
+  });
+
+  it("says accuracies, n, p and what follows", () => {
+    const inUse = judged({ a: 0 }, 0.612);
+    const scope = { number: 2, config: loopSchema.parse({ policy: "p", prompts: ["q"] }) };
+    const test = { wins: 9, trials: 12, p: 0.0729 };
+    const text = promotionText(scope, {
+      ...{ judged: judged({ a: 1 }, 0.714), inUse, test, promoted: false },
+    });
+    for (const part of ["71.4 % of 100", "61.2 %", "of 12 requests", "on 9", "p = 0.073 ≥ 0.05"]) {
+      expect(text).toContain(part);
+    }
+    expect(text).toContain("the one in use stays");
   });
 });
 
@@ -427,17 +376,18 @@ describe("roundTable()", () => {
   it("shows a promoted candidate with a star and what there is not as a dash", () => {
     const row: LoopRound = {
       ...{ round: 1, answers: 48, newRankings: 12, poolRankings: 9, heldOutPairs: 17 },
-      ...{ inUseAccuracy: null, candidateAccuracy: 0.714, promoted: true },
+      ...{ inUseAccuracy: null, candidateAccuracy: 0.714, promoted: true, newDemonstrations: 0 },
+      ...{ wins: null, trials: null, pValue: null, reference: "p" },
       ...{ score: 0.5, evalScore: null, kl: 1.25, klCoef: 0.1 },
       ...{ policy: "p", rewardModel: "r", elapsedMs: 61_000 },
     };
     const line = roundTable([row]).split("\n").at(-1)!;
     expect(line).toContain("9 (+12)");
     expect(line).toContain("71.4 % *");
-    expect(line.match(/–/g)).toHaveLength(2);
+    expect(line.match(/–/g)).toHaveLength(3);
     const nothing = roundTable([{ ...row, score: null, kl: null }])
       .split("\n")
       .at(-1)!;
-    expect(nothing.match(/–/g)).toHaveLength(4);
+    expect(nothing.match(/–/g)).toHaveLength(5);
   });
 });

@@ -1,13 +1,15 @@
 import type { Ranking } from "@stagecraft/data";
-import { loadRewardModel, rankingReport, toRewardItem } from "@stagecraft/learn";
+import { loadRewardModel, rankedPairs, rankingReport, toRewardItem } from "@stagecraft/learn";
 import { loadTokenizer } from "@stagecraft/tokenizer";
+import { signTest, type SignTest } from "./sign-test.js";
 
 /** How a reward model does on held-out rankings. */
 export interface Judgement {
-  /** Both absent without pairs. */
+  /** Absent without pairs. */
   accuracy?: number;
-  crossEntropy?: number;
   numPairs: number;
+  /** Pairs ordered as the raters did, by request; equal scores count ½. */
+  agreed: ReadonlyMap<string, number>;
 }
 
 /** Judges a reward model, or an ensemble by its mean. */
@@ -23,21 +25,33 @@ export async function judgeRewardModel(
       const item = toRewardItem(ranking, { tokenizer, maxLength, objective: "ranking" });
       return { ...item, scores: model.score(item.sequences).map(({ mean }) => mean) };
     });
-    const { accuracy, crossEntropy, numPairs } = rankingReport(scored);
-    return { accuracy, crossEntropy, numPairs };
+    const { accuracy, numPairs } = rankingReport(scored);
+    const agreed = new Map<string, number>();
+    for (const [i, { scores, ranks }] of scored.entries()) {
+      const request = JSON.stringify(rankings[i]!.prompt);
+      agreed.set(request, (agreed.get(request) ?? 0) + numAgreed(scores, ranks));
+    }
+    return { ...(accuracy !== undefined && { accuracy }), numPairs, agreed };
   } finally {
     model.dispose();
   }
 }
 
+function numAgreed(scores: readonly number[], ranks: readonly number[]): number {
+  const agreement = rankedPairs(ranks).map(({ winner, loser }): number => {
+    const margin = scores[winner]! - scores[loser]!;
+    return margin === 0 ? 0.5 : margin > 0 ? 1 : 0;
+  });
+  return agreement.reduce((sum, share) => sum + share, 0);
+}
+
 /**
- * Whether a candidate takes over: only if it orders more of the held-out pairs as the raters did, or
- * as many with the lower cross-entropy. Without held-out pairs nothing is shown and nothing changes.
+ * Compares two reward models on the same held-out rankings: of how many requests does the candidate
+ * order more pairs as people did, of how many fewer? Requests are the cases, not pairs: the pairs of
+ * one request share answers, and one rater's whim would count many times.
  */
-export function beats(candidate: Judgement, inUse: Judgement): boolean {
-  const { accuracy, crossEntropy } = candidate;
-  if (candidate.numPairs === 0 || accuracy === undefined || crossEntropy === undefined)
-    return false;
-  const { accuracy: before = 0, crossEntropy: entropyBefore = Infinity } = inUse;
-  return accuracy === before ? crossEntropy < entropyBefore : accuracy > before;
+export function compareRewardModels(candidate: Judgement, inUse: Judgement): SignTest {
+  return signTest(
+    [...candidate.agreed].map(([request, count]) => count - (inUse.agreed.get(request) ?? 0)),
+  );
 }

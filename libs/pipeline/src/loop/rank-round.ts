@@ -2,9 +2,11 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
-import { lastWords, writeRankings, type Ranking } from "@stagecraft/data";
+import { lastWords, readRankings, writeRankings, type Ranking } from "@stagecraft/data";
 import { readAnswers, type Answers } from "../ranking/answers.js";
-import { openFeedback } from "./feedback-source.js";
+import { rankByCommand } from "./command-ranker.js";
+import { connectFeedback, type FeedbackConnection } from "./feedback-client.js";
+import { openFeedback, withdraw } from "./feedback-source.js";
 import { openInbox } from "./inbox.js";
 import { readPool } from "./pool.js";
 import { rankingGoal } from "./ranking-goal.js";
@@ -20,27 +22,50 @@ export interface Ranked {
   numRankings: number;
 }
 
-/** Has the answers ranked; the rankings are in the round's rankings.jsonl when it returns. */
+type Delivered = Omit<Ranked, "numRankings"> & { rankings: Ranking[] };
+
+/**
+ * Has the answers ranked; the rankings are in the round's rankings.jsonl when it returns, and nobody is
+ * asked about the round any more.
+ */
 export async function rank(round: Round, answersFile: string): Promise<Ranked> {
-  const { dir, number, ranker } = round;
-  const done = join(dir, "ranked.json");
+  if (round.config.ranker !== "feedback" || round.ranker) {
+    return once(round, () => deliver(round, answersFile));
+  }
+  await using service = await connectFeedback(round.config, round.context);
+  const ranked = await once(round, () => byService(round, answersFile, service));
+  // Also when the step was done already: the last attempt may have ended before this.
+  await withdraw(service, { batch: batchOf(round), reporter: round.context.reporter });
+  return ranked;
+}
+
+async function once(round: Round, work: () => Promise<Delivered>): Promise<Ranked> {
+  const done = join(round.dir, "ranked.json");
   if (existsSync(done)) return JSON.parse(await readFile(done, "utf8")) as Ranked;
-  const { rankings, ...source } = ranker
-    ? {
-        files: [],
-        rankings: (await readAnswers(answersFile)).flatMap((set) => ranker(set, number) ?? []),
-      }
-    : await deliveredByPeople(round, answersFile);
-  await writeRankings(join(dir, "rankings.jsonl"), rankings);
+  const { rankings, ...source } = await work();
+  await writeRankings(join(round.dir, "rankings.jsonl"), rankings);
   const ranked: Ranked = { ...source, numRankings: rankings.length };
   await atomicWriteFile(done, JSON.stringify(ranked)); // from here on the step counts as done
   return ranked;
 }
 
-type Delivered = Omit<Ranked, "numRankings"> & { rankings: Ranking[] };
+async function deliver(round: Round, answersFile: string): Promise<Delivered> {
+  const { ranker, number, config, context } = round;
+  const sets = await readAnswers(answersFile);
+  if (ranker) return { files: [], rankings: sets.flatMap((set) => ranker(set, number) ?? []) };
+  if (config.ranker !== "command") return byFiles(round, answersFile);
+  context.reporter.info(`round ${number}: \`${config.rankCommand}\` ranks ${sets.length} requests`);
+  const comparable = sets.filter(({ answers }) => answers.length >= 2);
+  const rankings = await rankByCommand(config.rankCommand, comparable, context.signal);
+  return { files: [], rankings: lastWords(rankings) };
+}
 
-async function deliveredByPeople(round: Round, answersFile: string): Promise<Delivered> {
-  const { config, context, runDir, number } = round;
+/** Waits until the source has what the round needs. */
+async function waitFor(
+  source: RankingSource,
+  { config, context, runDir, number }: Round,
+  answersFile: string,
+): Promise<Ranking[]> {
   const { pollMs, maxWaitHours } = config;
   const { signal, reporter } = context;
   const since = (await stat(answersFile)).mtimeMs;
@@ -48,52 +73,58 @@ async function deliveredByPeople(round: Round, answersFile: string): Promise<Del
   const sets = await readAnswers(answersFile);
   const before = await readPool(config, rankingFiles(runDir, number - 1));
   const missing = rankingGoal({ config, sets, before, isTimeUp });
-  const wait = (source: RankingSource) =>
-    waitForRankings(source, missing, { pollMs, signal, reporter });
-  return config.ranker === "feedback"
-    ? byService(round, sets, wait)
-    : byFiles(round, answersFile, wait);
+  return lastWords(await waitForRankings(source, missing, { pollMs, signal, reporter }));
 }
 
 const HOUR_MS = 3_600_000;
 
-type Wait = (source: RankingSource) => Promise<Ranking[]>;
-
-async function byFiles(
-  { config, context, runDir, state, number }: Round,
-  answers: string,
-  wait: Wait,
-): Promise<Delivered> {
+async function byFiles(round: Round, answersFile: string): Promise<Delivered> {
+  const { config, context, runDir, state, number } = round;
   const { reporter } = context;
   const folder = config.inbox || join(runDir, "inbox");
   reporter.info(
-    `round ${number}: rank the answers in ${answers}, then put the rankings in ${folder}`,
+    `round ${number}: rank the answers in ${answersFile}, then put the rankings in ${folder}`,
   );
+  const file = join(folder, `round-${number}.jsonl`);
+  reporter.info(`in another terminal: npx stagecraft rank ${answersFile} --out ${file}`);
   reporter.info(HOW_TO_RANK);
-  const inbox = await openInbox(folder, { consumed: new Set(state.consumed), reporter });
-  const rankings = lastWords(await wait(inbox));
+  const inbox = await openInbox(folder, {
+    records: readRankings,
+    consumed: new Set(state.consumed),
+    reporter,
+  });
+  const rankings = await waitFor(inbox, round, answersFile);
   return { files: inbox.files(), rankings };
 }
 
 const HOW_TO_RANK =
-  "a .jsonl file of one line a request, its prompt and answers as they are there, for example " +
+  "or by a program: a .jsonl file of one line a request, its prompt and answers as they are there, for example " +
   '{"prompt":[{"role":"user","content":"Hi"}],"answers":["Hello!","What?","Go."],"ranks":[1,2,2],' +
   '"rater":"ann"}; rank 1 is best, equal ranks are a tie';
 
 async function byService(
-  { config, context, state, number }: Round,
-  sets: readonly Answers[],
-  wait: Wait,
+  round: Round,
+  answersFile: string,
+  service: FeedbackConnection,
 ): Promise<Delivered> {
-  const { signal, reporter } = context;
-  const { feedbackAddress, pollMs } = config;
+  const { config, context, state, number } = round;
+  const { reporter } = context;
+  const sets: Answers[] = await readAnswers(answersFile);
   reporter.info(
-    `round ${number}: ${sets.length} requests wait for rankings at the feedback service at ${feedbackAddress}: ` +
-      "ListComparisons hands them out, SubmitRanking takes comparison_id, ranks (1 is best) and rater",
+    `round ${number}: ${sets.length} requests wait for rankings at the feedback service at ${config.feedbackAddress}: ` +
+      "on its page Rank, or ListComparisons hands them out and SubmitRanking takes comparison_id, ranks (1 is best) and rater",
   );
-  const position = state.feedbackPosition ?? "";
-  const options = { position, modelVersion: state.policy, pollMs, signal, reporter };
-  await using service = await openFeedback(config, sets, options);
-  const rankings = lastWords(await wait(service));
-  return { files: [], rankings, position: service.position() };
+  const source = await openFeedback(service, sets, {
+    position: state.feedbackPosition ?? "",
+    modelVersion: state.policy,
+    batch: batchOf(round),
+    reporter,
+  });
+  const rankings = await waitFor(source, round, answersFile);
+  return { files: [], rankings, position: source.position() };
+}
+
+/** Of one round of one loop: at most 128 characters. */
+function batchOf({ runDir, number }: Round): string {
+  return `${runDir} round ${number}`.slice(-128);
 }

@@ -13,6 +13,7 @@ export function roundTable(rounds: readonly LoopRound[]): string {
       { title: "held-out pairs", align: "right" },
       { title: "RM in use", align: "right" },
       { title: "candidate", align: "right" },
+      { title: "p", align: "right" },
       { title: "score", align: "right" },
       { title: "held-out", align: "right" },
       { title: "KL", align: "right" },
@@ -27,6 +28,7 @@ export function roundTable(rounds: readonly LoopRound[]): string {
       row.candidateAccuracy === null
         ? undefined
         : `${percent(row.candidateAccuracy)}${row.promoted ? " *" : "  "}`,
+      row.pValue?.toPrecision(2),
       row.score?.toFixed(3),
       row.evalScore?.toFixed(3),
       row.kl?.toFixed(2),

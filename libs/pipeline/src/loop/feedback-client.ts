@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { feedback } from "@stagecraft/contracts";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { createRpcClient, type RpcClient, type RpcClientOptions } from "@stagecraft/rpc";
+import type { StageContext } from "@stagecraft/runs";
+import type { LoopConfig } from "./loop-config.js";
+
+type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
+
+/** A connection to the feedback service that waits while nobody answers. */
+export interface FeedbackConnection extends AsyncDisposable {
+  /** Tries again, and says so once, until the service is there. */
+  call<T>(work: (client: FeedbackClient) => Promise<T>): Promise<T>;
+}
+
+/** Connects to the service that the configuration names. */
+export async function connectFeedback(
+  config: LoopConfig,
+  { signal, reporter }: Pick<StageContext, "signal" | "reporter">,
+): Promise<FeedbackConnection> {
+  const { feedbackAddress, pollMs } = config;
+  const options = await connectionOptions(config);
+  const client = createRpcClient(feedback.FeedbackServiceClient, feedbackAddress, options);
+  return {
+    async call(work) {
+      for (let told = false; ;) {
+        throwIfAborted(signal);
+        try {
+          return await work(client);
+        } catch (thrown) {
+          const error = StagecraftError.from(thrown);
+          if (error.code !== "unavailable" && error.code !== "deadline_exceeded") throw error;
+          if (!told) reporter.warn(`no feedback service at ${feedbackAddress}: ${error.reason}`);
+          told = true;
+          await delay(pollMs, undefined, { signal }).catch(() => throwIfAborted(signal));
+        }
+      }
+    },
+    [Symbol.asyncDispose]: async () => client.close(),
+  };
+}
+
+async function connectionOptions({
+  feedbackTokenFile: file,
+  feedbackTlsCa: caFile,
+}: LoopConfig): Promise<RpcClientOptions<typeof feedback.FeedbackServiceService>> {
+  const token = file === "" ? "" : (await readFile(file, "utf8")).trim();
+  return {
+    idempotent: ["addComparisons", "listFeedback", "listDemonstrations", "withdrawComparisons"],
+    ...(token === "" ? {} : { token }),
+    ...(caFile === "" ? {} : { tls: { caFile } }),
+  };
+}
