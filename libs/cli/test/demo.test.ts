@@ -145,6 +145,6 @@ describe("what the README does with the demo's model", () => {
     expect(list.out.trimEnd().split("\n")).toHaveLength(9);
     expect(list.out).toMatch(/finished +pretrain/);
     const show = await runCli(["runs", "show", join(out, "sft"), "--json"]);
-    expect(JSON.parse(show.out)).toMatchObject({ stage: "sft", status: "finished", attempts: 1 });
+    expect(JSON.parse(show.out)).toMatchObject({ stage: "sft", state: "succeeded", attempts: 1 });
   });
 });

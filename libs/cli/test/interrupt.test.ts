@@ -8,9 +8,9 @@ import { openWorkshop, SOME_TEXT, TINY_PRETRAIN } from "./tiny-model.js";
 /** Longer than the time in which two signals count as one key press. */
 const ANOTHER_PRESS_MS = 400;
 
-async function readStatus(run: string): Promise<unknown> {
-  const record = JSON.parse(await readFile(join(run, "run.json"), "utf8")) as { status: unknown };
-  return record.status;
+async function readState(run: string): Promise<unknown> {
+  const record = JSON.parse(await readFile(join(run, "run.json"), "utf8")) as { state: unknown };
+  return record.state;
 }
 
 describe("Ctrl-C", () => {
@@ -25,7 +25,7 @@ describe("Ctrl-C", () => {
     await interrupted.waitFor('"done":20,');
     interrupted.kill("SIGINT");
     const { code, err, out } = await interrupted.done;
-    expect([code, await readStatus(workshop.path("interrupted"))]).toEqual([130, "cancelled"]);
+    expect([code, await readState(workshop.path("interrupted"))]).toEqual([130, "cancelled"]);
     expect(err).toContain("[cancelled]");
     expect(out).toContain("--resume goes on where it was");
 

@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isCancelled, StagecraftError, throwIfAborted } from "./errors.js";
+import {
+  fromErrorRecord,
+  isCancelled,
+  StagecraftError,
+  throwIfAborted,
+  toErrorRecord,
+  type ErrorRecord,
+} from "./errors.js";
 
 describe("StagecraftError", () => {
   it("starts its message with the code and keeps the bare reason", () => {
@@ -39,6 +46,25 @@ describe("StagecraftError", () => {
       expect(error.reason).toContain(says);
     }
     await rm(dir, { recursive: true });
+  });
+
+  it("is the same error after a file or a message, without its cause", () => {
+    const details = { field: "steps", line: 3 };
+    const error = new StagecraftError("invalid_argument", "too few", { details, cause: "secret" });
+    const record = JSON.parse(JSON.stringify(toErrorRecord(error))) as ErrorRecord;
+    expect(record).toEqual({ code: "invalid_argument", message: "too few", details });
+    expect(fromErrorRecord(record)).toMatchObject({ message: error.message, details });
+  });
+
+  it("knows want of memory, V8's and the native engine's, by code and not by its text", () => {
+    const native = Object.assign(new Error("matMul: out of memory"), {
+      code: "ERR_STAGECRAFT_MEMORY",
+    });
+    for (const thrown of [native, new RangeError("Array buffer allocation failed")]) {
+      const { code, details } = StagecraftError.from(thrown);
+      expect([code, details]).toEqual(["resource_exhausted", { resource: "memory" }]);
+    }
+    expect(StagecraftError.from(new Error("out of memory")).details).toEqual({});
   });
 
   it("recognises cancellation", () => {

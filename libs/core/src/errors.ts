@@ -1,3 +1,5 @@
+import type { JsonObject } from "./json.js";
+
 /** The canonical failure kinds, spelled like gRPC's status names so that one table maps both ways. */
 export const ERROR_CODES = [
   "cancelled",
@@ -50,10 +52,33 @@ export class StagecraftError extends Error {
     if (thrown instanceof StagecraftError) return thrown;
     if (thrown instanceof Error) {
       const reason = describeFileError(thrown) ?? thrown.message;
-      return new StagecraftError(codeOfNodeError(thrown) ?? fallback, reason, { cause: thrown });
+      const details = isOutOfMemory(thrown) ? { resource: "memory" } : {};
+      const code = codeOfNodeError(thrown) ?? fallback;
+      return new StagecraftError(code, reason, { cause: thrown, details });
     }
     return new StagecraftError(fallback, String(thrown), { cause: thrown });
   }
+}
+
+/** An error as plain data, for files and messages: what a reader can act on, without cause and stack. */
+export interface ErrorRecord {
+  code: ErrorCode;
+  /** Without its code. */
+  message: string;
+  /** Facts that can be written as JSON: field, file, line. */
+  details?: JsonObject;
+}
+
+/** What is written down of an error. */
+export function toErrorRecord(thrown: unknown): ErrorRecord {
+  const { code, reason, details } = StagecraftError.from(thrown);
+  const plain = JSON.parse(JSON.stringify(details)) as JsonObject;
+  return { code, message: reason, ...(Object.keys(plain).length > 0 && { details: plain }) };
+}
+
+/** The error that was written down. */
+export function fromErrorRecord({ code, message, details = {} }: ErrorRecord): StagecraftError {
+  return new StagecraftError(code, message, { details });
 }
 
 const NODE_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -105,8 +130,15 @@ function describeFileError(error: Error): string | undefined {
   }
 }
 
+/** V8 gives its RangeError no code: the text is all that tells it apart. */
+function isOutOfMemory(error: Error): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === "ERR_STAGECRAFT_MEMORY" || message === "Array buffer allocation failed";
+}
+
 function codeOfNodeError(error: Error): ErrorCode | undefined {
   if (error.name === "AbortError") return "cancelled";
+  if (isOutOfMemory(error)) return "resource_exhausted";
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === "string" ? NODE_ERROR_CODES[code] : undefined;
 }

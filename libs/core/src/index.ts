@@ -1,9 +1,12 @@
 export {
   ERROR_CODES,
+  fromErrorRecord,
   isCancelled,
   StagecraftError,
   throwIfAborted,
+  toErrorRecord,
   type ErrorCode,
+  type ErrorRecord,
   type StagecraftErrorOptions,
 } from "./errors.js";
 export { formatBytes, formatCount, formatDuration } from "./format.js";

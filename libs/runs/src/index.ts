@@ -19,8 +19,14 @@ export {
 export { openMetricsLog, type MetricsLog } from "./run/metrics-log.js";
 export { silentReporter, type StageProgress, type StageReporter } from "./stage/reporter.js";
 export { acquireRunLock, releaseRunLockOfThread, runHolder, type RunLock } from "./run/run-lock.js";
-export { openRun, readRunRecord, withRun, type OpenRunOptions, type Run } from "./run/run.js";
-export type { RunRecord, RunStatus } from "./run/run-record.js";
+export { openRun, withRun, type OpenRunOptions, type Run } from "./run/run.js";
+export {
+  INTERRUPTED,
+  lookAtRun,
+  readRunRecord,
+  type RunRecord,
+  type RunState,
+} from "./run/run-record.js";
 export type {
   Leaves,
   StageContext,

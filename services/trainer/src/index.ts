@@ -1,7 +1,7 @@
 export { trainerSchema } from "./config.js";
 export { openTrainerService, type OpenTrainerOptions } from "./open.js";
 export { createPpoRun } from "./rollouts/ppo-run.js";
-export type { RunEvent, RunRecord, RunState } from "./runs/run-record.js";
+export type { RegisteredRun, RunEvent } from "./runs/registered-run.js";
 export {
   openRunRegistry,
   type NewRun,

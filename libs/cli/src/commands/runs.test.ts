@@ -16,7 +16,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 it("tells a run that a living process holds from one whose process died", async () => {
   const run = await openRun({ runDir: dir, stage: { name: "toy" }, config: {}, resume: false });
   const [held] = await findRuns(dir);
-  expect([held!.status, held!.heldBy]).toEqual([
+  expect([held!.state, held!.heldBy]).toEqual([
     "running",
     `process ${process.pid} on ${hostname()}`,
   ]);
@@ -26,5 +26,6 @@ it("tells a run that a living process holds from one whose process died", async 
   const lock = { pid: child.pid, host: hostname(), token: "x", lockedAt: "then" };
   await writeFile(join(dir, "run.lock"), JSON.stringify(lock)); // left by a killed process
   const [died] = await findRuns(dir);
-  expect([died!.status, died!.heldBy]).toEqual(["died", undefined]);
+  expect(died).toMatchObject({ state: "failed", error: { code: "aborted" } });
+  expect(died!.heldBy).toBeUndefined();
 });

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { readRunRecord, runHolder, type RunRecord } from "@stagecraft/runs";
+import { lookAtRun, type RunRecord } from "@stagecraft/runs";
 import type { CommandScope } from "../app/command.js";
 import { readMetrics } from "../report/metrics-file.js";
 import { alignRows, figure } from "../report/result-text.js";
@@ -41,10 +41,8 @@ export function runsCommand(command: Command, { io }: CommandScope): void {
   );
 }
 
-interface FoundRun extends Omit<RunRecord, "status"> {
+interface FoundRun extends RunRecord {
   dir: string;
-  /** `died`: it says running, but no living process holds its lock. */
-  status: RunRecord["status"] | "died";
   /** The process that works on it. */
   heldBy?: string;
   lastMetrics?: JsonObject;
@@ -71,25 +69,22 @@ export async function findRuns(dir: string, depth = 0): Promise<FoundRun[]> {
 }
 
 async function loadRun(dir: string): Promise<FoundRun> {
-  const record = await readRunRecord(dir);
+  const record = await lookAtRun(dir);
   if (!record) {
     throw new StagecraftError(
       "not_found",
       `${dir} has no run.json; \`stagecraft runs list\` shows runs`,
     );
   }
-  const heldBy = record.status === "running" ? await runHolder(dir) : undefined;
-  const isOrphan = record.status === "running" && heldBy === undefined;
   const lastMetrics = (await readMetrics(join(dir, "metrics.jsonl"))).at(-1);
-  const status = isOrphan ? ("died" as const) : record.status;
-  return { dir, ...record, status, ...(heldBy && { heldBy }), ...(lastMetrics && { lastMetrics }) };
+  return { dir, ...record, ...(lastMetrics && { lastMetrics }) };
 }
 
-function listLine({ dir, stage, status, updatedAt, result }: FoundRun): string {
+function listLine({ dir, stage, state, updatedAt, result }: FoundRun): string {
   const figures = Object.entries(result?.metrics ?? {}).slice(0, 3);
   const shown = figures.map(([name, value]) => `${name} ${figure(value)}`).join("  ");
   const when = updatedAt.slice(0, 19).replace("T", " ");
-  return `${when}  ${status.padEnd(9)}  ${stage.padEnd(10)}  ${dir.padEnd(30)}  ${shown}`.trimEnd();
+  return `${when}  ${state.padEnd(9)}  ${stage.padEnd(10)}  ${dir.padEnd(30)}  ${shown}`.trimEnd();
 }
 
 function showText(run: FoundRun): string {
@@ -100,13 +95,13 @@ function showText(run: FoundRun): string {
           `\n${title}`,
           ...alignRows(Object.entries(object).map(([name, value]) => [name, show(value)])),
         ];
-  const { dir, stage, status, startedAt, updatedAt, attempts, error } = run;
+  const { dir, stage, state, startedAt, updatedAt, attempts, error } = run;
   const by = run.heldBy === undefined ? {} : { by: run.heldBy };
-  const state = { stage, status, ...by, started: startedAt, updated: updatedAt, attempts };
+  const facts = { stage, state, ...by, started: startedAt, updated: updatedAt, attempts };
   return [
     dir,
-    ...alignRows(Object.entries(state).map(([name, value]) => [name, String(value)])),
-    ...(error === undefined ? [] : [`  ${error}`]),
+    ...alignRows(Object.entries(facts).map(([name, value]) => [name, String(value)])),
+    ...(error === undefined ? [] : [`  [${error.code}] ${error.message}`]),
     ...section("configuration", run.config),
     ...section("result", run.result?.metrics),
     ...section("latest record", run.lastMetrics),

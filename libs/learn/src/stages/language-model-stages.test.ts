@@ -154,7 +154,7 @@ describe("pretrain stage", () => {
     const start = (more: object, name: string) =>
       run(pretrainStage, pretrainConfig(more), { name });
     await expect(start({ corpus: [join(dir, "empty.txt")] }, "a")).rejects.toThrow(/empty|no /);
-    expect((await readRunRecord(join(dir, "a")))?.status).toBe("failed");
+    expect((await readRunRecord(join(dir, "a")))?.state).toBe("failed");
     await expect(start({ corpus: [join(dir, "none.txt")] }, "b")).rejects.toThrow("none.txt");
     await writeTinyModel(join(dir, "base"), { maxPositions: 8 });
     await expect(start({ init: join(dir, "base") }, "c")).rejects.toThrow("8 positions");

@@ -1,6 +1,12 @@
 import { followRun, isWorking, type RunEvent, type TrainerClient } from "@stagecraft/client";
 import { trainer } from "@stagecraft/contracts";
-import { StagecraftError, throwIfAborted, type ErrorCode, type JsonObject } from "@stagecraft/core";
+import {
+  fromErrorRecord,
+  StagecraftError,
+  throwIfAborted,
+  type ErrorRecord,
+  type JsonObject,
+} from "@stagecraft/core";
 import type { StageContext, StageProgress, StageReporter, StageResult } from "@stagecraft/runs";
 
 export interface RemoteRun {
@@ -124,8 +130,6 @@ function resultOf({ state, result, error, runId }: trainer.Run): StageResult {
   if (state === trainer.RunState.CANCELLED) {
     throw new StagecraftError("cancelled", "stopped on request; resume to go on");
   }
-  throw new StagecraftError(
-    (error?.code ?? "internal") as ErrorCode,
-    error?.message ?? `run ${runId} ended without a result`,
-  );
+  if (error) throw fromErrorRecord(error as ErrorRecord);
+  throw new StagecraftError("internal", `run ${runId} ended without a result`);
 }

@@ -5,7 +5,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRandom, restoreRandom, type JsonObject, type RandomState } from "@stagecraft/core";
 import { createOptimizer, initEngine, tf } from "@stagecraft/tensor";
 import { silentReporter } from "../stage/reporter.js";
-import { readRunRecord, withRun } from "../run/run.js";
+import { readRunRecord } from "../run/run-record.js";
+import { withRun } from "../run/run.js";
 import { accumulateGradients } from "./gradients.js";
 import { trainLoop, type TrainTask } from "./train-loop.js";
 
@@ -215,7 +216,7 @@ describe("trainLoop()", () => {
         onStep: (step) => step === stopAt && controller.abort(),
       });
       await expect(stopped).rejects.toThrow("[cancelled]");
-      expect((await readRunRecord(dir))?.status).toBe("cancelled");
+      expect((await readRunRecord(dir))?.state).toBe("cancelled");
       const second = evaluated();
       await train(second.task, { dir, resume: true });
       expect(second.value()).toBe(whole.value());

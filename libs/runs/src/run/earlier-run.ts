@@ -24,11 +24,10 @@ export function refusalOf(
 ): StagecraftError | undefined {
   const startOver = again.startOver ?? "--overwrite";
   if (!again.resume) {
-    const state = earlier.status === "finished" ? "a finished" : "an unfinished";
     return new StagecraftError(
       "failed_precondition",
-      `${dir} already holds ${state} run of ${earlier.stage}; resume it (--resume), replace it (${startOver}), or choose another run directory`,
-      { details: { runDir: dir, status: earlier.status } },
+      `${dir} already holds a run of ${earlier.stage} (${earlier.state}); resume it (--resume), replace it (${startOver}), or choose another run directory`,
+      { details: { runDir: dir, state: earlier.state } },
     );
   }
   if (earlier.stage !== again.stage.name) {

@@ -8,7 +8,8 @@ import { StagecraftError } from "@stagecraft/core";
 import { z } from "zod";
 import { silentReporter } from "../stage/reporter.js";
 import type { StageFacts } from "../stage/stage.js";
-import { openRun, readRunRecord, withRun } from "./run.js";
+import { readRunRecord } from "./run-record.js";
+import { openRun, withRun } from "./run.js";
 
 /** `echo one | sha256sum` */
 const SHA256_OF_ONE = "2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806";
@@ -48,7 +49,7 @@ describe("openRun()", () => {
     await run.close();
     expect(await readRunRecord(runDir)).toMatchObject({
       stage: "toy",
-      status: "running",
+      state: "running",
       seed: 3,
       config: { seed: 3, steps: 10 },
       versions: { node: process.versions.node },
@@ -88,9 +89,9 @@ describe("openRun()", () => {
 
   it("refuses a directory with a run unless resume or overwrite is asked", async () => {
     await withRun({ ...options(), context: context() }, async () => result);
-    await expect(openRun(options())).rejects.toThrow("already holds a finished run");
+    await expect(openRun(options())).rejects.toThrow("already holds a run of toy (succeeded)");
     await startedRun({ overwrite: true });
-    await expect(openRun(options())).rejects.toThrow("already holds an unfinished run");
+    await expect(openRun(options())).rejects.toThrow("already holds a run of toy (running)");
   });
 
   it("refuses to resume with another configuration, naming the fields, but lets threads differ", async () => {
@@ -193,11 +194,11 @@ describe("withRun()", () => {
         Promise.reject(new StagecraftError(code, "because")),
       );
     await expect(failing("cancelled")).rejects.toThrow("because");
-    expect((await readRunRecord(runDir))?.status).toBe("cancelled");
+    expect((await readRunRecord(runDir))?.state).toBe("cancelled");
     await expect(failing("internal")).rejects.toThrow("because");
     expect(await readRunRecord(runDir)).toMatchObject({
-      status: "failed",
-      error: "[internal] because",
+      state: "failed",
+      error: { code: "internal", message: "because" },
     });
   });
 

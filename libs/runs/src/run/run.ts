@@ -1,14 +1,14 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
-import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
+import { isCancelled, StagecraftError, toErrorRecord, type JsonObject } from "@stagecraft/core";
 import { listed, refusalOf } from "./earlier-run.js";
 import { hashInputs, type InputHashes } from "./input-hashes.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter } from "../stage/reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
 import { deleteRun, hasWork, refuseForeign, refuseOwnInput } from "./run-files.js";
-import { leavesOf, type RunRecord, type RunStatus } from "./run-record.js";
+import { cannotUse, leavesOf, readRunRecord, type RunRecord } from "./run-record.js";
 import type { StageInput } from "../stage/stage-input.js";
 import type { StageContext, StageFacts, StageResult } from "../stage/stage.js";
 
@@ -38,8 +38,9 @@ export interface Run {
   readonly finishedResult: StageResult | undefined;
   /** Throws `aborted` when another process has taken the directory over. */
   checkOwned(): void;
-  setStatus(status: RunStatus, more?: { error?: string; result?: StageResult }): Promise<void>;
-  /** Releases the lock and closes files; the status stays as it was set. */
+  /** Writes down how it ended. */
+  end(how: Pick<RunRecord, "state" | "error" | "result">): Promise<void>;
+  /** Releases the lock and closes files; the state stays as it was set. */
   close(): Promise<void>;
 }
 
@@ -95,29 +96,10 @@ async function earlierRun(
   const earlier = await readRunRecord(dir);
   const refusal = earlier && refusalOf(dir, earlier, options);
   if (!refusal) return earlier;
-  if (earlier.status === "finished" || (await hasWork(dir, leavesOf(earlier)))) throw refusal;
+  if (earlier.state === "succeeded" || (await hasWork(dir, leavesOf(earlier)))) throw refusal;
   options.reporter?.info(`the earlier run of ${dir} ended before its first step: begun anew`);
   await deleteRun(dir, leavesOf(earlier));
   return undefined;
-}
-
-/** run.json of a directory; undefined when there is none. Throws data_loss when it cannot be read. */
-export async function readRunRecord(runDir: string): Promise<RunRecord | undefined> {
-  const file = join(runDir, "run.json");
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw cannotUse(runDir, thrown);
-  }
-  try {
-    return JSON.parse(text) as RunRecord;
-  } catch (thrown) {
-    throw new StagecraftError("data_loss", `${file} is not valid JSON; overwrite the run`, {
-      cause: thrown,
-    });
-  }
 }
 
 /**
@@ -140,14 +122,13 @@ export async function withRun(
       return run.finishedResult;
     }
     const result = await body(run);
-    await run.setStatus("finished", { result });
+    await run.end({ state: "succeeded", result });
     return result;
   } catch (thrown) {
     const error = StagecraftError.from(thrown);
-    // The first failure is the one to tell, even when the disk refuses the status as well.
-    await run
-      .setStatus(isCancelled(error) ? "cancelled" : "failed", { error: error.message })
-      .catch(() => undefined);
+    const state = isCancelled(error) ? "cancelled" : "failed";
+    // The first failure is the one to tell, even when the disk refuses the state as well.
+    await run.end({ state, error: toErrorRecord(error) }).catch(() => undefined);
     throw error;
   } finally {
     await run.close();
@@ -161,7 +142,7 @@ async function startRun(
 ): Promise<Run> {
   const reporter = options.reporter ?? silentReporter();
   let record: RunRecord = { ...newRecord(options, earlier), inputs };
-  const finishedResult = earlier?.status === "finished" ? earlier.result : undefined;
+  const finishedResult = earlier?.state === "succeeded" ? earlier.result : undefined;
   const guard = () => lock.check();
   const save = () =>
     atomicWriteFile(join(dir, "run.json"), `${JSON.stringify(record, null, 2)}\n`, { guard });
@@ -183,8 +164,8 @@ async function startRun(
       return record;
     },
     finishedResult,
-    async setStatus(status, more = {}) {
-      record = { ...record, ...more, status, updatedAt: new Date().toISOString() };
+    async end(how) {
+      record = { ...record, ...how, updatedAt: new Date().toISOString() };
       await save();
     },
     async close() {
@@ -198,9 +179,9 @@ function newRecord(options: OpenRunOptions, earlier: RunRecord | undefined): Run
   const config = JSON.parse(JSON.stringify(options.config)) as JsonObject;
   const now = new Date().toISOString();
   return {
-    formatVersion: 1,
+    formatVersion: 2,
     stage: options.stage.name,
-    status: "running",
+    state: "running",
     seed: numberOf(config["seed"]) ?? null,
     config,
     leaves: options.stage.leaves ?? {},
@@ -215,11 +196,4 @@ const STAGECRAFT_VERSION = "0.1.0";
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
-}
-
-function cannotUse(dir: string, thrown: unknown): StagecraftError {
-  const error = StagecraftError.from(thrown);
-  return new StagecraftError(error.code, `cannot use run directory ${dir}: ${error.reason}`, {
-    cause: thrown,
-  });
 }

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StagecraftError, type JsonObject } from "@stagecraft/core";
+import { StagecraftError, type ErrorRecord, type JsonObject } from "@stagecraft/core";
 
 /** What was asked of a run: kept in its directory, so that the next process knows. */
 export interface DesiredState {
@@ -27,7 +27,7 @@ export interface DesiredState {
   /** Lease of the process that wrote it last. */
   epoch?: number;
   /** Given up after too many crashes. */
-  failed?: { code: string; message: string };
+  failed?: ErrorRecord;
 }
 
 const FILE_NAME = "trainer.json";

@@ -10,13 +10,10 @@ export function isThreadEnd(thrown: unknown): boolean {
  * thread that ended. Undefined for every other failure.
  */
 export function crashOf(thrown: unknown): "memory" | "thread" | undefined {
-  const { details, reason } = StagecraftError.from(thrown);
-  // Texts of V8 and of the native engine: the code of an error does not outlive its thread.
-  if (details["thread"] === "out_of_memory" || OUT_OF_MEMORY.test(reason)) return "memory";
+  const { details } = StagecraftError.from(thrown);
+  if (details["thread"] === "out_of_memory" || details["resource"] === "memory") return "memory";
   return details["thread"] === undefined ? undefined : "thread";
 }
-
-const OUT_OF_MEMORY = /\bout of memory\b|Array buffer allocation failed/i;
 
 /** Fields that decide how much memory a run takes, the usual culprits first. */
 const SIZES = [

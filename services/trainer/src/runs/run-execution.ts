@@ -1,16 +1,16 @@
-import { isCancelled, StagecraftError, type JsonObject } from "@stagecraft/core";
+import { isCancelled, StagecraftError, toErrorRecord, type JsonObject } from "@stagecraft/core";
 import type { StageReporter, StageResult } from "@stagecraft/runs";
 import type { Logger } from "@stagecraft/telemetry";
 import { createEventLog, type EventLog } from "./event-log.js";
-import type { RunEvent, RunRecord } from "./run-record.js";
+import type { RunEvent, RegisteredRun } from "./registered-run.js";
 import type { TrainerStageContext } from "./trainer-stage.js";
 
 /** One run: its record, its events, and the stage while it works. */
 export interface ManagedRun {
-  readonly record: RunRecord;
+  readonly record: RegisteredRun;
   readonly log: EventLog<RunEvent>;
   /** Changes the record and tells the watchers. */
-  update(change: Partial<RunRecord>): void;
+  update(change: Partial<RegisteredRun>): void;
   /**
    * Runs the stage to its end, whatever that is; never rejects. Does nothing if it was stopped while
    * it waited.
@@ -35,7 +35,7 @@ const EVENTS_PER_EPOCH = 2 ** 32;
 
 /** A run in state pending that nobody has started. */
 export function createManagedRun(
-  initial: RunRecord,
+  initial: RegisteredRun,
   options: {
     eventsKept: number;
     logger: Logger;
@@ -53,7 +53,7 @@ export function createManagedRun(
   let stopAs: "paused" | "cancelled" = "cancelled";
   let ended = Promise.resolve();
 
-  const update = (change: Partial<RunRecord>) => {
+  const update = (change: Partial<RegisteredRun>) => {
     record = { ...record, ...change, updatedAt: new Date() };
     log.append({ kind: "run", run: record });
   };
@@ -105,7 +105,7 @@ export function createManagedRun(
   };
 }
 
-function withoutError({ error: _, ...record }: RunRecord): RunRecord {
+function withoutError({ error: _, ...record }: RegisteredRun): RegisteredRun {
   return record;
 }
 
@@ -113,8 +113,7 @@ function outcomeOf(
   thrown: unknown,
   signal: AbortSignal,
   stopAs: "paused" | "cancelled",
-): Partial<RunRecord> {
+): Partial<RegisteredRun> {
   if (signal.aborted && isCancelled(thrown)) return { state: stopAs };
-  const { code, reason } = StagecraftError.from(thrown);
-  return { state: "failed", error: { code, message: reason } };
+  return { state: "failed", error: toErrorRecord(thrown) };
 }

@@ -1,7 +1,7 @@
 import { trainer } from "@stagecraft/contracts";
-import type { StageProgress } from "@stagecraft/runs";
+import type { RunState, StageProgress } from "@stagecraft/runs";
 import type { Logged } from "./event-log.js";
-import type { RunEvent, RunRecord, RunState } from "./run-record.js";
+import type { RegisteredRun, RunEvent } from "./registered-run.js";
 
 const STATES: Readonly<Record<RunState, trainer.RunState>> = {
   pending: trainer.RunState.PENDING,
@@ -16,18 +16,18 @@ const STATES: Readonly<Record<RunState, trainer.RunState>> = {
 const MAX_CONFIG_BYTES = 256 * 1024;
 
 /** The wire form of a run; a configuration that is too large for an answer is left out, which is said. */
-export function toRunMessage(run: RunRecord): trainer.Run {
+export function toRunMessage(run: RegisteredRun): trainer.Run {
   const message = wholeRunMessage(run);
   if (Buffer.byteLength(JSON.stringify(run.config)) <= MAX_CONFIG_BYTES) return message;
   return { ...message, config: undefined, configOmitted: true };
 }
 
 /** Bytes of its wire form. */
-export function sizeOfRun(run: RunRecord): number {
+export function sizeOfRun(run: RegisteredRun): number {
   return trainer.Run.encode(toRunMessage(run)).finish().length;
 }
 
-function wholeRunMessage(run: RunRecord): trainer.Run {
+function wholeRunMessage(run: RegisteredRun): trainer.Run {
   const { result } = run;
   return {
     configOmitted: false,
@@ -44,7 +44,7 @@ function wholeRunMessage(run: RunRecord): trainer.Run {
       outputs: result.outputs,
       metrics: result.metrics,
     },
-    error: run.error,
+    error: run.error && { details: undefined, ...run.error },
     attempt: run.attempt,
     heldBy: run.heldBy ?? "",
   };

@@ -5,10 +5,10 @@ import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { paginate } from "./paginate.js";
 import { sizeOfRun, toRunMessage } from "./run-messages.js";
-import type { RunRecord } from "./run-record.js";
+import type { RegisteredRun } from "./registered-run.js";
 import { createRunQuotas, MAX_CONFIG_BYTES } from "./run-quotas.js";
 
-const record = (runId: string, config: RunRecord["config"]): RunRecord => ({
+const record = (runId: string, config: RegisteredRun["config"]): RegisteredRun => ({
   ...{ runId, config, stage: "ppo", runDir: `/runs/${runId}`, state: "pending", attempt: 0 },
   ...{ createdAt: new Date(0), updatedAt: new Date(0) },
 });

@@ -5,6 +5,7 @@ import { acquireRunLock, openRun } from "@stagecraft/runs";
 import { gate, tempDir, waitFor, type Gate } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { toRunMessage } from "./run-messages.js";
 import { openRunRegistry, type NewRun, type RunRegistry } from "./run-registry.js";
 import type { TrainerStage, TrainerStageContext } from "./trainer-stage.js";
 
@@ -36,7 +37,8 @@ async function withRegistry(body: (rig: Rig) => Promise<void>, maxActive = 1): P
       contexts.push(context);
       context.reporter.metrics({ step: 1 });
       context.reporter.progress({ stage: "count", done: 1, total: steps, unit: "steps" });
-      if (fail) throw new StagecraftError("data_loss", "the disk is gone");
+      if (fail)
+        throw new StagecraftError("data_loss", "the disk is gone", { details: { file: "x" } });
       const stopped = new Promise<void>((resolve) => {
         context.signal.addEventListener("abort", () => resolve());
       });
@@ -110,12 +112,13 @@ describe("openRunRegistry()", () => {
     });
   });
 
-  it("keeps code and reason of a failure", async () => {
+  it("keeps code, reason and facts of a failure, on the wire too", async () => {
     await withRegistry(async ({ registry }) => {
       await registry.create(newRun({ config: { steps: 1, fail: true } }));
       expect((await eventKinds(registry, "r1")).at(-1)).toBe("failed");
-      const error = { code: "data_loss", message: "the disk is gone" };
+      const error = { code: "data_loss", message: "the disk is gone", details: { file: "x" } };
       expect(registry.get("r1").error).toEqual(error);
+      expect(toRunMessage(registry.get("r1")).error).toEqual(error);
     });
   });
 
@@ -211,7 +214,7 @@ describe("openRunRegistry()", () => {
       expect(registry.get("loop").error).toBeUndefined();
       await expect(registry.cancel("loop")).rejects.toThrow("running elsewhere: process");
       expect(() => registry.resume("loop")).toThrow("stop it there");
-      await run.setStatus("finished", { result: { outputs: {}, metrics: { steps: 3 } } });
+      await run.end({ state: "succeeded", result: { outputs: {}, metrics: { steps: 3 } } });
       await run.close();
       await registry.refresh();
       expect(registry.get("loop")).toMatchObject({ state: "succeeded" });

@@ -7,17 +7,16 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseConfig } from "@stagecraft/config";
 import { parseRunDirName, parseRunId } from "@stagecraft/contracts";
-import { createSemaphore, StagecraftError, type JsonObject } from "@stagecraft/core";
-import { readRunRecord } from "@stagecraft/runs";
+import { createSemaphore, StagecraftError, toErrorRecord, type JsonObject } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Logged } from "./event-log.js";
 import { crashDelayMs, createCrashLedger, progressMark } from "./crash-ledger.js";
 import type { FileAccess } from "./file-access.js";
 import { crashOf, memoryAdvice } from "./run-crash.js";
 import { createManagedRun, type ManagedRun, type StartMode } from "./run-execution.js";
-import { isEnded, type RunEvent, type RunRecord } from "./run-record.js";
+import { isEnded, type RunEvent, type RegisteredRun } from "./registered-run.js";
 import { createRetryDelays, isTransient } from "./transient-failures.js";
-import { recordOfCommand, restoreRuns } from "./restore-runs.js";
+import { lookAtCommand, restoreRuns } from "./restore-runs.js";
 import type { RunQuotas } from "./run-quotas.js";
 import {
   diedOften,
@@ -68,19 +67,19 @@ export interface NewRun extends StartMode {
 /** Runs by id, and the control over them. */
 export interface RunRegistry {
   /** Nothing is written before the run's folder is known to be free. */
-  create(run: NewRun): Promise<RunRecord>;
-  get(runId: string): RunRecord;
+  create(run: NewRun): Promise<RegisteredRun>;
+  get(runId: string): RegisteredRun;
   /** Newest first. */
-  list(): RunRecord[];
+  list(): RegisteredRun[];
   /** Looks again at the runs that other processes work on. */
   refresh(): Promise<void>;
   watch(
     runId: string,
     options: { after: number; signal: AbortSignal },
   ): AsyncGenerator<Logged<RunEvent>>;
-  pause(runId: string): Promise<RunRecord>;
-  resume(runId: string): RunRecord;
-  cancel(runId: string): Promise<RunRecord>;
+  pause(runId: string): Promise<RegisteredRun>;
+  resume(runId: string): RegisteredRun;
+  cancel(runId: string): Promise<RegisteredRun>;
   stages(): readonly TrainerStage[];
   /** Pauses everything, each run writing its checkpoint, and lets the watchers go. */
   close(): Promise<void>;
@@ -116,7 +115,7 @@ class Registry implements RunRegistry {
     this.logger = options.logger ?? silentLogger();
   }
 
-  add(record: RunRecord): ManagedRun {
+  add(record: RegisteredRun): ManagedRun {
     const { eventsKept, epoch, selfHealing = false } = this.options;
     const mayRetry = (thrown: unknown) => {
       const { code, details } = StagecraftError.from(thrown);
@@ -147,8 +146,8 @@ class Registry implements RunRegistry {
     return this.options.maxCrashes ?? 5;
   }
 
-  private giveUp(run: ManagedRun, { code, reason }: StagecraftError): void {
-    const error = { code, message: reason };
+  private giveUp(run: ManagedRun, why: StagecraftError): void {
+    const error = toErrorRecord(why);
     this.want(run.record, "working", { failed: error });
     run.update({ state: "failed", error });
     this.logger.error({ runId: run.record.runId, error }, "the run is given up");
@@ -163,16 +162,21 @@ class Registry implements RunRegistry {
       this.start(run, { resume: true, overwrite: false });
     } catch (thrown) {
       // Its config is of another version of the product.
-      const { code, reason } = StagecraftError.from(thrown);
-      run.update({ state: "failed", error: { code, message: reason } });
+      run.update({ state: "failed", error: toErrorRecord(thrown) });
     }
   }
 
-  create(run: NewRun): Promise<RunRecord> {
+  create(run: NewRun): Promise<RegisteredRun> {
     return this.oneByOne(() => this.createNow(run));
   }
 
-  private async createNow({ runId, stage, config, runDir, ...how }: NewRun): Promise<RunRecord> {
+  private async createNow({
+    runId,
+    stage,
+    config,
+    runDir,
+    ...how
+  }: NewRun): Promise<RegisteredRun> {
     const id = runId === "" ? `${stage}-${randomUUID().slice(0, 8)}` : parseRunId(runId);
     const definition = this.stageOf(stage);
     const existing = this.runs.get(id);
@@ -187,7 +191,7 @@ class Registry implements RunRegistry {
     await files?.checkRunDir(dir);
     const before = this.ownerOf(dir, id);
     const now = new Date();
-    const record: RunRecord = {
+    const record: RegisteredRun = {
       runId: id,
       stage,
       config,
@@ -214,11 +218,11 @@ class Registry implements RunRegistry {
     return owner;
   }
 
-  get(runId: string): RunRecord {
+  get(runId: string): RegisteredRun {
     return this.find(runId).record;
   }
 
-  list(): RunRecord[] {
+  list(): RegisteredRun[] {
     const records = [...this.runs.values()].map((run) => run.record);
     return records.sort((a, b) => Number(b.createdAt) - Number(a.createdAt));
   }
@@ -226,10 +230,8 @@ class Registry implements RunRegistry {
   async refresh(): Promise<void> {
     const elsewhere = [...this.runs.values()].filter(({ record }) => record.heldBy);
     for (const { record } of elsewhere) {
-      const stored = await readRunRecord(record.runDir).catch(() => undefined);
-      if (!stored) continue;
-      const now = await recordOfCommand(record.runId, record.runDir, stored);
-      if (now.heldBy !== record.heldBy) this.add(now);
+      const now = await lookAtCommand(record.runId, record.runDir);
+      if (now && now.heldBy !== record.heldBy) this.add(now);
     }
   }
 
@@ -239,7 +241,7 @@ class Registry implements RunRegistry {
     return run.log.read({ after, signal, isOver });
   }
 
-  async pause(runId: string): Promise<RunRecord> {
+  async pause(runId: string): Promise<RegisteredRun> {
     const run = this.find(runId);
     if (run.record.heldBy) throw runsElsewhere(run.record);
     if (isEnded(run.record.state)) throw wrongState(run.record, "paused");
@@ -248,7 +250,7 @@ class Registry implements RunRegistry {
     return run.record;
   }
 
-  resume(runId: string): RunRecord {
+  resume(runId: string): RegisteredRun {
     const run = this.find(runId);
     const { state } = run.record;
     if (run.record.heldBy) throw runsElsewhere(run.record);
@@ -261,7 +263,7 @@ class Registry implements RunRegistry {
     return run.record;
   }
 
-  async cancel(runId: string): Promise<RunRecord> {
+  async cancel(runId: string): Promise<RegisteredRun> {
     const run = this.find(runId);
     if (run.record.heldBy) throw runsElsewhere(run.record);
     if (!isEnded(run.record.state)) this.want(run.record, "cancelled");
@@ -316,7 +318,7 @@ class Registry implements RunRegistry {
    * and nobody beside it while it is under suspicion.
    */
   private async guarded<T>(
-    record: RunRecord,
+    record: RegisteredRun,
     config: object,
     attempt: () => Promise<T>,
   ): Promise<T> {
@@ -357,7 +359,7 @@ class Registry implements RunRegistry {
   }
 
   /** A crash with what it was, the number of attempts, and what to do; other failures as they are. */
-  private explained(record: RunRecord, config: object, thrown: unknown): unknown {
+  private explained(record: RegisteredRun, config: object, thrown: unknown): unknown {
     const kind = crashOf(thrown);
     if (kind === undefined) return thrown;
     const crashes = this.crashes.crashed(record.runId, record.runDir);
@@ -371,8 +373,7 @@ class Registry implements RunRegistry {
       { cause: thrown, details: { crashes, givenUp } },
     );
     if (givenUp) {
-      const failed = { code: error.code, message: error.reason };
-      this.want(record, "working", { failed });
+      this.want(record, "working", { failed: toErrorRecord(error) });
     }
     return error;
   }
@@ -392,7 +393,7 @@ class Registry implements RunRegistry {
 
   /** Remembered before the answer: a crash after it finds what was asked for. */
   private want(
-    { runId, stage, config, runDir, createdAt }: RunRecord,
+    { runId, stage, config, runDir, createdAt }: RegisteredRun,
     wanted: DesiredState["wanted"],
     more: Pick<DesiredState, "workingFrom" | "failed"> = {},
   ) {
@@ -429,6 +430,6 @@ class Registry implements RunRegistry {
 
 const PROVE_EVERY_MS = 500;
 
-function isAtRest({ state }: RunRecord): boolean {
+function isAtRest({ state }: RegisteredRun): boolean {
   return isEnded(state) || state === "paused";
 }

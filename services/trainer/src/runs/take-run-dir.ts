@@ -19,7 +19,7 @@ export async function takeRunDir(
     if (earlier) {
       throw new StagecraftError(
         "failed_precondition",
-        `${dir} already holds a ${earlier.status} run of ${earlier.stage}; resume it, overwrite it, or choose another run_dir`,
+        `${dir} already holds a run of ${earlier.stage} (${earlier.state}); resume it, overwrite it, or choose another run_dir`,
         { details: { runDir: dir } },
       );
     }

@@ -2,15 +2,15 @@ import type { ErrorCode } from "@stagecraft/core";
 import type { StageProgress } from "@stagecraft/runs";
 
 /** Failures that go away without anybody changing the run: a full disk, a broker or workers away. */
-const TRANSIENT: ReadonlySet<string> = new Set<ErrorCode>([
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "resource_exhausted",
   "unavailable",
   "deadline_exceeded",
 ]);
 
 /** Whether a run that failed with this code is worth another try from its last checkpoint. */
-export function isTransient(code: string): boolean {
-  return TRANSIENT.has(code);
+export function isTransient(code: ErrorCode | undefined): boolean {
+  return code !== undefined && TRANSIENT.has(code);
 }
 
 const FIRST_DELAY_MS = 1000;

@@ -185,6 +185,8 @@ export interface RunError {
   code: string;
   /** What is wrong, where, and what to do. */
   message: string;
+  /** Facts for programs, such as the field that is wrong; empty if there are none. */
+  details: { [key: string]: any } | undefined;
 }
 
 /** A run. */
@@ -875,7 +877,7 @@ export const StageProgress: MessageFns<StageProgress> = {
 };
 
 function createBaseRunError(): RunError {
-  return { code: "", message: "" };
+  return { code: "", message: "", details: undefined };
 }
 
 export const RunError: MessageFns<RunError> = {
@@ -885,6 +887,9 @@ export const RunError: MessageFns<RunError> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.details !== undefined) {
+      Struct.encode(Struct.wrap(message.details), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -918,6 +923,14 @@ export const RunError: MessageFns<RunError> = {
             message.message = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.details = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -934,6 +947,7 @@ export const RunError: MessageFns<RunError> = {
     return {
       code: isSet(object.code) ? globalThis.String(object.code) : "",
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      details: isObject(object.details) ? object.details : undefined,
     };
   },
 
@@ -945,6 +959,9 @@ export const RunError: MessageFns<RunError> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.details !== undefined) {
+      obj.details = message.details;
+    }
     return obj;
   },
 
@@ -955,6 +972,7 @@ export const RunError: MessageFns<RunError> = {
     const message = createBaseRunError();
     message.code = object.code ?? "";
     message.message = object.message ?? "";
+    message.details = object.details ?? undefined;
     return message;
   },
 };
