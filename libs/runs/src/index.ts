@@ -1,8 +1,15 @@
+export {
+  ALONE,
+  gradientStep,
+  type GradientExchange,
+  type Gradients,
+} from "./loop/gradient-step.js";
 export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
 export { isDue } from "./loop/is-due.js";
 export { loopOptionsFor, optimizerFor, scheduleFor } from "./loop/optimization.js";
 export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
 export { createThroughput, type Throughput } from "./loop/throughput.js";
+export { resumableLoop, type LoopScope, type ResumableTask } from "./loop/resumable-loop.js";
 export {
   trainLoop,
   type ResumableSource,

@@ -1,4 +1,3 @@
-import { sumGradients } from "@stagecraft/runs";
 import type { tf } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";
@@ -6,7 +5,7 @@ import { valueLoss } from "../math/losses.js";
 import { valueLossTensor } from "../tensor/losses.js";
 import type { Item, Part } from "./minibatch.js";
 import type { OptimizeOptions, Trainees } from "./trainees.js";
-import { applyStep } from "./optimizer-step.js";
+import { optimizerStep } from "./optimizer-step.js";
 
 /** What is measured of the critic on a minibatch. */
 export interface CriticFigures {
@@ -15,19 +14,22 @@ export interface CriticFigures {
 }
 
 /** One step of the critic on a minibatch; zeros when there is no critic. */
-export function criticStep(trainees: Trainees, parts: readonly Part[], options: OptimizeOptions) {
+export async function criticStep(
+  trainees: Trainees,
+  parts: readonly Part[],
+  options: OptimizeOptions,
+) {
   const { critic, criticOptimizer } = trainees;
   const figures = { valueLoss: 0, valueClipFraction: 0 };
   if (!critic || !criticOptimizer) return { ...figures, criticGradNorm: 0 };
   const losses = parts.map(
     (part) => () => valuePartLoss(part, critic.values(part.layout), { options, figures }),
   );
-  const { loss, grads } = sumGradients(critic.params, losses);
-  const criticGradNorm = applyStep(criticOptimizer, grads, {
-    loss,
+  const step = {
+    ...{ what: "critic" as const, optimizer: criticOptimizer, losses },
     learningRate: options.criticLearningRate,
-    what: "critic",
-  });
+  };
+  const criticGradNorm = await optimizerStep(critic, step, { trainees, parts, options });
   return { ...figures, criticGradNorm };
 }
 

@@ -1,4 +1,5 @@
 import type { Estimates, Experience } from "../batch/experience.js";
+import type { Reduction } from "../math/masked.js";
 import { layoutSequences, microBatches, type RolloutLayout } from "../batch/layout.js";
 
 /** One item of a minibatch with its advantages. */
@@ -23,6 +24,16 @@ export interface Part {
   layout: RolloutLayout;
   /** Per response token, end to end. */
   weights: Float64Array;
+}
+
+/** What the mean of a minibatch is over: tokens or answers. */
+export function weightOf(parts: readonly Part[], reduction: Reduction): number {
+  if (reduction === "token-mean")
+    return parts.reduce((sum, { weights }) => sum + weights.length, 0);
+  const lengths = parts.flatMap(({ items }) =>
+    items.map((item) => item.experience.responseIds.length),
+  );
+  return lengths.filter((length) => length > 0).length;
 }
 
 /** Cuts a minibatch into micro-batches of at most `maxTokens`; the weights keep its denominator. */

@@ -44,7 +44,7 @@ async function minibatchStep(
   const parts = cutMinibatch(items, meanWeights(lengths, options.reduction), options);
   if (trainees.critic === trainees.policy) return sharedStep(trainees, parts, options);
   const policy = await policyStep(trainees, parts, options);
-  const critic = criticStep(trainees, parts, options);
+  const critic = await criticStep(trainees, parts, options);
   return { ...policy, ...critic };
 }
 

@@ -1,23 +1,40 @@
 import { StagecraftError } from "@stagecraft/core";
-import { tf, type Optimizer } from "@stagecraft/tensor";
+import { gradientStep, sumGradients } from "@stagecraft/runs";
+import type { Model } from "@stagecraft/model";
+import type { Optimizer, tf } from "@stagecraft/tensor";
+import { weightOf, type Part } from "./minibatch.js";
+import type { OptimizeOptions, Trainees } from "./trainees.js";
+
+export interface OptimizerStep {
+  what: "policy" | "critic";
+  optimizer: Optimizer;
+  learningRate: number;
+  /** Of the minibatch, one a part, and what is added to them. */
+  losses: readonly (() => tf.Scalar)[];
+  /** Drops, and disposes, gradients that are not to be learnt from. */
+  select?(grads: Map<string, tf.Tensor>): void;
+}
 
 /**
- * One optimizer step; disposes the gradients and returns their norm. Throws `aborted` when loss or
+ * One optimizer step on a minibatch; returns the norm of its gradient. Throws `aborted` when loss or
  * norm is not finite; the weights are untouched then.
  */
-export function applyStep(
-  optimizer: Optimizer,
-  grads: Map<string, tf.Tensor>,
-  step: { loss: number; learningRate: number; what: string },
-): number {
-  try {
-    if (!Number.isFinite(step.loss)) throw diverged(`${step.what} loss`, step.loss);
-    const { gradNorm } = optimizer.step(grads, step.learningRate);
-    if (!Number.isFinite(gradNorm)) throw diverged(`${step.what} gradient norm`, gradNorm);
-    return gradNorm;
-  } finally {
-    tf.dispose([...grads.values()]);
-  }
+export async function optimizerStep(
+  { params }: Model,
+  { what, optimizer, learningRate, losses, select }: OptimizerStep,
+  scope: { trainees: Trainees; parts: readonly Part[]; options: OptimizeOptions },
+): Promise<number> {
+  const own = sumGradients(params, losses);
+  select?.(own.grads);
+  const weight = weightOf(scope.parts, scope.options.reduction);
+  const { gradNorm } = await gradientStep(
+    { ...own, weight },
+    {
+      ...{ optimizer, learningRate, exchange: scope.trainees.exchange },
+      diverged: (figure, value) => diverged(`${what} ${figure}`, value),
+    },
+  );
+  return gradNorm;
 }
 
 function diverged(what: string, value: number): StagecraftError {

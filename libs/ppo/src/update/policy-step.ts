@@ -1,4 +1,3 @@
-import { sumGradients } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";
@@ -6,7 +5,7 @@ import { behaviourWeights, policyLoss } from "../math/losses.js";
 import { policyLossTensor, type PolicyTargets } from "../tensor/losses.js";
 import type { Item, Part } from "./minibatch.js";
 import type { OptimizeOptions, Trainees } from "./trainees.js";
-import { applyStep } from "./optimizer-step.js";
+import { optimizerStep } from "./optimizer-step.js";
 
 /** One step of the policy on a minibatch; without `trainPolicy` it is measured only. */
 export async function policyStep(
@@ -25,12 +24,12 @@ export async function policyStep(
     return { ...sumFigures(figures), policyGradNorm: 0, ptxLoss: 0 };
   }
   const ptx = await ptxTerm(trainees);
-  const { loss, grads } = sumGradients(policy.params, [...losses, ...ptx.losses]);
-  const policyGradNorm = applyStep(policyOptimizer, grads, {
-    loss,
+  const step = {
+    ...{ what: "policy" as const, optimizer: policyOptimizer },
     learningRate: options.policyLearningRate,
-    what: "policy",
-  });
+    losses: [...losses, ...ptx.losses],
+  };
+  const policyGradNorm = await optimizerStep(policy, step, { trainees, parts, options });
   return { ...sumFigures(figures), policyGradNorm, ptxLoss: ptx.value() };
 }
 

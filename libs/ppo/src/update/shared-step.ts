@@ -1,10 +1,9 @@
-import { sumGradients } from "@stagecraft/runs";
 import { HEAD_NAMES } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { valuePartLoss } from "./critic-step.js";
 import type { Part } from "./minibatch.js";
 import type { OptimizeOptions, Trainees } from "./trainees.js";
-import { applyStep } from "./optimizer-step.js";
+import { optimizerStep } from "./optimizer-step.js";
 import {
   logProbOptions,
   policyPartLoss,
@@ -32,13 +31,13 @@ export async function sharedStep(
     return options.trainPolicy ? loss.add(valueLoss).asScalar() : valueLoss;
   });
   const ptx = options.trainPolicy ? await ptxTerm(trainees) : { losses: [], value: () => 0 };
-  const { loss, grads } = sumGradients(policy.params, [...losses, ...ptx.losses]);
-  if (!options.trainPolicy) keepValueHead(grads);
-  const policyGradNorm = applyStep(policyOptimizer, grads, {
-    loss,
+  const step = {
+    ...{ what: "policy" as const, optimizer: policyOptimizer },
     learningRate: options.policyLearningRate,
-    what: "policy",
-  });
+    losses: [...losses, ...ptx.losses],
+    ...(options.trainPolicy ? {} : { select: keepValueHead }),
+  };
+  const policyGradNorm = await optimizerStep(policy, step, { trainees, parts, options });
   return {
     ...sumFigures(policyFigures),
     ...criticFigures,

@@ -1,4 +1,5 @@
 import type { Model } from "@stagecraft/model";
+import type { GradientExchange } from "@stagecraft/runs";
 import type { Optimizer, tf } from "@stagecraft/tensor";
 import type { Reduction } from "../math/masked.js";
 import type { PolicyLossOptions } from "../tensor/losses.js";
@@ -36,6 +37,8 @@ export interface Trainees {
   criticOptimizer?: Optimizer;
   /** Running mean of the policy's parameters, updated after every update. */
   ema?: Ema;
+  /** Default: this trainer is alone. */
+  exchange?: GradientExchange;
   /** γ_ptx·CE on pre-training text, added to the policy's gradient of every step [IG]. */
   ptxLoss?: () => Promise<() => tf.Scalar>;
 }
