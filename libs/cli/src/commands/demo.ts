@@ -79,7 +79,7 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
 /** What was done, and what there is to do with it. */
 function nextSteps(
   out: string,
-  { files, finishedBefore }: DemoOutcome,
+  { files, questions, finishedBefore }: DemoOutcome,
   durationMs: number,
 ): string {
   const model = join(out, "ppo", "model");
@@ -92,5 +92,7 @@ function nextSteps(
     ["see its answers token by token", `npx stagecraft inspect ${join(out, "ppo")} --html`],
     ["figures for machines", files.json],
   ];
-  return [done, ...alignRows(steps)].join("\n");
+  const asked = questions.map((question) => `  ${question}`);
+  const ask = asked.length === 0 ? [] : ["", "Worth asking; it has not seen these:", ...asked];
+  return [done, ...alignRows(steps), ...ask].join("\n");
 }

@@ -36,17 +36,30 @@ function stagesTable({ stages }: ReportData): string {
 
 function comparisonTable({ comparison }: ReportData): string {
   if (!comparison) return "";
-  const { models, kinds, overall } = comparison;
+  const { models, kinds, overall, notes = [] } = comparison;
   const columns = ["exact", "gold"].flatMap((what) => models.map((model) => `${model} ${what}`));
   const row = ({ kind, exact, gold = [] }: ComparisonRow) => [
     kind,
     ...exact.map(percent),
     ...models.map((_, i) => gold[i]?.toFixed(2)),
   ];
-  return renderTextTable(
+  const table = renderTextTable(
     ["held-out requests", ...columns.map((title) => ({ title, align: "right" as const }))],
     [...kinds, ...(overall ? [overall] : [])].map(row),
   );
+  return [table, ...notes.map((note) => wrap(note, 100))].join("\n");
+}
+
+/** `text` in lines of at most `width` characters, cut between words. */
+function wrap(text: string, width: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join("\n");
 }
 
 function percent(share: number | undefined): string | undefined {

@@ -15,6 +15,7 @@ import {
 } from "@stagecraft/eval";
 import type { RankingReport } from "@stagecraft/learn";
 import type { JudgedBar } from "../checks/bars.js";
+import { exactFellNotes, GOLD_NOTE } from "./notes.js";
 import type { StageRecord } from "@stagecraft/pipeline";
 import type { MetricsRecord } from "../report/metrics-file.js";
 import { figure } from "../report/result-text.js";
@@ -57,7 +58,7 @@ export async function buildReport(results: DemoResults): Promise<ReportData> {
     ...(await rewardModelPart(results)),
     ppo: ppoPoints(metrics.get("ppo") ?? []),
     alarms: alarmRows(metrics.get("ppo") ?? []),
-    comparison: compare(evaluation, answers),
+    comparison: withNotes(compare(evaluation, answers)),
     samples: chooseSamples(answers),
   };
 }
@@ -201,6 +202,11 @@ function compare({ models, winRates }: Evaluation, answers: readonly AnswerRecor
         winRate,
       })),
   };
+}
+
+function withNotes(comparison: Comparison): Comparison {
+  const { notes = [] } = comparison;
+  return { ...comparison, notes: [GOLD_NOTE, ...exactFellNotes(comparison), ...notes] };
 }
 
 /** Two requests of each kind: the first ones, so that nobody picked them by their answers. */

@@ -14,6 +14,7 @@ import { readMetrics } from "../report/metrics-file.js";
 import { demoClaims } from "./claims.js";
 import { prepareDemoDirectory } from "./demo-directory.js";
 import { demoPipeline, type DemoOptions } from "./presets.js";
+import { questionsWorthAsking } from "./notes.js";
 import { buildReport } from "./report.js";
 import { loadDemoStages } from "./stages.js";
 
@@ -21,6 +22,8 @@ export interface DemoOutcome {
   stages: ReadonlyMap<string, StageRecord>;
   claims: JudgedBar[];
   report: ReportData;
+  /** Held-out requests to try in a chat. */
+  questions: string[];
   files: { html: string; json: string };
   /** When the last stage was finished, if that was before this call: nothing was left to do. */
   finishedBefore: string | undefined;
@@ -57,7 +60,8 @@ export async function runDemo(
   await atomicWriteFile(files.json, `${JSON.stringify(machine, null, 2)}\n`);
   const last = [...stages.values()].map(({ finishedAt }) => finishedAt).sort();
   const finishedBefore = last.at(-1)! < startedAt ? last.at(-1) : undefined;
-  return { stages, claims, report, files, finishedBefore };
+  const questions = questionsWorthAsking(answers);
+  return { stages, claims, report, questions, files, finishedBefore };
 }
 
 async function readJudgement({ result }: StageRecord) {

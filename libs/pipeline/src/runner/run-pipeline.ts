@@ -71,9 +71,10 @@ async function runStages(
   if (options.rerun.length > 0) await state.drop(withDependents(plan, options.rerun));
   const records = new Map<string, StageRecord>();
   const bindings = new Map(options.variables);
-  for (const stage of plan) {
+  for (const [i, stage] of plan.entries()) {
     throwIfAborted(options.context.signal);
-    const record = await runOrSkip(stage, { ...options, state, bindings, records });
+    const place = `${i + 1} of ${plan.length}`;
+    const record = await runOrSkip(stage, { ...options, state, bindings, records, place });
     records.set(stage.id, record);
     for (const [name, path] of outputsOf(record.result)) bindings.set(`${stage.id}.${name}`, path);
   }
@@ -84,6 +85,8 @@ interface StageScope extends RunPipelineOptions {
   state: PipelineState;
   bindings: Bindings;
   records: ReadonlyMap<string, StageRecord>;
+  /** Which of the stages it is, such as `3 of 9`. */
+  place: string;
 }
 
 async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageRecord> {
@@ -102,7 +105,7 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
     return stillStands(stage, finished, { ...now, reporter });
   }
   const hashes = await read("refuse");
-  reporter.info(`${stage.id}: ${stage.definition.summary}`);
+  reporter.info(`${stage.id} (stage ${scope.place}): ${stage.definition.summary}`);
   const { now = () => new Date() } = scope;
   const startMs = now().getTime();
   const overwrite = await isOutdated(stage, scope.state);
