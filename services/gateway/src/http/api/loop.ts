@@ -7,6 +7,7 @@ export type LoopState =
   | "reward"
   | "ppo"
   | "publishing"
+  | "sft" // takes demonstrations in
   | "failed";
 
 /** One thing that a round waits for. */

@@ -1,0 +1,132 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { storeFlag } from "../../feedback/flags.js";
+import { toTurns } from "../../feedback/turns.js";
+import { answerOf, askModel, takeStream, type Question } from "../../models/ask-model.js";
+import { feedback } from "@stagecraft/contracts";
+import type {
+  FlagCategory,
+  FlagStored,
+  OwnFlag,
+  Paged,
+  ServedModels,
+  VoteStored,
+} from "../api/index.js";
+import { anybody, may, personOf, type HttpContext } from "../context.js";
+import { after, comment, flagCategory, id, openTurns, submissionId, text } from "../fields.js";
+import { sendEvents } from "../sse.js";
+import { ownFeedback } from "../../feedback/own-feedback.js";
+
+const question = z.strictObject({ turns: openTurns, model: text(128) });
+const sampling = z.strictObject({
+  temperature: z.number().min(0).max(2).optional(),
+  topP: z.number().gt(0).max(1).optional(),
+  maxTokens: z.int().min(1).max(4096).optional(),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 53 - 1)
+    .nullable()
+    .optional(),
+});
+const chatQuestion = question.extend({ sampling });
+const flag = z.strictObject({ submissionId, answerId: id, category: flagCategory, comment });
+const vote = z.strictObject({
+  submissionId,
+  answerId: id,
+  vote: z.enum(["up", "down", "better"]),
+  than: id.nullable(),
+  comment: text(1000),
+});
+
+/** Models that answer: for Write, for Break it, and to chat with. */
+export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
+  const { database, models, now } = context;
+  const stream = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    ask: Omit<Question, "signal">,
+  ) => {
+    const release = takeStream(ask.person);
+    const stop = new AbortController();
+    request.raw.socket.once("close", () => stop.abort());
+    reply.raw.once("close", () => stop.abort());
+    try {
+      await sendEvents(reply, askModel(context, { ...ask, signal: stop.signal }));
+    } finally {
+      stop.abort();
+      release();
+    }
+  };
+
+  app.get("/api/models", async (request): Promise<ServedModels> => {
+    const person = anybody(request);
+    const seesNames = may(person, "operator");
+    const served = models.names.map(async (name, i) => {
+      const label = models.names.length === 1 ? "The assistant" : `Assistant ${i + 1}`;
+      const version = seesNames ? await models.version(name).catch(() => null) : null;
+      return { id: String(i), label: seesNames ? name : label, version };
+    });
+    return { models: await Promise.all(served) };
+  });
+  const modelOf = (model: string) => models.names[Number(model || 0)] ?? model;
+
+  app.post("/api/write/answers", (request, reply) => {
+    const { id: person } = personOf(request, "writer");
+    const { turns, model } = question.parse(request.body);
+    const ask = { person, purpose: "write", turns, model: modelOf(model), sampling: {} } as const;
+    return stream(request, reply, { ...ask, turns });
+  });
+  app.post("/api/break/answers", (request, reply) => {
+    const { id: person } = anybody(request);
+    const { turns, model } = question.parse(request.body);
+    const ask = { person, purpose: "break", turns, model: modelOf(model), sampling: {} } as const;
+    return stream(request, reply, { ...ask, turns });
+  });
+  app.post("/api/chat/answers", (request, reply) => {
+    const { id: person } = anybody(request);
+    const { turns, model, sampling: given } = chatQuestion.parse(request.body);
+    const drawn = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
+    const ask = { person, purpose: "chat", turns, model: modelOf(model), sampling: drawn } as const;
+    return stream(request, reply, { ...ask, turns });
+  });
+
+  app.post("/api/break/flags", async (request): Promise<FlagStored> => {
+    const { id: rater } = anybody(request);
+    const { submissionId: flagId, answerId, ...given } = flag.parse(request.body);
+    const answer = await answerOf(context, answerId, rater);
+    const turns = [...answer.turns, { role: "assistant" as const, content: answer.text }];
+    const modelVersion = answer.model_version;
+    return storeFlag(context, { flagId, rater, turns, modelVersion, ...given });
+  });
+  app.get("/api/break/flags", async (request): Promise<Paged<OwnFlag>> => {
+    const { id: rater } = anybody(request);
+    const page = await ownFeedback(database.db, "flag", { rater, ...after.parse(request.query) });
+    return {
+      next: page.next,
+      items: page.items.map(({ feedbackId, createdAt, body }) => {
+        const { conversation, category, comment } = body!.value as feedback.Flag;
+        const turns = toTurns(conversation);
+        const [flagId, at] = [feedbackId, createdAt!.toISOString()];
+        return { flagId, createdAt: at, category: category as FlagCategory, comment, turns };
+      }),
+    };
+  });
+
+  app.post("/api/chat/votes", async (request): Promise<VoteStored> => {
+    const { id: person_id } = anybody(request);
+    const given = vote.parse(request.body);
+    await answerOf(context, given.answerId, person_id);
+    if (given.than !== null) await answerOf(context, given.than, person_id);
+    await database.db
+      .insertInto("votes")
+      .values({
+        id: given.submissionId,
+        ...{ person_id, answer_id: given.answerId, vote: given.vote, than_id: given.than },
+        ...{ comment: given.comment, created_at: now() },
+      })
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
+    return { voteId: given.submissionId };
+  });
+}

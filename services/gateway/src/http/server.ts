@@ -1,0 +1,114 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import cookie from "@fastify/cookie";
+import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { LoopControl } from "../loop/loop-control.js";
+import { createModels, type Models } from "../models/models.js";
+import type { Database } from "../store/database.js";
+import type { Settings } from "./api/index.js";
+import type { HttpContext, Routes } from "./context.js";
+import { errorOf, failureOf } from "./failure.js";
+import { guard, type RequestsPerMinute } from "./guard.js";
+import { secureHeaders } from "./headers.js";
+import { answerRoutes } from "./routes/answers.js";
+import { loopRoutes } from "./routes/loop.js";
+import { peopleRoutes } from "./routes/people.js";
+import { rankRoutes } from "./routes/rank.js";
+import { sessionRoutes } from "./routes/session.js";
+import { writeRoutes } from "./routes/write.js";
+import { checkSite, originOf, type Site } from "./site.js";
+import { staticPages } from "./static-pages.js";
+
+export interface HttpServerOptions extends Partial<Site> {
+  database: Database;
+  /** Settings until an operator changes them. */
+  defaults?: Partial<Settings>;
+  models?: Models;
+  loop?: LoopControl;
+  /** Folder of the built pages; default: as the build leaves them. */
+  pagesDir?: string;
+  logger?: Logger;
+  now?: () => Date;
+  random?: () => number;
+  /** Default: 1200 of a person, 300 of an address where nobody is signed in. */
+  requestsPerMinute?: RequestsPerMinute;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  /** Listens; resolves with where people find it. */
+  start(): Promise<{ port: number; origin: string }>;
+  /** Ends what is under way within a few seconds. */
+  close(): Promise<void>;
+  /** For tests: a request without a socket. */
+  readonly inject: FastifyInstance["inject"];
+}
+
+const BODY_LIMIT = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const PAGES_DIR = fileURLToPath(new URL("../../dist/web", import.meta.url));
+const ROUTES: readonly Routes[] = [rankRoutes, answerRoutes, writeRoutes, peopleRoutes, loopRoutes];
+
+/** The pages and their JSON API. Throws `failed_precondition` where they would go in plaintext over a network. */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { logger = silentLogger(), pagesDir = PAGES_DIR } = options;
+  const site: Site = {
+    host: options.host ?? "127.0.0.1",
+    port: options.port ?? 0,
+    trustedProxies: options.trustedProxies ?? [],
+    publicUrl: options.publicUrl ?? "",
+    ...(options.tls && { tls: options.tls }),
+  };
+  checkSite(site);
+  const isSecure = site.tls !== undefined || site.publicUrl.startsWith("https:");
+  let port = site.port;
+  const context: HttpContext = {
+    database: options.database,
+    defaults: options.defaults ?? {},
+    models: options.models ?? createModels({}),
+    loop: options.loop,
+    logger,
+    now: options.now ?? (() => new Date()),
+    random: options.random ?? Math.random,
+    origin: () => originOf(site, port),
+  };
+  const app = createApp(site);
+  app.setErrorHandler(async (thrown, request, reply) => {
+    const error = errorOf(thrown);
+    const { status, body } = failureOf(error);
+    if (status >= 500) logger.error({ err: thrown, url: request.url }, "http: request failed");
+    return reply.status(status).send(body);
+  });
+  await app.register(cookie);
+  secureHeaders(app, { isSecure });
+  const { requestsPerMinute = { perPerson: 1200, perAddress: 300 } } = options;
+  guard(app, context, { site, isSecure, requestsPerMinute });
+  sessionRoutes(app, { ...context, isSecure });
+  for (const routes of ROUTES) routes(app, context);
+  await staticPages(app, pagesDir);
+  const close = () => app.close();
+  return {
+    async start() {
+      await app.listen({ host: site.host, port: site.port });
+      const address = app.server.address();
+      if (typeof address === "object" && address) port = address.port;
+      return { port, origin: originOf(site, port) };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+    inject: app.inject.bind(app),
+  };
+}
+
+function createApp({ tls, trustedProxies }: Site): FastifyInstance {
+  const https = tls && { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    ...(https && { https }),
+  } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
+  app.removeContentTypeParser("text/plain"); // forms of other sites can send it; JSON they cannot
+  return app;
+}
