@@ -3,12 +3,12 @@ import { RecordProblem } from "./bad-records.js";
 import { fieldsOf, has, type Fields } from "./formats/records/fields.js";
 
 /**
- * Columns as a configuration names them, `OURS=THEIRS` each, such as `prompt=question`.
+ * Columns as a configuration names them: `OURS=THEIRS`, such as `prompt=question`, with commas between.
  * @throws `invalid_argument` for anything else, and for a field that is named twice
  */
 export function columnsOf(texts: readonly string[]): Record<string, string> {
   const columns: Record<string, string> = {};
-  for (const text of texts) {
+  for (const text of texts.flatMap((list) => list.split(","))) {
     const [ours = "", theirs = "", ...more] = text.split("=").map((name) => name.trim());
     if (ours === "" || theirs === "" || more.length > 0) {
       throw wrong(`"${text}" is not FIELD=COLUMN, such as prompt=question`);

@@ -17,6 +17,15 @@ export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
 export type { TokenStream } from "./corpus/token-stream.js";
 export { columnsOf } from "./columns.js";
 export { holdOut, requestKey, shareProblem, type SplitSizes } from "./hold-out.js";
+export { recordFormatNames } from "./formats/records/table.js";
+export type { RecordKinds } from "./formats/records/record-format.js";
+export {
+  checkFile,
+  type CheckedKind,
+  type CheckOptions,
+  type FileReport,
+  type KindReport,
+} from "./check/check-file.js";
 export { readConversations } from "./conversations.js";
 export {
   corpusSource,

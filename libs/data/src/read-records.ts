@@ -38,9 +38,9 @@ export async function* readKind<K extends keyof RecordKinds>(
 /** What reads one kind from a stored value, as the options say; the id is for a record without one. */
 export function parserOf<K extends keyof RecordKinds>(
   kind: K,
-  { format = "", columns = {} }: Pick<RecordOptions, "format" | "columns">,
+  { format = "auto", columns = {} }: Pick<RecordOptions, "format" | "columns">,
 ): (value: unknown, id: string) => RecordKinds[K][] {
-  const named = format === "" ? undefined : formatNamed(kind, format);
+  const named = format === "auto" ? undefined : formatNamed(kind, format);
   return (value, id) => {
     const fields = renamed(objectOf(value), columns);
     const parsed = (named ?? formatFor(kind, fields))[kind]!(fields, id);

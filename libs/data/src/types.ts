@@ -40,7 +40,7 @@ export interface BadRecord {
 }
 
 export interface RecordOptions {
-  /** Name of the format that every record has. Default: each is read as what it looks like. */
+  /** Name of the format that every record has. "auto", the default: each is read as what it looks like. */
   format?: string;
   /** Our fields by name, and the columns of the records that they are read from. */
   columns?: Readonly<Record<string, string>>;

@@ -55,6 +55,7 @@ export {
 } from "./stage/stage-problems.js";
 export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
 export { dataInputs, inputProblem, modelInputs, type StageInput } from "./stage/stage-input.js";
+export { recordFields, recordOptions } from "./stage/record-fields.js";
 export { commonFields, optimizationFields, progressFields } from "./stage/fields.js";
 export { defineStage, type StageScope, type StageSpec } from "./stage/define-stage.js";
 export { startEngine } from "./stage/engine.js";

@@ -64,6 +64,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./pipeline.js")).pipelineCommand,
   },
   {
+    name: "data",
+    summary: "what data files hold, and where they are wrong",
+    load: async () => (await import("./data.js")).dataCommand,
+  },
+  {
     name: "runs",
     summary: "list runs, show one",
     load: async () => (await import("./runs.js")).runsCommand,

@@ -1,4 +1,4 @@
-import { commonFields } from "@stagecraft/runs";
+import { recordFields, commonFields } from "@stagecraft/runs";
 import { z } from "zod";
 
 /** What `stagecraft evaluate` can be told. */
@@ -43,7 +43,7 @@ export const evaluateSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe("Scores that differ by no more count as a tie in win rates"),
-  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...recordFields("prompts"),
   ...commonFields,
 });
 

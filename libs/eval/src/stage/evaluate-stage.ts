@@ -5,6 +5,7 @@ import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { nameRecord, openJsonlAppender, type PromptRecord } from "@stagecraft/data";
 import { readRequests, type RequestReader } from "@stagecraft/learn";
 import {
+  recordOptions,
   answerProblems,
   createThroughput,
   dataInputs,
@@ -176,7 +177,7 @@ async function readAll(
   models: readonly Contestant[],
   { config, context }: Scope,
 ): Promise<PromptRecord[]> {
-  const { limit, maxBadRecords, rewardModel, maxNewTokens } = config;
+  const { limit, rewardModel, maxNewTokens } = config;
   const dirs = [...new Set(models.map(({ dir }) => dir))];
   const readers = await Promise.all(dirs.map(readerOf));
   if (rewardModel !== "") {
@@ -184,7 +185,7 @@ async function readAll(
     const name = `the reward model ${rewardModel}`;
     readers.push({ ...judge, name, maxAnswerTokens: maxNewTokens });
   }
-  const options = { readers, limit, maxBadRecords };
+  const options = { readers, limit, ...recordOptions(config, context) };
   const prompts = await readRequests(config.prompts, options, context);
   const byId = new Map<string, PromptRecord>();
   for (const prompt of prompts) {

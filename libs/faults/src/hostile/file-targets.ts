@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   decodeSafetensors,
@@ -7,11 +7,35 @@ import {
   readModelDescription,
 } from "@stagecraft/checkpoint";
 import { loadConfigFile } from "@stagecraft/config";
-import { readConversations, readPrompts, readRankings } from "@stagecraft/data";
+import {
+  checkFile,
+  readConversations,
+  readPrompts,
+  readRankings,
+  writeRecords,
+} from "@stagecraft/data";
 import { fromHfConfig, presetConfig, toHfConfig } from "@stagecraft/model";
 import { tokenizerFromFiles, trainBpe } from "@stagecraft/tokenizer";
 import { mutateBytes, mutateValue } from "./mutate.js";
 import type { HostileTarget } from "./hostile-target.js";
+
+const turns = [
+  { from: "human", value: "a" },
+  { from: "gpt", value: "b" },
+];
+/** Records of other tools, read as every kind of record at once. */
+const FOREIGN: readonly object[] = [
+  { conversations: turns, system: "s" },
+  { instruction: "a", input: "", output: "b", history: [["a", "b"]] },
+  { prompt: "a", chosen: [{ role: "assistant", content: "b" }], rejected: "c" },
+  { chosen: "\n\nHuman: a\n\nAssistant: b", rejected: "\n\nHuman: a\n\nAssistant: c" },
+  { instruction: "a", completions: [{ response: "b", overall_score: 1 }] },
+  { prompt: "\n\nHuman: a\n\nAssistant: ", answers: [{ answer: "b", rank: 1 }] },
+  {
+    message_tree_id: "t",
+    prompt: { role: "prompter", text: "a", replies: [{ role: "assistant", text: "b", rank: 0 }] },
+  },
+];
 
 /** Every file format; `dir` is for files. */
 export async function fileTargets(dir: string): Promise<HostileTarget[]> {
@@ -30,7 +54,13 @@ export async function fileTargets(dir: string): Promise<HostileTarget[]> {
   const safetensors = encodeSafetensors(tensors);
   const tokenizerOf = (text: string) =>
     tokenizerFromFiles({ "tokenizer.json": text }).encode("the cat");
+  const table = await tableBytes(join(dir, "table.parquet"));
   return [
+    {
+      name: "rankings.parquet",
+      make: (random) => mutateBytes(table, random),
+      read: (bytes) => inFile(join(dir, "r.parquet"), bytes, (file) => drain(readRankings(file))),
+    },
     {
       name: "model.safetensors",
       make: (random) => mutateBytes(safetensors, random),
@@ -55,6 +85,11 @@ export async function fileTargets(dir: string): Promise<HostileTarget[]> {
       },
       (text) => inFile(join(dir, "c.jsonl"), text, (file) => drain(readConversations(file))),
     ),
+    ...FOREIGN.map((example, i) =>
+      json(`foreign-${i}.json`, [example], (text) =>
+        inFile(join(dir, `f${i}.json`), text, (file) => checkFile(file)),
+      ),
+    ),
     json("rankings.jsonl", { prompt: "a", answers: ["b", "c"], ranks: [1, 2] }, (text) =>
       inFile(join(dir, "r.jsonl"), text, (file) => drain(readRankings(file))),
     ),
@@ -77,7 +112,24 @@ function json(name: string, example: object, read: (text: string) => unknown): H
   };
 }
 
-async function inFile(file: string, text: string, read: (file: string) => unknown): Promise<void> {
+/** A table of rankings with lists, fields, numbers and texts, in two pages of each column. */
+async function tableBytes(file: string): Promise<Buffer> {
+  const rankings = Array.from({ length: 40 }, (_, i) => ({
+    id: `r${i}`,
+    prompt: [{ role: "user", content: `question ${i}` }],
+    answers: ["b", "c".repeat(i)],
+    ranks: [1, 2],
+    scores: [i / 3, 0],
+  }));
+  await writeRecords(file, rankings);
+  return readFile(file);
+}
+
+async function inFile(
+  file: string,
+  text: string | Uint8Array,
+  read: (file: string) => unknown,
+): Promise<void> {
   await writeFile(file, text);
   try {
     await read(file);

@@ -9,6 +9,8 @@ import {
 } from "@stagecraft/data";
 import { generate, loadModel, type Model } from "@stagecraft/model";
 import {
+  recordFields,
+  recordOptions,
   answerProblems,
   commonFields,
   createThroughput,
@@ -53,7 +55,7 @@ const schema = z.strictObject({
   topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
   maxNewTokens: z.int().min(1).default(128).describe("Longest answer in tokens"),
   batchSize: z.int().min(1).default(32).describe("Answers generated at the same time"),
-  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...recordFields("prompts"),
   ...commonFields,
 });
 
@@ -95,10 +97,9 @@ async function collect(config: CollectConfig, scope: Scope): Promise<StageResult
   const file = join(scope.run.dir, "answers.jsonl");
   let tokensPerSecond: number;
   try {
-    const { limit, maxBadRecords } = config;
     const { maxPositions } = model.config;
     const readers = [{ name: config.model, tokenizer, maxPositions }];
-    const options = { readers, limit, maxBadRecords };
+    const options = { readers, limit: config.limit, ...recordOptions(config, scope.context) };
     const prompts = await readRequests(config.prompts, options, scope.context);
     tokensPerSecond = await answerAll(prompts, { config, model, tokenizer, file, ...scope });
   } finally {

@@ -2,6 +2,7 @@ import { meanOf, present, throwIfAborted } from "@stagecraft/core";
 import { openItemBatches, type Ranking } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
 import {
+  recordFields,
   commonFields,
   contextProblems,
   dataInputs,
@@ -56,7 +57,7 @@ const schema = z.strictObject({
     .max(0.5)
     .default(0.1)
     .describe("Share of data held out when validationData is empty"),
-  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...recordFields("rankings"),
   beta: z
     .number()
     .positive()

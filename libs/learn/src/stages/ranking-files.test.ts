@@ -19,7 +19,13 @@ it("readRankingFiles() takes a rater's second ranking of the same answers in pla
     ranking("bob", [1, 2]),
     ranking("ann", [2, 1]),
   ]);
-  const fields = { validationData: [file], validationFraction: 0, maxBadRecords: 0 };
+  const fields = {
+    validationData: [file],
+    validationFraction: 0,
+    format: "auto",
+    columns: [],
+    maxBadRecords: 0,
+  };
   const { train } = await readRankingFiles(
     { data: [file], ...fields },
     {

@@ -1,12 +1,14 @@
 import { StagecraftError } from "@stagecraft/core";
-import { lastWords, readRankings, type BadRecord, type Ranking } from "@stagecraft/data";
-import type { StageContext } from "@stagecraft/runs";
+import { lastWords, readRankings, type Ranking } from "@stagecraft/data";
+import { recordOptions, type StageContext } from "@stagecraft/runs";
 import { holdOutRequests } from "./held-out.js";
 
 export interface RankingFiles {
   data: string[];
   validationData: string[];
   validationFraction: number;
+  format: string;
+  columns: readonly string[];
   maxBadRecords: number;
 }
 
@@ -33,12 +35,11 @@ export async function readRankingFiles(
 
 async function readAll(
   paths: readonly string[],
-  { maxBadRecords }: RankingFiles,
-  { reporter, signal }: StageContext,
+  config: RankingFiles,
+  context: StageContext,
 ): Promise<Ranking[]> {
-  const onBadRecord = (bad: BadRecord) => reporter.warn(bad.message);
   const rankings: Ranking[] = [];
-  for await (const ranking of readRankings(paths, { maxBadRecords, onBadRecord, signal })) {
+  for await (const ranking of readRankings(paths, recordOptions(config, context))) {
     rankings.push(ranking);
   }
   if (rankings.length === 0) {
@@ -47,7 +48,9 @@ async function readAll(
   const standing = lastWords(rankings);
   const revised = rankings.length - standing.length;
   if (revised > 0) {
-    reporter.info(`earlier rankings left out because the rater ranked the same again: ${revised}`);
+    context.reporter.info(
+      `earlier rankings left out because the rater ranked the same again: ${revised}`,
+    );
   }
   return standing;
 }

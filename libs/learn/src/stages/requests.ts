@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { nameRecord, readPrompts, type BadRecord, type PromptRecord } from "@stagecraft/data";
+import { nameRecord, readPrompts, type PromptRecord, type RecordOptions } from "@stagecraft/data";
 import type { StageContext } from "@stagecraft/runs";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 
@@ -13,29 +13,27 @@ export interface RequestReader {
   maxAnswerTokens?: number;
 }
 
-export interface ReadRequestsOptions {
+export interface ReadRequestsOptions extends RecordOptions {
   readers: readonly RequestReader[];
   /** At most this many, 0 = all. */
   limit?: number;
-  maxBadRecords?: number;
 }
 
 /** Requests that are named one by one before only their number is told. */
 const MAX_NAMED = 5;
 
 /**
- * The requests of JSONL files that every reader has room for; longer ones are left out with a warning
+ * The requests of files that every reader has room for; longer ones are left out with a warning
  * that names id, file and line. Throws `invalid_argument` when none remains.
  */
 export async function readRequests(
   paths: readonly string[],
-  { readers, limit = 0, maxBadRecords = 0 }: ReadRequestsOptions,
+  { readers, limit = 0, ...records }: ReadRequestsOptions,
   { reporter, signal }: Pick<StageContext, "reporter" | "signal">,
 ): Promise<PromptRecord[]> {
-  const onBadRecord = (bad: BadRecord) => reporter.warn(bad.message);
   const requests: PromptRecord[] = [];
   let numTooLong = 0;
-  for await (const request of readPrompts(paths, { maxBadRecords, onBadRecord, signal })) {
+  for await (const request of readPrompts(paths, { signal, ...records })) {
     const problem = tooLongFor(request, readers);
     if (problem === undefined) requests.push(request);
     else if (++numTooLong <= MAX_NAMED) reporter.warn(problem);

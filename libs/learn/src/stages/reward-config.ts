@@ -1,4 +1,4 @@
-import { commonFields, optimizationFields, progressFields } from "@stagecraft/runs";
+import { recordFields, commonFields, optimizationFields, progressFields } from "@stagecraft/runs";
 import { z } from "zod";
 import { overlongField } from "./fields.js";
 
@@ -25,7 +25,7 @@ export const rewardSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe("Demonstrations whose mean score becomes 0; empty = all ranked answers"),
-  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...recordFields("rankings"),
   objective: z
     .enum(["ranking", "classification", "regression"])
     .default("ranking")

@@ -1,14 +1,10 @@
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import {
-  readConversations,
-  type BadRecord,
-  type Conversation,
-  type Ranking,
-} from "@stagecraft/data";
+import { readConversations, type Conversation, type Ranking } from "@stagecraft/data";
 import { readModelInfo, type Model } from "@stagecraft/model";
 import {
+  recordOptions,
   contextProblems,
   dataInputs,
   defineStage,
@@ -203,12 +199,13 @@ async function readData(
 
 async function readDemonstrations(
   { references, maxBadRecords }: RewardConfig,
-  { reporter, signal }: StageContext,
+  context: StageContext,
 ): Promise<Conversation[]> {
   if (references.length === 0) return [];
-  const onBadRecord = (bad: BadRecord) => reporter.warn(bad.message);
+  // The format and the columns are those of the rankings.
+  const options = recordOptions({ maxBadRecords, format: "auto", columns: [] }, context);
   const demonstrations: Conversation[] = [];
-  const found = readConversations(references, { maxBadRecords, onBadRecord, signal });
+  const found = readConversations(references, options);
   for await (const conversation of found) demonstrations.push(conversation);
   return demonstrations;
 }

@@ -3,12 +3,13 @@ import {
   openSftBatches,
   readConversations,
   requestKey,
-  type BadRecord,
   type Conversation,
   type SftBatchSource,
 } from "@stagecraft/data";
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
 import {
+  recordFields,
+  recordOptions,
   commonFields,
   contextProblems,
   dataInputs,
@@ -35,7 +36,7 @@ const schema = z.strictObject({
   data: z
     .array(z.string().min(1))
     .min(1)
-    .describe("Demonstrations: JSONL of messages, or of instruction/input/output"),
+    .describe("Demonstrations: files, folders or patterns, in a format of docs/data.md"),
   validationData: z
     .array(z.string().min(1))
     .default([])
@@ -46,7 +47,7 @@ const schema = z.strictObject({
     .max(0.5)
     .default(0.05)
     .describe("Share of data held out when validationData is empty"),
-  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+  ...recordFields("conversations"),
   contextLength: z
     .int()
     .min(0)
@@ -170,11 +171,7 @@ async function readData(
 ): Promise<{ train: Conversation[]; validation: Conversation[] }> {
   const read = async (paths: readonly string[]) => {
     const conversations: Conversation[] = [];
-    const options = {
-      maxBadRecords: config.maxBadRecords,
-      onBadRecord: (bad: BadRecord) => context.reporter.warn(bad.message),
-      signal: context.signal,
-    };
+    const options = recordOptions(config, context);
     for await (const item of readConversations(paths, options)) conversations.push(item);
     if (conversations.length > 0) return conversations;
     throw new StagecraftError("invalid_argument", `no demonstration found in ${paths.join(", ")}`);

@@ -4,11 +4,10 @@ import { StagecraftError } from "@stagecraft/core";
 import {
   readConversations,
   writeJsonl,
-  type BadRecord,
   type Conversation,
   type PromptRecord,
 } from "@stagecraft/data";
-import { dataInputs, defineStage } from "@stagecraft/runs";
+import { recordFields, recordOptions, dataInputs, defineStage } from "@stagecraft/runs";
 import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
@@ -16,7 +15,7 @@ const schema = z.strictObject({
   tokenizer: z.string().min(1).describe("Tokenizer or model directory, to measure requests with"),
   maxTokens: z.number().int().min(1).default(192).describe("Longer requests are left out"),
   limit: z.number().int().min(0).default(0).describe("At most this many requests, 0 = all"),
-  maxBadRecords: z.number().int().min(0).default(0).describe("Malformed records to skip"),
+  ...recordFields("conversations"),
   seed: z.number().int().min(0).default(1).describe("Not used: requests keep their order"),
 });
 
@@ -33,10 +32,9 @@ export const requestsStage = defineStage<z.infer<typeof schema>>({
   outputs: () => Promise.resolve({ requests: {} }),
   leaves: { "requests.jsonl": "work" },
   async work(config, { run, context }) {
-    const { maxBadRecords, maxTokens, limit } = config;
+    const { maxTokens, limit } = config;
     const tokenizer = await loadTokenizer(config.tokenizer);
-    const onBadRecord = ({ message }: BadRecord) => context.reporter.warn(message);
-    const found = readConversations(config.data, { maxBadRecords, onBadRecord });
+    const found = readConversations(config.data, recordOptions(config, context));
     const requests: PromptRecord[] = [];
     let numTooLong = 0;
     for await (const conversation of found) {

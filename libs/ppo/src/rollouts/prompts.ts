@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { nameRecord, readPrompts } from "@stagecraft/data";
+import { nameRecord, readPrompts, type RecordOptions } from "@stagecraft/data";
 import type { StageContext } from "@stagecraft/runs";
 import { renderChat, type Message } from "@stagecraft/tokenizer";
 import { smallestContext, type AnswerContext } from "./contexts.js";
@@ -11,22 +11,24 @@ export interface PromptLimits {
   maxNewTokens: number;
   /** At most this many prompts; default all. */
   limit?: number;
+  /** How records are read. */
+  records?: RecordOptions;
 }
 
 /**
- * Requests of JSONL files, rendered up to where the assistant speaks. Requests that leave no room for
+ * Requests of files, rendered up to where the assistant speaks. Requests that leave no room for
  * the answer in one of the contexts are left out with one warning that names some. Throws
  * invalid_argument when none remains.
  */
 export async function loadPrompts(
   paths: readonly string[],
-  { contexts, maxNewTokens, limit = Infinity }: PromptLimits,
+  { contexts, maxNewTokens, limit = Infinity, records = {} }: PromptLimits,
   { reporter, signal }: Pick<StageContext, "reporter" | "signal">,
 ): Promise<PreparedPrompt[]> {
   const prompts: PreparedPrompt[] = [];
   const tooLong: string[] = [];
   const fits = fittingPrompts(contexts, maxNewTokens);
-  for await (const request of readPrompts(paths, { signal })) {
+  for await (const request of readPrompts(paths, { signal, ...records })) {
     const { id, messages } = request;
     const promptIds = fits(messages);
     if (promptIds === undefined) tooLong.push(nameRecord("request", request));

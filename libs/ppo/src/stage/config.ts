@@ -1,6 +1,12 @@
 import { SAMPLING_LIMITS } from "@stagecraft/core";
 import { corpusFields } from "@stagecraft/learn";
-import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/runs";
+import {
+  recordFields,
+  commonFields,
+  dataInputs,
+  modelInputs,
+  type StageInput,
+} from "@stagecraft/runs";
 import { corpusSource } from "@stagecraft/data";
 import { z } from "zod";
 
@@ -43,6 +49,7 @@ const models = {
     .array(z.string().min(1))
     .min(1)
     .describe("JSONL files of requests to answer during training"),
+  ...recordFields("prompts"),
   evalPrompts: z
     .array(z.string().min(1))
     .default([])

@@ -7,6 +7,7 @@ import {
 } from "@stagecraft/data";
 import { lmLoss, restoreBest } from "@stagecraft/learn";
 import {
+  recordOptions,
   defineStage,
   loadVariables,
   optimizerFor,
@@ -127,7 +128,11 @@ async function loopParts(
   { config, samplers, run, context }: Scope,
 ): Promise<Omit<PpoLoopParts, "trainees">> {
   const { policy, reference, tokenizer } = models;
-  const limits = { contexts: await answerContexts(config), maxNewTokens: config.maxNewTokens };
+  const limits = {
+    contexts: await answerContexts(config),
+    maxNewTokens: config.maxNewTokens,
+    records: recordOptions(config, context),
+  };
   const evalLimits = { ...limits, limit: config.evalPromptLimit };
   const files = tokenizer.files();
   return {

@@ -56,6 +56,7 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   ptxCorpus: weighted,
   ptxTextField: "no path",
   ptxSeparator: "no path",
+  columns: "no path",
   courtesies: "no path",
   scoreWeights: "no path",
 };

@@ -60,6 +60,11 @@ export function formatsOf<K extends keyof RecordKinds>(kind: K): FormatOf<K>[] {
   return RECORD_FORMATS.filter((format): format is FormatOf<K> => format[kind] !== undefined);
 }
 
+/** The names of the formats that read a kind. */
+export function recordFormatNames(kind: keyof RecordKinds): string[] {
+  return formatsOf(kind).map(({ name }) => name);
+}
+
 /** The format in which a record says something of this kind; a `RecordProblem` when in none. */
 export function formatFor<K extends keyof RecordKinds>(kind: K, fields: Fields): FormatOf<K> {
   const format = formatsOf(kind).find((candidate) => candidate.matches(fields));
@@ -71,9 +76,8 @@ export function formatFor<K extends keyof RecordKinds>(kind: K, fields: Fields):
 export function formatNamed<K extends keyof RecordKinds>(kind: K, name: string): FormatOf<K> {
   const format = formatsOf(kind).find((candidate) => candidate.name === name);
   if (format) return format;
-  const names = formatsOf(kind).map((candidate) => candidate.name);
   throw new StagecraftError(
     "invalid_argument",
-    `format: "${name}" does not read ${kind}; choose one of ${names.join(", ")}, or leave it out`,
+    `format: "${name}" does not read ${kind}; choose one of ${recordFormatNames(kind).join(", ")}, or leave it out`,
   );
 }
