@@ -12,6 +12,7 @@ const PLATFORM = [
   "client",
   "bus",
   "service-kit",
+  "environments",
 ];
 const ML = [
   ...["core", "checkpoint", "tokenizer", "tensor-native", "tensor", "data", "model"],

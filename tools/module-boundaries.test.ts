@@ -48,6 +48,7 @@ describe("module boundaries", () => {
     ["libs/rpc/src/x.ts", 'import "@stagecraft/testing";', "libs/rpc may import"],
     ["libs/ppo/src/x.ts", 'import "@stagecraft/weights";', "libs/ppo may import"],
     ["libs/weights/src/x.ts", 'import "@stagecraft/model";', "libs/weights may import"],
+    ["libs/environments/src/x.ts", 'import "@stagecraft/ppo";', "libs/environments may import"],
     ["libs/cluster/src/x.ts", 'import "@stagecraft/pipeline";', "libs/cluster may import"],
     ["libs/cluster/src/x.ts", 'import "@stagecraft/model";', "libs/cluster may import"],
     ["libs/pipeline/src/x.ts", 'import "@stagecraft/world";', "libs/pipeline may import"],

@@ -15,7 +15,9 @@ describe("encoding", () => {
     const rollout = exampleRollout();
     const decoded = Rollout.decode(Rollout.encode(rollout).finish());
     expect(decoded).toEqual(rollout);
-    expect(parseRollout(decoded).logProbs).toEqual(new Float32Array([-0.25, -1.5, -0.125]));
+    expect(parseRollout(decoded).segments[1]!.logProbs).toEqual(
+      new Float32Array([-0.25, -1.5, -0.125]),
+    );
   });
 
   it("keeps doubles, 64-bit seeds and unset options exact", () => {
@@ -66,8 +68,10 @@ describe("decodeMessage()", () => {
       const cut = i % 2 ? copy : copy.subarray(0, random.nextInt(copy.length));
       try {
         const parsed = parseRollout(decodeMessage(Rollout, cut, "rollout"));
-        expect(parsed.logProbs.length).toBe(parsed.responseIds.length);
-        expect(parsed.logProbs.every(Number.isFinite)).toBe(true);
+        for (const { ids, trained, logProbs } of parsed.segments) {
+          expect(logProbs.length).toBe(trained ? ids.length : 0);
+          expect(logProbs.every(Number.isFinite)).toBe(true);
+        }
         expect(Number.isFinite(parsed.score)).toBe(true);
       } catch (error) {
         expect(error).toMatchObject({ code: "invalid_argument" });

@@ -59,6 +59,7 @@ export {
   parseWeightsPublished,
   type ParsedPromptTask,
   type ParsedRollout,
+  type ParsedSegment,
   type ParsedTaskFailure,
   type ParsedWeightsPublished,
 } from "./validate/events.js";

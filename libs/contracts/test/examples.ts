@@ -26,6 +26,7 @@ export function exampleTask(): PromptTask {
     createdAt: new Date(1_700_000_000_000),
     traceparent: "",
     attempt: 1,
+    environment: "",
   };
 }
 
@@ -53,5 +54,22 @@ export function exampleRollout(): Rollout {
     createdAt: new Date(1_700_000_000_000),
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     failure: undefined,
+    segments: [],
+  };
+}
+
+/** The same rollout, told as segments. */
+export function exampleSegments(): Rollout {
+  const { prompt, response, logProbs, weightVersions, ...rest } = exampleRollout();
+  return {
+    ...rest,
+    prompt: undefined,
+    response: undefined,
+    logProbs: [],
+    weightVersions: [],
+    segments: [
+      { tokens: prompt, trained: false, logProbs: [], weightVersions: [] },
+      { tokens: response, trained: true, logProbs, weightVersions },
+    ],
   };
 }

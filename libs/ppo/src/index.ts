@@ -107,6 +107,7 @@ export {
 } from "./rollouts/sampling-window.js";
 export { mayAdmit, type GateState } from "./rollouts/staleness-gate.js";
 export { createEma, type Ema } from "./update/ema.js";
+export { oneAnswer, type RolloutSegment } from "./rollouts/segments.js";
 export { rolloutProblem, type RolloutRules } from "./rollouts/rollout-rules.js";
 export { verifyRollouts, type RolloutExpectation } from "./rollouts/verify-rollouts.js";
 export { policyLossTensor, valueLossTensor } from "./tensor/losses.js";

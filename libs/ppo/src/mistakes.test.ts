@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
 import { silentReporter } from "@stagecraft/runs";
 import { createModel, loadModel, presetConfig, type Model } from "@stagecraft/model";
-import { initEngine, tf, type Optimizer } from "@stagecraft/tensor";
+import { initEngine, type Optimizer, tf, valueAndGrads } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import {
   createModelSamplers,
@@ -19,13 +19,15 @@ import {
 } from "../test/model-samplers.js";
 import { estimateAdvantages, type Estimates, type Experience } from "./batch/experience.js";
 import { responseLogProbs, responseValues } from "./batch/forward.js";
-import { layoutSequences } from "./batch/layout.js";
+import { answerTokens, layoutSequences } from "./batch/layout.js";
 import { tokenRewards } from "./math/rewards.js";
 import { buildExperience } from "./update/build-experience.js";
 import { ppoSchema } from "./stage/config.js";
+import { rolloutSignals } from "./stage/signals.js";
 import { advantageOptions, experienceOptions, optimizeOptions } from "./stage/loop-options.js";
 import { optimize } from "./update/optimize.js";
 import type { RolloutSample } from "./rollouts/rollout-source.js";
+import { flatten, givenSegment, oneAnswer, type RolloutSegment } from "./rollouts/segments.js";
 import { runPpo } from "./stage/run-ppo.js";
 
 const EOS = 9;
@@ -66,10 +68,12 @@ function sampleOf(responseIds: number[]): RolloutSample {
   return {
     rolloutId: responseIds.join("-"),
     taskId: "u000000-000000",
-    promptIds: Int32Array.of(1, 2),
-    responseIds: Int32Array.from(responseIds),
-    logProbs: Float32Array.from(responseIds, (_, t) => -2 - t / 4),
-    weightVersions: new Int32Array(responseIds.length).fill(1),
+    segments: oneAnswer({
+      promptIds: Int32Array.of(1, 2),
+      responseIds: Int32Array.from(responseIds),
+      logProbs: Float32Array.from(responseIds, (_, t) => -2 - t / 4),
+      weightVersions: new Int32Array(responseIds.length).fill(1),
+    }),
     finishReason: "eos",
     score: 3,
     rewardModelVersion: "1",
@@ -118,11 +122,11 @@ async function gradientsOf(
 
 describe("what goes wrong", () => {
   it("positions: what lies before a sequence in its row moves none of its log-probs", () => {
-    const sequence = { promptIds: Int32Array.of(1, 2), responseIds: Int32Array.of(3, 4, 5) };
+    const sequence = answerTokens(Int32Array.of(1, 2), Int32Array.of(3, 4, 5));
     const alone = responseLogProbs(policy, [sequence], FORWARD)[0]!;
     for (let k = 1; k <= 6; k++) {
-      const before = { promptIds: new Int32Array(k).fill(7), responseIds: Int32Array.of(6) };
-      const longest = { promptIds: new Int32Array(16).fill(8), responseIds: Int32Array.of(6) };
+      const before = answerTokens(new Int32Array(k).fill(7), Int32Array.of(6));
+      const longest = answerTokens(new Int32Array(16).fill(8), Int32Array.of(6));
       const packed = responseLogProbs(policy, [longest, before, sequence], FORWARD)[2]!;
       packed.forEach((value, t) => expect(Math.abs(value - alone[t]!)).toBeLessThan(1e-5));
     }
@@ -132,7 +136,7 @@ describe("what goes wrong", () => {
     const batch = toExperience(SAMPLES);
     expect(await gradientsOf(batch, { padId: 7 })).toEqual(await gradientsOf(batch));
     const tails = SAMPLES.map((sample, i) =>
-      i === 3 ? sample : sampleOf([...sample.responseIds, 5, 5, EOS]),
+      i === 3 ? sample : sampleOf([...sample.segments[1]!.ids, 5, 5, EOS]),
     );
     const cut = toExperience(tails).map((item, i) => ({ ...item, rolloutId: batch[i]!.rolloutId }));
     expect(cut).toEqual(batch);
@@ -184,14 +188,76 @@ describe("what goes wrong", () => {
 
   it("dropout: two passes over the same answers agree to the bit", () => {
     const twice = <T>(pass: () => T) => expect(pass()).toEqual(pass());
-    twice(() => responseLogProbs(policy, SAMPLES, FORWARD));
-    twice(() => responseValues(critic, SAMPLES, FORWARD));
+    const sequences = SAMPLES.map(({ segments }) => flatten(segments));
+    twice(() => responseLogProbs(policy, sequences, FORWARD));
+    twice(() => responseValues(critic, sequences, FORWARD));
     twice(() => {
-      const layout = layoutSequences(SAMPLES, { padId: 0 });
+      const layout = layoutSequences(sequences, { padId: 0 });
       return tf.tidy(() => [...policy.logits(layout).dataSync()]);
     });
   });
 });
+
+describe("what goes wrong with segments", () => {
+  it("an answer in several trained stretches is the same answer, to the bit", async () => {
+    const cut = SAMPLES.map((sample) => ({ ...sample, segments: sample.segments.flatMap(halves) }));
+    const batch = toExperience(SAMPLES);
+    expect(cut[0]!.segments.map(({ trained }) => trained)).toEqual([false, false, true, true]);
+    expect(toExperience(cut)).toEqual(batch);
+    expect(await gradientsOf(toExperience(cut))).toEqual(await gradientsOf(batch));
+  });
+
+  it("tokens that are only read between two turns count nowhere and get no gradient", async () => {
+    const read = (...ids: number[]) => givenSegment(Int32Array.from(ids));
+    const turn = (...ids: number[]) => sampleOf(ids).segments[1]!;
+    const draft = [read(1, 2), turn(3, 4, EOS), read(5, 6), turn(7, EOS), read(8)];
+    const logProbs = responseLogProbs(policy, [flatten(draft)], FORWARD)[0]!;
+    const told = draft.map((segment, i) => ({
+      ...segment,
+      logProbs: i === 1 ? logProbs.slice(0, 3) : i === 3 ? logProbs.slice(3) : segment.logProbs,
+    }));
+    const batch = toExperience([{ ...SAMPLES[0]!, segments: told }]);
+    const { trained, refLogProbs, values, staleness, hasEos } = batch[0]!;
+    expect([...trained]).toEqual([2, 3, 4, 7, 8]);
+    expect([refLogProbs, values, staleness].map(({ length }) => length)).toEqual([5, 5, 5]);
+    expect(hasEos).toBe(true);
+    const rewarded = estimateAdvantages(batch, advantageOptions(CONFIG, 0.1));
+    expect(rolloutSignals(batch, rewarded, 0.1)).toMatchObject({ numTokens: 5, responseLength: 5 });
+
+    const advantages = [1, -2, 3, -4, 5];
+    const estimates = {
+      advantages: [Float64Array.from(advantages)],
+      returns: [new Float64Array(5)],
+    };
+    const grads = await gradientsOf(batch, { estimates });
+    // ρ = 1, so the gradient is −Σ A_t ∇log π(y_t) / 5, here written down for the whole sequence.
+    const ids = [1, 2, 3, 4, EOS, 5, 6, 7, EOS];
+    const weights = [0, -1, 2, -3, 0, 0, 4, -5].map((value) => value / 5);
+    const text = { ids: Int32Array.from(ids.slice(0, -1)), targets: Int32Array.from(ids.slice(1)) };
+    const { value, grads: expected } = valueAndGrads(policy.params, () =>
+      policy
+        .logProbs({ ...text, batchSize: 1, length: 8 })
+        .logProbs.mul(tf.tensor1d(weights))
+        .sum()
+        .asScalar(),
+    );
+    for (const [name, grad] of expected) {
+      grad.dataSync().forEach((g, i) => expect(grads[`policy ${name}`]![i]).toBeCloseTo(g, 5));
+    }
+    tf.dispose([value, ...expected.values()]);
+  });
+});
+
+/** A segment as two of its kind. */
+function halves(segment: RolloutSegment): RolloutSegment[] {
+  const part = (from: number, to?: number): RolloutSegment => ({
+    trained: segment.trained,
+    ids: segment.ids.slice(from, to),
+    logProbs: segment.logProbs.slice(from, to),
+    weightVersions: segment.weightVersions.slice(from, to),
+  });
+  return [part(0, 1), part(1)];
+}
 
 describe("what goes wrong in a run", () => {
   let dir: string;
@@ -238,7 +304,7 @@ describe("what goes wrong in a run", () => {
 
   it("a reward model that pays for length sounds an alarm", async () => {
     const byLength = (samples: RolloutSample[]) =>
-      samples.map((sample) => ({ ...sample, score: sample.responseIds.length }));
+      samples.map((sample) => ({ ...sample, score: sample.segments[1]!.ids.length }));
     expect(await run("length", { tamper: byLength })).toContain("length-bias");
     expect(await run("honest", {})).toEqual([]);
   });

@@ -35,6 +35,14 @@ export const MISTAKES = [
     `${TESTS}/mistakes.test.ts`,
   ],
   [
+    "what is only read between two turns is learnt from in place of the second",
+    "libs/ppo/src/batch/layout.ts",
+    "const n = start + place - 1;",
+    "const n = start + trained[0] + t - 1;",
+    "tokens that are only read between two turns count nowhere",
+    `${TESTS}/mistakes.test.ts`,
+  ],
+  [
     "no temperature in the trainer",
     "libs/ppo/src/update/policy-step.ts",
     "return { temperature, withEntropyGradient",
@@ -109,8 +117,8 @@ export const MISTAKES = [
   [
     "weight versions are not checked",
     "libs/ppo/src/rollouts/verify-rollouts.ts",
-    "const stale = weightProblem(sample, expected);",
-    "const stale = expected.version < 0 ? weightProblem(sample, expected) : undefined;",
+    "const stale = weightProblem(sample, task, expected.published);",
+    "const stale = weightProblem({ ...sample, segments: [] }, task, expected.published);",
     "do not reach the sampler",
     `${TESTS}/mistakes.test.ts`,
   ],

@@ -11,12 +11,13 @@ import {
   type Model,
 } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import type {
-  PublishedWeights,
-  RolloutSample,
-  RolloutSource,
-  Samplers,
-  WeightPublisher,
+import {
+  oneAnswer,
+  type PublishedWeights,
+  type RolloutSample,
+  type RolloutSource,
+  type Samplers,
+  type WeightPublisher,
 } from "../src/index.js";
 
 /** A small world in a directory: policy, reward model, requests; letters are tokens. */
@@ -114,10 +115,12 @@ export function createModelSamplers(options: ModelSamplersOptions): ModelSampler
         return {
           rolloutId: `r${deriveSeed(task.taskId)}`,
           taskId: task.taskId,
-          promptIds: task.promptIds,
-          responseIds: ids,
-          logProbs,
-          weightVersions: new Int32Array(ids.length).fill(version),
+          segments: oneAnswer({
+            promptIds: task.promptIds,
+            responseIds: ids,
+            logProbs,
+            weightVersions: new Int32Array(ids.length).fill(version),
+          }),
           weights: [{ version, sha256 }],
           finishReason,
           score: options.score(answer),

@@ -24,6 +24,7 @@ const task: ParsedPromptTask = {
   minWeightVersion: 3,
   traceparent: "",
   attempt: 1,
+  environment: "",
 };
 
 function generation(tokenIds: number[], version = 3): ParsedGeneration {
@@ -65,8 +66,8 @@ describe("processTask()", () => {
       score: 0,
       rewardModelVersion: "rm@v1+length@v1",
     });
-    expect([...rollout.responseIds]).toEqual([7, 8, EOS]);
-    expect([...rollout.logProbs]).toEqual([-1, -2, -3]);
+    expect([...rollout.segments[1]!.ids]).toEqual([7, 8, EOS]);
+    expect([...rollout.segments[1]!.logProbs]).toEqual([-1, -2, -3]);
     expect([...seen[0]!.ids]).toEqual([1, 5, 7, 8, EOS]);
     expect(seen[0]!.messages.at(-1)).toEqual({ role: "assistant", content: "Hello" });
   });
@@ -84,6 +85,27 @@ describe("processTask()", () => {
   it("refuses an answer from weights older than the task allows", async () => {
     const { options } = processing(generation([7], 2));
     await expect(processTask(task, options)).rejects.toMatchObject({ code: "unavailable" });
+  });
+});
+
+describe("processTask() in an environment", () => {
+  it("refuses by name one that it does not know, before it asks for an answer", async () => {
+    const { options, seen } = processing(generation([7, EOS]));
+    const asked = { ...task, environment: "calculator" };
+    const generate = () => Promise.reject(new Error("asked the policy"));
+    const refused = processTask(asked, { ...options, policy: { generate } });
+    await expect(refused).rejects.toThrow('[unimplemented] there is no environment "calculator"');
+    expect(seen).toEqual([]);
+  });
+
+  it("refuses by name one that goes on after the first turn, and scores nothing", async () => {
+    const { options, seen } = processing(generation([7, EOS]));
+    const observation = Int32Array.of(4);
+    const step = () => Promise.resolve({ done: false as const, observation });
+    const game = { name: "game", reset: () => Promise.resolve({ observation, step }) };
+    const refused = processTask(task, { ...options, environmentOf: () => game });
+    await expect(refused).rejects.toThrow('[unimplemented] environment "game" goes on');
+    expect(seen).toEqual([]);
   });
 });
 

@@ -6,6 +6,7 @@ import {
   type ParsedPromptTask,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
+import { environmentOf, type Environment } from "@stagecraft/environments";
 import type { TraceContext } from "@stagecraft/telemetry";
 import type { AnswerToScore, PolicyPort, SourceScore, TaskCall, WeightedReward } from "./ports.js";
 
@@ -19,6 +20,8 @@ export interface TaskProcessing {
   signal: AbortSignal;
   /** The span that the task is worked on in. */
   trace?: TraceContext;
+  /** What a task's rollout happens in, by name; default those of libs/environments. */
+  environmentOf?(name: string): Environment;
   /** Told how long a part took. */
   onPart?(part: "generate" | "score", seconds: number): void;
 }
@@ -32,10 +35,15 @@ export async function processTask(
   const { runId, taskId } = task;
   const call = trace && { runId, taskId, trace };
   const startedAt = performance.now();
-  const answer = cutAfterEos(await policy.generate(task, signal, call), endIds);
+  const environment = (processing.environmentOf ?? environmentOf)(task.environment);
+  const episode = await environment.reset(task, signal);
+  const asked = { ...task, promptIds: episode.observation };
+  const answer = cutAfterEos(await policy.generate(asked, signal, call), endIds);
   const generatedAt = performance.now();
   processing.onPart?.("generate", (generatedAt - startedAt) / 1000);
   checkVersionFloor(answer, task);
+  const { done } = await episode.step(answer, signal);
+  if (!done) throw severalTurns(environment.name);
   const scoreParts = await scoreAll(toScore(task, answer), processing, call);
   processing.onPart?.("score", (performance.now() - generatedAt) / 1000);
   return {
@@ -55,6 +63,7 @@ export async function processTask(
     createdAt: new Date(),
     traceparent: task.traceparent,
     failure: undefined,
+    segments: [], // one answer has fields of its own
   };
 }
 
@@ -82,6 +91,13 @@ function checkVersionFloor(answer: ParsedGeneration, { minWeightVersion }: Parse
   throw new StagecraftError(
     "unavailable", // it has not taken the new weights yet
     `the policy sampled with weights ${oldest}, the task wants ${minWeightVersion} or newer`,
+  );
+}
+
+function severalTurns(environment: string): StagecraftError {
+  return new StagecraftError(
+    "unimplemented",
+    `environment ${JSON.stringify(environment)} goes on after the first turn; rollout workers of this version play one`,
   );
 }
 

@@ -2,6 +2,7 @@ import type {
   PromptTask,
   Rollout,
   ScorePart,
+  Segment,
   WeightsPublished,
 } from "../gen/stagecraft/events/v1/events.js";
 import {
@@ -36,18 +37,26 @@ export interface ParsedPromptTask {
   minWeightVersion: number;
   traceparent: string;
   attempt: number;
+  /** Name of what the rollout happens in; empty for one answer to the prompt. */
+  environment: string;
 }
 
-/** A checked rollout; `logProbs` and `weightVersions` are aligned with `responseIds`. */
+/** A checked stretch of a rollout; the lists are aligned where it is trained, else empty. */
+export interface ParsedSegment {
+  ids: Int32Array;
+  trained: boolean;
+  logProbs: Float32Array;
+  weightVersions: Int32Array;
+}
+
+/** A checked rollout. */
 export interface ParsedRollout {
   rolloutId: string;
   taskId: string;
   runId: string;
   promptId: string;
-  promptIds: Int32Array;
-  responseIds: Int32Array;
-  logProbs: Float32Array;
-  weightVersions: Int32Array;
+  /** At least two: the prompt first, and one that is trained. */
+  segments: ParsedSegment[];
   finishReason: FinishReasonName;
   score: number;
   /** `source@version` of every part that counts, joined with "+". */
@@ -79,6 +88,7 @@ export interface ParsedWeightsPublished {
 /** The score is a sum in float64 of scores in float32; another order of summing rounds otherwise. */
 const SUM_TOLERANCE = 1e-5;
 const MAX_PARTS = 64;
+const MAX_SEGMENTS = 256;
 
 /** Checks a prompt task. An empty conversation is allowed: some prompts are plain tokens. */
 export function parsePromptTask(task: PromptTask, limits: TokenLimits = {}): ParsedPromptTask {
@@ -93,6 +103,7 @@ export function parsePromptTask(task: PromptTask, limits: TokenLimits = {}): Par
     minWeightVersion: task.minWeightVersion,
     traceparent: task.traceparent,
     attempt: Math.max(1, task.attempt),
+    environment: checkOptionalName(task.environment, "environment", 64),
   };
 }
 
@@ -101,27 +112,69 @@ export function parsePromptTask(task: PromptTask, limits: TokenLimits = {}): Par
  * its hash. Whether hash and task are the run's own is the trainer's to check.
  */
 export function parseRollout(rollout: Rollout, limits: TokenLimits = {}): ParsedRollout {
-  const responseIds = parseTokens(rollout.response, "response", limits);
-  const aligned = { length: responseIds.length, like: "response.ids" };
-  checkAligned(rollout.logProbs, "log_probs", aligned);
-  checkAligned(rollout.weightVersions, "weight_versions", aligned);
   const weights = rollout.weights.map((w, i) => parseWeightVersion(w, `weights[${i}]`));
-  checkVersionsListed(rollout.weightVersions, weights);
+  const segments =
+    rollout.segments.length > 0 ? parseSegments(rollout, limits) : parseOneAnswer(rollout, limits);
+  checkVersionsListed(segments, weights);
   return {
     rolloutId: checkName(rollout.rolloutId, "rollout_id"),
     taskId: checkName(rollout.taskId, "task_id"),
     runId: checkName(rollout.runId, "run_id"),
     promptId: rollout.promptId,
-    promptIds: parseTokens(rollout.prompt, "prompt", limits),
-    responseIds,
-    logProbs: checkLogProbs(rollout.logProbs, "log_probs"),
-    weightVersions: Int32Array.from(rollout.weightVersions),
+    segments,
     finishReason: finishReasonName(rollout.finishReason, "finish_reason"),
     score: checkFloat32(rollout.score, "score"),
     ...parseScoreParts(rollout),
     weights,
     workerId: checkOptionalName(rollout.workerId, "worker_id"),
     traceparent: checkOptionalName(rollout.traceparent, "traceparent"),
+  };
+}
+
+/** One answer to a prompt, as it stands in the fields of its own. */
+function parseOneAnswer(rollout: Rollout, limits: TokenLimits): ParsedSegment[] {
+  const { prompt, response: tokens, logProbs, weightVersions } = rollout;
+  const answer = { tokens, trained: true, logProbs, weightVersions };
+  const given = { tokens: prompt, trained: false, logProbs: [], weightVersions: [] };
+  return [
+    parseSegment(given, { tokens: "prompt", prefix: "" }, limits),
+    parseSegment(answer, { tokens: "response", prefix: "" }, limits),
+  ];
+}
+
+function parseSegments(rollout: Rollout, limits: TokenLimits): ParsedSegment[] {
+  const { prompt, response, logProbs, weightVersions } = rollout;
+  const twice = [prompt, response].some((field) => field !== undefined);
+  if (twice || logProbs.length > 0 || weightVersions.length > 0) {
+    throw invalidField("segments", rollout.segments.length, "empty beside prompt and response");
+  }
+  checkLength(rollout.segments, "segments", 2, MAX_SEGMENTS);
+  const segments = rollout.segments.map((segment, i) => {
+    const prefix = `segments[${i}].`;
+    return parseSegment(segment, { tokens: `${prefix}tokens`, prefix }, limits);
+  });
+  if (segments[0]!.trained) throw invalidField("segments[0].trained", true, "false: the prompt");
+  if (!segments.some(({ trained }) => trained)) {
+    throw invalidField("segments", "given tokens only", "one that is trained at least");
+  }
+  return segments;
+}
+
+function parseSegment(
+  segment: Segment,
+  names: { tokens: string; prefix: string },
+  limits: TokenLimits,
+): ParsedSegment {
+  const { trained, logProbs, weightVersions } = segment;
+  const ids = parseTokens(segment.tokens, names.tokens, limits);
+  const [length, like] = trained ? [ids.length, `${names.tokens}.ids`] : [0, "an empty list"];
+  checkAligned(logProbs, `${names.prefix}log_probs`, { length, like });
+  checkAligned(weightVersions, `${names.prefix}weight_versions`, { length, like });
+  return {
+    ids,
+    trained,
+    logProbs: checkLogProbs(logProbs, `${names.prefix}log_probs`),
+    weightVersions: Int32Array.from(weightVersions),
   };
 }
 
@@ -172,7 +225,11 @@ function checkSum(score: number, parts: readonly ScorePart[]): void {
   throw invalidField("score", score, `the weighted sum of score_parts, ${sum}`);
 }
 
-function checkVersionsListed(versions: readonly number[], weights: readonly ParsedWeights[]): void {
+function checkVersionsListed(
+  segments: readonly ParsedSegment[],
+  weights: readonly ParsedWeights[],
+): void {
+  const versions = segments.flatMap(({ weightVersions }) => [...weightVersions]);
   const listed = new Set(weights.map((w) => w.version));
   if (listed.size < weights.length) {
     throw invalidField("length of weights", weights.length, `${listed.size}, one for each version`);

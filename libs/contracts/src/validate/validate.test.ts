@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { FinishReason, Role } from "../gen/stagecraft/common/v1/common.js";
-import type { Rollout } from "../gen/stagecraft/events/v1/events.js";
+import { decodeMessage } from "../decode.js";
+import { Rollout } from "../gen/stagecraft/events/v1/events.js";
 import { FlagReason } from "../gen/stagecraft/feedback/v1/feedback.js";
 import { GenerationInput } from "../gen/stagecraft/policy/v1/policy.js";
 import { parsePromptTask, parseRollout } from "./events.js";
-import { exampleRollout, exampleTask } from "../../test/examples.js";
+import { exampleRollout, exampleSegments, exampleTask } from "../../test/examples.js";
 import { parseDemonstration, parseFlag, parseRanking } from "./feedback.js";
 import { parseGenerationInput, parseScoreLogProbsRequest } from "./policy.js";
 import { parseScoreInput } from "./reward.js";
@@ -42,13 +43,66 @@ describe("parseRollout()", () => {
   for (const [name, change, field] of spoiled) {
     it(`refuses ${name}`, () => {
       const rollout = exampleRollout();
-      expect(parseRollout(rollout, { vocabSize: 50 }).responseIds).toEqual(
-        Int32Array.from([7, 8, 2]),
-      );
+      const { segments } = parseRollout(rollout, { vocabSize: 50 });
+      expect(segments.map(({ ids }) => [...ids])).toEqual([
+        [1, 4, 5],
+        [7, 8, 2],
+      ]);
       change(rollout);
       expect(() => parseRollout(rollout, { vocabSize: 50 })).toThrow(
         `[invalid_argument] ${field} `,
       );
+    });
+  }
+});
+
+describe("parseRollout() of segments", () => {
+  it("reads one answer from its old fields and from segments alike, to the bit", () => {
+    const bytes = Rollout.encode(exampleRollout()).finish();
+    const segments = Rollout.encode(exampleSegments()).finish();
+    const of = (data: Uint8Array) => parseRollout(decodeMessage(Rollout, data, "rollout"));
+    expect(of(segments)).toEqual(of(bytes));
+  });
+
+  it("takes turns with what was read between them", () => {
+    const rollout = exampleSegments();
+    const [prompt, answer] = rollout.segments;
+    rollout.segments.push({ ...prompt!, tokens: { ids: [3] } }, answer!);
+    const { segments } = parseRollout(rollout);
+    expect(segments.map(({ trained, logProbs }) => [trained, logProbs.length])).toEqual([
+      [false, 0],
+      [true, 3],
+      [false, 0],
+      [true, 3],
+    ]);
+  });
+
+  const spoiled: [string, (rollout: Rollout) => unknown, string][] = [
+    ["an answer told twice", (r) => (r.response = { ids: [7] }), "segments"],
+    ["log-probs told twice", (r) => (r.logProbs = [-1]), "segments"],
+    ["a prompt alone", (r) => r.segments.pop(), "length of segments"],
+    ["no prompt", (r) => r.segments.unshift(r.segments[1]!), "segments[0].trained"],
+    ["nothing to learn from", (r) => (r.segments[1] = r.segments[0]!), "segments"],
+    ["no tokens", (r) => (r.segments[1]!.tokens = undefined), "segments[1].tokens"],
+    ["too few log-probs", (r) => r.segments[1]!.logProbs.pop(), "length of segments[1].log_probs"],
+    ["a NaN", (r) => (r.segments[1]!.logProbs[2] = NaN), "segments[1].log_probs[2]"],
+    [
+      "log-probs of tokens that were given",
+      (r) => r.segments[0]!.logProbs.push(-1),
+      "length of segments[0].log_probs",
+    ],
+    [
+      "too many segments",
+      (r) => r.segments.push(...new Array<typeof r.segments>(256).fill(r.segments).flat()),
+      "length of segments",
+    ],
+    ["a version nobody knows", (r) => (r.segments[1]!.weightVersions[2] = 9), "weight_versions[2]"],
+  ];
+  for (const [name, change, field] of spoiled) {
+    it(`refuses ${name}`, () => {
+      const rollout = exampleSegments();
+      change(rollout);
+      expect(() => parseRollout(rollout)).toThrow(`[invalid_argument] ${field} `);
     });
   }
 });

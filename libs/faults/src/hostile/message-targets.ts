@@ -187,6 +187,19 @@ function busTargets(): HostileTarget[] {
       },
       (m) => parseRollout(m, LIMITS),
     ),
+    message(
+      "bus.Rollout of segments",
+      events.Rollout,
+      {
+        ...{ ...about, rolloutId: "t/rollout", finishReason: 1, score: 1, weights: [weights] },
+        scoreParts: [{ source: "rm", version: "1", value: 1, weight: 1 }],
+        segments: [
+          { tokens: ids, trained: false },
+          { tokens: ids, trained: true, logProbs: [-1, -1, -1], weightVersions: [1, 1, 1] },
+        ],
+      },
+      (m) => parseRollout(m, LIMITS),
+    ),
     message("bus.TaskFailure", events.Rollout, { ...about, failure, workerId: "w" }, (m) =>
       parseTaskFailure(m),
     ),

@@ -6,7 +6,7 @@ import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { writeJsonl } from "@stagecraft/data";
 import { silentReporter, type StageContext, type StageProgress } from "@stagecraft/runs";
 import { createModel, generate, loadModel, presetConfig, saveModel } from "@stagecraft/model";
-import { ppoSchema, runPpo, type PpoConfig, type Samplers } from "@stagecraft/ppo";
+import { oneAnswer, ppoSchema, runPpo, type PpoConfig, type Samplers } from "@stagecraft/ppo";
 import { createRpcClient } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir } from "@stagecraft/testing";
@@ -110,10 +110,12 @@ async function directSamplers(config: PpoConfig): Promise<Samplers> {
         return {
           rolloutId: `${task.taskId}/rollout`,
           taskId: task.taskId,
-          promptIds: task.promptIds,
-          responseIds,
-          logProbs,
-          weightVersions: Int32Array.from(responseIds, () => published.version),
+          segments: oneAnswer({
+            promptIds: task.promptIds,
+            responseIds,
+            logProbs,
+            weightVersions: Int32Array.from(responseIds, () => published.version),
+          }),
           finishReason,
           score: scores.dataSync()[0]!,
           rewardModelVersion: "direct",

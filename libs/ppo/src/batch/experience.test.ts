@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { whiten } from "../math/masked.js";
 import { concat, estimateAdvantages, type Experience } from "./experience.js";
+import { answerTokens } from "./layout.js";
 
 /** The two golden rows as experience; Float32 log-probs and values, so tolerances are float32's. */
 const BATCH: Experience[] = [
@@ -14,8 +15,7 @@ const BATCH: Experience[] = [
 ].map(([values, logProbs, ref, score], i) => ({
   rolloutId: `r${i}`,
   group: 0,
-  promptIds: Int32Array.of(1),
-  responseIds: Int32Array.of(2, 3, 4, 5, 6),
+  ...answerTokens(Int32Array.of(1), Int32Array.of(2, 3, 4, 5, 6)),
   score: score![0]!,
   hasEos: true,
   behaviourLogProbs: Float32Array.from(logProbs!),

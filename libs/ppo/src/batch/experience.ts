@@ -4,7 +4,7 @@ import { whiten } from "../math/masked.js";
 import { tokenRewards } from "../math/rewards.js";
 import type { SequenceTokens } from "./layout.js";
 
-/** One answer with everything that PPO knows about it; arrays are [T] over its tokens. */
+/** One rollout with everything that PPO knows about it; arrays are [T] over its trained tokens. */
 export interface Experience extends SequenceTokens {
   rolloutId: string;
   /** Answers to one prompt of an update share the group. */
@@ -80,7 +80,7 @@ function groupEstimates(batch: readonly Experience[], options: AdvantageOptions)
   const perAnswer =
     options.estimator === "rloo" ? rlooAdvantages(totals, groups) : grpoAdvantages(totals, groups);
   const spread = (values: ArrayLike<number>) =>
-    batch.map(({ responseIds }, i) => new Float64Array(responseIds.length).fill(values[i]!));
+    batch.map(({ trained }, i) => new Float64Array(trained.length).fill(values[i]!));
   return { advantages: spread(perAnswer), returns: spread(totals) };
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { responseLogProbs, responseValues } from "./forward.js";
+import { answerTokens, trainedIds } from "./layout.js";
 import { layoutSequences } from "./layout.js";
 
 let model: Model;
@@ -26,10 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => model.dispose());
 
-const sequence = (prompt: number[], response: number[]) => ({
-  promptIds: Int32Array.from(prompt),
-  responseIds: Int32Array.from(response),
-});
+const sequence = (prompt: number[], response: number[]) =>
+  answerTokens(Int32Array.from(prompt), Int32Array.from(response));
 const SEQUENCES = [
   sequence([1, 2, 3], [4, 5, 6, 7]),
   sequence([8], [9, 10]),
@@ -81,7 +80,7 @@ describe("responseLogProbs() and responseValues()", () => {
     layout.rows.forEach((row, t) => {
       const scaled = logits[row]!.map((value) => value / 2);
       const logSum = Math.log(scaled.reduce((sum, value) => sum + Math.exp(value), 0));
-      expect(hot[t]).toBeCloseTo(scaled[one!.responseIds[t]!]! - logSum, 5);
+      expect(hot[t]).toBeCloseTo(scaled[trainedIds(one!)[t]!]! - logSum, 5);
     });
   });
 });

@@ -12,7 +12,7 @@ export interface ForwardOptions {
   temperature: number;
 }
 
-/** log p of every response token under the model, one array per sequence; no gradient. */
+/** log p of every trained token under the model, one array per sequence; no gradient. */
 export function responseLogProbs(
   model: Model,
   sequences: readonly SequenceTokens[],
@@ -23,7 +23,7 @@ export function responseLogProbs(
   );
 }
 
-/** V of the state before every response token, one array per sequence; no gradient. */
+/** V of the state before every trained token, one array per sequence; no gradient. */
 export function responseValues(
   critic: Model,
   sequences: readonly SequenceTokens[],
@@ -44,8 +44,8 @@ function forwardInParts(
     const layout = layoutSequences(part, options);
     const values = gatherFromRows(layout, forward(layout));
     let offset = 0;
-    for (const { responseIds } of part) {
-      results.push(values.slice(offset, (offset += responseIds.length)));
+    for (const { trained } of part) {
+      results.push(values.slice(offset, (offset += trained.length)));
     }
   }
   return results;

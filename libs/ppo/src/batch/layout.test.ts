@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { gatherFromRows, layoutSequences, microBatches, scatterToRows } from "./layout.js";
+import {
+  answerTokens,
+  gatherFromRows,
+  layoutSequences,
+  microBatches,
+  scatterToRows,
+} from "./layout.js";
 
-const sequence = (prompt: number[], response: number[]) => ({
-  promptIds: Int32Array.from(prompt),
-  responseIds: Int32Array.from(response),
-});
+const sequence = (prompt: number[], response: number[]) =>
+  answerTokens(Int32Array.from(prompt), Int32Array.from(response));
 const SEQUENCES = [sequence([1, 2], [3, 4, 5]), sequence([6], [7]), sequence([8, 9], [10, 11])];
 
 describe("layoutSequences()", () => {

@@ -2,15 +2,28 @@ import { StagecraftError } from "@stagecraft/core";
 import { packSequences } from "@stagecraft/learn";
 import type { Numbers } from "../math/masked.js";
 
-/** A prompt and the answer that was sampled for it. */
+/** What a policy read and wrote. */
 export interface SequenceTokens {
-  promptIds: Int32Array;
-  responseIds: Int32Array;
+  /** All of it, in order. */
+  ids: Int32Array;
+  /** Places in `ids` of the tokens that are learnt from, rising, none of them the first. [T] */
+  trained: Int32Array;
+}
+
+/** A prompt and the answer that was sampled for it. */
+export function answerTokens(promptIds: Int32Array, responseIds: Int32Array): SequenceTokens {
+  const trained = responseIds.map((_, i) => promptIds.length + i);
+  return { ids: Int32Array.from([...promptIds, ...responseIds]), trained };
+}
+
+/** The tokens that are learnt from. [T] */
+export function trainedIds({ ids, trained }: SequenceTokens): Int32Array {
+  return trained.map((place) => ids[place]!);
 }
 
 /**
  * Sequences laid out for one forward pass, N = batchSize × length. Flat row n holds the token that
- * is read; `targets[n]` is the response token it predicts (−1 elsewhere), so that log-probs and
+ * is read; `targets[n]` is the trained token it predicts (−1 elsewhere), so that log-probs and
  * values at row n belong to the state BEFORE that token [reference 17].
  */
 export interface RolloutLayout {
@@ -20,7 +33,7 @@ export interface RolloutLayout {
   targets: Int32Array;
   segments: Int32Array;
   positions: Int32Array;
-  /** Flat row of every response token, sequences end to end in their given order. */
+  /** Flat row of every trained token, sequences end to end in their given order. */
   rows: Int32Array;
 }
 
@@ -45,25 +58,25 @@ export function layoutSequences(
     targets: new Int32Array(size).fill(-1),
     segments: new Int32Array(size),
     positions: new Int32Array(size),
-    rows: new Int32Array(sequences.reduce((sum, { responseIds }) => sum + responseIds.length, 0)),
+    rows: new Int32Array(sequences.reduce((sum, { trained }) => sum + trained.length, 0)),
   };
   let offset = 0;
   sequences.forEach((sequence, i) => {
     const { row, column, segment } = places[i]!;
     fillSequence(layout, sequence, { start: row * length + column, segment, offset });
-    offset += sequence.responseIds.length;
+    offset += sequence.trained.length;
   });
   return layout;
 }
 
-/** Values of response tokens, end to end, put at their rows; 0 elsewhere. [N] */
+/** Values of trained tokens, end to end, put at their rows; 0 elsewhere. [N] */
 export function scatterToRows(layout: RolloutLayout, values: Numbers): Float32Array {
   const flat = new Float32Array(layout.ids.length);
   for (let i = 0; i < layout.rows.length; i++) flat[layout.rows[i]!] = values[i]!;
   return flat;
 }
 
-/** The values at the response tokens' rows, end to end. */
+/** The values at the trained tokens' rows, end to end. */
 export function gatherFromRows(layout: RolloutLayout, flat: Numbers): Float32Array {
   return Float32Array.from(layout.rows, (row) => flat[row]!);
 }
@@ -87,32 +100,30 @@ export function microBatches(
   return batches;
 }
 
-/** The last response token is predicted but never read. */
-function inputLength({ promptIds, responseIds }: SequenceTokens): number {
-  if (promptIds.length === 0 || responseIds.length === 0) {
-    throw new StagecraftError(
-      "invalid_argument",
-      `a rollout needs a prompt and an answer of at least one token each, got ${promptIds.length} and ${responseIds.length}`,
-    );
-  }
-  return promptIds.length + responseIds.length - 1;
+/** The last trained token is predicted but never read, nor is what follows it. */
+function inputLength({ ids, trained }: SequenceTokens): number {
+  if (trained.length > 0 && trained[0]! > 0 && trained.at(-1)! < ids.length) return trained.at(-1)!;
+  throw new StagecraftError(
+    "invalid_argument",
+    `a rollout needs a prompt and an answer of at least one token each, got ${ids.length} tokens with ${trained.length} to learn from, the first at place ${trained[0] ?? "none"}`,
+  );
 }
 
 function fillSequence(
   layout: RolloutLayout,
-  { promptIds, responseIds }: SequenceTokens,
+  sequence: SequenceTokens,
   { start, segment, offset }: { start: number; segment: number; offset: number },
 ): void {
-  const tokenAt = (i: number) =>
-    i < promptIds.length ? promptIds[i]! : responseIds[i - promptIds.length]!;
-  for (let i = 0; i < promptIds.length + responseIds.length - 1; i++) {
+  const { ids, trained } = sequence;
+  for (let i = 0; i < inputLength(sequence); i++) {
     const n = start + i;
-    layout.ids[n] = tokenAt(i);
+    layout.ids[n] = ids[i]!;
     layout.segments[n] = segment;
     layout.positions[n] = i;
-    const response = i + 1 - promptIds.length;
-    if (response < 0) continue;
-    layout.targets[n] = responseIds[response]!;
-    layout.rows[offset + response] = n;
   }
+  trained.forEach((place, t) => {
+    const n = start + place - 1;
+    layout.targets[n] = ids[place]!;
+    layout.rows[offset + t] = n;
+  });
 }

@@ -7,6 +7,7 @@ import type {
   RolloutSource,
   Samplers,
 } from "../rollouts/rollout-source.js";
+import { oneAnswer } from "../rollouts/segments.js";
 import { updateOfTask } from "../rollouts/prompt-tasks.js";
 import type { PublishedWeights, WeightPublisher } from "../rollouts/weight-publisher.js";
 import { conditionalLogProbs, type EnumerableTask } from "./closed-form.js";
@@ -119,10 +120,7 @@ function toSample(answer: Answer, task: EnumerableTask): RolloutSample {
   return {
     rolloutId: `r-${prompt.taskId}`,
     taskId: prompt.taskId,
-    promptIds: prompt.promptIds,
-    responseIds,
-    logProbs,
-    weightVersions,
+    segments: oneAnswer({ promptIds: prompt.promptIds, responseIds, logProbs, weightVersions }),
     weights: [...hashes].map(([version, sha256]) => ({ version, sha256 })),
     finishReason: "length",
     score: task.reward(responseIds),

@@ -16,7 +16,10 @@ export interface ScoreCombination {
   weights: ReadonlyMap<string, number>;
 }
 
-type ScoredAnswer = Pick<RolloutSample, "score" | "extraScores" | "responseIds" | "taskId">;
+/** `responseIds`: what the policy wrote. */
+type ScoredAnswer = Pick<RolloutSample, "score" | "extraScores" | "taskId"> & {
+  responseIds: Int32Array;
+};
 
 /** Scores that need no model, in the answer's tokens. */
 const PROGRAMMATIC: Readonly<Record<string, (ids: Int32Array, hasEos: boolean) => number>> = {

@@ -2,9 +2,10 @@ import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import type { Estimates, Experience } from "../batch/experience.js";
+import { trainedIds } from "../batch/layout.js";
 import { tokenRewards } from "../math/rewards.js";
 
-/** One answer with every token's figures: a line of `rollouts/update-NNNNNN.jsonl`. */
+/** One answer with every trained token's figures: a line of `rollouts/update-NNNNNN.jsonl`. */
 export interface InspectedRollout {
   update: number;
   rolloutId: string;
@@ -34,16 +35,16 @@ export function inspectRollouts(
 ): InspectedRollout[] {
   const { tokenizer, update, klCoef } = scope;
   return batch.map((item, i) => {
-    const { oldLogProbs: logProbs, refLogProbs, score } = item;
+    const { oldLogProbs: logProbs, refLogProbs, score, ids, trained } = item;
     const rewards = tokenRewards({ logProbs, refLogProbs, score, klCoef });
     return {
       update,
       rolloutId: item.rolloutId,
-      prompt: tokenizer.decode(item.promptIds, { skipSpecials: false }),
-      answer: tokenizer.decode(item.responseIds),
+      prompt: tokenizer.decode(ids.subarray(0, trained[0]), { skipSpecials: false }),
+      answer: tokenizer.decode(ids.subarray(trained[0], trained.at(-1)! + 1)),
       score,
       hasEos: item.hasEos,
-      tokens: Array.from(item.responseIds, (id, t) => ({
+      tokens: Array.from(trainedIds(item), (id, t) => ({
         text: tokenizer.decode([id], { skipSpecials: false }),
         id,
         logProb: logProbs[t]!,

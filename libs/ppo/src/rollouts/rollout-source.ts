@@ -1,4 +1,5 @@
 import type { Message } from "@stagecraft/tokenizer";
+import type { RolloutSegment } from "./segments.js";
 import type { WeightPublisher } from "./weight-publisher.js";
 
 /** One answer to be sampled and scored. */
@@ -16,18 +17,13 @@ export interface PromptTask {
   minWeightVersion: number;
 }
 
-/** One sampled and scored answer. */
+/** One sampled and scored answer, or conversation. */
 export interface RolloutSample {
   rolloutId: string;
   taskId: string;
-  promptIds: Int32Array;
-  /** The sampled tokens, the EOS included when there is one. */
-  responseIds: Int32Array;
-  /** log π of each response token when it was sampled, logits divided by the temperature. [T] */
-  logProbs: Float32Array;
-  /** Number of the weights that sampled each token. [T] */
-  weightVersions: Int32Array;
-  /** Every number among them with the hash of what the sampler had loaded. */
+  /** What was read and written, in order: the prompt first, the end token of a turn last in it. */
+  segments: readonly RolloutSegment[];
+  /** Every number of weights in them with the hash of what the sampler had loaded. */
   weights: readonly { version: number; sha256: string }[];
   finishReason: string;
   score: number;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PromptTask, RolloutSample } from "./rollout-source.js";
+import { oneAnswer } from "./segments.js";
 import { verifyRollouts } from "./verify-rollouts.js";
 import { versionOfStep } from "./weight-rules.js";
 
@@ -29,10 +30,12 @@ function verify(versions: number[], minStep: number, weights = WEIGHTS) {
   const sample: RolloutSample = {
     rolloutId: "r",
     taskId: task.taskId,
-    promptIds: task.promptIds,
-    responseIds: new Int32Array(versions.length),
-    logProbs: new Float32Array(versions.length).fill(-1),
-    weightVersions: Int32Array.from(versions),
+    segments: oneAnswer({
+      promptIds: task.promptIds,
+      responseIds: new Int32Array(versions.length),
+      logProbs: new Float32Array(versions.length).fill(-1),
+      weightVersions: Int32Array.from(versions),
+    }),
     weights,
     finishReason: "length",
     score: 1,

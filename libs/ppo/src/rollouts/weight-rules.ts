@@ -1,10 +1,11 @@
 import type { PromptTask, RolloutSample } from "./rollout-source.js";
+import { flatten, type FlatRollout } from "./segments.js";
 import type { PublishedWeights } from "./weight-publisher.js";
 
-type SampledWeights = Pick<RolloutSample, "weightVersions" | "weights">;
+type SampledWeights = Pick<FlatRollout, "weightVersions"> & Pick<RolloutSample, "weights">;
 
 /**
- * The update that made the weights of each token; −1 where they are none of those published. The hash
+ * The update that made the weights of each trained token; −1 where they are none of those published. The hash
  * decides: answers of equal weights stay good across a restart that published them under another number.
  */
 export function stepsOf(
@@ -20,15 +21,17 @@ export function stepsOf(
 
 /** Why an answer was not sampled with weights that its task allows; undefined when it was. */
 export function weightProblem(
-  sample: SampledWeights,
+  sample: RolloutSample,
   { minStep }: PromptTask,
   published: readonly PublishedWeights[],
 ): string | undefined {
-  const steps = stepsOf(sample, published);
+  const { weights, segments } = sample;
+  const { weightVersions } = flatten(segments);
+  const steps = stepsOf({ weightVersions, weights }, published);
   const at = steps.findIndex((step) => step < minStep);
   if (at === -1) return undefined;
-  const version = sample.weightVersions[at]!;
-  const sha256 = sample.weights.find((each) => each.version === version)?.sha256 ?? "";
+  const version = weightVersions[at]!;
+  const sha256 = weights.find((each) => each.version === version)?.sha256 ?? "";
   const which =
     steps[at] === -1 ? "which this run has not published lately" : `those of update ${steps[at]}`;
   return (

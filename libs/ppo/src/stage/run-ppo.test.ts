@@ -15,6 +15,7 @@ import {
 import { ppoSchema } from "./config.js";
 import type { InspectedRollout } from "../rollouts/inspect.js";
 import type { RolloutSample } from "../rollouts/rollout-source.js";
+import { oneAnswer } from "../rollouts/segments.js";
 import { updateOfTask } from "../rollouts/prompt-tasks.js";
 import { runPpo } from "./run-ppo.js";
 
@@ -325,11 +326,7 @@ describe("runPpo()", () => {
 
   for (const [what, tamper, message] of [
     ["stale weights", { weightVersions: Int32Array.of(9) }, "did not load the published weights"],
-    [
-      "another model's weights",
-      otherWeights(),
-      "(sha256 000000000000), which this run has not published",
-    ],
+    ["another model's weights", OTHERS, "(sha256 000000000000), which this run has not published"],
     ["a score that is not a number", { score: NaN }, "its score is NaN"],
     ["an id outside the vocabulary", { responseIds: Int32Array.of(999) }, "outside the vocabulary"],
     ["another prompt", { promptIds: Int32Array.of(1) }, "its prompt is not the task's"],
@@ -436,8 +433,7 @@ describe("runPpo()", () => {
       config: { updates: 1 },
       warnings,
       samplers: {
-        tamper: (samples) =>
-          samples.map((s) => ({ ...s, logProbs: s.logProbs.map((value) => value - 0.01) })),
+        tamper: (samples) => samples.map((s) => shifted(s, -0.01)),
       },
     }).result;
     expect(warnings.join("\n")).toContain("sampler and trainer log-probs differ");
@@ -445,15 +441,13 @@ describe("runPpo()", () => {
   });
 
   it("sounds the alarms of wrong log-probs and of wrong weights, in terminal and metrics", async () => {
-    const shift = (samples: RolloutSample[]) =>
-      samples.map((s) => ({ ...s, logProbs: s.logProbs.map((value) => value - 0.5) }));
+    const shift = (samples: RolloutSample[]) => samples.map((s) => shifted(s, -0.5));
     await run("shifted", { config: { updates: 1 }, samplers: { tamper: shift } }).result;
     const codes = (await records("shifted")).map((record) => record["code"]).filter(Boolean);
     expect(codes).toEqual(["negative-kl", "ratio-not-one", "sampler-mismatch"]);
 
     const warnings: string[] = [];
-    const stale = (samples: RolloutSample[]) =>
-      samples.map((s) => ({ ...s, ...otherWeights(s.responseIds.length) }));
+    const stale = (samples: RolloutSample[]) => samples.map((s) => withOneToken(s, OTHERS));
     const refused = run("stale", { warnings, samplers: { tamper: stale } });
     await expect(refused.result).rejects.toThrow("(sha256 000000000000)");
     const [alarm] = (await records("stale")).filter(({ kind }) => kind === "alarm");
@@ -495,24 +489,32 @@ describe("runPpo()", () => {
   });
 });
 
-/** An answer of weights that nobody published. */
-function otherWeights(length = 1) {
-  return {
-    weightVersions: new Int32Array(length).fill(9),
-    weights: [{ version: 9, sha256: "0".repeat(64) }],
-  };
-}
+/** What a sample is changed to. */
+type Change = Partial<Parameters<typeof oneAnswer>[0] & Pick<RolloutSample, "weights" | "score">>;
+
+/** Weights that nobody published. */
+const OTHERS: Change = {
+  weightVersions: Int32Array.of(9),
+  weights: [{ version: 9, sha256: "0".repeat(64) }],
+};
 
 /** The sample cut to one token, so that replaced arrays have equal lengths. */
-function withOneToken<
-  T extends { responseIds: Int32Array; logProbs: Float32Array; weightVersions: Int32Array },
->(sample: T, change: object): T {
-  const length = (change as Partial<T>).responseIds?.length ?? 1;
-  return {
-    ...sample,
-    responseIds: sample.responseIds.slice(0, 1),
-    logProbs: new Float32Array(length).fill(-1),
-    weightVersions: new Int32Array(length).fill(sample.weightVersions[0]!),
-    ...change,
-  };
+function withOneToken(sample: RolloutSample, change: Change): RolloutSample {
+  const [prompt, answer] = sample.segments;
+  const { promptIds = prompt!.ids, responseIds = answer!.ids.slice(0, 1), ...more } = change;
+  const { length } = responseIds;
+  const first = answer!.weightVersions[0]!;
+  const { weightVersions = new Int32Array(length).fill(first), ...rest } = more;
+  const logProbs = new Float32Array(length).fill(-1);
+  const segments = oneAnswer({ promptIds, responseIds, logProbs, weightVersions });
+  return { ...sample, segments, ...rest };
+}
+
+/** The sample with other log-probs. */
+function shifted(sample: RolloutSample, by: number): RolloutSample {
+  const segments = sample.segments.map((each) => ({
+    ...each,
+    logProbs: each.logProbs.map((value) => value + by),
+  }));
+  return { ...sample, segments };
 }

@@ -42,7 +42,7 @@ export function rolloutSignals(
   klCoef: number,
 ): RolloutSignals {
   const scores = batch.map(({ score }) => score);
-  const lengths = batch.map(({ responseIds }) => responseIds.length);
+  const lengths = batch.map(({ trained }) => trained.length);
   const kls = batch.map((item) => sequenceKl(item.behaviourLogProbs, item.refLogProbs));
   const values = concat(batch.map((item) => item.values));
   const hasCritic = values.some((value) => value !== 0);

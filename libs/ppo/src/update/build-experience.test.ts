@@ -4,6 +4,7 @@ import { initEngine } from "@stagecraft/tensor";
 import { responseLogProbs } from "../batch/forward.js";
 import { buildExperience, evaluationFigures, type ExperienceOptions } from "./build-experience.js";
 import type { RolloutSample } from "../rollouts/rollout-source.js";
+import { flatten, oneAnswer } from "../rollouts/segments.js";
 
 const EOS = 9;
 let policy: Model;
@@ -28,10 +29,12 @@ function sample(responseIds: number[], weightVersions: number[]): RolloutSample 
   return {
     rolloutId: `r${responseIds.join("")}`,
     taskId: "u000005-000000",
-    promptIds: Int32Array.of(1, 2),
-    responseIds: Int32Array.from(responseIds),
-    logProbs: Float32Array.from(responseIds, (_, t) => -3 - t),
-    weightVersions: Int32Array.from(weightVersions),
+    segments: oneAnswer({
+      promptIds: Int32Array.of(1, 2),
+      responseIds: Int32Array.from(responseIds),
+      logProbs: Float32Array.from(responseIds, (_, t) => -3 - t),
+      weightVersions: Int32Array.from(weightVersions),
+    }),
     finishReason: "length",
     score: 2,
     rewardModelVersion: "1",
@@ -72,12 +75,12 @@ describe("buildExperience()", () => {
 
   it("recomputes π_prox for tokens of older weights and keeps the others to the bit", () => {
     const [first, second] = build([mixed, fresh]);
-    const prox = responseLogProbs(policy, [mixed], OPTIONS)[0]!;
+    const prox = responseLogProbs(policy, [flatten(mixed.segments)], OPTIONS)[0]!;
     expect([...first!.staleness]).toEqual([2, 1, 0, 0]);
     expect([...first!.oldLogProbs.subarray(0, 2)]).toEqual([...prox.subarray(0, 2)]);
     expect([...first!.oldLogProbs.subarray(2)]).toEqual([-5, -6]);
     expect([...first!.behaviourLogProbs]).toEqual([-3, -4, -5, -6]);
-    expect([...second!.oldLogProbs]).toEqual([...fresh.logProbs]);
+    expect([...second!.oldLogProbs]).toEqual([...fresh.segments[1]!.logProbs]);
   });
 
   it("recomputes none or all when asked", () => {
@@ -86,8 +89,13 @@ describe("buildExperience()", () => {
       [-3, -4, -5, -6],
       [-3, -4],
     ]);
-    const all = build([mixed, fresh], { recomputeOldLogProbs: "all" });
-    const prox = responseLogProbs(policy, [mixed, fresh], OPTIONS);
+    const both = [mixed, fresh];
+    const all = build(both, { recomputeOldLogProbs: "all" });
+    const prox = responseLogProbs(
+      policy,
+      both.map(({ segments }) => flatten(segments)),
+      OPTIONS,
+    );
     all.forEach(({ oldLogProbs }, i) =>
       oldLogProbs.forEach((value, t) => expect(value).toBeCloseTo(prox[i]![t]!, 5)),
     );
@@ -102,7 +110,7 @@ describe("buildExperience()", () => {
       const [item] = build([sample([...ids], [6, 6, 6])]);
       const length = ids.indexOf(EOS) + 1;
       expect(item).toMatchObject({ hasEos: true, score: 2 });
-      const lengths = [item!.responseIds, item!.oldLogProbs, item!.refLogProbs, item!.staleness];
+      const lengths = [item!.trained, item!.oldLogProbs, item!.refLogProbs, item!.staleness];
       expect(lengths.map((array) => array.length)).toEqual([length, length, length, length]);
     });
   }

@@ -1,11 +1,13 @@
 import type { Model } from "@stagecraft/model";
 import type { Experience } from "../batch/experience.js";
 import { responseLogProbs, responseValues, type ForwardOptions } from "../batch/forward.js";
+import { trainedIds } from "../batch/layout.js";
 import { sequenceKl } from "../math/kl.js";
 import { maskedMean } from "../math/masked.js";
-import { cutAfterEos, scoreWithEosRule, type MissingEosRule } from "../math/rewards.js";
+import { scoreWithEosRule, type MissingEosRule } from "../math/rewards.js";
 import { combineAnswerScores, type ScoreCombination } from "../rollouts/combine-scores.js";
 import type { RolloutSample } from "../rollouts/rollout-source.js";
+import { cutAfterLastTurn, type FlatRollout } from "../rollouts/segments.js";
 import type { PublishedWeights } from "../rollouts/weight-publisher.js";
 import { stepsOf } from "../rollouts/weight-rules.js";
 
@@ -36,7 +38,7 @@ export interface ExperienceOptions extends ForwardOptions {
 
 /**
  * Samples with what only the trainer knows: reference log-probs, values, the score after the rules.
- * Answers are cut after their first EOS; what a sampler wrote after it is not part of the text [N+].
+ * Answers are cut as `cutAfterLastTurn` says.
  */
 export function buildExperience(
   samples: readonly RolloutSample[],
@@ -52,11 +54,11 @@ export function buildExperience(
   const old = oldLogProbs(cut, staleness, { policy: models.policy, options });
   return cut.map((sample, i) => ({
     rolloutId: sample.rolloutId,
-    promptIds: sample.promptIds,
-    responseIds: sample.responseIds,
+    ids: sample.ids,
+    trained: sample.trained,
     group: Math.floor(i / options.samplesPerPrompt),
     score: scoreWithEosRule(
-      combineAnswerScores(sample, sample.hasEos, options.scores),
+      combineAnswerScores(scoredAnswer(sample), sample.hasEos, options.scores),
       sample.hasEos,
       options.missingEos,
     ),
@@ -65,7 +67,7 @@ export function buildExperience(
     staleness: staleness[i]!,
     oldLogProbs: old[i]!,
     refLogProbs: ref[i]!,
-    values: values?.[i] ?? new Float32Array(sample.responseIds.length),
+    values: values?.[i] ?? new Float32Array(sample.trained.length),
   }));
 }
 
@@ -90,7 +92,7 @@ export function evaluationFigures(
   return {
     evalScore: maskedMean(samples.map(({ score }) => score)),
     evalLogRatio: maskedMean(logProbs.map((row, i) => sequenceKl(row, refLogProbs[i]!))),
-    evalResponseLength: maskedMean(cut.map(({ responseIds }) => responseIds.length)),
+    evalResponseLength: maskedMean(cut.map(({ trained }) => trained.length)),
     evalEosRate: maskedMean(cut.map(({ hasEos }) => (hasEos ? 1 : 0))),
     ...(Object.fromEntries(extra) as Record<string, number>),
   };
@@ -109,10 +111,11 @@ export function meanExtraScores(samples: readonly RolloutSample[]): Record<strin
 }
 
 function cutSample(sample: RolloutSample, endIds: readonly number[]) {
-  const { ids, hasEos } = cutAfterEos(sample.responseIds, endIds);
-  const logProbs = sample.logProbs.subarray(0, ids.length);
-  const weightVersions = sample.weightVersions.subarray(0, ids.length);
-  return { ...sample, responseIds: ids, logProbs, weightVersions, hasEos };
+  return { ...sample, ...cutAfterLastTurn(sample.segments, endIds) };
+}
+
+function scoredAnswer(cut: ReturnType<typeof cutSample>) {
+  return { ...cut, responseIds: trainedIds(cut) };
 }
 
 /**
@@ -120,7 +123,7 @@ function cutSample(sample: RolloutSample, endIds: readonly number[]) {
  * sampler said: π_prox is π_behav there, so that without staleness this is plain PPO bit for bit.
  */
 function oldLogProbs(
-  samples: readonly RolloutSample[],
+  samples: readonly FlatRollout[],
   staleness: readonly Int32Array[],
   { policy, options }: { policy: Model; options: ExperienceOptions },
 ): Float32Array[] {

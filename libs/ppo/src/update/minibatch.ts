@@ -22,7 +22,7 @@ export function toItems(batch: readonly Experience[], estimates: Estimates): Ite
 export interface Part {
   items: Item[];
   layout: RolloutLayout;
-  /** Per response token, end to end. */
+  /** Per trained token, end to end. */
   weights: Float64Array;
 }
 
@@ -30,9 +30,7 @@ export interface Part {
 export function weightOf(parts: readonly Part[], reduction: Reduction): number {
   if (reduction === "token-mean")
     return parts.reduce((sum, { weights }) => sum + weights.length, 0);
-  const lengths = parts.flatMap(({ items }) =>
-    items.map((item) => item.experience.responseIds.length),
-  );
+  const lengths = parts.flatMap(({ items }) => items.map((item) => item.experience.trained.length));
   return lengths.filter((length) => length > 0).length;
 }
 

@@ -3,6 +3,7 @@ import { createRandom } from "@stagecraft/core";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine, tf, valueAndGrads, type Optimizer } from "@stagecraft/tensor";
 import { estimateAdvantages, type Experience } from "../batch/experience.js";
+import { answerTokens } from "../batch/layout.js";
 import { responseLogProbs, responseValues } from "../batch/forward.js";
 import { optimize } from "./optimize.js";
 import type { OptimizeOptions, Trainees } from "./trainees.js";
@@ -48,10 +49,9 @@ function recorder(): Optimizer & { grads: Map<string, Float32Array>[] } {
 function experience(): Experience[] {
   const random = createRandom("experience");
   const ids = (length: number) => Int32Array.from({ length }, () => random.nextInt(12));
-  const sequences = [7, 1, 3, 5, 2, 4].map((length) => ({
-    promptIds: ids(1 + random.nextInt(4)),
-    responseIds: ids(length),
-  }));
+  const sequences = [7, 1, 3, 5, 2, 4].map((length) =>
+    answerTokens(ids(1 + random.nextInt(4)), ids(length)),
+  );
   const logProbs = responseLogProbs(policy, sequences, FORWARD);
   const values = responseValues(critic, sequences, FORWARD);
   return sequences.map((sequence, i) => ({
@@ -61,7 +61,7 @@ function experience(): Experience[] {
     score: random.nextNormal(),
     hasEos: true,
     behaviourLogProbs: logProbs[i]!,
-    staleness: new Int32Array(sequence.responseIds.length),
+    staleness: new Int32Array(sequence.trained.length),
     oldLogProbs: logProbs[i]!,
     refLogProbs: logProbs[i]!.map((value) => value + 0.1 * random.nextNormal()),
     values: values[i]!,

@@ -40,7 +40,7 @@ async function minibatchStep(
   items: readonly Item[],
   options: OptimizeOptions,
 ): Promise<StepSignals> {
-  const lengths = items.map(({ experience }) => experience.responseIds.length);
+  const lengths = items.map(({ experience }) => experience.trained.length);
   const parts = cutMinibatch(items, meanWeights(lengths, options.reduction), options);
   if (trainees.critic === trainees.policy) return sharedStep(trainees, parts, options);
   const policy = await policyStep(trainees, parts, options);

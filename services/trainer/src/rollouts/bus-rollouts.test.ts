@@ -10,11 +10,13 @@ import { f32, type TensorMap } from "@stagecraft/checkpoint";
 import { common, decodeMessage, events } from "@stagecraft/contracts";
 import {
   meanExtraScores,
+  oneAnswer,
   rolloutProblem,
   verifyRollouts,
   weightProblem,
   type PromptTask,
   type PublishedWeights,
+  type RolloutSample,
   type RolloutCheck,
 } from "@stagecraft/ppo";
 import { tempDir, waitFor } from "@stagecraft/testing";
@@ -142,10 +144,12 @@ describe("createBusRollouts()", () => {
         expect(samples[0]).toEqual({
           rolloutId: "a/rollout",
           taskId: "a",
-          promptIds: Int32Array.from([1, 5]),
-          responseIds: Int32Array.from([7, 2]),
-          logProbs: Float32Array.from([-0.5, -0.25]),
-          weightVersions: Int32Array.from([1, 1]),
+          segments: oneAnswer({
+            promptIds: Int32Array.from([1, 5]),
+            responseIds: Int32Array.from([7, 2]),
+            logProbs: Float32Array.from([-0.5, -0.25]),
+            weightVersions: Int32Array.from([1, 1]),
+          }),
           finishReason: "eos",
           score: 0.7,
           rewardModelVersion: "rm@1",
@@ -157,6 +161,30 @@ describe("createBusRollouts()", () => {
         expect((await bus.consumerInfo(topology.rolloutsConsumer)).ackPending).toBe(0);
       },
     );
+  });
+
+  it("takes a conversation of several segments", async () => {
+    const turn = { tokens: { ids: [7, 2] }, trained: true, weightVersions: [1, 1] };
+    const between = { tokens: { ids: [9] }, trained: false, logProbs: [], weightVersions: [] };
+    const several = (asked: events.PromptTask) => ({
+      ...{ prompt: undefined, response: undefined, logProbs: [], weightVersions: [] },
+      segments: [
+        { ...between, tokens: asked.prompt },
+        { ...turn, logProbs: [-0.5, -0.25] },
+        between,
+        { ...turn, logProbs: [-1, -2] },
+      ],
+    });
+    await withRollouts(several, async ({ rollouts }) => {
+      const [sample] = await rollouts.collect([task("a")], signal, problemOf);
+      expect(sample!.segments.map(({ trained }) => trained)).toEqual([false, true, false, true]);
+      expect(sample!.segments.map(({ logProbs }) => [...logProbs])).toEqual([
+        [],
+        [-0.5, -0.25],
+        [],
+        [-1, -2],
+      ]);
+    });
   });
 
   const poison: [string, Partial<events.Rollout>, RegExp][] = [
@@ -245,9 +273,9 @@ describe("createBusRollouts()", () => {
           signal,
           problemOf,
         );
-        expect(now.map(({ weightVersions }) => [...weightVersions])).toEqual([[2, 2]]);
+        expect(now.map(versionsOf)).toEqual([[2, 2]]);
         const [sample] = await ahead;
-        expect([...sample!.weightVersions]).toEqual([1, 2]);
+        expect(versionsOf(sample!)).toEqual([1, 2]);
         expect(sample!.weights.map(({ sha256 }) => sha256)).toEqual([older, hash]);
       },
     );
@@ -261,7 +289,7 @@ describe("createBusRollouts()", () => {
       async ({ rollouts, bus }) => {
         published.push({ version: 9, sha256: before, step: 1 }); // as a checkpoint tells
         const [sample] = await rollouts.collect([task("a")], signal, problemOf);
-        expect([...sample!.weightVersions]).toEqual([7, 7]);
+        expect(versionsOf(sample!)).toEqual([7, 7]);
         expect(await bus.deadLetters.list()).toHaveLength(0);
       },
     );
@@ -455,6 +483,10 @@ describe("createBusRollouts()", () => {
     );
   });
 });
+
+function versionsOf({ segments }: RolloutSample): number[] {
+  return segments.flatMap(({ weightVersions }) => [...weightVersions]);
+}
 
 function part(source: string, value: number, weight: number): events.ScorePart {
   return { source, version: "1", value, weight };

@@ -3,12 +3,11 @@ import type { RolloutSample } from "@stagecraft/ppo";
 
 /** A rollout as PPO takes it. Every number of weights is listed with its hash: parseRollout saw to it. */
 export function toSample(rollout: ParsedRollout): RolloutSample {
-  const { rolloutId, taskId, promptIds, responseIds, logProbs, weightVersions } = rollout;
-  const { finishReason, score, rewardModelVersion, extraScores } = rollout;
+  const { rolloutId, taskId, segments, finishReason, score, extraScores } = rollout;
   return {
-    ...{ rolloutId, taskId, promptIds, responseIds, logProbs, weightVersions },
+    ...{ rolloutId, taskId, segments, finishReason, score },
     weights: rollout.weights.map(({ version, sha256 }) => ({ version, sha256 })),
-    ...{ finishReason, score, rewardModelVersion },
+    rewardModelVersion: rollout.rewardModelVersion,
     ...(Object.keys(extraScores).length > 0 ? { extraScores } : {}),
   };
 }

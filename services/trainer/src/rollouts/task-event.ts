@@ -13,6 +13,7 @@ export function toEvent(
     prompt: toTokens(task.promptIds),
     sampling: toSampling(task.sampling),
     minWeightVersion: task.minWeightVersion,
+    environment: "", // one answer
     createdAt: new Date(),
     ...rest,
   };

@@ -52,6 +52,11 @@ export interface PromptTask {
   traceparent: string;
   /** 1, and one more each time the trainer asks again because no good rollout came. */
   attempt: number;
+  /**
+   * Name of what the rollout happens in; empty for one answer to the prompt. A worker that does not know
+   * it refuses the task.
+   */
+  environment: string;
 }
 
 /** A part of a score, where several reward sources are combined. */
@@ -81,7 +86,24 @@ export interface TaskFailure {
   willRetry: boolean;
 }
 
-/** A scored answer. Subject `stagecraft.<run>.rollouts`. */
+/** A stretch of a rollout: what the policy wrote, or what it was given to read. */
+export interface Segment {
+  /** Its tokens; at least one. */
+  tokens:
+    | TokenSequence
+    | undefined;
+  /** The policy drew them and learns from them. Otherwise they are only read, and the two lists are empty. */
+  trained: boolean;
+  /** Of each token under the sampling temperature, in nats. */
+  logProbs: number[];
+  /** Version of the weights that drew each token. */
+  weightVersions: number[];
+}
+
+/**
+ * A scored answer, or a scored conversation with what it happened in. Subject
+ * `stagecraft.<run>.rollouts`.
+ */
 export interface Rollout {
   /** Made from the task id, so that a task done twice gives one id. */
   rolloutId: string;
@@ -120,7 +142,14 @@ export interface Rollout {
   /** W3C trace context; empty when not traced. */
   traceparent: string;
   /** Set when there is no answer: what went wrong. Only ids and worker_id stand beside it. */
-  failure: TaskFailure | undefined;
+  failure:
+    | TaskFailure
+    | undefined;
+  /**
+   * What was read and written, in order, the prompt first; for anything but one answer to a prompt. One
+   * answer stands in prompt, response, log_probs and weight_versions, which are empty beside segments.
+   */
+  segments: Segment[];
 }
 
 /** New weights are in the store. Key `weights` of the run's bucket, with history. */
@@ -190,6 +219,7 @@ function createBasePromptTask(): PromptTask {
     createdAt: undefined,
     traceparent: "",
     attempt: 0,
+    environment: "",
   };
 }
 
@@ -224,6 +254,9 @@ export const PromptTask: MessageFns<PromptTask> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(80).uint32(message.attempt);
+    }
+    if (message.environment !== "") {
+      writer.uint32(90).string(message.environment);
     }
     return writer;
   },
@@ -321,6 +354,14 @@ export const PromptTask: MessageFns<PromptTask> = {
             message.attempt = reader.uint32();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -365,6 +406,7 @@ export const PromptTask: MessageFns<PromptTask> = {
         : undefined,
       traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      environment: isSet(object.environment) ? globalThis.String(object.environment) : "",
     };
   },
 
@@ -400,6 +442,9 @@ export const PromptTask: MessageFns<PromptTask> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.environment !== "") {
+      obj.environment = message.environment;
+    }
     return obj;
   },
 
@@ -424,6 +469,7 @@ export const PromptTask: MessageFns<PromptTask> = {
     message.createdAt = object.createdAt ?? undefined;
     message.traceparent = object.traceparent ?? "";
     message.attempt = object.attempt ?? 0;
+    message.environment = object.environment ?? "";
     return message;
   },
 };
@@ -666,6 +712,161 @@ export const TaskFailure: MessageFns<TaskFailure> = {
   },
 };
 
+function createBaseSegment(): Segment {
+  return { tokens: undefined, trained: false, logProbs: [], weightVersions: [] };
+}
+
+export const Segment: MessageFns<Segment> = {
+  encode(message: Segment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== undefined) {
+      TokenSequence.encode(message.tokens, writer.uint32(10).fork()).join();
+    }
+    if (message.trained !== false) {
+      writer.uint32(16).bool(message.trained);
+    }
+    if (message.logProbs.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.logProbs) {
+        writer.float(v);
+      }
+      writer.join();
+    }
+    if (message.weightVersions.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.weightVersions) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Segment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSegment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokens = TokenSequence.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.trained = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag === 29) {
+              message.logProbs.push(reader.float());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.logProbs.push(reader.float());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.weightVersions.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.weightVersions.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Segment {
+    return {
+      tokens: isSet(object.tokens) ? TokenSequence.fromJSON(object.tokens) : undefined,
+      trained: isSet(object.trained) ? globalThis.Boolean(object.trained) : false,
+      logProbs: globalThis.Array.isArray(object?.logProbs)
+        ? object.logProbs.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.log_probs)
+        ? object.log_probs.map((e: any) => globalThis.Number(e))
+        : [],
+      weightVersions: globalThis.Array.isArray(object?.weightVersions)
+        ? object.weightVersions.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.weight_versions)
+        ? object.weight_versions.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Segment): unknown {
+    const obj: any = {};
+    if (message.tokens !== undefined) {
+      obj.tokens = TokenSequence.toJSON(message.tokens);
+    }
+    if (message.trained !== false) {
+      obj.trained = message.trained;
+    }
+    if (message.logProbs?.length) {
+      obj.logProbs = message.logProbs.map((e) => floatToJson(e));
+    }
+    if (message.weightVersions?.length) {
+      obj.weightVersions = message.weightVersions.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Segment>): Segment {
+    return Segment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Segment>): Segment {
+    const message = createBaseSegment();
+    message.tokens = (object.tokens !== undefined && object.tokens !== null)
+      ? TokenSequence.fromPartial(object.tokens)
+      : undefined;
+    message.trained = object.trained ?? false;
+    message.logProbs = object.logProbs?.map((e) => e) || [];
+    message.weightVersions = object.weightVersions?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseRollout(): Rollout {
   return {
     rolloutId: "",
@@ -684,6 +885,7 @@ function createBaseRollout(): Rollout {
     createdAt: undefined,
     traceparent: "",
     failure: undefined,
+    segments: [],
   };
 }
 
@@ -744,6 +946,9 @@ export const Rollout: MessageFns<Rollout> = {
     }
     if (message.failure !== undefined) {
       TaskFailure.encode(message.failure, writer.uint32(130).fork()).join();
+    }
+    for (const v of message.segments) {
+      Segment.encode(v!, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -909,6 +1114,14 @@ export const Rollout: MessageFns<Rollout> = {
             message.failure = TaskFailure.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.segments.push(Segment.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -981,6 +1194,9 @@ export const Rollout: MessageFns<Rollout> = {
         : undefined,
       traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
       failure: isSet(object.failure) ? TaskFailure.fromJSON(object.failure) : undefined,
+      segments: globalThis.Array.isArray(object?.segments)
+        ? object.segments.map((e: any) => Segment.fromJSON(e))
+        : [],
     };
   },
 
@@ -1034,6 +1250,9 @@ export const Rollout: MessageFns<Rollout> = {
     if (message.failure !== undefined) {
       obj.failure = TaskFailure.toJSON(message.failure);
     }
+    if (message.segments?.length) {
+      obj.segments = message.segments.map((e) => Segment.toJSON(e));
+    }
     return obj;
   },
 
@@ -1064,6 +1283,7 @@ export const Rollout: MessageFns<Rollout> = {
     message.failure = (object.failure !== undefined && object.failure !== null)
       ? TaskFailure.fromPartial(object.failure)
       : undefined;
+    message.segments = object.segments?.map((e) => Segment.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,0 +1,2 @@
+export type { Environment, Episode, StepOutcome, Turn } from "./environment.js";
+export { environmentOf } from "./environments.js";
