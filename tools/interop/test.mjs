@@ -1,0 +1,27 @@
+// `npm run test:interop`: what other tools write is read as they mean it. Needs Python; see python.mjs.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { checkData } from "./data.mjs";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** Every area by name; `npm run test:interop -- data` runs one. */
+const AREAS = { data: checkData };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in AREAS));
+if (unknown.length > 0) {
+  console.error(
+    `there is no area ${unknown.join(", ")}; choose of ${Object.keys(AREAS).join(", ")}`,
+  );
+  process.exit(2);
+}
+const results = Object.entries(AREAS)
+  .filter(([name]) => wanted.length === 0 || wanted.includes(name))
+  .flatMap(([, check]) => check(root));
+for (const { name, problem } of results) {
+  console.log(problem === undefined ? `ok   ${name}` : `FAIL ${name}\n${problem}`);
+}
+const failed = results.filter(({ problem }) => problem !== undefined).length;
+console.log(`${results.length - failed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
