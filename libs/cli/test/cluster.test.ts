@@ -2,31 +2,15 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createJetStreamBus, runTopology, type DeadLetter } from "@stagecraft/bus";
-import { hasNatsServer, NATS_MISSING, waitFor } from "@stagecraft/testing";
+import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { readMetrics } from "../src/report/metrics-file.js";
 import type { ClusterStatus } from "@stagecraft/cluster";
-import { ROOT, runCli, spawnCli } from "./spawn-cli.js";
-import { writeTinyWorld } from "./tiny-cluster.js";
+import { runCli } from "./spawn-cli.js";
+import { clusterProblem, startUp, writeTinyWorld } from "./tiny-cluster.js";
 import { openWorkshop, type Workshop } from "./tiny-model.js";
 
-const SERVICES = ["policy", "reward-model", "rollout", "trainer"];
-const isBuilt = SERVICES.every((name) => existsSync(join(ROOT, "services", name, "dist/main.js")));
-const missing = !hasNatsServer()
-  ? NATS_MISSING
-  : isBuilt
-    ? undefined
-    : "services are not built (npm run build)";
-
-/** `stagecraft up` in the foreground; children end with it, so a failed test leaves nothing. */
-function startUp({ path, dir }: Workshop, ...flags: string[]) {
-  const up = spawnCli([
-    ...["up", "--dir", path("cluster"), "--runs", path("runs"), "--read", dir, "--json"],
-    ...["--policy-model", path("policy"), "--reward-model", path("reward")],
-    ...["--policies", "1", "--engine", "cpu", "--threads", "1", ...flags],
-  ]);
-  return Object.assign(up, { [Symbol.dispose]: () => up.kill("SIGKILL") });
-}
+const missing = clusterProblem();
 
 function inCluster({ path }: Workshop, ...args: string[]) {
   return runCli([...args, "--dir", path("cluster")]);

@@ -1,4 +1,4 @@
-export { connectControl } from "./control/client.js";
+export { connectControl, type ControlClient } from "./control/client.js";
 export { detachCluster } from "./detach.js";
 export { clusterLayout, defaultClusterDir, type ClusterLayout } from "./layout.js";
 export {

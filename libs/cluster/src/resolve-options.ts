@@ -44,7 +44,8 @@ export function countProblem(field: string, count: number): string[] {
   return [`${field} is ${count}, must be a whole number from 1 to ${MAX_REPLICAS}`];
 }
 
-function checkModel(what: string, dir: string): void {
+/** Throws `not_found` for a folder without a model. */
+export function checkModel(what: string, dir: string): void {
   if (existsSync(join(dir, "config.json"))) return;
   throw new StagecraftError(
     "not_found",

@@ -45,6 +45,7 @@ async function serveUntilStopped(
   const control = await serveControl(cluster.layout.socket, {
     status: () => collector.status(),
     scale: (service, count) => cluster.scale(service, count),
+    useRewardModel: (dir) => cluster.useRewardModel(dir),
     stop,
   });
   const onAbort = () => asked.abort();

@@ -16,7 +16,7 @@ import {
 import { endOrphans } from "./orphans.js";
 import { choosePorts } from "./ports.js";
 import { checkPrograms } from "./programs.js";
-import { countProblem, resolveOptions } from "./resolve-options.js";
+import { checkModel, countProblem, resolveOptions } from "./resolve-options.js";
 import type { ProcessInfo, StopOutcome } from "./supervised-process.js";
 
 /** Where the parts of a cluster are reached. */
@@ -43,6 +43,11 @@ export interface Cluster extends AsyncDisposable {
   processes(): ProcessInfo[];
   /** Resolves when the new ones serve, or the surplus ones have drained. */
   scale(service: ScalableService, count: number): Promise<StopOutcome[]>;
+  /**
+   * Has the reward models serve this directory from now on: all end, then as many start. Nothing is
+   * scored meanwhile. When the new one does not start, the old one serves again and this throws.
+   */
+  useRewardModel(dir: string): Promise<void>;
   /** Ends everything, the broker last; says how each process ended. Calling again joins the first. */
   stop(): Promise<StopOutcome[]>;
 }
@@ -128,6 +133,21 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
         return fleet.scale(service, count);
       });
     },
+    useRewardModel: (dir) =>
+      changes.run(async () => {
+        checkModel("reward model", dir);
+        const before = options.rewardModelDir;
+        const count = fleet.addresses("reward-model").length;
+        const serve = async (model: string) => {
+          options.rewardModelDir = model;
+          await fleet.scale("reward-model", 0);
+          await fleet.scale("reward-model", count);
+        };
+        await serve(dir).catch(async (error: unknown) => {
+          await serve(before);
+          throw error;
+        });
+      }),
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop();

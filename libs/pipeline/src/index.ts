@@ -4,8 +4,10 @@ export {
   type EmbeddedClusterOptions,
 } from "./embedded/embedded-cluster.js";
 export { createLoopStage, type LoopDependencies } from "./loop/loop-stage.js";
+export { rollbackStage } from "./loop/rollback-stage.js";
 export type { LoopRanker, RankerDefinition } from "./loop/ranker-definition.js";
 export { readAnswers, type Answers } from "./ranking/answers.js";
+export { clusterPlace, loopOnCluster, type LoopTarget } from "./remote/loop-on-cluster.js";
 export { ppoOnCluster } from "./remote/ppo-on-cluster.js";
 export { runRemotely, type RemoteRun } from "./remote/run-remotely.js";
 export { checkPlan } from "./runner/check-plan.js";

@@ -1,5 +1,6 @@
 import { createFileAccess } from "./runs/file-access.js";
 import { createPpoRun, type PpoRunOptions } from "./rollouts/ppo-run.js";
+import { createPublishRun } from "./rollouts/publish-run.js";
 import { createRunQuotas } from "./runs/run-quotas.js";
 import { openRunRegistry, type RunRegistryOptions } from "./runs/run-registry.js";
 import { createTrainerService, type TrainerService } from "./service.js";
@@ -15,7 +16,7 @@ export interface OpenTrainerOptions
   maxRunsMb?: number;
   /** Folders beside the runs that a run may write to. */
   writeDirs?: readonly string[];
-  /** Stages that need nothing but their config; `ppo` is added. */
+  /** Stages that need nothing but their config; `ppo` and `publish` are added. */
   stages: readonly TrainerStage[];
   /** Where stages run; default on this thread. */
   host?(stage: TrainerStage): TrainerStage;
@@ -24,7 +25,8 @@ export interface OpenTrainerOptions
 /** A trainer service with its parts: the registry, the stages, and PPO over the bus. */
 export async function openTrainerService(options: OpenTrainerOptions): Promise<TrainerService> {
   const { host = (stage: TrainerStage) => stage } = options;
-  const stages = [...options.stages, createPpoRun(options)].map((stage) => host(stage));
+  const own = [createPpoRun(options), createPublishRun(options)];
+  const stages = [...options.stages, ...own].map((stage) => host(stage));
   for (const { name, schema } of stages) checkTextFields(name, schema);
   const epoch = options.lease?.epoch;
   const { runsDir, readDirs, writeDirs = [], maxRuns = Infinity, maxRunsMb = 0 } = options;

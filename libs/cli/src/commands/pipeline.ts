@@ -13,6 +13,7 @@ import {
   runPipeline,
   stagesToSkip,
 } from "@stagecraft/pipeline";
+import { worldRanker } from "../demo/world-ranker.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { examplesText } from "./stage-command.js";
@@ -42,7 +43,7 @@ export function pipelineCommand(command: Command, scope: CommandScope): void {
     .command("schema")
     .description("print the JSON schema of pipeline files")
     .action(async () => {
-      const schema = pipelineJsonSchema(await loadStages());
+      const schema = pipelineJsonSchema(await loadStages([worldRanker]));
       scope.io.out.write(`${JSON.stringify(schema, null, 2)}\n`);
     });
   command.addHelpText("after", examplesText(EXAMPLES));
@@ -58,7 +59,7 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   const original = await readPipelineFile(path);
   const file = { ...original, run: flags.run ?? original.run };
   const variables = bindVariables(file.variables, flags.set ?? []);
-  const plan = planPipeline(file, await loadStages(), variables);
+  const plan = planPipeline(file, await loadStages([worldRanker]), variables);
   if (flags.dryRun) {
     const finished = await stagesToSkip(plan, { runDir: file.run, rerun: flags.rerun ?? [] });
     await checkPlan(plan, { variables, finished });

@@ -10,6 +10,8 @@ import type { StopOutcome } from "../supervised-process.js";
 export interface ControlClient {
   status(): Promise<ClusterStatus>;
   scale(service: ScalableService, count: number): Promise<StopOutcome[]>;
+  /** Resolves when all reward models serve the directory. */
+  useRewardModel(dir: string): Promise<void>;
   stop(): Promise<StopOutcome[]>;
 }
 
@@ -25,6 +27,7 @@ export function connectControl(layout: ClusterLayout): ControlClient {
     status: () => call<ClusterStatus>("GET", "/status"),
     scale: async (service, count) =>
       (await call<Ended>("POST", "/scale", { service, count })).ended,
+    useRewardModel: async (dir) => void (await call("POST", "/reward-model", { dir })),
     stop: async () => (await call<Ended>("POST", "/stop")).ended,
   };
 }

@@ -15,7 +15,8 @@ const ended = [{ name: "rollout-2", how: "drained", exit: "exit code 0", duratio
 
 function handlers(more: Partial<ControlHandlers> = {}): ControlHandlers {
   const both = () => Promise.resolve([...ended]);
-  return { status: () => status, scale: both, stop: both, ...more };
+  const none = () => Promise.resolve();
+  return { status: () => status, scale: both, useRewardModel: none, stop: both, ...more };
 }
 
 function post(socketPath: string, path: string, body: string): Promise<number> {

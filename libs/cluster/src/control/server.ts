@@ -9,6 +9,7 @@ import type { ClusterStatus } from "../status/types.js";
 export interface ControlHandlers {
   status(): ClusterStatus;
   scale(service: ScalableService, count: number): Promise<StopOutcome[]>;
+  useRewardModel(dir: string): Promise<void>;
   stop(): Promise<StopOutcome[]>;
 }
 
@@ -22,7 +23,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /**
  * HTTP with JSON on a unix socket that only this user may open: `GET /status`, `POST /scale`
- * `{service, count}`, `POST /stop`. A socket that a killed process left there is replaced; the caller
+ * `{service, count}`, `POST /reward-model` `{dir}`, `POST /stop`. A socket that a killed process left there is replaced; the caller
  * holds the folder's lock.
  */
 export async function serveControl(
@@ -71,12 +72,20 @@ async function handle(request: IncomingMessage, handlers: ControlHandlers): Prom
       const { service, count } = await readBody(request);
       return { ended: await handlers.scale(scalable(service), Number(count)) };
     }
+    case "POST /reward-model": {
+      const { dir } = await readBody(request);
+      if (typeof dir !== "string" || dir === "") {
+        throw new StagecraftError("invalid_argument", "dir must name a model directory");
+      }
+      await handlers.useRewardModel(dir);
+      return {};
+    }
     case "POST /stop":
       return { ended: await handlers.stop() };
     default:
       throw new StagecraftError(
         "not_found",
-        `${request.method} ${request.url} is not GET /status, POST /scale or POST /stop`,
+        `${request.method} ${request.url} is not GET /status, POST /scale, POST /reward-model or POST /stop`,
       );
   }
 }

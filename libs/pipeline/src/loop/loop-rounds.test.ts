@@ -2,9 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
+import { silentReporter } from "@stagecraft/runs";
 import { initEngine } from "@stagecraft/tensor";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { rounds, runLoop, weightsOf, writeInputs } from "../../test/loop-kit.js";
+import { planPipeline } from "../runner/plan.js";
+import { runPipeline } from "../runner/run-pipeline.js";
+import { loadStages } from "../stages/stage-table.js";
 import { findLoopState } from "./loop-state.js";
 import { rollBack } from "./roll-back.js";
 
@@ -121,5 +125,28 @@ describe("rollBack()", () => {
     await expect(rollBack(join(dir, "nowhere"), 1)).rejects.toThrow(
       "no loop with a finished round",
     );
+  });
+});
+
+describe("loop as a stage of a pipeline", () => {
+  it("is what a pipeline file may end in", async () => {
+    const requests = [..."abcdefgh"].map((content, i) => ({
+      ...{ id: `p${i}`, messages: [{ role: "user", content }], reference: "abc" },
+    }));
+    await writeJsonl(join(dir, "requests.jsonl"), requests);
+    const config = {
+      ...{ policy: join(dir, "sft"), prompts: [join(dir, "requests.jsonl")], rounds: 1 },
+      ...{ ranker: "reference", minHeldOutPairs: 0, samplesPerPrompt: 2, maxNewTokens: 4 },
+      ...{ ppoConfig: join(dir, "ppo.yaml"), rewardConfig: join(dir, "reward.yaml"), threads: 1 },
+    };
+    const run = join(dir, "pipeline");
+    const file = { name: "p", run, variables: {}, stages: { align: { stage: "loop", config } } };
+    const variables = new Map<string, string>();
+    const plan = planPipeline(file, await loadStages(), variables);
+    const context = { signal: new AbortController().signal, reporter: silentReporter() };
+    const records = await runPipeline(plan, { runDir: run, variables, rerun: [], context });
+    const { modelDir, metrics } = records.get("align")!.result;
+    expect(metrics).toMatchObject({ rounds: 1, promotions: 1 });
+    expect(await weightsOf(modelDir!)).not.toEqual(await weightsOf(join(dir, "sft")));
   });
 });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { present, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import {
   defineStage,
+  modelFacts,
   type StageContext,
   type StageDefinition,
   type StageResult,
@@ -57,6 +58,10 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       ...(["ranker", "rankCommand", "inbox", "demonstrationInbox"] as const),
       ...(["feedbackAddress", "feedbackTokenFile", "feedbackTlsCa"] as const),
     ],
+    outputs: async ({ policy }, ahead) => {
+      const model = await modelFacts(policy, ahead);
+      return { model, rewardModel: model, rounds: {} };
+    },
     leaves: { rounds: "work", "loop.jsonl": "work", "loop-state.json": "scratch" },
     // The loop's state knows: rounds may be left, or somebody has rolled back.
     hasMore: () => true,

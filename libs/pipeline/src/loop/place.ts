@@ -6,7 +6,7 @@ import { runPpoOverServices } from "../stages/ppo-stage.js";
 /** Where the steps of a loop are computed: in this process, or on a cluster. */
 export interface LoopPlace {
   /** Runs a stage in a run directory of its own, going on from where it was. */
-  run<C>(stage: StageDefinition<C>, config: C, step: LoopStep): Promise<StageResult>;
+  run<C extends object>(stage: StageDefinition<C>, config: C, step: LoopStep): Promise<StageResult>;
   /** PPO, scored by the reward model that its configuration names. */
   runPpo(config: PpoConfig, step: LoopStep): Promise<StageResult>;
   /** Resolves when the services that people reach are told to serve this model; nothing without any. */
@@ -19,6 +19,8 @@ export interface LoopStep {
   dir: string;
   /** Of the step within the round, such as `reward`. */
   name: string;
+  /** How often the loop was rolled back before: what was computed then is not gone on with. */
+  numRollbacks: number;
   context: StageContext;
 }
 

@@ -39,9 +39,9 @@ export function rankingFiles(runDir: string, rounds: number): string[] {
   return roundFiles(runDir, rounds, "rankings.jsonl");
 }
 
-/** A step of the round; after a rollback under another name, where names are not the round's own. */
-export function stepOf({ dir, context }: Round, name: string): LoopStep {
-  return { dir, name, context };
+/** A step of the round. */
+export function stepOf({ dir, context, state }: Round, name: string): LoopStep {
+  return { dir, name, numRollbacks: state.rollbacks.length, context };
 }
 
 /** What every stage of a round is told. */

@@ -1,12 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
-import { trainer } from "@stagecraft/contracts";
+import { join, resolve } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
-import { createRpcClient } from "@stagecraft/rpc";
 import { mapPaths } from "@stagecraft/service-trainer";
-import { runRemotely } from "./run-remotely.js";
+import { runOnTrainer } from "./run-on-trainer.js";
 import { ppoOverServices } from "../stages/ppo-stage.js";
 import type { ClusterLayout, ClusterStatus } from "@stagecraft/cluster";
 
@@ -29,39 +27,16 @@ export function ppoOnCluster(
   };
 }
 
-interface Target {
-  layout: ClusterLayout;
-  status: ClusterStatus;
-}
-
 /** Throws `failed_precondition` when the cluster serves other models than the configuration wants. */
 async function runOnCluster(
   config: PpoConfig,
   context: StageContext,
-  { layout, status }: Target,
+  { layout, status }: { layout: ClusterLayout; status: ClusterStatus },
 ): Promise<StageResult> {
-  const runId = runIdOf(context.runDir, status.runsDir);
-  // The trainer works in another folder than this command.
   const absolute = mapPaths(config, (path) => resolve(path));
   checkRewardModels(absolute, status);
   await checkPolicy(absolute.policy, status.models.policy);
-  await using client = createRpcClient(
-    trainer.TrainerServiceClient,
-    `file:${layout.addressesOf("trainer")}`,
-    { idempotent: ["createRun", "getRun", "cancelRun"] },
-  );
-  const run = { runId, stage: "ppo", config: absolute, runDirName: runId };
-  return await runRemotely(client, run, context);
-}
-
-/** The trainer finds its runs again by their folders, so a run's folder stands directly in runs. */
-function runIdOf(runDir: string, runsDir: string): string {
-  const name = relative(runsDir, resolve(runDir));
-  if (dirname(name) === "." && /^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$/.test(name)) return name;
-  throw new StagecraftError(
-    "invalid_argument",
-    `--run ${runDir}: this cluster's trainer keeps its runs in ${runsDir}; choose ${join(runsDir, "NAME")} with a NAME of up to 48 letters, digits, - and _`,
-  );
+  return await runOnTrainer({ layout, status }, { stage: "ppo", config }, context);
 }
 
 /** Of `name=directory`. */
@@ -84,7 +59,7 @@ function checkRewardModels({ rewardModel, rewardModels }: PpoConfig, { models }:
 }
 
 /** Other weights are published to the policies before they answer; another architecture does not fit. */
-async function checkPolicy(wanted: string, served: string): Promise<void> {
+export async function checkPolicy(wanted: string, served: string): Promise<void> {
   if (wanted === served) return;
   for (const file of ["config.json", "tokenizer.json"]) {
     const [a, b] = await Promise.all([wanted, served].map((dir) => readFile(join(dir, file))));

@@ -8,6 +8,7 @@ import { initEngine, memoryReport } from "@stagecraft/tensor";
 import { openWeightStoreAt } from "@stagecraft/weights";
 import { plainStages } from "../runs/plain-stages.js";
 import { createPpoRun } from "../rollouts/ppo-run.js";
+import { createPublishRun } from "../rollouts/publish-run.js";
 import type {
   LeaseQuestion,
   RunThreadApi,
@@ -32,7 +33,7 @@ serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestio
     const store = await openWeightStoreAt(config.weightsDir, objects, { signer });
     const lease = ownersLease(epoch, ask);
     const parts = { ...config, bus, topology, store, lease, logger, metrics };
-    const stages = [...plainStages(), createPpoRun(parts)];
+    const stages = [...plainStages(), createPpoRun(parts), createPublishRun(parts)];
     const reporter: StageReporter = {
       progress: (progress) => emit({ kind: "progress", progress }),
       metrics: (record) => emit({ kind: "metrics", metrics: record }),
