@@ -24,6 +24,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => stage((await import("@stagecraft/learn")).collectStage),
   },
   {
+    name: "rank",
+    summary: "rank sampled answers in the terminal",
+    load: async () => (await import("./rank.js")).rankCommand,
+  },
+  {
     name: "reward",
     summary: "train a reward model on ranked answers",
     load: async () => stage((await import("@stagecraft/learn")).rewardStage),

@@ -168,6 +168,12 @@ describe("loop stage", () => {
       }),
     });
     await Promise.all(told);
+    {
+      await using client = createRpcClient(feedback.FeedbackServiceClient, config.feedbackAddress);
+      const { numOpen, numWithdrawn } = await client.getQueueStatus({ batch: "" });
+      // One of six was not ranked in each round; nobody is asked about it any more.
+      expect({ numOpen, numWithdrawn }).toEqual({ numOpen: 0, numWithdrawn: 2 });
+    }
     await (await later)?.server.drain(0);
     expect(later).toBeDefined(); // it was away at first
     expect((await rounds(dir, "run")).map(({ newRankings }) => newRankings)).toEqual([5, 5]);
