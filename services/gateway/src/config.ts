@@ -1,4 +1,4 @@
-import { loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
 
 /** Configuration of the gateway service. */
@@ -18,6 +18,30 @@ export const gatewaySchema = z.strictObject({
     .max(100)
     .default(1)
     .describe("People who rank each comparison, until an operator sets another number"),
+  httpHost: z.string().min(1).default("127.0.0.1").describe("Address of the pages"),
+  httpPort: z
+    .int()
+    .min(-1)
+    .max(65535)
+    .default(8080)
+    .describe("Port of the pages; 0 = any free one, -1 = no pages"),
+  httpTlsCert: z.string().default("").describe("PEM certificate of the pages; empty = plaintext"),
+  httpTlsKey: z.string().default("").describe("PEM key of that certificate"),
+  httpPublicUrl: z
+    .string()
+    .default("")
+    .describe(
+      "Where people find the pages, such as https://rank.example.org; empty = as they listen",
+    ),
+  httpTrustedProxies: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Addresses of proxies with TLS in front of the pages, whose headers are believed"),
+  models: z
+    .array(z.string().regex(/^[^=]+=.+$/, "NAME=ADDRESS"))
+    .default([])
+    .describe("Policies that answer on the pages, NAME=ADDRESS"),
+  ...callFields,
   ...serverFields(50055),
 });
 

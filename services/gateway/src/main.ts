@@ -3,6 +3,7 @@ import { createRpcServer } from "@stagecraft/rpc";
 import { runMain, serverOptions, startTelemetry, terminationSignal } from "@stagecraft/service-kit";
 import { gatewaySchema, loadGatewayConfig } from "./config.js";
 import { createFeedbackService } from "./feedback/feedback-service.js";
+import { startPages } from "./pages.js";
 import { openStore } from "./store/open-store.js";
 
 runMain(async () => {
@@ -17,6 +18,7 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   createFeedbackService({ database, defaults: { ratersPerComparison } }).register(server);
   const { port } = await server.start();
+  await using _pages = await startPages(config, { database, logger });
   logger.info({ port, metricsPort }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");

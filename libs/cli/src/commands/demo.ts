@@ -88,6 +88,7 @@ function nextSteps(
     : `Done in ${formatDuration(durationMs)}.`;
   const steps: [string, string][] = [
     ["talk to it", `npx stagecraft chat ${model}`],
+    ["rank, write and chat on pages", `npx stagecraft studio --from ${out}`],
     ["read the report", files.html],
     ["see its answers token by token", `npx stagecraft inspect ${join(out, "ppo")} --html`],
     ["figures for machines", files.json],

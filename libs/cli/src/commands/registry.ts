@@ -94,6 +94,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./demo.js")).demoCommand,
   },
   {
+    name: "studio",
+    summary: "pages on which people rank, write and chat, and the loop that learns from them",
+    load: async () => (await import("./studio.js")).studioCommand,
+  },
+  {
     name: "up",
     summary: "start all services as processes of this machine, supervised",
     load: async () => (await import("./up.js")).upCommand,

@@ -38,7 +38,10 @@ export async function startLiveWorld(cleanup: Cleanup): Promise<LiveWorld> {
       ...{ "runs-dir": join(dir, "runs"), "weights-dir": join(dir, "weights") },
       "call-quotas": "CreateRun=1000000000",
     }),
-    start("gateway", "/stagecraft.feedback.", { "feedback-dir": join(dir, "feedback") }),
+    start("gateway", "/stagecraft.feedback.", {
+      "feedback-dir": join(dir, "feedback"),
+      "http-port": -1,
+    }),
     start("rollout", "/stagecraft.rollout.", {
       ...{ "nats-url": natsUrl, "policy-address": policyAddress, "reward-address": rewardAddress },
     }),

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { KnownPerson } from "../auth/people.js";
 import type { SignedIn } from "../auth/sessions.js";
 import type { LoopControl } from "../loop/loop-control.js";
-import type { Models } from "../models/models.js";
+import type { ServedModels } from "../openai/backend.js";
 import type { Database } from "../store/database.js";
 import type { PersonRole, Settings } from "./api/index.js";
 
@@ -12,7 +12,7 @@ import type { PersonRole, Settings } from "./api/index.js";
 export interface HttpContext {
   database: Database;
   defaults: Partial<Settings>;
-  models: Models;
+  models: ServedModels;
   loop: LoopControl | undefined;
   logger: Logger;
   now(): Date;

@@ -4,7 +4,7 @@ import cookie from "@fastify/cookie";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { LoopControl } from "../loop/loop-control.js";
-import { createModels, type Models } from "../models/models.js";
+import { fixedModels, type ServedModels } from "../openai/backend.js";
 import type { Database } from "../store/database.js";
 import type { Settings } from "./api/index.js";
 import type { HttpContext, Routes } from "./context.js";
@@ -13,6 +13,7 @@ import { guard, type RequestsPerMinute } from "./guard.js";
 import { secureHeaders } from "./headers.js";
 import { answerRoutes } from "./routes/answers.js";
 import { loopRoutes } from "./routes/loop.js";
+import { operatorRoutes } from "./routes/operator.js";
 import { peopleRoutes } from "./routes/people.js";
 import { rankRoutes } from "./routes/rank.js";
 import { sessionRoutes } from "./routes/session.js";
@@ -24,7 +25,8 @@ export interface HttpServerOptions extends Partial<Site> {
   database: Database;
   /** Settings until an operator changes them. */
   defaults?: Partial<Settings>;
-  models?: Models;
+  /** Who answers; default: nobody. */
+  models?: ServedModels;
   loop?: LoopControl;
   /** Folder of the built pages; default: as the build leaves them. */
   pagesDir?: string;
@@ -47,7 +49,14 @@ export interface HttpServer extends AsyncDisposable {
 const BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const PAGES_DIR = fileURLToPath(new URL("../../dist/web", import.meta.url));
-const ROUTES: readonly Routes[] = [rankRoutes, answerRoutes, writeRoutes, peopleRoutes, loopRoutes];
+const ROUTES: readonly Routes[] = [
+  rankRoutes,
+  answerRoutes,
+  writeRoutes,
+  peopleRoutes,
+  operatorRoutes,
+  loopRoutes,
+];
 
 /** The pages and their JSON API. Throws `failed_precondition` where they would go in plaintext over a network. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -65,7 +74,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const context: HttpContext = {
     database: options.database,
     defaults: options.defaults ?? {},
-    models: options.models ?? createModels({}),
+    models: options.models ?? fixedModels({}),
     loop: options.loop,
     logger,
     now: options.now ?? (() => new Date()),

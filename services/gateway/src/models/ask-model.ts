@@ -3,6 +3,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { AnswerEvent, Sampling, Turn } from "../http/api/index.js";
 import type { HttpContext } from "../http/context.js";
 import { errorOf, failureOf } from "../http/failure.js";
+import { answerWith } from "./models.js";
 
 export interface Question {
   person: string;
@@ -46,7 +47,7 @@ export async function* askModel(
   yield { type: "start", answerId };
   let text = "";
   try {
-    for await (const part of models.answer({ turns, model, sampling, signal })) {
+    for await (const part of answerWith(models, { turns, model, sampling, signal })) {
       if ("text" in part) {
         text += part.text;
         yield { type: "text", text: part.text };

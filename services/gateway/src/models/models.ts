@@ -1,7 +1,7 @@
-import { common, policy, toConversation } from "@stagecraft/contracts";
+import { common, toConversation } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import { createRpcClient, type RpcClientOptions } from "@stagecraft/rpc";
 import type { Sampling, Turn } from "../http/api/index.js";
+import type { PolicyBackend, ServedModels } from "../openai/backend.js";
 
 export interface Ask {
   turns: readonly Turn[];
@@ -14,62 +14,52 @@ export interface Ask {
 export type AnswerPart =
   { text: string } | { finishReason: "stop" | "length"; modelVersion: string };
 
-/** The models that answer here, whatever serves them. */
-export interface Models extends AsyncDisposable {
-  readonly names: readonly string[];
-  /** Version of the weights in use; empty when the server cannot say. */
-  version(name: string): Promise<string>;
-  /** Streams an answer; the last part says how it ended. */
-  answer(ask: Ask): AsyncIterable<AnswerPart>;
-}
-
 const DEFAULT_MAX_TOKENS = 256;
 
-/** Models behind policy services, by name. */
-export function createModels(
-  addresses: Readonly<Record<string, string>>,
-  options: RpcClientOptions<typeof policy.PolicyServiceService> = {},
-): Models {
-  const clients = new Map(
-    Object.entries(addresses).map(([name, address]) => [
-      name,
-      createRpcClient(policy.PolicyServiceClient, address, options),
-    ]),
-  );
-  const clientOf = (model: string) => {
-    const client = clients.get(model || [...clients.keys()][0]!);
-    if (client) return client;
-    if (clients.size === 0) throw noModels();
-    throw new StagecraftError("not_found", `there is no model ${model}`, {
-      details: { field: "model", advice: `choose one of ${[...clients.keys()].join(", ")}` },
+/** Streams an answer of one of the models; the last part says how it ended. */
+export async function* answerWith(
+  models: ServedModels,
+  { turns, model, sampling, signal }: Ask,
+): AsyncGenerator<AnswerPart> {
+  const [name, backend] = backendOf(models, model);
+  const input = {
+    prompt: { $case: "conversation" as const, value: toConversation([...turns]) },
+    sampling: samplingOf(sampling),
+    minWeightVersion: 0,
+  };
+  const request = { model: "", input, requestId: "" };
+  for await (const part of backend.generate(request, { signal })) {
+    if (part.text !== "") yield { text: part.text };
+    if (part.finishReason === common.FinishReason.UNSPECIFIED) continue;
+    const version = part.weights.at(-1)?.version ?? 0;
+    const isCut = part.finishReason === common.FinishReason.LENGTH;
+    yield { finishReason: isCut ? "length" : "stop", modelVersion: `${name}@${version}` };
+  }
+}
+
+/** Version of the weights that a model has now; null when it does not answer. */
+export async function versionOf(models: ServedModels, name: string): Promise<string | null> {
+  const info = await models
+    .policies()
+    .get(name)
+    ?.getModelInfo({ model: "" })
+    .catch(() => undefined);
+  return info?.info?.version ?? null;
+}
+
+function backendOf(models: ServedModels, model: string): readonly [string, PolicyBackend] {
+  const policies = models.policies();
+  const name = model || [...policies.keys()][0];
+  if (name === undefined) {
+    throw new StagecraftError("failed_precondition", "no model answers here", {
+      details: { advice: "start the gateway with --models NAME=ADDRESS, or run stagecraft studio" },
     });
-  };
-  return {
-    names: [...clients.keys()],
-    async version(name) {
-      const { weights } = await clientOf(name).getStatus({});
-      return weights ? String(weights.version) : "";
-    },
-    async *answer({ turns, model, sampling, signal }) {
-      const input = {
-        prompt: { $case: "conversation" as const, value: toConversation([...turns]) },
-        sampling: samplingOf(sampling),
-        minWeightVersion: 0,
-      };
-      const request = { model: "", input, requestId: "" };
-      const name = model || [...clients.keys()][0]!;
-      for await (const part of clientOf(model).generate(request, { signal })) {
-        if (part.text !== "") yield { text: part.text };
-        if (part.finishReason === common.FinishReason.UNSPECIFIED) continue;
-        const version = part.weights.at(-1)?.version ?? 0;
-        const isCut = part.finishReason === common.FinishReason.LENGTH;
-        yield { finishReason: isCut ? "length" : "stop", modelVersion: `${name}@${version}` };
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      for (const client of clients.values()) client.close();
-    },
-  };
+  }
+  const backend = policies.get(name);
+  if (backend) return [name, backend];
+  throw new StagecraftError("not_found", "that model is not served here", {
+    details: { field: "model", advice: "load the page again and choose one of the list" },
+  });
 }
 
 function samplingOf({ temperature, topP, maxTokens, seed }: Partial<Sampling>) {
@@ -78,11 +68,5 @@ function samplingOf({ temperature, topP, maxTokens, seed }: Partial<Sampling>) {
     topP: topP ?? 1,
     maxNewTokens: maxTokens ?? DEFAULT_MAX_TOKENS,
     seed: seed ?? Math.floor(Math.random() * 2 ** 31),
-  });
-}
-
-function noModels(): StagecraftError {
-  return new StagecraftError("failed_precondition", "no model answers here", {
-    details: { advice: "start the gateway with --models NAME=ADDRESS, or use `stagecraft studio`" },
   });
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { storeFlag } from "../../feedback/flags.js";
 import { toTurns } from "../../feedback/turns.js";
+import { versionOf } from "../../models/models.js";
 import { answerOf, askModel, takeStream, type Question } from "../../models/ask-model.js";
 import { feedback } from "@stagecraft/contracts";
 import type {
@@ -62,14 +63,15 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get("/api/models", async (request): Promise<ServedModels> => {
     const person = anybody(request);
     const seesNames = may(person, "operator");
-    const served = models.names.map(async (name, i) => {
-      const label = models.names.length === 1 ? "The assistant" : `Assistant ${i + 1}`;
-      const version = seesNames ? await models.version(name).catch(() => null) : null;
+    const names = [...models.policies().keys()];
+    const served = names.map(async (name, i) => {
+      const label = names.length === 1 ? "The assistant" : `Assistant ${i + 1}`;
+      const version = seesNames ? await versionOf(models, name) : null;
       return { id: String(i), label: seesNames ? name : label, version };
     });
     return { models: await Promise.all(served) };
   });
-  const modelOf = (model: string) => models.names[Number(model || 0)] ?? model;
+  const modelOf = (model: string) => [...models.policies().keys()][Number(model || 0)] ?? model;
 
   app.post("/api/write/answers", (request, reply) => {
     const { id: person } = personOf(request, "writer");

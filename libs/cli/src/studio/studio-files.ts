@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { atomicWriteFile } from "@stagecraft/checkpoint";
+import { UsageError } from "@stagecraft/config";
+
+/** What a studio works with: the models of a folder of runs, and its own files there. */
+export interface StudioFiles {
+  /** Where the studio keeps its database and its loop. */
+  dir: string;
+  loopDir: string;
+  sftModel: string;
+  rewardModel: string;
+  /** What the first round starts from: the PPO model if there is one. */
+  policy: string;
+  /** Requests that rounds draw from. */
+  prompts: string;
+  evalPrompts: string | undefined;
+  rankings: string | undefined;
+  heldOutRankings: string | undefined;
+  ppoConfig: string;
+  rewardConfig: string;
+}
+
+/** Finds everything in the runs, such as those of the demo; throws UsageError, naming what is missing. */
+export async function findStudioFiles(from: string): Promise<StudioFiles> {
+  const model = (stage: string) => join(from, stage, "model");
+  const world = (name: string) => join(from, "world", "world", name);
+  const required = [join(model("sft"), "config.json"), join(model("reward"), "config.json")];
+  const prompts = world("requests-train.jsonl");
+  const missing = [...required, prompts].filter((path) => !existsSync(path));
+  if (missing.length > 0) {
+    throw new UsageError(
+      `${from} has no ${missing.join(" and no ")}: run \`npm run demo\` first, or name its runs with --from DIR`,
+    );
+  }
+  const ifThere = (path: string) => (existsSync(path) ? path : undefined);
+  const dir = join(from, "studio");
+  await mkdir(dir, { recursive: true });
+  const ppoModel = ifThere(join(model("ppo"), "config.json")) && model("ppo");
+  return {
+    ...{ dir, loopDir: join(dir, "loop"), prompts },
+    ...{ sftModel: model("sft"), rewardModel: model("reward"), policy: ppoModel ?? model("sft") },
+    evalPrompts: ifThere(world("requests-heldout.jsonl")),
+    rankings: ifThere(join(from, "raters", "rankings.jsonl")),
+    heldOutRankings: ifThere(join(from, "raters", "rankings-heldout.jsonl")),
+    ppoConfig: await settingsOf(from, "ppo", dir),
+    rewardConfig: await settingsOf(from, "reward", dir),
+  };
+}
+
+/** The settings of a stage that has run, as a file for the loop, which sets the rest itself. */
+async function settingsOf(from: string, stage: string, dir: string): Promise<string> {
+  const run = join(from, stage, "run.json");
+  if (!existsSync(run)) return "";
+  const { config } = JSON.parse(await readFile(run, "utf8")) as { config: object };
+  const file = join(dir, `${stage}-settings.json`);
+  await atomicWriteFile(file, `${JSON.stringify(config, null, 2)}\n`);
+  return file;
+}
+
+/** The policy that the loop has made last, or the one that it starts from. */
+export async function currentPolicy({ loopDir, policy }: StudioFiles): Promise<string> {
+  const file = join(loopDir, "loop-state.json");
+  if (!existsSync(file)) return policy;
+  const state = JSON.parse(await readFile(file, "utf8")) as { policy?: string };
+  return state.policy ?? policy;
+}
+
+/** Rounds that the loop has finished. */
+export async function finishedRounds({ loopDir }: StudioFiles): Promise<number> {
+  const file = join(loopDir, "loop-state.json");
+  if (!existsSync(file)) return 0;
+  return (JSON.parse(await readFile(file, "utf8")) as { rounds: unknown[] }).rounds.length;
+}

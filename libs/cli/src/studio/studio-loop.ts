@@ -1,0 +1,124 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { feedback } from "@stagecraft/contracts";
+import { createSerialQueue, StagecraftError } from "@stagecraft/core";
+import { reportLoop, type Database, type LoopControl } from "@stagecraft/service-gateway";
+import { reportOf, type LoopEvent } from "./loop-events.js";
+import { finishedRounds, type StudioFiles } from "./studio-files.js";
+
+export interface StudioLoopOptions {
+  files: StudioFiles;
+  database: Database;
+  /** Where the round finds the gateway's FeedbackService. */
+  feedbackAddress: string;
+  /** New rankings that a round waits for. */
+  minRankings: number;
+  /** A round has ended: there is a new policy. */
+  onRound(): Promise<void>;
+}
+
+/** Rounds of the loop, each in a process of its own, so that the pages answer while it computes. */
+export interface StudioLoop extends LoopControl {
+  /** Stops a round at its next checkpoint and waits for it. */
+  close(): Promise<void>;
+}
+
+const NAME = "studio";
+const PROGRAM = fileURLToPath(new URL("../../bin/stagecraft.mjs", import.meta.url));
+
+/** See StudioLoop. Starting again goes on with a round that was stopped. */
+export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
+  const { files, database } = options;
+  let child: ChildProcess | undefined;
+  let ended: Promise<void> = Promise.resolve();
+  const writes = createSerialQueue();
+  const report = (said: feedback.ReportLoopRequest) =>
+    writes.run(() => database.transact((tx) => reportLoop(tx, said, new Date())));
+  const tell = (state: feedback.LoopState, round: number, text: string) =>
+    report(feedback.ReportLoopRequest.fromPartial({ loop: NAME, state, round, text }));
+
+  const run = async (round: number): Promise<void> => {
+    const started = spawn(process.execPath, [PROGRAM, ...argumentsOf(options, round)], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child = started;
+    let lastError = "";
+    createInterface({ input: started.stderr }).on("line", (line) => (lastError = line));
+    createInterface({ input: started.stdout }).on("line", (line) => {
+      const said = reportOf(JSON.parse(line) as LoopEvent, { loop: NAME, round });
+      if (said) void report(said).catch(() => undefined); // the next line says it again
+    });
+    const [code] = await new Promise<[number | null]>((resolve) =>
+      started.once("close", (status: number | null) => resolve([status])),
+    );
+    child = undefined;
+    if (code === 0) {
+      await options.onRound();
+      await tell(
+        feedback.LoopState.IDLE,
+        round,
+        `Round ${round} is done; its assistant answers now.`,
+      );
+    } else if (code === 130 || code === 143) {
+      await tell(
+        feedback.LoopState.IDLE,
+        round,
+        `Round ${round} was stopped; starting goes on with it.`,
+      );
+    } else {
+      const why = lastError.replace(/^\[\w+\] /, "") || `the round's process ended with ${code}`;
+      await tell(feedback.LoopState.FAILED, round, why);
+    }
+  };
+
+  return {
+    isRunning: () => child !== undefined,
+    async start() {
+      if (child) throw new StagecraftError("failed_precondition", "a round is running already");
+      const round = (await finishedRounds(files)) + 1;
+      await tell(feedback.LoopState.COLLECTING, round, `Round ${round} begins.`);
+      ended = run(round);
+      void ended.catch(() => undefined); // told as the loop's state
+    },
+    async stop() {
+      child?.kill("SIGINT");
+    },
+    async close() {
+      child?.kill("SIGINT");
+      await ended.catch(() => undefined);
+      await writes.idle();
+    },
+  };
+}
+
+const PROMPTS_PER_ROUND = 12;
+const SHARE = 0.8;
+
+function argumentsOf(options: StudioLoopOptions, round: number): string[] {
+  const { files, feedbackAddress, minRankings } = options;
+  const promptsPerRound = Math.max(PROMPTS_PER_ROUND, Math.ceil(minRankings / SHARE));
+  const flags: Record<string, string | number | undefined> = {
+    policy: files.policy,
+    reference: files.sftModel,
+    "reward-model": files.rewardModel,
+    "reward-start": files.sftModel,
+    prompts: files.prompts,
+    "eval-prompts": files.evalPrompts,
+    rankings: files.rankings,
+    "held-out-rankings": files.heldOutRankings,
+    "ppo-config": files.ppoConfig || undefined,
+    "reward-config": files.rewardConfig || undefined,
+    ranker: "feedback",
+    "feedback-address": feedbackAddress,
+    "prompts-per-round": promptsPerRound,
+    "min-rankings": minRankings,
+    "min-ranked-share": Math.min(SHARE, minRankings / promptsPerRound),
+    rounds: round,
+    run: files.loopDir,
+  };
+  const given = Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)],
+  );
+  return ["loop", "--json", ...given, "--resume"];
+}

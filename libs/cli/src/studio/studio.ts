@@ -1,0 +1,114 @@
+import { readRequests } from "@stagecraft/learn";
+import { createRpcServer } from "@stagecraft/rpc";
+import { silentReporter } from "@stagecraft/runs";
+import {
+  addRequests,
+  createFeedbackService,
+  openPeopleServer,
+  openStore,
+  type Database,
+  type ServedModels,
+} from "@stagecraft/service-gateway";
+import { openModel, type OpenModel } from "../serve/open-model.js";
+import { currentPolicy, findStudioFiles, type StudioFiles } from "./studio-files.js";
+import { createStudioLoop } from "./studio-loop.js";
+
+export interface StudioOptions {
+  /** Runs with models, such as those of the demo. */
+  from: string;
+  /** 0 = any free one. */
+  port: number;
+  /** New rankings that a round waits for. */
+  minRankings: number;
+  /** PostgreSQL instead of the embedded database. */
+  databaseUrl?: string;
+  engine: "auto" | "native" | "tensorflow" | "cpu";
+  threads: number;
+}
+
+/** Pages, database, model and loop for people on one machine. */
+export interface Studio extends AsyncDisposable {
+  /** Where the pages are. */
+  url: string;
+  /** Signs the operator in, once. */
+  signInLink: string;
+}
+
+const NAME = "assistant";
+const GRACE_MS = 2000;
+/** Requests that writers find at first. */
+const MAX_REQUESTS = 200;
+
+/** Starts a studio; everything is on loopback. */
+export async function openStudio(options: StudioOptions): Promise<Studio> {
+  const files = await findStudioFiles(options.from);
+  const running: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const stop of running.splice(0).reverse()) await stop();
+  };
+  try {
+    return { ...(await start(files, options, running)), [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Puts into `running` what is to be stopped, in the order in which it was started. */
+async function start(
+  files: StudioFiles,
+  options: StudioOptions,
+  running: (() => Promise<unknown>)[],
+) {
+  const { databaseUrl: url = "", minRankings, port } = options;
+  const database = await openStore({ dir: files.dir, url });
+  running.push(() => database.close());
+  await seedRequests(database, files.prompts);
+  const served = await serveCurrent(() => currentPolicy(files), options);
+  running.push(() => served.close());
+  const defaults = { ratersPerComparison: 1 };
+  const rpc = createRpcServer();
+  createFeedbackService({ database, defaults }).register(rpc);
+  const feedbackAddress = `127.0.0.1:${(await rpc.start()).port}`;
+  running.push(() => rpc.drain(GRACE_MS));
+  const onRound = () => served.reload();
+  const loop = createStudioLoop({ files, database, minRankings, feedbackAddress, onRound });
+  running.push(() => loop.close());
+  const { models } = served;
+  const alwaysLink = true;
+  const pages = await openPeopleServer({ database, defaults, loop, port, models, alwaysLink });
+  running.push(() => pages.server.close());
+  return { url: `${pages.origin}/`, signInLink: pages.signInLink! };
+}
+
+/** The newest policy in a thread of its own; `reload` puts a newer one in its place. */
+async function serveCurrent(policy: () => Promise<string>, { engine, threads }: StudioOptions) {
+  const open = async (): Promise<OpenModel> =>
+    openModel({
+      ...{ dir: await policy(), name: NAME, engine: { engine, threads } },
+      ...{ maxActive: 16, maxQueued: 256 },
+    });
+  let current = await open();
+  const models: ServedModels = {
+    policies: () => current.models.policies(),
+    rewards: () => current.models.rewards(),
+  };
+  return {
+    models,
+    async reload() {
+      const before = current;
+      current = await open();
+      await before[Symbol.asyncDispose]();
+    },
+    async close() {
+      await current[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function seedRequests(database: Database, prompts: string): Promise<void> {
+  const context = { signal: new AbortController().signal, reporter: silentReporter() };
+  const requests = await readRequests([prompts], { readers: [] }, context as never);
+  const turns = requests.slice(0, MAX_REQUESTS).map(({ messages }) => [...messages]);
+  await database.transact((tx) => addRequests(tx, turns as never));
+}

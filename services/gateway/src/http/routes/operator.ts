@@ -1,0 +1,149 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { writeAudit, type AuditNote } from "../../auth/audit.js";
+import { setGold, withdrawComparisons } from "../../feedback/comparisons-admin.js";
+import { addRequests } from "../../feedback/requests.js";
+import { auditRows, flagsSeen, goldItems, overview, queueItems } from "../../operator/lists.js";
+import { exportText } from "../../operator/export.js";
+import type { Tx } from "../../store/database.js";
+import { readCriteria, readSettings, writeSetting } from "../../store/settings.js";
+import type { CriteriaSettings, Settings } from "../api/index.js";
+import { personOf, type HttpContext } from "../context.js";
+import { after, id, openTurns, ranks, text } from "../fields.js";
+import { StagecraftError } from "@stagecraft/core";
+
+const settings = z
+  .strictObject({
+    ratersPerComparison: z.int().min(1).max(100),
+    leaseMinutes: z.int().min(1).max(1440),
+    goldShare: z.number().min(0).max(0.5),
+    automaticRounds: z.boolean(),
+  })
+  .partial();
+const criterion = z.strictObject({
+  id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "is of small letters, digits and hyphens"),
+  name: text(40).min(1),
+  question: text(200),
+  ask: z.enum(["off", "optional", "required"]),
+});
+const criteria = z.strictObject({
+  criteria: z
+    .array(criterion)
+    .max(20)
+    .refine((list) => new Set(list.map(({ id: each }) => each)).size === list.length, "ids repeat"),
+});
+const withdrawn = z.strictObject({ comparisonIds: z.array(id).min(1).max(1000) });
+const gold = z.strictObject({ ranks });
+const requests = z.strictObject({
+  requests: z
+    .array(z.strictObject({ turns: openTurns }))
+    .min(1)
+    .max(1000),
+});
+const queueQuery = after.extend({ state: z.enum(["open", "done", "withdrawn"]).default("open") });
+const comparison = z.object({ comparisonId: id });
+const exportParams = z.object({ kind: z.enum(["rankings", "demonstrations", "flags"]) });
+const exportQuery = z.object({ format: z.enum(["jsonl", "parquet"]).default("jsonl") });
+
+/** The operator's page. What changes something is written down with it. */
+export function operatorRoutes(app: FastifyInstance, context: HttpContext): void {
+  const { database, defaults, now } = context;
+  const { db, transact } = database;
+  const change = (note: AuditNote, work: (tx: Tx) => Promise<unknown>) =>
+    transact(async (tx) => {
+      await work(tx);
+      await writeAudit(tx, note);
+    });
+
+  app.get("/api/operator/overview", (request) => {
+    personOf(request, "operator");
+    return overview(context);
+  });
+  app.get("/api/operator/settings", (request): Promise<Settings> => {
+    personOf(request, "operator");
+    return readSettings(db, defaults);
+  });
+  app.patch("/api/operator/settings", async (request): Promise<Settings> => {
+    const { name: who } = personOf(request, "operator");
+    const details = settings.parse(request.body);
+    await change({ who, action: "settings.change", subject: "settings", details }, async (tx) =>
+      writeSetting(tx, "settings", { ...(await readSettings(tx, defaults)), ...details }),
+    );
+    return readSettings(db, defaults);
+  });
+  app.get("/api/operator/criteria", (request): Promise<CriteriaSettings> => {
+    personOf(request, "operator");
+    return readCriteria(db);
+  });
+  app.put("/api/operator/criteria", async (request): Promise<CriteriaSettings> => {
+    const { name: who } = personOf(request, "operator");
+    const value = criteria.parse(request.body);
+    const note = { who, action: "criteria.change", subject: "criteria", details: value };
+    await change(note, (tx) => writeSetting(tx, "criteria", value));
+    return readCriteria(db);
+  });
+  app.get("/api/operator/queue", (request) => {
+    personOf(request, "operator");
+    return queueItems(context, queueQuery.parse(request.query));
+  });
+  app.post("/api/operator/queue/withdraw", async (request) => {
+    const { name: who } = personOf(request, "operator");
+    const details = withdrawn.parse(request.body);
+    let numWithdrawn = 0;
+    await change({ who, action: "queue.withdraw", subject: "queue", details }, async (tx) => {
+      numWithdrawn = await withdrawComparisons(tx, { ...details, batch: "" }, now());
+    });
+    return { numWithdrawn };
+  });
+  app.get("/api/operator/gold", async (request) => {
+    personOf(request, "operator");
+    return { items: await goldItems(db) };
+  });
+  app.put("/api/operator/gold/:comparisonId", async (request) => {
+    const { name: who } = personOf(request, "operator");
+    const { comparisonId: subject } = comparison.parse(request.params);
+    const { ranks: right } = gold.parse(request.body);
+    await change({ who, action: "gold.set", subject }, (tx) => setGold(tx, subject, right));
+    return (await goldItems(db)).find(({ comparisonId }) => comparisonId === subject);
+  });
+  app.delete("/api/operator/gold/:comparisonId", async (request) => {
+    const { name: who } = personOf(request, "operator");
+    const { comparisonId: subject } = comparison.parse(request.params);
+    await change({ who, action: "gold.unset", subject }, (tx) => setGold(tx, subject, []));
+    return { ok: true };
+  });
+  app.post("/api/operator/requests", async (request) => {
+    const { name: who } = personOf(request, "operator");
+    const given = requests.parse(request.body).requests.map(({ turns }) => turns);
+    let numAdded = 0;
+    const details = { given: given.length };
+    await change({ who, action: "requests.add", subject: "requests", details }, async (tx) => {
+      numAdded = await addRequests(tx, given);
+    });
+    return { numAdded };
+  });
+  app.get("/api/operator/flags", (request) => {
+    personOf(request, "operator");
+    return flagsSeen(db, after.parse(request.query));
+  });
+  app.get("/api/operator/audit", (request) => {
+    personOf(request, "operator");
+    return auditRows(db, after.parse(request.query));
+  });
+  app.get("/api/operator/export/:kind", async (request, reply) => {
+    const { name: who } = personOf(request, "operator");
+    const { kind } = exportParams.parse(request.params);
+    const { format } = exportQuery.parse(request.query);
+    if (format === "parquet") throw noParquet();
+    await writeAudit(db, { who, action: "export", subject: kind });
+    reply.header("content-type", "application/x-ndjson; charset=utf-8");
+    reply.header("content-disposition", `attachment; filename="${kind}.jsonl"`);
+    return reply.send(exportText(database, kind));
+  });
+}
+
+function noParquet(): StagecraftError {
+  return new StagecraftError("unimplemented", "this page exports JSON lines", {
+    details: { field: "format", advice: "take jsonl" },
+  });
+}
