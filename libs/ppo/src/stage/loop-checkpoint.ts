@@ -1,4 +1,5 @@
 import type { TensorEntry, TensorMap } from "@stagecraft/checkpoint";
+import type { JsonObject } from "@stagecraft/core";
 import {
   loadOptimizer,
   loadVariables,
@@ -27,4 +28,15 @@ export function loadTrainees(trainees: Trainees, tensors: TensorMap): void {
   if (critic && critic !== policy) loadVariables(critic.params, tensors, "critic/");
   if (criticOptimizer) loadOptimizer(criticOptimizer, tensors, "criticOptimizer/");
   ema?.load(tensors, "ema/");
+}
+
+/** The loop's state of a checkpoint from before PPO shared its loop with the other stages. */
+export function inWordsOfTheLoop(loop: JsonObject): JsonObject {
+  const { update, evaluatedUpdate, best, startScore = null, ...rest } = loop;
+  if (update === undefined) return loop;
+  const chosen = best as { update: number; score: number } | null;
+  return {
+    ...{ ...rest, step: update, evaluatedStep: evaluatedUpdate!, start: startScore },
+    best: chosen && { step: chosen.update, value: chosen.score },
+  };
 }

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { TensorMap } from "@stagecraft/checkpoint";
+import { openCheckpoints, type TensorMap } from "@stagecraft/checkpoint";
+import type { JsonObject } from "@stagecraft/core";
 import { silentReporter, type StageContext } from "@stagecraft/runs";
 import { loadModel, type Model } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
@@ -184,6 +185,32 @@ describe("runPpo()", () => {
     const config = { normalizeScore: true, updates: 1 };
     await run("run", { config, samplers: { score: () => 1 } }).result;
     expect((await records("run"))[0]!["score"]).toBe(2); // the stored one is .5
+  });
+
+  it("resumes a checkpoint from before the loop was shared to the same weights", async () => {
+    const config = { evalPrompts: [join(dir, "prompts.jsonl")], evalEvery: 1, selectModel: "best" };
+    const whole = await run("whole", { config }).result;
+    let calls = 0;
+    const onCollect = () => {
+      if (++calls === 6) throw new Error("power cut");
+    };
+    const crashed = run("parts", { config, samplers: { onCollect } });
+    await expect(crashed.result).rejects.toThrow("power cut");
+    const checkpoints = join(dir, "parts", "checkpoints");
+    const { step, tensors, state } = (await openCheckpoints(checkpoints).loadLatest())!;
+    const loop = state["loop"] as JsonObject;
+    const { step: update, evaluatedStep, best, start, ...same } = loop;
+    expect(update).toBe(2);
+    const chosen = best as { step: number; value: number };
+    const earlier = {
+      ...{ ...same, update: step, evaluatedUpdate: evaluatedStep!, startScore: start! },
+      best: { update: chosen.step, score: chosen.value },
+    };
+    await rm(checkpoints, { recursive: true });
+    await openCheckpoints(checkpoints).save(step, { tensors, state: { ...state, loop: earlier } });
+    const { metrics } = await run("parts", { config, resume: true }).result;
+    expect(await weights("parts")).toEqual(await weights("whole"));
+    expect(metrics).toEqual(whole.metrics);
   });
 
   for (const config of [

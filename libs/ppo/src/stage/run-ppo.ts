@@ -220,7 +220,7 @@ async function finish(
     metrics: {
       ...last,
       ...evaluation,
-      ...(best ? { bestUpdate: best.update, bestScore: best.score } : {}),
+      ...(best ? { bestUpdate: best.step, bestScore: best.value } : {}),
     },
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
+import type { GradientExchange } from "@stagecraft/runs";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { initEngine, tf, valueAndGrads, type Optimizer } from "@stagecraft/tensor";
 import { estimateAdvantages, type Experience } from "../batch/experience.js";
@@ -120,6 +121,23 @@ function expectEqual(a: Map<string, Float32Array>, b: Map<string, Float32Array>,
 }
 
 describe("optimize()", () => {
+  it("passes the gradients of policy and critic through the exchange, by tokens or answers", async () => {
+    for (const [reduction, weight] of [
+      ["token-mean", 22],
+      ["sequence-mean", 6],
+    ] as const) {
+      const weights: number[] = [];
+      const exchange: GradientExchange = {
+        mean(own) {
+          weights.push(own.weight);
+          return Promise.resolve(own);
+        },
+      };
+      await run({ reduction, maxTokens: 6 }, { exchange });
+      expect(weights).toEqual([weight, weight]);
+    }
+  });
+
   for (const reduction of ["token-mean", "sequence-mean"] as const) {
     it(`${reduction}: gradients do not depend on micro-batches of uneven lengths`, async () => {
       const one = await run({ reduction });

@@ -7,6 +7,7 @@ import { createOptimizer, initEngine, tf } from "@stagecraft/tensor";
 import { silentReporter } from "../stage/reporter.js";
 import { readRunRecord } from "../run/run-record.js";
 import { withRun } from "../run/run.js";
+import type { GradientExchange } from "./gradient-step.js";
 import { accumulateGradients } from "./gradients.js";
 import { trainLoop, type TrainTask } from "./train-loop.js";
 
@@ -188,6 +189,23 @@ describe("trainLoop()", () => {
       const { kept, warnings } = await choose((step) => Math.abs(20 - step));
       expect([kept, warnings]).toEqual([[5, 10, 15, 20], []]);
     });
+  });
+
+  it("passes every step's gradients through the exchange, weighted by what they are over", async () => {
+    const weights: number[] = [];
+    const exchange: GradientExchange = {
+      mean: ({ loss, grads, weight }) => {
+        weights.push(weight);
+        tf.dispose([...grads.values()]);
+        return Promise.resolve({ loss, weight, grads: new Map([["w", tf.scalar(0)]]) });
+      },
+    };
+    const { task, value, dispose } = lineTask({ exchange });
+    await train(task);
+    expect(value()).toBe(0);
+    expect(weights).toHaveLength(OPTIONS.steps);
+    expect(Math.min(...weights)).toBeGreaterThanOrEqual(OPTIONS.accumulationSteps);
+    dispose();
   });
 
   it("has no loss where there was nothing to learn from", async () => {
