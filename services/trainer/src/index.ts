@@ -1,5 +1,5 @@
 export { trainerSchema } from "./config.js";
-export { openTrainerService, type OpenTrainerOptions } from "./open.js";
+export { openTrainerService, type OpenTrainerOptions } from "./open-service.js";
 export { createPpoRun } from "./rollouts/ppo-run.js";
 export type { RegisteredRun, RunEvent } from "./runs/registered-run.js";
 export {

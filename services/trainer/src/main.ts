@@ -15,9 +15,9 @@ import {
 import { openWeightStoreAt } from "@stagecraft/weights";
 import { reportBacklog } from "./rollouts/bus-backlog.js";
 import { loadTrainerConfig, trainerSchema } from "./config.js";
-import { openTrainerService } from "./open.js";
+import { openTrainerService } from "./open-service.js";
 import { plainStages } from "./runs/plain-stages.js";
-import { createRunThreads } from "./threads/run-threads.js";
+import { createRunThreads } from "./threads/thread-client.js";
 import { signingStage } from "./runs/signing-stage.js";
 import { holdTrainerLease, untilReplaced } from "./replicas/trainer-lease.js";
 

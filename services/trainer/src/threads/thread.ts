@@ -14,7 +14,7 @@ import type {
   RunThreadApi,
   RunThreadData,
   RunThreadEvent,
-} from "./run-thread-protocol.js";
+} from "./thread-protocol.js";
 
 /** The worker thread of one run: its engine, its own connection to the bus, its stage. */
 serveThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestion>(

@@ -14,7 +14,7 @@ import type {
   RunThreadApi,
   RunThreadData,
   RunThreadEvent,
-} from "./run-thread-protocol.js";
+} from "./thread-protocol.js";
 import type { TrainerStage } from "../runs/trainer-stage.js";
 
 export interface RunThreadsOptions {
@@ -43,7 +43,7 @@ export function createRunThreads(options: RunThreadsOptions): RunThreads {
   const start = (reporter: StageReporter) =>
     startThread<RunThreadData, RunThreadApi, undefined, RunThreadEvent, LeaseQuestion>({
       name: "run",
-      module: threadModule("./run-thread.js", import.meta.url),
+      module: threadModule("./thread.js", import.meta.url),
       data: { config: { ...config }, topology, epoch: lease.epoch },
       stuckAfterMs: config.stuckAfterMs,
       ...(config.runHeapMb > 0 ? { maxHeapMb: config.runHeapMb } : {}),
