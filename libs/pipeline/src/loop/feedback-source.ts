@@ -51,7 +51,7 @@ export async function withdraw(
       client.withdrawComparisons({ comparisonIds: [], batch }),
     );
     if (numWithdrawn > 0) {
-      reporter.info(`${numWithdrawn} requests of the round are withdrawn from the queue`);
+      reporter.info(`the ${numWithdrawn} requests of the round are out of the queue`);
     }
   } catch (thrown) {
     const { code } = StagecraftError.from(thrown);
