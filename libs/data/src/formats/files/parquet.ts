@@ -3,7 +3,8 @@ import * as zlib from "node:zlib";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import {
   parquetMetadataAsync,
-  parquetReadObjects,
+  parquetScan,
+  parquetSchema,
   type AsyncBuffer,
   type Compressors,
   type FileMetaData,
@@ -26,7 +27,11 @@ export const parquetFiles: RecordFileFormat = {
         throwIfAborted(signal);
         const rowEnd = rowStart + Number(numRows);
         const rows = await guarded(file, () => readGroup(buffer, metadata, { rowStart, rowEnd }));
-        for (const [i, row] of rows.entries()) yield { place: rowStart + i + 1, value: plain(row) };
+        for (let i = 0; i < rows.length; i++) {
+          const value = plain(rows[i]);
+          rows[i] = {}; // what was handed over need not stay
+          yield { place: rowStart + i + 1, value };
+        }
         rowStart = rowEnd;
       }
     } finally {
@@ -40,8 +45,20 @@ interface RowRange {
   rowEnd: number;
 }
 
-function readGroup(file: AsyncBuffer, metadata: FileMetaData, { rowStart, rowEnd }: RowRange) {
-  return parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors: COMPRESSORS });
+/** The rows of a group, one column after the other: the bytes of one column are in memory at a time. */
+async function readGroup(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  range: RowRange,
+): Promise<Record<string, unknown>[]> {
+  const scan = await parquetScan({ file, metadata, ...range, compressors: COMPRESSORS });
+  const rows: Record<string, unknown>[] = [];
+  for (let i = range.rowStart; i < range.rowEnd; i++) rows.push({});
+  for (const { element } of parquetSchema(metadata).children) {
+    const values = await scan.readColumn({ column: element.name, ...range });
+    for (let i = 0; i < rows.length; i++) rows[i]![element.name] = values[i] as unknown;
+  }
+  return rows;
 }
 
 interface ZstdOfNode22 {
