@@ -8,7 +8,11 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["{libs,services}/*/{src,test,web}/**/*.test.ts", "{tools,deploy}/**/*.test.ts"],
+    include: [
+      "{libs,services}/*/{src,test,web}/**/*.test.ts",
+      "services/*/pages/short.test.ts",
+      "{tools,deploy}/**/*.test.ts",
+    ],
     pool: "forks",
     maxWorkers: 2, // tensor engines use threads of their own; more forks only fight over cores
     testTimeout: 60_000,

@@ -92,22 +92,44 @@ async function buildNativeEngine(root, steps) {
 }
 
 /**
- * A cluster, and the tests of the event bus, need a real nats-server; on Debian as root it is
- * installed here.
+ * A cluster, and the tests of the event bus, need a real nats-server.
  * @param {import("./steps.mjs").Steps} steps
  */
 export async function ensureNatsServer(steps) {
-  const has = (/** @type {string} */ program, flag = "--version") =>
-    spawnSync(program, [flag], { stdio: "ignore" }).status === 0;
-  if (has("nats-server")) return;
-  if (process.getuid?.() === 0 && has("apt-get")) {
-    await steps.command("apt-get update", ["apt-get", "update"]);
-    const install = ["apt-get", "install", "-y", "--no-install-recommends", "nats-server"];
-    await steps.command("install nats-server", install);
-    return;
-  }
-  throw new StepError(
-    "nats-server (2.9 or later) is needed on the PATH: `sudo apt-get install nats-server`, " +
+  await ensureProgram(steps, {
+    programs: ["nats-server"],
+    debianPackage: "nats-server",
+    missing:
+      "nats-server (2.9 or later) is needed on the PATH: `sudo apt-get install nats-server`, " +
       "`brew install nats-server`, or https://github.com/nats-io/nats-server/releases",
-  );
+  });
+}
+
+/**
+ * The tests of the pages look at them through a real browser.
+ * @param {import("./steps.mjs").Steps} steps
+ */
+export async function ensureChromium(steps) {
+  await ensureProgram(steps, {
+    programs: ["chromium", "chromium-browser", "google-chrome"],
+    debianPackage: "chromium",
+    missing:
+      "Chromium is needed for the tests of the pages: `sudo apt-get install chromium`, or Google Chrome " +
+      "as google-chrome on the PATH",
+  });
+}
+
+/**
+ * Does nothing when one of the programs is there; on Debian as root it is installed.
+ * @param {import("./steps.mjs").Steps} steps
+ * @param {{ programs: readonly string[], debianPackage: string, missing: string }} options
+ */
+async function ensureProgram(steps, { programs, debianPackage, missing }) {
+  const has = (/** @type {string} */ program) =>
+    spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
+  if (programs.some(has)) return;
+  if (process.getuid?.() !== 0 || !has("apt-get")) throw new StepError(missing);
+  await steps.command("apt-get update", ["apt-get", "update"]);
+  const install = ["apt-get", "install", "-y", "--no-install-recommends", debianPackage];
+  await steps.command(`install ${debianPackage}`, install);
 }

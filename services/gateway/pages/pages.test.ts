@@ -201,7 +201,6 @@ describe.skipIf(!CHROMIUM)("what people do", () => {
     await page.selectOption(".gold-form label:nth-child(2) select", "2");
     await page.click("text=Make it a gold item");
     await expect.poll(() => operating.gold).toMatchObject([{ ranks: [1, 2, 1] }]);
-    await page.click("summary >> text=Why is the sky blue?");
     await page.click("text=Withdraw: nobody");
     await expect.poll(() => operating.withdrawn).toEqual(["c1"]);
     expect(await page.getAttribute("text=Rankings (JSONL)", "href")).toBe(

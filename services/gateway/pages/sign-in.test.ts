@@ -63,13 +63,12 @@ describe.skipIf(!CHROMIUM)("signing in", () => {
   });
 
   it("says that the server does not answer, keeps the page, and tries again", async () => {
-    let isUp = false;
-    await using server = await startFakeServer({
-      "GET /session": ({ response }) => (isUp ? SESSION : void response.destroy()),
-    });
-    const page = await openPage(browser, `${server.url}/`);
+    await using server = await startFakeServer({ "GET /session": () => SESSION });
+    const page = await openPage(browser, `${server.url}/icon.svg`);
+    await page.route("**/api/**", (route) => route.abort());
+    await page.goto(server.url);
     await page.waitForSelector("text=The server does not answer.");
-    isUp = true;
+    await page.unroute("**/api/**");
     await page.click("text=Try again");
     await page.waitForSelector("text=Hello");
     await page.context().close();

@@ -1,7 +1,8 @@
 // `node services/gateway/web/build.mjs`: the pages into services/gateway/dist/web. A stamp of what went
 // in makes a second run do nothing.
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -48,8 +49,15 @@ export async function buildPages() {
   const stamp = stampOfPages();
   if (pagesAreFresh(stamp)) return false;
   const { build } = await import("vite");
-  await build({ configFile: join(web, "vite.config.mjs"), logLevel: "warn" });
-  writeFileSync(stampFile, stamp); // last: an interrupted build leaves none
+  const outDir = `${out}-${process.pid}`; // moved when whole: nobody is sent half of the pages
+  await build({
+    configFile: join(web, "vite.config.mjs"),
+    logLevel: "warn",
+    build: { outDir, emptyOutDir: true },
+  });
+  writeFileSync(join(outDir, ".stamp"), stamp);
+  rmSync(out, { recursive: true, force: true });
+  renameSync(outDir, out);
   return true;
 }
 

@@ -17,12 +17,11 @@ export default defineConfig({
   base: "/",
   plugins: [theme],
   build: {
-    outDir: "../dist/web",
-    emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
     sourcemap: false,
+    license: { fileName: "licences.md" }, // of what is bundled: their texts go along
     reportCompressedSize: false,
   },
 });

@@ -43,7 +43,9 @@ function Bare({ children }: { children: preact.ComponentChildren }) {
   return (
     <>
       <NavigationBar pages={[]} path="" />
-      <main>{children}</main>
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
     </>
   );
 }

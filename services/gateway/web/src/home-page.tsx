@@ -1,4 +1,5 @@
 import type { LoopStatus } from "../../src/http/api/index.js";
+import { PasswordForm } from "./session/password-form.js";
 import { useSession } from "./session/session.js";
 import { ErrorNotice } from "./ui/notice.js";
 import { useLoad } from "./ui/use-load.js";
@@ -27,6 +28,7 @@ export function HomePage() {
           </li>
         ))}
       </ul>
+      <PasswordForm />
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { FlagCategory, FlagStored } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
-import { uuid } from "../api/uuid.js";
+import { useSubmissionId } from "../api/use-submission-id.js";
 import { FlagDialog, flagText } from "../ui/flag-dialog.js";
 import { GrowingAnswer } from "../ui/growing-answer.js";
 import { Markdown } from "../ui/markdown-view.js";
@@ -29,6 +29,7 @@ export function BreakPage() {
   const [numFlags, setNumFlags] = useState(0);
   const writer = useAnswer("break/answers");
   const { run, error } = useAction();
+  const submission = useSubmissionId();
   const send = async (text: string) => {
     const asked = [...turns, { role: "user" as const, content: text, answerId: "" }];
     setTurns(asked);
@@ -43,7 +44,9 @@ export function BreakPage() {
     setFlagging(null);
     void run(async () => {
       const { answerId } = turns[index]!;
-      await request<FlagStored>("POST", "break/flags", { submissionId: uuid(), answerId, ...flag });
+      const submissionId = submission.current();
+      await request<FlagStored>("POST", "break/flags", { submissionId, answerId, ...flag });
+      submission.renew();
       const flagged = flag.category;
       setTurns((all) => all.map((turn, i) => (i === index ? { ...turn, flagged } : turn)));
       setNumFlags((n) => n + 1);

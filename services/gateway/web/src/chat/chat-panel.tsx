@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { VoteStored } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
-import { uuid } from "../api/uuid.js";
+import { useSubmissionId } from "../api/use-submission-id.js";
 import { GrowingAnswer } from "../ui/growing-answer.js";
 import { MessageBox } from "../ui/message-box.js";
 import { ModelChoice } from "../ui/model-choice.js";
@@ -28,6 +28,7 @@ export function ChatPanel() {
   const [votes, setVotes] = useState<Readonly<Record<string, "up" | "down">>>({});
   const writer = useAnswer("chat/answers");
   const { run, error } = useAction();
+  const submission = useSubmissionId();
   const isBusy = writer.text !== null;
 
   const answer = async (asked: ChatTree, below: number) => {
@@ -49,8 +50,9 @@ export function ChatPanel() {
   };
   const rate = (answerId: string, vote: "up" | "down") =>
     run(async () => {
-      const body = { submissionId: uuid(), answerId, vote, than: null, comment: "" };
+      const body = { submissionId: submission.current(), answerId, vote, than: null, comment: "" };
       await request<VoteStored>("POST", "chat/votes", body);
+      submission.renew();
       setVotes((all) => ({ ...all, [answerId]: vote }));
     });
   const last = branchOf(tree).at(-1);

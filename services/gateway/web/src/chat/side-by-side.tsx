@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { ServedModels, Turn, VoteStored } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
-import { uuid } from "../api/uuid.js";
+import { useSubmissionId } from "../api/use-submission-id.js";
 import { GrowingAnswer } from "../ui/growing-answer.js";
 import { Markdown } from "../ui/markdown-view.js";
 import { MessageBox } from "../ui/message-box.js";
@@ -30,6 +30,7 @@ export function SideBySide() {
   const [duel, setDuel] = useState<Duel | null>(null);
   const writers = [useAnswer("chat/answers"), useAnswer("chat/answers")] as const;
   const { run, error: failed } = useAction();
+  const submission = useSubmissionId();
   if (error) return <ErrorNotice error={error} retry={reload} />;
   if (!data) return <Loading />;
   if (data.models.length < 2) return <OneVersion />;
@@ -60,13 +61,14 @@ export function SideBySide() {
       const [better, worse] = [duel!.sides![winner]!, duel!.sides![1 - winner]!];
       const { answerId } = better;
       const body = {
-        submissionId: uuid(),
+        submissionId: submission.current(),
         answerId,
         vote: "better",
         than: worse.answerId,
         comment: "",
       };
       await request<VoteStored>("POST", "chat/votes", body);
+      submission.renew();
       setDuel({ ...duel!, winner });
     });
   const canVote = duel?.sides?.every(({ answerId }) => answerId !== "") && duel.winner === null;

@@ -1,4 +1,3 @@
-import { useEffect, useRef } from "preact/hooks";
 import { letter } from "../ui/format.js";
 import { Markdown } from "../ui/markdown-view.js";
 import type { Rank } from "./rank-state.js";
@@ -20,19 +19,9 @@ interface Props {
 /** One answer, whole, with its ranks to choose from. */
 export function AnswerCard(props: Props) {
   const { index, text, rank, isFocused, dragging, onFocus } = props;
-  const card = useRef<HTMLElement>(null);
-  useEffect(() => {
-    if (!isFocused || document.querySelector("dialog[open]")) return;
-    // Only from another card or from nowhere: who reads the request or a menu is not torn away.
-    const at = document.activeElement;
-    if (at !== document.body && !at?.closest(".answers, .order-board")) return;
-    card.current?.focus({ preventScroll: true });
-    card.current?.scrollIntoView({ block: "nearest" });
-  }, [isFocused]);
   const name = `Answer ${letter(index)}`;
   return (
     <article
-      ref={card}
       class={`answer-card ${isFocused ? "current" : ""} ${rank === null ? "" : "ranked"}`}
       tabIndex={isFocused ? 0 : -1}
       aria-label={`${name}, ${rank === null ? "no rank yet" : `rank ${rank}`}`}
@@ -76,6 +65,10 @@ function RankButtons({
           aria-label={`Rank ${choice}`}
           onClick={(event) => {
             event.stopPropagation();
+            // Or Enter would press this button again instead of submitting.
+            event.currentTarget
+              .closest<HTMLElement>(".answer-card")
+              ?.focus({ preventScroll: true });
             if (choice === rank) onClear();
             else onRank(choice);
           }}

@@ -1,4 +1,4 @@
-import { useEffect, useReducer, useState } from "preact/hooks";
+import { useLayoutEffect, useReducer, useState } from "preact/hooks";
 import type { Assignment } from "../../../src/http/api/index.js";
 import { letter } from "../ui/format.js";
 import { FlagDialog } from "../ui/flag-dialog.js";
@@ -29,13 +29,13 @@ export function ComparisonDesk({ assignment, desk }: Props) {
     startRanking(answers.length, criteria, previous),
   );
   const [open, setOpen] = useState<Open>(null);
-  const [problem, setProblem] = useState("");
+  const [problem, setProblem] = useState({ text: "", ranks: state.ranks });
   const ranks = currentRanks(state);
   const dragging = useDrag((answer, where) => act(dropAction(answer, where)));
   const close = () => setOpen(null);
   const submit = () => {
     const result = submittable(state);
-    setProblem(result.problem ?? "");
+    setProblem({ text: result.problem ?? "", ranks: state.ranks });
     if (result.given) return void desk.submit(result.given);
     act({ type: "row", row: result.row });
     act({ type: "focus", answer: result.answer });
@@ -50,8 +50,8 @@ export function ComparisonDesk({ assignment, desk }: Props) {
     help: () => setOpen("help"),
   };
   useRankKeys(commands, open === null);
-  useEffect(() => setProblem(""), [state.ranks]);
-  useEffect(() => focusFirstCard(), []);
+  // In the same breath as the change: were the browser's focus to lag behind, the two would chase each other.
+  useLayoutEffect(() => focusCard(state.focus), [state.focus]);
   return (
     <>
       <section aria-label="Request">
@@ -78,7 +78,9 @@ export function ComparisonDesk({ assignment, desk }: Props) {
           focus={state.focus}
           onFocus={(answer) => act({ type: "focus", answer })}
         />
-        {problem && <Notice kind="bad">{problem}</Notice>}
+        {problem.text && problem.ranks === state.ranks && (
+          <Notice kind="bad">{problem.text}</Notice>
+        )}
         <DockActions commands={commands} isBusy={desk.isBusy} />
       </section>
       <p class="sr" role="status">
@@ -131,10 +133,13 @@ function dropAction(answer: number, where: string): RankAction {
   return { type: "clear", answer };
 }
 
-/** A new comparison begins at its first answer, unless somebody is elsewhere on the page. */
-function focusFirstCard(): void {
-  if (document.activeElement !== document.body) return;
-  document.querySelector<HTMLElement>(".answer-card.current")?.focus({ preventScroll: true });
+/** Only from another card or from nowhere: who reads the request or a menu is not torn away. */
+function focusCard(answer: number): void {
+  const at = document.activeElement;
+  if (at !== document.body && !at?.closest(".answers, .order-board")) return;
+  const card = document.querySelector<HTMLElement>(`[data-answer="${answer}"]`);
+  if (!card?.contains(at)) card?.focus({ preventScroll: true });
+  card?.scrollIntoView({ block: "nearest" });
 }
 
 function announce(ranks: readonly (number | null)[], focus: number): string {

@@ -80,9 +80,9 @@ export function reduceRanking(state: RankState, action: RankAction): RankState {
     case "clear-row":
       return change(state, state.focus, () => null);
     case "focus":
-      return isAnswer(state, action.answer) ? { ...state, focus: action.answer } : state;
+      return focusOn(state, isAnswer(state, action.answer) ? action.answer : state.focus);
     case "step":
-      return { ...state, focus: clamp(state.focus + action.by, 0, state.numAnswers - 1) };
+      return focusOn(state, clamp(state.focus + action.by, 0, state.numAnswers - 1));
     case "row":
       return state.rows[action.row] ? goToRow(state, action.row) : state;
     case "drop-on":
@@ -173,7 +173,7 @@ function change(
 ): RankState {
   const old = currentRanks(state);
   const now = old.map(rankOf);
-  if (now.every((rank, i) => rank === old[i])) return { ...state, focus };
+  if (now.every((rank, i) => rank === old[i])) return focusOn(state, focus);
   const ranks = state.ranks.map((row, i) => (i === state.row ? now : row));
   const moment = { row: state.row, focus: state.focus, ranks: state.ranks };
   return { ...state, focus, ranks, past: [...state.past, moment] };
@@ -182,6 +182,10 @@ function change(
 function undo(state: RankState): RankState {
   const moment = state.past.at(-1);
   return moment ? { ...state, ...moment, past: state.past.slice(0, -1) } : state;
+}
+
+function focusOn(state: RankState, focus: number): RankState {
+  return focus === state.focus ? state : { ...state, focus };
 }
 
 function goToRow(state: RankState, row: number): RankState {

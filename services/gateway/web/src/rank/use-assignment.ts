@@ -10,7 +10,7 @@ import type {
   Skipped,
 } from "../../../src/http/api/index.js";
 import { ApiError, request } from "../api/client.js";
-import { uuid } from "../api/uuid.js";
+import { useSubmissionId } from "../api/use-submission-id.js";
 import { useAction } from "../ui/use-load.js";
 import { createStopwatch } from "./stopwatch.js";
 import { isSameRanking } from "./ranking-given.js";
@@ -39,14 +39,14 @@ export function useAssignment(): AssignmentDesk {
   const [said, setSaid] = useState("");
   const { run, isBusy, error } = useAction();
   const watch = useRef(createStopwatch());
-  /** One id until an attempt has succeeded, so that trying again counts once. */
-  const submissionId = useRef(uuid());
+  const submission = useSubmissionId();
+  const flagSubmission = useSubmissionId();
 
   const take = useCallback((taken: NextAssignment) => {
     setProgress(taken.progress);
     setHand({ assignment: taken.assignment, reason: taken.reason });
     watch.current.restart();
-    submissionId.current = uuid();
+    submission.renew();
   }, []);
   const fetchNext = useCallback(
     async () => take(await request<NextAssignment>("POST", "rank/next")),
@@ -58,7 +58,7 @@ export function useAssignment(): AssignmentDesk {
   const post = async <T>(what: string, body: object): Promise<T> => {
     const id = hand?.assignment?.assignmentId ?? "";
     const path = `rank/assignments/${encodeURIComponent(id)}/${what}`;
-    return request<T>("POST", path, { submissionId: submissionId.current, ...body });
+    return request<T>("POST", path, { submissionId: submission.current(), ...body });
   };
   return {
     ...{ assignment: hand?.assignment, reason: hand?.reason ?? "" },
@@ -85,7 +85,8 @@ export function useAssignment(): AssignmentDesk {
       }),
     flag: (flag) =>
       run(async () => {
-        await post("flag", { ...flag, submissionId: uuid() });
+        await post("flag", { ...flag, submissionId: flagSubmission.current() });
+        flagSubmission.renew();
         setSaid("The flag is stored. Thank you.");
       }),
   };

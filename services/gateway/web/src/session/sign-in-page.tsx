@@ -36,12 +36,12 @@ export function SignInPage({ onSignedIn }: { onSignedIn: (session: Session) => v
         new ones. If you run Stagecraft yourself, start <code>npx stagecraft studio</code> again; it
         prints a fresh link.
       </p>
-      <PasswordForm onSignedIn={enter} />
+      <NamePasswordForm onSignedIn={enter} />
     </>
   );
 }
 
-function PasswordForm({ onSignedIn }: { onSignedIn: (session: Session) => void }) {
+function NamePasswordForm({ onSignedIn }: { onSignedIn: (session: Session) => void }) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const { run, error, isBusy } = useAction();

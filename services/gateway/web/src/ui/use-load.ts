@@ -24,7 +24,8 @@ export function useLoad<T>(path: string): Loaded<T> {
       const data = await request<T>("GET", path);
       if (!isStale()) setState({ data, isLoading: false });
     } catch (error) {
-      if (!isStale()) setState({ error: ApiError.from(error), isLoading: false });
+      if (isStale()) return;
+      setState((old) => ({ ...old, error: ApiError.from(error), isLoading: false }));
     }
   }, [path]);
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { DemonstrationStored, Draft } from "../../../src/http/api/index.js";
 import { ApiError, request } from "../api/client.js";
-import { uuid } from "../api/uuid.js";
+import { useSubmissionId } from "../api/use-submission-id.js";
 import { turnsToEdit, turnsToStore, type EditedTurn } from "./draft-state.js";
 
 const SAVE_AFTER_MS = 800;
@@ -24,7 +24,7 @@ export function useDraft(draft: Draft): DraftDesk {
   const latest = useRef({ turns, revision: draft.revision, isDirty: false });
   const saving = useRef<Promise<void> | null>(null);
   const timer = useRef<number | undefined>(undefined);
-  const submissionId = useRef(uuid());
+  const submission = useSubmissionId();
   const path = `write/drafts/${encodeURIComponent(draft.draftId)}`;
 
   const saveOnce = async () => {
@@ -61,11 +61,18 @@ export function useDraft(draft: Draft): DraftDesk {
     window.clearTimeout(timer.current);
     timer.current = window.setTimeout(() => void save(), SAVE_AFTER_MS);
   }, []);
-  useEffect(() => () => void save(), []); // who leaves the page keeps what is written
+  useEffect(() => {
+    const saveIfHidden = () => document.hidden && void save();
+    document.addEventListener("visibilitychange", saveIfHidden);
+    return () => {
+      document.removeEventListener("visibilitychange", saveIfHidden);
+      void save(); // who leaves the page keeps what is written
+    };
+  }, []);
   const submit = async () => {
     try {
       await saveAll();
-      const body = { submissionId: submissionId.current, revision: latest.current.revision };
+      const body = { submissionId: submission.current(), revision: latest.current.revision };
       await request<DemonstrationStored>("POST", `${path}/submit`, body);
       return true;
     } catch (thrown) {
