@@ -75,7 +75,7 @@ const QUEUE_ITEM: QueueItem = {
     gold: false,
   },
   request: [{ role: "user", content: `Why is the sky blue? ${TRICKS.script}` }],
-  answers: ["Because of the air.", TRICKS.image, TRICKS.link],
+  answers: ["Because of the air.", `It is not. ${TRICKS.image}`, TRICKS.link],
   ...{ ranked: 1, held: 1, skipped: 0, wanted: 3 },
 };
 
@@ -105,7 +105,7 @@ export function fakeOperating() {
         kendallW: 0.11,
         rankings: [
           { personId: "p2", name: "Ben", ranks: [1, 2, 3] },
-          { personId: "p3", name: TRICKS.image, ranks: [3, 2, 1] },
+          { personId: "p3", name: `Dora ${TRICKS.image}`, ranks: [3, 2, 1] },
         ],
       },
     ],
@@ -152,7 +152,7 @@ export function fakeOperating() {
     "GET /operator/flags": () =>
       page([
         {
-          ...{ flagId: "f1", createdAt: AT, by: TRICKS.image, category: "violence" },
+          ...{ flagId: "f1", createdAt: AT, by: `Ben ${TRICKS.image}`, category: "violence" },
           ...{ comment: TRICKS.script, modelVersion: "ppo@3", turns: QUEUE_ITEM.request },
         },
       ]),

@@ -10,11 +10,16 @@ import type {
 } from "../src/http/api/index.js";
 import { FakeFailure, type FakeRoute } from "./fake-server.js";
 
+/** Pictures for the documents show what people see as a rule; tests show what a careless page would run. */
+const IS_PICTURE = process.env["STAGECRAFT_SCREENSHOTS"] !== undefined;
+
 /** Texts that a careless page would run or choke on. */
 export const TRICKS = {
-  script: "<script>window.hacked = true; alert(1)</script>",
-  image: '<img src=x onerror="window.hacked = true; alert(1)">',
-  link: "[click me](javascript:alert(1)) ![pixel](https://spy.example/p.png)",
+  script: IS_PICTURE ? "" : "<script>window.hacked = true; alert(1)</script>",
+  image: IS_PICTURE ? "" : '<img src=x onerror="window.hacked = true; alert(1)">',
+  link: IS_PICTURE
+    ? "Sing it. A tune *carries* the words."
+    : "[click me](javascript:alert(1)) ![pixel](https://spy.example/p.png)",
   hebrew: "שלום, **עולם**! זהו מבחן.",
 };
 
@@ -30,7 +35,7 @@ export const CRITERIA: Assignment["criteria"] = [
 
 const ANSWERS = [
   "You could read it again, **slowly**, and write down each step.\n\n1. Start with the title.\n2. Then the first line.",
-  `Of course! ${TRICKS.script} ${TRICKS.image}`,
+  `Of course! Learn one line a day and say it aloud. ${TRICKS.script} ${TRICKS.image}`,
   `# A long answer\n\nIt goes on ${"and on ".repeat(40)}.\n\n\`\`\`\nconst code = "${"wide ".repeat(30)}";\n\`\`\``,
   TRICKS.link,
   TRICKS.hebrew,
@@ -41,7 +46,10 @@ export function assignment(id: number, numAnswers = 4, criteria = CRITERIA): Ass
   return {
     assignmentId: `a${id}`,
     request: [
-      { role: "user", content: `How do I learn a poem? (${id}) ${id === 1 ? TRICKS.script : ""}` },
+      {
+        role: "user",
+        content: `How do I learn a poem? (${id}) ${id === 1 ? TRICKS.script : ""}`.trimEnd(),
+      },
     ],
     answers: Array.from({ length: numAnswers }, (_, i) => ANSWERS[(i + id) % ANSWERS.length]!),
     criteria,

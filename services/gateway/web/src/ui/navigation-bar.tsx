@@ -31,7 +31,7 @@ export function NavigationBar({ pages, path }: { pages: readonly Page[]; path: s
         )}
         {handle && (
           <div class="who">
-            <span dir="auto">{handle.session.me.name}</span>
+            <bdi title={handle.session.me.name}>{handle.session.me.name}</bdi>
             <button
               class="button small quiet"
               type="button"
