@@ -10,8 +10,8 @@ export default mergeConfig(
       include: ["services/gateway/pages/**/*.test.ts"],
       pool: "forks",
       maxWorkers: 2,
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
     },
   }),
 );
