@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { common, finishReasonName, type policy } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { weightsName, type PolicyBackend } from "./backend.js";
@@ -22,6 +23,7 @@ export type PieceReader = (
 export async function readAnswers(options: ReadOptions, read: PieceReader): Promise<void> {
   const { backend, choices, requestId, timeoutMs, signal } = options;
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // one for each answer
   const abort = () => stop.abort(signal.reason);
   if (signal.aborted) abort();
   signal.addEventListener("abort", abort, { once: true });

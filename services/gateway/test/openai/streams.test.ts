@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { StagecraftError } from "@stagecraft/core";
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
@@ -37,6 +38,38 @@ async function openSlowly(url: string, body: object): Promise<IncomingMessage> {
   response.pause();
   return response;
 }
+
+describe("startOpenAiServer()", () => {
+  it("closes though somebody is connected who never asked anything", async () => {
+    const rig = await serve();
+    const { hostname, port } = new URL(rig.url);
+    const socket = connect(Number(port), hostname);
+    await once(socket, "connect");
+    await (await rig.post("/v1/chat/completions", CHAT)).text();
+    await rig.server.close();
+    socket.destroy();
+  });
+
+  it("finishes what is being answered before it closes, and gives it up after its grace", async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const holding = backendOf(async function* (_, signal) {
+      yield piece("a", { weights: WEIGHTS });
+      await Promise.race([held, once(signal, "abort")]);
+      if (signal.aborted) throw signal.reason;
+      yield piece("b", END);
+    });
+    for (const graceMs of [60_000, 0]) {
+      const rig = await serve(holding, { graceMs });
+      const response = await rig.post("/v1/chat/completions", STREAM);
+      const closed = rig.server.close();
+      if (graceMs > 0) release();
+      const events = eventsOf(new Uint8Array(await response.arrayBuffer()));
+      if (graceMs > 0) expect(textOf(events)).toBe("ab");
+      await closed;
+    }
+  });
+});
 
 describe("an event stream", () => {
   it("reads the same whichever byte it is cut at, and ends with [DONE]", async () => {
@@ -138,7 +171,7 @@ describe("an event stream", () => {
     await using rig = await serve(flood, { models });
     const slow = await openSlowly(rig.url, STREAM);
     await waitFor(() => pulled > 0);
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 10; i++) {
       const quick = await rig.post("/v1/chat/completions", { ...STREAM, model: "quick" });
       expect(textOf(eventsOf(new Uint8Array(await quick.arrayBuffer())))).toBe("Hé, 你好");
     }
