@@ -1,0 +1,140 @@
+// `npm run test:clients -- [node] [python] [lm-eval] [malformed [--count N] [--seed S]]`: the official
+// clients, unchanged, against `stagecraft serve`. They are installed into a folder of their own, never as
+// dependencies; a part whose packages cannot be installed says so and counts as not run.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { prepare } from "../setup/environment.mjs";
+import { root, runTool } from "../setup/main.mjs";
+import { runAttached, StepError } from "../setup/steps.mjs";
+import { installNodeClient, installPython } from "./install.mjs";
+
+const KEY = "sk-of-the-client-tests";
+const MODEL = "tiny";
+const here = join(root, "tools", "clients");
+
+/** @typedef {{ url: string, folder: string, modelDir: string }} World */
+
+/** @type {Record<string, (world: World) => Promise<number>>} */
+const PARTS = {
+  async node({ url }) {
+    const { openai, version } = installNodeClient();
+    process.stderr.write(`openai ${version} for Node ${process.versions.node}\n`);
+    return run(process.execPath, [join(here, "suite.mjs"), openai, url, KEY, MODEL]);
+  },
+  async python({ url }) {
+    const python = installPython("openai", ["openai"], []);
+    return run(python, [join(here, "suite.py"), url, KEY, MODEL]);
+  },
+  async "lm-eval"({ url, folder, modelDir }) {
+    // What its metrics and tables for other tasks need is left out: not every index has it.
+    const needs = ["datasets", "numpy", "jinja2", "scikit-learn", "tqdm", "requests", "aiohttp"];
+    const more = ["tenacity", "dill", "more_itertools", "sacrebleu", "transformers", "tiktoken"];
+    const python = installPython("lm_eval", [...needs, ...more], ["lm-eval"]);
+    return run(python, [join(here, "lm_eval_suite.py"), url, KEY, MODEL, modelDir, folder]);
+  },
+};
+
+await runTool("Clients of the API", async (steps) => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      count: { type: "string", default: "10000" },
+      seed: { type: "string", default: "1" },
+    },
+  });
+  await prepare(root, steps);
+  const wanted = positionals.length > 0 ? positionals : [...Object.keys(PARTS), "malformed"];
+  const results = new Map();
+  const parts = wanted.filter((name) => name !== "malformed");
+  const unknown = parts.filter((name) => !(name in PARTS));
+  if (unknown.length > 0)
+    throw new StepError(
+      `no part ${unknown.join(", ")}; there are ${[...Object.keys(PARTS), "malformed"].join(", ")}`,
+    );
+  if (parts.length > 0) {
+    await withServer(async (world) => {
+      for (const name of parts) results.set(name, await outcomeOf(() => PARTS[name](world)));
+    });
+  }
+  if (wanted.includes("malformed"))
+    results.set("malformed", await outcomeOf(() => malformed(values)));
+  for (const [name, outcome] of results) process.stdout.write(`${name}: ${outcome}\n`);
+  return [...results.values()].every((outcome) => outcome === "passed") ? 0 : 1;
+});
+
+/** @param {() => Promise<number>} part */
+async function outcomeOf(part) {
+  try {
+    return (await part()) === 0 ? "passed" : "failed";
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    return `not run: ${error.message}`;
+  }
+}
+
+/** The same generator and checks as in `npm test`, many more of them. */
+function malformed({ count, seed }) {
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const env = { ...process.env, MALFORMED_COUNT: count, MALFORMED_SEED: seed };
+  const file = "services/gateway/test/openai/malformed.test.ts";
+  const args = [vitest, "run", file, "--testTimeout", String(30 * 60_000)];
+  return run(process.execPath, args, { env });
+}
+
+/** A model trained for some steps on a small text, served with one place, so that places count. */
+async function withServer(body) {
+  const folder = mkdtempSync(join(tmpdir(), "stagecraft-clients-"));
+  const bin = join(root, "libs", "cli", "bin", "stagecraft.mjs");
+  try {
+    const corpus = join(folder, "corpus.txt");
+    writeFileSync(
+      corpus,
+      "The fox eats fish. The owl sings at night. Where is it? 0123456789\n".repeat(80),
+    );
+    const sizes = ["--num-layers", "1", "--num-heads", "2", "--hidden-size", "32"];
+    const how = ["--tokenizer-kind", "chars", "--context-length", "256", "--batch-size", "2"];
+    const run_ = ["pretrain", "--corpus", corpus, "--run", join(folder, "run"), "--steps", "20"];
+    const code = await run(process.execPath, [
+      bin,
+      ...run_,
+      ...sizes,
+      ...how,
+      "--batching",
+      "random-window",
+    ]);
+    if (code !== 0) throw new Error("the model for the clients could not be trained");
+    const modelDir = join(folder, "run", "model");
+    const flags = ["--name", MODEL, "--port", "0", "--api-key", KEY, "--max-active", "2", "--json"];
+    const server = spawn(process.execPath, [bin, "serve", modelDir, ...flags], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = new Promise((resolve) => server.once("close", resolve));
+    try {
+      await body({ url: await urlOf(server), folder, modelDir });
+    } finally {
+      server.kill("SIGINT");
+      await ended;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {import("node:child_process").ChildProcess} server @returns {Promise<string>} */
+function urlOf(server) {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    server.stdout.setEncoding("utf8").on("data", (part) => {
+      text += part;
+      if (text.includes("\n")) resolve(JSON.parse(text.split("\n")[0]).url);
+    });
+    server.once("close", () => reject(new Error("serve ended before it served")));
+  });
+}
+
+function run(command, args, options = {}) {
+  return runAttached([command, ...args], { cwd: root, ...options });
+}
