@@ -5,6 +5,7 @@ import { PPO } from "./ppo.mjs";
 import { REWARD } from "./reward.mjs";
 import { SCALING } from "./scaling.mjs";
 import { SCORE } from "./score.mjs";
+import { SERVE_HTTP } from "./serve-http.mjs";
 import { TRAIN } from "./train.mjs";
 
 /**
@@ -18,6 +19,7 @@ export const BENCHES = [
   ...GENERATE,
   ...LLAMACPP,
   ...SCORE,
+  ...SERVE_HTTP,
   ...PPO,
   ...REWARD,
   ...SCALING,
