@@ -1,3 +1,4 @@
+// @ts-nocheck: run by hand against packages that are not installed here
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// @ts-nocheck: run by hand against packages that are not installed here
 // `npm run test:clients -- [node] [python] [lm-eval] [malformed [--count N] [--seed S]]`: the official
 // clients, unchanged, against `stagecraft serve`. They are installed into a folder of their own, never as
 // dependencies; a part whose packages cannot be installed says so and counts as not run.

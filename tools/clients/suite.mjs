@@ -1,3 +1,4 @@
+// @ts-nocheck: run by hand against packages that are not installed here
 // The official Node client against the API: suite.mjs OPENAI_ENTRY URL KEY MODEL
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
