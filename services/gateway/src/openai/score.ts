@@ -21,14 +21,14 @@ const scoreSchema = z.strictObject({
   truncation: z.enum(["refuse", "keep_end"]).optional(),
 });
 
-/** OpenRLHF's remote reward model client, v0.8.0 to v0.11.0. */
+/** OpenRLHF's remote reward model client, as of v0.11.0. */
 const openRlhfSchema = z.strictObject({
   query: texts,
   prompts: z.array(z.string()).optional(),
   labels: z.array(z.unknown()).optional(),
 });
 
-/** verl's reward loop, v0.7.0 to 0.8.0.dev: vLLM's /classify and SGLang's /v1/embeddings. */
+/** verl's reward loop, as of 0.8.0.dev: vLLM's /classify and SGLang's /v1/embeddings. */
 const verlSchema = z.strictObject({
   model: z.string().min(1),
   input: z.union([text, texts], { error: "must be a rendered text, or a list of them" }),
