@@ -157,6 +157,17 @@ function feedbackTargets(): HostileTarget[] {
       (m) => parseFlag(m.flag),
     ),
     rpc("ListFeedback", feedback.ListFeedbackRequest, { ...page, kind: 1 }),
+    rpc("NextAssignment", feedback.NextAssignmentRequest, { rater: "r" }),
+    rpc("SkipAssignment", feedback.SkipAssignmentRequest, { assignmentId: "a", reason: "x" }),
+    rpc("WithdrawComparisons", feedback.WithdrawComparisonsRequest, {
+      comparisonIds: ["c"],
+      batch: "b",
+    }),
+    rpc("SetGold", feedback.SetGoldRequest, { comparisonId: "c", ranks: [1, 2] }),
+    rpc("GetQueueStatus", feedback.GetQueueStatusRequest, { batch: "b" }),
+    rpc("ListDemonstrations", feedback.ListDemonstrationsRequest, page),
+    rpc("ListFlags", feedback.ListFlagsRequest, page),
+    rpc("ReportLoop", feedback.ReportLoopRequest, { loop: "l", state: 1, round: 1, progress: 0.5 }),
   ];
 }
 
