@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createJetStreamBus, runTopology, type DeadLetter } from "@stagecraft/bus";
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";

@@ -143,7 +143,7 @@ describe("what the README does with the demo's model", () => {
     const list = await runCli(["runs", "list", out]);
     expect(list.code).toBe(0);
     expect(list.out.trimEnd().split("\n")).toHaveLength(9);
-    expect(list.out).toMatch(/finished +pretrain/);
+    expect(list.out).toMatch(/succeeded +pretrain/);
     const show = await runCli(["runs", "show", join(out, "sft"), "--json"]);
     expect(JSON.parse(show.out)).toMatchObject({ stage: "sft", state: "succeeded", attempts: 1 });
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createRandom } from "@stagecraft/core";
-import { common, feedback } from "@stagecraft/contracts";
+import type { feedback } from "@stagecraft/contracts";
+import { common } from "@stagecraft/contracts";
 import { addPerson, newSignInToken } from "../src/auth/people.js";
 import { createFeedbackStore } from "../src/store/feedback-store.js";
 import { createHttpServer, type HttpServer, type HttpServerOptions } from "../src/http/server.js";

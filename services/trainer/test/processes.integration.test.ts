@@ -126,6 +126,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
       "evaluate",
       "ppo",
       "pretrain",
+      "publish",
       "reward",
       "sft",
     ]);

@@ -3,7 +3,6 @@ import { present, throwIfAborted, type JsonObject } from "@stagecraft/core";
 import {
   defineStage,
   modelFacts,
-  type StageContext,
   type StageDefinition,
   type StageResult,
   type StageScope,
@@ -11,7 +10,6 @@ import {
 import { loopInputs, loopSchemaWith, type LoopConfig } from "./loop-config.js";
 import { loopContradictions, loopProblems } from "./loop-problems.js";
 import {
-  findLoopState,
   initialState,
   readLoopState,
   writeLoopState,

@@ -1,4 +1,5 @@
-import { feedback, parseDemonstration, toConversation } from "@stagecraft/contracts";
+import type { feedback} from "@stagecraft/contracts";
+import { parseDemonstration, toConversation } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type {
   CreateDraft,

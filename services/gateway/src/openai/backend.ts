@@ -1,4 +1,5 @@
-import { policy, reward, type common } from "@stagecraft/contracts";
+import type { policy, reward} from "@stagecraft/contracts";
+import { type common } from "@stagecraft/contracts";
 import type { RpcMethods } from "@stagecraft/rpc";
 
 /** What stands behind a model's name: a policy over gRPC (all its replicas), or one of this process. */

@@ -59,7 +59,7 @@ describe("malformed requests", () => {
     await using rig = await serve();
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const problems: string[] = [];
-    let batch: Promise<void>[] = [];
+    const batch: Promise<void>[] = [];
     for (const wrong of malformedRequests(COUNT, SEED)) {
       const check = async () => {
         const { status, body } = await send(rig.url, wrong, agent);
@@ -70,7 +70,6 @@ describe("malformed requests", () => {
       if (batch.length === 64) await Promise.all(batch.splice(0));
     }
     await Promise.all(batch);
-    batch = [];
     agent.destroy();
     expect(problems.slice(0, 10)).toEqual([]);
     expect((await rig.post("/v1/chat/completions", CHAT)).status).toBe(200);

@@ -1,4 +1,5 @@
-import { common, policy, reward } from "@stagecraft/contracts";
+import type { reward } from "@stagecraft/contracts";
+import { common, policy } from "@stagecraft/contracts";
 import {
   fixedModels,
   startOpenAiServer,

@@ -4,7 +4,7 @@ import { storeFlag } from "../../feedback/flags.js";
 import { toTurns } from "../../feedback/turns.js";
 import { versionOf } from "../../models/models.js";
 import { answerOf, askModel, takeStream, type Question } from "../../models/ask-model.js";
-import { feedback } from "@stagecraft/contracts";
+import type { feedback } from "@stagecraft/contracts";
 import type {
   FlagCategory,
   FlagStored,
