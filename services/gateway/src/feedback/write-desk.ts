@@ -1,4 +1,4 @@
-import type { feedback} from "@stagecraft/contracts";
+import type { feedback } from "@stagecraft/contracts";
 import { parseDemonstration, toConversation } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type {

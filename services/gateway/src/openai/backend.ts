@@ -1,4 +1,4 @@
-import type { policy, reward} from "@stagecraft/contracts";
+import type { policy, reward } from "@stagecraft/contracts";
 import { type common } from "@stagecraft/contracts";
 import type { RpcMethods } from "@stagecraft/rpc";
 

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { common} from "@stagecraft/contracts";
+import type { common } from "@stagecraft/contracts";
 import { toConversation, toSampling, type policy } from "@stagecraft/contracts";
 import { deriveSeed } from "@stagecraft/core";
 import type { ChatRequest, CommonRequest, CompletionRequest } from "./request-fields.js";
