@@ -1,19 +1,5 @@
-import type { FlagStored } from "./rank.js";
+import type { FlagCategory, FlagStored } from "./flag.js";
 import type { Turn } from "./turns.js";
-
-/** What is wrong with an answer; the first eight mean that it does harm. */
-export type FlagCategory =
-  | "violence"
-  | "self-harm"
-  | "hate"
-  | "sexual"
-  | "illegal"
-  | "privacy"
-  | "dangerous-advice"
-  | "harmful-other"
-  | "false"
-  | "unhelpful"
-  | "other";
 
 /**
  * `POST /api/break/answers`: sends a message to a served model. Answers with the event stream of

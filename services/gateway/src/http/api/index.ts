@@ -9,6 +9,7 @@
 export type * from "./breaking.js";
 export type * from "./chat.js";
 export type * from "./errors.js";
+export type * from "./flag.js";
 export type * from "./loop.js";
 export type * from "./operator.js";
 export type * from "./people.js";

@@ -1,4 +1,4 @@
-import type { FlagCategory } from "./breaking.js";
+import type { FlagCategory } from "./flag.js";
 import type { Turn } from "./turns.js";
 
 /** A criterion by which answers are ranked beside the order as a whole. */
@@ -95,10 +95,6 @@ export interface FlagAnswer {
   category: FlagCategory;
   /** At most 10,000 characters. */
   comment: string;
-}
-
-export interface FlagStored {
-  flagId: string;
 }
 
 /** `GET /api/rank/progress` answers `RankProgress`. */
