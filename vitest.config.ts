@@ -13,6 +13,7 @@ export default defineConfig({
       "services/*/pages/short.test.ts",
       "{tools,deploy}/**/*.test.ts",
     ],
+    exclude: ["**/node_modules/**", "libs/cli/test/pages/**"], // by `npm run test:pages`
     pool: "forks",
     maxWorkers: 2, // tensor engines use threads of their own; more forks only fight over cores
     testTimeout: 60_000,

@@ -16,6 +16,8 @@ export interface CliResult {
 export interface SpawnedCli {
   /** Resolves when stdout and stderr together contain the text; rejects when the process ends first. */
   waitFor(text: string): Promise<void>;
+  /** Everything on stdout so far. */
+  said(): string;
   kill(signal: NodeJS.Signals): void;
   /** Ends its standard input after writing `text`. */
   type(text: string): void;
@@ -49,6 +51,7 @@ export function spawnCli(args: readonly string[], options: SpawnOptions = {}): S
         const ended = () => reject(new Error(`ended without "${text}":\n${out}${err}`));
         void done.then(ended);
       }),
+    said: () => out,
     kill: (signal) => void child.kill(signal),
     type: (text) => void child.stdin.end(text),
     done,

@@ -47,6 +47,7 @@ const LOOP: LoopStatus = {
     },
   ],
   automatic: true,
+  isRunning: false,
 };
 
 const person = (i: number, change: Partial<Person> = {}): Person => ({
@@ -114,7 +115,12 @@ export function fakeOperating() {
   const routes: Record<string, FakeRoute> = {
     "GET /loop": () => loop,
     "POST /loop/start": () =>
-      (loop = { ...LOOP, state: "reward", text: "Round 2 trains its reward model." }),
+      (loop = {
+        ...LOOP,
+        isRunning: true,
+        state: "reward",
+        text: "Round 2 trains its reward model.",
+      }),
     "GET /operator/overview": () => OVERVIEW,
     "GET /operator/settings": () => settings,
     "PATCH /operator/settings": ({ body }) => (settings = { ...settings, ...(body as Settings) }),

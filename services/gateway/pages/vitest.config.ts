@@ -7,7 +7,7 @@ export default mergeConfig(
   defineConfig({
     test: {
       root: new URL("../../..", import.meta.url).pathname,
-      include: ["services/gateway/pages/**/*.test.ts"],
+      include: ["services/gateway/pages/**/*.test.ts", "libs/cli/test/pages/**/*.test.ts"],
       pool: "forks",
       maxWorkers: 2,
       testTimeout: 180_000,

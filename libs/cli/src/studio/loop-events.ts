@@ -1,4 +1,5 @@
 import { feedback } from "@stagecraft/contracts";
+import { policyName } from "./studio-files.js";
 
 /** A line of `stagecraft loop --json`. */
 export type LoopEvent =
@@ -67,6 +68,6 @@ function finishedOf(event: Readonly<Record<string, unknown>>): feedback.LoopRoun
     ...{ round: number("round") ?? 0, newRankings: number("newRankings") ?? 0, promoted },
     rewardAccuracy: number(promoted ? "candidateAccuracy" : "inUseAccuracy"),
     evalScore: number("evalScore"),
-    policyVersion: `round-${number("round")}`,
+    policyVersion: policyName(number("round") ?? 0),
   };
 }

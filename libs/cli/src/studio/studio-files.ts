@@ -67,6 +67,11 @@ export async function currentPolicy({ loopDir, policy }: StudioFiles): Promise<s
   return state.policy ?? policy;
 }
 
+/** What the policy that a round has made is called, on the pages and with its answers. */
+export function policyName(round: number): string {
+  return round === 0 ? "assistant" : `assistant-round-${round}`;
+}
+
 /** Rounds that the loop has finished. */
 export async function finishedRounds({ loopDir }: StudioFiles): Promise<number> {
   const file = join(loopDir, "loop-state.json");

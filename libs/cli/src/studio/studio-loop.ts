@@ -31,6 +31,8 @@ const PROGRAM = fileURLToPath(new URL("../../bin/stagecraft.mjs", import.meta.ur
 export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
   const { files, database } = options;
   let child: ChildProcess | undefined;
+  // From the click until its end is told: the new policy is loaded after the process has ended.
+  let isRunning = false;
   let ended: Promise<void> = Promise.resolve();
   const writes = createSerialQueue();
   const report = (said: feedback.ReportLoopRequest) =>
@@ -38,7 +40,8 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
   const tell = (state: feedback.LoopState, round: number, text: string) =>
     report(feedback.ReportLoopRequest.fromPartial({ loop: NAME, state, round, text }));
 
-  const run = async (round: number): Promise<void> => {
+  /** Throws what the process said last where it failed. */
+  const runProcess = async (round: number): Promise<"done" | "stopped"> => {
     const started = spawn(process.execPath, [PROGRAM, ...argumentsOf(options, round)], {
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -49,37 +52,46 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
       const said = reportOf(JSON.parse(line) as LoopEvent, { loop: NAME, round });
       if (said) void report(said).catch(() => undefined); // the next line says it again
     });
-    const [code] = await new Promise<[number | null]>((resolve) =>
-      started.once("close", (status: number | null) => resolve([status])),
-    );
+    const code = await new Promise<number | null>((resolve) => started.once("close", resolve));
     child = undefined;
-    if (code === 0) {
+    if (code === 0) return "done";
+    if (code === 130 || code === 143) return "stopped";
+    const why = lastError.replace(/^\[\w+\] /, "") || `the round's process ended with ${code}`;
+    throw new StagecraftError("internal", why);
+  };
+
+  const run = async (round: number): Promise<void> => {
+    try {
+      if ((await runProcess(round)) === "stopped") {
+        const text = `Round ${round} was stopped; starting goes on with it.`;
+        return await tell(feedback.LoopState.IDLE, round, text);
+      }
       await options.onRound();
-      await tell(
-        feedback.LoopState.IDLE,
-        round,
-        `Round ${round} is done; its assistant answers now.`,
-      );
-    } else if (code === 130 || code === 143) {
-      await tell(
-        feedback.LoopState.IDLE,
-        round,
-        `Round ${round} was stopped; starting goes on with it.`,
-      );
-    } else {
-      const why = lastError.replace(/^\[\w+\] /, "") || `the round's process ended with ${code}`;
-      await tell(feedback.LoopState.FAILED, round, why);
+      const text = `Round ${round} is done; its assistant answers now.`;
+      await tell(feedback.LoopState.IDLE, round, text);
+    } catch (thrown) {
+      await tell(feedback.LoopState.FAILED, round, StagecraftError.from(thrown).message);
+    } finally {
+      isRunning = false;
     }
   };
 
   return {
-    isRunning: () => child !== undefined,
+    isRunning: () => isRunning,
     async start() {
-      if (child) throw new StagecraftError("failed_precondition", "a round is running already");
-      const round = (await finishedRounds(files)) + 1;
-      await tell(feedback.LoopState.COLLECTING, round, `Round ${round} begins.`);
-      ended = run(round);
-      void ended.catch(() => undefined); // told as the loop's state
+      if (isRunning) {
+        throw new StagecraftError("failed_precondition", "a round is running already");
+      }
+      isRunning = true;
+      try {
+        const round = (await finishedRounds(files)) + 1;
+        await tell(feedback.LoopState.COLLECTING, round, `Round ${round} begins.`);
+        ended = run(round);
+        void ended.catch(() => undefined); // told as the loop's state
+      } catch (thrown) {
+        isRunning = false;
+        throw thrown;
+      }
     },
     async stop() {
       child?.kill("SIGINT");

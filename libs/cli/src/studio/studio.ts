@@ -10,7 +10,13 @@ import {
   type ServedModels,
 } from "@stagecraft/service-gateway";
 import { openModel, type OpenModel } from "../serve/open-model.js";
-import { currentPolicy, findStudioFiles, type StudioFiles } from "./studio-files.js";
+import {
+  currentPolicy,
+  findStudioFiles,
+  finishedRounds,
+  policyName,
+  type StudioFiles,
+} from "./studio-files.js";
 import { createStudioLoop } from "./studio-loop.js";
 
 export interface StudioOptions {
@@ -34,7 +40,6 @@ export interface Studio extends AsyncDisposable {
   signInLink: string;
 }
 
-const NAME = "assistant";
 const GRACE_MS = 2000;
 /** Requests that writers find at first. */
 const MAX_REQUESTS = 200;
@@ -64,7 +69,7 @@ async function start(
   const database = await openStore({ dir: files.dir, url });
   running.push(() => database.close());
   await seedRequests(database, files.prompts);
-  const served = await serveCurrent(() => currentPolicy(files), options);
+  const served = await serveCurrent(files, options);
   running.push(() => served.close());
   const defaults = { ratersPerComparison: 1 };
   const rpc = createRpcServer();
@@ -82,10 +87,11 @@ async function start(
 }
 
 /** The newest policy in a thread of its own; `reload` puts a newer one in its place. */
-async function serveCurrent(policy: () => Promise<string>, { engine, threads }: StudioOptions) {
+async function serveCurrent(files: StudioFiles, { engine, threads }: StudioOptions) {
   const open = async (): Promise<OpenModel> =>
     openModel({
-      ...{ dir: await policy(), name: NAME, engine: { engine, threads } },
+      ...{ dir: await currentPolicy(files), name: policyName(await finishedRounds(files)) },
+      engine: { engine, threads },
       ...{ maxActive: 16, maxQueued: 256 },
     });
   let current = await open();

@@ -25,13 +25,20 @@ export async function loopStatus(
   const nothing: LoopStatus = {
     ...{ state: loop ? "idle" : "off", round: 0, waitsFor: [], progress: null },
     ...{ text: loop ? "No round has begun." : "No loop runs beside these pages.", failure: null },
-    ...{ rounds: [], automatic },
+    ...{ rounds: [], automatic, isRunning: loop?.isRunning() ?? false },
   };
   if (!report) return nothing;
   const state = STATES[report.state] ?? "idle";
   const isFailure = state === "failed";
+  const { isRunning } = nothing;
+  const { round } = report;
+  if (loop && !isRunning && !isFailure && state !== "idle") {
+    // Whoever reported it has ended without a word, such as by a power cut.
+    const text = `Round ${round} was interrupted; starting goes on with it.`;
+    return { ...nothing, round, text, rounds: isOperator ? await roundsOf(db, report.loop) : [] };
+  }
   return {
-    ...{ state, round: report.round, waitsFor: report.waitsFor, automatic },
+    ...{ state, round, waitsFor: report.waitsFor, automatic, isRunning },
     text: isFailure && !isOperator ? "The round has stopped; the operator is told." : report.text,
     progress: report.progress ?? null,
     failure:

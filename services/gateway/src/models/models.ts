@@ -37,14 +37,15 @@ export async function* answerWith(
   }
 }
 
-/** Version of the weights that a model has now; null when it does not answer. */
+/** Version of the weights that a model has now; null when it does not answer, or has those of its folder. */
 export async function versionOf(models: ServedModels, name: string): Promise<string | null> {
   const info = await models
     .policies()
     .get(name)
     ?.getModelInfo({ model: "" })
     .catch(() => undefined);
-  return info?.info?.version ?? null;
+  const version = info?.info?.version;
+  return version && version !== "v0" ? version : null;
 }
 
 function backendOf(models: ServedModels, model: string): readonly [string, PolicyBackend] {

@@ -44,6 +44,8 @@ export interface LoopStatus {
   failure: { message: string; advice: string } | null;
   rounds: LoopRound[];
   automatic: boolean;
+  /** Whether a round runs beside these pages, even if it waits for people: it can be stopped. */
+  isRunning: boolean;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { FlagCategory } from "./breaking.js";
+import type { FlagCategory } from "./flag.js";
 import type { Criterion } from "./rank.js";
 import type { Paged, Turn } from "./turns.js";
 

@@ -1,9 +1,8 @@
-import { useEffect } from "preact/hooks";
 import type { LoopRound, LoopStatus, LoopWish, ServedModels } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
 import { dateTime, decimal, percent } from "../ui/format.js";
 import { EmptyState, ErrorNotice, Loading } from "../ui/notice.js";
-import { useAction, useLoad } from "../ui/use-load.js";
+import { useAction, useLoad, useRefresh } from "../ui/use-load.js";
 
 const REFRESH_MS = 5000;
 
@@ -11,18 +10,12 @@ const REFRESH_MS = 5000;
 export function LoopSection() {
   const { data, error, reload, setData } = useLoad<LoopStatus>("loop");
   const { run, error: failed, isBusy } = useAction();
-  useEffect(() => {
-    const timer = window.setInterval(() => {
-      if (!document.hidden) void reload();
-    }, REFRESH_MS);
-    return () => window.clearInterval(timer);
-  }, [reload]);
+  useRefresh(reload, REFRESH_MS);
   const post = (what: "start" | "stop") =>
     void run(async () => setData(await request<LoopStatus>("POST", `loop/${what}`)));
   if (error && !data) return <ErrorNotice error={error} retry={reload} />;
   if (!data) return <Loading />;
   if (data.state === "off") return <NoLoop />;
-  const canStart = data.state === "idle" || data.state === "failed" || data.state === "waiting";
   return (
     <section>
       <h2>
@@ -46,7 +39,7 @@ export function LoopSection() {
         <button
           class="button primary"
           type="button"
-          disabled={isBusy || !canStart}
+          disabled={isBusy || data.isRunning}
           onClick={() => post("start")}
         >
           Start a round
@@ -54,7 +47,7 @@ export function LoopSection() {
         <button
           class="button"
           type="button"
-          disabled={isBusy || canStart}
+          disabled={isBusy || !data.isRunning}
           onClick={() => post("stop")}
         >
           Stop at the next checkpoint
@@ -66,7 +59,7 @@ export function LoopSection() {
         </span>
       </div>
       <Rounds rounds={data.rounds} />
-      <Versions />
+      <Versions key={`${data.state} ${data.round}`} />
     </section>
   );
 }
@@ -132,11 +125,10 @@ function Rounds({ rounds }: { rounds: readonly LoopRound[] }) {
               <td class="n">{percent(round.rewardAccuracy)}</td>
               <td class="n">{decimal(round.evalScore)}</td>
               <td>
-                {round.promoted ? (
+                {round.policyVersion && (
                   <span class="tag good">new version {round.policyVersion}</span>
-                ) : (
-                  <span class="tag">kept the old one</span>
-                )}
+                )}{" "}
+                <span class="tag">{round.promoted ? "new reward model" : "reward model kept"}</span>
               </td>
             </tr>
           ))}

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { Overview } from "../../../src/http/api/index.js";
 import { count } from "../ui/format.js";
 import { ErrorNotice } from "../ui/notice.js";
-import { useLoad } from "../ui/use-load.js";
+import { useLoad, useRefresh } from "../ui/use-load.js";
 import { AuditList } from "./audit-list.js";
 import { CriteriaForm } from "./criteria-form.js";
 import { ExportSection } from "./export-section.js";
@@ -14,6 +14,8 @@ import { QueueList } from "./queue-list.js";
 import { RequestsForm } from "./requests-form.js";
 import { SettingsForm } from "./settings-form.js";
 import "./operator.css";
+
+const REFRESH_MS = 5000;
 
 const SECTIONS = {
   rounds: "Rounds",
@@ -69,7 +71,8 @@ export function OperatorPage() {
 
 function OverviewTiles() {
   const { data, error, reload } = useLoad<Overview>("operator/overview");
-  if (error) return <ErrorNotice error={error} retry={reload} />;
+  useRefresh(reload, REFRESH_MS);
+  if (error && !data) return <ErrorNotice error={error} retry={reload} />;
   if (!data) return null;
   const { comparisons, rankings, demonstrations, flags, leases, skips } = data;
   const tiles: [label: string, value: number, detail: string][] = [

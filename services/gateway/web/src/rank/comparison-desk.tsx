@@ -25,9 +25,13 @@ type Open = "skip" | "flag" | "help" | null;
 /** The request, its answers and everything that can be done with them. */
 export function ComparisonDesk({ assignment, desk }: Props) {
   const { answers, criteria, previous, request } = assignment;
-  const [state, act] = useReducer(reduceRanking, undefined, () =>
+  const [state, dispatch] = useReducer(reduceRanking, undefined, () =>
     startRanking(answers.length, criteria, previous),
   );
+  // What is being stored stays as it is: a key too early is for nothing, not for the one before.
+  const act = (action: RankAction) => {
+    if (!desk.isBusy) dispatch(action);
+  };
   const [open, setOpen] = useState<Open>(null);
   const [problem, setProblem] = useState({ text: "", ranks: state.ranks });
   const ranks = currentRanks(state);

@@ -72,14 +72,13 @@ export function useAssignment(): AssignmentDesk {
       run(async () => {
         const elapsedMs = watch.current.elapsedMs();
         const answer = await post<RankingStored>("submit", { ...given, elapsedMs });
-        setProgress(answer.progress);
         if (!isSameRanking(answer.stored, given)) throw storedAnotherRanking();
         setSaid("Stored. Here is the next one.");
         await fetchNext();
       }),
     skip: (reason) =>
       run(async () => {
-        setProgress((await post<Skipped>("skip", reason)).progress);
+        await post<Skipped>("skip", reason);
         setSaid("Skipped. Here is the next one.");
         await fetchNext();
       }),

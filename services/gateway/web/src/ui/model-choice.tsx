@@ -2,7 +2,7 @@ import type { ServedModels } from "../../../src/http/api/index.js";
 import { Field } from "./field.js";
 import { useLoad } from "./use-load.js";
 
-/** Which of the served models answers; empty = the current one. Nothing is shown where there is no choice. */
+/** Which of the served models answers; empty = the current one. Where there is no choice it is named. */
 export function ModelChoice({
   label = "Model",
   value,
@@ -13,7 +13,15 @@ export function ModelChoice({
   onChange: (id: string) => void;
 }) {
   const { data } = useLoad<ServedModels>("models");
-  if (!data || data.models.length < 2) return null;
+  const [first, ...others] = data?.models ?? [];
+  if (!data || !first) return null;
+  if (others.length === 0) {
+    return (
+      <p class="soft">
+        {label}: <bdi>{first.label}</bdi> {first.version}
+      </p>
+    );
+  }
   return (
     <Field label={label}>
       <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>

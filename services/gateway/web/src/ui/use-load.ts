@@ -36,6 +36,16 @@ export function useLoad<T>(path: string): Loaded<T> {
   return { data: state.data, error: state.error, isLoading: state.isLoading, reload, setData };
 }
 
+/** Asks again every so often while somebody looks. */
+export function useRefresh(reload: () => Promise<void>, everyMs: number): void {
+  useEffect(() => {
+    const timer = window.setInterval(() => {
+      if (!document.hidden) void reload();
+    }, everyMs);
+    return () => window.clearInterval(timer);
+  }, [reload, everyMs]);
+}
+
 /** Runs one action at a time; keeps its error for the page to show. */
 export function useAction(): {
   isBusy: boolean;

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Draft } from "../../../src/http/api/index.js";
 import { GrowingAnswer } from "../ui/growing-answer.js";
 import { ModelChoice } from "../ui/model-choice.js";
@@ -25,6 +25,7 @@ export function DraftEditor({ draft, numGiven, onSubmitted, onLeave, onDrop }: P
   const [model, setModel] = useState("");
   const [problem, setProblem] = useState("");
   const writer = useAnswer("write/answers");
+  useFocusOnNewTurn(turns.length);
   const role = nextRole(turns);
   const isWriting = writer.text !== null;
   const canAsk = role === "assistant" && turns.at(-1)?.content.trim() !== "";
@@ -104,4 +105,14 @@ export function DraftEditor({ draft, numGiven, onSubmitted, onLeave, onDrop }: P
       </div>
     </>
   );
+}
+
+/** Whoever adds a turn, or has one written, goes on in it. */
+function useFocusOnNewTurn(numTurns: number): void {
+  const before = useRef(numTurns);
+  useLayoutEffect(() => {
+    const isNew = numTurns > before.current;
+    before.current = numTurns;
+    if (isNew) document.querySelector<HTMLElement>(`[data-turn="${numTurns - 1}"]`)?.focus();
+  }, [numTurns]);
 }
