@@ -166,7 +166,7 @@ export const diskFull: FaultRow = {
       mutations: [
         {
           file: "services/trainer/dist/runs/transient-failures.js",
-          find: "return TRANSIENT.has(code);",
+          find: "return code !== undefined && TRANSIENT.has(code);",
           replace: "return false;",
         },
       ],

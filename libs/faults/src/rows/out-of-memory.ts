@@ -130,7 +130,7 @@ export const outOfMemory: FaultRow = {
       name: "a thread that ends takes the process along",
       mutations: [
         {
-          file: "services/trainer/dist/threads/run-threads.js",
+          file: "services/trainer/dist/threads/thread-client.js",
           find: "await thread.ended;",
           replace: "process.exit(1);",
         },

@@ -162,7 +162,7 @@ const NUMBERS_UNCHECKED: readonly Mutation[] = [
 ];
 
 const LOSS_UNCHECKED: readonly Mutation[] = [
-  "libs/ppo/dist/update/optimizer-step.js",
+  "libs/runs/dist/loop/gradient-step.js",
   "libs/tensor/dist/engines/reference/optimizer.js",
   "libs/tensor/dist/engines/native/optimizer.js",
 ]
@@ -219,8 +219,8 @@ export const hostileRollout: FaultRow = {
       mutations: [
         {
           file: "libs/ppo/dist/rollouts/rollout-rules.js",
-          find: "return (shapeProblem(sample, task) ??",
-          replace: "return undefined; return (shapeProblem(sample, task) ??",
+          find: "return (shapeProblem(sample, task, rules.endIds) ??",
+          replace: "return undefined; return (shapeProblem(sample, task, rules.endIds) ??",
         },
       ],
       count: 7,

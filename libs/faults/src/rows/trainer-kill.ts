@@ -61,7 +61,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
   };
 }
 
-const LOOP = "libs/ppo/dist/stage/ppo-loop.js";
+const LOOP = "libs/runs/dist/loop/resumable-loop.js";
 
 /** See `doc`. */
 export const trainerKill: FaultRow = {
@@ -75,9 +75,8 @@ export const trainerKill: FaultRow = {
       mutations: [
         {
           file: LOOP,
-          find: "async save() {",
-          replace:
-            "async save() { const early = this.unacknowledged.splice(0); if (early.length > 0) await this.parts.planes.acknowledge?.(early);",
+          find: 'await this.phase("checkpoint", () =>',
+          replace: 'await task.saved?.(); await this.phase("checkpoint", () =>',
         },
       ],
       count: 12,
