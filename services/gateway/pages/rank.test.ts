@@ -38,6 +38,26 @@ describe.skipIf(!CHROMIUM)("the Rank page", () => {
     expect(stored.get("a1")?.ranks).toEqual([4, 2, 3, 3]);
   });
 
+  it("changes nothing by keys that come while a ranking is being stored", async () => {
+    await using desk = await openRankDesk(browser, 2);
+    const { page, stored } = desk;
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    await page.route("**/submit", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.keyboard.type("1234");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".rank-dock .button.primary:disabled");
+    await page.keyboard.type("4u3");
+    expect(await shownRanks(page)).toEqual([1, 2, 3, 4]);
+    letGo();
+    await page.waitForSelector("text=(2)");
+    expect(await shownRanks(page)).toEqual([null, null, null, null]);
+    expect(stored.get("a1")?.ranks).toEqual([1, 2, 3, 4]);
+  });
+
   it("ranks with the mouse: buttons, and letters dragged into order", async () => {
     await using desk = await openRankDesk(browser, 2);
     const { page, stored } = desk;

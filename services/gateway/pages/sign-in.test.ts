@@ -69,7 +69,7 @@ describe.skipIf(!CHROMIUM)("signing in", () => {
     await page.goto(server.url);
     await page.waitForSelector("text=The server does not answer.");
     await page.unroute("**/api/**");
-    await page.click("text=Try again");
+    await page.click("button:text('Try again')");
     await page.waitForSelector("text=Hello");
     await page.context().close();
   });
