@@ -20,6 +20,9 @@ export interface StudioFiles {
   heldOutRankings: string | undefined;
   ppoConfig: string;
   rewardConfig: string;
+  /** What every SFT of the loop learns beside what people write. */
+  demonstrations: string | undefined;
+  sftConfig: string;
 }
 
 /** Finds everything in the runs, such as those of the demo; throws UsageError, naming what is missing. */
@@ -46,6 +49,8 @@ export async function findStudioFiles(from: string): Promise<StudioFiles> {
     heldOutRankings: ifThere(join(from, "raters", "rankings-heldout.jsonl")),
     ppoConfig: await settingsOf(from, "ppo", dir),
     rewardConfig: await settingsOf(from, "reward", dir),
+    demonstrations: ifThere(world("demonstrations.jsonl")),
+    sftConfig: await settingsOf(from, "sft", dir),
   };
 }
 

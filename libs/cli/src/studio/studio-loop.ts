@@ -106,6 +106,8 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
 
 const PROMPTS_PER_ROUND = 12;
 const SHARE = 0.8;
+/** So many new examples bring SFT into a round; with fewer they wait for the next. */
+const MIN_DEMONSTRATIONS = 3;
 
 function argumentsOf(options: StudioLoopOptions, round: number): string[] {
   const { files, feedbackAddress, minRankings } = options;
@@ -121,6 +123,10 @@ function argumentsOf(options: StudioLoopOptions, round: number): string[] {
     "held-out-rankings": files.heldOutRankings,
     "ppo-config": files.ppoConfig || undefined,
     "reward-config": files.rewardConfig || undefined,
+    "sft-every": 1,
+    "min-demonstrations": MIN_DEMONSTRATIONS,
+    demonstrations: files.demonstrations,
+    "sft-config": files.sftConfig || undefined,
     ranker: "feedback",
     "feedback-address": feedbackAddress,
     "prompts-per-round": promptsPerRound,

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
 import {
@@ -37,6 +39,8 @@ describe.skipIf(!CHROMIUM)("stagecraft studio, by a person who knows no code", (
         await page.waitForSelector("text=Hello");
         await teach(page, handsOf(page));
         expect(page.problems).toEqual([]);
+        const round = join(from, "studio", "loop", "rounds", "0001");
+        expect(existsSync(join(round, "sft", "model"))).toBe(true);
         await page.context().close();
       } finally {
         studio.kill("SIGINT");
@@ -48,12 +52,12 @@ describe.skipIf(!CHROMIUM)("stagecraft studio, by a person who knows no code", (
 
 /** All that the pages are for, once. */
 async function teach(page: Page, hands: Hands): Promise<void> {
+  await writeExamples(page, hands); // before the round begins, which then learns them
   await hands.goTo("Operator");
   await page.waitForSelector("text=Versions that answer now");
   await hands.press("Start a round");
   await page.waitForSelector(`text=0 of ${NUM_RANKINGS} rankings`);
   await rankAll(page, hands);
-  await writeExamples(page, hands);
   await flagAnswers(page, hands);
   await hands.goTo("Operator");
   await page.waitForSelector("text=Round 1 is done; its assistant answers now.", {
@@ -92,11 +96,12 @@ async function writeExamples(page: Page, hands: Hands): Promise<void> {
 async function flagAnswers(page: Page, hands: Hands): Promise<void> {
   await hands.goTo("Break it");
   for (let i = 1; i <= 2; i++) {
-    await hands.write("Say something bad.", i === 1 ? "What would you ask it?" : "Go on");
+    await hands.write("Say something bad.", "What would you ask it?");
     await page.keyboard.press("Enter");
     await page.waitForSelector("text=This should not be said");
     await hands.press("This should not be said");
     await hands.press("Store the flag");
-    await page.waitForSelector(`.tag.bad >> nth=${i - 1}`);
+    await page.waitForSelector(`details:has-text("Violence or threats") >> nth=${i - 1}`);
+    await hands.press("New conversation"); // a random model leaves no room for a second question
   }
 }

@@ -17,6 +17,7 @@ export async function makeTinyRuns(dir: string): Promise<string> {
   await makeBase(join(dir, "sft", "model"), size);
   await makeBase(join(dir, "reward", "model"), { ...size, heads: ["score"] });
   const settings = (config: object) => JSON.stringify({ config });
+  await write("sft/run.json", settings({ epochs: 1, batchSize: 2 }));
   await write("reward/run.json", settings({ epochs: 1, batchSize: 8 }));
   await write("ppo/run.json", settings({ updates: 1, promptsPerUpdate: 4, epochs: 1 }));
   const requests = Array.from({ length: 24 }, (_, i) => ({ messages: request(i) }));
