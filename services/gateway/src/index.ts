@@ -7,5 +7,6 @@ export { addRequests } from "./feedback/requests.js";
 export { exportText } from "./operator/export.js";
 export { reportLoop } from "./feedback/loop-reports.js";
 export type { Database, DatabaseOptions } from "./store/database.js";
+export { readSettings } from "./store/settings.js";
 export { openStore } from "./store/open-store.js";
 export * from "./openai/index.js";

@@ -3,8 +3,14 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { feedback } from "@stagecraft/contracts";
 import { createSerialQueue, StagecraftError } from "@stagecraft/core";
-import { reportLoop, type Database, type LoopControl } from "@stagecraft/service-gateway";
+import {
+  readSettings,
+  reportLoop,
+  type Database,
+  type LoopControl,
+} from "@stagecraft/service-gateway";
 import { reportOf, type LoopEvent } from "./loop-events.js";
+import { runRounds } from "./run-rounds.js";
 import { finishedRounds, type StudioFiles } from "./studio-files.js";
 
 export interface StudioLoopOptions {
@@ -33,6 +39,7 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
   let child: ChildProcess | undefined;
   // From the click until its end is told: the new policy is loaded after the process has ended.
   let isRunning = false;
+  let isClosed = false;
   let ended: Promise<void> = Promise.resolve();
   const writes = createSerialQueue();
   const report = (said: feedback.ReportLoopRequest) =>
@@ -60,20 +67,33 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
     throw new StagecraftError("internal", why);
   };
 
-  const run = async (round: number): Promise<void> => {
+  /** Whether it was done to its end. */
+  const run = async (round: number): Promise<boolean> => {
     try {
       if ((await runProcess(round)) === "stopped") {
         const text = `Round ${round} was stopped; starting goes on with it.`;
-        return await tell(feedback.LoopState.IDLE, round, text);
+        await tell(feedback.LoopState.IDLE, round, text);
+        return false;
       }
       await options.onRound();
       const text = `Round ${round} is done; its assistant answers now.`;
       await tell(feedback.LoopState.IDLE, round, text);
+      return true;
     } catch (thrown) {
       await tell(feedback.LoopState.FAILED, round, StagecraftError.from(thrown).message);
+      return false;
     } finally {
       isRunning = false;
     }
+  };
+
+  /** Whether the operator's setting asks for this round too; then it is begun. */
+  const goesOn = async (round: number): Promise<boolean> => {
+    const { automaticRounds } = await readSettings(database.db, {});
+    if (!automaticRounds || isClosed || isRunning) return false;
+    isRunning = true;
+    await tell(feedback.LoopState.COLLECTING, round, `Round ${round} begins.`);
+    return true;
   };
 
   return {
@@ -86,7 +106,7 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
       try {
         const round = (await finishedRounds(files)) + 1;
         await tell(feedback.LoopState.COLLECTING, round, `Round ${round} begins.`);
-        ended = run(round);
+        ended = runRounds(round, { run, goesOn });
         void ended.catch(() => undefined); // told as the loop's state
       } catch (thrown) {
         isRunning = false;
@@ -97,6 +117,7 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
       child?.kill("SIGINT");
     },
     async close() {
+      isClosed = true;
       child?.kill("SIGINT");
       await ended.catch(() => undefined);
       await writes.idle();

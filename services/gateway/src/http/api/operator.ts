@@ -30,7 +30,7 @@ export interface Settings {
   leaseMinutes: number;
   /** Share of assignments that are gold items, 0 to 0.5. */
   goldShare: number;
-  /** The loop starts a round by itself when enough is there. */
+  /** The next round begins by itself when one has ended well. */
   automaticRounds: boolean;
 }
 

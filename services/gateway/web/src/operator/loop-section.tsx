@@ -54,7 +54,7 @@ export function LoopSection() {
         </button>
         <span class="soft">
           {data.automatic
-            ? "Rounds start by themselves when enough is there."
+            ? "When a round has ended well, the next begins by itself."
             : "Rounds start when you say so."}
         </span>
       </div>

@@ -69,7 +69,7 @@ export function SettingsForm() {
           checked={settings.automaticRounds}
           onChange={(event) => set({ automaticRounds: event.currentTarget.checked })}
         />
-        Start a round by itself when enough is there
+        Begin the next round by itself when one has ended well
       </label>
       <ErrorNotice error={error} />
       {isSaved && <Notice kind="good">Saved.</Notice>}
