@@ -58,6 +58,26 @@ describe.skipIf(!CHROMIUM)("the Rank page", () => {
     expect(stored.get("a1")?.ranks).toEqual([1, 2, 3, 4]);
   });
 
+  it("skips though a flag is still on its way", async () => {
+    await using desk = await openRankDesk(browser, 2);
+    const { page, flags, skips } = desk;
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    await page.route("**/flag", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.keyboard.press("f");
+    await page.click("dialog button.primary");
+    await page.waitForFunction(() => !document.querySelector("dialog"));
+    await page.keyboard.press("s");
+    await page.click("dialog button.primary");
+    await page.waitForSelector("text=(2)");
+    letGo();
+    await expect.poll(() => flags.length).toBe(1);
+    expect(skips.length).toBe(1);
+  });
+
   it("ranks with the mouse: buttons, and letters dragged into order", async () => {
     await using desk = await openRankDesk(browser, 2);
     const { page, stored } = desk;

@@ -38,6 +38,8 @@ export function useAssignment(): AssignmentDesk {
   const [progress, setProgress] = useState<RankProgress>();
   const [said, setSaid] = useState("");
   const { run, isBusy, error } = useAction();
+  // Of its own: who flags and goes on at once loses nothing while the flag is on its way.
+  const flagging = useAction();
   const watch = useRef(createStopwatch());
   const submission = useSubmissionId();
   const flagSubmission = useSubmissionId();
@@ -62,7 +64,7 @@ export function useAssignment(): AssignmentDesk {
   };
   return {
     ...{ assignment: hand?.assignment, reason: hand?.reason ?? "" },
-    ...{ progress, isBusy, error, said, next },
+    ...{ progress, isBusy, error: error ?? flagging.error, said, next },
     undo: () =>
       run(async () => {
         take(await request<NextAssignment>("POST", "rank/undo"));
@@ -83,7 +85,7 @@ export function useAssignment(): AssignmentDesk {
         await fetchNext();
       }),
     flag: (flag) =>
-      run(async () => {
+      flagging.run(async () => {
         await post("flag", { ...flag, submissionId: flagSubmission.current() });
         flagSubmission.renew();
         setSaid("The flag is stored. Thank you.");
