@@ -1,4 +1,3 @@
-// @ts-nocheck: run by hand against packages that are not installed here
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -60,6 +59,12 @@ export function installPython(module, packages, bare) {
   return python;
 }
 
+/**
+ * Runs a command to its end; throws `what` with its last words when it fails.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} what
+ */
 function must(command, args, what, cwd = FOLDER) {
   const { status, error, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status === 0) return;

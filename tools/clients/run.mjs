@@ -1,4 +1,3 @@
-// @ts-nocheck: run by hand against packages that are not installed here
 // `npm run test:clients -- [node] [python] [lm-eval] [malformed [--count N] [--seed S]]`: the official
 // clients, unchanged, against `stagecraft serve`. They are installed into a folder of their own, never as
 // dependencies; a part whose packages cannot be installed says so and counts as not run.
@@ -17,8 +16,9 @@ const MODEL = "tiny";
 const here = join(root, "tools", "clients");
 
 /** @typedef {{ url: string, folder: string, modelDir: string }} World */
+/** @typedef {(world: World) => Promise<number>} Part */
 
-/** @type {Record<string, (world: World) => Promise<number>>} */
+/** @type {Record<string, Part>} */
 const PARTS = {
   async node({ url }) {
     const { openai, version } = installNodeClient();
@@ -57,7 +57,10 @@ await runTool("Clients of the API", async (steps) => {
     );
   if (parts.length > 0) {
     await withServer(async (world) => {
-      for (const name of parts) results.set(name, await outcomeOf(() => PARTS[name](world)));
+      for (const name of parts) {
+        const part = /** @type {Part} */ (PARTS[name]);
+        results.set(name, await outcomeOf(() => part(world)));
+      }
     });
   }
   if (wanted.includes("malformed"))
@@ -76,7 +79,10 @@ async function outcomeOf(part) {
   }
 }
 
-/** The same generator and checks as in `npm test`, many more of them. */
+/**
+ * The same generator and checks as in `npm test`, many more of them.
+ * @param {{ count: string, seed: string }} options
+ */
 function malformed({ count, seed }) {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const env = { ...process.env, MALFORMED_COUNT: count, MALFORMED_SEED: seed };
@@ -85,7 +91,10 @@ function malformed({ count, seed }) {
   return run(process.execPath, args, { env });
 }
 
-/** A model trained for some steps on a small text, served with one place, so that places count. */
+/**
+ * A model trained for some steps on a small text, served with two places, so that places count.
+ * @param {(world: World) => Promise<void>} body
+ */
 async function withServer(body) {
   const folder = mkdtempSync(join(tmpdir(), "stagecraft-clients-"));
   const bin = join(root, "libs", "cli", "bin", "stagecraft.mjs");
@@ -128,14 +137,19 @@ async function withServer(body) {
 function urlOf(server) {
   return new Promise((resolve, reject) => {
     let text = "";
-    server.stdout.setEncoding("utf8").on("data", (part) => {
+    server.stdout?.setEncoding("utf8").on("data", (part) => {
       text += part;
-      if (text.includes("\n")) resolve(JSON.parse(text.split("\n")[0]).url);
+      if (text.includes("\n")) resolve(JSON.parse(text.slice(0, text.indexOf("\n"))).url);
     });
     server.once("close", () => reject(new Error("serve ended before it served")));
   });
 }
 
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {object} [options]
+ */
 function run(command, args, options = {}) {
   return runAttached([command, ...args], { cwd: root, ...options });
 }

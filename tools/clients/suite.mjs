@@ -1,17 +1,23 @@
-// @ts-nocheck: run by hand against packages that are not installed here
 // The official Node client against the API: suite.mjs OPENAI_ENTRY URL KEY MODEL
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 
-const [entry, url, apiKey, model] = process.argv.slice(2);
+const [entry = "", url, apiKey, model] = process.argv.slice(2);
 const { default: OpenAI } = await import(pathToFileURL(entry).href);
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
 const messages = [{ role: "user", content: "Where is the fox?" }];
 const ask = { model, messages, max_tokens: 24, seed: 7 };
 const chat = (change = {}, options = {}) =>
   client.chat.completions.create({ ...ask, ...change }, options);
+/** Of the client's answers, whose types are not here. @typedef {any} Answer */
+
+/** @param {Answer} answer */
 const textOf = (answer) => answer.choices[0].message.content;
 
+/** @param {Answer} choice @returns {string} */
+const textOfChoice = (choice) => choice.message.content;
+
+/** @param {AsyncIterable<Answer>} stream */
 async function textOfStream(stream) {
   let text = "";
   for await (const { choices } of stream) text += choices[0]?.delta?.content ?? "";
@@ -22,7 +28,7 @@ const TESTS = {
   async "lists its models"() {
     const { data } = await client.models.list();
     assert.deepEqual(
-      data.map(({ id }) => id),
+      data.map((/** @type {Answer} */ each) => each.id),
       [model],
     );
     assert.equal((await client.models.retrieve(model)).object, "model");
@@ -55,19 +61,16 @@ const TESTS = {
   async "gives n answers, the first that of n = 1"() {
     const { choices } = await chat({ n: 3 });
     assert.deepEqual(
-      choices.map(({ index }) => index),
+      choices.map((/** @type {Answer} */ each) => each.index),
       [0, 1, 2],
     );
     assert.equal(choices[0].message.content, textOf(await chat()));
-    assert.ok(new Set(choices.map(({ message }) => message.content)).size > 1);
+    assert.ok(new Set(choices.map(textOfChoice)).size > 1);
     const texts = ["", "", ""];
     for await (const { choices } of await chat({ n: 3, stream: true })) {
       for (const { index, delta } of choices) texts[index] += delta.content ?? "";
     }
-    assert.deepEqual(
-      texts,
-      choices.map(({ message }) => message.content),
-    );
+    assert.deepEqual(texts, choices.map(textOfChoice));
   },
   async "stops before a stop text"() {
     const whole = textOf(await chat());
@@ -155,7 +158,7 @@ for (const [name, test] of Object.entries(TESTS)) {
     console.log(`  ✔ ${name}`);
   } catch (error) {
     failed++;
-    console.log(`  ✘ ${name}\n${error.stack}`);
+    console.log(`  ✘ ${name}\n${error instanceof Error ? error.stack : error}`);
   }
 }
 console.log(`${Object.keys(TESTS).length - failed} passed, ${failed} failed`);
