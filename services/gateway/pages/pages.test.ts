@@ -204,7 +204,7 @@ describe.skipIf(!CHROMIUM)("what people do", () => {
     await page.click("text=Withdraw: nobody");
     await expect.poll(() => operating.withdrawn).toEqual(["c1"]);
     expect(await page.getAttribute("text=Rankings (JSONL)", "href")).toBe(
-      "/api/operator/export/rankings?format=jsonl",
+      "/api/operator/export/rankings",
     );
   });
 });

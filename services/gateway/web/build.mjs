@@ -13,7 +13,7 @@ const out = join(web, "..", "dist", "web");
 const stampFile = join(out, ".stamp");
 
 /** Packages whose code ends up in the pages, or makes them. */
-const PACKAGES = ["preact", "micromark", "uplot", "vite"];
+const PACKAGES = ["preact", "micromark", "vite"];
 
 /** What the built pages depend on: every file here but tests, the theme, the packages' versions. */
 export function stampOfPages() {

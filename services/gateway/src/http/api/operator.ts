@@ -119,7 +119,7 @@ export interface FlagSeen {
 }
 
 /**
- * `GET /api/operator/export/:kind?format=jsonl|parquet` with a kind of `ExportKind`: a file to download.
+ * `GET /api/operator/export/:kind` with a kind of `ExportKind`: JSON lines to download.
  * Rankings are in the format that `stagecraft reward` reads, demonstrations in that of `stagecraft sft`.
  */
 export type ExportKind = "rankings" | "demonstrations" | "flags";

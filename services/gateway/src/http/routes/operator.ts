@@ -10,7 +10,6 @@ import { readCriteria, readSettings, writeSetting } from "../../store/settings.j
 import type { CriteriaSettings, Settings } from "../api/index.js";
 import { personOf, type HttpContext } from "../context.js";
 import { after, id, openTurns, ranks, text } from "../fields.js";
-import { StagecraftError } from "@stagecraft/core";
 
 const settings = z
   .strictObject({
@@ -43,7 +42,6 @@ const requests = z.strictObject({
 const queueQuery = after.extend({ state: z.enum(["open", "done", "withdrawn"]).default("open") });
 const comparison = z.object({ comparisonId: id });
 const exportParams = z.object({ kind: z.enum(["rankings", "demonstrations", "flags"]) });
-const exportQuery = z.object({ format: z.enum(["jsonl", "parquet"]).default("jsonl") });
 
 /** The operator's page. What changes something is written down with it. */
 export function operatorRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -133,17 +131,9 @@ export function operatorRoutes(app: FastifyInstance, context: HttpContext): void
   app.get("/api/operator/export/:kind", async (request, reply) => {
     const { name: who } = personOf(request, "operator");
     const { kind } = exportParams.parse(request.params);
-    const { format } = exportQuery.parse(request.query);
-    if (format === "parquet") throw noParquet();
     await writeAudit(db, { who, action: "export", subject: kind });
     reply.header("content-type", "application/x-ndjson; charset=utf-8");
     reply.header("content-disposition", `attachment; filename="${kind}.jsonl"`);
     return reply.send(exportText(database, kind));
-  });
-}
-
-function noParquet(): StagecraftError {
-  return new StagecraftError("unimplemented", "this page exports JSON lines", {
-    details: { field: "format", advice: "take jsonl" },
   });
 }

@@ -16,18 +16,11 @@ export function ExportSection() {
         <code>stagecraft sft</code> reads.
       </p>
       <div class="actions">
-        {KINDS.flatMap(([kind, name]) =>
-          ["jsonl", "parquet"].map((format) => (
-            <a
-              class="button small"
-              key={kind + format}
-              href={`/api/operator/export/${kind}?format=${format}`}
-              download
-            >
-              {name} ({format === "jsonl" ? "JSONL" : "Parquet"})
-            </a>
-          )),
-        )}
+        {KINDS.map(([kind, name]) => (
+          <a class="button small" key={kind} href={`/api/operator/export/${kind}`} download>
+            {name} (JSONL)
+          </a>
+        ))}
       </div>
     </section>
   );
