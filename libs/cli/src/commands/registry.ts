@@ -89,6 +89,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./info.js")).infoCommand,
   },
   {
+    name: "logits",
+    summary: "write the logits of given tokens, to compare with other tools",
+    load: async () => (await import("./logits.js")).logitsCommand,
+  },
+  {
     name: "demo",
     summary: "train a small assistant through all stages, in minutes",
     load: async () => (await import("./demo.js")).demoCommand,
