@@ -53,7 +53,15 @@ export {
   NOTHING_AHEAD,
   stageProblems,
 } from "./stage/stage-problems.js";
-export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
+export {
+  hashInputs,
+  inputChanges,
+  noteInputs,
+  type InputHashes,
+  type InputNotes,
+  type InputSizes,
+} from "./run/input-hashes.js";
+export { thisCommit, thisMachine, type Machine } from "./run/provenance.js";
 export { dataInputs, inputProblem, modelInputs, type StageInput } from "./stage/stage-input.js";
 export { recordFields, recordOptions } from "./stage/record-fields.js";
 export { commonFields, optimizationFields, progressFields } from "./stage/fields.js";

@@ -16,6 +16,19 @@ import type { StageInput } from "../stage/stage-input.js";
 /** File → sha256, or, of a folder with very many files, one hash of all. */
 export type InputHashes = Readonly<Record<string, string>>;
 
+/** How much each of these files holds. */
+export type InputSizes = Readonly<Record<string, { bytes: number; lines?: number }>>;
+
+/** What a run read: its content, and how much that was. */
+export interface InputNotes {
+  hashes: InputHashes;
+  sizes: InputSizes;
+}
+
+/** Files whose lines are records or texts. */
+const LINES_COUNT = /\.(jsonl|ndjson|txt|csv|tsv|md)$/i;
+const NEWLINE = 0x0a;
+
 /** What a model directory is read for; notes beside it may change. */
 const MODEL_FILE = /\.(json|safetensors|jinja|model)$|^(vocab|merges)\.txt$/;
 const MAX_LISTED_FILES = 1000;
@@ -30,11 +43,19 @@ export interface HashOptions {
   missing?: "refuse" | "leave out";
 }
 
-/** Hashes every file of the inputs. Throws `not_found` for one that is missing. */
+/** The hashes alone of `noteInputs`. */
 export async function hashInputs(
   inputs: readonly StageInput[],
-  { signal, reporter, missing = "refuse" }: HashOptions = {},
+  options: HashOptions = {},
 ): Promise<InputHashes> {
+  return (await noteInputs(inputs, options)).hashes;
+}
+
+/** Hashes and measures every file of the inputs. Throws `not_found` for one that is missing. */
+export async function noteInputs(
+  inputs: readonly StageInput[],
+  { signal, reporter, missing = "refuse" }: HashOptions = {},
+): Promise<InputNotes> {
   const groups = new Map<string, InputFile[]>();
   for (const input of inputs) {
     const files = filesOf(input);
@@ -42,13 +63,17 @@ export async function hashInputs(
     groups.set(input.path, needed ? await files : await files.catch(() => []));
   }
   await tellLongWait([...groups.values()].flat(), reporter);
-  const hashes: Record<string, string> = {};
+  const all: Record<string, FileNote> = {};
   for (const [path, files] of groups) {
-    const listed: Record<string, string> = {};
-    for (const { name, file } of files) listed[name] = await hashOf(file, signal);
-    Object.assign(hashes, files.length > MAX_LISTED_FILES ? asOne(path, listed) : listed);
+    const listed: Record<string, FileNote> = {};
+    for (const { name, file } of files) listed[name] = await noteOf(file, signal);
+    Object.assign(all, files.length > MAX_LISTED_FILES ? asOne(path, listed) : listed);
   }
-  return hashes;
+  const entries = Object.entries(all);
+  return {
+    hashes: Object.fromEntries(entries.map(([name, { sha256 }]) => [name, sha256])),
+    sizes: Object.fromEntries(entries.map(([name, { sha256: _, ...size }]) => [name, size])),
+  };
 }
 
 /** What is different, one sentence a file; empty when nothing is. */
@@ -80,9 +105,12 @@ async function filesOf({ kind, path }: StageInput): Promise<InputFile[]> {
     .map((name) => ({ name: join(path, name), file: join(home, name) }));
 }
 
-function asOne(path: string, listed: InputHashes): InputHashes {
-  const hash = createHash("sha256").update(JSON.stringify(listed));
-  return { [`${path} (${Object.keys(listed).length} files)`]: hash.digest("hex") };
+function asOne(path: string, listed: Record<string, FileNote>): Record<string, FileNote> {
+  const notes = Object.entries(listed);
+  const hashes = Object.fromEntries(notes.map(([name, { sha256 }]) => [name, sha256]));
+  const sha256 = createHash("sha256").update(JSON.stringify(hashes)).digest("hex");
+  const bytes = notes.reduce((sum, [, note]) => sum + note.bytes, 0);
+  return { [`${path} (${notes.length} files)`]: { sha256, bytes } };
 }
 
 async function tellLongWait(
@@ -95,20 +123,44 @@ async function tellLongWait(
   reporter?.info(`reading ${(bytes / 2 ** 30).toFixed(1)} GiB of input once to note its content`);
 }
 
-/** The stages of a pipeline read the same files: within a process each is hashed once. */
-const known = new Map<string, string>();
+interface FileNote {
+  sha256: string;
+  bytes: number;
+  /** Of files of lines. */
+  lines?: number;
+}
 
-async function hashOf(file: string, signal: AbortSignal | undefined): Promise<string> {
+/** The stages of a pipeline read the same files: within a process each is read for it once. */
+const known = new Map<string, FileNote>();
+
+async function noteOf(file: string, signal: AbortSignal | undefined): Promise<FileNote> {
   const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
   const key = [dev, ino, size, mtimeNs, ctimeNs].join("/");
   const before = known.get(key);
   if (before !== undefined) return before;
+  const note = await readNote(file, signal);
+  if (Date.now() - Number(ctimeNs / 1_000_000n) > SETTLED_MS) known.set(key, note);
+  return note;
+}
+
+async function readNote(file: string, signal: AbortSignal | undefined): Promise<FileNote> {
   const hash = createHash("sha256");
+  const hasLines = LINES_COUNT.test(file);
+  let [bytes, lines, last] = [0, 0, NEWLINE];
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
     throwIfAborted(signal);
-    hash.update(chunk as Buffer);
+    const part = chunk as Buffer;
+    hash.update(part);
+    bytes += part.length;
+    if (hasLines) lines += newlinesIn(part);
+    last = part.at(-1)!;
   }
-  const digest = hash.digest("hex");
-  if (Date.now() - Number(ctimeNs / 1_000_000n) > SETTLED_MS) known.set(key, digest);
-  return digest;
+  const sha256 = hash.digest("hex");
+  return { sha256, bytes, ...(hasLines && { lines: last === NEWLINE ? lines : lines + 1 }) };
+}
+
+function newlinesIn(part: Buffer): number {
+  let count = 0;
+  for (let i = part.indexOf(NEWLINE); i >= 0; i = part.indexOf(NEWLINE, i + 1)) count++;
+  return count;
 }

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ERROR_CODES, StagecraftError, type ErrorRecord, type JsonObject } from "@stagecraft/core";
-import type { InputHashes } from "./input-hashes.js";
+import type { InputHashes, InputSizes } from "./input-hashes.js";
+import type { Machine } from "./provenance.js";
 import { runHolder } from "./run-lock.js";
 import type { Leaves, StageResult } from "../stage/stage.js";
 
@@ -20,9 +21,16 @@ export interface RunRecord {
   config: JsonObject;
   /** What was read, by content; runs of older versions have none. */
   inputs?: InputHashes;
+  /** How much that was. */
+  inputSizes?: InputSizes;
   /** What the stage leaves beside this file, for whoever replaces the run; see `leavesOf`. */
   leaves?: Leaves;
+  /** Of stagecraft, node and the engine; `commit` where stagecraft runs from its repository. */
   versions: Record<string, string>;
+  /** What the latest attempt ran on. */
+  machine?: Machine;
+  /** Time of all attempts that ended by themselves; that of killed ones is not known. */
+  workedMs?: number;
   startedAt: string;
   updatedAt: string;
   /** How many times the run was started or resumed. */

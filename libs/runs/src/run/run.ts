@@ -3,7 +3,8 @@ import { join, resolve } from "node:path";
 import { atomicWriteFile, openCheckpoints } from "@stagecraft/checkpoint";
 import { isCancelled, StagecraftError, toErrorRecord, type JsonObject } from "@stagecraft/core";
 import { listed, refusalOf } from "./earlier-run.js";
-import { hashInputs, type InputHashes } from "./input-hashes.js";
+import { noteInputs, type InputHashes, type InputNotes } from "./input-hashes.js";
+import { thisCommit, thisMachine } from "./provenance.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter } from "../stage/reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
@@ -57,11 +58,12 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   const lock = await acquireRunLock(dir, options.epoch);
   try {
     const reads = options.stage.inputs?.(options.config) ?? [];
-    const inputs = await hashInputs(reads, options);
+    const noted = await noteInputs(reads, options);
+    const commit = await thisCommit();
     if (options.overwrite) await replaceRun(dir, reads, options);
-    const earlier = await earlierRun(dir, { ...options, inputs });
+    const earlier = await earlierRun(dir, { ...options, inputs: noted.hashes });
     if (!earlier) await refuseForeign(dir, options.stage.leaves ?? {}, { reads });
-    return await startRun(dir, options, { earlier, lock, inputs });
+    return await startRun(dir, options, { earlier, lock, noted, commit });
   } catch (thrown) {
     await lock.release();
     throw thrown;
@@ -135,13 +137,26 @@ export async function withRun(
   }
 }
 
+/** What is known when a run starts or goes on. */
+interface Start {
+  earlier: RunRecord | undefined;
+  lock: RunLock;
+  noted: InputNotes;
+  commit: string | undefined;
+}
+
 async function startRun(
   dir: string,
   options: OpenRunOptions,
-  { earlier, lock, inputs }: { earlier: RunRecord | undefined; lock: RunLock; inputs: InputHashes },
+  { earlier, lock, noted, commit }: Start,
 ): Promise<Run> {
   const reporter = options.reporter ?? silentReporter();
-  let record: RunRecord = { ...newRecord(options, earlier), inputs };
+  const startedMs = Date.now();
+  let record: RunRecord = {
+    ...newRecord(options, earlier),
+    ...{ inputs: noted.hashes, inputSizes: noted.sizes, machine: thisMachine() },
+  };
+  if (commit !== undefined) record.versions = { ...record.versions, commit };
   const finishedResult = earlier?.state === "succeeded" ? earlier.result : undefined;
   const guard = () => lock.check();
   const save = () =>
@@ -165,7 +180,8 @@ async function startRun(
     },
     finishedResult,
     async end(how) {
-      record = { ...record, ...how, updatedAt: new Date().toISOString() };
+      const workedMs = (earlier?.workedMs ?? 0) + Date.now() - startedMs;
+      record = { ...record, ...how, workedMs, updatedAt: new Date().toISOString() };
       await save();
     },
     async close() {
