@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createRpcServer } from "@stagecraft/rpc";
-import { createRewardModelService, createWorkerScorers } from "@stagecraft/service-reward-model";
+import { createRewardModelService, createThreadedScorers } from "@stagecraft/service-reward-model";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 
 const VOCAB = 4096;
@@ -36,7 +36,7 @@ async function llamaScorers() {
   try {
     const writer = fileURLToPath(new URL("./reward-model.mjs", import.meta.url));
     execFileSync(process.execPath, [writer, folder, shape], { stdio: "pipe" });
-    const { scorers } = await createWorkerScorers({
+    const { scorers } = await createThreadedScorers({
       models: [{ name: "reward", dir: join(folder, "reward") }],
       engine: { engine: "native", threads: Number(threads) },
     });

@@ -2,10 +2,10 @@
 // to the bus and clients of its own, as if it were alone. A line "COUNT CONCURRENCY" makes so many run,
 // each with so many tasks in flight.
 import { createInterface } from "node:readline";
-import { createJetStreamBus, runTopology } from "@stagecraft/bus";
+import { createJetStreamBus, deploymentTopology } from "@stagecraft/bus";
 import { openRolloutService } from "@stagecraft/service-rollout";
 
-const [host, natsUrl, run, address] = process.argv.slice(2);
+const [host, natsUrl, deployment, address] = process.argv.slice(2);
 let running = [];
 
 async function startWorker(index, concurrency) {
@@ -13,7 +13,7 @@ async function startWorker(index, concurrency) {
   const service = await openRolloutService({
     workerId: `${host}-${index}`,
     bus,
-    topology: runTopology(run),
+    topology: deploymentTopology(deployment),
     policyAddress: address,
     rewards: [{ address, model: "", weight: 1 }],
     concurrency,

@@ -69,7 +69,7 @@ async function writeModels(dir) {
 }
 
 async function startServices(dir, natsUrl, keep) {
-  const bus = { "nats-url": natsUrl, run: "loop" };
+  const bus = { "nats-url": natsUrl, deployment: "loop" };
   const tensors = { engine: "native", threads: options.threads };
   const weights = { "weights-dir": `${dir}/weights` };
   const start = async (service, flags) => keep(await startService(service, flags));

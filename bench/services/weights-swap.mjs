@@ -12,7 +12,7 @@ import { parseOptions, wholeNumber } from "../lib/options.mjs";
 import { BenchProcess } from "../lib/process.mjs";
 import { loopDelayMs, peakMemoryMb, probe, startService, withResources } from "./cluster.mjs";
 
-const RUN = "swap";
+const DEPLOYMENT = "swap";
 const SIZES = {
   large: { numCharacters: 32_000, hiddenSize: 768, numLayers: 12, numHeads: 12 },
   small: { numCharacters: 2000, hiddenSize: 128, numLayers: 4, numHeads: 4 },
@@ -69,7 +69,7 @@ async function writeModel(dir, sizes) {
 function startPolicy(dir, natsUrl) {
   return startService("policy", {
     ...{ "model-dir": `${dir}/model`, "weights-dir": `${dir}/weights` },
-    ...{ "nats-url": natsUrl, run: RUN, threads: options.threads, engine: "native" },
+    ...{ "nats-url": natsUrl, deployment: DEPLOYMENT, threads: options.threads, engine: "native" },
     ...{ "max-active": 8, "max-prefill-tokens": 256 },
   });
 }
@@ -133,7 +133,7 @@ async function main(keep) {
     createRpcClient(policy.PolicyServiceClient, addresses, { idempotent: "all" }),
   );
   const script = fileURLToPath(new URL("publish-weights.mjs", import.meta.url));
-  const args = [script, `${dir}/model`, `${dir}/weights`, nats.url, RUN];
+  const args = [script, `${dir}/model`, `${dir}/weights`, nats.url, DEPLOYMENT];
   const publisher = await BenchProcess.start(process.execPath, args);
 
   const load = { stopped: false, numAnswered: 0, numTokens: 0, longestWaitMs: 0, failures: [] };

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { runTopology } from "@stagecraft/bus";
+import { deploymentTopology } from "@stagecraft/bus";
 import { OBJECT_STORE_LOCATION } from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
@@ -271,7 +271,7 @@ suite(`components/autoscale${skipped}`, () => {
   it("scales the rollout workers by the consumer they share", () => {
     const manifests = rendered(EVERYTHING);
     const worker = ours(manifests).find(({ name }) => name === "rollout") as Workload;
-    const { promptsConsumer } = runTopology(settingsOf(manifests, worker).run ?? "");
+    const { promptsConsumer } = deploymentTopology(settingsOf(manifests, worker).deployment ?? "");
     const { scaleTargetRef, triggers } = find(manifests, "ScaledObject", "rollout")[
       "spec"
     ] as ScaledSpec;

@@ -31,7 +31,7 @@ export interface Settings {
   tokens: string[];
   threads?: number;
   engine?: string;
-  run?: string;
+  deployment?: string;
   natsUrl?: string;
   modelDir?: string;
   models?: string[];

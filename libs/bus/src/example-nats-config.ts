@@ -1,9 +1,9 @@
 import { natsServerConfig } from "./nats-users.js";
-import { runTopology } from "./topology.js";
+import { deploymentTopology } from "./topology.js";
 
 /** examples/nats/nats.conf: TLS with client certificates, users with passwords from the environment. */
-export function exampleNatsConfig(run: string): string {
-  return natsServerConfig(runTopology(run), {
+export function exampleNatsConfig(deployment: string): string {
+  return natsServerConfig(deploymentTopology(deployment), {
     listen: "0.0.0.0:4222",
     storeDir: "/var/lib/nats",
     maxFileStore: "8GB",

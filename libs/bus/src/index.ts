@@ -39,7 +39,7 @@ export { settlementFor, type Settlement } from "./settlement.js";
 export {
   deleteTopology,
   ensureTopology,
-  runTopology,
+  deploymentTopology,
   setUpTopology,
   type Topology,
   type TopologyOptions,

@@ -24,7 +24,8 @@ export interface NatsTlsFiles {
  * user's answers come to an inbox of its own, which the others cannot hear.
  */
 export function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
-  const { run, subjects, weightsBucket, promptsConsumer, rolloutsConsumer, streams } = topology;
+  const { deployment, subjects, weightsBucket, promptsConsumer, rolloutsConsumer, streams } =
+    topology;
   const inbox = `${inboxPrefix(role)}.>`;
   const names = [...streams.map(({ name }) => name), `KV_${weightsBucket}`, `OBJ_${weightsBucket}`];
   const look = [
@@ -53,7 +54,7 @@ export function natsPermissions(role: NatsRole, topology: Topology): NatsPermiss
           ...look,
           ...take(rolloutsConsumer),
           ...readWeights,
-          ...[subjects.prompts, subjects.progress, `${DEAD_PREFIX}${run}.rollouts`],
+          ...[subjects.prompts, subjects.progress, `${DEAD_PREFIX}${deployment}.rollouts`],
           ...[`$KV.${weightsBucket}.>`, `$O.${weightsBucket}.>`, CANARY_SUBJECT],
           `$JS.API.STREAM.PURGE.${rolloutsConsumer.stream}`,
           `$JS.API.STREAM.PURGE.OBJ_${weightsBucket}`,
@@ -70,7 +71,7 @@ export function natsPermissions(role: NatsRole, topology: Topology): NatsPermiss
         publish: [
           ...look,
           ...take(promptsConsumer),
-          ...[subjects.rollouts, `${DEAD_PREFIX}${run}.prompts`],
+          ...[subjects.rollouts, `${DEAD_PREFIX}${deployment}.prompts`],
         ],
         subscribe: [inbox],
       };
@@ -85,7 +86,7 @@ export function inboxPrefix(user: string): string {
 }
 
 /**
- * The configuration of a nats-server for one run: a user per role, whose passwords come from the
+ * The configuration of a nats-server for one deployment: a user per role, whose passwords come from the
  * environment (`NATS_TRAINER_PASSWORD`, …), JetStream on disk, TLS when files are given.
  */
 export function natsServerConfig(
@@ -107,7 +108,7 @@ export function natsServerConfig(
       }
     }`;
   });
-  return `# nats-server for the run "${topology.run}": one user per role, with no more than it needs.
+  return `# nats-server for the deployment "${topology.deployment}": one user per role, with no more than it needs.
 # Passwords come from the environment: NATS_TRAINER_PASSWORD and so on.
 listen: ${JSON.stringify(listen)}
 jetstream: { store_dir: ${JSON.stringify(storeDir)}, max_file_store: ${maxFileStore} }

@@ -13,7 +13,7 @@ export interface TopologyWatchOptions {
   onProblem(problem: string | undefined): void;
 }
 
-/** Looks after what a run has on the bus. */
+/** Looks after what a deployment has on the bus. */
 export interface TopologyWatch {
   close(): void;
 }

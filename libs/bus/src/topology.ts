@@ -27,9 +27,9 @@ export interface TopologyOptions {
   replicas?: number;
 }
 
-/** Names and settings of everything one run uses on the bus. */
+/** Names and settings of everything one deployment uses on the bus. */
 export interface Topology {
-  run: string;
+  deployment: string;
   subjects: { prompts: string; rollouts: string; progress: string };
   /** Bucket of the weights (key-value and objects); keys are the publisher's. */
   weightsBucket: string;
@@ -44,21 +44,21 @@ export interface Topology {
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3600_000;
 
-/** Pure: what a run of that name uses. Throws `invalid_argument` for a name that is no subject token. */
-export function runTopology(run: string, options: TopologyOptions = {}): Topology {
-  checkName("run", run);
+/** Pure: what a deployment of that name uses. Throws `invalid_argument` for a name that is no subject token. */
+export function deploymentTopology(deployment: string, options: TopologyOptions = {}): Topology {
+  checkName("deployment", deployment);
   const replicas = options.replicas ?? 1;
   const subjects = {
-    prompts: `stagecraft.${run}.prompts`,
-    rollouts: `stagecraft.${run}.rollouts`,
-    progress: `stagecraft.${run}.progress`,
+    prompts: `stagecraft.${deployment}.prompts`,
+    rollouts: `stagecraft.${deployment}.rollouts`,
+    progress: `stagecraft.${deployment}.progress`,
   };
-  const prompts = `PROMPTS_${run}`;
-  const rollouts = `ROLLOUTS_${run}`;
+  const prompts = `PROMPTS_${deployment}`;
+  const rollouts = `ROLLOUTS_${deployment}`;
   return {
-    run,
+    deployment,
     subjects,
-    weightsBucket: `weights_${run}`,
+    weightsBucket: `weights_${deployment}`,
     bucketOptions: { maxBytes: options.weightsMaxBytes ?? 4096 * MIB, replicas },
     streams: [
       {
@@ -100,15 +100,16 @@ export function runTopology(run: string, options: TopologyOptions = {}): Topolog
 }
 
 /**
- * Creates streams, consumers and buckets of a run, or brings them to these settings; run it as often
+ * Creates streams, consumers and buckets of a deployment, or brings them to these settings; run it as often
  * as you like. Consumers come before any message, so that autoscalers read a lag, not a surprise.
  */
 export async function ensureTopology(
   bus: EventBus,
-  run: string | Topology,
+  deployment: string | Topology,
   options: TopologyOptions = {},
 ): Promise<Topology> {
-  const topology = typeof run === "string" ? runTopology(run, options) : run;
+  const topology =
+    typeof deployment === "string" ? deploymentTopology(deployment, options) : deployment;
   await setUpTopology(bus, topology);
   return topology;
 }
@@ -149,7 +150,7 @@ async function setUpParts(bus: EventBus, topology: Topology): Promise<TopologyPa
   return parts;
 }
 
-/** Removes the streams of one run; dead letters stay. */
+/** Removes the streams of one deployment; dead letters stay. */
 export async function deleteTopology(bus: EventBus, topology: Topology): Promise<void> {
   const shared = new Set(sharedStreams(1).map(({ name }) => name));
   const own = topology.streams.map(({ name }) => name).filter((name) => !shared.has(name));

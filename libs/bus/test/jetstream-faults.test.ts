@@ -8,11 +8,11 @@ const SMALL = { weightsMaxBytes: 16 * 1024 * 1024, rolloutsMaxBytes: 16 * 1024 *
 /** Consumes rollouts until `count` distinct ids were acked; returns deliveries per id. */
 async function consumeAll(
   bus: EventBus,
-  run: string,
+  deployment: string,
   count: number,
   onDelivery: () => void,
 ): Promise<Map<string, number>> {
-  const topology = await ensureTopology(bus, run, SMALL);
+  const topology = await ensureTopology(bus, deployment, SMALL);
   await using consumer = await bus.consume(topology.rolloutsConsumer);
   const deliveries = new Map<string, number>();
   const acked = new Set<string>();
@@ -61,12 +61,16 @@ describe.skipIf(!hasNatsServer())(`JetStream faults (skipped when: ${NATS_MISSIN
     await using first = await connect();
     await using second = await connect();
     await using third = await connect();
-    for (const run of ["a", "b", "c"]) {
+    for (const deployment of ["a", "b", "c"]) {
       const options = { ...SMALL, weightsMaxBytes: 1024 * 1024, rolloutsMaxBytes: 1024 * 1024 };
       const setUps = [first, second, third].map((bus) =>
-        ensureTopology(bus, run, { ...options, promptsMaxBytes: 1024 * 1024 }),
+        ensureTopology(bus, deployment, { ...options, promptsMaxBytes: 1024 * 1024 }),
       );
-      expect((await Promise.all(setUps)).map(({ run: name }) => name)).toEqual([run, run, run]);
+      expect((await Promise.all(setUps)).map((topology) => topology.deployment)).toEqual([
+        deployment,
+        deployment,
+        deployment,
+      ]);
     }
   });
 

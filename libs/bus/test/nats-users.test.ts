@@ -6,7 +6,7 @@ import {
   ensureTopology,
   natsServerConfig,
   NATS_ROLES,
-  runTopology,
+  deploymentTopology,
   type NatsRole,
 } from "@stagecraft/bus";
 import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecraft/testing";
@@ -14,7 +14,7 @@ import { connect, headers } from "nats";
 import { describe, expect, it } from "vitest";
 import { exampleNatsConfig } from "../src/example-nats-config.js";
 
-const topology = runTopology("r1");
+const topology = deploymentTopology("r1");
 const data = new Uint8Array([1]);
 
 /** The generated users, with passwords in place of the environment's. */

@@ -5,7 +5,7 @@ import {
   deleteTopology,
   ensureTopology,
   natsServerConfig,
-  runTopology,
+  deploymentTopology,
   watchTopology,
   type EventBus,
   type Topology,
@@ -15,7 +15,7 @@ import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecra
 import { describe, expect, it } from "vitest";
 import { watchLatest } from "../src/common/watch.js";
 
-const topology = runTopology("watched");
+const topology = deploymentTopology("watched");
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** Watches and keeps what it is told. */

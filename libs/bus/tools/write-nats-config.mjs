@@ -1,5 +1,5 @@
-// Prints the nats-server configuration of a run: node libs/bus/tools/write-nats-config.mjs [RUN]
-// `--example` writes examples/nats/nats.conf (the run "main"); a test compares the two.
+// Prints the nats-server configuration of a deployment: node libs/bus/tools/write-nats-config.mjs [DEPLOYMENT]
+// `--example` writes examples/nats/nats.conf (the deployment "main"); a test compares the two.
 import { writeFile } from "node:fs/promises";
 import { exampleNatsConfig } from "../dist/example-nats-config.js";
 

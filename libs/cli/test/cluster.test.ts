@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createJetStreamBus, runTopology, type DeadLetter } from "@stagecraft/bus";
+import { createJetStreamBus, deploymentTopology, type DeadLetter } from "@stagecraft/bus";
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { readMetrics } from "../src/report/metrics-file.js";
@@ -30,7 +30,7 @@ async function deadLettersOf(workshop: Workshop): Promise<DeadLetter[]> {
 async function publishGarbage(natsUrl: string): Promise<void> {
   await using bus = await createJetStreamBus({ servers: [natsUrl], name: "test" });
   const garbage = new TextEncoder().encode("garbage");
-  await bus.publish(runTopology("main").subjects.prompts, garbage, { id: "garbage" });
+  await bus.publish(deploymentTopology("main").subjects.prompts, garbage, { id: "garbage" });
 }
 
 function isAlive(pid: number): boolean {
@@ -106,7 +106,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
 
     const setup = await inCluster(workshop, "nats", "setup", "--json");
     expect(setup.out.match(/"outcome":"unchanged"/g)).toHaveLength(7);
-    const other = await inCluster(workshop, "nats", "setup", "--json", "--run", "other");
+    const other = await inCluster(workshop, "nats", "setup", "--json", "--deployment", "other");
     expect(other.out.match(/"outcome":"created"/g)).toHaveLength(5);
 
     await publishGarbage(after.addresses.nats);

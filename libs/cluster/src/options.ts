@@ -30,7 +30,7 @@ export interface ClusterOptions {
   /** Folders whose files the trainer's runs may name, beside the runs and the models; default: this one. */
   readDirs?: readonly string[];
   /** The cluster's name on the bus; default `main`. */
-  run?: string;
+  deployment?: string;
   /** Tensor threads of each process; 0 (default) = all cores. */
   threads?: number;
   engine?: "auto" | "native" | "tensorflow" | "cpu";

@@ -61,7 +61,7 @@ function ownFlags(
   name: string,
   { natsUrl, options, layout }: Omit<InvocationContext, keyof Ports>,
 ): Flags {
-  const bus = { natsUrl, run: options.run };
+  const bus = { natsUrl, deployment: options.deployment };
   const engine = { engine: options.engine, threads: options.threads };
   switch (service) {
     case "policy":

@@ -13,7 +13,7 @@ export function resolveOptions({ signal: _, ...options }: ClusterOptions): Resol
     rollouts: 8,
     runsDir: "runs",
     readDirs: [process.cwd()],
-    run: "main",
+    deployment: "main",
     threads: 0,
     engine: "auto",
     portBase: 0,

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { createJetStreamBus, ensureTopology, runTopology } from "@stagecraft/bus";
+import { createJetStreamBus, ensureTopology, deploymentTopology } from "@stagecraft/bus";
 import { acquireDirectoryLock, type DirectoryLock } from "@stagecraft/checkpoint";
 import { createSerialQueue, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { createFleet, type Fleet } from "./fleet.js";
@@ -100,7 +100,7 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
     throwIfAborted(signal);
     const natsConfig = await writeNatsConfig(layout.nats, natsPorts.port);
     await fleet.startNats(natsProgram, natsConfig, natsPorts);
-    await setUpStreams(natsUrl, options.run);
+    await setUpStreams(natsUrl, options.deployment);
     await startServices(fleet, options);
     throwIfAborted(signal);
   } catch (error) {
@@ -165,9 +165,9 @@ async function startServices(fleet: Fleet, options: ResolvedOptions): Promise<vo
   await fleet.scale("rollout", options.rollouts);
 }
 
-async function setUpStreams(natsUrl: string, run: string): Promise<void> {
+async function setUpStreams(natsUrl: string, deployment: string): Promise<void> {
   await using bus = await createJetStreamBus({ servers: [natsUrl], name: "cluster" });
-  await ensureTopology(bus, runTopology(run));
+  await ensureTopology(bus, deploymentTopology(deployment));
 }
 
 function addressesOf(fleet: Fleet, layout: ClusterLayout, natsUrl: string): ClusterAddresses {

@@ -86,7 +86,7 @@ export const busFields = {
     .describe('PEM authority of NATS, "system" for the usual ones; empty = plaintext'),
   natsTlsCert: z.string().default("").describe("PEM certificate shown to NATS (mTLS)"),
   natsTlsKey: z.string().default("").describe("PEM key of that certificate"),
-  run: z
+  deployment: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,48}$/)
     .default("main")

@@ -1,6 +1,6 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
-import type { WorkerEngineOptions } from "./worker-engine.js";
+import type { ThreadedEngineOptions } from "./thread-client.js";
 
 const own = {
   modelDir: z.string().min(1).describe("Model directory served until the first weights arrive"),
@@ -58,7 +58,7 @@ export function loadPolicyConfig(args: readonly string[]): Promise<Readonly<Poli
 }
 
 /** What the engine's thread needs of the configuration. */
-export function engineThreadOptions(config: PolicyConfig): WorkerEngineOptions {
+export function engineThreadOptions(config: PolicyConfig): ThreadedEngineOptions {
   const { name, modelDir, engine, threads, logLevel, stuckAfterMs } = config;
   const { maxActive, maxQueued, maxQueuedTokens, kvCacheBytes } = config;
   const { maxPrefillTokens, startWaitMs, maxScoreTokens } = config;

@@ -13,10 +13,10 @@ export {
   openPolicyService,
   type OpenPolicyOptions,
   type PolicyPartsOptions,
-} from "./open.js";
+} from "./open-service.js";
 export { createPolicyService, type PolicyService, type PolicyServiceDeps } from "./service.js";
 export {
-  createWorkerEngine,
-  type WorkerEngine,
-  type WorkerEngineOptions,
-} from "./worker-engine.js";
+  createThreadedEngine,
+  type ThreadedEngine,
+  type ThreadedEngineOptions,
+} from "./thread-client.js";

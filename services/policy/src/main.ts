@@ -13,8 +13,8 @@ import {
 } from "@stagecraft/service-kit";
 import { fetchInThread, openWeightStoreAt } from "@stagecraft/weights";
 import { engineThreadOptions, loadPolicyConfig, policySchema } from "./config.js";
-import { assemblePolicyService } from "./open.js";
-import { createWorkerEngine } from "./worker-engine.js";
+import { assemblePolicyService } from "./open-service.js";
+import { createThreadedEngine } from "./thread-client.js";
 
 /** A connection that has grown old is given this time to finish its answers. */
 const LONGEST_STREAM_MS = 10 * 60_000;
@@ -28,14 +28,14 @@ runMain(async () => {
 
   const verifier = await readVerifier(config.verifyKeys);
   if (verifier) await verifyDirectory(config.modelDir, verifier);
-  const engine = await createWorkerEngine({ ...engineThreadOptions(config), metrics });
+  const engine = await createThreadedEngine({ ...engineThreadOptions(config), metrics });
   await using bus = await createJetStreamBus({
     ...busOptions(config),
     name: "policy",
     logger,
     metrics,
   });
-  const { weightsBucket } = await ensureTopology(bus, config.run, config);
+  const { weightsBucket } = await ensureTopology(bus, config.deployment, config);
   const { weightsDir, verifyKeys } = config;
   const opened = await openWeightStoreAt(weightsDir, () => bus.objects(weightsBucket));
   const where = { weightsDir, weightsBucket, verifyKeys, bus: busOptions(config) };

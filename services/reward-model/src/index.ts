@@ -6,7 +6,7 @@ export {
   openRewardModelService,
   type NamedModelDir,
   type OpenRewardModelOptions,
-} from "./open.js";
+} from "./open-service.js";
 export {
   createScorer,
   type LocalScorer,
@@ -20,7 +20,7 @@ export {
   type RewardModelServiceDeps,
 } from "./service.js";
 export {
-  createWorkerScorers,
-  type WorkerScorers,
-  type WorkerScorersOptions,
-} from "./worker-scorers.js";
+  createThreadedScorers,
+  type ThreadedScorers,
+  type ThreadedScorersOptions,
+} from "./thread-client.js";

@@ -11,7 +11,7 @@ import {
 } from "@stagecraft/service-kit";
 import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
 import { createRewardModelService } from "./service.js";
-import { createWorkerScorers } from "./worker-scorers.js";
+import { createThreadedScorers } from "./thread-client.js";
 
 runMain(async () => {
   const config = await loadRewardModelConfig(process.argv.slice(2));
@@ -27,7 +27,7 @@ runMain(async () => {
   const verifier = await readVerifier(config.verifyKeys);
   if (verifier) for (const { dir } of models) await verifyDirectory(dir, verifier);
   const { engine, threads, stuckAfterMs } = config;
-  await using thread = await createWorkerScorers({
+  await using thread = await createThreadedScorers({
     models,
     engine: { engine, threads },
     stuckAfterMs,

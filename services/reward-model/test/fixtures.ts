@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { saveRewardModel } from "@stagecraft/learn";
 import { createModel, presetConfig, type Model } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
-import { loadScorer } from "../src/open.js";
+import { loadScorer } from "../src/open-service.js";
 import { createScorer, type LocalScorer, type Scorer } from "../src/scorer.js";
 
 /** Small letters, space and full stop. */

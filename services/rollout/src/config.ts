@@ -1,6 +1,6 @@
 import { busFields, callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
-import type { RewardSource } from "./open.js";
+import type { RewardSource } from "./open-service.js";
 
 const own = {
   workerId: z.string().default("").describe("Name in events and logs; empty = host and process id"),

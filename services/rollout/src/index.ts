@@ -9,7 +9,7 @@ export {
   type ConnectionOptions,
   type OpenRolloutOptions,
   type RewardSource,
-} from "./open.js";
+} from "./open-service.js";
 export type {
   AnswerToScore,
   PolicyPort,

@@ -13,7 +13,7 @@ import {
   type Health,
 } from "@stagecraft/service-kit";
 import { loadRolloutConfig, rewardSources, rolloutSchema } from "./config.js";
-import { openRolloutService } from "./open.js";
+import { openRolloutService } from "./open-service.js";
 
 runMain(async () => {
   const config = await loadRolloutConfig(process.argv.slice(2));
@@ -33,7 +33,7 @@ runMain(async () => {
     ...config,
     workerId: config.workerId || `${hostname()}-${process.pid}`,
     bus,
-    topology: await ensureTopology(bus, config.run, config),
+    topology: await ensureTopology(bus, config.deployment, config),
     rewards: rewardSources(config),
     connection: clientOptions(config),
     onDrained: (problem) => later.health?.set("drained", problem),

@@ -34,7 +34,7 @@ runMain(async () => {
     logger,
     metrics,
   });
-  const topology = await ensureTopology(bus, config.run, config);
+  const topology = await ensureTopology(bus, config.deployment, config);
   const objects = () => bus.objects(topology.weightsBucket);
   const signer = await readSigner(config.signKey);
   const store = await openWeightStoreAt(config.weightsDir, objects, { signer });

@@ -76,7 +76,7 @@ describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}`
     const dir = directory.path;
     await writeWorld(dir);
     await using nats = await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3 });
-    const common = { "nats-url": nats.url, run: "test" };
+    const common = { "nats-url": nats.url, deployment: "test" };
     const engine = { engine: "cpu", "weights-dir": "nats:" }; // weights through the object store
     await using policyServer = await start("policy", {
       ...common,

@@ -2,7 +2,12 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
-import { createJetStreamBus, ensureTopology, natsServerConfig, runTopology } from "@stagecraft/bus";
+import {
+  createJetStreamBus,
+  ensureTopology,
+  natsServerConfig,
+  deploymentTopology,
+} from "@stagecraft/bus";
 import { trainer } from "@stagecraft/contracts";
 import { writeJsonl } from "@stagecraft/data";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
@@ -122,7 +127,7 @@ describe.skipIf(missing !== undefined)(`secured processes${missing ? `: ${missin
     const dir = directory.path;
     await writeWorld(dir);
     makeCertificates(dir);
-    const topology = runTopology("secured");
+    const topology = deploymentTopology("secured");
     const pem = (name: string) => JSON.stringify(`${dir}/${name}`);
     const where = { listen: "-", storeDir: "-", maxFileStore: "8GB" };
     const users = natsServerConfig(topology, where);
@@ -152,7 +157,7 @@ describe.skipIf(missing !== undefined)(`secured processes${missing ? `: ${missin
       "log-level": "debug",
     };
     const meeting = (user: string) => ({
-      ...{ "nats-url": natsUrl, "nats-user": user, run: "secured" },
+      ...{ "nats-url": natsUrl, "nats-user": user, deployment: "secured" },
       ...{ "nats-tls-ca": caFile, "nats-tls-cert": certFile, "nats-tls-key": keyFile },
     });
     const engine = { engine: "cpu", threads: "1" };

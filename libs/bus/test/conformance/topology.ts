@@ -3,19 +3,19 @@ import { describe, expect, it } from "vitest";
 import {
   deleteTopology,
   ensureTopology,
-  runTopology,
+  deploymentTopology,
   setUpTopology,
   type Topology,
 } from "@stagecraft/bus";
 import { bytes, type BusKit } from "./kit.js";
 
-/** What a run uses: set up as often as one likes, removed at the end. */
+/** What a deployment uses: set up as often as one likes, removed at the end. */
 export function describeTopology(kit: BusKit): void {
   describe("setUpTopology()", () => {
     it("says what it created, changed and found as it should be", async () => {
       const outcomes = async (topology: Topology) =>
         (await setUpTopology(kit.bus, topology)).map(({ kind, outcome }) => `${kind} ${outcome}`);
-      const topology = runTopology("told");
+      const topology = deploymentTopology("told");
       // The streams of dead letters and of the canary are there already.
       const shared = ["stream unchanged", "stream unchanged"];
       expect(await outcomes(topology)).toEqual([
@@ -25,7 +25,10 @@ export function describeTopology(kit: BusKit): void {
       expect(new Set((await outcomes(topology)).map((text) => text.split(" ")[1]))).toEqual(
         new Set(["unchanged"]),
       );
-      const changed = runTopology("told", { promptsMaxBytes: 2 ** 25, taskAckWaitMs: 60_000 });
+      const changed = deploymentTopology("told", {
+        promptsMaxBytes: 2 ** 25,
+        taskAckWaitMs: 60_000,
+      });
       expect(await outcomes(changed)).toEqual([
         ...["stream updated", "stream unchanged", ...shared],
         ...["consumer updated", "consumer unchanged", "bucket unchanged"],
@@ -48,7 +51,7 @@ export function describeTopology(kit: BusKit): void {
       expect((await kit.bus.streamInfo("PROMPTS_crowd")).messages).toBe(0);
     });
 
-    it("removes what one run used, dead letters excepted", async () => {
+    it("removes what one deployment used, dead letters excepted", async () => {
       const topology = await ensureTopology(kit.bus, "ended");
       await deleteTopology(kit.bus, topology);
       await deleteTopology(kit.bus, topology);
@@ -71,8 +74,8 @@ export function describeTopology(kit: BusKit): void {
     });
 
     it("refuses names that would not be one subject token", () => {
-      for (const run of ["", "a.b", "a b", "a*", "ä", ">"]) {
-        expect(() => runTopology(run)).toThrow("[invalid_argument]");
+      for (const deployment of ["", "a.b", "a b", "a*", "ä", ">"]) {
+        expect(() => deploymentTopology(deployment)).toThrow("[invalid_argument]");
       }
     });
   });

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { runTopology, setUpTopology } from "@stagecraft/bus";
+import { deploymentTopology, setUpTopology } from "@stagecraft/bus";
 import type { CommandScope } from "../app/command.js";
 import { addBusFlags, openBus, readBusConfig } from "../flags/bus-flags.js";
 import { alignRows } from "../report/result-text.js";
@@ -8,7 +8,7 @@ import { wholeNumberFlag } from "./cluster-flags.js";
 
 const EXAMPLES = [
   "npx stagecraft nats setup",
-  "npx stagecraft nats setup --nats-url nats://10.0.0.5:4222 --allow-plaintext --run main --replicas 3",
+  "npx stagecraft nats setup --nats-url nats://10.0.0.5:4222 --allow-plaintext --deployment main --replicas 3",
 ];
 
 interface SetupFlags {
@@ -28,9 +28,14 @@ export function natsCommand(command: Command, { io }: CommandScope): void {
     const config = await readBusConfig(setup);
     const { taskAckWaitMs } = config;
     await using bus = await openBus(config);
-    const parts = await setUpTopology(bus, runTopology(config.run, { replicas, taskAckWaitMs }));
+    const parts = await setUpTopology(
+      bus,
+      deploymentTopology(config.deployment, { replicas, taskAckWaitMs }),
+    );
     const rows = parts.map(({ kind, name, outcome }) => [`${kind} ${name}`, outcome] as const);
-    const text = [`run ${config.run} on ${config.natsUrl}`, ...alignRows(rows)].join("\n");
+    const text = [`deployment ${config.deployment} on ${config.natsUrl}`, ...alignRows(rows)].join(
+      "\n",
+    );
     io.out.write(json ? parts.map((part) => `${JSON.stringify(part)}\n`).join("") : `${text}\n`);
   });
   command.addHelpText("after", examplesText(EXAMPLES));

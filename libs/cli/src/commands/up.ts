@@ -108,7 +108,7 @@ async function up(flags: UpFlags, { io, signal }: CommandScope): Promise<void> {
   if (flags.detach) {
     const layout = clusterLayout(options.dir);
     const status = await detachCluster(layout, { io, signal });
-    const text = `cluster ${status.run} is up: ${status.processes.length} processes; \`npx stagecraft status\` shows it, \`npx stagecraft down\` ends it`;
+    const text = `cluster ${status.deployment} is up: ${status.processes.length} processes; \`npx stagecraft status\` shows it, \`npx stagecraft down\` ends it`;
     io.out.write(`${flags.json ? JSON.stringify(status) : text}\n`);
     return;
   }
@@ -124,7 +124,7 @@ function optionsOf(flags: UpFlags): ClusterOptions {
     ...{ policies, rewards, rollouts, threads, engine, portBase, graceMs, rewardModels },
     runsDir: flags.runs,
     readDirs: flags.read,
-    run: flags.name,
+    deployment: flags.name,
     logMaxBytes: flags.logMaxMib * 1024 * 1024,
     logKeep: flags.logKeep,
     flags: serviceFlags(flags.set),

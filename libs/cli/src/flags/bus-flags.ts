@@ -7,7 +7,7 @@ import { addClusterFlags, clusterDirOf, type ClusterFlags } from "../commands/cl
 import { addConfigFlags, readConfig } from "./config-flags.js";
 
 const DEFAULT_URL = "nats://127.0.0.1:4222";
-const DEFAULT_RUN = "main";
+const DEFAULT_DEPLOYMENT = "main";
 
 const schema = z.strictObject({
   ...busFields,
@@ -15,11 +15,11 @@ const schema = z.strictObject({
     .string()
     .default("")
     .describe(`NATS servers, by comma; empty = the cluster that is up here, else ${DEFAULT_URL}`),
-  run: z
+  deployment: z
     .string()
     .regex(/^[A-Za-z0-9_-]{0,48}$/)
     .default("")
-    .describe(`Deployment's name on the bus; empty = that cluster's, else ${DEFAULT_RUN}`),
+    .describe(`Deployment's name on the bus; empty = that cluster's, else ${DEFAULT_DEPLOYMENT}`),
   allowPlaintext: z.boolean().default(false).describe("Plaintext beyond loopback"),
 });
 
@@ -35,13 +35,18 @@ export function addBusFlags(command: Command): Command {
 /** The flags' settings; `STAGECRAFT_NATS_URL` and the like count too, for secrets. */
 export async function readBusConfig(command: Command): Promise<BusConfig> {
   const config = (await readConfig(schema, command, "STAGECRAFT")) as BusConfig;
-  if (config.natsUrl !== "") return { ...config, run: config.run || DEFAULT_RUN };
+  if (config.natsUrl !== "")
+    return { ...config, deployment: config.deployment || DEFAULT_DEPLOYMENT };
   const layout = clusterLayout(clusterDirOf(command.opts<ClusterFlags>()));
   const status = await connectControl(layout)
     .status()
     .catch(() => undefined);
   const natsUrl = status?.addresses.nats ?? DEFAULT_URL;
-  return { ...config, natsUrl, run: config.run || (status?.run ?? DEFAULT_RUN) };
+  return {
+    ...config,
+    natsUrl,
+    deployment: config.deployment || (status?.deployment ?? DEFAULT_DEPLOYMENT),
+  };
 }
 
 /** Connects; throws `unavailable` naming the address. */

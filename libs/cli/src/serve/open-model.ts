@@ -4,8 +4,8 @@ import { readModelInfo } from "@stagecraft/model";
 import { callInProcess } from "@stagecraft/rpc";
 import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
 import type { EngineSettings } from "@stagecraft/service-kit";
-import { createPolicyService, createWorkerEngine } from "@stagecraft/service-policy";
-import { createRewardModelService, createWorkerScorers } from "@stagecraft/service-reward-model";
+import { createPolicyService, createThreadedEngine } from "@stagecraft/service-policy";
+import { createRewardModelService, createThreadedScorers } from "@stagecraft/service-reward-model";
 import { silentLogger } from "@stagecraft/telemetry";
 import { createMemoryWeightStore, followWeights } from "@stagecraft/weights";
 
@@ -47,7 +47,7 @@ const MAX_ITEMS = 256;
 const logger = silentLogger();
 
 async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<OpenModel> {
-  const engine = await createWorkerEngine({
+  const engine = await createThreadedEngine({
     ...options,
     ...{ name, modelDir: dir, logLevel: "error" },
     ...{ maxPrefillTokens: PREFILL, maxScoreTokens: PREFILL, startWaitMs: 0 },
@@ -67,7 +67,7 @@ async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<
 
 async function openReward(options: OpenModelOptions): Promise<OpenModel> {
   const { dir, name, engine, maxActive, maxQueued } = options;
-  const thread = await createWorkerScorers({ models: [{ name, dir }], engine });
+  const thread = await createThreadedScorers({ models: [{ name, dir }], engine });
   const batching = { maxBatch: maxActive, maxWaitMs: 1, maxQueued };
   const { scorers } = thread;
   const service = createRewardModelService({ ...batching, scorers, maxItemsPerRequest: MAX_ITEMS });

@@ -10,7 +10,7 @@ import type { ClusterStatus } from "../status/types.js";
 import { connectControl } from "./client.js";
 import { serveControl, type ControlHandlers } from "./server.js";
 
-const status = { run: "main" } as ClusterStatus;
+const status = { deployment: "main" } as ClusterStatus;
 const ended = [{ name: "rollout-2", how: "drained", exit: "exit code 0", durationMs: 1 } as const];
 
 function handlers(more: Partial<ControlHandlers> = {}): ControlHandlers {

@@ -13,7 +13,7 @@ function processOf(name: string, more: Partial<ProcessStatus> = {}): ProcessStat
 function statusOf(processes: ProcessStatus[]): ClusterStatus {
   return {
     dir: "/x/cluster",
-    run: "main",
+    deployment: "main",
     startedAtMs: 0,
     nowMs: 65_000,
     addresses: {

@@ -23,7 +23,7 @@ export interface ScreenSize {
 /** The status as lines for a terminal of that size, cut where it ends. */
 export function renderStatus(status: ClusterStatus, { columns, rows }: ScreenSize): string[] {
   const head = [
-    `${colors.bold(`cluster ${status.run}`)}  up ${formatDuration(status.nowMs - status.startedAtMs)}  ${colors.dim(status.dir)}`,
+    `${colors.bold(`cluster ${status.deployment}`)}  up ${formatDuration(status.nowMs - status.startedAtMs)}  ${colors.dim(status.dir)}`,
     "",
     ...processTable(status.processes),
     "",

@@ -1,5 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { createJetStreamBus, DEAD_STREAM, runTopology, type EventBus } from "@stagecraft/bus";
+import {
+  createJetStreamBus,
+  DEAD_STREAM,
+  deploymentTopology,
+  type EventBus,
+} from "@stagecraft/bus";
 import { decodeMessage, events } from "@stagecraft/contracts";
 import type { JsonObject } from "@stagecraft/core";
 import { createFresh } from "./fresh.js";
@@ -21,9 +26,9 @@ export interface BusWatcher {
 }
 
 /** Connects to the broker, which must be up. */
-export async function watchBus(natsUrl: string, run: string): Promise<BusWatcher> {
+export async function watchBus(natsUrl: string, deployment: string): Promise<BusWatcher> {
   const bus = await createJetStreamBus({ servers: [natsUrl], name: "status" });
-  const { promptsConsumer, rolloutsConsumer, subjects } = runTopology(run);
+  const { promptsConsumer, rolloutsConsumer, subjects } = deploymentTopology(deployment);
   const rollouts = createRateMeter(WINDOW_MS);
   const records = new Map<string, Map<string, JsonObject>>();
   const listening = listenForRecords(bus, subjects.progress, records);

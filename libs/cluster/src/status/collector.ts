@@ -20,7 +20,7 @@ export interface StatusCollector {
 
 /** Asks every process of a running cluster once a second. */
 export async function collectStatus(cluster: Cluster): Promise<StatusCollector> {
-  const bus = await watchBus(cluster.addresses().nats, cluster.options.run);
+  const bus = await watchBus(cluster.addresses().nats, cluster.options.deployment);
   const trainerWatcher = watchTrainer();
   const watchers = new Map<string, ProcessWatcher>();
   const events: ClusterEvent[] = [];
@@ -98,7 +98,7 @@ function describeCluster(cluster: Cluster) {
   const { options, layout, startedAtMs } = cluster;
   return {
     dir: layout.dir,
-    run: options.run,
+    deployment: options.deployment,
     startedAtMs,
     nowMs: Date.now(),
     addresses: cluster.addresses(),

@@ -58,7 +58,7 @@ export interface TrainingStatus {
 /** Everything `stagecraft status` shows. */
 export interface ClusterStatus {
   dir: string;
-  run: string;
+  deployment: string;
   startedAtMs: number;
   nowMs: number;
   addresses: ClusterAddresses;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import {
   createJetStreamBus,
   ensureTopology,
-  runTopology,
+  deploymentTopology,
   type EventBus,
   type NatsRole,
   type Topology,
@@ -89,7 +89,7 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const dir = directory.path;
   const world = await writeTinyWorld(dir);
   const store = options.storeDir === undefined ? {} : { storeDir: options.storeDir };
-  const topology = runTopology("faults", { taskAckWaitMs: ackWaitMs });
+  const topology = deploymentTopology("faults", { taskAckWaitMs: ackWaitMs });
   const users = options.secured ? { config: natsUsers(topology) } : {};
   const nats = resources.use(
     await startNatsServer({ maxFileStoreBytes: 8 * 1024 ** 3, ...store, ...users }),
@@ -110,7 +110,7 @@ async function open(options: PipelineOptions, resources: Cleanup): Promise<Pipel
   const runDir = join(runsDir, RUN_ID);
   const oracle = new CheckpointOracle(runDir, batchSize);
   const tap = resources.use(await RolloutTap.open(bus, topology, () => oracle.pointer()));
-  const common = { "nats-url": nats.url, run: "faults", "task-ack-wait-ms": ackWaitMs };
+  const common = { "nats-url": nats.url, deployment: "faults", "task-ack-wait-ms": ackWaitMs };
   const started: ServiceProcess[] = [];
   resources.defer(async () => {
     await Promise.all(started.map((each) => each.kill("SIGKILL")));

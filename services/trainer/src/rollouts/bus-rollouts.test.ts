@@ -2,7 +2,7 @@ import {
   acquireLease,
   createMemoryBus,
   ensureTopology,
-  runTopology,
+  deploymentTopology,
   type Consumer,
   type EventBus,
 } from "@stagecraft/bus";
@@ -30,7 +30,7 @@ import {
 import { describe, expect, it } from "vitest";
 import { createBusRollouts, type BusRollouts, type BusRolloutsOptions } from "./bus-rollouts.js";
 
-const topology = runTopology("main");
+const topology = deploymentTopology("main");
 const tensors = new Map([["w", f32([2], Float32Array.from([1, 2]))]]);
 const { signal } = new AbortController();
 const scores = { scale: 1, uncertaintyPenalty: 0, weights: new Map<string, number>() };
@@ -366,7 +366,7 @@ describe("createBusRollouts()", () => {
 
   it("goes on far beyond what its stream can hold", async () => {
     const maxBytes = 8 * 1024;
-    const small = runTopology("small", { rolloutsMaxBytes: maxBytes });
+    const small = deploymentTopology("small", { rolloutsMaxBytes: maxBytes });
     await withRollouts(
       () => ({ promptId: "x".repeat(200) }),
       async ({ rollouts, bus }) => {

@@ -22,7 +22,7 @@ export const protobufPackage = "stagecraft.events.v1";
 
 export const protobufFileName = "stagecraft/events/v1/events.proto";
 
-/** One answer to be sampled and scored. Subject `stagecraft.<run>.prompts`, a work queue. */
+/** One answer to be sampled and scored. Subject `stagecraft.<deployment>.prompts`, a work queue. */
 export interface PromptTask {
   /** Unique in the run. */
   taskId: string;
@@ -102,7 +102,7 @@ export interface Segment {
 
 /**
  * A scored answer, or a scored conversation with what it happened in. Subject
- * `stagecraft.<run>.rollouts`.
+ * `stagecraft.<deployment>.rollouts`.
  */
 export interface Rollout {
   /** Made from the task id, so that a task done twice gives one id. */
@@ -164,7 +164,7 @@ export interface WeightsPublished {
   createdAt: Date | undefined;
 }
 
-/** How a run is getting on. Subject `stagecraft.<run>.progress`, not stored. */
+/** How a run is getting on. Subject `stagecraft.<deployment>.progress`, not stored. */
 export interface Progress {
   /** The run. */
   runId: string;

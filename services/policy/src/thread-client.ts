@@ -32,14 +32,14 @@ import type {
 } from "./thread-protocol.js";
 import { createVersionLog } from "./version-log.js";
 
-export interface WorkerEngineOptions extends EngineThreadData {
+export interface ThreadedEngineOptions extends EngineThreadData {
   /** Without a sign of life from the thread for so long, it counts as stuck. */
   stuckAfterMs?: number;
   metrics?: Metrics;
 }
 
 /** An engine in a thread of its own, so that this one is free to answer. */
-export interface WorkerEngine extends PolicyEngine, SupervisedThread {
+export interface ThreadedEngine extends PolicyEngine, SupervisedThread {
   /** Name of the tensor engine that runs in the thread. */
   readonly engineName: string;
 }
@@ -50,7 +50,9 @@ type EngineThread = Thread<EngineThreadApi, EngineThreadFacts>;
  * Starts a thread with a local engine over a model directory. When the thread dies, everything in it
  * fails with `unavailable`, and so does everything afterwards.
  */
-export async function createWorkerEngine(options: WorkerEngineOptions): Promise<WorkerEngine> {
+export async function createThreadedEngine(
+  options: ThreadedEngineOptions,
+): Promise<ThreadedEngine> {
   const { stuckAfterMs, metrics, ...data } = options;
   // Nothing is told before something is asked.
   let receive: (event: EngineThreadEvent) => void = () => undefined;
@@ -58,14 +60,14 @@ export async function createWorkerEngine(options: WorkerEngineOptions): Promise<
     loadTokenizer(options.modelDir),
     startThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>({
       name: "engine",
-      module: threadModule("./engine-thread.js", import.meta.url),
+      module: threadModule("./thread.js", import.meta.url),
       data,
       ...(stuckAfterMs === undefined ? {} : { stuckAfterMs }),
       ...(metrics === undefined ? {} : { metrics }),
       onEvent: (event) => receive(event),
     }),
   ]);
-  const engine = new ThreadedEngine(options, thread, { ...thread.facts.model, tokenizer });
+  const engine = new EngineClient(options, thread, { ...thread.facts.model, tokenizer });
   receive = (event) => engine.receive(event);
   return engine;
 }
@@ -75,7 +77,7 @@ interface Pending {
   sink: TokenSink;
 }
 
-class ThreadedEngine implements WorkerEngine {
+class EngineClient implements ThreadedEngine {
   readonly engineName: string;
   readonly ended: EngineThread["ended"];
   private readonly pending = new Map<number, Pending>();
@@ -90,7 +92,7 @@ class ThreadedEngine implements WorkerEngine {
   private nextHandle = 1;
 
   constructor(
-    private readonly options: WorkerEngineOptions,
+    private readonly options: ThreadedEngineOptions,
     private readonly thread: EngineThread,
     readonly facts: PolicyModelFacts,
   ) {

@@ -6,11 +6,11 @@ import { createModel, presetConfig } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { loadScorer, type NamedModelDir } from "../src/open.js";
-import { createWorkerScorers } from "../src/worker-scorers.js";
+import { loadScorer, type NamedModelDir } from "../src/open-service.js";
+import { createThreadedScorers } from "../src/thread-client.js";
 import { tinyTokenizer } from "./fixtures.js";
 
-const threadFile = fileURLToPath(new URL("../dist/score-thread.js", import.meta.url));
+const threadFile = fileURLToPath(new URL("../dist/thread.js", import.meta.url));
 const built = existsSync(threadFile);
 
 /** Two reward models of several layers, the second an ensemble. */
@@ -41,13 +41,13 @@ function randomSequences(count: number): Int32Array[] {
 }
 
 describe.skipIf(!built)(
-  `createWorkerScorers()${built ? "" : ": not built (npm run build)"}`,
+  `createThreadedScorers()${built ? "" : ": not built (npm run build)"}`,
   () => {
     it("scores as this thread would, alone and in batches of any size, to the bit", async () => {
       await using directory = await tempDir();
       await initEngine({ engine: "auto", numThreads: 1 });
       const models = await writeModels(directory.path);
-      await using thread = await createWorkerScorers({
+      await using thread = await createThreadedScorers({
         models,
         engine: { engine: "auto", threads: 1 },
       });
@@ -74,13 +74,13 @@ describe.skipIf(!built)(
     it("throws UNAVAILABLE when its thread is gone, and the reason when it cannot start", async () => {
       await using directory = await tempDir();
       const models = await writeModels(directory.path);
-      const thread = await createWorkerScorers({ models, engine: { engine: "cpu", threads: 1 } });
+      const thread = await createThreadedScorers({ models, engine: { engine: "cpu", threads: 1 } });
       await thread[Symbol.asyncDispose]();
       const late = (async () => thread.scorers[0]!.score(randomSequences(1)))();
       await expect(late).rejects.toMatchObject({ code: "unavailable" });
       const missing = [{ name: "none", dir: `${directory.path}/none` }];
       await expect(
-        createWorkerScorers({ models: missing, engine: { engine: "cpu", threads: 1 } }),
+        createThreadedScorers({ models: missing, engine: { engine: "cpu", threads: 1 } }),
       ).rejects.toThrow(/none/);
     });
   },

@@ -1,11 +1,11 @@
 import { engineOptions, serveThread } from "@stagecraft/service-kit";
 import { watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
-import { loadScorer } from "./open.js";
+import { loadScorer } from "./open-service.js";
 import type { LocalScorer } from "./scorer.js";
-import type { ScoreThreadApi, ScoreThreadData, ScoreThreadFacts } from "./worker-scorers.js";
+import type { ScoreThreadApi, ScoreThreadData, ScoreThreadFacts } from "./thread-protocol.js";
 
-/** The worker thread of `createWorkerScorers`. */
+/** The worker thread of `createThreadedScorers`. */
 serveThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>(async ({ data, metrics }) => {
   const { name: engine } = await initEngine(engineOptions(data.engine));
   watchEngine(metrics, memoryReport);

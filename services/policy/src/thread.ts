@@ -14,7 +14,7 @@ import type {
 } from "./thread-protocol.js";
 import { createTokenBatcher } from "./token-batcher.js";
 
-/** The worker thread of `createWorkerEngine`: a local engine, its tokens told once a step. */
+/** The worker thread of `createThreadedEngine`: a local engine, its tokens told once a step. */
 serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>(
   async ({ data, emit, metrics }) => {
     const { modelDir, engine: settings, logLevel, ...options } = data;

@@ -1,0 +1,21 @@
+import type { EngineSettings } from "@stagecraft/service-kit";
+import type { NamedModelDir } from "./open-service.js";
+import type { ScoredSequence, Scorer } from "./scorer.js";
+
+/** What the thread is started with: plain data, as everything in this file. */
+export interface ScoreThreadData {
+  models: readonly NamedModelDir[];
+  engine: EngineSettings;
+}
+
+/** What it tells when it is ready. */
+export interface ScoreThreadFacts {
+  models: Pick<Scorer, "name" | "version" | "model" | "scoreMean" | "scoreStd">[];
+  /** Name of the tensor engine. */
+  engine: string;
+}
+
+/** What its owner asks of it. */
+export type ScoreThreadApi = {
+  score(args: { model: number; sequences: Int32Array[] }): Promise<ScoredSequence[]>;
+};
