@@ -20,6 +20,7 @@ const COMMANDS = [
   "evaluate",
   "chat",
   "pipeline",
+  "export",
   "runs",
   "info",
   "demo",

@@ -3,6 +3,7 @@ export {
   type EmbeddedCluster,
   type EmbeddedClusterOptions,
 } from "./embedded/embedded-cluster.js";
+export { createFeedbackClient, type FeedbackTarget } from "./loop/feedback-client.js";
 export { createLoopStage, type LoopDependencies } from "./loop/loop-stage.js";
 export { rollbackStage } from "./loop/rollback-stage.js";
 export type { LoopRanker, RankerDefinition } from "./loop/ranker-definition.js";

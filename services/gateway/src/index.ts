@@ -1,10 +1,15 @@
 export { gatewaySchema, loadGatewayConfig, type GatewayConfig } from "./config.js";
-export { createFeedbackService, type FeedbackServiceDeps } from "./feedback/feedback-service.js";
+export {
+  createFeedbackService,
+  type FeedbackService,
+  type FeedbackServiceDeps,
+} from "./feedback/feedback-service.js";
 export { createHttpServer, type HttpServer, type HttpServerOptions } from "./http/server.js";
 export { openPeopleServer, type PeopleServer } from "./http/people-server.js";
+export type { ExportKind } from "./http/api/index.js";
 export type { LoopControl } from "./loop/loop-control.js";
 export { addRequests } from "./feedback/requests.js";
-export { exportText } from "./operator/export.js";
+export { exportRecords, type FeedbackReader } from "./operator/export.js";
 export { reportLoop } from "./feedback/loop-reports.js";
 export type { Database, DatabaseOptions } from "./store/database.js";
 export { readSettings } from "./store/settings.js";

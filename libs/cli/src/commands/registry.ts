@@ -74,6 +74,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./data.js")).dataCommand,
   },
   {
+    name: "export",
+    summary: "what people said, as files for the stages",
+    load: async () => (await import("./export.js")).exportCommand,
+  },
+  {
     name: "runs",
     summary: "list runs, show one",
     load: async () => (await import("./runs.js")).runsCommand,

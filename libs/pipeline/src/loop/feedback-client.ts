@@ -6,7 +6,13 @@ import { createRpcClient, type RpcClient, type RpcClientOptions } from "@stagecr
 import type { StageContext } from "@stagecraft/runs";
 import type { LoopConfig } from "./loop-config.js";
 
-type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
+export type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
+
+/** Which service, and what it is shown. */
+export type FeedbackTarget = Pick<
+  LoopConfig,
+  "feedbackAddress" | "feedbackTokenFile" | "feedbackTlsCa"
+>;
 
 /** A connection to the feedback service that waits while nobody answers. */
 export interface FeedbackConnection extends AsyncDisposable {
@@ -20,8 +26,7 @@ export async function connectFeedback(
   { signal, reporter }: Pick<StageContext, "signal" | "reporter">,
 ): Promise<FeedbackConnection> {
   const { feedbackAddress, pollMs } = config;
-  const options = await connectionOptions(config);
-  const client = createRpcClient(feedback.FeedbackServiceClient, feedbackAddress, options);
+  const client = await createFeedbackClient(config);
   return {
     async call(work) {
       for (let told = false; ;) {
@@ -41,14 +46,17 @@ export async function connectFeedback(
   };
 }
 
-async function connectionOptions({
+/** A client of the feedback service, with the token of a file where there is one. */
+export async function createFeedbackClient({
+  feedbackAddress,
   feedbackTokenFile: file,
   feedbackTlsCa: caFile,
-}: LoopConfig): Promise<RpcClientOptions<typeof feedback.FeedbackServiceService>> {
+}: FeedbackTarget): Promise<FeedbackClient> {
   const token = file === "" ? "" : (await readFile(file, "utf8")).trim();
-  return {
+  const options: RpcClientOptions<typeof feedback.FeedbackServiceService> = {
     idempotent: ["addComparisons", "listFeedback", "listDemonstrations", "withdrawComparisons"],
     ...(token === "" ? {} : { token }),
     ...(caFile === "" ? {} : { tls: { caFile } }),
   };
+  return createRpcClient(feedback.FeedbackServiceClient, feedbackAddress, options);
 }

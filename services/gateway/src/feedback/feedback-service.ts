@@ -25,6 +25,12 @@ export interface FeedbackServiceDeps {
   now?: () => Date;
 }
 
+/** The service as a server or `callInProcess` takes it. */
+export interface FeedbackService {
+  readonly handlers: Handlers<typeof feedback.FeedbackServiceService>;
+  register(server: RpcServer): void;
+}
+
 const MAX_ID_LENGTH = 128;
 const MAX_COMPARISONS = 1000;
 const MAX_SKIP_REASON = 1000;
@@ -34,7 +40,7 @@ export function createFeedbackService({
   database,
   defaults = {},
   now = () => new Date(),
-}: FeedbackServiceDeps): { register(server: RpcServer): void } {
+}: FeedbackServiceDeps): FeedbackService {
   const { db, transact } = database;
   const store = createFeedbackStore(database);
   const keep = (given: Partial<feedback.Feedback>, id: string) => {
@@ -134,7 +140,10 @@ export function createFeedbackService({
       return {};
     },
   };
-  return { register: (server) => server.addService(feedback.FeedbackServiceService, handlers) };
+  return {
+    handlers,
+    register: (server) => server.addService(feedback.FeedbackServiceService, handlers),
+  };
 }
 
 interface ListRequest {

@@ -1,7 +1,10 @@
+import { feedback } from "@stagecraft/contracts";
+import { callInProcess } from "@stagecraft/rpc";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { writeAudit, type AuditNote } from "../../auth/audit.js";
 import { setGold, withdrawComparisons } from "../../feedback/comparisons-admin.js";
+import { createFeedbackService } from "../../feedback/feedback-service.js";
 import { addRequests } from "../../feedback/requests.js";
 import { auditRows, flagsSeen, goldItems, overview, queueItems } from "../../operator/lists.js";
 import { exportText } from "../../operator/export.js";
@@ -45,8 +48,10 @@ const exportParams = z.object({ kind: z.enum(["rankings", "demonstrations", "fla
 
 /** The operator's page. What changes something is written down with it. */
 export function operatorRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { database, defaults, now } = context;
+  const { database, defaults, logger, now } = context;
   const { db, transact } = database;
+  const { handlers } = createFeedbackService({ database, defaults });
+  const reader = callInProcess(feedback.FeedbackServiceService, handlers, { logger });
   const change = (note: AuditNote, work: (tx: Tx) => Promise<unknown>) =>
     transact(async (tx) => {
       await work(tx);
@@ -134,6 +139,6 @@ export function operatorRoutes(app: FastifyInstance, context: HttpContext): void
     await writeAudit(db, { who, action: "export", subject: kind });
     reply.header("content-type", "application/x-ndjson; charset=utf-8");
     reply.header("content-disposition", `attachment; filename="${kind}.jsonl"`);
-    return reply.send(exportText(database, kind));
+    return reply.send(exportText(reader, kind));
   });
 }
