@@ -15,7 +15,7 @@ const PLATFORM = [
   "environments",
 ];
 const ML = [
-  ...["core", "checkpoint", "tokenizer", "tensor-native", "tensor", "data", "model"],
+  ...["core", "checkpoint", "registry", "tokenizer", "tensor-native", "tensor", "data", "model"],
   ...["runs", "learn", "ppo", "eval", "world"],
 ];
 
@@ -30,10 +30,11 @@ export const MAY_IMPORT = {
   contracts: { libs: PLATFORM, ordered: true },
   platform: { libs: PLATFORM, ordered: true },
   store: { libs: ["core", "contracts"], ordered: false },
+  registry: { libs: ["core", "checkpoint"], ordered: false },
   ml: { libs: ML, ordered: true },
   weights: { libs: [...PLATFORM, "checkpoint"], ordered: false },
   service: { libs: [...PLATFORM, ...ML, "weights"], ordered: false },
-  edge: { libs: [...PLATFORM, "checkpoint"], ordered: false },
+  edge: { libs: [...PLATFORM, "checkpoint", "registry"], ordered: false },
   testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
   harness: { libs: [...PLATFORM, ...ML, "weights", "testing"], ordered: false },
   cluster: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },

@@ -36,6 +36,9 @@ const STANDARD_FILES = new Set([
   "vocab.json",
   "merges.txt",
   "chat_template.jinja",
+  // Where the model comes from: written anew with every model.
+  "lineage.json",
+  "README.md",
 ]);
 
 const TEXT_FILE = /\.(json|jinja|txt|md)$/;

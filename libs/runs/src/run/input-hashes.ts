@@ -23,14 +23,24 @@ export type InputSizes = Readonly<Record<string, { bytes: number; lines?: number
 export interface InputNotes {
   hashes: InputHashes;
   sizes: InputSizes;
+  /** The same by input. */
+  files: ReadFile[];
+}
+
+/** A file that was read, and the input that it belongs to. */
+export interface ReadFile extends FileNote {
+  input: StageInput;
+  /** As a person knows it; of a folder with very many files the folder, which counts them. */
+  name: string;
 }
 
 /** Files whose lines are records or texts. */
 const LINES_COUNT = /\.(jsonl|ndjson|txt|csv|tsv|md)$/i;
 const NEWLINE = 0x0a;
 
-/** What a model directory is read for; notes beside it may change. */
-const MODEL_FILE = /\.(json|safetensors|jinja|model)$|^(vocab|merges)\.txt$/;
+/** What a model directory is read for; notes beside it may change, such as when it was made, and by whom. */
+const MODEL_FILE =
+  /^(?!(lineage|signature)\.json$).*\.(json|safetensors|jinja|model)$|^(vocab|merges)\.txt$/;
 const MAX_LISTED_FILES = 1000;
 const WORTH_TELLING_BYTES = 2 ** 30;
 /** A file changed so short a time ago could change again without its times showing it. */
@@ -56,24 +66,30 @@ export async function noteInputs(
   inputs: readonly StageInput[],
   { signal, reporter, missing = "refuse" }: HashOptions = {},
 ): Promise<InputNotes> {
-  const groups = new Map<string, InputFile[]>();
+  const groups: { input: StageInput; files: InputFile[] }[] = [];
   for (const input of inputs) {
     const files = filesOf(input);
     const needed = missing === "refuse" && input.optional !== true;
-    groups.set(input.path, needed ? await files : await files.catch(() => []));
+    groups.push({ input, files: needed ? await files : await files.catch(() => []) });
   }
-  await tellLongWait([...groups.values()].flat(), reporter);
-  const all: Record<string, FileNote> = {};
-  for (const [path, files] of groups) {
-    const listed: Record<string, FileNote> = {};
-    for (const { name, file } of files) listed[name] = await noteOf(file, signal);
-    Object.assign(all, files.length > MAX_LISTED_FILES ? asOne(path, listed) : listed);
+  const paths = groups.flatMap(({ files }) => files);
+  await tellLongWait(paths, reporter);
+  const all: ReadFile[] = [];
+  for (const { input, files } of groups) {
+    const read: ReadFile[] = [];
+    for (const { name, file } of files) read.push({ input, name, ...(await noteOf(file, signal)) });
+    all.push(...(files.length > MAX_LISTED_FILES ? [asOne(input, read)] : read));
   }
-  const entries = Object.entries(all);
+  const sizeOf = ({ bytes, lines }: FileNote) => ({ bytes, ...(lines !== undefined && { lines }) });
   return {
-    hashes: Object.fromEntries(entries.map(([name, { sha256 }]) => [name, sha256])),
-    sizes: Object.fromEntries(entries.map(([name, { sha256: _, ...size }]) => [name, size])),
+    hashes: hashesOf(all),
+    sizes: Object.fromEntries(all.map((file) => [file.name, sizeOf(file)])),
+    files: all,
   };
+}
+
+function hashesOf(files: readonly ReadFile[]): InputHashes {
+  return Object.fromEntries(files.map(({ name, sha256 }) => [name, sha256]));
 }
 
 /** What is different, one sentence a file; empty when nothing is. */
@@ -105,12 +121,13 @@ async function filesOf({ kind, path }: StageInput): Promise<InputFile[]> {
     .map((name) => ({ name: join(path, name), file: join(home, name) }));
 }
 
-function asOne(path: string, listed: Record<string, FileNote>): Record<string, FileNote> {
-  const notes = Object.entries(listed);
-  const hashes = Object.fromEntries(notes.map(([name, { sha256 }]) => [name, sha256]));
-  const sha256 = createHash("sha256").update(JSON.stringify(hashes)).digest("hex");
-  const bytes = notes.reduce((sum, [, note]) => sum + note.bytes, 0);
-  return { [`${path} (${notes.length} files)`]: { sha256, bytes } };
+function asOne(input: StageInput, read: readonly ReadFile[]): ReadFile {
+  const sha256 = createHash("sha256")
+    .update(JSON.stringify(hashesOf(read)))
+    .digest("hex");
+  const bytes = read.reduce((sum, file) => sum + file.bytes, 0);
+  const name = `${input.path} (${read.length} files)`;
+  return { input, name, sha256, bytes, numFiles: read.length };
 }
 
 async function tellLongWait(
@@ -128,6 +145,8 @@ interface FileNote {
   bytes: number;
   /** Of files of lines. */
   lines?: number;
+  /** Of a folder that is noted as one. */
+  numFiles?: number;
 }
 
 /** The stages of a pipeline read the same files: within a process each is read for it once. */

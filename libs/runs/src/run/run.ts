@@ -5,6 +5,7 @@ import { isCancelled, StagecraftError, toErrorRecord, type JsonObject } from "@s
 import { listed, refusalOf } from "./earlier-run.js";
 import { noteInputs, type InputHashes, type InputNotes } from "./input-hashes.js";
 import { thisCommit, thisMachine } from "./provenance.js";
+import { noteLineage, originsOf, type Origins } from "./note-lineage.js";
 import { openMetricsLog, type MetricsLog } from "./metrics-log.js";
 import { silentReporter } from "../stage/reporter.js";
 import { acquireRunLock, type RunLock } from "./run-lock.js";
@@ -35,6 +36,8 @@ export interface Run {
   readonly metrics: MetricsLog;
   readonly checkpoints: ReturnType<typeof openCheckpoints>;
   readonly record: Readonly<RunRecord>;
+  /** What was read when the run began, for the lineage of the model that it makes. */
+  readonly origins: Origins;
   /** The result of an earlier, finished attempt that is being resumed: nothing is left to do. */
   readonly finishedResult: StageResult | undefined;
   /** Throws `aborted` when another process has taken the directory over. */
@@ -59,11 +62,12 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   try {
     const reads = options.stage.inputs?.(options.config) ?? [];
     const noted = await noteInputs(reads, options);
+    const origins = await originsOf(reads, noted.files);
     const commit = await thisCommit();
     if (options.overwrite) await replaceRun(dir, reads, options);
     const earlier = await earlierRun(dir, { ...options, inputs: noted.hashes });
     if (!earlier) await refuseForeign(dir, options.stage.leaves ?? {}, { reads });
-    return await startRun(dir, options, { earlier, lock, noted, commit });
+    return await startRun(dir, options, { earlier, lock, noted, origins, commit });
   } catch (thrown) {
     await lock.release();
     throw thrown;
@@ -124,6 +128,7 @@ export async function withRun(
       return run.finishedResult;
     }
     const result = await body(run);
+    if (result.modelDir === run.modelDir) await noteLineage(run, result);
     await run.end({ state: "succeeded", result });
     return result;
   } catch (thrown) {
@@ -142,13 +147,14 @@ interface Start {
   earlier: RunRecord | undefined;
   lock: RunLock;
   noted: InputNotes;
+  origins: Origins;
   commit: string | undefined;
 }
 
 async function startRun(
   dir: string,
   options: OpenRunOptions,
-  { earlier, lock, noted, commit }: Start,
+  { earlier, lock, noted, origins, commit }: Start,
 ): Promise<Run> {
   const reporter = options.reporter ?? silentReporter();
   const startedMs = Date.now();
@@ -178,6 +184,7 @@ async function startRun(
     get record() {
       return record;
     },
+    origins,
     finishedResult,
     async end(how) {
       const workedMs = (earlier?.workedMs ?? 0) + Date.now() - startedMs;

@@ -1,0 +1,14 @@
+export { ancestorsOf } from "./ancestors.js";
+export {
+  CARD_FILE,
+  LINEAGE_FILE,
+  readLineage,
+  UNKNOWN,
+  type Ancestor,
+  type DataFile,
+  type Lineage,
+  type LineageFound,
+  type Parent,
+} from "./lineage.js";
+export { identifyModel, weightsHash, type ModelIdentity } from "./weights-hash.js";
+export { writeLineage } from "./write-lineage.js";
