@@ -1,52 +1,69 @@
 /**
- * Added tokens inside a text, found as Hugging Face finds them with `encode_special_tokens`: those that
- * are not `normalized` in the text as it is, the others in what the normalizer makes of the rest; the
- * leftmost first, of several the longest. Source: tokenizers 0.2x, added_vocabulary.rs.
+ * Added tokens inside a text, found as Hugging Face finds them: those that are not `normalized` in the
+ * text as it is, the others in what the normalizer makes of the rest; the leftmost first, of several the
+ * longest. Source: tokenizers 0.2x, added_vocabulary.rs.
  */
+import { createLiteralTrie } from "./literal-trie.js";
+import type { Normalize } from "./normalizer.js";
 import type { AddedTokenJson } from "./tokenizer-json.js";
 
-type Normalize = (text: string) => string;
+/** A part of a text: an added token, or what lies between two, and whether that opens the text. */
+export type TextPart =
+  { readonly id: number } | { readonly text: string; readonly isStart: boolean };
 
-/** A part of a text: an added token, or what lies between two. */
-export type TextPart = { readonly id: number } | { readonly text: string };
+export interface SplitOptions {
+  /** Whether special tokens are read out of the text, or stay text (`encode_special_tokens`). */
+  readSpecials: boolean;
+}
 
 /**
  * Cuts a text into normalized stretches and the ids of added tokens that are ordinary text
- * (`special: false`, such as runs of spaces in code models). Special tokens stay text: they are never
- * read out of one. Undefined when no token could be found.
+ * (`special: false`, such as runs of spaces in code models) and, where asked for, special ones.
  */
 export function addedTokenSplitter(
   tokens: readonly AddedTokenJson[],
   normalize: Normalize,
-): ((text: string) => TextPart[]) | undefined {
+): (text: string, options: SplitOptions) => TextPart[] {
   const known = tokens.filter(({ content }) => content !== "");
-  if (!known.some(({ special }) => !special)) return undefined;
+  const areSpecial = known.every(({ special }) => special);
   const raw = finderOf(known.filter(({ normalized }) => !normalized));
   const inNormalized = known.filter(({ normalized }) => normalized);
   const normal = finderOf(
     inNormalized.map((token) => ({ ...token, content: normalize(token.content) })),
   );
-  return (text) =>
-    raw(text).flatMap((part) => ("id" in part ? [part] : normal(normalize(part.text))));
+  return (text, options) => {
+    if (areSpecial && !options.readSpecials) return [{ text: normalize(text), isStart: true }];
+    return raw({ text, isStart: true }, options).flatMap((part) =>
+      "id" in part
+        ? [part]
+        : normal({ text: normalize(part.text), isStart: part.isStart }, options),
+    );
+  };
 }
 
-function finderOf(tokens: readonly AddedTokenJson[]): (text: string) => TextPart[] {
-  if (tokens.length === 0) return (text) => [{ text }];
-  const byContent = new Map(tokens.map((token) => [token.content, token]));
-  const longestFirst = [...byContent.keys()].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map(escapeRegex).join("|"), "gu");
-  return (text) => {
+type Stretch = Extract<TextPart, { text: string }>;
+
+function finderOf(tokens: readonly AddedTokenJson[]) {
+  const trie = createLiteralTrie(tokens.map(({ content }) => content));
+  return ({ text, isStart }: Stretch, { readSpecials }: SplitOptions): TextPart[] => {
+    if (tokens.length === 0) return [{ text, isStart }];
     const parts: TextPart[] = [];
     let done = 0;
-    for (const match of text.matchAll(pattern)) {
-      const token = byContent.get(match[0])!;
-      const place = placeOf(token, text, { start: match.index, done });
-      if (token.special || place === undefined) continue;
-      if (place.start > done) parts.push({ text: text.slice(done, place.start) });
+    for (let from = 0, match = trie.find(text, 0); match; match = trie.find(text, from)) {
+      from = match.end;
+      const token = tokens[match.index]!;
+      if (token.special && !readSpecials) continue;
+      const place = placeOf(token, text, { start: match.start, done });
+      if (place === undefined) continue;
+      if (place.start > done) {
+        parts.push({ text: text.slice(done, place.start), isStart: isStart && done === 0 });
+      }
       parts.push({ id: token.id });
       done = place.end;
     }
-    if (done < text.length) parts.push({ text: text.slice(done) });
+    if (done < text.length) {
+      parts.push({ text: text.slice(done), isStart: isStart && done === 0 });
+    }
     return parts;
   };
 }
@@ -70,8 +87,4 @@ function placeOf(
   if (lstrip) while (from > done && SPACE.test(text[from - 1]!)) from--;
   if (rstrip) while (end < text.length && SPACE.test(text[end]!)) end++;
   return { start: from, end };
-}
-
-function escapeRegex(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }

@@ -9,6 +9,7 @@ export interface TokenizerParts {
   vocabulary: Vocabulary;
   specials: SpecialIds;
   encode(text: string): Int32Array;
+  encodeWithSpecials(text: string): Int32Array;
   encodeBytes(bytes: Uint8Array): Int32Array;
   files: Readonly<Record<string, string>>;
 }
@@ -17,18 +18,25 @@ export interface TokenizerParts {
 export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
   const { vocabulary } = parts;
   const decodeBytes: Tokenizer["decodeBytes"] = (ids, options) =>
-    vocabulary.bytesOf(ids, options?.skipSpecials ?? true);
+    vocabulary.textBytesOf(ids, options?.skipSpecials ?? true);
   const idOf = (token: string) => vocabulary.idOf(token);
   const { specials, encode } = parts;
   const endIds = endIdsOf({ specials, encode, idOf }, parts.files);
+  let fingerprint: string | undefined;
   return {
     kind: parts.kind,
     vocabSize: vocabulary.size,
     specials,
     endIds,
-    fingerprint: sha256(parts.files["tokenizer.json"] ?? ""),
-    byteLengths: vocabulary.byteLengths,
+    get fingerprint() {
+      fingerprint ??= sha256(parts.files["tokenizer.json"] ?? "");
+      return fingerprint;
+    },
+    get byteLengths() {
+      return vocabulary.byteLengths;
+    },
     encode,
+    encodeWithSpecials: parts.encodeWithSpecials,
     encodeBytes: parts.encodeBytes,
     decode: (ids, options) =>
       new TextDecoder("utf-8", { ignoreBOM: true }).decode(decodeBytes(ids, options)),

@@ -1,42 +1,45 @@
 import { StagecraftError } from "@stagecraft/core";
+import { addedTokenSplitter } from "./added-tokens.js";
 import { assembleTokenizer } from "./assemble-tokenizer.js";
+import { byteOf, byteToken } from "./decoder.js";
 import { IntBuffer } from "./int-buffer.js";
 import { namedSpecialIds } from "./named-specials.js";
 import { textsAndBytes } from "./text-pieces.js";
+import { listTokens } from "./token-list.js";
 import type { TokenizerJson } from "./tokenizer-json.js";
 import type { Tokenizer } from "./tokenizer.js";
-import { Vocabulary, type VocabularyEntry } from "./vocabulary.js";
-
-/** The spelling of a fallback byte, as Hugging Face's `byte_fallback` expects it. */
-export function byteToken(byte: number): string {
-  return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
-}
+import { Vocabulary } from "./vocabulary.js";
 
 /**
  * A tokenizer whose tokens are characters (code points), from its tokenizer.json. A character
  * outside the vocabulary becomes its UTF-8 bytes when the file has byte tokens; else encoding throws
  * `invalid_argument` with the character and its place. (Hugging Face drops it silently.)
  */
-export function createCharTokenizer(files: Readonly<Record<string, string>>): Tokenizer {
-  const json = JSON.parse(files["tokenizer.json"]!) as TokenizerJson;
-  const vocabulary = new Vocabulary(vocabularyEntries(json));
+export function createCharTokenizer(
+  files: Readonly<Record<string, string>>,
+  json = JSON.parse(files["tokenizer.json"]!) as TokenizerJson,
+): Tokenizer {
+  const added = json.added_tokens ?? [];
+  const vocabulary = new Vocabulary({
+    list: listTokens(json.model, added),
+    added,
+    bytesOf: (token) => byteOf(token) ?? new Uint8Array(Buffer.from(token, "utf8")),
+  });
   const encoder = new CharEncoder(json, vocabulary);
+  const split = addedTokenSplitter(added, (text) => text);
   return assembleTokenizer({
     kind: "chars",
     vocabulary,
     specials: namedSpecialIds(files, (token) => vocabulary.idOf(token)),
     encode: (text) => encoder.encode(text),
+    encodeWithSpecials(text) {
+      const parts = split(text, { readSpecials: true });
+      return Int32Array.from(
+        parts.flatMap((part) => ("id" in part ? [part.id] : [...encoder.encode(part.text)])),
+      );
+    },
     encodeBytes: (bytes) => encoder.encodeBytes(bytes),
     files,
-  });
-}
-
-function vocabularyEntries(json: TokenizerJson): VocabularyEntry[] {
-  const special = new Set((json.added_tokens ?? []).map((token) => token.content));
-  return Object.entries(json.model.vocab).map(([token, id]) => {
-    const byte = /^<0x([0-9A-F]{2})>$/.exec(token)?.[1];
-    const bytes = byte === undefined ? Buffer.from(token, "utf8") : [Number.parseInt(byte, 16)];
-    return { id, token, bytes: Uint8Array.from(bytes), special: special.has(token) };
   });
 }
 

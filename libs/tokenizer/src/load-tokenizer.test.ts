@@ -60,10 +60,22 @@ describe("tokenizerFromFiles()", () => {
     ["no bytes", model({}), "no token for the byte 0x00"],
     ["WordPiece", model({ type: "WordPiece" }), `uses the model "WordPiece"`],
     [
-      "a pre-tokenizer that is not byte-level",
-      `{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Metaspace"}}`,
-      `the pre-tokenizer "Metaspace", which is not byte-level`,
+      "a pre-tokenizer that it does not know",
+      `{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"BertPreTokenizer"}}`,
+      `uses the pre-tokenizer "BertPreTokenizer"`,
     ],
+    [
+      "a normalizer that it does not know",
+      `{"model":{"type":"Unigram","vocab":[["a",-1]]},"normalizer":{"type":"Precompiled"},"decoder":{"type":"Fuse"}}`,
+      `uses the normalizer "Precompiled"`,
+    ],
+    [
+      "a decoder that it does not know",
+      `{"model":{"type":"Unigram","vocab":[["a",-1]]},"decoder":{"type":"CTC"}}`,
+      `uses the decoder "CTC"`,
+    ],
+    ["a Unigram model without scores", `{"model":{"type":"Unigram","vocab":["a"]}}`, "with scores"],
+    ["merges that are numbers", model({ merges: [1] }), "must be a list of pairs"],
   ] as const) {
     it(`refuses ${what}, naming the place`, () => {
       const read = () => tokenizerFromFiles({ "tokenizer.json": text }, "models/x");

@@ -1,9 +1,10 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
-import { createByteLevelTokenizer } from "./byte-level-tokenizer.js";
 import { createCharTokenizer } from "./char-tokenizer.js";
 import { GENERATION_CONFIG, listedEndIds, withEndIds } from "./end-ids.js";
+import { createJsonTokenizer } from "./json-tokenizer.js";
+import { checkedTokenizerJson } from "./tokenizer-json-shape.js";
 import { KIND_KEY } from "./tokenizer-config.js";
 import type { Tokenizer } from "./tokenizer.js";
 
@@ -14,8 +15,8 @@ const COMPANIONS = [
 ];
 
 /**
- * The tokenizer of a directory that holds tokenizer.json: one of ours, or a foreign byte-level BPE
- * in Hugging Face format (GPT-2, Llama 3, Qwen style), which gets the kind "external".
+ * The tokenizer of a directory that holds tokenizer.json: one of ours, or a foreign one in Hugging
+ * Face's format (BPE or Unigram), which gets the kind "external".
  * @throws `not_found`, `invalid_argument` (broken file) or `unimplemented` (another kind), with path
  */
 export async function loadTokenizer(dir: string): Promise<Tokenizer> {
@@ -53,15 +54,15 @@ export function tokenizerFromFiles(
   origin = "the given files",
 ): Tokenizer {
   try {
-    checkShape(parseJson(files, "tokenizer.json"));
+    const json = checkedTokenizerJson(parseJson(files, "tokenizer.json"));
     for (const name of ["tokenizer_config.json", "special_tokens_map.json"]) {
       if (files[name] !== undefined) parseJson(files, name);
     }
     const kind = files["tokenizer_config.json"]
       ? parseJson(files, "tokenizer_config.json")[KIND_KEY]
       : undefined;
-    if (kind === "chars") return createCharTokenizer(files);
-    return createByteLevelTokenizer(kind === "bpe" ? "bpe" : "external", files);
+    if (kind === "chars") return createCharTokenizer(files, json);
+    return createJsonTokenizer(kind === "bpe" ? "bpe" : "external", files, json);
   } catch (thrown) {
     const error = StagecraftError.from(asNesting(thrown), "invalid_argument");
     throw new StagecraftError(error.code, `tokenizer of ${origin}: ${error.reason}`, {
@@ -93,7 +94,7 @@ export async function saveTokenizer(tokenizer: Tokenizer, dir: string): Promise<
 
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, "utf8");
+    return (await readFile(file)).toString("utf8"); // twice as fast as reading it as text
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
@@ -112,46 +113,12 @@ function parseJson(files: Readonly<Record<string, string>>, name: string): Recor
   throw new StagecraftError("invalid_argument", `${name} must hold a JSON object`);
 }
 
-function checkShape(json: Record<string, unknown>): void {
-  const { model, added_tokens: added = [] } = json;
-  const problem = !isObject(model)
-    ? `"model" is missing`
-    : model["type"] !== "BPE"
-      ? undefined // reported with its name by the BPE reader
-      : !isObject(model["vocab"]) || !Object.values(model["vocab"]).every(isId)
-        ? `"model.vocab" must map tokens to ids`
-        : !Array.isArray(model["merges"])
-          ? `"model.merges" must be a list`
-          : !Array.isArray(added) || !added.every(isAddedToken)
-            ? `"added_tokens" must be a list of tokens with id and content`
-            : hasWideHoles(model["vocab"], added)
-              ? `most ids of "model.vocab" have no token`
-              : undefined;
-  if (problem)
-    throw new StagecraftError("invalid_argument", `tokenizer.json is broken: ${problem}`);
-}
-
 /** A stack that overflows says nothing to a reader. */
 function asNesting(thrown: unknown): unknown {
   if (!(thrown instanceof RangeError)) return thrown;
   return new StagecraftError("invalid_argument", "tokenizer.json is nested too deeply");
 }
 
-/** Ids may have holes, but a file of some lines must not ask for gigabytes. */
-function hasWideHoles(vocab: Record<string, unknown>, added: readonly unknown[]): boolean {
-  const ids = [...Object.values(vocab), ...added.map((token) => (token as { id: number }).id)];
-  const largest = ids.reduce<number>((most, id) => Math.max(most, id as number), 0);
-  return largest > 4 * ids.length + 65_536;
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isId(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 24;
-}
-
-function isAddedToken(value: unknown): boolean {
-  return isObject(value) && isId(value["id"]) && typeof value["content"] === "string";
 }

@@ -8,10 +8,18 @@ const [LEFT_FACTOR, RIGHT_FACTOR] = [randomInt(2 ** 31) * 2 + 1, randomInt(2 ** 
  * typed arrays, several times faster and smaller than a Map with composed keys.
  */
 export class PairTable {
-  private lefts = new Int32Array(1024);
-  private rights = new Int32Array(1024);
-  private slots = new Int32Array(2048).fill(-1);
+  private lefts: Int32Array;
+  private rights: Int32Array;
+  private slots: Int32Array;
   private count = 0;
+
+  /** @param capacity pairs that it takes before it grows */
+  constructor(capacity = 1024) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(16, capacity)));
+    this.lefts = new Int32Array(size);
+    this.rights = new Int32Array(size);
+    this.slots = new Int32Array(size * 2).fill(-1);
+  }
 
   /** Number of distinct pairs seen. */
   get size(): number {

@@ -1,6 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
+import { prependsSpace } from "./decoder.js";
 import { translateRegex } from "./oniguruma.js";
-import { refuseBacktracking } from "./regex-safety.js";
+import { regexOf } from "./pattern.js";
+import { splitter, type Behavior } from "./split.js";
 import type { PreTokenizerJson } from "./tokenizer-json.js";
 
 /** GPT-2's regex, built into Hugging Face's `ByteLevel` pre-tokenizer (`use_regex: true`). */
@@ -16,31 +18,43 @@ export const DEFAULT_PATTERN =
   "'(?:[sdmtSDMT]|ll|LL|ve|VE|re|RE)|[^\\r\\n\\p{L}\\p{M}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}{1,2}" +
   "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-/** Cuts a text into the pieces inside which merges happen; the pieces join to the text again. */
-export type PreTokenizer = (text: string) => string[];
+/**
+ * Cuts a text into the pieces inside which merges happen. `isStart`: the text stands at the beginning of
+ * what is encoded, with no added token before it; default true.
+ */
+export type PreTokenizer = (text: string, isStart?: boolean) => string[];
 
 /** The pieces between and under the matches of the regex (`Split` with behavior Isolated). */
 export function splitByPattern(pattern: string): PreTokenizer {
-  return isolated(translateRegex(pattern));
+  return splitter(translateRegex(pattern), "Isolated");
+}
+
+/** Whether the pre-tokenizer spells pieces as bytes: the model's alphabet is then that of GPT-2. */
+export function isByteLevel(json: PreTokenizerJson | null | undefined): boolean {
+  return flatten(json).some(({ type }) => type === "ByteLevel");
 }
 
 /**
- * Compiles a `pre_tokenizer` of tokenizer.json that ends in `ByteLevel`. Supported: Sequence,
- * Split (Isolated, or Removed with invert, by regex or string), Digits, ByteLevel.
- * @throws `unimplemented` for anything else, naming it
+ * The `pre_tokenizer` of tokenizer.json; without one the text is one piece.
+ * @throws `unimplemented` for a step that is not in `STEPS`, naming it
  */
 export function compilePreTokenizer(json: PreTokenizerJson | null | undefined): PreTokenizer {
-  const steps = flatten(json);
-  if (!steps.some((step) => step.type === "ByteLevel")) {
+  const steps = flatten(json).flatMap((step) => {
+    const compile = STEPS[step.type];
+    if (compile) return compile(step);
     throw new StagecraftError(
       "unimplemented",
-      `tokenizer.json has the pre-tokenizer ${describe(json)}, which is not byte-level; ` +
-        `only byte-level BPE (GPT-2, Llama 3 style) can be loaded`,
+      `tokenizer.json uses the pre-tokenizer "${step.type}", which is not supported; supported are ` +
+        `Sequence, ${Object.keys(STEPS).join(", ")}`,
     );
-  }
-  const splitters = steps.flatMap((step) => compileStep(step));
-  if (splitters.length === 1) return splitters[0]!;
-  return (text) => splitters.reduce((pieces, split) => pieces.flatMap(split), [text]);
+  });
+  if (steps.length === 0) return (text) => (text === "" ? [] : [text]);
+  if (steps.length === 1) return steps[0]!;
+  return (text, isStart = true) =>
+    steps.reduce(
+      (pieces, split) => pieces.flatMap((piece, i) => split(piece, isStart && i === 0)),
+      [text],
+    );
 }
 
 function flatten(json: PreTokenizerJson | null | undefined): PreTokenizerJson[] {
@@ -48,70 +62,54 @@ function flatten(json: PreTokenizerJson | null | undefined): PreTokenizerJson[] 
   return json.type === "Sequence" ? (json.pretokenizers ?? []).flatMap(flatten) : [json];
 }
 
-function compileStep(step: PreTokenizerJson): PreTokenizer[] {
-  switch (step.type) {
-    case "Split":
-      return [compileSplit(step)];
-    case "Digits":
-      return [splitByPattern(step.individual_digits ? "\\p{N}" : "\\p{N}+")];
-    case "ByteLevel":
-      return compileByteLevel(step);
-    default:
-      throw new StagecraftError(
-        "unimplemented",
-        `tokenizer.json uses the pre-tokenizer ${describe(step)}, which is not supported; ` +
-          `supported are Sequence, Split, Digits and ByteLevel`,
-      );
-  }
-}
+const PUNCTUATION = /[!-/:-@[-`{-~\p{P}]/gu;
+const SPACES = /\p{White_Space}+/gu;
+const WORDS =
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
 
-function compileByteLevel(step: PreTokenizerJson): PreTokenizer[] {
-  const steps = step.use_regex === false ? [] : [splitByPattern(GPT2_PATTERN)];
-  if (!step.add_prefix_space) return steps;
-  return [(text) => (text === "" || text.startsWith(" ") ? [text] : [` ${text}`]), ...steps];
-}
+const STEPS: Readonly<Record<string, (step: PreTokenizerJson) => PreTokenizer[]>> = {
+  ByteLevel(step) {
+    const steps = step.use_regex === false ? [] : [splitByPattern(GPT2_PATTERN)];
+    if (!step.add_prefix_space) return steps;
+    return [(text) => (text === "" || text.startsWith(" ") ? [text] : [` ${text}`]), ...steps];
+  },
+  Split(step) {
+    const regex =
+      step.pattern?.Regex === DEFAULT_PATTERN
+        ? translateRegex(DEFAULT_PATTERN)
+        : regexOf(step.pattern);
+    return [splitter(regex, behaviorOf(step), step.invert === true)];
+  },
+  Digits: (step) => [splitter(step.individual_digits ? /\p{N}/gu : /\p{N}+/gu, "Isolated")],
+  Punctuation: (step) => [splitter(PUNCTUATION, behaviorOf({ behavior: "Isolated", ...step }))],
+  Whitespace: () => [splitter(WORDS, "Removed", true)],
+  WhitespaceSplit: () => [splitter(SPACES, "Removed")],
+  Metaspace: (step) => [metaspace(step)],
+};
 
-function compileSplit(step: PreTokenizerJson): PreTokenizer {
-  const pattern = step.pattern?.Regex ?? escapeRegex(step.pattern?.String ?? "");
-  const regex = translateRegex(pattern);
-  if (pattern !== DEFAULT_PATTERN) refuseBacktracking(pattern, regex);
-  const invert = step.invert === true;
-  if (step.behavior === "Isolated") return isolated(regex);
-  // With `invert` the matches are the content and the gaps the delimiters, which are dropped.
-  if (step.behavior === "Removed" && invert) return (text) => text.match(regex) ?? [];
-  throw new StagecraftError(
-    "unimplemented",
-    `tokenizer.json uses Split with behavior ${step.behavior}${invert ? " inverted" : ""}, ` +
-      `which is not supported; supported are Isolated, and Removed with invert`,
-  );
-}
-
-function isolated(regex: RegExp): PreTokenizer {
-  return (text) => {
-    const matches = text.match(regex);
-    if (matches === null) return text === "" ? [] : [text];
-    let covered = 0;
-    for (const match of matches) covered += match.length;
-    return covered === text.length ? matches : withGaps(text, regex);
+/** Spaces become a visible mark that also opens a text, and each piece begins with it. */
+function metaspace(step: PreTokenizerJson): PreTokenizer {
+  const mark = step.replacement ?? "▁";
+  const onlyStart = step.prepend_scheme === "first";
+  const cut =
+    step.split === false ? undefined : splitter(regexOf({ String: mark }), "MergedWithNext");
+  return (text, isStart = true) => {
+    if (text === "") return [];
+    const marked = text.replaceAll(" ", mark);
+    const opens = prependsSpace(step) && (isStart || !onlyStart) && !marked.startsWith(mark);
+    const whole = opens ? mark + marked : marked;
+    return cut ? cut(whole) : [whole];
   };
 }
 
-function withGaps(text: string, regex: RegExp): string[] {
-  const pieces: string[] = [];
-  let end = 0;
-  for (const match of text.matchAll(regex)) {
-    if (match.index > end) pieces.push(text.slice(end, match.index));
-    if (match[0] !== "") pieces.push(match[0]);
-    end = match.index + match[0].length;
-  }
-  if (end < text.length) pieces.push(text.slice(end));
-  return pieces;
-}
+const BEHAVIORS: readonly string[] = [
+  ...["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"],
+];
 
-function escapeRegex(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-}
-
-function describe(json: PreTokenizerJson | null | undefined): string {
-  return json ? `"${json.type}"` : "null";
+function behaviorOf({ type, behavior = "" }: Partial<PreTokenizerJson>): Behavior {
+  if (BEHAVIORS.includes(behavior)) return behavior as Behavior;
+  throw new StagecraftError(
+    "unimplemented",
+    `tokenizer.json uses ${type} with behavior ${behavior}; supported are ${BEHAVIORS.join(", ")}`,
+  );
 }

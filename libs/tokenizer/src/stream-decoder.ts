@@ -4,10 +4,17 @@ import type { Vocabulary } from "./vocabulary.js";
 /** A decoder that emits only whole characters; special tokens give no text. */
 export function createStreamDecoder(vocabulary: Vocabulary): StreamDecoder {
   let decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let isStart = true;
   return {
-    push: (id) => decoder.decode(vocabulary.bytesOf([id], true), { stream: true }),
+    push(id) {
+      const bytes = vocabulary.bytesOf([id], true);
+      const kept = isStart ? vocabulary.withoutLeadingSpaces(bytes) : bytes;
+      isStart &&= bytes.length === 0;
+      return decoder.decode(kept, { stream: true });
+    },
     flush() {
       const rest = decoder.decode();
+      isStart = true;
       decoder = new TextDecoder("utf-8", { ignoreBOM: true });
       return rest;
     },

@@ -27,18 +27,33 @@ export interface AddedTokenJson {
 export interface NormalizerJson {
   type: string;
   normalizers?: NormalizerJson[];
+  pattern?: PatternJson;
+  content?: string;
+  prepend?: string;
+  strip_left?: boolean;
+  strip_right?: boolean;
+}
+
+/** A pattern: a regex in Oniguruma's syntax or a plain string. */
+export interface PatternJson {
+  Regex?: string;
+  String?: string;
 }
 
 export interface PreTokenizerJson {
   type: string;
   pretokenizers?: PreTokenizerJson[];
-  pattern?: { Regex?: string; String?: string };
+  pattern?: PatternJson;
   behavior?: string;
   invert?: boolean;
   add_prefix_space?: boolean;
   trim_offsets?: boolean;
   use_regex?: boolean;
   individual_digits?: boolean;
+  replacement?: string;
+  prepend_scheme?: string;
+  split?: boolean;
+  delimiter?: string;
 }
 
 export interface DecoderJson {
@@ -47,6 +62,12 @@ export interface DecoderJson {
   add_prefix_space?: boolean;
   trim_offsets?: boolean;
   use_regex?: boolean;
+  pattern?: PatternJson;
+  content?: string;
+  start?: number;
+  stop?: number;
+  replacement?: string;
+  prepend_scheme?: string;
 }
 
 export interface ModelJson {
@@ -61,6 +82,14 @@ export interface ModelJson {
   vocab: Record<string, number>;
   /** Pairs, or in older files one string with a space between the two. */
   merges: (string | [string, string])[];
+}
+
+/** A Unigram model: tokens with their log-probabilities, in the order of their ids. */
+export interface UnigramJson {
+  type: "Unigram";
+  vocab: [token: string, score: number][];
+  unk_id?: number | null;
+  byte_fallback?: boolean;
 }
 
 /** The entry of a special token: never normalized, never stripped. */

@@ -52,6 +52,11 @@ export interface Tokenizer {
    * string "<|end|>" is encoded letter by letter. A lone surrogate counts as U+FFFD.
    */
   encode(text: string): Int32Array;
+  /**
+   * As `encode`, with special tokens read where their names stand. For texts that may speak for any
+   * role only, such as a rendered conversation.
+   */
+  encodeWithSpecials(text: string): Int32Array;
   /** Ids of any bytes; bytes that are not UTF-8 survive `decodeBytes` when the alphabet has bytes. */
   encodeBytes(bytes: Uint8Array): Int32Array;
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;

@@ -1,6 +1,6 @@
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { alphabetOrder, bytesToAlphabet } from "./byte-alphabet.js";
-import { createByteLevelTokenizer } from "./byte-level-tokenizer.js";
+import { tokenizerFromFiles } from "./load-tokenizer.js";
 import { MergeState } from "./merge-state.js";
 import { DEFAULT_PATTERN, splitByPattern } from "./pre-tokenizer.js";
 import { DEFAULT_SPECIAL_TOKENS } from "./special-tokens.js";
@@ -55,7 +55,7 @@ export async function trainBpe(
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
     ...vocabulary,
   });
-  return createByteLevelTokenizer("bpe", {
+  return tokenizerFromFiles({
     "tokenizer.json": JSON.stringify(json, null, 1),
     "tokenizer_config.json": JSON.stringify(tokenizerConfig("bpe", specialTokens), null, 2),
   });

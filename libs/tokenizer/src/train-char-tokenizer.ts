@@ -1,5 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
-import { byteToken, createCharTokenizer } from "./char-tokenizer.js";
+import { createCharTokenizer } from "./char-tokenizer.js";
+import { byteToken } from "./decoder.js";
 import { DEFAULT_SPECIAL_TOKENS } from "./special-tokens.js";
 import { textsAndBytes } from "./text-pieces.js";
 import { bpeTokenizerJson, specialTokenEntry } from "./tokenizer-json.js";
