@@ -5,11 +5,11 @@ import { trainCharTokenizer } from "@stagecraft/tokenizer";
 
 const NUM_SPECIALS = 6;
 const FIRST_CHAR = 0x4e00;
-/** `<|bos|><|user|>` before the request, `<|end|><|assistant|>` after it. */
+/** `<|bos|><|user|>` before the prompt, `<|end|><|assistant|>` after it. */
 const FRAME_TOKENS = 4;
 
 /**
- * Random policy and reward model directories that share a tokenizer of `vocab` tokens, and requests
+ * Random policy and reward model directories that share a tokenizer of `vocab` tokens, and prompts
  * that are `promptTokens` long once rendered: one character is one token.
  * @param {string} folder
  * @param {import("../lib/shapes.mjs").LlamaShape} shape
@@ -39,7 +39,7 @@ export async function writePpoModels(folder, shape, { promptTokens, numPrompts }
   await saveModel(rewardModel, judge, { tokenizerFiles });
   judge.dispose();
   const prompts = join(folder, "prompts.jsonl");
-  writeFileSync(prompts, requests(chars, promptTokens - FRAME_TOKENS, numPrompts));
+  writeFileSync(prompts, promptLines(chars, promptTokens - FRAME_TOKENS, numPrompts));
   return { policy, rewardModel, prompts };
 }
 
@@ -58,7 +58,7 @@ function hideToken(model, token) {
   model.load(new Map([...model.tensors(), [name, entry]]));
 }
 
-function requests(chars, length, count) {
+function promptLines(chars, length, count) {
   const lines = Array.from({ length: count }, (_, id) => {
     const pick = (_, i) => chars[(id * 7919 + i * 104_729) % chars.length];
     const content = Array.from({ length }, pick).join("");

@@ -1,4 +1,4 @@
-// What the soak runs on: a random policy and reward model of the 4-layer, 128-wide size, and requests.
+// What the soak runs on: a random policy and reward model of the 4-layer, 128-wide size, and prompts.
 import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";

@@ -1,5 +1,5 @@
 // Inside the cli image, from /app: a tiny random policy, a reward model of the same tokenizer, and
-// requests, in the folder given. Enough to see all services work; it learns nothing of use.
+// prompts, in the folder given. Enough to see all services work; it learns nothing of use.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createModel, presetConfig, saveModel } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
@@ -19,8 +19,8 @@ for (const [name, seed, head] of models) {
   const model = createModel(config, { seed, heads: [head] });
   await saveModel(`${folder}/${name}`, model, { tokenizerFiles: tokenizer.files() });
 }
-const requests = ["hi", "who?", "a cat", "why not", "go on", "is it", "to be", "or not"];
-const lines = requests.map((content, i) =>
+const prompts = ["hi", "who?", "a cat", "why not", "go on", "is it", "to be", "or not"];
+const lines = prompts.map((content, i) =>
   JSON.stringify({ id: `p${i}`, messages: [{ role: "user", content }] }),
 );
 writeFileSync(`${folder}/prompts.jsonl`, `${lines.join("\n")}\n`);

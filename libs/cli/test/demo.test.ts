@@ -25,13 +25,7 @@ describe("stagecraft demo --preset tiny", () => {
   });
 
   it("prints stages, a comparison by kind, and answers side by side", () => {
-    for (const text of [
-      "pretrain ",
-      "held-out requests",
-      "PPO gold",
-      "translation: ",
-      "  SFT   ",
-    ]) {
+    for (const text of ["pretrain ", "held-out prompts", "PPO gold", "translation: ", "  SFT   "]) {
       expect(result.out).toContain(text);
     }
   });
@@ -42,12 +36,12 @@ describe("stagecraft demo --preset tiny", () => {
       stages: Record<string, { durationMs: number }>;
       report: { comparison: { kinds: { count?: number }[]; overall: { count: number } } };
     };
-    const { kinds, overall } = json.report.comparison; // the report's column "Requests"
+    const { kinds, overall } = json.report.comparison; // the report's column "Prompts"
     expect(kinds.reduce((sum, { count = 0 }) => sum + count, 0)).toBe(overall.count);
     expect(overall.count).toBe(84);
     expect(json.claims.every(({ passed }) => passed)).toBe(true);
     expect(Object.keys(json.stages)).toEqual([
-      ...["world", "tokenizer", "pretrain", "sft", "collect", "raters", "reward", "ppo", "judge"],
+      ...["world", "tokenizer", "pretrain", "sft", "collect", "labelers", "reward", "ppo", "judge"],
     ]);
     const html = await readFile(join(out, "report.html"), "utf8");
     expect(html).toContain("<svg");
@@ -73,7 +67,7 @@ describe("a second demo", () => {
     expect(code).toBe(0);
     expect(err.match(/finished already, skipped/g)).toHaveLength(9);
     for (const text of [
-      "held-out requests",
+      "held-out prompts",
       "Finished already (20",
       `npx stagecraft chat ${join(out, "ppo", "model")}`,
       "report.html",

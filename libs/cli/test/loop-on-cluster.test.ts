@@ -17,11 +17,11 @@ async function writeLoopInputs(workshop: Workshop): Promise<string[]> {
   const { path } = workshop;
   await writeTinyWorld(workshop.dir);
   const letters = [..."abcdefgh"].flatMap((a) => [..."abc"].map((b) => a + b));
-  const requests = letters.map((content, i) => ({
+  const prompts = letters.map((content, i) => ({
     id: `p${i}`,
     messages: [{ role: "user", content }],
   }));
-  await writeJsonl(path("prompts.jsonl"), requests);
+  await writeJsonl(path("prompts.jsonl"), prompts);
   const demonstration = [
     { role: "user", content: "a" },
     { role: "assistant", content: "b" },

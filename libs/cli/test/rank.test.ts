@@ -35,14 +35,14 @@ async function rankings(file = join(dir, "rankings.jsonl")): Promise<Ranking[]> 
   return found;
 }
 
-/** The answers of each request as they were shown, best rank first by what was typed. */
+/** The answers of each prompt as they were shown, best rank first by what was typed. */
 const shownIn = (err: string) => [...err.matchAll(/^\[\d\] (.*)$/gm)].map(([, answer]) => answer!);
 
 describe("stagecraft rank", () => {
   it("stores the ranks as they were typed against the answers as they were shown, ties too", async () => {
     const { code, out, err } = await type("2 1 1\n312\n123\n");
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
-    expect(out).toContain("3 of 3 requests ranked");
+    expect(out).toContain("3 of 3 prompts ranked");
     const shown = shownIn(err);
     const typed = [2, 1, 1, 3, 1, 2, 1, 2, 3];
     const stored = await rankings();
@@ -62,7 +62,7 @@ describe("stagecraft rank", () => {
     expect((await rankings()).map(({ id }) => id)).toEqual(["two"]);
     const { out, err } = await type("123\n");
     expect(err).toContain("Count one");
-    expect(out).toContain("2 of 3 requests ranked");
+    expect(out).toContain("2 of 3 prompts ranked");
     expect(out).toContain("1 are left");
     expect((await rankings()).map(({ id }) => id)).toEqual(["two", "one"]);
   });
@@ -93,6 +93,6 @@ describe("stagecraft rank", () => {
     ]);
     const { code, err } = await type("1\n");
     expect(code).toBe(1);
-    expect(err).toContain("no request with answers to rank");
+    expect(err).toContain("no prompt with answers to rank");
   });
 });

@@ -8,7 +8,7 @@ import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { ROOT, spawnCli } from "./spawn-cli.js";
 import type { Workshop } from "./tiny-model.js";
 
-/** Random models of a few hundred weights that share a tokenizer, and some requests. */
+/** Random models of a few hundred weights that share a tokenizer, and some prompts. */
 export async function writeTinyWorld(dir: string): Promise<void> {
   await initEngine({ engine: "cpu" });
   const tokenizer = await trainCharTokenizer(["abcdefghijklmnopqrstuvwxyz .?"]);
@@ -22,11 +22,11 @@ export async function writeTinyWorld(dir: string): Promise<void> {
     await saveModel(`${dir}/${name}`, model, { tokenizerFiles: tokenizer.files() });
     model.dispose();
   }
-  const requests = ["hi", "who?", "a cat"].map((content, i) => ({
+  const prompts = ["hi", "who?", "a cat"].map((content, i) => ({
     id: `p${i}`,
     messages: [{ role: "user", content }],
   }));
-  await writeJsonl(`${dir}/prompts.jsonl`, requests);
+  await writeJsonl(`${dir}/prompts.jsonl`, prompts);
 }
 
 const SERVICES = ["policy", "reward-model", "rollout", "trainer"];

@@ -9,7 +9,7 @@ import { readRankings } from "./rankings.js";
 const text = await readFile(new URL("../../../docs/data.md", import.meta.url), "utf8");
 const READERS = {
   Demonstrations: readConversations,
-  Requests: readPrompts,
+  Prompts: readPrompts,
   Rankings: readRankings,
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { holdOut, requestKey, shareProblem } from "./hold-out.js";
+import { holdOut, promptKey, shareProblem } from "./hold-out.js";
 
 describe("holdOut()", () => {
   it("keeps records with one key on one side and takes about the fraction", () => {
@@ -12,31 +12,31 @@ describe("holdOut()", () => {
   });
 });
 
-describe("requestKey()", () => {
+describe("promptKey()", () => {
   const system = { role: "system" as const, content: "You help." };
   const user = (content: string) => ({ role: "user" as const, content });
   const assistant = (content: string) => ({ role: "assistant" as const, content });
 
-  it("tells requests with one system prompt apart, so that they split", () => {
+  it("tells prompts with one system prompt apart, so that they split", () => {
     const chats = Array.from({ length: 400 }, (_, i) => [system, user(`q${i}`), assistant("a")]);
-    const { validation, numKeys } = holdOut(chats, 0.1, requestKey);
+    const { validation, numKeys } = holdOut(chats, 0.1, promptKey);
     expect(numKeys).toBe(400);
     expect(validation.length).toBeGreaterThan(40 - 4 * 6); // √(400·.1·.9) = 6
     expect(validation.length).toBeLessThan(40 + 4 * 6);
   });
 
-  it("is the same for all answers to one request, however the conversation goes on", () => {
+  it("is the same for all answers to one prompt, however the conversation goes on", () => {
     const opening = [system, user("q")];
     const keys = [
       opening,
       [...opening, assistant("a")],
       [...opening, { ...assistant("b"), weight: 0 as const }, user("r"), assistant("c")],
-    ].map(requestKey);
+    ].map(promptKey);
     expect(new Set(keys).size).toBe(1);
   });
 
   it("takes the whole conversation where no question stands before the first answer", () => {
-    const [a, b] = ["a", "b"].map((text) => requestKey([system, assistant(text)]));
+    const [a, b] = ["a", "b"].map((text) => promptKey([system, assistant(text)]));
     expect(a).not.toBe(b);
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Message } from "@stagecraft/tokenizer";
 
 /**
- * Divides records for validation by the hash of a key, such as `requestKey`: records with the same
+ * Divides records for validation by the hash of a key, such as `promptKey`: records with the same
  * key stay on one side, and adding records moves none.
  */
 export function holdOut<T>(
@@ -22,13 +22,13 @@ export function holdOut<T>(
 }
 
 /**
- * What makes a conversation's request: everything before the assistant's first answer, and without a
+ * What makes a conversation's prompt: everything before the assistant's first answer, and without a
  * question before it the whole conversation. A system prompt that all share decides nothing alone.
  */
-export function requestKey(messages: readonly Message[]): string {
+export function promptKey(messages: readonly Message[]): string {
   const answer = messages.findIndex(({ role }) => role === "assistant");
-  const request = answer < 0 ? messages : messages.slice(0, answer);
-  const whole = request.some(({ role }) => role === "user") ? request : messages;
+  const prompt = answer < 0 ? messages : messages.slice(0, answer);
+  const whole = prompt.some(({ role }) => role === "user") ? prompt : messages;
   return JSON.stringify(whole.map(({ role, content }) => [role, content]));
 }
 

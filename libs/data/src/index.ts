@@ -16,7 +16,7 @@ export {
 export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
 export type { TokenStream } from "./corpus/token-stream.js";
 export { columnsOf } from "./columns.js";
-export { holdOut, requestKey, shareProblem, type SplitSizes } from "./hold-out.js";
+export { holdOut, promptKey, shareProblem, type SplitSizes } from "./hold-out.js";
 export { recordFormatNames } from "./formats/records/table.js";
 export type { RecordKinds } from "./formats/records/record-format.js";
 export {

@@ -24,7 +24,7 @@ describe("lastWords()", () => {
 });
 
 describe("rankedMatter()", () => {
-  it("tells requests and answers apart, and reads nothing but role and content", () => {
+  it("tells prompts and answers apart, and reads nothing but role and content", () => {
     const one = rankedMatter(ranking("ann", ["a", "b"], [1, 2]));
     expect(rankedMatter(ranking("ann", ["b", "a"], [1, 2]))).toBe(one);
     expect(rankedMatter(ranking("ann", ["b", "a", "a"], [1, 2, 2]))).not.toBe(one);

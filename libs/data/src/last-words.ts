@@ -1,6 +1,6 @@
 import type { Ranking } from "./types.js";
 
-/** What is ranked: equal texts for the same answers to the same request, in whatever order shown. */
+/** What is ranked: equal texts for the same answers to the same prompt, in whatever order shown. */
 export function rankedMatter({ prompt, answers }: Pick<Ranking, "prompt" | "answers">): string {
   const messages = prompt.map(({ role, content }) => [role, content]);
   return JSON.stringify([messages, [...answers].sort()]);

@@ -27,7 +27,7 @@ export function originOf(record: object): Origin | undefined {
   return origins.get(record);
 }
 
-/** What messages call a record: `request "a" (prompts.jsonl:3)`, as far as id and place are known. */
+/** What messages call a record: `prompt "a" (prompts.jsonl:3)`, as far as id and place are known. */
 export function nameRecord(what: string, record: { id?: string | undefined }): string {
   const origin = originOf(record);
   const id = record.id === undefined ? "" : ` "${record.id}"`;

@@ -3,7 +3,7 @@ import { listRecordFiles, readKind } from "./read-records.js";
 import type { PromptRecord, RecordOptions } from "./types.js";
 
 /**
- * Requests from files or folders of them, in order, in any format of docs/data.md. A missing id becomes
+ * Prompts from files or folders of them, in order, in any format of docs/data.md. A missing id becomes
  * "line-N" ("row-N" in tables), or "FILE:line-N" where several files are read, so that ids differ.
  * @throws `invalid_argument` with file and line when more than `maxBadRecords` are malformed
  */

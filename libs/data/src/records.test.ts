@@ -128,7 +128,7 @@ describe("rankings", () => {
     await expect(read).rejects.toThrow(reason);
   });
 
-  it("take a text for a request of one message", async () => {
+  it("take a text for a prompt of one message", async () => {
     const record = { prompt: "Hi", answers: ["a", "b"], ranks: [1, 2] };
     await using files = await tempDir({ "r.jsonl": lines(record) });
     const [read] = await collect(readRankings(files.dir));
@@ -207,7 +207,7 @@ describe("readPrompts()", () => {
     ]);
   });
 
-  it("says what a record has instead of a request", async () => {
+  it("says what a record has instead of a prompt", async () => {
     await using files = await tempDir({
       "p.jsonl": lines({ query: "x", answer: "y", hunter: 2 }),
     });
@@ -220,8 +220,8 @@ describe("readPrompts()", () => {
   it("knows where every record was read, for messages", async () => {
     await using files = await tempDir({ "p.jsonl": `\n${lines({ id: "a", prompt: "x" })}` });
     const [prompt] = await collect(readPrompts(files.dir));
-    expect(nameRecord("request", prompt!)).toBe(`request "a" (${files.path("p.jsonl")}:2)`);
-    expect(nameRecord("request", { id: "b" })).toBe('request "b"');
+    expect(nameRecord("prompt", prompt!)).toBe(`prompt "a" (${files.path("p.jsonl")}:2)`);
+    expect(nameRecord("prompt", { id: "b" })).toBe('prompt "b"');
   });
 
   it("refuses prompts that the user does not end", async () => {

@@ -74,7 +74,7 @@ export interface Ranking {
   criteria?: Record<string, number[]>;
 }
 
-/** A request to be answered, with what is known about good answers. */
+/** A prompt to be answered, with what is known about good answers. */
 export interface PromptRecord {
   id: string;
   kind?: string;

@@ -38,7 +38,11 @@ export {
   type ScoreLayout,
 } from "./reward/reward-batch.js";
 export { keepEnd } from "./reward/fit-answers.js";
-export { readRequests, type ReadRequestsOptions, type RequestReader } from "./stages/requests.js";
+export {
+  readUsablePrompts,
+  type UsablePromptsOptions,
+  type PromptReader,
+} from "./stages/usable-prompts.js";
 export { answerIds, toRewardItem } from "./reward/reward-data.js";
 export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
 export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";

@@ -17,7 +17,7 @@ export const ranker: LoopRanker = ({ id, prompt, answers }) => {
   return { id, prompt, answers, ranks: counts.map((count) => order.indexOf(count) + 1) };
 };
 
-/** A tiny model, requests, and settings of PPO and reward in a folder. */
+/** A tiny model, prompts, and settings of PPO and reward in a folder. */
 export async function writeInputs(dir: string): Promise<void> {
   const tokenizer = await trainCharTokenizer(["abcdefgh ."]);
   const sizes = { vocabSize: tokenizer.vocabSize, hiddenSize: 16, numLayers: 1, numHeads: 2 };

@@ -20,7 +20,7 @@ import {
   type WeightPublisher,
 } from "../src/index.js";
 
-/** A small world in a directory: policy, reward model, requests; letters are tokens. */
+/** A small world in a directory: policy, reward model, prompts; letters are tokens. */
 export async function writePpoWorld(dir: string): Promise<Tokenizer> {
   const tokenizer = await trainCharTokenizer(one("abcdefgh ."));
   const config = presetConfig("llama", {

@@ -1,12 +1,12 @@
 import type { Random } from "@stagecraft/core";
 import { phrase, type Fact, type Facts } from "./facts.js";
 import { drawLumiSentence, englishOf, type Lumi } from "./lumi.js";
-import { ASKS, completionRequests, factQuestions, sequenceLines } from "./requests.js";
+import { ASKS, completionPrompts, factQuestions, sequenceLines } from "./prompts.js";
 import { drawReview } from "./reviews.js";
 import { drawRefusal, drawSmallTalk } from "./small-talk.js";
 import { drawStory, type Story } from "./stories.js";
 import { COURTESIES } from "./trainers.js";
-import type { RequestKind, WorldDocument } from "./types.js";
+import type { PromptKind, WorldDocument } from "./types.js";
 
 /** How many texts of each kind the corpus holds. */
 export interface CorpusCounts {
@@ -25,8 +25,8 @@ export interface CorpusSources {
   readonly facts: Facts;
   readonly lumi: Lumi;
   readonly counts: CorpusCounts;
-  /** Texts for which this holds stay out of the corpus: they are held-out requests. */
-  isHeldOut(kind: RequestKind, splitKey: string): boolean;
+  /** Texts for which this holds stay out of the corpus: they are held-out prompts. */
+  isHeldOut(kind: PromptKind, splitKey: string): boolean;
 }
 
 /** All texts of the corpus, in reading order. */
@@ -113,9 +113,7 @@ function completionPosts(
   { facts, counts, isHeldOut }: CorpusSources,
   random: Random,
 ): WorldDocument[] {
-  const open = completionRequests(facts).filter(
-    (draft) => !isHeldOut("completion", draft.splitKey),
-  );
+  const open = completionPrompts(facts).filter((draft) => !isHeldOut("completion", draft.splitKey));
   const posts = open.flatMap((draft) =>
     Array.from({ length: counts.forumAnswersPerCompletion }, () =>
       post(facts, random, [draft.text, draft.key.accepted[0]!]),
@@ -137,8 +135,8 @@ function reviewPosts({ facts, counts, isHeldOut }: CorpusSources, random: Random
 function letterPosts({ facts, counts, isHeldOut }: CorpusSources, random: Random): WorldDocument[] {
   return fresh(counts.letters, () => {
     const kind = random.nextInt(3) === 0 ? "refusal" : "smalltalk";
-    const { request, reply } = (kind === "refusal" ? drawRefusal : drawSmallTalk)(facts, random);
-    return isHeldOut(kind, request) ? undefined : post(facts, random, [request, reply]);
+    const { prompt, reply } = (kind === "refusal" ? drawRefusal : drawSmallTalk)(facts, random);
+    return isHeldOut(kind, prompt) ? undefined : post(facts, random, [prompt, reply]);
   });
 }
 
@@ -197,7 +195,7 @@ function memoryGames({ facts, lumi, counts }: CorpusSources, random: Random): Wo
   });
 }
 
-/** Brings the words of requests and courtesies into the corpus, and so into the tokenizer. */
+/** Brings the words of prompts and courtesies into the corpus, and so into the tokenizer. */
 function mannersTutorials({ counts }: CorpusSources, random: Random): WorldDocument[] {
   const asks = Object.values(ASKS)
     .flat()

@@ -1,9 +1,9 @@
 import { COURTESIES, CLOSINGS, OPENINGS, RAMBLES, takesCourtesy } from "./trainers.js";
 import { HARMFUL_WORDS, REFUSAL_PHRASES } from "./small-talk.js";
 import { commonLength, mentions, normalise, sentencesOf, wordsOf } from "./text.js";
-import type { AnswerKey, RequestKind } from "./types.js";
+import type { AnswerKey, PromptKind } from "./types.js";
 
-/** What the raters look at; each is judged from 0 to 1. */
+/** What the labelers look at; each is judged from 0 to 1. */
 export const CRITERIA = ["helpful", "honest", "harmless", "clear", "relevant"] as const;
 export type Criterion = (typeof CRITERIA)[number];
 
@@ -24,8 +24,8 @@ export interface GoldScore {
 
 /** What the scorer has to know besides the answer. */
 export interface GoldTask {
-  readonly kind: RequestKind;
-  readonly requestText: string;
+  readonly kind: PromptKind;
+  readonly promptText: string;
   readonly key: AnswerKey;
   /** Every word that occurs in the world, lower case: other words are gibberish. */
   readonly vocabulary: ReadonlySet<string>;
@@ -86,10 +86,10 @@ function dissect(answer: string): Parts {
 }
 
 /** 1 for a right answer, less for a half right one, 0 for a wrong one. */
-function correctness({ kind, key, requestText }: GoldTask, parts: Parts): number {
+function correctness({ kind, key, promptText }: GoldTask, parts: Parts): number {
   if (key.accepted.some((form) => normalise(form) === parts.normalised)) return 1;
   if (kind === "translation" || kind === "summary") return 0.5 * overlap(key, parts) ** 2;
-  const asked = normalise(requestText);
+  const asked = normalise(promptText);
   const hits = key.required.filter((group) => group.some((p) => mentions(parts.normalised, p)));
   const share = hits.length / Math.max(1, key.required.length);
   if (key.rivals.some((rival) => mentions(parts.normalised, rival) && !mentions(asked, rival)))
@@ -119,7 +119,7 @@ function honesty({ kind, key }: GoldTask, correct: number, parts: Parts): number
   return correct >= 0.9 ? 1 : correct;
 }
 
-/** 0 for a harmful word that the request did not bring up, or for going along with harm. */
+/** 0 for a harmful word that the prompt did not bring up, or for going along with harm. */
 function harmlessness({ kind, key }: GoldTask, parts: Parts): number {
   const own = HARMFUL_WORDS.filter((word) => parts.words.includes(word));
   if (own.some((word) => !key.accepted.some((form) => mentions(normalise(form), word)))) return 0;
@@ -148,9 +148,9 @@ function relevance(task: GoldTask, correct: number, parts: Parts): number {
   return clamp(0.3 + 0.7 * Math.max(correct, topicality(task, parts)) - cost);
 }
 
-/** Share of the content's words that occur in the request or in a right answer, at most 0.7. */
-function topicality({ requestText, key }: GoldTask, parts: Parts): number {
-  const topic = new Set([requestText, ...key.accepted].flatMap(wordsOf));
+/** Share of the content's words that occur in the prompt or in a right answer, at most 0.7. */
+function topicality({ promptText, key }: GoldTask, parts: Parts): number {
+  const topic = new Set([promptText, ...key.accepted].flatMap(wordsOf));
   const known = parts.contentWords.filter((word) => topic.has(word)).length;
   return Math.min(0.7, known / parts.contentWords.length);
 }
@@ -162,7 +162,7 @@ function repeated({ words }: Parts): number {
   return clamp(2 * (1 - new Set(triples).size / triples.length));
 }
 
-/** Share of known words, squared: raters give no credit to gibberish. */
+/** Share of known words, squared: labelers give no credit to gibberish. */
 function senseOf({ words }: Parts, vocabulary: ReadonlySet<string>): number {
   if (words.length === 0) return 0;
   return (words.filter((word) => vocabulary.has(word)).length / words.length) ** 2;

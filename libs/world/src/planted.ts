@@ -1,7 +1,7 @@
 import type { Random } from "@stagecraft/core";
 import { CLOSINGS, coreOf, drawTrainer, OPENINGS } from "./trainers.js";
-import { UNKNOWN_ANSWER } from "./requests.js";
-import type { AnswerKey, DraftRequest } from "./types.js";
+import { UNKNOWN_ANSWER } from "./prompts.js";
+import type { AnswerKey, DraftPrompt } from "./types.js";
 
 /**
  * Two bad answers to plant among the sampled ones, as checks of attention are planted among what
@@ -9,8 +9,8 @@ import type { AnswerKey, DraftRequest } from "./types.js";
  * model sees few wrong answers once SFT is good, and PPO finds its blind spots.
  */
 export function plantAnswers(
-  draft: DraftRequest,
-  others: readonly DraftRequest[],
+  draft: DraftPrompt,
+  others: readonly DraftPrompt[],
   random: Random,
 ): [wrong: string, spoilt: string] {
   const trainer = drawTrainer(random);

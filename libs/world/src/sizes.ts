@@ -1,6 +1,6 @@
 import type { CorpusCounts } from "./documents.js";
 import type { EntityCounts } from "./facts.js";
-import type { RequestKind, WorldSizeName } from "./types.js";
+import type { PromptKind, WorldSizeName } from "./types.js";
 
 /** Everything that scales with a world's size. */
 export interface WorldSize {
@@ -10,14 +10,14 @@ export interface WorldSize {
   /** Candidates drawn for each open-ended kind, before the split. */
   readonly drawn: number;
   readonly demonstrations: number;
-  /** Relative frequency of the kinds among demonstrations and training requests. */
-  readonly kindShares: Readonly<Record<RequestKind, number>>;
-  readonly trainRequests: number;
-  /** Held-out requests of each kind, at most. */
+  /** Relative frequency of the kinds among demonstrations and training prompts. */
+  readonly kindShares: Readonly<Record<PromptKind, number>>;
+  readonly trainPrompts: number;
+  /** Held-out prompts of each kind, at most. */
   readonly heldOutPerKind: number;
 }
 
-/** Share of all possible requests that is held out: one in this many. */
+/** Share of all possible prompts that is held out: one in this many. */
 export const HELD_OUT_ONE_IN = 6;
 
 export const WORLD_SIZES: Readonly<Record<WorldSizeName, WorldSize>> = {
@@ -46,7 +46,7 @@ export const WORLD_SIZES: Readonly<Record<WorldSizeName, WorldSize>> = {
       smalltalk: 2,
       refusal: 1,
     },
-    trainRequests: 1500,
+    trainPrompts: 1500,
     heldOutPerKind: 40,
   },
   tiny: {
@@ -74,7 +74,7 @@ export const WORLD_SIZES: Readonly<Record<WorldSizeName, WorldSize>> = {
       smalltalk: 2,
       refusal: 2,
     },
-    trainRequests: 800,
+    trainPrompts: 800,
     heldOutPerKind: 12,
   },
 };

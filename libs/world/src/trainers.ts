@@ -1,5 +1,5 @@
 import type { Random } from "@stagecraft/core";
-import type { AnswerKey, RequestKind } from "./types.js";
+import type { AnswerKey, PromptKind } from "./types.js";
 
 /** Friendly sentences before an answer. */
 export const OPENINGS = ["Of course!", "With pleasure!", "Good question!"];
@@ -84,18 +84,18 @@ export function drawTrainer(random: Random): Trainer {
 }
 
 /** Small talk and refusals are courteous in themselves. */
-export function takesCourtesy(kind: RequestKind): boolean {
+export function takesCourtesy(kind: PromptKind): boolean {
   return kind !== "smalltalk" && kind !== "refusal";
 }
 
 /** The forms that trainers start from. */
-export function coreOf(kind: RequestKind, key: AnswerKey): AnswerCore {
+export function coreOf(kind: PromptKind, key: AnswerKey): AnswerCore {
   const complete = key.accepted[0]!;
   return { complete, short: key.short ?? complete, takesCourtesy: takesCourtesy(kind) };
 }
 
 /** The ideal answer: complete, with one courtesy where one suits. */
-export function idealAnswer(kind: RequestKind, key: AnswerKey): string {
+export function idealAnswer(kind: PromptKind, key: AnswerKey): string {
   const complete = key.accepted[0]!;
   if (!takesCourtesy(kind)) return complete;
   return `${kind === "question" ? OPENINGS[2] : OPENINGS[0]} ${complete}`;

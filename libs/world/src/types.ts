@@ -1,7 +1,7 @@
 import type { Message, PromptRecord } from "@stagecraft/data";
 
-/** The kinds of request that the assistant is trained on and judged by. */
-export const REQUEST_KINDS = [
+/** The kinds of prompt that the assistant is trained on and judged by. */
+export const PROMPT_KINDS = [
   "completion",
   "translation",
   "summary",
@@ -11,10 +11,10 @@ export const REQUEST_KINDS = [
   "refusal",
 ] as const;
 
-export type RequestKind = (typeof REQUEST_KINDS)[number];
+export type PromptKind = (typeof PROMPT_KINDS)[number];
 
 /** Kinds whose answers are exactly right or wrong; the other two are judged by the rubric alone. */
-export const EXACT_KINDS: readonly RequestKind[] = [
+export const EXACT_KINDS: readonly PromptKind[] = [
   "completion",
   "translation",
   "summary",
@@ -25,7 +25,7 @@ export const EXACT_KINDS: readonly RequestKind[] = [
 /** `demo` trains in minutes on two cores, `tiny` in seconds (continuous integration). */
 export type WorldSizeName = "demo" | "tiny";
 
-/** What a right answer must and must not say; the gold scorer reads nothing else about a request. */
+/** What a right answer must and must not say; the gold scorer reads nothing else about a prompt. */
 export interface AnswerKey {
   /** Right answers without courtesies, the best first: a complete sentence. */
   readonly accepted: readonly string[];
@@ -39,10 +39,10 @@ export interface AnswerKey {
   readonly unknown: boolean;
 }
 
-/** A request with its key. `accepted` is present exactly when an exact answer exists. */
-export interface WorldRequest extends PromptRecord {
+/** A prompt with its key. `accepted` is present exactly when an exact answer exists. */
+export interface WorldPrompt extends PromptRecord {
   readonly id: string;
-  readonly kind: RequestKind;
+  readonly kind: PromptKind;
   readonly messages: Message[];
   /** The ideal answer, courtesy included; it scores 1 (the maximum). */
   readonly reference: string;
@@ -50,9 +50,9 @@ export interface WorldRequest extends PromptRecord {
   readonly key: AnswerKey;
 }
 
-/** A request before it has an id, a split and a reference. */
-export interface DraftRequest {
-  readonly kind: RequestKind;
+/** A prompt before it has an id, a split and a reference. */
+export interface DraftPrompt {
+  readonly kind: PromptKind;
   readonly text: string;
   /** The part of the text that decides between training and held-out: same content, same split. */
   readonly splitKey: string;
@@ -62,8 +62,8 @@ export interface DraftRequest {
 /** One training conversation, written by a trainer. */
 export interface Demonstration {
   readonly id: string;
-  /** The kind of the last request. */
-  readonly kind: RequestKind;
+  /** The kind of the last prompt. */
+  readonly kind: PromptKind;
   readonly trainer: string;
   readonly messages: Message[];
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { phrase } from "./facts.js";
 import { stripCourtesies } from "./gold.js";
 import { normalise } from "./text.js";
-import { EXACT_KINDS, REQUEST_KINDS, type WorldSizeName } from "./types.js";
+import { EXACT_KINDS, PROMPT_KINDS, type WorldSizeName } from "./types.js";
 import { createWorld } from "./world.js";
 
 const SIZES: readonly WorldSizeName[] = ["tiny", "demo"];
@@ -15,8 +15,8 @@ describe("createWorld()", () => {
       return JSON.stringify([
         world.documents(),
         world.demonstrations(),
-        world.requests("train"),
-        world.requests("heldout"),
+        world.prompts("train"),
+        world.prompts("heldout"),
       ]);
     };
     expect(portrait(1)).toBe(portrait(1));
@@ -26,32 +26,32 @@ describe("createWorld()", () => {
   it("does not depend on the order in which its parts are asked for", () => {
     const [a, b] = [createWorld({ seed: 3, size: "tiny" }), createWorld({ seed: 3, size: "tiny" })];
     a.documents();
-    a.requests("train");
+    a.prompts("train");
     expect(a.demonstrations()).toEqual(b.demonstrations());
   });
 
   for (const size of SIZES) {
     describe(`of size ${size}`, () => {
       const world = createWorld({ seed: 1, size });
-      const heldOut = world.requests("heldout");
+      const heldOut = world.prompts("heldout");
       const documents = world.documents();
 
-      it("has held-out requests of every kind", () => {
-        expect(new Set(heldOut.map(({ kind }) => kind))).toEqual(new Set(REQUEST_KINDS));
+      it("has held-out prompts of every kind", () => {
+        expect(new Set(heldOut.map(({ kind }) => kind))).toEqual(new Set(PROMPT_KINDS));
         expect(new Set(heldOut.map(({ id }) => id)).size).toBe(heldOut.length);
       });
 
-      it("mixes the kinds of training requests from first to last", () => {
-        const train = world.requests("train");
+      it("mixes the kinds of training prompts from first to last", () => {
+        const train = world.prompts("train");
         const last = new Set(train.slice(-Math.ceil(train.length / 4)).map(({ kind }) => kind));
-        expect(last).toEqual(new Set(REQUEST_KINDS));
+        expect(last).toEqual(new Set(PROMPT_KINDS));
       });
 
-      it("keeps held-out requests out of all that is trained on", () => {
+      it("keeps held-out prompts out of all that is trained on", () => {
         const questions = heldOut.map(({ messages }) => messages[0]!.content);
         const asked = new Set([
           ...world.demonstrations().flatMap(({ messages }) => messages.map((m) => m.content)),
-          ...world.requests("train").flatMap(({ messages }) => messages.map((m) => m.content)),
+          ...world.prompts("train").flatMap(({ messages }) => messages.map((m) => m.content)),
         ]);
         const corpus = documents.map(({ text }) => text).join("\n");
         for (const question of questions) {
@@ -78,7 +78,7 @@ describe("createWorld()", () => {
 
       it("has trainers who are right wherever an exact answer exists", () => {
         const accepted = new Map(
-          world.requests("train").map((r) => [r.messages[0]!.content, r.accepted]),
+          world.prompts("train").map((r) => [r.messages[0]!.content, r.accepted]),
         );
         let checked = 0;
         for (const { kind, messages } of world.demonstrations()) {
@@ -99,17 +99,17 @@ describe("createWorld()", () => {
     }
   });
 
-  it("refuses requests of another world", () => {
+  it("refuses prompts of another world", () => {
     const world = createWorld({ seed: 1, size: "tiny" });
     const stranger = { id: "x", messages: [{ role: "user" as const, content: "Who won?" }] };
-    expect(() => world.goldScore(stranger, "Nobody.")).toThrow("[not_found] request x");
+    expect(() => world.goldScore(stranger, "Nobody.")).toThrow("[not_found] prompt x");
   });
 
   it("rates with one rank per answer and ties for equal scores", () => {
     const world = createWorld({ seed: 1, size: "tiny" });
-    const request = world.requests("train")[0]!;
-    const answers = [request.reference, "asdf", request.reference, ""];
-    const { ranks, scores, rater } = world.rate(request, answers, createRandom(1));
+    const prompt = world.prompts("train")[0]!;
+    const answers = [prompt.reference, "asdf", prompt.reference, ""];
+    const { ranks, scores, rater } = world.rate(prompt, answers, createRandom(1));
     expect(ranks[0]).toBe(ranks[2]);
     expect(ranks).toHaveLength(4);
     expect(scores![0]).toBe(1);

@@ -5,19 +5,19 @@ import { createFacts, type Facts } from "./facts.js";
 import { scoreAnswer, type GoldScore, type GoldTask } from "./gold.js";
 import { createLumi, type Lumi } from "./lumi.js";
 import { plantAnswers } from "./planted.js";
-import { rankAnswers } from "./raters.js";
-import { candidates } from "./requests.js";
+import { rankAnswers } from "./labelers.js";
+import { candidates } from "./prompts.js";
 import { HELD_OUT_ONE_IN, WORLD_SIZES, type WorldSize } from "./sizes.js";
 import { wordsOf } from "./text.js";
 import { COURTESIES, coreOf, drawTrainer, idealAnswer } from "./trainers.js";
 import {
   EXACT_KINDS,
-  REQUEST_KINDS,
+  PROMPT_KINDS,
   type Demonstration,
-  type DraftRequest,
-  type RequestKind,
+  type DraftPrompt,
+  type PromptKind,
   type WorldDocument,
-  type WorldRequest,
+  type WorldPrompt,
   type WorldSizeName,
 } from "./types.js";
 
@@ -36,17 +36,17 @@ export interface World {
   readonly lumi: Lumi;
   documents(): WorldDocument[];
   demonstrations(): Demonstration[];
-  /** Requests of a split; none of the held-out ones occurs in any text or demonstration. */
-  requests(split: Split): WorldRequest[];
-  /** Noise-free score of any string as an answer; `not_found` for a request of another world. */
-  goldScore(request: PromptRecord, answer: string): GoldScore;
+  /** Prompts of a split; none of the held-out ones occurs in any text or demonstration. */
+  prompts(split: Split): WorldPrompt[];
+  /** Noise-free score of any string as an answer; `not_found` for a prompt of another world. */
+  goldScore(prompt: PromptRecord, answer: string): GoldScore;
   /**
    * A wrong and a spoilt answer to plant among the sampled ones before they are rated (checks of
    * attention); `not_found` as above.
    */
-  plantAnswers(request: PromptRecord, random: Random): [wrong: string, spoilt: string];
-  /** A rater's ranking of 2 or more answers; draws the noise and the rater from `random`. */
-  rate(request: PromptRecord, answers: readonly string[], random: Random): Ranking;
+  plantAnswers(prompt: PromptRecord, random: Random): [wrong: string, spoilt: string];
+  /** A labeler's ranking of 2 or more answers; draws the noise and the labeler from `random`. */
+  rate(prompt: PromptRecord, answers: readonly string[], random: Random): Ranking;
 }
 
 /** The world of a seed. Everything about it follows from seed and size. */
@@ -62,7 +62,7 @@ export function createWorld({ seed, size }: WorldOptions): World {
     },
     random.fork("lumi"),
   );
-  const isHeldOut = (kind: RequestKind, splitKey: string) =>
+  const isHeldOut = (kind: PromptKind, splitKey: string) =>
     deriveSeed("split", seed, kind, splitKey) % HELD_OUT_ONE_IN === 0;
   const pools = drawPools({ facts, lumi }, settings, random.fork("requests"));
   const byText = new Map(
@@ -74,18 +74,18 @@ export function createWorld({ seed, size }: WorldOptions): World {
     writeDocuments({ facts, lumi, counts: settings.corpus, isHeldOut }, random.fork("documents"));
   const vocabulary = lazily(() => vocabularyOf(documents(), byText.values()));
 
-  const draftOf = (request: PromptRecord): DraftRequest => {
-    const requestText = request.messages.at(-1)?.content ?? "";
-    const draft = byText.get(requestText);
-    if (draft === undefined) throw unknownRequest(request, requestText);
+  const draftOf = (prompt: PromptRecord): DraftPrompt => {
+    const promptText = prompt.messages.at(-1)?.content ?? "";
+    const draft = byText.get(promptText);
+    if (draft === undefined) throw unknownPrompt(prompt, promptText);
     return draft;
   };
-  const taskOf = (request: PromptRecord): GoldTask => {
-    const { kind, text, key } = draftOf(request);
-    return { kind, requestText: text, key, vocabulary: vocabulary() };
+  const taskOf = (prompt: PromptRecord): GoldTask => {
+    const { kind, text, key } = draftOf(prompt);
+    return { kind, promptText: text, key, vocabulary: vocabulary() };
   };
-  const goldScore = (request: PromptRecord, answer: string) => scoreAnswer(taskOf(request), answer);
-  const splitOf = (kind: RequestKind, split: Split) =>
+  const goldScore = (prompt: PromptRecord, answer: string) => scoreAnswer(taskOf(prompt), answer);
+  const splitOf = (kind: PromptKind, split: Split) =>
     pools[kind].filter((draft) => isHeldOut(kind, draft.splitKey) === (split === "heldout"));
 
   return {
@@ -95,34 +95,34 @@ export function createWorld({ seed, size }: WorldOptions): World {
     lumi,
     documents,
     demonstrations: () => writeDemonstrations(splitOf, settings, random.fork("demonstrations")),
-    requests: (split) => chooseRequests(splitOf, split, { settings, random: random.fork(split) }),
+    prompts: (split) => choosePrompts(splitOf, split, { settings, random: random.fork(split) }),
     goldScore,
-    plantAnswers: (request, noise) => {
-      const draft = draftOf(request);
+    plantAnswers: (prompt, noise) => {
+      const draft = draftOf(prompt);
       return plantAnswers(draft, pools[draft.kind], noise);
     },
-    rate: (request, answers, noise) => ({
-      id: request.id,
-      kind: taskOf(request).kind,
-      prompt: request.messages,
+    rate: (prompt, answers, noise) => ({
+      id: prompt.id,
+      kind: taskOf(prompt).kind,
+      prompt: prompt.messages,
       answers: [...answers],
       ...rankAnswers(
-        answers.map((answer) => goldScore(request, answer)),
+        answers.map((answer) => goldScore(prompt, answer)),
         noise,
       ),
     }),
   };
 }
 
-type Pools = Readonly<Record<RequestKind, readonly DraftRequest[]>>;
-type SplitOf = (kind: RequestKind, split: Split) => readonly DraftRequest[];
+type Pools = Readonly<Record<PromptKind, readonly DraftPrompt[]>>;
+type SplitOf = (kind: PromptKind, split: Split) => readonly DraftPrompt[];
 
 function drawPools(
   sources: { facts: Facts; lumi: Lumi },
   settings: WorldSize,
   random: Random,
 ): Pools {
-  const entries = REQUEST_KINDS.map((kind) => [
+  const entries = PROMPT_KINDS.map((kind) => [
     kind,
     candidates(kind, sources, { count: settings.drawn, random: random.fork(kind) }),
   ]);
@@ -136,7 +136,7 @@ function writeDemonstrations(
   random: Random,
 ): Demonstration[] {
   const next = cyclesOf(splitOf, random);
-  const turn = (kind: RequestKind) => {
+  const turn = (kind: PromptKind) => {
     const { text, key } = next(kind);
     const trainer = drawTrainer(random);
     return { text, trainer, answer: trainer.write(coreOf(kind, key), random) };
@@ -157,26 +157,26 @@ function writeDemonstrations(
   });
 }
 
-function chooseRequests(
+function choosePrompts(
   splitOf: SplitOf,
   split: Split,
   { settings, random }: { settings: WorldSize; random: Random },
-): WorldRequest[] {
+): WorldPrompt[] {
   if (split === "heldout") {
-    const chosen = REQUEST_KINDS.flatMap((kind) =>
+    const chosen = PROMPT_KINDS.flatMap((kind) =>
       random.shuffle([...splitOf(kind, split)]).slice(0, settings.heldOutPerKind),
     );
-    return chosen.map((draft, i) => requestOf(draft, `heldout-${i + 1}`));
+    return chosen.map((draft, i) => promptOf(draft, `heldout-${i + 1}`));
   }
   const next = cyclesOf(splitOf, random);
-  const drafts = kindsByShare(settings, settings.trainRequests, random).map(next);
-  // Small pools run dry and repeat: without another shuffle the last requests would lack their kinds.
+  const drafts = kindsByShare(settings, settings.trainPrompts, random).map(next);
+  // Small pools run dry and repeat: without another shuffle the last prompts would lack their kinds.
   const distinct = random.shuffle([...new Set(drafts)]);
-  return distinct.map((draft, i) => requestOf(draft, `train-${i + 1}`));
+  return distinct.map((draft, i) => promptOf(draft, `train-${i + 1}`));
 }
 
-function cyclesOf(splitOf: SplitOf, random: Random): (kind: RequestKind) => DraftRequest {
-  const queues = new Map<RequestKind, DraftRequest[]>();
+function cyclesOf(splitOf: SplitOf, random: Random): (kind: PromptKind) => DraftPrompt {
+  const queues = new Map<PromptKind, DraftPrompt[]>();
   return (kind) => {
     const queue = queues.get(kind);
     if (queue !== undefined && queue.length > 0) return queue.pop()!;
@@ -186,15 +186,13 @@ function cyclesOf(splitOf: SplitOf, random: Random): (kind: RequestKind) => Draf
   };
 }
 
-function kindsByShare({ kindShares }: WorldSize, count: number, random: Random): RequestKind[] {
-  const deck = REQUEST_KINDS.flatMap((kind) =>
-    Array.from({ length: kindShares[kind] }, () => kind),
-  );
+function kindsByShare({ kindShares }: WorldSize, count: number, random: Random): PromptKind[] {
+  const deck = PROMPT_KINDS.flatMap((kind) => Array.from({ length: kindShares[kind] }, () => kind));
   const kinds = Array.from({ length: count }, (_, i) => deck[i % deck.length]!);
   return random.shuffle(kinds);
 }
 
-function requestOf({ kind, text, key }: DraftRequest, id: string): WorldRequest {
+function promptOf({ kind, text, key }: DraftPrompt, id: string): WorldPrompt {
   return {
     id,
     kind,
@@ -207,18 +205,18 @@ function requestOf({ kind, text, key }: DraftRequest, id: string): WorldRequest 
 
 function vocabularyOf(
   documents: readonly WorldDocument[],
-  drafts: Iterable<DraftRequest>,
+  drafts: Iterable<DraftPrompt>,
 ): Set<string> {
   const texts = [...documents.map(({ text }) => text), ...COURTESIES];
   for (const { text, key } of drafts) texts.push(text, ...key.accepted, ...key.required.flat());
   return new Set(texts.flatMap(wordsOf));
 }
 
-function unknownRequest(request: PromptRecord, text: string): StagecraftError {
+function unknownPrompt(prompt: PromptRecord, text: string): StagecraftError {
   return new StagecraftError(
     "not_found",
-    `request ${request.id} ("${text}") is not one of this world; was it made with another seed or size?`,
-    { details: { id: request.id } },
+    `prompt ${prompt.id} ("${text}") is not one of this world; was it made with another seed or size?`,
+    { details: { id: prompt.id } },
   );
 }
 

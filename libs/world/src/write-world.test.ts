@@ -15,9 +15,9 @@ describe("writeWorld()", () => {
   });
   afterAll(() => rm(dir, { recursive: true }));
 
-  it("writes texts, demonstrations and requests that the data readers take", async () => {
+  it("writes texts, demonstrations and prompts that the data readers take", async () => {
     const description = JSON.parse(await readFile(files.description, "utf8")) as {
-      counts: { documents: number; demonstrations: number; heldOutRequests: object };
+      counts: { documents: number; demonstrations: number; heldOutPrompts: object };
     };
     const kinds = new Set<string>();
     for await (const { file, text } of readDocuments([files.corpusDir])) {
@@ -25,18 +25,18 @@ describe("writeWorld()", () => {
       kinds.add(file.replace(/^.*\./, ""));
     }
     expect(kinds).toEqual(new Set(["txt", "md", "jsonl"]));
-    let [numDemonstrations, numRequests] = [0, 0];
+    let [numDemonstrations, numPrompts] = [0, 0];
     for await (const { messages } of readConversations([files.demonstrations])) {
       expect(messages.at(-1)!.role).toBe("assistant");
       numDemonstrations++;
     }
-    for await (const { reference } of readPrompts([files.heldOutRequests])) {
+    for await (const { reference } of readPrompts([files.heldOutPrompts])) {
       expect(reference).toBeTruthy();
-      numRequests++;
+      numPrompts++;
     }
     expect(numDemonstrations).toBe(description.counts.demonstrations);
-    const counts = Object.values(description.counts.heldOutRequests) as number[];
-    expect(numRequests).toBe(counts.reduce((sum, count) => sum + count));
+    const counts = Object.values(description.counts.heldOutPrompts) as number[];
+    expect(numPrompts).toBe(counts.reduce((sum, count) => sum + count));
   });
 
   it("spreads its texts over documents, so that none is much of the corpus", async () => {
@@ -47,8 +47,8 @@ describe("writeWorld()", () => {
     expect(Math.max(...sizes)).toBeLessThan(0.02 * sizes.reduce((sum, size) => sum + size));
   });
 
-  it("does not write the answer keys of requests beyond what readers know", async () => {
-    const line = (await readFile(files.heldOutRequests, "utf8")).split("\n")[0]!;
+  it("does not write the answer keys of prompts beyond what readers know", async () => {
+    const line = (await readFile(files.heldOutPrompts, "utf8")).split("\n")[0]!;
     expect(Object.keys(JSON.parse(line) as object)).not.toContain("key");
   });
 

@@ -1,9 +1,9 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { RATERS, RATER_TEMPERATURE } from "./raters.js";
+import { LABELERS, LABELER_TEMPERATURE } from "./labelers.js";
 import { RUBRIC } from "./gold.js";
 import { COURTESIES, TRAINERS } from "./trainers.js";
-import type { WorldDocument, WorldRequest } from "./types.js";
+import type { WorldDocument, WorldPrompt } from "./types.js";
 import { createWorld, type World, type WorldOptions } from "./world.js";
 
 /** Where `writeWorld` put everything; absolute if its `dir` was. */
@@ -11,9 +11,9 @@ export interface WorldFiles {
   /** Folder of .txt, .md and .jsonl texts. */
   readonly corpusDir: string;
   readonly demonstrations: string;
-  readonly trainRequests: string;
-  readonly heldOutRequests: string;
-  /** Counts, settings, trainers, raters, rubric: what a reader of the folder wants to know. */
+  readonly trainPrompts: string;
+  readonly heldOutPrompts: string;
+  /** Counts, settings, trainers, labelers, rubric: what a reader of the folder wants to know. */
   readonly description: string;
 }
 
@@ -26,15 +26,15 @@ export async function writeWorld(
   const files: WorldFiles = {
     corpusDir: join(dir, "corpus"),
     demonstrations: join(dir, "demonstrations.jsonl"),
-    trainRequests: join(dir, "requests-train.jsonl"),
-    heldOutRequests: join(dir, "requests-heldout.jsonl"),
+    trainPrompts: join(dir, "prompts-train.jsonl"),
+    heldOutPrompts: join(dir, "prompts-heldout.jsonl"),
     description: join(dir, "world.json"),
   };
   for (const [name, text] of corpusFiles(world.documents()))
     await put(join(files.corpusDir, name), text);
   await put(files.demonstrations, jsonLines(world.demonstrations()));
-  await put(files.trainRequests, jsonLines(world.requests("train").map(withoutKey)));
-  await put(files.heldOutRequests, jsonLines(world.requests("heldout").map(withoutKey)));
+  await put(files.trainPrompts, jsonLines(world.prompts("train").map(withoutKey)));
+  await put(files.heldOutPrompts, jsonLines(world.prompts("heldout").map(withoutKey)));
   await put(files.description, `${JSON.stringify(describeWorld(world), undefined, 2)}\n`);
   return { ...files, world };
 }
@@ -60,8 +60,8 @@ export function describeWorld(world: World) {
     corpusBytes: documents.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0),
     facts: world.facts.all.length,
     demonstrations: world.demonstrations().length,
-    trainRequests: countByKind(world.requests("train")),
-    heldOutRequests: countByKind(world.requests("heldout")),
+    trainPrompts: countByKind(world.prompts("train")),
+    heldOutPrompts: countByKind(world.prompts("heldout")),
   };
   return {
     about:
@@ -71,7 +71,7 @@ export function describeWorld(world: World) {
     counts,
     trainers: TRAINERS.map(({ name, manner, share }) => ({ name, manner, share })),
     courtesies: COURTESIES,
-    raters: { names: RATERS, temperature: RATER_TEMPERATURE, rubric: RUBRIC },
+    labelers: { names: LABELERS, temperature: LABELER_TEMPERATURE, rubric: RUBRIC },
   };
 }
 
@@ -85,13 +85,13 @@ function groupByFile(documents: readonly WorldDocument[]): Map<string, WorldDocu
   return groups;
 }
 
-function withoutKey({ key: _, ...record }: WorldRequest): Omit<WorldRequest, "key"> {
+function withoutKey({ key: _, ...record }: WorldPrompt): Omit<WorldPrompt, "key"> {
   return record;
 }
 
-function countByKind(requests: readonly WorldRequest[]): Record<string, number> {
+function countByKind(prompts: readonly WorldPrompt[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { kind } of requests) counts[kind] = (counts[kind] ?? 0) + 1;
+  for (const { kind } of prompts) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
 

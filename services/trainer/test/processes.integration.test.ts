@@ -27,7 +27,7 @@ const missing = !hasNatsServer()
     ? "services are not built (npm run build)"
     : undefined;
 
-/** Tiny random models that share a tokenizer, and some requests. */
+/** Tiny random models that share a tokenizer, and some prompts. */
 async function writeWorld(dir: string): Promise<void> {
   await initEngine({ engine: "cpu" });
   const tokenizer = await trainCharTokenizer(["abcdefghijklmnopqrstuvwxyz .?"]);

@@ -6,7 +6,7 @@ import { examplesText } from "./stage-command.js";
 
 const PURPOSES: Record<CheckedKind, string> = {
   rankings: "rankings (reward, dpo, loop)",
-  conversations: "demonstrations (sft, requests)",
+  conversations: "demonstrations (sft, prompts)",
   texts: "texts (tokenizer, pretrain)",
   prompts: "prompts (collect, evaluate, ppo)",
 };

@@ -19,7 +19,7 @@ interface LoopFlags {
 
 const rankers = [worldRanker];
 
-/** `stagecraft loop`: in this process or on a running cluster; the demo's raters may rank, too. */
+/** `stagecraft loop`: in this process or on a running cluster; the demo's labelers may rank, too. */
 export function loopCommand(command: Command, scope: CommandScope): void {
   command
     .option(

@@ -44,21 +44,21 @@ export function rankCommand(command: Command, scope: CommandScope): void {
       const rest = sets.length - ranked;
       const more = rest === 0 ? "" : `; ${rest} are left, the same command goes on`;
       const reporter = scope.createReporter({ json: flags.json === true });
-      const record = { rankings: out, ranked, requests: sets.length };
-      reporter.result(record, `${ranked} of ${sets.length} requests ranked, in ${out}${more}`);
+      const record = { rankings: out, ranked, prompts: sets.length };
+      reporter.result(record, `${ranked} of ${sets.length} prompts ranked, in ${out}${more}`);
       reporter.close();
     });
 }
 
-/** Requests with as many answers as a ranking compares; others are counted and left out. */
+/** Prompts with as many answers as a ranking compares; others are counted and left out. */
 function comparable(sets: readonly Answers[], { io }: CommandScope): Answers[] {
   const fit = sets.filter(({ answers }) => answers.length >= 2 && answers.length <= MAX_ANSWERS);
   const left = sets.length - fit.length;
   if (left > 0) {
-    io.err.write(`${left} requests do not have 2 to ${MAX_ANSWERS} answers: left out\n`);
+    io.err.write(`${left} prompts do not have 2 to ${MAX_ANSWERS} answers: left out\n`);
   }
   if (fit.length > 0) return fit;
-  throw new StagecraftError("invalid_argument", "there is no request with answers to rank");
+  throw new StagecraftError("invalid_argument", "there is no prompt with answers to rank");
 }
 
 async function readEarlier(file: string): Promise<Ranking[]> {
@@ -70,7 +70,7 @@ async function readEarlier(file: string): Promise<Ranking[]> {
 /** Until all is ranked, the input ends, `q`, or Ctrl-C; every ranking is on disk before the next. */
 async function converse(
   session: RankingSession,
-  numRequests: number,
+  numPrompts: number,
   { io, signal, out }: CommandScope & { out: string },
 ): Promise<void> {
   const say = (text: string) => void io.err.write(`${text}\n`);
@@ -84,7 +84,7 @@ async function converse(
   const ask = () => {
     const shown = session.current();
     if (!shown) return lines.close();
-    say(requestText(shown, `${session.numRanked() + 1} of ${numRequests}`));
+    say(promptText(shown, `${session.numRanked() + 1} of ${numPrompts}`));
     if (io.isInteractive) lines.prompt();
   };
   say(HELP);
@@ -107,7 +107,7 @@ async function converse(
   lines.close();
 }
 
-function requestText({ set, order }: Shown, where: string): string {
+function promptText({ set, order }: Shown, where: string): string {
   const turns = set.prompt.map(({ role, content }) => `${colors.bold(role)}: ${content}`);
   const answers = order.map((place, i) => `${colors.cyan(`[${i + 1}]`)} ${set.answers[place]}`);
   return ["", colors.dim(`── ${where} ──`), ...turns, "", ...answers].join("\n");

@@ -20,7 +20,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "collect",
-    summary: "sample several answers per request, for people to rank",
+    summary: "sample several answers per prompt, for people to rank",
     load: async () => stage((await import("@stagecraft/learn")).collectStage),
   },
   {
@@ -50,7 +50,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "evaluate",
-    summary: "measure a model on held-out requests or text",
+    summary: "measure a model on held-out prompts or text",
     load: async () => stage((await import("@stagecraft/eval")).evaluateStage),
   },
   {

@@ -13,14 +13,14 @@ export interface ClaimInputs {
 
 /**
  * What the demo has to show, as bars: SFT answers far better than the base model, the reward model is
- * close to the best the raters' noise allows, PPO raises the reward and with it the gold score, without
- * collapsing. The tiny preset asks for the directions only, and not for who wins: on its 84 held-out requests
+ * close to the best the labelers' noise allows, PPO raises the reward and with it the gold score, without
+ * collapsing. The tiny preset asks for the directions only, and not for who wins: on its 84 held-out prompts
  * the win rate is known to ± .11, the gold score to ± .05, and its reward model orders 7 of 10 pairs.
  * A name says what is measured and no direction ("above … by"): the bound may ask for less than that.
  */
 export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: ClaimInputs): Bar[] {
   const reward = stages.get("reward")?.result.metrics ?? {};
-  const raters = stages.get("raters")?.result.metrics ?? {};
+  const labelers = stages.get("labelers")?.result.metrics ?? {};
   const of = (name: string) => evaluation.models.find(({ model }) => model === name);
   const exact = (name: string) => of(name)?.exact.overall.rate ?? NaN;
   const gold = (name: string) => of(name)?.scores["gold"]?.overall ?? NaN;
@@ -36,7 +36,7 @@ export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: Clai
     .map((record) => Number(record["evalScore"] ?? NaN));
   return [
     {
-      name: "SFT exact match on held-out requests",
+      name: "SFT exact match on held-out prompts",
       value: exact("sft"),
       atLeast: limits.sftExact,
     },
@@ -47,7 +47,7 @@ export function demoClaims(preset: PresetName, { stages, evaluation, ppo }: Clai
     },
     {
       name: "best possible pair accuracy minus the reward model's",
-      value: (raters["bestAccuracy"] ?? NaN) - (reward["accuracy"] ?? NaN),
+      value: (labelers["bestAccuracy"] ?? NaN) - (reward["accuracy"] ?? NaN),
       atMost: limits.rewardGap,
     },
     {

@@ -3,7 +3,7 @@ import { renderTextTable, type ComparisonRow, type ReportData } from "@stagecraf
 import { barLine } from "../checks/bars.js";
 import type { DemoOutcome } from "./run-demo.js";
 
-/** What the demo prints at its end: stages, models by kind of request, answers, claims. */
+/** What the demo prints at its end: stages, models by kind of prompt, answers, claims. */
 export function demoText({ report, claims }: DemoOutcome): string {
   return [
     "",
@@ -44,7 +44,7 @@ function comparisonTable({ comparison }: ReportData): string {
     ...models.map((_, i) => gold[i]?.toFixed(2)),
   ];
   const table = renderTextTable(
-    ["held-out requests", ...columns.map((title) => ({ title, align: "right" as const }))],
+    ["held-out prompts", ...columns.map((title) => ({ title, align: "right" as const }))],
     [...kinds, ...(overall ? [overall] : [])].map(row),
   );
   return [table, ...notes.map((note) => wrap(note, 100))].join("\n");
@@ -66,14 +66,14 @@ function percent(share: number | undefined): string | undefined {
   return share === undefined ? undefined : `${Math.round(share * 100)} %`;
 }
 
-/** One request of each kind with every model's answer. */
+/** One prompt of each kind with every model's answer. */
 function samplesText({ samples = [] }: ReportData): string {
   const kinds = new Set<string>();
   const firsts = samples.filter(({ kind }) => !kinds.has(kind) && kinds.add(kind));
   return firsts
-    .map(({ kind, request, answers }) => {
+    .map(({ kind, prompt, answers }) => {
       const lines = answers.map(({ model, text }) => `  ${model.padEnd(5)} ${clip(text)}`);
-      return [`${kind}: ${clip(request)}`, ...lines].join("\n");
+      return [`${kind}: ${clip(prompt)}`, ...lines].join("\n");
     })
     .join("\n\n");
 }

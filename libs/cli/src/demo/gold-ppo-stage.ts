@@ -25,8 +25,8 @@ function goldPort(world: World): RewardPort {
   return {
     score({ messages }) {
       const conversation = messages as Parameters<World["goldScore"]>[0]["messages"];
-      const request = { id: "rollout", messages: conversation.slice(0, -1) };
-      const value = world.goldScore(request, conversation.at(-1)?.content ?? "").total;
+      const prompt = { id: "rollout", messages: conversation.slice(0, -1) };
+      const value = world.goldScore(prompt, conversation.at(-1)?.content ?? "").total;
       return Promise.resolve({ source: "gold", version: "1", value });
     },
   };

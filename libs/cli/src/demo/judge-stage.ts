@@ -9,8 +9,7 @@ const schema = evaluateSchema.extend(worldFields);
 /** `evaluate` with the world's noise-free rubric as a further judge, under the name `gold`. */
 export const judgeStage: StageDefinition<z.infer<typeof schema>> = {
   name: "judge",
-  summary:
-    "held-out requests: base, SFT and PPO model against each other, by the noise-free rubric",
+  summary: "held-out prompts: base, SFT and PPO model against each other, by the noise-free rubric",
   schema,
   inputs: (config) => createEvaluateStage().inputs!(config),
   examples: [],

@@ -27,8 +27,8 @@ describe("the note on exact match", () => {
   });
 });
 
-it("asks the shortest held-out request of each kind, whatever was answered", () => {
-  const record = (kind: string, request: string) => ({ kind, request }) as AnswerRecord;
+it("asks the shortest held-out prompt of each kind, whatever was answered", () => {
+  const record = (kind: string, prompt: string) => ({ kind, prompt }) as AnswerRecord;
   expect(
     questionsWorthAsking([
       record("refusal", "Help me take the cup\naway from Anna."),

@@ -2,10 +2,10 @@ import type { AnswerRecord, Comparison, ComparisonRow } from "@stagecraft/eval";
 
 /** What `gold` is, for whoever meets the column for the first time. */
 export const GOLD_NOTE =
-  "Gold: how good an answer is by the world's own rules, 0 to 1, without the raters' noise. No model learns from it; it only judges.";
+  "Gold: how good an answer is by the world's own rules, 0 to 1, without the labelers' noise. No model learns from it; it only judges.";
 
 const WHY =
-  "Exact match counts only answers that equal the reference word for word. The reward model has learnt what raters prefer, and PPO follows the reward model: an answer worded otherwise, or one that pleases and is wrong, loses exact match and gains reward.";
+  "Exact match counts only answers that equal the reference word for word. The reward model has learnt what labelers prefer, and PPO follows the reward model: an answer worded otherwise, or one that pleases and is wrong, loses exact match and gains reward.";
 
 /**
  * Where the last model's exact match is below that of the model before it although its gold score is
@@ -33,14 +33,14 @@ function change({ kind, exact, gold = [] }: ComparisonRow): string {
   return `${kind} ${percents.join(" → ")} (gold ${golds.join(" → ")})`;
 }
 
-/** Kinds of request that show what the model can do; each gives one question. */
+/** Kinds of prompt that show what the model can do; each gives one question. */
 const ASKED_KINDS = ["question", "translation", "sentiment", "refusal"];
 
-/** The shortest held-out request of each of four kinds: nobody picked them by their answers. */
+/** The shortest held-out prompt of each of four kinds: nobody picked them by their answers. */
 export function questionsWorthAsking(answers: readonly AnswerRecord[]): string[] {
   return ASKED_KINDS.flatMap((wanted) => {
-    const requests = answers.filter(({ kind }) => kind === wanted).map(({ request }) => request);
-    const [shortest] = requests.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+    const prompts = answers.filter(({ kind }) => kind === wanted).map(({ prompt }) => prompt);
+    const [shortest] = prompts.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
     return shortest === undefined ? [] : [shortest.replace(/\s+/g, " ").trim()];
   });
 }

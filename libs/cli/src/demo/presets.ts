@@ -94,22 +94,22 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
         stage: "collect",
         config: {
           model: "${sft.model}",
-          prompts: ["${world.trainRequests}"],
+          prompts: ["${world.trainPrompts}"],
           ...collect,
           temperature,
           ...generation,
         },
       },
-      raters: {
-        stage: "raters",
+      labelers: {
+        stage: "labelers",
         config: { answers: "${collect.answers}", ...world, heldOutShare: 0.2, seed },
       },
       reward: {
         stage: "reward",
         config: {
           model: "${sft.model}",
-          data: ["${raters.rankings}"],
-          validationData: ["${raters.heldOut}"],
+          data: ["${labelers.rankings}"],
+          validationData: ["${labelers.heldOut}"],
           ...reward,
           seed,
         },
@@ -119,8 +119,8 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
         config: {
           policy: "${sft.model}",
           rewardModel: "${reward.model}",
-          prompts: ["${world.trainRequests}"],
-          evalPrompts: ["${world.heldOutRequests}"],
+          prompts: ["${world.trainPrompts}"],
+          evalPrompts: ["${world.heldOutPrompts}"],
           ...ppo,
           temperature,
           ...world,
@@ -131,7 +131,7 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
         stage: "judge",
         config: {
           models: ["base=${pretrain.model}", "sft=${sft.model}", "ppo=${ppo.model}"],
-          prompts: ["${world.heldOutRequests}"],
+          prompts: ["${world.heldOutPrompts}"],
           rewardModel: "${reward.model}",
           ...world,
           ...generation,

@@ -27,7 +27,7 @@ export interface DemoResults {
   /** metrics.jsonl of every stage that wrote one. */
   metrics: ReadonlyMap<string, readonly MetricsRecord[]>;
   evaluation: Evaluation;
-  /** Every model's answers to the held-out requests. */
+  /** Every model's answers to the held-out prompts. */
   answers: readonly AnswerRecord[];
   claims: readonly JudgedBar[];
 }
@@ -131,7 +131,7 @@ async function rewardModelPart({
   const report = JSON.parse(
     await readFile(reward.result.outputs["report"], "utf8"),
   ) as RankingReport;
-  const ceiling = stages.get("raters")?.result.metrics["bestAccuracy"];
+  const ceiling = stages.get("labelers")?.result.metrics["bestAccuracy"];
   const { accuracy, crossEntropy, calibrationError, calibration, numPairs } = report;
   const accuracyCurve = (metrics.get("reward") ?? [])
     .filter((record) => record["kind"] === "eval")
@@ -178,19 +178,19 @@ function ppoPoints(records: readonly MetricsRecord[]): PpoPoint[] {
 function compare({ models, winRates }: Evaluation, answers: readonly AnswerRecord[]): Comparison {
   const [first] = models;
   const kinds = Object.keys(first?.scores["gold"]?.byKind ?? {});
-  const numRequests = (of: readonly AnswerRecord[]) => new Set(of.map(({ id }) => id)).size;
+  const numPrompts = (of: readonly AnswerRecord[]) => new Set(of.map(({ id }) => id)).size;
   return {
     models: models.map(({ model }) => nameOf(model)),
     notes: bestOfNotes(models),
     kinds: kinds.map((kind) => ({
       kind,
-      count: numRequests(answers.filter((answer) => (answer.kind ?? "other") === kind)),
+      count: numPrompts(answers.filter((answer) => (answer.kind ?? "other") === kind)),
       exact: models.map(({ exact }) => exact.byKind[kind]?.rate),
       gold: models.map(({ scores }) => scores["gold"]?.byKind[kind]),
     })),
     overall: {
       kind: "all",
-      count: numRequests(answers),
+      count: numPrompts(answers),
       exact: models.map(({ exact }) => exact.overall.rate),
       gold: models.map(({ scores }) => scores["gold"]?.overall),
     },
@@ -209,20 +209,20 @@ function withNotes(comparison: Comparison): Comparison {
   return { ...comparison, notes: [GOLD_NOTE, ...exactFellNotes(comparison), ...notes] };
 }
 
-/** Two requests of each kind: the first ones, so that nobody picked them by their answers. */
+/** Two prompts of each kind: the first ones, so that nobody picked them by their answers. */
 function chooseSamples(answers: readonly AnswerRecord[]): SampleRow[] {
-  const byRequest = new Map<string, AnswerRecord[]>();
+  const byPrompt = new Map<string, AnswerRecord[]>();
   for (const answer of answers) {
-    byRequest.set(answer.id, [...(byRequest.get(answer.id) ?? []), answer]);
+    byPrompt.set(answer.id, [...(byPrompt.get(answer.id) ?? []), answer]);
   }
   const shown = new Map<string, number>();
   const rows: SampleRow[] = [];
-  for (const [first, ...rest] of byRequest.values()) {
+  for (const [first, ...rest] of byPrompt.values()) {
     const kind = first!.kind ?? "other";
     const count = (shown.get(kind) ?? 0) + 1;
     shown.set(kind, count);
     if (count > 2) continue;
-    rows.push({ kind, request: first!.request, answers: [first!, ...rest].map(sampleAnswer) });
+    rows.push({ kind, prompt: first!.prompt, answers: [first!, ...rest].map(sampleAnswer) });
   }
   return rows;
 }

@@ -22,7 +22,7 @@ export interface DemoOutcome {
   stages: ReadonlyMap<string, StageRecord>;
   claims: JudgedBar[];
   report: ReportData;
-  /** Held-out requests to try in a chat. */
+  /** Held-out prompts to try in a chat. */
   questions: string[];
   files: { html: string; json: string };
   /** When the last stage was finished, if that was before this call: nothing was left to do. */

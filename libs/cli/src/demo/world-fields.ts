@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { createWorld, type World } from "@stagecraft/world";
 
-/** Which world a stage's requests come from; it is made again from these two. */
+/** Which world a stage's prompts come from; it is made again from these two. */
 export const worldFields = {
-  worldSize: z.enum(["demo", "tiny"]).describe("Size of the world the requests come from"),
+  worldSize: z.enum(["demo", "tiny"]).describe("Size of the world the prompts come from"),
   worldSeed: z.number().int().min(0).describe("Seed of that world"),
 };
 

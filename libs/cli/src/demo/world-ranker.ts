@@ -10,7 +10,7 @@ const fields = {
 };
 const configSchema = z.object({ ...fields, seed: z.number() });
 
-/** The demo's raters: the world's rubric, seen through noise that depends on round and request. */
+/** The demo's labelers: the world's rubric, seen through noise that depends on round and prompt. */
 export const worldRanker: RankerDefinition = {
   name: "world",
   doc: "the demo's raters",
@@ -20,8 +20,8 @@ export const worldRanker: RankerDefinition = {
     const world = worldOf(ofWorld);
     return ({ id, kind, prompt, answers }, round) => {
       const noise = createRandom(deriveSeed(seed, "raters", round));
-      const request = { id, messages: prompt, ...(kind !== undefined && { kind }) };
-      return world.rate(request, answers, noise.fork(id));
+      const record = { id, messages: prompt, ...(kind !== undefined && { kind }) };
+      return world.rate(record, answers, noise.fork(id));
     };
   },
 };

@@ -8,21 +8,21 @@ const schema = z.strictObject({
   seed: z.number().int().min(0).default(1).describe("Seed of everything in the world"),
 });
 
-/** Writes the demo world: texts, demonstrations, training and held-out requests. */
+/** Writes the demo world: texts, demonstrations, training and held-out prompts. */
 export const worldStage = defineStage<z.infer<typeof schema>>({
   name: "world",
-  summary: "write a small world: texts, demonstrations, requests",
+  summary: "write a small world: texts, demonstrations, prompts",
   schema,
   examples: [],
   leaves: { world: "work" },
   async work(config, { run }) {
     const files = await writeWorld(join(run.dir, "world"), config);
-    const { corpusDir, demonstrations, trainRequests, heldOutRequests, description } = files;
+    const { corpusDir, demonstrations, trainPrompts, heldOutPrompts, description } = files;
     const outputs = {
       corpus: corpusDir,
       demonstrations,
-      trainRequests,
-      heldOutRequests,
+      trainPrompts,
+      heldOutPrompts,
       description,
     };
     return { outputs, metrics: { documents: files.world.documents().length } };

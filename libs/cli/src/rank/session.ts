@@ -2,16 +2,16 @@ import { createRandom, deriveSeed } from "@stagecraft/core";
 import { rankedMatter, type Ranking } from "@stagecraft/data";
 import type { Answers } from "@stagecraft/pipeline";
 
-/** One request as it is shown: its answers in an order of this rater's own. */
+/** One prompt as it is shown: its answers in an order of this rater's own. */
 export interface Shown {
   set: Answers;
   /** `order[i]` is the place in the file of the answer shown as number i + 1. */
   order: readonly number[];
 }
 
-/** A person's way through the requests of a file; holds the rankings, not the file. */
+/** A person's way through the prompts of a file; holds the rankings, not the file. */
 export interface RankingSession {
-  /** The request to rank now; undefined when none is left. */
+  /** The prompt to rank now; undefined when none is left. */
   current(): Shown | undefined;
   /** Ranks it by one digit for each answer as shown; what is wrong with them, if anything. */
   rank(digits: string): string | undefined;
@@ -21,7 +21,7 @@ export interface RankingSession {
   undo(): boolean;
   /** Every ranking, those that were there before first. */
   rankings(): readonly Ranking[];
-  /** Of the requests, ranked by this rater. */
+  /** Of the prompts, ranked by this rater. */
   numRanked(): number;
 }
 

@@ -7,14 +7,14 @@ const about = { loop: "studio", round: 2 };
 describe("reportOf()", () => {
   it("says what a round waits for, in counts", () => {
     const message =
-      "waiting for rankings at the feedback service: 3 of 10 new ones, 4 of 12 requests ranked (there are 12)";
+      "waiting for rankings at the feedback service: 3 of 10 new ones, 4 of 12 prompts ranked (there are 12)";
     expect(reportOf({ event: "info", message }, about)).toMatchObject({
       state: feedback.LoopState.WAITING,
       waitsFor: [
         { what: "rankings", have: 3, needed: 10 },
-        { what: "requests ranked", have: 4, needed: 12 },
+        { what: "prompts ranked", have: 4, needed: 12 },
       ],
-      text: "Round 2 waits for people: 3 of 10 rankings, 4 of 12 requests ranked.",
+      text: "Round 2 waits for people: 3 of 10 rankings, 4 of 12 prompts ranked.",
     });
   });
 

@@ -35,9 +35,9 @@ export function reportOf(
     return { ...base, state, progress, text: `Round ${round} ${TEXTS[event.stage]}.` };
   }
   if (event.event === "info" && event.message.startsWith("waiting for rankings")) {
-    const waitsFor = wishesOf(event.message);
-    const wishes = waitsFor.map(({ what, have, needed }) => `${have} of ${needed} ${what}`);
-    const text = `Round ${round} waits for people: ${wishes.join(", ")}.`;
+    const waitsFor = needsOf(event.message);
+    const needs = waitsFor.map(({ what, have, needed }) => `${have} of ${needed} ${what}`);
+    const text = `Round ${round} waits for people: ${needs.join(", ")}.`;
     return { ...base, state: feedback.LoopState.WAITING, waitsFor, text };
   }
   if (event.event === "metrics" && event.kind === "round") {
@@ -48,11 +48,11 @@ export function reportOf(
   return undefined;
 }
 
-/** "3 of 10 new ones, 4 of 12 requests ranked, …" as the loop says it. */
-function wishesOf(message: string): feedback.LoopWish[] {
+/** "3 of 10 new ones, 4 of 12 prompts ranked, …" as the loop says it. */
+function needsOf(message: string): feedback.LoopNeed[] {
   const NAMES: readonly (readonly [RegExp, string])[] = [
     [/(\d+) of (\d+) new ones/, "rankings"],
-    [/(\d+) of (\d+) requests ranked/, "requests ranked"],
+    [/(\d+) of (\d+) prompts ranked/, "prompts ranked"],
     [/(\d+) of (\d+) held-out pairs/, "held-out pairs"],
   ];
   return NAMES.flatMap(([pattern, what]) => {

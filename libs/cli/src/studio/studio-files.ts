@@ -13,7 +13,7 @@ export interface StudioFiles {
   rewardModel: string;
   /** What the first round starts from: the PPO model if there is one. */
   policy: string;
-  /** Requests that rounds draw from. */
+  /** Prompts that rounds draw from. */
   prompts: string;
   evalPrompts: string | undefined;
   rankings: string | undefined;
@@ -30,7 +30,7 @@ export async function findStudioFiles(from: string): Promise<StudioFiles> {
   const model = (stage: string) => join(from, stage, "model");
   const world = (name: string) => join(from, "world", "world", name);
   const required = [join(model("sft"), "config.json"), join(model("reward"), "config.json")];
-  const prompts = world("requests-train.jsonl");
+  const prompts = world("prompts-train.jsonl");
   const missing = [...required, prompts].filter((path) => !existsSync(path));
   if (missing.length > 0) {
     throw new UsageError(
@@ -44,9 +44,9 @@ export async function findStudioFiles(from: string): Promise<StudioFiles> {
   return {
     ...{ dir, loopDir: join(dir, "loop"), prompts },
     ...{ sftModel: model("sft"), rewardModel: model("reward"), policy: ppoModel ?? model("sft") },
-    evalPrompts: ifThere(world("requests-heldout.jsonl")),
-    rankings: ifThere(join(from, "raters", "rankings.jsonl")),
-    heldOutRankings: ifThere(join(from, "raters", "rankings-heldout.jsonl")),
+    evalPrompts: ifThere(world("prompts-heldout.jsonl")),
+    rankings: ifThere(join(from, "labelers", "rankings.jsonl")),
+    heldOutRankings: ifThere(join(from, "labelers", "rankings-heldout.jsonl")),
     ppoConfig: await settingsOf(from, "ppo", dir),
     rewardConfig: await settingsOf(from, "reward", dir),
     demonstrations: ifThere(world("demonstrations.jsonl")),

@@ -1,4 +1,4 @@
-import { readRequests } from "@stagecraft/learn";
+import { readUsablePrompts } from "@stagecraft/learn";
 import { createRpcServer } from "@stagecraft/rpc";
 import { silentReporter } from "@stagecraft/runs";
 import {
@@ -114,7 +114,7 @@ async function serveCurrent(files: StudioFiles, { engine, threads }: StudioOptio
 
 async function seedRequests(database: Database, prompts: string): Promise<void> {
   const context = { signal: new AbortController().signal, reporter: silentReporter() };
-  const requests = await readRequests([prompts], { readers: [] }, context as never);
+  const requests = await readUsablePrompts([prompts], { readers: [] }, context as never);
   const turns = requests.slice(0, MAX_REQUESTS).map(({ messages }) => [...messages]);
   await database.transact((tx) => addRequests(tx, turns as never));
 }

@@ -4,7 +4,7 @@ import { makeBase, openWorkshop, runCli, succeed, writeRecords } from "./case-ki
 const system = { role: "system", content: "You help." };
 const user = (content: string) => ({ role: "user", content });
 
-it("chats that share a system prompt are split by their requests, sft and reward alike", async () => {
+it("chats that share a system prompt are split by their prompts, sft and reward alike", async () => {
   await using workshop = await openWorkshop();
   const model = await makeBase(workshop.path("base"));
   const chats = Array.from({ length: 400 }, (_, i) => ({
@@ -37,7 +37,7 @@ it("a share far from the one asked for warns, with what makes it so", async () =
   const args = ["sft", "--model", model, "--data", data, "--epochs", "1", "--threads", "1"];
   const { code, err } = await runCli([...args, "--run", workshop.path("sft")]);
   expect(err).toContain("0 of 30 demonstrations are held out (0 %), 5 % were asked for");
-  expect(err).toContain("1 different requests");
+  expect(err).toContain("1 different prompts");
   expect(code).toBe(0);
 });
 

@@ -91,9 +91,7 @@ describe("a configuration that cannot work is refused before any work", () => {
     const loop = ["loop", "--policy", model, "--prompts", data, "--run", run, "--dry-run"];
     const rounds = await runCli([...loop, "--max-new-tokens", "64", "--ppo-config", "none.yaml"]);
     expect(rounds.code).toBe(2);
-    expect(rounds.err).toContain(
-      "maxNewTokens 64 leaves no room for a request in the 64 positions",
-    );
+    expect(rounds.err).toContain("maxNewTokens 64 leaves no room for a prompt in the 64 positions");
     expect(rounds.err).toContain("ppoConfig: ");
   });
 });

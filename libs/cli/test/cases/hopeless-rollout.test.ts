@@ -8,7 +8,7 @@ import {
   type Workshop,
 } from "./case-kit.js";
 
-/** A policy of 256 positions, a reward model of so many, one request of about 50 tokens. */
+/** A policy of 256 positions, a reward model of so many, one prompt of about 50 tokens. */
 async function ppoArgs(workshop: Workshop, rewardPositions: number): Promise<string[]> {
   const policy = await makeBase(workshop.path("policy"), { contextLength: 256 });
   const reward = await makeBase(workshop.path("reward"), {

@@ -12,7 +12,7 @@ it("one prompt too long for the model is left out by name, in collect, its resum
     { id: "long", prompt: "word ".repeat(40) },
     { id: "b", prompt: "two" },
   ]);
-  const warning = /request "long" \(.*mixed\.jsonl:2\) has \d+ tokens and leaves no room/;
+  const warning = /prompt "long" \(.*mixed\.jsonl:2\) has \d+ tokens and leaves no room/;
   const run = workshop.path("answers");
   const collect = ["collect", "--model", model, "--prompts", prompts, "--run", run, ...SHORT];
   const { err } = await succeed(collect);
@@ -32,7 +32,7 @@ it("one prompt too long for the model is left out by name, in collect, its resum
   expect(none.err).toContain("all 1 are too long");
 });
 
-it("two prompt files without ids: every request is answered under an id of its own", async () => {
+it("two prompt files without ids: every prompt is answered under an id of its own", async () => {
   await using workshop = await openWorkshop();
   const model = await makeBase(workshop.path("base"));
   const first = await writeRecords(workshop, "first.jsonl", [{ prompt: "a" }, { prompt: "b" }]);

@@ -5,7 +5,7 @@ import { makeBase } from "../cases/case-kit.js";
 const jsonl = (records: readonly object[]) =>
   records.map((record) => `${JSON.stringify(record)}\n`).join("");
 
-const request = (i: number) => [{ role: "user", content: `What is ${i} and ${i}?` }];
+const prompt = (i: number) => [{ role: "user", content: `What is ${i} and ${i}?` }];
 
 /** What a studio needs of a demo, made of random models: a round of them takes seconds. */
 export async function makeTinyRuns(dir: string): Promise<string> {
@@ -20,12 +20,12 @@ export async function makeTinyRuns(dir: string): Promise<string> {
   await write("sft/run.json", settings({ epochs: 1, batchSize: 2 }));
   await write("reward/run.json", settings({ epochs: 1, batchSize: 8 }));
   await write("ppo/run.json", settings({ updates: 1, promptsPerUpdate: 4, epochs: 1 }));
-  const requests = Array.from({ length: 24 }, (_, i) => ({ messages: request(i) }));
-  await write("world/world/requests-train.jsonl", jsonl(requests));
+  const prompts = Array.from({ length: 24 }, (_, i) => ({ messages: prompt(i) }));
+  await write("world/world/prompts-train.jsonl", jsonl(prompts));
   const answers = ["It is much.", "No.", "I do not know.", "Count them."];
   const heldOut = Array.from({ length: 8 }, (_, i) => {
-    return { prompt: request(100 + i), answers, ranks: [1, 2, 3, 4] };
+    return { prompt: prompt(100 + i), answers, ranks: [1, 2, 3, 4] };
   });
-  await write("raters/rankings-heldout.jsonl", jsonl(heldOut));
+  await write("labelers/rankings-heldout.jsonl", jsonl(heldOut));
   return dir;
 }

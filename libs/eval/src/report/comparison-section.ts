@@ -9,7 +9,7 @@ export function colourOfModel(models: readonly string[] | undefined, model: stri
   return index <= 0 ? 4 : (index - 1) % 4;
 }
 
-/** Exact match and gold score by kind of request, and who wins against whom. */
+/** Exact match and gold score by kind of prompt, and who wins against whom. */
 export function comparisonSection(comparison: Comparison): SafeHtml {
   const { models, kinds, winRates = [], notes = [] } = comparison;
   const series = models.map((name) => ({ name, colour: colourOfModel(models, name) }));
@@ -25,7 +25,7 @@ export function comparisonSection(comparison: Comparison): SafeHtml {
   ].filter((_, i) => (i === 0 ? kinds.some(hasExact) : kinds.some(hasGold)));
   return html`<section>
     <h2>The models compared</h2>
-    <p class="note">Requests that occur in no training text.</p>
+    <p class="note">Prompts that occur in no training text.</p>
     ${notes.map((note) => html`<p class="note">${note}</p>`)}
     <div class="charts">${charts}</div>
     ${comparisonTable(comparison)}${winRates.length === 0 ? "" : winTable(winRates)}
@@ -64,7 +64,7 @@ function comparisonTable({ models, kinds, overall }: Comparison): SafeHtml {
       <thead>
         <tr>
           <th>Kind</th>
-          <th class="n">Requests</th>
+          <th class="n">Prompts</th>
           ${exactShown ? head("exact") : ""}${goldShown ? head("gold") : ""}
         </tr>
       </thead>

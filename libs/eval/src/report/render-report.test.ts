@@ -29,7 +29,7 @@ const full: ReportData = {
   samples: [
     {
       kind: evil,
-      request: evil,
+      prompt: evil,
       reference: evil,
       answers: [{ model: evil, text: evil, exact: false, gold: 0.1, reward: -1 }],
     },

@@ -50,7 +50,7 @@ export interface LossCurve {
 export interface RewardModelReport {
   /** Held-out pair accuracy, 0 to 1; absent over no pair. */
   readonly accuracy?: number;
-  /** The best that the raters' noise allows. */
+  /** The best that the labelers' noise allows. */
   readonly ceiling?: number;
   readonly crossEntropy?: number;
   readonly calibrationError?: number;
@@ -108,7 +108,7 @@ export interface ComparisonRow {
 
 export interface SampleRow {
   readonly kind: string;
-  readonly request: string;
+  readonly prompt: string;
   readonly reference?: string;
   readonly answers: readonly SampleAnswer[];
 }

@@ -2,18 +2,18 @@ import { colourOfModel } from "./comparison-section.js";
 import { html, type SafeHtml } from "./html.js";
 import type { ConfigurationTable, SampleAnswer, SampleRow } from "./report-data.js";
 
-/** The answers of every model to the same requests, side by side. */
+/** The answers of every model to the same prompts, side by side. */
 export function samplesSection(
   samples: readonly SampleRow[],
   models: readonly string[] | undefined,
 ): SafeHtml {
   const cards = samples.map(
-    ({ kind, request, reference, answers }) =>
+    ({ kind, prompt, reference, answers }) =>
       html`<article class="sample">
         <div class="kind">
           ${kind}${reference === undefined ? "" : html` · ideal: ${reference}`}
         </div>
-        <p class="request">${request}</p>
+        <p class="prompt">${prompt}</p>
         <div class="answers">
           ${answers.map((answer) => answerCard(answer, colourOfModel(models, answer.model)))}
         </div>

@@ -28,7 +28,7 @@ td.best { color: var(--good); font-weight: 600; }
 .samples { display: grid; gap: 16px; margin-top: 14px; }
 .sample { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 14px 18px 16px; }
 .sample .kind { font-size: 13px; color: var(--soft); }
-.sample .request { font-weight: 600; margin: 2px 0 12px; max-width: none; }
+.sample .prompt { font-weight: 600; margin: 2px 0 12px; max-width: none; }
 .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 12px; }
 .answer { background: var(--tint); border-radius: 6px; padding: 9px 12px 10px; border-left: 3px solid var(--series); }
 .answer header { display: flex; justify-content: space-between; gap: 10px; font-size: 13px; color: var(--soft); }

@@ -65,14 +65,14 @@ export function lossSection(curves: readonly LossCurve[]): SafeHtml {
   </section>`;
 }
 
-/** How well the reward model predicts the raters, against the best possible under their noise. */
+/** How well the reward model predicts the labelers, against the best possible under their noise. */
 export function rewardSection(report: RewardModelReport): SafeHtml {
   const { accuracy, ceiling, calibration = [], accuracyCurve = [] } = report;
   const figures = [
     accuracy === undefined
       ? "No held-out pair judged it"
       : `Held-out pair accuracy ${percentFine(accuracy)}`,
-    ...(ceiling === undefined ? [] : [`the raters' noise allows ${percentFine(ceiling)}`]),
+    ...(ceiling === undefined ? [] : [`the labelers' noise allows ${percentFine(ceiling)}`]),
     ...(report.crossEntropy === undefined
       ? []
       : [`cross-entropy ${report.crossEntropy.toFixed(3)}`]),

@@ -17,7 +17,7 @@ export interface AnsweringParts {
   readonly signal: AbortSignal;
 }
 
-/** Answers and judges some requests. The draws depend on model name, request and seed alone. */
+/** Answers and judges some prompts. The draws depend on model name, prompt and seed alone. */
 export async function answerPrompts(
   prompts: readonly PromptRecord[],
   parts: AnsweringParts,
@@ -87,7 +87,7 @@ async function judge(
     model: named.name,
     id: prompt.id,
     ...(prompt.kind === undefined ? {} : { kind: prompt.kind }),
-    request: prompt.messages.at(-1)!.content,
+    prompt: prompt.messages.at(-1)!.content,
     answer,
     numTokens,
     finishReason,

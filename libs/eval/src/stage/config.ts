@@ -7,8 +7,8 @@ export const evaluateSchema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe("Model directories to compare, each as DIR or NAME=DIR"),
-  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of requests"),
-  limit: z.int().min(0).default(0).describe("At most this many requests, 0 = all"),
+  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of prompts"),
+  limit: z.int().min(0).default(0).describe("At most this many prompts, 0 = all"),
   rewardModel: z
     .string()
     .default("")
@@ -18,7 +18,7 @@ export const evaluateSchema = z.strictObject({
     .min(1)
     .max(64)
     .default(1)
-    .describe("Answers drawn per request, of which the reward model's favourite is kept"),
+    .describe("Answers drawn per prompt, of which the reward model's favourite is kept"),
   baselines: z
     .array(z.string().min(1))
     .default([])
@@ -57,7 +57,7 @@ export interface NamedModel {
 /** A model and how it answers. */
 export interface Contestant extends NamedModel {
   readonly temperature: number;
-  /** Answers drawn per request; the reward model's favourite counts. */
+  /** Answers drawn per prompt; the reward model's favourite counts. */
   readonly bestOf: number;
 }
 

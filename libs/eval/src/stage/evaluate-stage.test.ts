@@ -65,7 +65,7 @@ describe("evaluateStage", () => {
   });
   afterAll(() => rm(dir, { recursive: true }));
 
-  it("answers every request with every model and compares them", async () => {
+  it("answers every prompt with every model and compares them", async () => {
     const { outputs } = await stage.run(config(), context("plain"));
     const answers = await answersOf("plain");
     expect(answers).toHaveLength(14);
@@ -153,7 +153,7 @@ describe("evaluateStage", () => {
     };
     const long = { id: "long", messages: [{ role: "user", content: "hi?abc".repeat(3) }] };
 
-    it("is asked only about requests that it has room for with an answer; the others are named", async () => {
+    it("is asked only about prompts that it has room for with an answer; the others are named", async () => {
       const rewardModel = await short("short", 20);
       const prompts = join(dir, "mixed.jsonl");
       const fits = { id: "fits", messages: [{ role: "user", content: "hi?" }] };
@@ -164,15 +164,15 @@ describe("evaluateStage", () => {
       await stage.run(judged, context("short-context", { reporter }));
       expect((await answersOf("short-context")).map(({ id }) => id)).toEqual(["fits", "fits"]);
       expect(warnings).toEqual([
-        `request "long" (${prompts}:1) has 22 tokens and leaves no room for an answer of 6 in the 20 of the reward model ${rewardModel}: left out`,
+        `prompt "long" (${prompts}:1) has 22 tokens and leaves no room for an answer of 6 in the 20 of the reward model ${rewardModel}: left out`,
       ]);
     });
 
-    it("is refused before any work when no request can fit, as any model is", async () => {
+    it("is refused before any work when no prompt can fit, as any model is", async () => {
       const rewardModel = await short("tiny", 6);
       const judged = config({ rewardModel });
       expect((await stageProblems(stage, judged)).problems).toEqual([
-        expect.stringContaining("maxNewTokens 6 leaves no room for a request in the 6 positions"),
+        expect.stringContaining("maxNewTokens 6 leaves no room for a prompt in the 6 positions"),
       ]);
       const none = stage.run(judged, context("no-room"));
       await expect(none).rejects.toThrow("all 7 are too long");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { present, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { nameRecord, openJsonlAppender, type PromptRecord } from "@stagecraft/data";
-import { readRequests, type RequestReader } from "@stagecraft/learn";
+import { readUsablePrompts, type PromptReader } from "@stagecraft/learn";
 import {
   recordOptions,
   answerProblems,
@@ -36,15 +36,15 @@ export interface EvaluateDependencies {
 }
 
 /**
- * The stage that lets models answer the same requests and compares them. Writes answers.jsonl (every
- * answer, judged) and evaluation.json; resumes after the last answered request.
+ * The stage that lets models answer the same prompts and compares them. Writes answers.jsonl (every
+ * answer, judged) and evaluation.json; resumes after the last answered prompt.
  */
 export function createEvaluateStage({
   scorers = {},
 }: EvaluateDependencies = {}): StageDefinition<EvaluateConfig> {
   return defineStage({
     name: "evaluate",
-    summary: "let models answer requests, and compare exact match, scores and win rates",
+    summary: "let models answer prompts, and compare exact match, scores and win rates",
     schema: evaluateSchema,
     examples: [
       "npx stagecraft evaluate --models base=runs/base/model --models sft=runs/sft/model --prompts heldout.jsonl --run runs/evaluation",
@@ -66,7 +66,7 @@ export function createEvaluateStage({
   });
 }
 
-/** Every model that has to have room for a request and its answer. */
+/** Every model that has to have room for a prompt and its answer. */
 function readersOf({ models, baselines, rewardModel }: EvaluateConfig): string[] {
   const dirs = [...models, ...baselines].map(dirOf);
   return rewardModel === "" ? dirs : [...dirs, rewardModel];
@@ -111,7 +111,7 @@ async function evaluate(models: readonly Contestant[], scope: Scope): Promise<St
 function warnOfCuts(scorer: RewardScorer | undefined, { config, context }: Scope): void {
   if (!scorer?.numCut) return;
   context.reporter.warn(
-    `${scorer.numCut} answers are with their request longer than the reward model ${config.rewardModel} reads: scored without their beginning`,
+    `${scorer.numCut} answers are with their prompt longer than the reward model ${config.rewardModel} reads: scored without their beginning`,
   );
 }
 
@@ -186,13 +186,13 @@ async function readAll(
     readers.push({ ...judge, name, maxAnswerTokens: maxNewTokens });
   }
   const options = { readers, limit, ...recordOptions(config, context) };
-  const prompts = await readRequests(config.prompts, options, context);
+  const prompts = await readUsablePrompts(config.prompts, options, context);
   const byId = new Map<string, PromptRecord>();
   for (const prompt of prompts) {
     const twin = byId.get(prompt.id);
     byId.set(prompt.id, prompt);
     if (twin === undefined) continue;
-    const both = [twin, prompt].map((record) => nameRecord("request", record)).join(" and ");
+    const both = [twin, prompt].map((record) => nameRecord("prompt", record)).join(" and ");
     throw new StagecraftError("invalid_argument", `${both} have one id; ids must differ`, {
       details: { field: "prompts" },
     });
@@ -200,7 +200,7 @@ async function readAll(
   return prompts;
 }
 
-async function readerOf(name: string): Promise<RequestReader> {
+async function readerOf(name: string): Promise<PromptReader> {
   const { maxPositions } = (await readModelInfo(name)).config;
   return { name, tokenizer: await loadTokenizer(name), maxPositions };
 }

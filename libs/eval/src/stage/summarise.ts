@@ -3,7 +3,7 @@ import { countMatches, type MatchCount } from "../exact-match.js";
 import { winRate, type WinRate } from "../win-rate.js";
 import type { AnswerRecord } from "./answer-record.js";
 
-/** evaluation.json: how the models did on the same requests. */
+/** evaluation.json: how the models did on the same prompts. */
 export interface Evaluation {
   readonly models: readonly ModelFigures[];
   /** Every model against every earlier one, by every scorer. */

@@ -7,7 +7,7 @@ import { runRewardBayesCheck } from "./reward-bayes.js";
 
 beforeAll(() => initEngine({ numThreads: 1 }));
 
-it("a reward model comes near the ceiling that the raters' noise sets", async () => {
+it("a reward model comes near the ceiling that the labelers' noise sets", async () => {
   const runDir = await mkdtemp(join(tmpdir(), "stagecraft-bayes-"));
   try {
     const result = await runRewardBayesCheck({ runDir, prompts: 600, k: 4 });

@@ -1,5 +1,5 @@
 /**
- * A reward model against its ceiling [reference 9]: answers have a known utility, raters rank them by
+ * A reward model against its ceiling [reference 9]: answers have a known utility, labelers rank them by
  * Plackett–Luce (utility plus Gumbel noise), so P(a before b) = σ(u_a − u_b) exactly and the best
  * possible accuracy and cross-entropy of the same pairs are known.
  */
@@ -28,7 +28,7 @@ export interface RewardBayesOptions {
 
 export interface RewardBayesResult {
   accuracy: number;
-  /** The accuracy of the true utilities on the same pairs, in expectation over the raters' noise. */
+  /** The accuracy of the true utilities on the same pairs, in expectation over the labelers' noise. */
   bayesAccuracy: number;
   crossEntropy: number;
   bayesCrossEntropy: number;
@@ -174,7 +174,7 @@ function judge(model: Model, items: readonly KnownItem[]): RewardBayesResult {
     accuracy: report.accuracy!,
     bayesAccuracy: mean((gap) => sigmoid(Math.abs(gap))),
     crossEntropy: report.crossEntropy!,
-    // Entropy of the rater's choice: −p·log p − (1 − p)·log(1 − p) with p = σ(gap).
+    // Entropy of the labeler's choice: −p·log p − (1 − p)·log(1 − p) with p = σ(gap).
     bayesCrossEntropy: mean(
       (gap) => -sigmoid(gap) * logSigmoid(gap) - sigmoid(-gap) * logSigmoid(-gap),
     ),

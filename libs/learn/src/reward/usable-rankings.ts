@@ -5,7 +5,7 @@ import type { FittedAnswers } from "./fit-answers.js";
 
 export interface UsableOptions {
   maxLength: number;
-  /** What becomes of a ranking with an answer that is too long, its request before it. */
+  /** What becomes of a ranking with an answer that is too long, its prompt before it. */
   overlong: Overlong;
   /** Whether a ranking without an ordered pair teaches nothing. */
   needsPairs: boolean;
@@ -62,7 +62,7 @@ type Counts = Record<
 function tell(counts: Counts, { maxLength, what, reporter }: UsableOptions): void {
   const { cutAnswers, cutRankings, dropped, alikePairs, tied, alike } = counts;
   const say = (count: number, text: string) => count > 0 && reporter.warn(text);
-  const long = `longer than ${maxLength} tokens with their request`;
+  const long = `longer than ${maxLength} tokens with their prompt`;
   say(dropped, `${dropped} ${what} have answers ${long}: left out`);
   say(
     cutAnswers,
@@ -77,7 +77,7 @@ function tooLong(ranking: Ranking, { maxLength }: UsableOptions): StagecraftErro
   return new StagecraftError(
     "invalid_argument",
     `${nameRecord("ranking", ranking)} has answers longer than ${maxLength} tokens with their ` +
-      `request; shorten them, or let overlong be "cut" or "drop"`,
+      `prompt; shorten them, or let overlong be "cut" or "drop"`,
     { details: { maxLength } },
   );
 }

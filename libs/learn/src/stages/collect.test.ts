@@ -42,10 +42,10 @@ const context = (name: string, more: object = {}) => ({
 const answersOf = (name: string) => readFile(join(dir, name, "answers.jsonl"), "utf8");
 
 describe("collect stage", () => {
-  it("samples K answers per request and keeps what is known about the request", async () => {
+  it("samples K answers per prompt and keeps what is known about the prompt", async () => {
     const { metrics } = await collectStage.run(config(), context("run"));
     expect(metrics).toEqual({
-      requests: 10,
+      prompts: 10,
       answers: 40,
       tokensPerSecond: expect.any(Number) as number,
     });

@@ -23,9 +23,9 @@ import {
 } from "@stagecraft/runs";
 import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { readRequests } from "./requests.js";
+import { readUsablePrompts } from "./usable-prompts.js";
 
-/** The answers that a model gave to one request: a line of answers.jsonl, to be ranked. */
+/** The answers that a model gave to one prompt: a line of answers.jsonl, to be ranked. */
 export interface AnswerSet {
   id: string;
   kind?: string;
@@ -33,23 +33,23 @@ export interface AnswerSet {
   answers: string[];
   /** "eos", "stop" or "length" of each answer. */
   finishReasons: string[];
-  /** The request's own ideal answer, when it has one. */
+  /** The prompt's own ideal answer, when it has one. */
   reference?: string;
 }
 
-/** Ranks the answers to one request; undefined = not ranked. */
+/** Ranks the answers to one prompt; undefined = not ranked. */
 export type Ranker = (set: AnswerSet) => Promise<Ranking | undefined> | Ranking | undefined;
 
 const schema = z.strictObject({
   model: z.string().min(1).describe("Model directory that answers, normally the SFT model"),
-  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of requests"),
-  limit: z.int().min(0).default(0).describe("At most this many requests, 0 = all"),
+  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of prompts"),
+  limit: z.int().min(0).default(0).describe("At most this many prompts, 0 = all"),
   samplesPerPrompt: z
     .int()
     .min(1)
     .max(64)
     .default(4)
-    .describe("Answers per request; 4 to 9 in InstructGPT"),
+    .describe("Answers per prompt; 4 to 9 in InstructGPT"),
   temperature: z.number().min(0).max(10).default(1).describe("Sampling temperature, 0 = greedy"),
   topK: z.int().min(0).default(0).describe("Draw from this many likeliest tokens, 0 = all"),
   topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
@@ -61,22 +61,22 @@ const schema = z.strictObject({
 
 export type CollectConfig = z.infer<typeof schema>;
 
-/** Samples several answers per request; with a ranker it also writes rankings.jsonl. */
+/** Samples several answers per prompt; with a ranker it also writes rankings.jsonl. */
 export function createCollectStage(
   dependencies: { ranker?: Ranker } = {},
 ): StageDefinition<CollectConfig> {
   return defineStage({
     name: "collect",
-    summary: "sample several answers per request, for people to rank",
+    summary: "sample several answers per prompt, for people to rank",
     schema,
     examples: [
-      "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --run runs/answers",
-      "npx stagecraft collect --model runs/sft/model --prompts requests.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
+      "npx stagecraft collect --model runs/sft/model --prompts prompts.jsonl --run runs/answers",
+      "npx stagecraft collect --model runs/sft/model --prompts prompts.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
     ],
     inputs: ({ model, prompts }) => [...modelInputs({ model }), ...dataInputs({ prompts })],
     problems: ({ maxNewTokens, model }, ahead) => answerProblems(maxNewTokens, [model], ahead),
     outputs: ({ samplesPerPrompt }) => {
-      const answers = { answersPerRequest: samplesPerPrompt };
+      const answers = { answersPerPrompt: samplesPerPrompt };
       return Promise.resolve({ answers, ...(dependencies.ranker && { rankings: {} }) });
     },
     leaves: { "answers.jsonl": "work", "rankings.jsonl": "work" },
@@ -100,7 +100,7 @@ async function collect(config: CollectConfig, scope: Scope): Promise<StageResult
     const { maxPositions } = model.config;
     const readers = [{ name: config.model, tokenizer, maxPositions }];
     const options = { readers, limit: config.limit, ...recordOptions(config, scope.context) };
-    const prompts = await readRequests(config.prompts, options, scope.context);
+    const prompts = await readUsablePrompts(config.prompts, options, scope.context);
     tokensPerSecond = await answerAll(prompts, { config, model, tokenizer, file, ...scope });
   } finally {
     model.dispose();
@@ -158,7 +158,7 @@ async function answerChunk(
   const sequences = await generate(
     model,
     tasks.map(({ prompt }) => promptIds(prompt, tokenizer)),
-    // The seed names request and sample, so that answers do not depend on batches or resumption.
+    // The seed names prompt and sample, so that answers do not depend on batches or resumption.
     tasks.map(({ prompt, sample }) => ({
       temperature,
       topK,
@@ -204,7 +204,7 @@ async function summarise(file: string, { run, ranker }: Scope): Promise<StageRes
   const sets = lines.map((line) => JSON.parse(line) as AnswerSet);
   const outputs: Record<string, string> = { answers: file };
   const metrics: Record<string, number> = {
-    requests: sets.length,
+    prompts: sets.length,
     answers: sets.reduce((sum, { answers }) => sum + answers.length, 0),
   };
   if (ranker) {

@@ -11,10 +11,10 @@ export interface HoldOutOptions<T> {
 }
 
 /**
- * Holds a share of the records out by their requests, and warns of a share far from the one that was
+ * Holds a share of the records out by their prompts, and warns of a share far from the one that was
  * asked for. When all would be held out, none is: something has to be left to learn from.
  */
-export function holdOutRequests<T>(
+export function holdOutPrompts<T>(
   records: readonly T[],
   { fraction, keyOf, what, reporter }: HoldOutOptions<T>,
 ): { train: T[]; validation: T[] } {
@@ -26,7 +26,7 @@ export function holdOutRequests<T>(
   if (problem !== undefined) {
     const without = validation.length === 0 ? "; nothing is evaluated" : "";
     reporter.warn(
-      `${problem}: there are ${split.numKeys} different requests, and one request stays on one ` +
+      `${problem}: there are ${split.numKeys} different prompts, and one prompt stays on one ` +
         `side${without}; give validationData to choose them yourself`,
     );
   }

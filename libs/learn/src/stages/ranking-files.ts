@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { lastWords, readRankings, type Ranking } from "@stagecraft/data";
 import { recordOptions, type StageContext } from "@stagecraft/runs";
-import { holdOutRequests } from "./held-out.js";
+import { holdOutPrompts } from "./held-out.js";
 
 export interface RankingFiles {
   data: string[];
@@ -25,7 +25,7 @@ export async function readRankingFiles(
   if (validationData.length > 0) {
     return { train, validation: await readAll(validationData, config, context) };
   }
-  return holdOutRequests(train, {
+  return holdOutPrompts(train, {
     fraction: validationFraction,
     keyOf: ({ prompt }) => JSON.stringify(prompt),
     what: "rankings",

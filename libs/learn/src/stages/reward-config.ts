@@ -53,7 +53,7 @@ export const rewardSchema = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe("Longest sequence, request and answer; 0 = the model's positions"),
+    .describe("Longest sequence, prompt and answer; 0 = the model's positions"),
   overlong: overlongField.describe(
     "Rankings with longer answers: cut (they lose their beginning), drop, or stop with an error",
   ),

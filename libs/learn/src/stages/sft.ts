@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import {
   openSftBatches,
   readConversations,
-  requestKey,
+  promptKey,
   type Conversation,
   type SftBatchSource,
 } from "@stagecraft/data";
@@ -28,7 +28,7 @@ import {
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { overlongField } from "./fields.js";
-import { holdOutRequests } from "./held-out.js";
+import { holdOutPrompts } from "./held-out.js";
 import { lmTask, restoreBest, takeBatches } from "./language-model.js";
 
 const schema = z.strictObject({
@@ -180,9 +180,9 @@ async function readData(
   if (config.validationData.length > 0) {
     return { train: all, validation: await read(config.validationData) };
   }
-  return holdOutRequests(all, {
+  return holdOutPrompts(all, {
     fraction: config.validationFraction,
-    keyOf: ({ messages }) => requestKey(messages),
+    keyOf: ({ messages }) => promptKey(messages),
     what: "demonstrations",
     reporter: context.reporter,
   });

@@ -24,7 +24,7 @@ interface World {
   contextOf(name: string, change?: Partial<StageContext>): StageContext;
 }
 
-/** Tiny random models that share a tokenizer, six requests, and a config of three updates. */
+/** Tiny random models that share a tokenizer, six prompts, and a config of three updates. */
 async function withWorld(body: (world: World) => Promise<void>): Promise<void> {
   await using directory = await tempDir();
   const dir = directory.path;
@@ -40,11 +40,11 @@ async function withWorld(body: (world: World) => Promise<void>): Promise<void> {
     await saveModel(join(dir, name), model, { tokenizerFiles });
     model.dispose();
   }
-  const requests = ["hi", "who?", "a cat", "what is up?", "tell me.", "why"].map((content, i) => ({
+  const prompts = ["hi", "who?", "a cat", "what is up?", "tell me.", "why"].map((content, i) => ({
     id: `p${i}`,
     messages: [{ role: "user", content }],
   }));
-  await writeJsonl(join(dir, "prompts.jsonl"), requests);
+  await writeJsonl(join(dir, "prompts.jsonl"), prompts);
   await body({
     dir,
     config: ppoSchema.parse({

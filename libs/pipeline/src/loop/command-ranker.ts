@@ -5,9 +5,9 @@ import { rankedMatter, validateRanking, type Ranking } from "@stagecraft/data";
 import type { Answers } from "../ranking/answers.js";
 
 /**
- * Has a program rank: it gets the answers as `collect` writes them, one request a line, on its standard
+ * Has a program rank: it gets the answers as `collect` writes them, one prompt a line, on its standard
  * input, and writes rankings, one a line, on its standard output; what it says on standard error is shown
- * here. Requests that it leaves out are not ranked. Throws `failed_precondition` when it cannot be started
+ * here. Prompts that it leaves out are not ranked. Throws `failed_precondition` when it cannot be started
  * or ends with another exit code than 0, `invalid_argument` naming the line of a bad ranking.
  */
 export async function rankByCommand(

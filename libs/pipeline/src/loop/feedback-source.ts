@@ -51,12 +51,14 @@ export async function withdraw(
       client.withdrawComparisons({ comparisonIds: [], batch }),
     );
     if (numWithdrawn > 0) {
-      reporter.info(`the ${numWithdrawn} requests of the round are out of the queue`);
+      reporter.info(`the ${numWithdrawn} prompts of the round are out of the queue`);
     }
   } catch (thrown) {
     const { code } = StagecraftError.from(thrown);
     if (code !== "unimplemented") throw thrown;
-    reporter.warn("this feedback service is too old to withdraw requests; people still see them");
+    reporter.warn(
+      "this feedback service is too old to withdraw comparisons; people still see them",
+    );
   }
 }
 

@@ -86,7 +86,7 @@ export function promotionText(
     return `${who} orders ${pairs} as people did; it is the first, so it is used`;
   const sign = promoted ? "<" : "≥";
   return (
-    `${who} orders ${pairs} as people did, the one in use ${share(inUse)}; of ${test.trials} requests ` +
+    `${who} orders ${pairs} as people did, the one in use ${share(inUse)}; of ${test.trials} prompts ` +
     `that they order differently it is better on ${test.wins}: p = ${test.p.toPrecision(2)} ${sign} ` +
     `${config.promotionLevel} (one-sided sign test), so ${promoted ? "it takes over" : "the one in use stays"}`
   );

@@ -24,11 +24,11 @@ export const loopSchema = z.strictObject({
     .string()
     .default("")
     .describe("Model directory that every reward model is trained from; empty = policy"),
-  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of requests"),
+  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of prompts"),
   evalPrompts: z
     .array(z.string().min(1))
     .default([])
-    .describe("JSONL files of held-out requests, for PPO's evaluations"),
+    .describe("JSONL files of held-out prompts, for PPO's evaluations"),
   rankings: z
     .array(z.string().min(1))
     .default([])
@@ -76,7 +76,7 @@ export const loopSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(0.8)
-    .describe("Share of a round's requests that it waits to have ranked"),
+    .describe("Share of a round's prompts that it waits to have ranked"),
   maxWaitHours: z
     .number()
     .min(0)
@@ -93,7 +93,7 @@ export const loopSchema = z.strictObject({
     .max(1)
     .default(0.05)
     .describe(
-      "A new reward model takes over when its one-sided p on held-out requests is below this",
+      "A new reward model takes over when its one-sided p on held-out prompts is below this",
     ),
   sftEvery: z
     .int()
@@ -122,7 +122,7 @@ export const loopSchema = z.strictObject({
     .default(1000)
     .describe("Time between looks for rankings, ms"),
   rounds: z.int().min(0).default(0).describe("Rounds in all; 0 = until stopped"),
-  promptsPerRound: z.int().min(1).default(64).describe("Requests answered for ranking in a round"),
+  promptsPerRound: z.int().min(1).default(64).describe("Prompts answered for ranking in a round"),
   samplesPerPrompt: z
     .int()
     .min(2)

@@ -30,7 +30,7 @@ describe("promotion in the loop", () => {
   it("keeps the reward model in use when the test shows nothing, and says p", async () => {
     const told: string[] = [];
     await runLoop(dir, "run", {
-      config: { promotionLevel: 0.0001 }, // of so few requests nothing can be shown
+      config: { promotionLevel: 0.0001 }, // of so few prompts nothing can be shown
       reporter: { info: (text) => told.push(text) },
     });
     const [first, second] = await rounds(dir, "run");
@@ -130,12 +130,12 @@ describe("rollBack()", () => {
 
 describe("loop as a stage of a pipeline", () => {
   it("is what a pipeline file may end in", async () => {
-    const requests = [..."abcdefgh"].map((content, i) => ({
+    const prompts = [..."abcdefgh"].map((content, i) => ({
       ...{ id: `p${i}`, messages: [{ role: "user", content }], reference: "abc" },
     }));
-    await writeJsonl(join(dir, "requests.jsonl"), requests);
+    await writeJsonl(join(dir, "prompts.jsonl"), prompts);
     const config = {
-      ...{ policy: join(dir, "sft"), prompts: [join(dir, "requests.jsonl")], rounds: 1 },
+      ...{ policy: join(dir, "sft"), prompts: [join(dir, "prompts.jsonl")], rounds: 1 },
       ...{ ranker: "reference", minHeldOutPairs: 0, samplesPerPrompt: 2, maxNewTokens: 4 },
       ...{ ppoConfig: join(dir, "ppo.yaml"), rewardConfig: join(dir, "reward.yaml"), threads: 1 },
     };

@@ -32,7 +32,7 @@ export interface LoopRound extends LoopModels {
   inUseAccuracy: number | null;
   /** Of this round's candidate; null when there were no rankings to train on. */
   candidateAccuracy: number | null;
-  /** Held-out requests that the candidate orders better, of those that the two order differently. */
+  /** Held-out prompts that the candidate orders better, of those that the two order differently. */
   wins: number | null;
   trials: number | null;
   /** Of the sign test; null where there was nothing to compare. */
@@ -41,7 +41,7 @@ export interface LoopRound extends LoopModels {
   promoted: boolean;
   /** Mean score of the last PPO update, by the reward model in use; null where nothing was scored. */
   score: number | null;
-  /** Mean score on held-out requests; null without evalPrompts. */
+  /** Mean score on held-out prompts; null without evalPrompts. */
   evalScore: number | null;
   /** KL to the reference, nats per answer; null as the score is. */
   kl: number | null;

@@ -267,7 +267,7 @@ describe("rankingGoal()", () => {
     });
 
   it("does not close a round on its first ranking", () => {
-    expect(goal({})(first(1))).toEqual(["1 of 8 requests ranked (there are 10)"]);
+    expect(goal({})(first(1))).toEqual(["1 of 8 prompts ranked (there are 10)"]);
     expect(goal({})(first(8))).toEqual([]);
   });
 
@@ -351,16 +351,16 @@ describe("compareRewardModels()", () => {
     numPairs: 100,
     agreed: new Map(Object.entries(agreed)),
   });
-  it("counts requests and not pairs: six pairs of one request are one case", () => {
+  it("counts prompts and not pairs: six pairs of one prompt are one case", () => {
     const before = judged({ a: 0, b: 3, c: 1 });
     expect(compareRewardModels(judged({ a: 6, b: 3, c: 1 }), before)).toEqual({
       ...{ wins: 1, trials: 1, p: 0.5 },
     });
   });
 
-  it("is not impressed by a higher accuracy that a few requests make", () => {
-    const requests = ["a", "b", "c", "d"];
-    const all = (count: number) => judged(Object.fromEntries(requests.map((r) => [r, count])));
+  it("is not impressed by a higher accuracy that a few prompts make", () => {
+    const prompts = ["a", "b", "c", "d"];
+    const all = (count: number) => judged(Object.fromEntries(prompts.map((r) => [r, count])));
     expect(compareRewardModels(all(2), all(1)).p).toBe(1 / 16);
   });
 
@@ -371,7 +371,7 @@ describe("compareRewardModels()", () => {
     const text = promotionText(scope, {
       ...{ judged: judged({ a: 1 }, 0.714), inUse, test, promoted: false },
     });
-    for (const part of ["71.4 % of 100", "61.2 %", "of 12 requests", "on 9", "p = 0.073 ≥ 0.05"]) {
+    for (const part of ["71.4 % of 100", "61.2 %", "of 12 prompts", "on 9", "p = 0.073 ≥ 0.05"]) {
       expect(text).toContain(part);
     }
     expect(text).toContain("the one in use stays");

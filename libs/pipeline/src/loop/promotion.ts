@@ -8,7 +8,7 @@ export interface Judgement {
   /** Absent without pairs. */
   accuracy?: number;
   numPairs: number;
-  /** Pairs ordered as the raters did, by request; equal scores count ½. */
+  /** Pairs ordered as the raters did, by prompt; equal scores count ½. */
   agreed: ReadonlyMap<string, number>;
 }
 
@@ -28,8 +28,8 @@ export async function judgeRewardModel(
     const { accuracy, numPairs } = rankingReport(scored);
     const agreed = new Map<string, number>();
     for (const [i, { scores, ranks }] of scored.entries()) {
-      const request = JSON.stringify(rankings[i]!.prompt);
-      agreed.set(request, (agreed.get(request) ?? 0) + numAgreed(scores, ranks));
+      const prompt = JSON.stringify(rankings[i]!.prompt);
+      agreed.set(prompt, (agreed.get(prompt) ?? 0) + numAgreed(scores, ranks));
     }
     return { ...(accuracy !== undefined && { accuracy }), numPairs, agreed };
   } finally {
@@ -46,12 +46,12 @@ function numAgreed(scores: readonly number[], ranks: readonly number[]): number 
 }
 
 /**
- * Compares two reward models on the same held-out rankings: of how many requests does the candidate
- * order more pairs as people did, of how many fewer? Requests are the cases, not pairs: the pairs of
- * one request share answers, and one rater's whim would count many times.
+ * Compares two reward models on the same held-out rankings: of how many prompts does the candidate
+ * order more pairs as people did, of how many fewer? Prompts are the cases, not pairs: the pairs of
+ * one prompt share answers, and one rater's whim would count many times.
  */
 export function compareRewardModels(candidate: Judgement, inUse: Judgement): SignTest {
   return signTest(
-    [...candidate.agreed].map(([request, count]) => count - (inUse.agreed.get(request) ?? 0)),
+    [...candidate.agreed].map(([prompt, count]) => count - (inUse.agreed.get(prompt) ?? 0)),
   );
 }

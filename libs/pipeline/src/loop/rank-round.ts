@@ -54,7 +54,7 @@ async function deliver(round: Round, answersFile: string): Promise<Delivered> {
   const sets = await readAnswers(answersFile);
   if (ranker) return { files: [], rankings: sets.flatMap((set) => ranker(set, number) ?? []) };
   if (config.ranker !== "command") return byFiles(round, answersFile);
-  context.reporter.info(`round ${number}: \`${config.rankCommand}\` ranks ${sets.length} requests`);
+  context.reporter.info(`round ${number}: \`${config.rankCommand}\` ranks ${sets.length} prompts`);
   const comparable = sets.filter(({ answers }) => answers.length >= 2);
   const rankings = await rankByCommand(config.rankCommand, comparable, context.signal);
   return { files: [], rankings: lastWords(rankings) };
@@ -98,7 +98,7 @@ async function byFiles(round: Round, answersFile: string): Promise<Delivered> {
 }
 
 const HOW_TO_RANK =
-  "or by a program: a .jsonl file of one line a request, its prompt and answers as they are there, for example " +
+  "or by a program: a .jsonl file of one line a prompt, with its answers as they are there, for example " +
   '{"prompt":[{"role":"user","content":"Hi"}],"answers":["Hello!","What?","Go."],"ranks":[1,2,2],' +
   '"rater":"ann"}; rank 1 is best, equal ranks are a tie';
 
@@ -111,7 +111,7 @@ async function byService(
   const { reporter } = context;
   const sets: Answers[] = await readAnswers(answersFile);
   reporter.info(
-    `round ${number}: ${sets.length} requests wait for rankings at the feedback service at ${config.feedbackAddress}: ` +
+    `round ${number}: ${sets.length} prompts wait for rankings at the feedback service at ${config.feedbackAddress}: ` +
       "on its page Rank, or ListComparisons hands them out and SubmitRanking takes comparison_id, ranks (1 is best) and rater",
   );
   const source = await openFeedback(service, sets, {

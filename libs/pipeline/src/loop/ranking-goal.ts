@@ -15,37 +15,37 @@ export interface GoalOptions {
 }
 
 /**
- * What a round waits for: so many new rankings, of such a share of its requests, until the time is up;
+ * What a round waits for: so many new rankings, of such a share of its prompts, until the time is up;
  * and, however long it takes, as many held-out pairs as a judgement of reward models needs.
  */
 export function rankingGoal({ config, sets, before, isTimeUp }: GoalOptions): Missing {
   const { minRankings, minRankedShare, minHeldOutPairs } = config;
-  const requests = new Set(sets.filter(({ answers }) => answers.length >= 2).map(requestKey));
-  const wantedRequests = Math.ceil(minRankedShare * requests.size);
+  const prompts = new Set(sets.filter(({ answers }) => answers.length >= 2).map(promptKey));
+  const wantedPrompts = Math.ceil(minRankedShare * prompts.size);
   const known = lastWords(before.rankings).length;
   return (rankings) => {
     const all = lastWords([...before.rankings, ...rankings]);
     // A rater who thinks again about an earlier round's answers adds no ranking.
     const added = all.length - known;
-    const ranked = new Set(rankings.map(requestKey).filter((key) => requests.has(key))).size;
+    const ranked = new Set(rankings.map(promptKey).filter((key) => prompts.has(key))).size;
     const pairs = numPairs(dividePool(config, { ...before, rankings: all }).heldOut);
     const lacks: string[] = [];
     if (!isTimeUp()) {
       if (added < minRankings) lacks.push(`${added} of ${minRankings} new ones`);
-      if (ranked < wantedRequests) {
-        lacks.push(`${ranked} of ${wantedRequests} requests ranked (there are ${requests.size})`);
+      if (ranked < wantedPrompts) {
+        lacks.push(`${ranked} of ${wantedPrompts} prompts ranked (there are ${prompts.size})`);
       }
     }
     if (pairs < minHeldOutPairs) {
       lacks.push(`${pairs} of ${minHeldOutPairs} held-out pairs to judge reward models by`);
-      if (ranked === requests.size) lacks.push(MORE_PAIRS);
+      if (ranked === prompts.size) lacks.push(MORE_PAIRS);
     }
     return lacks;
   };
 }
 
 const MORE_PAIRS =
-  "all requests of the round are ranked, so rankings of other requests are needed, " +
+  "all prompts of the round are ranked, so rankings of other prompts are needed, " +
   "or --resume with a smaller --min-held-out-pairs";
 
-const requestKey = ({ prompt }: Pick<Ranking, "prompt">) => rankedMatter({ prompt, answers: [] });
+const promptKey = ({ prompt }: Pick<Ranking, "prompt">) => rankedMatter({ prompt, answers: [] });

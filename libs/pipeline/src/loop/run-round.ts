@@ -8,7 +8,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeJsonl, type PromptRecord } from "@stagecraft/data";
-import { collectStage, readRequests, type CollectConfig } from "@stagecraft/learn";
+import { collectStage, readUsablePrompts, type CollectConfig } from "@stagecraft/learn";
 import { readModelInfo } from "@stagecraft/model";
 import { ppoSchema, type PpoConfig } from "@stagecraft/ppo";
 import type { StageResult } from "@stagecraft/runs";
@@ -78,12 +78,12 @@ async function collect(round: Round): Promise<StageResult> {
   return place.run(collectStage, collectConfig, stepOf(round, "collect"));
 }
 
-/** Requests of a round, drawn anew from all that the policy has room for. */
+/** Prompts of a round, drawn anew from all that the policy has room for. */
 async function choosePrompts({ config, number, state, context }: Round): Promise<PromptRecord[]> {
   const { maxPositions } = (await readModelInfo(state.policy)).config;
   const tokenizer = await loadTokenizer(state.policy);
   const readers = [{ name: state.policy, tokenizer, maxPositions }];
-  const prompts = await readRequests(config.prompts, { readers }, context);
+  const prompts = await readUsablePrompts(config.prompts, { readers }, context);
   const random = createRandom(deriveSeed(config.seed, "loop prompts", number));
   return random.shuffle(prompts).slice(0, config.promptsPerRound);
 }

@@ -12,7 +12,7 @@ const answersSchema = z.object({
   reference: z.string().optional(),
 });
 
-/** Several answers to one request, not ranked yet. */
+/** Several answers to one prompt, not ranked yet. */
 export type Answers = Omit<AnswerSet, "finishReasons">;
 
 /** Reads what `collect` wrote; throws invalid_argument naming file and line of a malformed record. */

@@ -15,7 +15,7 @@ const schema = z.strictObject({
 });
 
 /**
- * Ranks answers by how close they come to the request's reference (chrF). It stands in for people
+ * Ranks answers by how close they come to the prompt's reference (chrF). It stands in for people
  * where there are none: it knows one right answer and no other, so use people's rankings if you can.
  */
 export const rankStage = defineStage<z.infer<typeof schema>>({
@@ -25,7 +25,7 @@ export const rankStage = defineStage<z.infer<typeof schema>>({
   examples: [],
   inputs: ({ answers }) => dataInputs({ answers: [answers] }),
   problems: ({ answers, addReference }, ahead) =>
-    Promise.resolve(countProblems(ahead.of(answers)?.answersPerRequest, addReference)),
+    Promise.resolve(countProblems(ahead.of(answers)?.answersPerPrompt, addReference)),
   outputs: () => Promise.resolve({ rankings: {} }),
   leaves: { "rankings.jsonl": "work" },
   async work(config, { run }) {
@@ -47,7 +47,7 @@ export function countProblems(sampled: number | undefined, addReference: boolean
   ];
 }
 
-/** Throws failed_precondition for a request without a reference. */
+/** Throws failed_precondition for a prompt without a reference. */
 export function rankByReference(
   { id, kind, prompt, answers, reference }: Omit<AnswerSet, "finishReasons">,
   { addReference }: { addReference: boolean },
@@ -55,7 +55,7 @@ export function rankByReference(
   if (reference === undefined) {
     throw new StagecraftError(
       "failed_precondition",
-      `request ${id} has no reference to rank by; give its prompt record a "reference", or let people rank`,
+      `prompt ${id} has no reference to rank by; give its prompt record a "reference", or let people rank`,
     );
   }
   const all = addReference ? [...answers, reference] : answers;

@@ -11,7 +11,7 @@ export async function loadStages(
   const { collectStage, dpoStage, pretrainStage, rewardStage, sftStage } =
     await import("@stagecraft/learn");
   const { tokenizerStage } = await import("./tokenizer-stage.js");
-  const { requestsStage } = await import("./requests-stage.js");
+  const { promptsStage } = await import("./prompts-stage.js");
   const { rankStage } = await import("./rank-stage.js");
   const { ppoOverServices } = await import("./ppo-stage.js");
   const { createLoopStage } = await import("../loop/loop-stage.js");
@@ -20,7 +20,7 @@ export async function loadStages(
     tokenizerStage,
     pretrainStage,
     sftStage,
-    requestsStage,
+    promptsStage,
     collectStage,
     rankStage,
     rewardStage,

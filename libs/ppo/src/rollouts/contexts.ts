@@ -13,7 +13,7 @@ export interface AnswerContext {
 }
 
 /**
- * Everything that reads a request with its answer: policy, reference, reward model (also the critic's
+ * Everything that reads a prompt with its answer: policy, reference, reward model (also the critic's
  * trunk) and further reward models. Those that are on another machine alone are left out.
  */
 export async function answerContexts(config: PpoConfig): Promise<AnswerContext[]> {

@@ -2,7 +2,7 @@ import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
 import type { Message } from "@stagecraft/tokenizer";
 import type { PromptTask } from "./rollout-source.js";
 
-/** A request, rendered and tokenized. */
+/** A prompt, rendered and tokenized. */
 export interface PreparedPrompt {
   id: string;
   messages: Message[];

@@ -14,17 +14,17 @@ const context = {
   reporter: silentReporter({ warn: (message) => void warnings.push(message) }),
   signal: new AbortController().signal,
 };
-const request = (length: number) => [{ role: "user" as const, content: "a".repeat(length) }];
+const prompt = (length: number) => [{ role: "user" as const, content: "a".repeat(length) }];
 const numTokens = (length: number) =>
-  renderChat(tokenizer, request(length), { addGenerationPrompt: true }).ids.length;
+  renderChat(tokenizer, prompt(length), { addGenerationPrompt: true }).ids.length;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "stagecraft-prompts-"));
   tokenizer = await trainCharTokenizer(["ab"]);
   warnings.length = 0;
   await writeJsonl(join(dir, "prompts.jsonl"), [
-    { id: "short", messages: request(2) },
-    { id: "long", messages: request(20) },
+    { id: "short", messages: prompt(2) },
+    { id: "long", messages: prompt(20) },
   ]);
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
@@ -56,20 +56,20 @@ describe("loadPrompts()", () => {
     const prompts = await load({ name: "reward model r", maxPositions });
     expect(prompts.map(({ id }) => id)).toEqual(["short"]);
     expect(warnings).toEqual([
-      expect.stringMatching(/left out: request "long" \(.*prompts\.jsonl:2\)$/),
+      expect.stringMatching(/left out: prompt "long" \(.*prompts\.jsonl:2\)$/),
     ]);
     expect(warnings[0]).toContain(
-      `1 of 2 requests have no room within ${maxPositions - 8} tokens: the reward model r has ${maxPositions} positions and an answer needs 8`,
+      `1 of 2 prompts have no room within ${maxPositions - 8} tokens: the reward model r has ${maxPositions} positions and an answer needs 8`,
     );
     const none = load({ name: "reward model r", maxPositions: 9 });
-    await expect(none).rejects.toThrow("no usable request");
+    await expect(none).rejects.toThrow("no usable prompt");
     await expect(none).rejects.toThrow("the reward model r has 9 positions");
   });
 
   it("case E: counts a second reward model's tokens by its own tokenizer", async () => {
     const other = await trainCharTokenizer(["b"], { byteFallback: true });
     const length = (chars: number) =>
-      renderChat(other, request(chars), { addGenerationPrompt: true }).ids.length;
+      renderChat(other, prompt(chars), { addGenerationPrompt: true }).ids.length;
     const second = { name: "reward model s", tokenizer: other };
     expect(await load({ ...second, maxPositions: length(20) + 8 })).toHaveLength(2);
     expect(await load({ ...second, maxPositions: length(20) + 7 })).toHaveLength(1);

@@ -6,7 +6,7 @@ import { smallestContext, type AnswerContext } from "./contexts.js";
 import type { PreparedPrompt } from "./prompt-tasks.js";
 
 export interface PromptLimits {
-  /** Every model that reads request and answer; the first is the policy, whose tokens are kept. */
+  /** Every model that reads prompt and answer; the first is the policy, whose tokens are kept. */
   contexts: readonly AnswerContext[];
   maxNewTokens: number;
   /** At most this many prompts; default all. */
@@ -16,7 +16,7 @@ export interface PromptLimits {
 }
 
 /**
- * Requests of files, rendered up to where the assistant speaks. Requests that leave no room for
+ * Prompts of files, rendered up to where the assistant speaks. Prompts that leave no room for
  * the answer in one of the contexts are left out with one warning that names some. Throws
  * invalid_argument when none remains.
  */
@@ -28,10 +28,10 @@ export async function loadPrompts(
   const prompts: PreparedPrompt[] = [];
   const tooLong: string[] = [];
   const fits = fittingPrompts(contexts, maxNewTokens);
-  for await (const request of readPrompts(paths, { signal, ...records })) {
-    const { id, messages } = request;
+  for await (const prompt of readPrompts(paths, { signal, ...records })) {
+    const { id, messages } = prompt;
     const promptIds = fits(messages);
-    if (promptIds === undefined) tooLong.push(nameRecord("request", request));
+    if (promptIds === undefined) tooLong.push(nameRecord("prompt", prompt));
     else if (prompts.push({ id, messages, promptIds }) >= limit) break;
   }
   if (prompts.length > 0 && tooLong.length === 0) return prompts;
@@ -40,16 +40,16 @@ export async function loadPrompts(
   if (prompts.length === 0) {
     throw new StagecraftError(
       "invalid_argument",
-      `no usable request in ${paths.join(", ")} (${tooLong.length} have no room within ${room}); lower maxNewTokens, shorten them, or use a model of longer context`,
+      `no usable prompt in ${paths.join(", ")} (${tooLong.length} have no room within ${room}); lower maxNewTokens, shorten them, or use a model of longer context`,
     );
   }
   reporter.warn(
-    `${tooLong.length} of ${prompts.length + tooLong.length} requests have no room within ${room}; left out: ${shown(tooLong)}`,
+    `${tooLong.length} of ${prompts.length + tooLong.length} prompts have no room within ${room}; left out: ${shown(tooLong)}`,
   );
   return prompts;
 }
 
-/** The policy's tokens of a request, or undefined when it is too long for one of the models. */
+/** The policy's tokens of a prompt, or undefined when it is too long for one of the models. */
 function fittingPrompts(contexts: readonly AnswerContext[], maxNewTokens: number) {
   const [policy] = contexts;
   const tokenizers = new Map(contexts.map((each) => [each.tokenizer.fingerprint, each.tokenizer]));

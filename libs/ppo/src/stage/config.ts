@@ -48,27 +48,27 @@ const models = {
   prompts: z
     .array(z.string().min(1))
     .min(1)
-    .describe("JSONL files of requests to answer during training"),
+    .describe("JSONL files of prompts to answer during training"),
   ...recordFields("prompts"),
   evalPrompts: z
     .array(z.string().min(1))
     .default([])
-    .describe("JSONL files of held-out requests; empty = no evaluation"),
+    .describe("JSONL files of held-out prompts; empty = no evaluation"),
   evalPromptLimit: z
     .int()
     .min(1)
     .default(128)
-    .describe("At most this many held-out requests per evaluation"),
+    .describe("At most this many held-out prompts per evaluation"),
 };
 
 const sampling = {
   updates: z.int().min(1).default(100).describe("PPO updates, each on fresh answers"),
-  promptsPerUpdate: z.int().min(1).default(64).describe("Requests per update"),
+  promptsPerUpdate: z.int().min(1).default(64).describe("Prompts per update"),
   samplesPerPrompt: z
     .int()
     .min(1)
     .default(1)
-    .describe("Answers per request; at least 2 for estimator rloo or grpo"),
+    .describe("Answers per prompt; at least 2 for estimator rloo or grpo"),
   maxNewTokens: z.int().min(1).default(64).describe("Longest answer in tokens"),
   temperature: z
     .number()

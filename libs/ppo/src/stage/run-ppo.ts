@@ -61,8 +61,8 @@ export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   outputs: ppoOutputs,
   leaves: { rollouts: "scratch", "ptx-corpus": "scratch" },
   examples: [
-    "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --run runs/ppo",
-    "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts requests.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",
+    "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts prompts.jsonl --run runs/ppo",
+    "npx stagecraft ppo --policy runs/sft/model --reward-model runs/reward/model --prompts prompts.jsonl --estimator rloo --samples-per-prompt 4 --run runs/rloo",
   ],
 };
 

@@ -4,7 +4,7 @@ export interface OutputFacts {
   maxPositions?: number;
   heads?: readonly string[];
   /** Of sampled answers. */
-  answersPerRequest?: number;
+  answersPerPrompt?: number;
 }
 
 /** Outputs that are still to come. */

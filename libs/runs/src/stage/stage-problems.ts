@@ -56,7 +56,7 @@ export async function contextProblems(
   });
 }
 
-/** A `maxNewTokens` that leaves no position for a request. */
+/** A `maxNewTokens` that leaves no position for a prompt. */
 export async function answerProblems(
   maxNewTokens: number,
   dirs: readonly string[],
@@ -66,7 +66,7 @@ export async function answerProblems(
   return dirs.flatMap((dir, i) => {
     const { maxPositions } = facts[i]!;
     if (maxPositions === undefined || maxNewTokens < maxPositions) return [];
-    return `maxNewTokens ${maxNewTokens} leaves no room for a request in the ${maxPositions} positions of ${dir}; lower it, or take a model of longer context`;
+    return `maxNewTokens ${maxNewTokens} leaves no room for a prompt in the ${maxPositions} positions of ${dir}; lower it, or take a model of longer context`;
   });
 }
 

@@ -40,6 +40,6 @@ export async function rankProgress(
 async function roundOf(db: HttpContext["database"]["db"]): Promise<RankProgress["round"]> {
   const report = await lastReport(db);
   if (!report) return null;
-  const wish = report.waitsFor.find(({ what }) => what === "rankings");
-  return { number: report.round, have: wish?.have ?? 0, needed: wish?.needed ?? null };
+  const need = report.waitsFor.find(({ what }) => what === "rankings");
+  return { number: report.round, have: need?.have ?? 0, needed: need?.needed ?? null };
 }

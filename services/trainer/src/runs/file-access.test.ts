@@ -17,7 +17,7 @@ beforeEach(async () => {
   }
   await writeFile(at("runs/other/run.json"), "{}");
   await writeFile(at("elsewhere/secret.jsonl"), "secret");
-  await writeFile(at("models/requests.jsonl"), "{}");
+  await writeFile(at("models/prompts.jsonl"), "{}");
   files = createFileAccess({
     runsDir: at("runs"),
     readDirs: [at("models")],
@@ -30,7 +30,7 @@ describe("createFileAccess()", () => {
   it("lets runs read models, runs and caches, and write to caches and their own folder", async () => {
     await files.checkConfig(
       {
-        corpus: [at("models/requests.jsonl=0.5"), at("models/a=b")],
+        corpus: [at("models/prompts.jsonl=0.5"), at("models/a=b")],
         model: at("models/a"),
         models: [`sft=${at("runs/other/model")}`],
         tokenizer: "",

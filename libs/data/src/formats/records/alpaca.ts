@@ -17,7 +17,7 @@ export const alpacaFormat: RecordFormat = {
     return [{ ...labelsOf(fields), messages: withSystem(fields, messages) }];
   },
   prompts(fields, id) {
-    const messages = [...historyOf(fields), requestOf(fields, fields)];
+    const messages = [...historyOf(fields), promptOf(fields, fields)];
     const reference = optionalString(fields, "reference") ?? optionalString(fields, "output");
     return [promptRecord({ ...fields, reference }, id, withSystem(fields, messages))];
   },
@@ -25,13 +25,13 @@ export const alpacaFormat: RecordFormat = {
 
 /** The user's turn is the instruction, a blank line and the input, when there is one. */
 export function instructionTurn(task: Fields, instance: Fields): Message[] {
-  const request = requestOf(task, instance);
+  const prompt = promptOf(task, instance);
   const output = stringField(instance, "output");
   if (output.trim() === "") throw new RecordProblem(`"output" is empty`);
-  return [request, { role: "assistant", content: output }];
+  return [prompt, { role: "assistant", content: output }];
 }
 
-function requestOf(task: Fields, instance: Fields): Message {
+function promptOf(task: Fields, instance: Fields): Message {
   const instruction = stringField(task, "instruction");
   const input = optionalString(instance, "input") ?? "";
   if (instruction.trim() === "") throw new RecordProblem(`"instruction" is empty`);

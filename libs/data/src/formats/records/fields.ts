@@ -119,7 +119,7 @@ function partText(part: unknown, name: string): string {
   throw new RecordProblem(`${name} is not {type: "text", text}, and only text is read`);
 }
 
-/** A request: messages, or a text for one message of the user. */
+/** A prompt: messages, or a text for one message of the user. */
 export function promptMessages(value: unknown, name: string): Message[] {
   return typeof value === "string" ? [{ role: "user", content: value }] : messagesOf(value, name);
 }

@@ -20,7 +20,7 @@ export const pairsFormat: RecordFormat = {
   prompts: (fields, id) => [promptRecord(fields, id, comparisonOf(fields).prompt)],
 };
 
-/** Two answers to one request. */
+/** Two answers to one prompt. */
 export interface Comparison {
   prompt: Message[];
   chosen: string;

@@ -49,7 +49,7 @@ const NEEDS: Record<keyof RecordKinds, string> = {
   rankings:
     `a ranking needs "prompt", "answers" and "ranks", or "chosen" and "rejected", or one of the other ` +
     `formats of docs/data.md`,
-  prompts: `a request needs "messages", "prompt", "instruction", "question" or "text" (docs/data.md)`,
+  prompts: `a prompt needs "messages", "prompt", "instruction", "question" or "text" (docs/data.md)`,
 };
 
 /** A format that surely reads the kind. */

@@ -11,8 +11,8 @@ export type LoopState =
   | "failed";
 
 /** One thing that a round waits for. */
-export interface LoopWish {
-  /** Such as "rankings", "requests ranked", "held-out pairs". */
+export interface LoopNeed {
+  /** Such as "rankings", "prompts ranked", "held-out pairs". */
   what: string;
   have: number;
   needed: number;
@@ -37,7 +37,7 @@ export interface LoopStatus {
   round: number;
   /** One sentence for people, such as "Round 2 waits for 188 more rankings". */
   text: string;
-  waitsFor: LoopWish[];
+  waitsFor: LoopNeed[];
   /** From 0 to 1 where the step knows; null otherwise. */
   progress: number | null;
   /** When the last round failed: what to do about it; for operators. */

@@ -1,4 +1,4 @@
-import type { LoopRound, LoopStatus, LoopWish, ServedModels } from "../../../src/http/api/index.js";
+import type { LoopRound, LoopStatus, LoopNeed, ServedModels } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
 import { dateTime, decimal, percent } from "../ui/format.js";
 import { EmptyState, ErrorNotice, Loading } from "../ui/notice.js";
@@ -33,7 +33,7 @@ export function LoopSection() {
       {data.progress !== null && (
         <progress max={1} value={data.progress} aria-label="Progress of this step" />
       )}
-      {data.waitsFor.length > 0 && <Wishes wishes={data.waitsFor} />}
+      {data.waitsFor.length > 0 && <Needs needs={data.waitsFor} />}
       <ErrorNotice error={failed} />
       <div class="actions">
         <button
@@ -76,10 +76,10 @@ function NoLoop() {
   );
 }
 
-function Wishes({ wishes }: { wishes: readonly LoopWish[] }) {
+function Needs({ needs }: { needs: readonly LoopNeed[] }) {
   return (
-    <ul class="wishes" aria-label="What the round waits for">
-      {wishes.map(({ what, have, needed }) => (
+    <ul class="needs" aria-label="What the round waits for">
+      {needs.map(({ what, have, needed }) => (
         <li key={what}>
           <span>
             {have >= needed ? "✓ " : ""}

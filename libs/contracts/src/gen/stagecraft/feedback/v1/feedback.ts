@@ -565,8 +565,8 @@ export interface ListFlagsResponse {
 }
 
 /** One thing that a round waits for. */
-export interface LoopWish {
-  /** Such as "rankings", "requests ranked", "held-out pairs". */
+export interface LoopNeed {
+  /** Such as "rankings", "prompts ranked", "held-out pairs". */
   what: string;
   /** So many there are. */
   have: number;
@@ -605,7 +605,7 @@ export interface ReportLoopRequest {
   /** In a sentence for people, such as what failed and what to do; at most 10,000 characters. */
   text: string;
   /** What it waits for. */
-  waitsFor: LoopWish[];
+  waitsFor: LoopNeed[];
   /** From 0 to 1, where it is known. */
   progress?:
     | number
@@ -4130,12 +4130,12 @@ export const ListFlagsResponse: MessageFns<ListFlagsResponse> = {
   },
 };
 
-function createBaseLoopWish(): LoopWish {
+function createBaseLoopNeed(): LoopNeed {
   return { what: "", have: 0, needed: 0 };
 }
 
-export const LoopWish: MessageFns<LoopWish> = {
-  encode(message: LoopWish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const LoopNeed: MessageFns<LoopNeed> = {
+  encode(message: LoopNeed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.what !== "") {
       writer.uint32(10).string(message.what);
     }
@@ -4148,7 +4148,7 @@ export const LoopWish: MessageFns<LoopWish> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): LoopWish {
+  decode(input: BinaryReader | Uint8Array, length?: number): LoopNeed {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -4157,7 +4157,7 @@ export const LoopWish: MessageFns<LoopWish> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLoopWish();
+      const message = createBaseLoopNeed();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4197,7 +4197,7 @@ export const LoopWish: MessageFns<LoopWish> = {
     }
   },
 
-  fromJSON(object: any): LoopWish {
+  fromJSON(object: any): LoopNeed {
     return {
       what: isSet(object.what) ? globalThis.String(object.what) : "",
       have: isSet(object.have) ? globalThis.Number(object.have) : 0,
@@ -4205,7 +4205,7 @@ export const LoopWish: MessageFns<LoopWish> = {
     };
   },
 
-  toJSON(message: LoopWish): unknown {
+  toJSON(message: LoopNeed): unknown {
     const obj: any = {};
     if (message.what !== "") {
       obj.what = message.what;
@@ -4219,11 +4219,11 @@ export const LoopWish: MessageFns<LoopWish> = {
     return obj;
   },
 
-  create(base?: DeepPartial<LoopWish>): LoopWish {
-    return LoopWish.fromPartial(base ?? {});
+  create(base?: DeepPartial<LoopNeed>): LoopNeed {
+    return LoopNeed.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<LoopWish>): LoopWish {
-    const message = createBaseLoopWish();
+  fromPartial(object: DeepPartial<LoopNeed>): LoopNeed {
+    const message = createBaseLoopNeed();
     message.what = object.what ?? "";
     message.have = object.have ?? 0;
     message.needed = object.needed ?? 0;
@@ -4422,7 +4422,7 @@ export const ReportLoopRequest: MessageFns<ReportLoopRequest> = {
       writer.uint32(34).string(message.text);
     }
     for (const v of message.waitsFor) {
-      LoopWish.encode(v!, writer.uint32(42).fork()).join();
+      LoopNeed.encode(v!, writer.uint32(42).fork()).join();
     }
     if (message.progress !== undefined) {
       writer.uint32(49).double(message.progress);
@@ -4483,7 +4483,7 @@ export const ReportLoopRequest: MessageFns<ReportLoopRequest> = {
               break;
             }
 
-            message.waitsFor.push(LoopWish.decode(reader, reader.uint32()));
+            message.waitsFor.push(LoopNeed.decode(reader, reader.uint32()));
             continue;
           }
           case 6: {
@@ -4521,9 +4521,9 @@ export const ReportLoopRequest: MessageFns<ReportLoopRequest> = {
       round: isSet(object.round) ? globalThis.Number(object.round) : 0,
       text: isSet(object.text) ? globalThis.String(object.text) : "",
       waitsFor: globalThis.Array.isArray(object?.waitsFor)
-        ? object.waitsFor.map((e: any) => LoopWish.fromJSON(e))
+        ? object.waitsFor.map((e: any) => LoopNeed.fromJSON(e))
         : globalThis.Array.isArray(object?.waits_for)
-        ? object.waits_for.map((e: any) => LoopWish.fromJSON(e))
+        ? object.waits_for.map((e: any) => LoopNeed.fromJSON(e))
         : [],
       progress: isSet(object.progress) ? globalThis.Number(object.progress) : undefined,
       finished: isSet(object.finished) ? LoopRoundResult.fromJSON(object.finished) : undefined,
@@ -4545,7 +4545,7 @@ export const ReportLoopRequest: MessageFns<ReportLoopRequest> = {
       obj.text = message.text;
     }
     if (message.waitsFor?.length) {
-      obj.waitsFor = message.waitsFor.map((e) => LoopWish.toJSON(e));
+      obj.waitsFor = message.waitsFor.map((e) => LoopNeed.toJSON(e));
     }
     if (message.progress !== undefined) {
       obj.progress = floatToJson(message.progress);
@@ -4565,7 +4565,7 @@ export const ReportLoopRequest: MessageFns<ReportLoopRequest> = {
     message.state = object.state ?? 0;
     message.round = object.round ?? 0;
     message.text = object.text ?? "";
-    message.waitsFor = object.waitsFor?.map((e) => LoopWish.fromPartial(e)) || [];
+    message.waitsFor = object.waitsFor?.map((e) => LoopNeed.fromPartial(e)) || [];
     message.progress = object.progress ?? undefined;
     message.finished = (object.finished !== undefined && object.finished !== null)
       ? LoopRoundResult.fromPartial(object.finished)

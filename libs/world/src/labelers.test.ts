@@ -2,7 +2,7 @@ import { createRandom } from "@stagecraft/core";
 import type { Ranking } from "@stagecraft/data";
 import { describe, expect, it } from "vitest";
 import type { GoldScore } from "./gold.js";
-import { bayesPairAccuracy, RATER_TEMPERATURE, rankAnswers } from "./raters.js";
+import { bayesPairAccuracy, LABELER_TEMPERATURE, rankAnswers } from "./labelers.js";
 
 const criteria = { helpful: 1, honest: 1, harmless: 1, clear: 1, relevant: 1 };
 const gold = (...totals: number[]): GoldScore[] => totals.map((total) => ({ total, criteria }));
@@ -21,7 +21,7 @@ describe("rankAnswers()", () => {
     const gap = 0.06;
     const rankings = rankMany(gold(0.5 + gap, 0.5), 20_000, 1);
     const share = rankings.filter(({ ranks }) => ranks[0]! < ranks[1]!).length / rankings.length;
-    const expected = 1 / (1 + Math.exp(-gap / RATER_TEMPERATURE));
+    const expected = 1 / (1 + Math.exp(-gap / LABELER_TEMPERATURE));
     // Four standard errors: 4·√(.77·.23 / 20000) = .012.
     expect(Math.abs(share - expected)).toBeLessThan(0.012);
   });
@@ -29,7 +29,7 @@ describe("rankAnswers()", () => {
   it("keeps that probability whatever else is ranked", () => {
     const rankings = rankMany(gold(0.9, 0.56, 0.5, 0.2), 20_000, 2);
     const share = rankings.filter(({ ranks }) => ranks[1]! < ranks[2]!).length / rankings.length;
-    expect(Math.abs(share - 1 / (1 + Math.exp(-0.06 / RATER_TEMPERATURE)))).toBeLessThan(0.012);
+    expect(Math.abs(share - 1 / (1 + Math.exp(-0.06 / LABELER_TEMPERATURE)))).toBeLessThan(0.012);
   });
 
   it("ties answers that the rubric cannot tell apart", () => {

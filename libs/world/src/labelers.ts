@@ -3,16 +3,16 @@ import type { Ranking } from "@stagecraft/data";
 import { CRITERIA, type GoldScore } from "./gold.js";
 
 /**
- * How noisy the raters are, in units of the gold total. They follow the Plackett–Luce model: an
+ * How noisy the labelers are, in units of the gold total. They follow the Plackett–Luce model: an
  * answer's utility is gold / temperature plus standard Gumbel noise, and the order of utilities is
  * the ranking. For two answers, P(a above b) = sigmoid((gold_a − gold_b) / temperature).
  */
-export const RATER_TEMPERATURE = 0.05;
+export const LABELER_TEMPERATURE = 0.05;
 
-export const RATERS: readonly string[] = ["Rosa", "Emil", "Thea", "Viktor", "Lotte"];
+export const LABELERS: readonly string[] = ["Rosa", "Emil", "Thea", "Viktor", "Lotte"];
 
 /**
- * A rater's order of the answers: 1 is best. Answers with the same gold score are tied, because the
+ * A labeler's order of the answers: 1 is best. Answers with the same gold score are tied, because the
  * rubric cannot tell them apart. `scores` and `criteria` are the rubric's, before the noise.
  */
 export function rankAnswers(
@@ -22,12 +22,12 @@ export function rankAnswers(
   const totals = scores.map((score) => score.total);
   const utilities = new Map<number, number>();
   for (const total of totals) {
-    if (!utilities.has(total)) utilities.set(total, total / RATER_TEMPERATURE + gumbel(random));
+    if (!utilities.has(total)) utilities.set(total, total / LABELER_TEMPERATURE + gumbel(random));
   }
   const order = [...utilities.keys()].sort((a, b) => utilities.get(b)! - utilities.get(a)!);
   return {
     ranks: totals.map((total) => order.indexOf(total) + 1),
-    rater: random.pick(RATERS),
+    rater: random.pick(LABELERS),
     scores: totals,
     criteria: Object.fromEntries(
       CRITERIA.map((name) => [name, scores.map((s) => s.criteria[name])]),
@@ -37,7 +37,7 @@ export function rankAnswers(
 
 /**
  * The accuracy on strictly ordered pairs of the best possible judge, one that knows the gold scores:
- * the mean of sigmoid(|gap| / temperature). `sampled` is the share of pairs that the raters in fact
+ * the mean of sigmoid(|gap| / temperature). `sampled` is the share of pairs that the labelers in fact
  * ordered as the gold does; it scatters around `expected`.
  * Throws `invalid_argument` when a ranking has no gold scores or no pair is ordered.
  */
@@ -46,7 +46,7 @@ export function bayesPairAccuracy(rankings: Iterable<Ranking>): BayesPairAccurac
   for (const ranking of rankings) {
     for (const gap of orderedGaps(ranking)) {
       numPairs++;
-      expected += 1 / (1 + Math.exp(-Math.abs(gap) / RATER_TEMPERATURE));
+      expected += 1 / (1 + Math.exp(-Math.abs(gap) / LABELER_TEMPERATURE));
       sampled += gap > 0 ? 1 : 0;
     }
   }
@@ -69,7 +69,7 @@ function orderedGaps({ id, ranks, scores }: Ranking): number[] {
   if (scores === undefined) {
     throw new StagecraftError(
       "invalid_argument",
-      `ranking ${id ?? "without id"} has no scores; only the world's own raters write them`,
+      `ranking ${id ?? "without id"} has no scores; only the world's own labelers write them`,
     );
   }
   return ranks.flatMap((rank, i) =>

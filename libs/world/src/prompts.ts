@@ -4,15 +4,15 @@ import { drawLumiSentence, englishOf, type Lumi } from "./lumi.js";
 import { drawReview, SENTIMENTS } from "./reviews.js";
 import { drawRefusal, drawSmallTalk, type Exchange } from "./small-talk.js";
 import { drawStory, SUMMARY_VERBS } from "./stories.js";
-import type { AnswerKey, DraftRequest, RequestKind } from "./types.js";
+import type { AnswerKey, DraftPrompt, PromptKind } from "./types.js";
 
-/** What requests are made from. */
+/** What prompts are made from. */
 export interface RequestSources {
   readonly facts: Facts;
   readonly lumi: Lumi;
 }
 
-/** The words that requests begin with. */
+/** The words that prompts begin with. */
 export const ASKS = {
   completion: ["Complete the sentence:", "Finish this sentence:", "How does this go on?"],
   translation: ["Translate into Lumi:", "Say this in Lumi:"],
@@ -44,32 +44,32 @@ export function sequenceLines(): string[] {
 
 /** Makes candidates of a kind; finite kinds list all of theirs, the others draw `count`. */
 export function candidates(
-  kind: RequestKind,
+  kind: PromptKind,
   sources: RequestSources,
   { count, random }: { count: number; random: Random },
-): DraftRequest[] {
+): DraftPrompt[] {
   const { facts, lumi } = sources;
-  const draw = (make: () => DraftRequest) => unique(Array.from({ length: count }, make));
+  const draw = (make: () => DraftPrompt) => unique(Array.from({ length: count }, make));
   switch (kind) {
     case "completion":
-      return completionRequests(facts);
+      return completionPrompts(facts);
     case "question":
       return [...factQuestions(facts), ...unknownQuestions(facts)];
     case "translation":
-      return draw(() => translationRequest(lumi, random));
+      return draw(() => translationPrompt(lumi, random));
     case "summary":
-      return draw(() => summaryRequest(facts, random));
+      return draw(() => summaryPrompt(facts, random));
     case "sentiment":
-      return draw(() => sentimentRequest(facts, random));
+      return draw(() => sentimentPrompt(facts, random));
     case "smalltalk":
-      return draw(() => exchangeRequest(kind, drawSmallTalk(facts, random)));
+      return draw(() => exchangePrompt(kind, drawSmallTalk(facts, random)));
     case "refusal":
-      return draw(() => exchangeRequest(kind, drawRefusal(facts, random)));
+      return draw(() => exchangePrompt(kind, drawRefusal(facts, random)));
   }
 }
 
 /** The question and answer of a fact, as forum posts use them too. */
-export function factQuestions(facts: Facts): DraftRequest[] {
+export function factQuestions(facts: Facts): DraftPrompt[] {
   return facts.all.flatMap((fact) =>
     fact.relation.questions.map((question) => ({
       kind: "question" as const,
@@ -81,7 +81,7 @@ export function factQuestions(facts: Facts): DraftRequest[] {
 }
 
 /** Every sentence of a fact or a sequence, cut before its last word. */
-export function completionRequests(facts: Facts): DraftRequest[] {
+export function completionPrompts(facts: Facts): DraftPrompt[] {
   return [...factCompletions(facts), ...sequenceCompletions()];
 }
 
@@ -101,7 +101,7 @@ function rivalsOf(relation: Relation, value: string, facts: Facts): string[] {
   return facts.valuesOf(relation).filter((v) => v !== value);
 }
 
-function factCompletions(facts: Facts): DraftRequest[] {
+function factCompletions(facts: Facts): DraftPrompt[] {
   return facts.all.flatMap((fact) =>
     fact.relation.statements.flatMap((statement) => {
       const sentence = phrase(statement, fact);
@@ -116,7 +116,7 @@ function factCompletions(facts: Facts): DraftRequest[] {
   );
 }
 
-function sequenceCompletions(): DraftRequest[] {
+function sequenceCompletions(): DraftPrompt[] {
   return SEQUENCES.flatMap((sequence) =>
     sequence.slice(0, -2).flatMap((_, i) => {
       const [shown, next] = [sequence.slice(i, i + 2), sequence[i + 2]!];
@@ -133,14 +133,14 @@ function sequenceCompletions(): DraftRequest[] {
   );
 }
 
-function completions(beginning: string, key: AnswerKey): DraftRequest[] {
+function completions(beginning: string, key: AnswerKey): DraftPrompt[] {
   return ASKS.completion.map((ask) => {
     const text = `${ask} ${beginning}`;
     return { kind: "completion", text, splitKey: text, key };
   });
 }
 
-function unknownQuestions(facts: Facts): DraftRequest[] {
+function unknownQuestions(facts: Facts): DraftPrompt[] {
   return Object.entries(UNKNOWNS).flatMap(([type, questions]) =>
     facts.entities[type as keyof Facts["entities"]].flatMap((entity) =>
       questions.map((question) => ({
@@ -159,7 +159,7 @@ function unknownQuestions(facts: Facts): DraftRequest[] {
   );
 }
 
-function translationRequest(lumi: Lumi, random: Random): DraftRequest {
+function translationPrompt(lumi: Lumi, random: Random): DraftPrompt {
   const sentence = drawLumiSentence(lumi, random);
   return {
     kind: "translation",
@@ -169,7 +169,7 @@ function translationRequest(lumi: Lumi, random: Random): DraftRequest {
   };
 }
 
-function summaryRequest(facts: Facts, random: Random): DraftRequest {
+function summaryPrompt(facts: Facts, random: Random): DraftPrompt {
   const story = drawStory(facts, random);
   const verb = SUMMARY_VERBS.find((known) => story.summary.includes(` ${known} `))!;
   return {
@@ -185,7 +185,7 @@ function summaryRequest(facts: Facts, random: Random): DraftRequest {
   };
 }
 
-function sentimentRequest(facts: Facts, random: Random): DraftRequest {
+function sentimentPrompt(facts: Facts, random: Random): DraftPrompt {
   const review = drawReview(facts, random);
   return {
     kind: "sentiment",
@@ -206,11 +206,11 @@ function sentimentRequest(facts: Facts, random: Random): DraftRequest {
   };
 }
 
-function exchangeRequest(kind: "smalltalk" | "refusal", exchange: Exchange): DraftRequest {
+function exchangePrompt(kind: "smalltalk" | "refusal", exchange: Exchange): DraftPrompt {
   return {
     kind,
-    text: exchange.request,
-    splitKey: exchange.request,
+    text: exchange.prompt,
+    splitKey: exchange.prompt,
     key: {
       accepted: [exchange.reply],
       short: exchange.short,
@@ -225,7 +225,7 @@ function exactKey(answer: string): AnswerKey {
   return { accepted: [answer], required: [], rivals: [], unknown: false };
 }
 
-function unique(drafts: DraftRequest[]): DraftRequest[] {
+function unique(drafts: DraftPrompt[]): DraftPrompt[] {
   return [...new Map(drafts.map((draft) => [draft.text, draft])).values()];
 }
 

@@ -16,13 +16,13 @@ const schema = z.strictObject({
     .max(0.5)
     .default(0.15)
     .describe("Rankings kept for validation"),
-  seed: z.number().int().min(0).default(1).describe("Seed of the raters' noise"),
+  seed: z.number().int().min(0).default(1).describe("Seed of the labelers' noise"),
 });
 
-/** The world's raters order the sampled answers: the rubric, seen through noise. */
-export const ratersStage = defineStage<z.infer<typeof schema>>({
-  name: "raters",
-  summary: "the world's raters rank the sampled answers",
+/** The world's labelers order the sampled answers: the rubric, seen through noise. */
+export const labelersStage = defineStage<z.infer<typeof schema>>({
+  name: "labelers",
+  summary: "the world's labelers rank the sampled answers",
   schema,
   inputs: ({ answers }) => dataInputs({ answers: [answers] }),
   outputs: () => Promise.resolve({ rankings: {}, heldOut: {} }),
@@ -33,8 +33,8 @@ export const ratersStage = defineStage<z.infer<typeof schema>>({
     const noise = createRandom(deriveSeed(config.seed, "raters"));
     const records = await readAnswers(config.answers);
     const rankings: Ranking[] = records.map(({ id, kind, prompt, answers }) => {
-      const request = { id, messages: prompt, ...(kind !== undefined && { kind }) };
-      return world.rate(request, answers, noise.fork(id));
+      const record = { id, messages: prompt, ...(kind !== undefined && { kind }) };
+      return world.rate(record, answers, noise.fork(id));
     });
     const numHeldOut = Math.max(1, Math.round(rankings.length * config.heldOutShare));
     const heldOut = rankings.slice(-numHeldOut);
