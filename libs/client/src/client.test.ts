@@ -1,16 +1,20 @@
 import { common, policy, reward, trainer } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
-import { createRpcServer, type Handlers, type RpcService } from "@stagecraft/rpc";
+import { createRpcServer, type Handlers, type RpcLimits, type RpcService } from "@stagecraft/rpc";
 import { describe, expect, it } from "vitest";
 import { connectPolicy, connectRewardModel, connectTrainer, followRun } from "./index.js";
 
 /** Serves the handlers on loopback; what they leave out is unimplemented. */
-async function serve<S extends RpcService>(service: S, handlers: Partial<Handlers<S>>) {
+async function serve<S extends RpcService>(
+  service: S,
+  handlers: Partial<Handlers<S>>,
+  limits: RpcLimits = {},
+) {
   const unimplemented = () => {
     throw new StagecraftError("unimplemented", "not in this test");
   };
   const all = Object.fromEntries(Object.keys(service).map((name) => [name, unimplemented]));
-  const server = createRpcServer({ host: "127.0.0.1", port: 0 });
+  const server = createRpcServer({ host: "127.0.0.1", port: 0, limits });
   server.addService(service, { ...all, ...handlers } as Handlers<S>);
   const { port } = await server.start();
   return {
@@ -125,6 +129,24 @@ describe("followRun()", () => {
     expect(asked).toEqual([0n, 1n, 2n, 3n]);
     expect(seen).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]);
     expect(away).toBe(2);
+  });
+
+  it("watches again when the server closes a connection for its age, watch or no watch", async () => {
+    const asked: bigint[] = [];
+    const ages = { maxConnectionAgeMs: 20, maxConnectionAgeGraceMs: 20 };
+    const handlers: Partial<Handlers<typeof trainer.TrainerServiceService>> = {
+      async *watchRun({ afterSequence }, { signal }) {
+        asked.push(afterSequence);
+        yield event(afterSequence + 1n);
+        if (asked.length < 3) await new Promise((resolve) => (signal.onabort = resolve));
+      },
+      getRun: () => run(trainer.RunState.SUCCEEDED),
+    };
+    await using server = await serve(trainer.TrainerServiceService, handlers, ages);
+    await using client = connectTrainer(server.address);
+    const ended = await followRun(client, "r", { reconnectMs: 1 });
+    expect(ended.state).toBe(trainer.RunState.SUCCEEDED);
+    expect(asked).toEqual([0n, 1n, 2n]);
   });
 
   it("throws what the trainer says of the run", async () => {

@@ -4,7 +4,7 @@ import { isLoopbackHost, isLoopbackTarget, targetOf } from "./address.js";
 describe("targetOf()", () => {
   for (const [address, target] of [
     ["127.0.0.1:5001", "ipv4:127.0.0.1:5001"],
-    ["policy.run.svc:5001", "dns:///policy.run.svc:5001"],
+    ["policy.run.svc:5001", "name:///policy.run.svc:5001"],
     ["127.0.0.1:1, 127.0.0.1:2", "ipv4:127.0.0.1:1,127.0.0.1:2"],
     ["[::1]:1,[::1]:2", "ipv6:[::1]:1,[::1]:2"],
     ["dns:///policy:1", "dns:///policy:1"],
@@ -19,12 +19,19 @@ describe("targetOf()", () => {
 
 describe("isLoopbackTarget()", () => {
   it("is true only when every address is on this machine", () => {
-    const local = ["ipv4:127.0.0.1:1", "dns:///localhost:1", "ipv6:[::1]:1,[::1]:2", "unix:/a"];
+    const local = [
+      "ipv4:127.0.0.1:1",
+      "dns:///localhost:1",
+      "name:///localhost:1",
+      "ipv6:[::1]:1,[::1]:2",
+      "unix:/a",
+    ];
     for (const target of local) expect(isLoopbackTarget(target)).toBe(true);
     for (const target of [
       "ipv4:127.0.0.1:1,10.0.0.1:1",
       "dns:///127.0.0.1.evil.org:1",
       "dns:a:1",
+      "name:///a:1",
     ]) {
       expect(isLoopbackTarget(target)).toBe(false);
     }

@@ -3,8 +3,8 @@ import { StagecraftError } from "@stagecraft/core";
 /**
  * The grpc-js target of an address: `host:port`, any `dns:`/`ipv4:`/`ipv6:`/`unix:` URI, several
  * `ip:port` separated by commas, over which calls are spread, or `file:PATH`, a file with one
- * `ip:port` a line that is read again as it changes. A host name resolves to all its addresses (a
- * headless service: all its pods).
+ * `ip:port` a line that is read again as it changes. A host name stands for all its addresses (a
+ * headless service: all its pods) and is looked up again every two seconds.
  */
 export function targetOf(address: string): string {
   if (/^(dns|ipv4|ipv6|unix|file):/.test(address)) return address;
@@ -17,7 +17,8 @@ export function targetOf(address: string): string {
       { details: { address } },
     );
   }
-  if (parts.length === 1) return /^[\d.]+:/.test(address) ? `ipv4:${address}` : `dns:///${address}`;
+  if (parts.length === 1)
+    return /^[\d.]+:/.test(address) ? `ipv4:${address}` : `name:///${address}`;
   const families = new Set(parts.map((part) => family(part)));
   if (families.size === 1 && !families.has("dns")) return `${[...families][0]}:${parts.join(",")}`;
   throw new StagecraftError(
@@ -31,7 +32,7 @@ export function targetOf(address: string): string {
 export function isLoopbackTarget(target: string): boolean {
   if (/^(unix|file):/.test(target)) return true;
   const hosts = target
-    .replace(/^dns:\/\/[^/]*\//, "")
+    .replace(/^(dns|name):\/\/[^/]*\//, "")
     .replace(/^(dns|ipv4|ipv6):/, "")
     .split(",")
     .map((part) => part.replace(/:\d+$/, ""));

@@ -1,11 +1,12 @@
 import { Client, connectivityState, type ChannelOptions } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
 import { METRICS, type Metrics } from "@stagecraft/telemetry";
-import { targetOf } from "./address.js";
+import { isLoopbackTarget, targetOf } from "./address.js";
 import { createCaller, type CallDefaults } from "./calls.js";
 import { clientCredentials, type ClientTls } from "./credentials.js";
-import { LOOPBACK_ONLY, registerFileResolver } from "./file-resolver.js";
-import { isLoopbackTarget } from "./address.js";
+import { registerFileResolver } from "./file-resolver.js";
+import { registerNameResolver } from "./name-resolver.js";
+import { LOOPBACK_ONLY } from "./polled-resolver.js";
 import { createRetryThrottle, DEFAULT_RETRY, type RetryPolicy } from "./retry.js";
 import type { ClientMethod, RpcService } from "./types.js";
 
@@ -26,6 +27,12 @@ export interface RpcClientOptions<S> {
   maxReceiveBytes?: number;
   /** Largest request message; default 4 MiB. */
   maxSendBytes?: number;
+  /**
+   * A connection with calls in flight that has brought nothing for this long, not even the answer to a
+   * ping, is given up, and what is safe to repeat goes to another server. Default 12 s; 40 s on
+   * loopback, where no machine is lost but a busy one is slow.
+   */
+  maxSilenceMs?: number;
   metrics?: Metrics;
 }
 
@@ -51,7 +58,8 @@ export function createRpcClient<S extends RpcService>(
   options: RpcClientOptions<S> = {},
 ): RpcClient<S> {
   const target = targetOf(address);
-  if (target.startsWith("file:")) registerFileResolver();
+  registerFileResolver();
+  registerNameResolver();
   const credentials = clientCredentials({ ...options, target });
   const client = new Client(target, credentials, channelOptions(options, target));
   const call = createCaller(client, defaultsOf(options));
@@ -95,17 +103,17 @@ function defaultsOf<S>(options: RpcClientOptions<S>): CallDefaults {
 
 function channelOptions<S>(options: RpcClientOptions<S>, target: string): ChannelOptions {
   const serverName = options.tls?.serverName;
+  const maxSilenceMs = options.maxSilenceMs ?? (isLoopbackTarget(target) ? 40_000 : 12_000);
   return {
     "grpc.max_receive_message_length": options.maxReceiveBytes ?? 4 * 1024 * 1024,
     "grpc.max_send_message_length": options.maxSendBytes ?? 4 * 1024 * 1024,
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.keepalive_time_ms": maxSilenceMs / 2,
+    "grpc.keepalive_timeout_ms": maxSilenceMs / 2,
     "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     "grpc.service_config_disable_resolution": 1, // no policy from DNS TXT records
     "grpc.enable_retries": 0, // ours know which methods are idempotent
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2000,
-    "grpc.dns_min_time_between_resolutions_ms": 5000,
     "grpc.use_local_subchannel_pool": 1, // closing one client must not touch another's connections
     ...(isLoopbackTarget(target) ? { "grpc.enable_http_proxy": 0 } : {}),
     ...(options.tls || options.allowPlaintext ? {} : { [LOOPBACK_ONLY]: 1 }),
