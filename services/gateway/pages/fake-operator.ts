@@ -1,5 +1,7 @@
 import type {
   Agreement,
+  ApiKey,
+  CreateApiKey,
   Disagreements,
   GoldItem,
   InvitePerson,
@@ -86,6 +88,13 @@ export function fakeOperating() {
   const invited: InvitePerson[] = [];
   const withdrawn: string[] = [];
   const gold: GoldItem[] = [];
+  const keys: ApiKey[] = [
+    {
+      ...{ keyId: "k1", name: `lm-eval ${TRICKS.image}`, prefix: "sc-Ab3dE", scopes: ["generate"] },
+      ...{ requestsPerMinute: 600, tokensPerMinute: null, concurrent: 8 },
+      ...{ createdAt: AT, lastUsedAt: AT },
+    },
+  ];
   let settings: Settings = {
     ...{ ratersPerComparison: 3, leaseMinutes: 30, goldShare: 0.1, automaticRounds: true },
   };
@@ -166,6 +175,18 @@ export function fakeOperating() {
       page([
         { at: AT, who: "Ada", action: "person.invite", subject: "p2", details: { roles: "rater" } },
       ]),
+    "GET /operator/keys": () => ({ keys }),
+    "POST /operator/keys": ({ body }) => {
+      const about = { keyId: `k${keys.length + 1}`, prefix: "sc-Zy9xW" };
+      const key = { ...(body as CreateApiKey), ...about, createdAt: AT, lastUsedAt: null };
+      keys.push(key);
+      return { key, secret: "sc-Zy9xW-shown-once" };
+    },
+    "DELETE /operator/keys/:id": ({ params }) => {
+      const index = keys.findIndex(({ keyId }) => keyId === params["id"]);
+      keys.splice(index, 1);
+      return { ok: true };
+    },
     "GET /people": (): People => ({ people }),
     "POST /people/invite": ({ body }) => {
       invited.push(body as InvitePerson);
@@ -180,5 +201,5 @@ export function fakeOperating() {
     "GET /people/agreement": () => agreement,
     "GET /people/disagreements": () => disagreements,
   };
-  return { routes, invited, withdrawn, gold, settings: () => settings };
+  return { routes, invited, withdrawn, gold, keys, settings: () => settings };
 }

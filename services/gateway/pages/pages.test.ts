@@ -40,7 +40,7 @@ describe.skipIf(!CHROMIUM)("every page", () => {
     it(`Operator's parts have no violation of axe's rules, ${name}`, async () => {
       await using studio = await openStudio(browser, "/operator", look);
       const { page } = studio;
-      for (const part of ["Queue", "Settings", "Gold", "Flags", "Who did what"]) {
+      for (const part of ["Queue", "Settings", "Gold", "Flags", "Keys", "Who did what"]) {
         await page.click(`.tabs >> text="${part}"`);
         await page.waitForSelector("main section h2, main form h2");
         await page.waitForFunction(() => !document.body.innerText.includes("Loading"));
@@ -184,6 +184,22 @@ describe.skipIf(!CHROMIUM)("what people do", () => {
     const link = await page.inputValue('[aria-label="Sign-in link"]');
     expect(link).toMatch(/\/sign-in#p9-token$/);
     expect(operating.invited).toEqual([{ name: "Zoë", roles: ["rater", "writer"] }]);
+  });
+
+  it("Operator: makes a key for a program, shows it once, and ends it", async () => {
+    await using studio = await openStudio(browser, "/operator");
+    const { page, operating } = studio;
+    await page.click('.tabs >> text="Keys"');
+    await page.fill('input[maxlength="80"]', "nightly eval");
+    await page.fill("text=Tokens a minute", "9000");
+    await page.click("text=Make a key");
+    await page.waitForSelector("text=Copy the key");
+    expect(await page.inputValue('[aria-label="Key"]')).toBe("sc-Zy9xW-shown-once");
+    const limits = { requestsPerMinute: null, tokensPerMinute: 9000, concurrent: null };
+    expect(operating.keys.at(-1)).toMatchObject({ scopes: ["generate"], ...limits });
+    await page.click('[aria-label="End the key nightly eval"]');
+    await page.waitForSelector('[aria-label="End the key nightly eval"]', { state: "detached" });
+    expect(operating.keys).toHaveLength(1);
   });
 
   it("Operator: starts a round, changes the overlap, makes a gold item, withdraws", async () => {

@@ -40,7 +40,11 @@ export const gatewaySchema = z.strictObject({
   models: z
     .array(z.string().regex(/^[^=]+=.+$/, "NAME=ADDRESS"))
     .default([])
-    .describe("Policies that answer on the pages, NAME=ADDRESS"),
+    .describe("Policies that answer on the pages and the API, NAME=ADDRESS"),
+  rewardModels: z
+    .array(z.string().regex(/^[^=]+=.+$/, "NAME=ADDRESS"))
+    .default([])
+    .describe("Reward models that score over the API, NAME=ADDRESS"),
   ...callFields,
   ...serverFields(50055),
 });

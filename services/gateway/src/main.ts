@@ -18,9 +18,9 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   createFeedbackService({ database, defaults: { ratersPerComparison } }).register(server);
   const { port } = await server.start();
-  await using _pages = await startPages(config, { database, logger });
+  const pages = await startPages(config, { database, logger });
   logger.info({ port, metricsPort }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");
-  await server.drain(config.graceMs);
+  await Promise.all([server.drain(config.graceMs), pages?.close()]);
 });

@@ -1,4 +1,4 @@
-import { policy } from "@stagecraft/contracts";
+import { policy, reward } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { clientOptions } from "@stagecraft/service-kit";
 import type { Logger } from "@stagecraft/telemetry";
@@ -11,33 +11,40 @@ import type { Database } from "./store/database.js";
 export async function startPages(
   config: GatewayConfig,
   { database, logger }: { database: Database; logger: Logger },
-): Promise<AsyncDisposable | undefined> {
+): Promise<{ close(): Promise<void> } | undefined> {
   const { httpHost: host, httpPort: port, httpTlsCert: certFile, httpTlsKey: keyFile } = config;
   if (port === -1) return undefined;
-  const clients = config.models.map((entry) => {
-    const [name, address] = [
-      entry.slice(0, entry.indexOf("=")),
-      entry.slice(entry.indexOf("=") + 1),
-    ];
-    return [
-      name,
-      createRpcClient(policy.PolicyServiceClient, address, clientOptions(config)),
-    ] as const;
-  });
+  const options = clientOptions(config);
+  const policies = named(config.models, (address) =>
+    createRpcClient(policy.PolicyServiceClient, address, options),
+  );
+  const rewards = named(config.rewardModels, (address) =>
+    createRpcClient(reward.RewardServiceClient, address, options),
+  );
   const pages = await openPeopleServer({
     ...{ database, logger, host, port, publicUrl: config.httpPublicUrl },
     trustedProxies: config.httpTrustedProxies,
     defaults: { ratersPerComparison: config.ratersPerComparison },
-    models: fixedModels(Object.fromEntries(clients)),
+    models: fixedModels(policies, rewards),
+    graceMs: config.graceMs,
     ...(certFile !== "" && { tls: { certFile, keyFile } }),
   });
   logger.info({ pages: pages.origin }, "pages are served");
   // Whoever reads this log starts the process; the link works once, and only until somebody operates.
   if (pages.signInLink) logger.info({ link: pages.signInLink }, "sign in the first operator");
   return {
-    async [Symbol.asyncDispose]() {
+    async close() {
       await pages.server.close();
-      for (const [, client] of clients) client.close();
+      for (const client of [...Object.values(policies), ...Object.values(rewards)]) client.close();
     },
   };
+}
+
+/** `NAME=ADDRESS` … as what is behind each name. */
+function named<C>(entries: readonly string[], connect: (address: string) => C): Record<string, C> {
+  const split = entries.map((entry) => {
+    const at = entry.indexOf("=");
+    return [entry.slice(0, at), connect(entry.slice(at + 1))] as const;
+  });
+  return Object.fromEntries(split);
 }

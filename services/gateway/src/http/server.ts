@@ -5,20 +5,24 @@ import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { LoopControl } from "../loop/loop-control.js";
 import { fixedModels, type ServedModels } from "../openai/backend.js";
+import { openAiApi } from "../openai/plugin.js";
+import { storedKeys } from "../openai/stored-keys.js";
 import type { Database } from "../store/database.js";
 import type { Settings } from "./api/index.js";
 import type { HttpContext, Routes } from "./context.js";
 import { errorOf, failureOf } from "./failure.js";
+import { closeGracefully } from "./graceful-close.js";
 import { guard, type RequestsPerMinute } from "./guard.js";
 import { secureHeaders } from "./headers.js";
 import { answerRoutes } from "./routes/answers.js";
+import { keyRoutes } from "./routes/keys.js";
 import { loopRoutes } from "./routes/loop.js";
 import { operatorRoutes } from "./routes/operator.js";
 import { peopleRoutes } from "./routes/people.js";
 import { rankRoutes } from "./routes/rank.js";
 import { sessionRoutes } from "./routes/session.js";
 import { writeRoutes } from "./routes/write.js";
-import { checkSite, originOf, type Site } from "./site.js";
+import { checkSite, isLocal, originOf, type Site } from "./site.js";
 import { staticPages } from "./static-pages.js";
 
 export interface HttpServerOptions extends Partial<Site> {
@@ -35,12 +39,14 @@ export interface HttpServerOptions extends Partial<Site> {
   random?: () => number;
   /** Default: 1200 of a person, 300 of an address where nobody is signed in. */
   requestsPerMinute?: RequestsPerMinute;
+  /** Time for what is being answered when it closes, ms; then it is given up. Default 2 s. */
+  graceMs?: number;
 }
 
 export interface HttpServer extends AsyncDisposable {
   /** Listens; resolves with where people find it. */
   start(): Promise<{ port: number; origin: string }>;
-  /** Ends what is under way within a few seconds. */
+  /** Takes no more requests, finishes what is being answered within the grace, and ends. */
   close(): Promise<void>;
   /** For tests: a request without a socket. */
   readonly inject: FastifyInstance["inject"];
@@ -55,12 +61,13 @@ const ROUTES: readonly Routes[] = [
   writeRoutes,
   peopleRoutes,
   operatorRoutes,
+  keyRoutes,
   loopRoutes,
 ];
 
-/** The pages and their JSON API. Throws `failed_precondition` where they would go in plaintext over a network. */
+/** The pages, their JSON API, and OpenAI's API for programs. Throws `failed_precondition` where they would go in plaintext over a network. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { logger = silentLogger(), pagesDir = PAGES_DIR } = options;
+  const { logger = silentLogger(), pagesDir = PAGES_DIR, graceMs = 2000 } = options;
   const site: Site = {
     host: options.host ?? "127.0.0.1",
     port: options.port ?? 0,
@@ -88,14 +95,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     if (status >= 500) logger.error({ err: thrown, url: request.url }, "http: request failed");
     return reply.status(status).send(body);
   });
+  const graceful = closeGracefully(app);
   await app.register(cookie);
   secureHeaders(app, { isSecure });
   const { requestsPerMinute = { perPerson: 1200, perAddress: 300 } } = options;
   guard(app, context, { site, isSecure, requestsPerMinute });
   sessionRoutes(app, { ...context, isSecure });
   for (const routes of ROUTES) routes(app, context);
+  const { database, models, now } = context;
+  const authenticate = storedKeys({ database, now, openWithoutKeys: isLocal(site) });
+  const { signal } = graceful;
+  await app.register(openAiApi, { models, authenticate, logger, signal });
   await staticPages(app, pagesDir);
-  const close = () => app.close();
+  const close = () => graceful.close(graceMs);
   return {
     async start() {
       await app.listen({ host: site.host, port: site.port });
@@ -114,7 +126,8 @@ function createApp({ tls, trustedProxies }: Site): FastifyInstance {
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    forceCloseConnections: true,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 1024 },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     ...(https && { https }),
   } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;

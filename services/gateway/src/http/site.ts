@@ -25,6 +25,11 @@ export function checkSite({ host, tls, trustedProxies, publicUrl }: Site): void 
   );
 }
 
+/** Whether nobody beyond this machine gets here, through a proxy neither. */
+export function isLocal({ host, trustedProxies, publicUrl }: Site): boolean {
+  return isLoopbackHost(host) && trustedProxies.length === 0 && publicUrl === "";
+}
+
 /** Where people are sent: the public URL, or the address that is listened on. */
 export function originOf({ host, tls, publicUrl }: Site, port: number): string {
   if (publicUrl !== "") return new URL(publicUrl).origin;

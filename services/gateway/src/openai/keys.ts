@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { StagecraftError } from "@stagecraft/core";
+import type { ApiScope } from "../http/api/index.js";
 import type { KeyLimits } from "./limits.js";
 
 /** Who calls, and how much they may. */
@@ -7,7 +8,19 @@ export interface ApiCaller {
   /** Of the key; never the key. Limits count by it. */
   name: string;
   limits?: KeyLimits;
+  /** What the key is for; absent = everything. */
+  scopes?: ReadonlySet<ApiScope>;
 }
+
+/** Throws `permission_denied` for a key that is for something else. */
+export function checkScope({ scopes }: ApiCaller, scope: ApiScope): void {
+  if (scopes === undefined || scopes.has(scope)) return;
+  const reason = `this key is not for that: it lacks the scope ${scope}; ask an admin for a key that has it`;
+  throw new StagecraftError("permission_denied", reason);
+}
+
+/** Told to who sends none. */
+export const NO_KEY = "no API key was given; send it as `Authorization: Bearer KEY`";
 
 /** Tells callers apart by their key; throws `unauthenticated`. */
 export type Authenticate = (key: string | undefined) => ApiCaller | Promise<ApiCaller>;
@@ -23,7 +36,7 @@ export function fixedKeys(keys: readonly string[], limits?: KeyLimits): Authenti
   return (key) => {
     if (known.length === 0) return { name: "anyone", ...(limits ? { limits } : {}) };
     if (key === undefined) {
-      throw noKey("no API key was given; send it as `Authorization: Bearer KEY`");
+      throw noKey(NO_KEY);
     }
     const given = digest(key);
     // Equal-length digests, all compared: the time says nothing about the keys.
@@ -33,7 +46,8 @@ export function fixedKeys(keys: readonly string[], limits?: KeyLimits): Authenti
   };
 }
 
-function noKey(reason: string): StagecraftError {
+/** The error for a caller without a key that is known here. */
+export function noKey(reason: string): StagecraftError {
   return new StagecraftError("unauthenticated", reason);
 }
 

@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import type { ApiScope } from "../http/api/index.js";
 import type { PolicyBackend, ServedModels } from "./backend.js";
 import { chatFormat } from "./chat-format.js";
 import { completionFormat } from "./completion-format.js";
 import { refused, toErrorResponse } from "./errors.js";
 import { chatChoices, completionChoices, type Choice } from "./generation-input.js";
-import { bearerOf, fixedKeys, type ApiCaller, type Authenticate } from "./keys.js";
+import { bearerOf, checkScope, fixedKeys, type ApiCaller, type Authenticate } from "./keys.js";
 import { createKeyUsage, type Admitted } from "./limits.js";
 import { describeModel, listModels } from "./models.js";
 import { MAX_CHOICES, parseChat, parseCompletion, type CommonRequest } from "./request-fields.js";
@@ -101,19 +102,22 @@ class Api {
     this.authenticate = options.authenticate ?? fixedKeys([]);
   }
 
-  chat(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async chat(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    this.check(request, "generate");
     const body = parseChat(request.body);
     const format = chatFormat(body.logprobs === true);
     return this.answer({ body, choices: chatChoices(body), format, request, reply });
   }
 
-  completion(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async completion(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    this.check(request, "generate");
     const body = parseCompletion(request.body);
     const format = completionFormat({ withLogProbs: body.logprobs !== undefined });
     return this.answer({ body, choices: completionChoices(body), format, request, reply });
   }
 
   async score(request: FastifyRequest, formats: readonly ScoreFormat[]): Promise<object> {
+    this.check(request, "score");
     const isForeign = typeof request.body === "object" && "query" in (request.body ?? {});
     const format = (isForeign && formats[1]) || formats[0]!;
     const { model, items, truncation } = format.parse(request.body);
@@ -125,6 +129,10 @@ class Api {
     const numTokens = answer.scores.reduce((sum, score) => sum + score.numTokens, 0);
     this.visits.get(request)!.admitted.spend(numTokens);
     return format.render({ ...answer, servedAs });
+  }
+
+  private check(request: FastifyRequest, scope: ApiScope): void {
+    checkScope(this.visits.get(request)!.caller, scope);
   }
 
   private get timeoutMs(): number {

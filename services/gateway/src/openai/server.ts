@@ -1,7 +1,6 @@
-import { setMaxListeners } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
-import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import fastify, { type FastifyReply } from "fastify";
 import { StagecraftError } from "@stagecraft/core";
+import { closeGracefully } from "../http/graceful-close.js";
 import { refused, toErrorResponse } from "./errors.js";
 import { openAiApi, type OpenAiOptions } from "./plugin.js";
 
@@ -27,14 +26,9 @@ const KEEP_ALIVE_MS = 75_000;
 /** A request that does not arrive within this is given up. */
 const RECEIVE_MS = 60_000;
 
-/** After the grace: time to tell streams that they are given up. */
-const LAST_WORDS_MS = 1000;
-
 /** Starts serving; `GET /health` answers without a key. */
 export async function startOpenAiServer(options: OpenAiServerOptions): Promise<OpenAiServer> {
   const { host = "127.0.0.1", port, graceMs = 20_000, ...rest } = options;
-  const stop = new AbortController();
-  setMaxListeners(0, stop.signal); // one for each request that is being answered
   const app = fastify({
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: RECEIVE_MS,
@@ -65,46 +59,14 @@ export async function startOpenAiServer(options: OpenAiServerOptions): Promise<O
     const error = new StagecraftError("not_found", `there is no ${what} here`, { details });
     void reply.code(404).send(toErrorResponse(error).body);
   });
-  const answers = countAnswers(app);
-  await app.register(openAiApi, { ...rest, signal: stop.signal });
+  const { signal, close } = closeGracefully(app);
+  await app.register(openAiApi, { ...rest, signal });
   const url = (await app.listen({ host, port }))
     .replace("[::]", "[::1]")
     .replace("//0.0.0.0", "//127.0.0.1");
-  let closing: Promise<void> | undefined;
-  const close = async () => {
-    const closed = app.close();
-    await Promise.race([answers.idle(), after(graceMs)]);
-    stop.abort();
-    await Promise.race([answers.idle(), after(LAST_WORDS_MS)]);
-    // Also those that never asked anything, which count as neither idle nor active.
-    app.server.closeAllConnections();
-    await closed;
-  };
   return {
     url,
-    close: () => (closing ??= close()),
-    [Symbol.asyncDispose]: () => (closing ??= close()),
+    close: () => close(graceMs),
+    [Symbol.asyncDispose]: () => close(graceMs),
   };
 }
-
-/** Knows when nothing is being answered. */
-function countAnswers(app: FastifyInstance): { idle(): Promise<void> } {
-  let numOpen = 0;
-  let onIdle = () => {};
-  app.addHook("onRequest", async (_, reply) => {
-    numOpen++;
-    reply.raw.once("close", () => {
-      numOpen--;
-      if (numOpen === 0) onIdle();
-    });
-  });
-  return {
-    idle: () =>
-      new Promise((resolve) => {
-        onIdle = resolve;
-        if (numOpen === 0) resolve();
-      }),
-  };
-}
-
-const after = (ms: number) => delay(ms, undefined, { ref: false });

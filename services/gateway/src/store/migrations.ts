@@ -80,4 +80,10 @@ export const MIGRATIONS: readonly Migration[] = [
         who text not null, action text not null, subject text not null, details json not null)`,
     ],
   },
+  {
+    name: "0002 limits of keys",
+    sql: [
+      `alter table api_keys add column tokens_per_minute integer, add column concurrent integer`,
+    ],
+  },
 ];

@@ -60,6 +60,8 @@ interface ApiKeysTable {
   key_hash: string;
   scopes: JSONColumnType<string[]>;
   requests_per_minute: number | null;
+  tokens_per_minute: number | null;
+  concurrent: number | null;
   created_at: Generated<Date>;
   last_used_at: Date | null;
 }

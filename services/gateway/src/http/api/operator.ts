@@ -136,6 +136,9 @@ export interface AuditRow {
   details: Record<string, unknown>;
 }
 
+/** What a key is for: answers of policies, scores of reward models. */
+export type ApiScope = "generate" | "score";
+
 /** `GET /api/operator/keys`, for admins: keys of programs. */
 export interface ApiKeys {
   keys: ApiKey[];
@@ -146,19 +149,21 @@ export interface ApiKey {
   name: string;
   /** The first characters, to tell keys apart. */
   prefix: string;
-  scopes: string[];
-  /** Requests a minute; null = no limit of its own. */
+  scopes: ApiScope[];
+  /** Null = no limit; each gateway counts for itself. */
   requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+  /** Requests at the same time. */
+  concurrent: number | null;
   createdAt: string;
   lastUsedAt: string | null;
 }
 
 /** `POST /api/operator/keys`. `DELETE /api/operator/keys/:keyId` ends one. */
-export interface CreateApiKey {
-  name: string;
-  scopes: string[];
-  requestsPerMinute: number | null;
-}
+export type CreateApiKey = Pick<
+  ApiKey,
+  "name" | "scopes" | "requestsPerMinute" | "tokensPerMinute" | "concurrent"
+>;
 
 export interface ApiKeyCreated {
   key: ApiKey;

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Overview } from "../../../src/http/api/index.js";
+import { useSession } from "../session/session.js";
 import { count } from "../ui/format.js";
 import { ErrorNotice } from "../ui/notice.js";
 import { useLoad, useRefresh } from "../ui/use-load.js";
@@ -9,6 +10,7 @@ import { ExportSection } from "./export-section.js";
 import { FlagList } from "./flag-list.js";
 import { GoldList } from "./gold-list.js";
 import { HourBars } from "./hour-bars.js";
+import { KeysSection } from "./keys-section.js";
 import { LoopSection } from "./loop-section.js";
 import { QueueList } from "./queue-list.js";
 import { RequestsForm } from "./requests-form.js";
@@ -23,20 +25,24 @@ const SECTIONS = {
   settings: "Settings",
   gold: "Gold",
   flags: "Flags",
+  keys: "Keys",
   log: "Who did what",
 } as const;
 type Section = keyof typeof SECTIONS;
 
 /** Operator: the queue, the rounds, and how people are asked. */
 export function OperatorPage() {
+  const { session } = useSession();
   const [section, setSection] = useState<Section>("rounds");
+  const isShown = (id: string) => id !== "keys" || session.me.roles.includes("admin");
+  const shown = Object.entries(SECTIONS).filter(([id]) => isShown(id));
   return (
     <>
       <h1 tabIndex={-1}>Operator</h1>
       <p class="lead">What waits for people, what they have said, and what is learned from it.</p>
       <OverviewTiles />
       <div class="tabs" role="group" aria-label="Parts of this page">
-        {Object.entries(SECTIONS).map(([id, name]) => (
+        {shown.map(([id, name]) => (
           <button
             class="button"
             type="button"
@@ -63,6 +69,7 @@ export function OperatorPage() {
       )}
       {section === "gold" && <GoldList />}
       {section === "flags" && <FlagList />}
+      {section === "keys" && <KeysSection />}
       {section === "log" && <AuditList />}
       <ExportSection />
     </>
