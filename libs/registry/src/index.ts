@@ -12,3 +12,5 @@ export {
 } from "./lineage.js";
 export { identifyModel, weightsHash, type ModelIdentity } from "./weights-hash.js";
 export { writeLineage } from "./write-lineage.js";
+export { openRegistry, type ModelRegistry, type RegisteredVersion } from "./registry.js";
+export type { Promotion } from "./registry-file.js";

@@ -84,6 +84,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./runs.js")).runsCommand,
   },
   {
+    name: "models",
+    summary: "versions of models: list, show, register, promote, roll back",
+    load: async () => (await import("./models.js")).modelsCommand,
+  },
+  {
     name: "inspect",
     summary: "look at sampled answers of a ppo run, token by token",
     load: async () => (await import("./inspect.js")).inspectCommand,

@@ -1,0 +1,115 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
+import { tempDir } from "@stagecraft/testing";
+import { beforeEach, describe, expect, it } from "vitest";
+import { openRegistry, type ModelRegistry } from "./registry.js";
+
+let root: string;
+let registry: ModelRegistry;
+const at = (...parts: string[]) => join(root, ...parts);
+beforeEach(async () => {
+  const directory = await tempDir();
+  root = directory.path;
+  registry = openRegistry(at("models.json"));
+  return () => directory[Symbol.asyncDispose]();
+});
+
+async function model(name: string, value: number): Promise<string> {
+  const tensors = new Map([["w", f32([1], Float32Array.of(value))]]);
+  await writeModelDirectory(at(name), { config: {}, tensors, files: {} });
+  return at(name);
+}
+
+async function promoted(...values: number[]): Promise<void> {
+  for (const value of values) {
+    const { version } = await registry.add("assistant", await model(`m${value}`, value));
+    await registry.promote("assistant", version, { by: "ann" });
+  }
+}
+
+describe("openRegistry()", () => {
+  it("numbers versions, keeps those of known weights, and knows the one in use", async () => {
+    await promoted(1, 2);
+    expect((await registry.add("assistant", at("m1"))).version).toBe(1);
+    expect((await registry.add("assistant", await model("m3", 3), { note: "x" })).version).toBe(3);
+    const shown = (await registry.versions("assistant")).map((each) => [
+      ...[each.version, each.path, each.stage, each.isPromoted],
+    ]);
+    expect(shown).toEqual([
+      [1, at("m1"), "unknown", false],
+      [2, at("m2"), "unknown", true],
+      [3, at("m3"), "unknown", false],
+    ]);
+    expect((await registry.find("assistant")).version).toBe(2);
+    expect((await registry.find("assistant@3")).note).toBe("x");
+  });
+
+  it("rolls back step by step, never forward again, and says when there is nothing before", async () => {
+    await promoted(1, 2, 3);
+    const back = async () => (await registry.rollBack("assistant", { by: "bo" })).version;
+    expect([await back(), await back()]).toEqual([2, 1]);
+    await expect(back()).rejects.toThrow("there is nothing to roll back to");
+    await registry.promote("assistant", 3, { by: "ann" });
+    expect(await back()).toBe(1);
+    expect((await registry.promotions("assistant")).map(({ kind, by }) => [kind, by])).toEqual([
+      ...[1, 2, 3].map(() => ["promote", "ann"]),
+      ...[1, 2].map(() => ["rollback", "bo"]),
+      ["promote", "ann"],
+      ["rollback", "bo"],
+    ]);
+  });
+
+  it("refuses to put weights to use that are not those that were registered", async () => {
+    await promoted(1, 2);
+    await model("m1", 7);
+    await expect(registry.rollBack("assistant", { by: "bo" })).rejects.toThrow(
+      `assistant@1: the weights in ${at("m1")} are not those that were registered`,
+    );
+    await rm(at("m1"), { recursive: true });
+    await expect(registry.rollBack("assistant", { by: "bo" })).rejects.toMatchObject({
+      code: "not_found",
+    });
+    expect((await registry.current("assistant"))?.version).toBe(2);
+  });
+
+  it("loses no version when several register at once", async () => {
+    const dirs = await Promise.all([1, 2, 3, 4, 5, 6].map((value) => model(`m${value}`, value)));
+    await Promise.all(dirs.map((dir) => openRegistry(registry.file).add("assistant", dir)));
+    const versions = await registry.versions("assistant");
+    expect(versions.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(new Set(versions.map(({ path }) => path)).size).toBe(6);
+  });
+
+  it("can be moved together with its models", async () => {
+    await mkdir(at("runs"));
+    const here = openRegistry(at("runs", "models.json"));
+    await here.add("assistant", await model("runs/m", 1));
+    await rename(at("runs"), at("elsewhere"));
+    const there = openRegistry(at("elsewhere", "models.json"));
+    await there.promote("assistant", 1, { by: "ann" });
+    expect((await there.find("assistant")).path).toBe(at("elsewhere", "m"));
+  });
+
+  it("refuses names and references that mean nothing, and a damaged file, by name", async () => {
+    await promoted(1);
+    for (const name of ["", "a/b", "../x", "a@1", "-x"]) {
+      await expect(registry.add(name, at("m1")), name).rejects.toMatchObject({
+        code: "invalid_argument",
+      });
+    }
+    await expect(registry.find("assistant@9")).rejects.toThrow("it has 1 to 1");
+    await expect(registry.find("other")).rejects.toThrow("has no model other; it has assistant");
+    await expect(registry.find("constructor")).rejects.toMatchObject({ code: "not_found" });
+    expect((await registry.add("constructor", at("m1"))).version).toBe(1);
+    await expect(registry.find("a@b")).rejects.toThrow("write NAME or NAME@VERSION");
+    const text = await readFile(registry.file, "utf8");
+    for (const damaged of [text.slice(0, -9), "[]", '{"formatVersion":2,"models":{}}']) {
+      await writeFile(registry.file, damaged);
+      await expect(registry.add("assistant", at("m1"))).rejects.toMatchObject({
+        code: "data_loss",
+      });
+      expect(await readFile(registry.file, "utf8")).toBe(damaged);
+    }
+  });
+});
