@@ -21,3 +21,4 @@ export { runPipeline, stagesToSkip } from "./runner/run-pipeline.js";
 export { ppoOverServices, runPpoOverServices } from "./stages/ppo-stage.js";
 export { loadStages } from "./stages/stage-table.js";
 export { tokenizerStage } from "./stages/tokenizer-stage.js";
+export { ASSISTANT, REWARD } from "./loop/loop-models.js";

@@ -89,7 +89,10 @@ export function openRegistry(
       const version = await changeRegistry(file, ({ models }) => {
         const history = (models[name] ??= { versions: [], promotions: [] });
         const same = history.versions.find((each) => isSame(each, described));
-        if (same) return same.version;
+        if (same) {
+          if (!same.companions) Object.assign(same, { ...described, addedAt: same.addedAt });
+          return same.version;
+        }
         const next = (history.versions.at(-1)?.version ?? 0) + 1;
         history.versions.push({ version: next, ...described });
         return next;
@@ -152,9 +155,11 @@ function portable(dir: string, home: string): string {
   return isInside ? inside : dir;
 }
 
+/** Companions tell versions of equal weights apart, where both have some. */
 function isSame(a: Omit<ModelVersion, "version">, b: Omit<ModelVersion, "version">): boolean {
-  const key = ({ sha256, dir, companions }: typeof a) => JSON.stringify([sha256, dir, companions]);
-  return key(a) === key(b);
+  if (a.sha256 !== b.sha256 || a.dir !== b.dir) return false;
+  if (!a.companions || !b.companions) return true;
+  return JSON.stringify(a.companions) === JSON.stringify(b.companions);
 }
 
 /** What was in use before the version that is: going back twice does not lead forward again. */

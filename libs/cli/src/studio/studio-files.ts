@@ -3,12 +3,16 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { UsageError } from "@stagecraft/config";
+import { ASSISTANT, REWARD } from "@stagecraft/pipeline";
+import { openRegistry } from "@stagecraft/registry";
 
 /** What a studio works with: the models of a folder of runs, and its own files there. */
 export interface StudioFiles {
   /** Where the studio keeps its database and its loop. */
   dir: string;
   loopDir: string;
+  /** The registry that knows which assistant answers. */
+  registry: string;
   sftModel: string;
   rewardModel: string;
   /** What the first round starts from: the PPO model if there is one. */
@@ -42,7 +46,7 @@ export async function findStudioFiles(from: string): Promise<StudioFiles> {
   await mkdir(dir, { recursive: true });
   const ppoModel = ifThere(join(model("ppo"), "config.json")) && model("ppo");
   return {
-    ...{ dir, loopDir: join(dir, "loop"), prompts },
+    ...{ dir, loopDir: join(dir, "loop"), registry: join(dir, "models.json"), prompts },
     ...{ sftModel: model("sft"), rewardModel: model("reward"), policy: ppoModel ?? model("sft") },
     evalPrompts: ifThere(world("prompts-heldout.jsonl")),
     rankings: ifThere(join(from, "labelers", "rankings.jsonl")),
@@ -64,12 +68,29 @@ async function settingsOf(from: string, stage: string, dir: string): Promise<str
   return file;
 }
 
-/** The policy that the loop has made last, or the one that it starts from. */
-export async function currentPolicy({ loopDir, policy }: StudioFiles): Promise<string> {
-  const file = join(loopDir, "loop-state.json");
-  if (!existsSync(file)) return policy;
-  const state = JSON.parse(await readFile(file, "utf8")) as { policy?: string };
-  return state.policy ?? policy;
+/** The assistant that is in use, and its name on the pages and with its answers. */
+export async function currentAssistant({
+  registry,
+  policy,
+}: Pick<StudioFiles, "registry" | "policy">): Promise<{ dir: string; name: string }> {
+  const current = await openRegistry(registry).current(ASSISTANT);
+  if (!current) return { dir: policy, name: policyName(0) };
+  const { companions, path, version } = current;
+  const round = companions?.["round"];
+  const name = typeof round === "number" ? policyName(round) : `${ASSISTANT}-${version}`;
+  return { dir: path, name };
+}
+
+/** A registry that does not know what the studio begins with learns it. */
+export async function registerFirst(files: StudioFiles): Promise<void> {
+  const registry = openRegistry(files.registry);
+  const made = await loopState(files);
+  const models = { [ASSISTANT]: made?.policy ?? files.policy, [REWARD]: files.rewardModel };
+  for (const [name, dir] of Object.entries(models)) {
+    if (await registry.current(name)) continue;
+    const { version } = await registry.add(name, dir, { note: "the studio began with it" });
+    await registry.promote(name, version, { by: "stagecraft studio" });
+  }
 }
 
 /** What the policy that a round has made is called, on the pages and with its answers. */
@@ -78,8 +99,12 @@ export function policyName(round: number): string {
 }
 
 /** Rounds that the loop has finished. */
-export async function finishedRounds({ loopDir }: StudioFiles): Promise<number> {
+export async function finishedRounds(files: StudioFiles): Promise<number> {
+  return (await loopState(files))?.rounds.length ?? 0;
+}
+
+async function loopState({ loopDir }: StudioFiles) {
   const file = join(loopDir, "loop-state.json");
-  if (!existsSync(file)) return 0;
-  return (JSON.parse(await readFile(file, "utf8")) as { rounds: unknown[] }).rounds.length;
+  if (!existsSync(file)) return undefined;
+  return JSON.parse(await readFile(file, "utf8")) as { policy: string; rounds: unknown[] };
 }

@@ -135,6 +135,7 @@ function argumentsOf(options: StudioLoopOptions, round: number): string[] {
   const promptsPerRound = Math.max(PROMPTS_PER_ROUND, Math.ceil(minRankings / SHARE));
   const flags: Record<string, string | number | undefined> = {
     policy: files.policy,
+    registry: files.registry,
     reference: files.sftModel,
     "reward-model": files.rewardModel,
     "reward-start": files.sftModel,

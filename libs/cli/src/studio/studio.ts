@@ -11,10 +11,9 @@ import {
 } from "@stagecraft/service-gateway";
 import { openModel, type OpenModel } from "../serve/open-model.js";
 import {
-  currentPolicy,
+  currentAssistant,
   findStudioFiles,
-  finishedRounds,
-  policyName,
+  registerFirst,
   type StudioFiles,
 } from "./studio-files.js";
 import { createStudioLoop } from "./studio-loop.js";
@@ -69,6 +68,7 @@ async function start(
   const database = await openStore({ dir: files.dir, url });
   running.push(() => database.close());
   await seedRequests(database, files.prompts);
+  await registerFirst(files);
   const served = await serveCurrent(files, options);
   running.push(() => served.close());
   const defaults = { ratersPerComparison: 1 };
@@ -90,7 +90,7 @@ async function start(
 async function serveCurrent(files: StudioFiles, { engine, threads }: StudioOptions) {
   const open = async (): Promise<OpenModel> =>
     openModel({
-      ...{ dir: await currentPolicy(files), name: policyName(await finishedRounds(files)) },
+      ...(await currentAssistant(files)),
       engine: { engine, threads },
       ...{ maxActive: 16, maxQueued: 256 },
     });

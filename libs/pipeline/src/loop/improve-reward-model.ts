@@ -3,7 +3,8 @@ import { rewardStage, type RewardConfig } from "@stagecraft/learn";
 import type { LoopRound } from "./loop-state.js";
 import { gatherPool, writePool, type RankingPool } from "./pool.js";
 import { compareRewardModels, judgeRewardModel, type Judgement } from "./promotion.js";
-import { commonConfig, rankingFiles, stepOf, type Round } from "./round.js";
+import { commonConfig, stepOf, type Round } from "./round.js";
+import { rankingFiles } from "./round-dir.js";
 import type { SignTest } from "./sign-test.js";
 import { stageConfig } from "./stage-config.js";
 

@@ -7,7 +7,8 @@ import { sftStage, type SftConfig } from "@stagecraft/learn";
 import type { NewDemonstrations } from "./demonstration-source.js";
 import { openDemonstrations } from "./demonstration-sources.js";
 import type { LoopState } from "./loop-state.js";
-import { commonConfig, roundFiles, stepOf, type Round } from "./round.js";
+import { commonConfig, stepOf, type Round } from "./round.js";
+import { roundFiles } from "./round-dir.js";
 import { stageConfig } from "./stage-config.js";
 
 type Taken = Omit<NewDemonstrations, "demonstrations"> & { numDemonstrations: number };

@@ -150,6 +150,12 @@ export const loopSchema = z.strictObject({
     .string()
     .default("")
     .describe("YAML of further fields of `reward`; what the loop sets itself wins"),
+  registry: z
+    .string()
+    .default("")
+    .describe(
+      "Registry that knows which models are in use; empty = models.json in the run directory",
+    ),
   ...commonFields,
 });
 

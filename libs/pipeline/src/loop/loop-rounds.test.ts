@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
+import { openRegistry } from "@stagecraft/registry";
 import { silentReporter } from "@stagecraft/runs";
 import { initEngine } from "@stagecraft/tensor";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -92,9 +93,13 @@ describe("rollBack()", () => {
     await runLoop(dir, "run");
     const [first, second] = await rounds(dir, "run");
     await expect(rollBack(join(dir, "run"), 3)).rejects.toThrow("has: 1 to 2, and 0");
-    const state = await rollBack(join(dir, "run"), 1, () => new Date(0));
+    const { state } = await rollBack(join(dir, "run"), 1);
     expect(state).toMatchObject({ policy: first!.policy, rewardModel: first!.rewardModel });
-    expect(state.rollbacks).toEqual([{ after: 2, to: 1, at: "1970-01-01T00:00:00.000Z" }]);
+    const promotions = await openRegistry(join(dir, "run", "models.json")).promotions("assistant");
+    expect(promotions.map(({ version, kind }) => [version, kind])).toEqual([
+      ...[1, 2, 3].map((version) => [version, "promote"]),
+      [2, "rollback"],
+    ]);
     const resumed = await runLoop(dir, "run", { resume: true });
     expect(resumed.modelDir).toBe(first!.policy); // a finished loop gives the model that counts now
     await runLoop(dir, "run", { resume: true, config: { rounds: 3 } });
@@ -115,10 +120,37 @@ describe("rollBack()", () => {
       reporter: { progress },
     });
     await expect(stopped).rejects.toThrow("[cancelled]");
-    const state = await rollBack(join(dir, "run"), 0);
+    const { state } = await rollBack(join(dir, "run"), 0);
     expect(state).toMatchObject({ policy: join(dir, "sft"), rewardModel: "" });
     await runLoop(dir, "run", options); // would refuse to go on with another policy
     expect((await rounds(dir, "run"))[1]).toMatchObject({ inUseAccuracy: null, promoted: true });
+  });
+
+  it("starts the next round from what a person chose in the registry, even while a round ran", async () => {
+    await runLoop(dir, "run", { config: { rounds: 1 } });
+    const [first] = await rounds(dir, "run");
+    const registry = openRegistry(join(dir, "run", "models.json"));
+    const chosen: Promise<unknown>[] = [];
+    const told: string[] = [];
+    await runLoop(dir, "run", {
+      resume: true,
+      reporter: {
+        warn: (text) => told.push(text),
+        progress({ stage }) {
+          if (stage === "ppo" && chosen.length === 0)
+            chosen.push(registry.rollBack("assistant", { by: "ann" }));
+        },
+      },
+    });
+    await Promise.all(chosen);
+    expect(told.join()).toContain("round 2 left assistant@3, which is not put to use: assistant@1");
+    expect((await registry.find("assistant")).path).toBe(join(dir, "sft"));
+    const foreign = join(dir, "foreign");
+    await cp(first!.policy, foreign, { recursive: true });
+    const { version } = await registry.add("assistant", foreign);
+    await registry.promote("assistant", version, { by: "ann" });
+    await runLoop(dir, "run", { resume: true, config: { rounds: 3 } });
+    expect(await configOf("run", "0003/collect")).toMatchObject({ model: foreign });
   });
 
   it("refuses a directory without a loop", async () => {

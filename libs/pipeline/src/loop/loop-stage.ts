@@ -16,6 +16,7 @@ import {
   type LoopModels,
   type LoopState,
 } from "./loop-state.js";
+import { openLoopModels } from "./loop-models.js";
 import { localPlace, type LoopPlace } from "./place.js";
 import { rankerFor } from "./ranker.js";
 import type { LoopRanker, RankerDefinition } from "./ranker-definition.js";
@@ -52,6 +53,8 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       // What the loop waits for before it goes on.
       ...(["minRankings", "minRankedShare", "maxWaitHours", "minHeldOutPairs"] as const),
       ...(["minDemonstrations"] as const),
+      // Where it is written down which models are in use.
+      ...(["registry"] as const),
       // Who ranks and writes, and where they are found; what they say is kept with its round.
       ...(["ranker", "rankCommand", "inbox", "demonstrationInbox"] as const),
       ...(["feedbackAddress", "feedbackTokenFile", "feedbackTlsCa"] as const),
@@ -60,7 +63,12 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       const model = await modelFacts(policy, ahead);
       return { model, rewardModel: model, rounds: {} };
     },
-    leaves: { rounds: "work", "loop.jsonl": "work", "loop-state.json": "scratch" },
+    leaves: {
+      rounds: "work",
+      "loop.jsonl": "work",
+      "loop-state.json": "scratch",
+      "models.json": "work",
+    },
     // The loop's state knows: rounds may be left, or somebody has rolled back.
     hasMore: () => true,
     work: (config, scope) => loop(config, { ...scope, ...dependencies }),
@@ -73,13 +81,19 @@ async function loop(
 ): Promise<StageResult> {
   const { run, context, place = localPlace } = scope;
   const { rankers = [], ranker = rankerFor(config, rankers) } = scope;
-  const round = { config, context, runDir: run.dir, ranker, place };
+  const { registry } = config;
+  const models = openLoopModels(run.dir, { registry, reporter: context.reporter });
+  const round = { config, context, runDir: run.dir, ranker, place, models };
   let state = await readLoopState(run.dir, initialState(startOf(config)));
+  state = await models.settle(state);
   if (state.rounds.length > 0) context.reporter.info(roundTable(state.rounds));
   while (config.rounds === 0 || state.rounds.length < config.rounds) {
     throwIfAborted(context.signal);
     state = await runRound(state, round);
     await writeLoopState(run.dir, state);
+    const { policy } = state;
+    state = await models.settle(state);
+    if (state.policy !== policy) await writeLoopState(run.dir, state);
     const record = { stage: "loop", kind: "round", ...state.rounds.at(-1)! };
     run.metrics.write(record as unknown as JsonObject);
     context.reporter.metrics(record as unknown as JsonObject);

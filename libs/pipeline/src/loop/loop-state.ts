@@ -48,15 +48,6 @@ export interface LoopRound extends LoopModels {
   elapsedMs: number;
 }
 
-/** Somebody went back to the models of an earlier round. */
-export interface Rollback {
-  /** The last round that was finished then. */
-  after: number;
-  /** The round whose models became the current ones; 0 = those that the loop began with. */
-  to: number;
-  at: string;
-}
-
 /** Everything that one round hands to the next. */
 export interface LoopState extends LoopModels {
   formatVersion: 2;
@@ -69,14 +60,13 @@ export interface LoopState extends LoopModels {
   feedbackPosition?: string;
   demonstrationPosition?: string;
   rounds: LoopRound[];
-  rollbacks: Rollback[];
 }
 
 const STATE_FILE = "loop-state.json";
 
 /** Before the first round. */
 export function initialState(start: LoopModels): LoopState {
-  const nothing = { consumed: [], consumedDemonstrations: [], rounds: [], rollbacks: [] };
+  const nothing = { consumed: [], consumedDemonstrations: [], rounds: [] };
   return { formatVersion: 2, ...start, start, ...nothing };
 }
 
@@ -94,7 +84,7 @@ export async function findLoopState(
   if (!existsSync(file)) return undefined;
   try {
     const found = JSON.parse(await readFile(file, "utf8")) as LoopState;
-    const nothing = { consumedDemonstrations: [], rollbacks: [] };
+    const nothing = { consumedDemonstrations: [] };
     return { ...nothing, ...initial, ...found, formatVersion: 2 };
   } catch (cause) {
     const reason = `${file} is not valid JSON; start the loop in another run directory`;

@@ -19,8 +19,8 @@ export interface LoopStep {
   dir: string;
   /** Of the step within the round, such as `reward`. */
   name: string;
-  /** How often the loop was rolled back before: what was computed then is not gone on with. */
-  numRollbacks: number;
+  /** How often the round was begun from other models before: what was computed then is not gone on with. */
+  numAsides: number;
   context: StageContext;
 }
 

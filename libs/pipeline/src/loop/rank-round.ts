@@ -10,7 +10,8 @@ import { openFeedback, withdraw } from "./feedback-source.js";
 import { openInbox } from "./inbox.js";
 import { readPool } from "./pool.js";
 import { rankingGoal } from "./ranking-goal.js";
-import { rankingFiles, type Round } from "./round.js";
+import { type Round } from "./round.js";
+import { rankingFiles } from "./round-dir.js";
 import { waitForRankings, type RankingSource } from "./wait-for-rankings.js";
 
 /** What the ranking step of a round took, and from where. */

@@ -1,52 +1,40 @@
 import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
 import { StagecraftError } from "@stagecraft/core";
-import { acquireRunLock } from "@stagecraft/runs";
-import { findLoopState, writeLoopState, type LoopModels, type LoopState } from "./loop-state.js";
-import { roundDir } from "./round.js";
+import { acquireRunLock, readRunRecord } from "@stagecraft/runs";
+import { openLoopModels } from "./loop-models.js";
+import { findLoopState, writeLoopState, type LoopState } from "./loop-state.js";
+
+/** Where a loop stands after somebody went back. */
+export interface RolledBack {
+  state: LoopState;
+  /** How often a version was put to use so far. */
+  numPromotions: number;
+}
 
 /**
  * Makes the models that a round left the current ones: the next round starts from them. Rounds and
  * rankings stay; what an unfinished round has done from other models is set aside. Throws
  * `failed_precondition` while the loop runs, `not_found` for a round that it has not finished.
  */
-export async function rollBack(
-  dir: string,
-  to: number,
-  now: () => Date = () => new Date(),
-): Promise<LoopState> {
+export async function rollBack(dir: string, to: number): Promise<RolledBack> {
   if (!existsSync(dir)) throw nothingThere(dir);
   const lock = await acquireRunLock(dir);
   try {
-    const state = await findLoopState(dir);
-    if (!state) throw nothingThere(dir);
-    const models = modelsAfter(state, to, dir);
-    const rollback = { after: state.rounds.length, to, at: now().toISOString() };
-    const next = { ...state, ...models, rollbacks: [...state.rollbacks, rollback] };
-    const unfinished = roundDir(dir, state.rounds.length + 1);
-    if (existsSync(unfinished)) await rename(unfinished, asideName(unfinished, next));
-    await writeLoopState(dir, next);
-    return next;
+    const before = await findLoopState(dir);
+    if (!before) throw nothingThere(dir);
+    const models = openLoopModels(dir, { registry: await registryOf(dir) });
+    const state = await models.rollBack(before, to);
+    await writeLoopState(dir, state);
+    return { state, numPromotions: await models.numPromotions() };
   } finally {
     await lock.release();
   }
 }
 
-function modelsAfter({ start, rounds }: LoopState, to: number, dir: string): LoopModels {
-  const found = to === 0 ? start : rounds.find(({ round }) => round === to);
-  if (!found) {
-    const known = rounds.length === 0 ? "none" : `1 to ${rounds.length}`;
-    throw new StagecraftError(
-      "not_found",
-      `the loop in ${dir} has not finished round ${to}; it has: ${known}, and 0 for the beginning`,
-    );
-  }
-  const { policy, reference, rewardModel, klCoef } = found;
-  return { policy, reference, rewardModel, klCoef };
-}
-
-function asideName(unfinished: string, { rollbacks }: LoopState): string {
-  return `${unfinished}-before-rollback-${rollbacks.length}`;
+/** The file that the loop was told, if any. */
+async function registryOf(dir: string): Promise<string> {
+  const named = (await readRunRecord(dir))?.config["registry"];
+  return typeof named === "string" ? named : "";
 }
 
 function nothingThere(dir: string): StagecraftError {

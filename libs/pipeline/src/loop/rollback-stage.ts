@@ -3,7 +3,7 @@ import type { StageDefinition } from "@stagecraft/runs";
 import { z } from "zod";
 import { localPlace, type LoopPlace } from "./place.js";
 import { rollBack } from "./roll-back.js";
-import { roundDir } from "./round.js";
+import { roundDir } from "./round-dir.js";
 
 /**
  * Rolls the loop of the run directory back instead of running it, and has the policies of its place
@@ -17,9 +17,10 @@ export function rollbackStage(to: number, place: LoopPlace = localPlace): StageD
     examples: [],
     async run(_config, context) {
       const { runDir } = context;
-      const { policy, rewardModel, rounds, rollbacks } = await rollBack(runDir, to);
+      const { state, numPromotions } = await rollBack(runDir, to);
+      const { policy, rewardModel, rounds } = state;
       const dir = roundDir(runDir, rounds.length + 1);
-      const step = { dir, name: "publish", numRollbacks: rollbacks.length, context };
+      const step = { dir, name: `publish-back-${numPromotions}`, numAsides: 0, context };
       await place.publish(policy, step);
       const next = rounds.length + 1;
       context.reporter.info(

@@ -17,7 +17,8 @@ import { improveRewardModel } from "./improve-reward-model.js";
 import { learnDemonstrations } from "./learn-demonstrations.js";
 import type { LoopRound, LoopState } from "./loop-state.js";
 import { rank } from "./rank-round.js";
-import { commonConfig, roundDir, stepOf, type Round, type RoundScope } from "./round.js";
+import { commonConfig, stepOf, type Round, type RoundScope } from "./round.js";
+import { roundDir } from "./round-dir.js";
 import { stageConfig } from "./stage-config.js";
 
 /** Runs the next round from a state, and returns the state after it. */
@@ -25,8 +26,9 @@ export async function runRound(before: LoopState, scope: RoundScope): Promise<Lo
   const number = before.rounds.length + 1;
   const startMs = Date.now();
   const dir = roundDir(scope.runDir, number);
+  const numAsides = await scope.models.begin(before, number);
   await mkdir(dir, { recursive: true });
-  const begun = { ...scope, state: before, number, dir };
+  const begun = { ...scope, state: before, number, dir, numAsides };
   const { numDemonstrations, ...learnt } = await learnDemonstrations(begun);
   const state = { ...before, ...learnt };
   const round: Round = { ...begun, state };
@@ -35,7 +37,9 @@ export async function runRound(before: LoopState, scope: RoundScope): Promise<Lo
   const reward = await improveRewardModel(round);
   const ppo = await improvePolicy(round, reward.rewardModel);
   const policy = ppo.modelDir!;
-  await scope.place.publish(policy, stepOf(round, "publish"));
+  if (await scope.models.isStillCurrent(number)) {
+    await scope.place.publish(policy, stepOf(round, "publish"));
+  }
   const { score, kl, klCoef = state.klCoef, evalScore } = ppo.metrics;
   const row: LoopRound = {
     round: number,

@@ -65,7 +65,7 @@ export function clusterPlace({ layout, status, control }: LoopTarget): LoopPlace
 
 /** A trainer's runs lie side by side in its folder: the name tells loop, round and step. */
 function contextOf(
-  { dir, name, numRollbacks, context }: LoopStep,
+  { dir, name, numAsides, context }: LoopStep,
   runsDir: string,
 ): LoopStep["context"] {
   const loopDir = resolve(dir, "..", "..");
@@ -74,7 +74,7 @@ function contextOf(
     basename(loopDir)
       .replace(/[^A-Za-z0-9]/g, "-")
       .slice(0, 16) || "loop";
-  const again = numRollbacks === 0 ? "" : `-r${numRollbacks}`;
+  const again = numAsides === 0 ? "" : `-r${numAsides}`;
   const runDir = join(runsDir, `l-${loop}-${hash}-${basename(dir)}-${name}${again}`);
   return { ...context, runDir, resume: true, overwrite: false };
 }
