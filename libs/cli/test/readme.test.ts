@@ -14,14 +14,6 @@ describe("README", () => {
     expect(commands.slice(0, 2)).toEqual(["npm run demo", "npm test"]);
   });
 
-  it("names npm scripts that exist", async () => {
-    const { scripts } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
-      scripts: Record<string, string>;
-    };
-    const named = [...readme.matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1]!);
-    expect(named.filter((name) => !(name in scripts))).toEqual([]);
-  });
-
   // Training commands are checked down to their configuration; chat, info and runs run in demo.test.
   const stages = commands.filter((line) => /^npx stagecraft (pipeline|pretrain|sft)/.test(line));
   it("shows how to train", () => expect(stages.length).toBeGreaterThanOrEqual(3));

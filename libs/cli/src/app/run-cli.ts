@@ -1,20 +1,13 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { isCancelled, StagecraftError } from "@stagecraft/core";
-import { COMMANDS } from "../commands/registry.js";
 import { createReporter } from "../report/create-reporter.js";
 import type { CommandScope } from "./command.js";
+import { createProgram } from "./create-program.js";
 import { EXIT_CODES, type ExitCode } from "./exit-codes.js";
 import { listenForInterrupt, type Interrupt } from "./interrupt.js";
 import type { CliIo } from "./io.js";
 import { safeIo } from "./safe-io.js";
 import { UsageError } from "@stagecraft/config";
-
-const EXIT_CODE_HELP = `
-Exit codes:
-  0  done               2  wrong usage or configuration   130  stopped by Ctrl-C
-  1  failed             3  ran, but missed its bar        143  stopped by SIGTERM
-
-Every command explains itself: stagecraft COMMAND --help`;
 
 /** Runs one command line and resolves with the exit code; never throws, prints its own errors. */
 export async function runCli(argv: readonly string[], given: CliIo): Promise<ExitCode> {
@@ -39,36 +32,6 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<Exi
   } finally {
     interrupt.dispose();
   }
-}
-
-async function createProgram(argv: readonly string[], scope: CommandScope): Promise<Command> {
-  const program = new Command("stagecraft")
-    .description("Train a ChatGPT-style assistant from scratch, stage by stage, and talk to it.")
-    .version("0.1.0")
-    .option("--debug", "print stack traces of errors")
-    .addHelpText("after", EXIT_CODE_HELP);
-  const called = argv.find((argument) => !argument.startsWith("-"));
-  for (const entry of COMMANDS) {
-    const command = program.command(entry.name).description(entry.summary);
-    if (entry.name === called) (await entry.load())(command, scope);
-  }
-  applyToAll(program, (command) =>
-    command
-      .exitOverride()
-      .showHelpAfterError("(add --help for the flags and examples)")
-      .configureOutput({
-        writeOut: (text) => void scope.io.out.write(text),
-        writeErr: (text) => void scope.io.err.write(text),
-        getOutHelpWidth: () => Math.min(scope.io.columns(), 110),
-        outputError: (text, write) => write(text.replace(/^error: /, "[invalid_argument] ")),
-      }),
-  );
-  return program;
-}
-
-function applyToAll(command: Command, change: (command: Command) => void): void {
-  change(command);
-  for (const child of command.commands) applyToAll(child, change);
 }
 
 interface FailureScope {
