@@ -15,8 +15,8 @@ const PLATFORM = [
   "environments",
 ];
 const ML = [
-  ...["core", "checkpoint", "registry", "tokenizer", "tensor-native", "tensor", "data", "model"],
-  ...["runs", "learn", "ppo", "eval", "world"],
+  ...["core", "checkpoint", "registry", "report", "tokenizer", "tensor-native"],
+  ...["tensor", "data", "model", "runs", "learn", "ppo", "eval", "world"],
 ];
 
 /**
@@ -31,10 +31,11 @@ export const MAY_IMPORT = {
   platform: { libs: PLATFORM, ordered: true },
   store: { libs: ["core", "contracts"], ordered: false },
   registry: { libs: ["core", "checkpoint"], ordered: false },
+  report: { libs: ["core", "checkpoint"], ordered: false },
   ml: { libs: ML, ordered: true },
   weights: { libs: [...PLATFORM, "checkpoint"], ordered: false },
   service: { libs: [...PLATFORM, ...ML, "weights"], ordered: false },
-  edge: { libs: [...PLATFORM, "checkpoint", "registry"], ordered: false },
+  edge: { libs: [...PLATFORM, "checkpoint", "registry", "report"], ordered: false },
   testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
   harness: { libs: [...PLATFORM, ...ML, "weights", "testing"], ordered: false },
   cluster: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createJetStreamBus, deploymentTopology, type DeadLetter } from "@stagecraft/bus";
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { readMetrics } from "../src/report/metrics-file.js";
+import { readMetrics } from "@stagecraft/report";
 import type { ClusterStatus } from "@stagecraft/cluster";
 import { runCli } from "./spawn-cli.js";
 import { clusterProblem, startUp, writeTinyWorld } from "./tiny-cluster.js";

@@ -34,3 +34,4 @@ export {
   SAMPLING_LIMITS,
   TEMPERATURE_RANGE,
 } from "./sampling-limits.js";
+export { renderTextTable, type TextColumn, type TextTableOptions } from "./text-table.js";

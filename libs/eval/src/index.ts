@@ -7,10 +7,6 @@ export {
   type NormalizeOptions,
 } from "./exact-match.js";
 export { wilsonInterval, winRate, type WinRate } from "./win-rate.js";
-export { renderTextTable, type TextColumn, type TextTableOptions } from "./text-table.js";
-export { renderReport } from "./report/render-report.js";
-export type * from "./report/report-data.js";
-export type { Point } from "./report/line-chart.js";
 export {
   createEvaluateStage,
   evaluateStage,
@@ -26,6 +22,3 @@ export {
   type ModelFigures,
 } from "./stage/summarise.js";
 export { loadRewardScorer, type RewardScorer } from "./stage/reward-scorer.js";
-export { renderRollouts } from "./rollout/rollout-page.js";
-export { rolloutText } from "./rollout/rollout-text.js";
-export type { RolloutToken, RolloutToShow } from "./rollout/rollout-data.js";

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
-import { renderRollouts, rolloutText } from "@stagecraft/eval";
+import { findRollouts, renderRollouts, rolloutText, type FoundRollouts } from "@stagecraft/report";
 import type { CommandScope } from "../app/command.js";
 import { UsageError } from "@stagecraft/config";
-import { findRollouts, type FoundRollouts } from "../inspect/find-rollouts.js";
 import { examplesText } from "./stage-command.js";
 
 interface InspectFlags {

@@ -89,6 +89,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./models.js")).modelsCommand,
   },
   {
+    name: "report",
+    summary: "one HTML page of what runs did, laid over one another",
+    load: async () => (await import("./report.js")).reportCommand,
+  },
+  {
     name: "inspect",
     summary: "look at sampled answers of a ppo run, token by token",
     load: async () => (await import("./inspect.js")).inspectCommand,

@@ -1,15 +1,11 @@
-import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { lookAtRun, type RunRecord } from "@stagecraft/runs";
 import type { CommandScope } from "../app/command.js";
-import { readMetrics } from "../report/metrics-file.js";
+import { findRunDirs, readMetrics } from "@stagecraft/report";
 import { alignRows, figure } from "../report/result-text.js";
 import { examplesText } from "./stage-command.js";
-
-const MAX_DEPTH = 4;
 
 /** `stagecraft runs list [DIR]` and `stagecraft runs show RUN`. */
 export function runsCommand(command: Command, { io }: CommandScope): void {
@@ -48,23 +44,9 @@ interface FoundRun extends RunRecord {
   lastMetrics?: JsonObject;
 }
 
-/** Run directories (those with a run.json) under `dir`, newest first. Throws not_found without `dir`. */
-export async function findRuns(dir: string, depth = 0): Promise<FoundRun[]> {
-  if (depth === 0 && !existsSync(dir)) {
-    throw new StagecraftError(
-      "not_found",
-      `no directory ${dir}; name the one that holds your runs`,
-    );
-  }
-  const entries = await readdir(dir, { withFileTypes: true });
-  const runs: FoundRun[] = entries.some(({ name }) => name === "run.json")
-    ? [await loadRun(dir)]
-    : [];
-  if (depth < MAX_DEPTH) {
-    for (const entry of entries) {
-      if (entry.isDirectory()) runs.push(...(await findRuns(join(dir, entry.name), depth + 1)));
-    }
-  }
+/** The runs under `dir`, newest first. Throws not_found without `dir`. */
+export async function findRuns(dir: string): Promise<FoundRun[]> {
+  const runs = await Promise.all((await findRunDirs(dir)).map(loadRun));
   return runs.sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
 }
 

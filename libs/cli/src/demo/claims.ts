@@ -2,7 +2,7 @@ import type { Evaluation } from "@stagecraft/eval";
 import type { Bar } from "../checks/bars.js";
 import type { PresetName } from "./presets.js";
 import type { StageRecord } from "@stagecraft/pipeline";
-import type { MetricsRecord } from "../report/metrics-file.js";
+import type { MetricsRecord } from "@stagecraft/report";
 
 export interface ClaimInputs {
   stages: ReadonlyMap<string, StageRecord>;

@@ -1,5 +1,5 @@
-import { formatCount, formatDuration } from "@stagecraft/core";
-import { renderTextTable, type ComparisonRow, type ReportData } from "@stagecraft/eval";
+import { formatCount, formatDuration, renderTextTable } from "@stagecraft/core";
+import type { ComparisonRow, ReportData } from "@stagecraft/report";
 import { barLine } from "../checks/bars.js";
 import type { DemoOutcome } from "./run-demo.js";
 
@@ -25,7 +25,7 @@ function stagesTable({ stages }: ReportData): string {
     ],
     stages.map(({ name, durationMs, tokensPerSecond, work, result }) => [
       name,
-      formatDuration(durationMs),
+      durationMs === undefined ? undefined : formatDuration(durationMs),
       tokensPerSecond === undefined ? undefined : formatCount(tokensPerSecond),
       work,
       result,

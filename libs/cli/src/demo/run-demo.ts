@@ -1,21 +1,22 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
+import type { AnswerRecord, Evaluation } from "@stagecraft/eval";
 import {
+  buildReport,
+  readRuns,
   renderReport,
-  type AnswerRecord,
-  type Evaluation,
+  type Highlight,
   type ReportData,
-} from "@stagecraft/eval";
+} from "@stagecraft/report";
 import type { StageContext } from "@stagecraft/runs";
 import { judge, type JudgedBar } from "../checks/bars.js";
 import { planPipeline, runPipeline, type StageRecord } from "@stagecraft/pipeline";
-import { readMetrics } from "../report/metrics-file.js";
+import { figure } from "../report/result-text.js";
 import { demoClaims } from "./claims.js";
 import { prepareDemoDirectory } from "./demo-directory.js";
 import { demoPipeline, type DemoOptions } from "./presets.js";
-import { questionsWorthAsking } from "./notes.js";
-import { buildReport } from "./report.js";
+import { questionsWorthAsking } from "./questions.js";
 import { loadDemoStages } from "./stages.js";
 
 export interface DemoOutcome {
@@ -44,15 +45,12 @@ export async function runDemo(
   const { out: runDir, rerun = [] } = options;
   const prepare = () => prepareDemoDirectory(options, context.reporter);
   const stages = await runPipeline(plan, { runDir, variables, rerun, prepare, context });
-  const metrics = new Map<string, Awaited<ReturnType<typeof readMetrics>>>();
-  for (const stage of plan) {
-    metrics.set(stage.id, await readMetrics(join(stage.runDir, "metrics.jsonl")));
-  }
+  const runs = await readRuns(plan.map((stage) => stage.runDir));
   const { evaluation, answers } = await readJudgement(stages.get("judge")!);
-  const ppo = metrics.get("ppo") ?? [];
+  const ppo = runs.find(({ name }) => name === "ppo")?.metrics.records ?? [];
   const claims = judge(demoClaims(options.preset, { stages, evaluation, ppo }));
   const title = `Stagecraft demo (${options.preset}, seed ${options.seed})`;
-  const report = await buildReport({ title, stages, metrics, evaluation, answers, claims });
+  const report = await buildReport(runs, { title, lead: LEAD, highlights: claims.map(highlight) });
   const files = { html: join(options.out, "report.html"), json: join(options.out, "demo.json") };
   await atomicWriteFile(files.html, renderReport(report));
   const { preset, seed, out } = options;
@@ -62,6 +60,18 @@ export async function runDemo(
   const finishedBefore = last.at(-1)! < startedAt ? last.at(-1) : undefined;
   const questions = questionsWorthAsking(answers);
   return { stages, claims, report, questions, files, finishedBefore };
+}
+
+const LEAD =
+  "A small assistant, trained from scratch in a small invented world: it read, was shown how to answer, had its answers ranked, and improved itself against that judgement.";
+
+/** A claim as a figure in large type, with what it is held against. */
+function highlight({ name, value, passed, atLeast, atMost }: JudgedBar): Highlight {
+  const limits = [
+    ...(atLeast === undefined ? [] : [`at least ${atLeast}`]),
+    ...(atMost === undefined ? [] : [`at most ${atMost}`]),
+  ];
+  return { label: name, value: figure(value), detail: limits.join(", "), ok: passed };
 }
 
 async function readJudgement({ result }: StageRecord) {

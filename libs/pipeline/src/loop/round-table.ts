@@ -1,5 +1,5 @@
 import { formatDuration } from "@stagecraft/core";
-import { renderTextTable } from "@stagecraft/eval";
+import { renderTextTable } from "@stagecraft/core";
 import type { LoopRound } from "./loop-state.js";
 
 /** The rounds so far, one a line; a star marks a reward model that took over. */

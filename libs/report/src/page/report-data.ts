@@ -1,5 +1,5 @@
-import type { WinRate } from "../win-rate.js";
-import type { Point } from "./line-chart.js";
+import type { Chart } from "../run/curves.js";
+import type { WinRateShare } from "../run/evaluation-files.js";
 
 /** Everything a report shows. Every part but title, createdAt and stages may be missing. */
 export interface ReportData {
@@ -10,11 +10,14 @@ export interface ReportData {
   readonly createdAt: string;
   /** The figures that matter, in large type. */
   readonly highlights?: readonly Highlight[];
+  /** What came of each run, in words. */
+  readonly verdict?: readonly { readonly name: string; readonly text: string }[];
+  /** What could not be read or is not there, a sentence each. */
+  readonly problems?: readonly string[];
   readonly stages: readonly StageRow[];
-  readonly lossCurves?: readonly LossCurve[];
-  readonly rewardModel?: RewardModelReport;
-  readonly ppo?: readonly PpoPoint[];
-  /** What PPO warned of, in order. */
+  readonly charts?: readonly Chart[];
+  readonly rewardModels?: readonly RewardModelReport[];
+  /** What was warned of, in order. */
   readonly alarms?: readonly AlarmRow[];
   readonly comparison?: Comparison;
   readonly samples?: readonly SampleRow[];
@@ -32,7 +35,9 @@ export interface Highlight {
 
 export interface StageRow {
   readonly name: string;
-  readonly durationMs: number;
+  readonly durationMs?: number;
+  /** Where it has not succeeded. */
+  readonly state?: string;
   readonly tokensPerSecond?: number;
   /** What the stage did, e.g. "781 steps of 2 048 tokens". */
   readonly work?: string;
@@ -40,14 +45,9 @@ export interface StageRow {
   readonly result?: string;
 }
 
-/** Loss in nats per token over optimizer steps. */
-export interface LossCurve {
-  readonly stage: string;
-  readonly train: readonly Point[];
-  readonly validation?: readonly Point[];
-}
-
 export interface RewardModelReport {
+  /** Of the run. */
+  readonly name: string;
   /** Held-out pair accuracy, 0 to 1; absent over no pair. */
   readonly accuracy?: number;
   /** The best that the labelers' noise allows. */
@@ -57,30 +57,13 @@ export interface RewardModelReport {
   readonly numPairs?: number;
   /** Bins of confidence: mean predicted probability (center) against observed share (accuracy). */
   readonly calibration?: readonly { center: number; accuracy: number; count: number }[];
-  /** Held-out accuracy over optimizer steps. */
-  readonly accuracyCurve?: readonly Point[];
 }
 
-/** One PPO update; null or a missing field leaves a gap. */
-export interface PpoPoint {
-  readonly step: number;
-  readonly reward?: number | null;
-  /** The world's noise-free score, where one exists. */
-  readonly gold?: number | null;
-  /** Nats per answer against the SFT model. */
-  readonly kl?: number | null;
-  readonly klCoef?: number | null;
-  /** Tokens. */
-  readonly responseLength?: number | null;
-  /** Nats per token. */
-  readonly entropy?: number | null;
-  readonly eosRate?: number | null;
-}
-
-/** An alarm that sounded during PPO. */
+/** An alarm of a run. */
 export interface AlarmRow {
-  /** The update. */
-  readonly step: number;
+  readonly run: string;
+  /** When it sounded; absent where the whole run is meant. */
+  readonly step?: number;
   readonly message: string;
   readonly meaning: string;
   readonly advice: string;
@@ -89,9 +72,11 @@ export interface AlarmRow {
 export interface Comparison {
   /** Column order, e.g. base, SFT, PPO. */
   readonly models: readonly string[];
+  /** Who gave the scores below; default `gold`. */
+  readonly scorer?: string;
   readonly kinds: readonly ComparisonRow[];
   readonly overall?: ComparisonRow;
-  readonly winRates?: readonly { model: string; against: string; winRate: WinRate }[];
+  readonly winRates?: readonly { model: string; against: string; winRate: WinRateShare }[];
   /** Sentences under the heading, e.g. what a best-of-n column is. */
   readonly notes?: readonly string[];
 }
@@ -102,7 +87,7 @@ export interface ComparisonRow {
   readonly count?: number;
   /** Share of exact matches, 0 to 1. */
   readonly exact: readonly (number | undefined)[];
-  /** Mean gold score, 0 to 1. */
+  /** Mean score by the scorer. */
   readonly gold?: readonly (number | undefined)[];
 }
 
@@ -124,4 +109,10 @@ export interface SampleAnswer {
 export interface ConfigurationTable {
   readonly title: string;
   readonly values: Readonly<Record<string, unknown>>;
+  /** What was read. */
+  readonly data?: readonly {
+    readonly file: string;
+    readonly sha256: string;
+    readonly size: string;
+  }[];
 }

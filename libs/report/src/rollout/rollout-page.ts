@@ -1,6 +1,6 @@
-import { html, raw, type SafeHtml } from "../report/html.js";
-import { lineChart, type Series } from "../report/line-chart.js";
-import { STYLE } from "../report/style.js";
+import { html, raw, type SafeHtml } from "../page/html.js";
+import { lineChart, type Series } from "../page/line-chart.js";
+import { STYLE } from "../page/style.js";
 import {
   fixed,
   TOKEN_FIGURES,
@@ -9,6 +9,7 @@ import {
   type RolloutToShow,
   type TokenFigure,
 } from "./rollout-data.js";
+import { promptTurns } from "./prompt-turns.js";
 import { ROLLOUT_STYLE } from "./rollout-style.js";
 
 /**
@@ -49,7 +50,7 @@ function rolloutSection(rollout: RolloutToShow, index: number): SafeHtml {
     <h2>Answer ${index + 1}</h2>
     <p class="date">${rollout.rolloutId}, update ${rollout.update}</p>
     ${figuresList(rollout)}
-    <div class="chat">${promptTurns(rollout.prompt)} ${answerTurn(rollout, index)}</div>
+    <div class="chat">${turnsOf(rollout.prompt)} ${answerTurn(rollout, index)}</div>
     ${charts(rollout)} ${tokenTable(rollout)}
   </section>`;
 }
@@ -71,25 +72,15 @@ function figuresList(rollout: RolloutToShow): SafeHtml {
   </ul>`;
 }
 
-const TURN = /<\|(system|user|assistant)\|>/;
-
-/** The turns of a rendered conversation; a foreign template is shown as it is. */
-function promptTurns(prompt: string): SafeHtml[] {
-  const parts = prompt.split(TURN);
-  if (parts.length < 3) return [html`<div class="turn user"><p>${prompt}</p></div>`];
-  const turns: SafeHtml[] = [];
-  for (let i = 1; i < parts.length; i += 2) {
-    const [role = "", text = ""] = [parts[i], parts[i + 1]];
-    const shown = text.replaceAll(/<\|(bos|end|pad)\|>/g, "").trim();
-    if (shown === "") continue; // where the answer begins
-    turns.push(
-      html`<div class="turn ${role}">
-        <span class="role">${role}</span>
-        <p>${shown}</p>
+/** The turns of a rendered conversation. */
+function turnsOf(prompt: string): SafeHtml[] {
+  return promptTurns(prompt).map(
+    ({ role, text }) =>
+      html`<div class="turn ${role ?? "user"}">
+        ${role === undefined ? "" : html`<span class="role">${role}</span>`}
+        <p>${text}</p>
       </div>`,
-    );
-  }
-  return turns;
+  );
 }
 
 function answerTurn({ tokens }: RolloutToShow, index: number): SafeHtml {

@@ -1,13 +1,14 @@
 import { html, type SafeHtml } from "./html.js";
 import type { AlarmRow } from "./report-data.js";
 
-/** What PPO warned of, what it means and what to try; nothing when there was nothing. */
+/** What runs warned of, what it means and what to try; nothing when there was nothing. */
 export function alarmsSection(alarms: readonly AlarmRow[]): SafeHtml | "" {
   if (alarms.length === 0) return "";
   const rows = alarms.map(
-    ({ step, message, meaning, advice }) =>
+    ({ run, step, message, meaning, advice }) =>
       html`<tr>
-        <td class="n">${step}</td>
+        <td>${run}</td>
+        <td class="n">${step ?? "–"}</td>
         <td>${message}</td>
         <td>${meaning}</td>
         <td>${advice}</td>
@@ -19,7 +20,8 @@ export function alarmsSection(alarms: readonly AlarmRow[]): SafeHtml | "" {
       <table>
         <thead>
           <tr>
-            <th class="n">Update</th>
+            <th>Run</th>
+            <th class="n">Step</th>
             <th>What was seen</th>
             <th>What it means</th>
             <th>What to try</th>

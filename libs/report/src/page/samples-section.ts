@@ -43,7 +43,7 @@ function answerCard(answer: SampleAnswer, colour: number): SafeHtml {
 /** What was set, stage by stage, folded away. */
 export function configurationSection(tables: readonly ConfigurationTable[]): SafeHtml {
   if (tables.length === 0) return html``;
-  const details = tables.map(({ title, values }) => {
+  const details = tables.map(({ title, values, data = [] }) => {
     const rows = Object.entries(values).map(
       ([name, value]) =>
         html`<tr>
@@ -60,14 +60,39 @@ export function configurationSection(tables: readonly ConfigurationTable[]): Saf
           </tbody>
         </table>
       </div>
+      ${data.length === 0 ? "" : dataTable(data)}
     </details>`;
   });
   return html`<section>
-    <h2>Configuration</h2>
+    <h2>Configuration, machine and data</h2>
     ${details}
   </section>`;
 }
 
 function show(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "not set");
+}
+
+function dataTable(data: NonNullable<ConfigurationTable["data"]>): SafeHtml {
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          <th>Read</th>
+          <th class="n">Size</th>
+          <th>SHA-256</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${data.map(
+          ({ file, sha256, size }) =>
+            html`<tr>
+              <td class="path">${file}</td>
+              <td class="n">${size}</td>
+              <td><code>${sha256}</code></td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
 }

@@ -1,4 +1,4 @@
-import { renderTextTable } from "../text-table.js";
+import { renderTextTable } from "@stagecraft/core";
 import { fixed, totalsOf, type RolloutToShow } from "./rollout-data.js";
 
 const BAR_WIDTH = 6;

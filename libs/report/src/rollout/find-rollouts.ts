@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { StagecraftError } from "@stagecraft/core";
-import type { RolloutToShow } from "@stagecraft/eval";
+import type { RolloutToShow } from "./rollout-data.js";
 
 const token = z.object({
   text: z.string(),

@@ -35,6 +35,12 @@ td.best { color: var(--good); font-weight: 600; }
 .answer p { margin: 4px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .answer .right { color: var(--good); } .answer .wrong { color: var(--bad); }
 .answer .none { color: var(--soft); font-style: italic; }
+.verdict { margin: 10px 0 0; display: grid; grid-template-columns: max-content 1fr; gap: 6px 18px; }
+.verdict dt { font-weight: 600; overflow-wrap: anywhere; } .verdict dd { margin: 0; max-width: 78ch; }
+.problems { border-left: 4px solid var(--bad); padding-left: 30px; }
+td.path { overflow-wrap: anywhere; min-width: 160px; }
+@media (max-width: 560px) { main { padding: 28px 16px 60px; } .verdict { grid-template-columns: 1fr; gap: 0; }
+  .verdict dd { margin-bottom: 10px; } h1 { font-size: 26px; } h2 { margin-top: 40px; } }
 td code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 @media print { .chart, .sample, .highlights li { break-inside: avoid; } }
 `;

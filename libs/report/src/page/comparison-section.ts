@@ -11,7 +11,7 @@ export function colourOfModel(models: readonly string[] | undefined, model: stri
 
 /** Exact match and gold score by kind of prompt, and who wins against whom. */
 export function comparisonSection(comparison: Comparison): SafeHtml {
-  const { models, kinds, winRates = [], notes = [] } = comparison;
+  const { models, kinds, winRates = [], notes = [], scorer = "gold" } = comparison;
   const series = models.map((name) => ({ name, colour: colourOfModel(models, name) }));
   const charts = [
     barChart(
@@ -20,15 +20,15 @@ export function comparisonSection(comparison: Comparison): SafeHtml {
     ),
     barChart(
       groupsOf(kinds, ({ gold }) => gold ?? []),
-      { title: "Gold score", series, format: (value) => value.toFixed(2) },
+      { title: `Mean ${scorer} score`, series, format: (value) => value.toFixed(2) },
     ),
-  ].filter((_, i) => (i === 0 ? kinds.some(hasExact) : kinds.some(hasGold)));
+  ].filter((_, i) => (i === 0 ? kinds.some(hasExact) : scorer === "gold" && kinds.some(hasGold)));
   return html`<section>
     <h2>The models compared</h2>
     <p class="note">Prompts that occur in no training text.</p>
     ${notes.map((note) => html`<p class="note">${note}</p>`)}
     <div class="charts">${charts}</div>
-    ${comparisonTable(comparison)}${winRates.length === 0 ? "" : winTable(winRates)}
+    ${comparisonTable(comparison)}${winRates.length === 0 ? "" : winTable(winRates, scorer)}
   </section>`;
 }
 
@@ -44,7 +44,7 @@ function groupsOf(
 const hasExact = ({ exact }: ComparisonRow) => exact.some((value) => value !== undefined);
 const hasGold = ({ gold = [] }: ComparisonRow) => gold.some((value) => value !== undefined);
 
-function comparisonTable({ models, kinds, overall }: Comparison): SafeHtml {
+function comparisonTable({ models, kinds, overall, scorer = "gold" }: Comparison): SafeHtml {
   const rows = overall === undefined ? kinds : [...kinds, overall];
   const head = (measure: string) =>
     models.map((model) => html`<th class="n">${model}<br />${measure}</th>`);
@@ -65,7 +65,7 @@ function comparisonTable({ models, kinds, overall }: Comparison): SafeHtml {
         <tr>
           <th>Kind</th>
           <th class="n">Prompts</th>
-          ${exactShown ? head("exact") : ""}${goldShown ? head("gold") : ""}
+          ${exactShown ? head("exact") : ""}${goldShown ? head(scorer) : ""}
         </tr>
       </thead>
       <tbody>
@@ -89,7 +89,7 @@ function cells(
   });
 }
 
-function winTable(winRates: NonNullable<Comparison["winRates"]>): SafeHtml {
+function winTable(winRates: NonNullable<Comparison["winRates"]>, scorer: string): SafeHtml {
   const rows = winRates.map(
     ({ model, against, winRate }) =>
       html`<tr>
@@ -101,7 +101,7 @@ function winTable(winRates: NonNullable<Comparison["winRates"]>): SafeHtml {
         <td class="n">${winRate.losses}</td>
       </tr>`,
   );
-  return html`<h3>Win rate by gold score, ties counting half</h3>
+  return html`<h3>Win rate by ${scorer} score, ties counting half</h3>
     <div class="scroll">
       <table>
         <thead>

@@ -1,0 +1,92 @@
+import type { ReportData, RewardModelReport, SampleRow } from "../page/report-data.js";
+import { findRollouts } from "../rollout/find-rollouts.js";
+import { promptTurns } from "../rollout/prompt-turns.js";
+import { alarmsOf } from "./alarms.js";
+import { chooseSamples, compareModels } from "./comparison.js";
+import { chartsOf, type Chart } from "./curves.js";
+import { readAnswers, readEvaluation, readRewardReport } from "./evaluation-files.js";
+import { factsOf } from "./facts.js";
+import type { RunData } from "./read-run.js";
+import { stageRow } from "./stage-row.js";
+import { verdictOf } from "./verdict.js";
+
+/** What a caller adds to what the runs say. */
+export type ReportFrame = Partial<Pick<ReportData, "title" | "lead" | "highlights">>;
+
+/** Everything that a report of these runs shows: runs of one stage lie over one another. */
+export async function buildReport(
+  runs: readonly RunData[],
+  { title, lead, highlights }: ReportFrame = {},
+): Promise<ReportData> {
+  const alarms = await Promise.all(runs.map(alarmsOf));
+  return {
+    title: title ?? titleOf(runs),
+    ...(lead !== undefined && { lead }),
+    createdAt: new Date().toISOString(),
+    ...(highlights && { highlights }),
+    verdict: runs.map((run) => ({ name: run.name, text: verdictOf(run) })),
+    problems: runs.flatMap(({ problems }) => problems),
+    stages: runs.map(stageRow),
+    charts: chartsByStage(runs),
+    rewardModels: await rewardModels(runs),
+    alarms: alarms.flat(),
+    ...(await judgement(runs)),
+    configuration: runs.map(factsOf),
+  };
+}
+
+/** The charts of all runs, stage by stage in the order in which they were run. */
+export function chartsByStage(runs: readonly RunData[]): Chart[] {
+  const stages = [...new Set(runs.map(({ stage }) => stage))];
+  return stages.flatMap((stage) =>
+    chartsOf(
+      stage,
+      runs.filter((run) => run.stage === stage),
+    ),
+  );
+}
+
+function titleOf(runs: readonly RunData[]): string {
+  const [first] = runs;
+  return runs.length === 1 ? `${first!.stage}: ${first!.name}` : `${runs.length} runs`;
+}
+
+/** The models' comparison and answers, of the last run that has one. */
+async function judgement(
+  runs: readonly RunData[],
+): Promise<Pick<ReportData, "comparison" | "samples">> {
+  for (const { dir } of runs.toReversed()) {
+    const evaluation = await readEvaluation(dir);
+    if (!evaluation) continue;
+    const answers = await readAnswers(dir);
+    return { comparison: compareModels(evaluation, answers), samples: chooseSamples(answers) };
+  }
+  const samples = await Promise.all(runs.map(sampledAnswers));
+  return { samples: samples.flat() };
+}
+
+const MAX_SAMPLES = 4;
+
+/** What a policy said in its last update, where the run kept that. */
+async function sampledAnswers({ dir, name, stage }: RunData): Promise<SampleRow[]> {
+  const found = await findRollouts(dir, { runDir: dir }).catch(() => undefined); // kept none
+  return (found?.rollouts ?? []).slice(0, MAX_SAMPLES).map(({ update, prompt, answer, score }) => ({
+    kind: `${stage}, update ${update}`,
+    prompt: promptTurns(prompt)
+      .map(({ text }) => text)
+      .join("\n"),
+    answers: [{ model: name, text: answer, reward: score }],
+  }));
+}
+
+async function rewardModels(runs: readonly RunData[]): Promise<RewardModelReport[]> {
+  const ceiling = runs.map(({ result }) => result?.metrics["bestAccuracy"]).find(Number.isFinite);
+  const reports = await Promise.all(
+    runs.map(async ({ dir, name }) => {
+      const report = await readRewardReport(dir);
+      if (!report) return [];
+      return [{ name, ...(report as object), ...(ceiling !== undefined && { ceiling }) }];
+    }),
+  );
+  return reports.flat();
+}
