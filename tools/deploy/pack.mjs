@@ -14,12 +14,13 @@ export const PACKABLE = /** @type {const} */ ({
   "reward-model": "services/reward-model",
   rollout: "services/rollout",
   trainer: "services/trainer",
+  gateway: "services/gateway",
   cli: "libs/cli",
 });
 
 /** Of our own projects only these go along. */
 const OWN_PARTS = ["package.json", "dist", "bin", "build"];
-const NEEDLESS = /\.(map|md|markdown|flow|tsbuildinfo|html|[cm]?ts|o|d|sha256)$|\.min\.js$/i;
+const NEEDLESS = /\.(map|md|markdown|flow|tsbuildinfo|html|[cm]?ts|o|d|sha256)$/i;
 const NEEDLESS_FOLDERS = new Set(["test", "tests", "__tests__", "docs", "example", "examples"]);
 
 /** Declared by TFJS, loaded only by its builds for old browsers: 14 MB of polyfills. */

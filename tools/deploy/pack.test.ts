@@ -57,6 +57,12 @@ describe("packProject()", () => {
     expect(realpathSync(join(out, "node_modules/@stagecraft/b"))).toBe(join(out, "libs/b"));
   });
 
+  it("takes code that comes minified: some packages have no other", () => {
+    write("node_modules/left/dist/index.min.js");
+    packProject({ from, project: "services/a", out });
+    expect(packed("node_modules/left/dist/index.min.js")).toBe(true);
+  });
+
   it("takes pages whole, although they hold HTML", () => {
     write("services/a/dist/web/index.html");
     write("services/a/dist/main.d.ts");
