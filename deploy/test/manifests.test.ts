@@ -10,6 +10,7 @@ import { find, quantity, serversOf, workloadsOf, type Workload } from "./workloa
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 const { version } = JSON.parse(read("../../package.json")) as { version: string };
 const GPU = "nvidia.com/gpu";
+const ON_GPUS = ["policy", "reward-model", "trainer"];
 
 const cache = new Map<string, Manifest[]>();
 const rendered = (path: string): Manifest[] => {
@@ -25,7 +26,7 @@ const matches = (selector: Record<string, string>, { labels }: Workload) =>
 const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
 const suite = describe.skipIf(RENDERER_MISSING !== undefined);
 suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
-  it("has the four services, NATS and its set-up, in one namespace", () => {
+  it("has the five services, NATS and its set-up, in one namespace", () => {
     const manifests = rendered(path);
     const found = workloadsOf(manifests).map(({ kind, name }) => `${kind}/${name}`);
     expect(found).toEqual(
@@ -34,6 +35,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
         "Deployment/reward-model",
         "Deployment/rollout",
         "StatefulSet/trainer",
+        "Deployment/gateway",
         "StatefulSet/nats",
         "Job/nats-setup",
       ]),
@@ -92,7 +94,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
 
   it("configures services with fields they know, on the ports their pods name", () => {
     const manifests = rendered(path);
-    expect(ours(manifests)).toHaveLength(4);
+    expect(ours(manifests)).toHaveLength(5);
     for (const workload of ours(manifests)) {
       const settings = settingsOf(manifests, workload);
       expect(settings, workload.name).toMatchObject({ host: "0.0.0.0", metricsHost: "0.0.0.0" });
@@ -100,8 +102,10 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
       const ports = Object.fromEntries(
         (workload.container.ports ?? []).map(({ name, containerPort }) => [name, containerPort]),
       );
-      const { port, probePort, metricsPort } = settings;
-      expect(ports, workload.name).toEqual({ grpc: port, probe: probePort, metrics: metricsPort });
+      const { port, probePort, metricsPort, httpPort } = settings;
+      const http = httpPort === undefined ? {} : { http: httpPort };
+      const expected = { grpc: port, probe: probePort, metrics: metricsPort, ...http };
+      expect(ports, workload.name).toEqual(expected);
     }
   });
 
@@ -150,8 +154,12 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   it("sends services to addresses that exist", () => {
     const manifests = rendered(path);
     for (const workload of ours(manifests)) {
-      const { policyAddress, rewardAddress, natsUrl } = settingsOf(manifests, workload);
-      for (const address of [policyAddress, rewardAddress, natsUrl]) {
+      const settings = settingsOf(manifests, workload);
+      const { policyAddress, rewardAddress, natsUrl, models = [], rewardModels = [] } = settings;
+      const served = workload.name === "gateway" ? [...models, ...rewardModels] : [];
+      if (workload.name === "gateway") expect(served).toHaveLength(2);
+      const named = served.map((entry) => entry.split("=")[1]);
+      for (const address of [policyAddress, rewardAddress, natsUrl, ...named]) {
         if (address === undefined) continue;
         const [host = "", port] = address.replace("nats://", "").split(":");
         const { ports } = find(manifests, "Service", host)["spec"] as ServiceSpec;
@@ -165,20 +173,20 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     const mountOf = ({ container }: Workload, folder: string) =>
       container.volumeMounts?.find(({ mountPath }) => `${folder}/`.startsWith(`${mountPath}/`));
     for (const workload of ours(manifests)) {
-      const { modelDir, models = [], weightsDir, runsDir } = settingsOf(manifests, workload);
-      const writes = workload.name === "trainer";
+      const settings = settingsOf(manifests, workload);
+      const { modelDir, models = [], weightsDir, runsDir, feedbackDir } = settings;
+      const writes = workload.name === "trainer" ? [weightsDir, runsDir] : [feedbackDir];
+      const held = workload.name === "reward-model" ? models : []; // the gateway's are addresses
       const folders = [
-        ...models.map((model) => model.split("=")[1]),
-        modelDir,
-        weightsDir,
-        runsDir,
+        ...held.map((model) => model.split("=")[1]),
+        ...[modelDir, weightsDir, runsDir, feedbackDir],
       ];
       for (const folder of folders) {
         if (folder === undefined || folder === OBJECT_STORE_LOCATION) continue;
         const mount = mountOf(workload, folder);
         expect(mount, `${workload.name} ${folder}`).toBeDefined();
         expect(mount?.readOnly ?? false, `${workload.name} ${folder}`).toBe(
-          !(writes && (folder === weightsDir || folder === runsDir)),
+          !writes.includes(folder),
         );
       }
     }
@@ -218,11 +226,11 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     const names = targets.map(([, name]) => `stagecraft/${name}:${version}`);
     const gpu = path === "overlays/gpu";
     for (const { name, container } of workloadsOf(rendered(path))) {
-      if (name === "nats") continue;
+      if (name === "nats" || name === "postgres") continue;
       expect(names, name).toContain(container.image);
       const onGpu = container.resources?.limits?.[GPU] !== undefined;
       if (isService(name)) expect(container.image).toContain(`/${name}${onGpu ? "-gpu" : ""}:`);
-      expect(onGpu, name).toBe(gpu && ["policy", "reward-model", "trainer"].includes(name));
+      expect(onGpu, name).toBe(gpu && ON_GPUS.includes(name));
     }
   });
 
@@ -244,10 +252,37 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 });
 
+suite(`components/public${skipped}`, () => {
+  const gatewayOf = (path: string) =>
+    ours(rendered(path)).find(({ name }) => name === "gateway") as Workload;
+
+  it("opens the pages to an ingress alone; without it only who is in the pod gets there", () => {
+    const base = settingsOf(rendered("overlays/cpu"), gatewayOf("overlays/cpu"));
+    expect(base.httpHost).toBe("127.0.0.1");
+    const manifests = rendered(EVERYTHING);
+    const open = settingsOf(manifests, gatewayOf(EVERYTHING)) as unknown as Site;
+    expect(open).toMatchObject({ httpHost: "0.0.0.0", httpTrustedProxies: ["10.0.0.0/8"] });
+    const { rules } = find(manifests, "Ingress", "gateway")["spec"] as {
+      rules: { host: string }[];
+    };
+    expect(rules.map(({ host }) => `https://${host}`)).toEqual([open.httpPublicUrl]);
+    const rule = find(manifests, "NetworkPolicy", "allow-ingress-to-pages")["spec"] as Rule;
+    expect(rule.ingress[0]!.ports.map(({ port }) => port)).toEqual([8080]);
+  });
+});
+
+interface Site {
+  httpPublicUrl: string;
+}
+
+interface Rule {
+  ingress: { ports: { port: number }[] }[];
+}
+
 suite(`overlays/gpu${skipped}`, () => {
   it("puts policy, reward-model and trainer on GPU nodes with the TensorFlow engine", () => {
     const manifests = rendered("overlays/gpu");
-    for (const workload of ours(manifests).filter(({ name }) => name !== "rollout")) {
+    for (const workload of ours(manifests).filter((one) => ON_GPUS.includes(one.name))) {
       const { name, pod, container } = workload;
       expect(settingsOf(manifests, workload).engine, name).toBe("tensorflow");
       expect(container.resources?.limits?.[GPU], name).toBe("1");

@@ -1,4 +1,5 @@
 import { fromEnvironment } from "@stagecraft/config";
+import { gatewaySchema } from "@stagecraft/service-gateway";
 import { policySchema } from "@stagecraft/service-policy";
 import { rewardModelSchema } from "@stagecraft/service-reward-model";
 import { rolloutSchema } from "@stagecraft/service-rollout";
@@ -15,6 +16,7 @@ export const SERVICES = {
   "reward-model": rewardModelSchema,
   rollout: rolloutSchema,
   trainer: trainerSchema,
+  gateway: gatewaySchema,
 };
 
 /** A service's name. */
@@ -35,6 +37,10 @@ export interface Settings {
   natsUrl?: string;
   modelDir?: string;
   models?: string[];
+  rewardModels?: string[];
+  feedbackDir?: string;
+  httpHost?: string;
+  httpPort?: number;
   weightsDir?: string;
   runsDir?: string;
   policyAddress?: string;

@@ -13,12 +13,13 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(gatewaySchema, config) }, "starting");
 
-  const { feedbackDir: dir, databaseUrl: url, ratersPerComparison } = config;
-  await using database = await openStore({ dir, url, logger });
+  const { feedbackDir: dir, databaseUrl: url, ratersPerComparison, allowPlaintext } = config;
+  await using database = await openStore({ dir, url, allowPlaintext, logger });
   const server = createRpcServer({ ...serverOptions(config), logger, metrics });
   createFeedbackService({ database, defaults: { ratersPerComparison } }).register(server);
-  const { port } = await server.start();
+  // First: who finds the gateway healthy finds its pages.
   const pages = await startPages(config, { database, logger });
+  const { port } = await server.start();
   logger.info({ port, metricsPort }, "serving");
 
   logger.info({ signal: await terminated }, "stopping");

@@ -26,6 +26,8 @@ export interface DatabaseOptions {
   dir?: string;
   /** Connections to a server; default 10. */
   poolSize?: number;
+  /** Plaintext to a server beyond loopback; default false. */
+  allowPlaintext?: boolean;
   /** See PgliteOptions. */
   template?: Blob | undefined;
 }
@@ -35,7 +37,8 @@ export interface DatabaseOptions {
  * `failed_precondition`, naming the first. With neither url nor dir it is in memory, for tests.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  if (options.url) return withSchema(openServerPool(options.url, options.poolSize ?? 10));
+  const { poolSize: size = 10, allowPlaintext = false } = options;
+  if (options.url) return withSchema(openServerPool(options.url, { size, allowPlaintext }));
   const { dir, template } = options;
   if (dir === undefined) return withSchema(await openPglitePool({ dir, template }));
   await mkdir(dir, { recursive: true });

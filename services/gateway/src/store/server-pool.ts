@@ -5,9 +5,19 @@ import pg from "pg";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Connections to a PostgreSQL server. Plaintext is for loopback only. */
-export function openServerPool(url: string, size: number): PostgresPool {
-  checkUrl(url);
+export interface ServerPoolOptions {
+  /** Connections at most. */
+  size: number;
+  /** Also beyond loopback, where something else keeps others out. */
+  allowPlaintext: boolean;
+}
+
+/** Connections to a PostgreSQL server. */
+export function openServerPool(
+  url: string,
+  { size, allowPlaintext }: ServerPoolOptions,
+): PostgresPool {
+  checkUrl(url, allowPlaintext);
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -24,7 +34,7 @@ export function openServerPool(url: string, size: number): PostgresPool {
 const getTypeParser = ((id: number, format?: "text") =>
   id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as never;
 
-function checkUrl(url: string): void {
+function checkUrl(url: string, allowPlaintext: boolean): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol)) {
     throw new StagecraftError(
@@ -34,7 +44,7 @@ function checkUrl(url: string): void {
   }
   const sslmode = parsed.searchParams.get("sslmode") ?? "disable";
   const isLocal = parsed.hostname === "" || isLoopbackHost(parsed.hostname);
-  if (isLocal || !["disable", "allow", "prefer"].includes(sslmode)) return;
+  if (isLocal || allowPlaintext || !["disable", "allow", "prefer"].includes(sslmode)) return;
   throw new StagecraftError(
     "invalid_argument",
     `databaseUrl leads to ${parsed.hostname} in plaintext; add ?sslmode=verify-full (and &sslrootcert=FILE)`,
