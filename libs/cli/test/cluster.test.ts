@@ -41,6 +41,23 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** A page loads, and a program gets an answer of the cluster's policy and a score, as long as all are up. */
+async function chatOnPages(pages: string): Promise<void> {
+  expect(await (await fetch(pages)).text()).toContain("<title>");
+  const ask = async (path: string, body: object) => {
+    const headers = { "content-type": "application/json" };
+    const init = { method: "POST", headers, body: JSON.stringify(body) };
+    const response = await fetch(`${pages}v1/${path}`, init);
+    return [response.status, (await response.json()) as unknown];
+  };
+  const messages = [{ role: "user", content: "who?" }];
+  const chat = await ask("chat/completions", { model: "assistant", messages, max_tokens: 2 });
+  expect(chat).toMatchObject([200, { usage: { completion_tokens: expect.any(Number) as number } }]);
+  const talk = [...messages, { role: "assistant", content: "a cat" }];
+  const score = await ask("score", { model: "reward", messages: talk });
+  expect(score).toMatchObject([200, { data: [{ score: expect.any(Number) as number }] }]);
+}
+
 const pidsOf = ({ processes }: ClusterStatus) => processes.map(({ pid }) => pid!);
 
 describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""}`, () => {
@@ -65,10 +82,25 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     const before = await statusOf(workshop);
     const names = before.processes.map(({ name }) => name).sort();
     expect(names).toEqual([
-      ...["nats", "policy-1", "reward-model-1", "rollout-1", "rollout-2", "rollout-3", "trainer"],
+      ...[
+        "gateway",
+        "nats",
+        "policy-1",
+        "reward-model-1",
+        "rollout-1",
+        "rollout-2",
+        "rollout-3",
+        "trainer",
+      ],
     ]);
     const victim = before.processes.find(({ name }) => name === "rollout-2")!;
     process.kill(victim.pid!, "SIGKILL");
+
+    expect(up.said()).toMatch(/pages: http:\S+sign-in#\S+ signs the first operator in/);
+    await chatOnPages(before.addresses.pages);
+    const said = ["--feedback-address", `file:${path("cluster/addresses/gateway")}`];
+    const flags = await runCli(["export", "flags", ...said, "--out", path("flags.jsonl")]);
+    expect(flags).toMatchObject({ code: 0, out: `${path("flags.jsonl")}: 0 flags\n` });
 
     const settings = [
       ...["--prompts", path("prompts.jsonl"), "--updates", "3", "--prompts-per-update", "3"],
@@ -121,7 +153,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     await waitFor(async () => (await deadLettersOf(workshop))[0]?.sequence === 2); // no better now
 
     const down = await inCluster(workshop, "down");
-    expect(down).toMatchObject({ code: 0, out: "stopped: 7 drained\n" });
+    expect(down).toMatchObject({ code: 0, out: "stopped: 8 drained\n" });
     expect((await up.done).code).toBe(0);
     expect(pidsOf(after).filter(isAlive)).toEqual([]);
     expect((await inCluster(workshop, "status")).err).toContain("no cluster runs in");
@@ -133,7 +165,7 @@ describe.skipIf(missing !== undefined)(`a cluster${missing ? `: ${missing}` : ""
     using up = startUp(workshop, "--rollouts", "1");
     await up.waitFor('"event":"status"');
     const pids = pidsOf(await statusOf(workshop));
-    expect(pids.filter(isAlive)).toHaveLength(5);
+    expect(pids.filter(isAlive)).toHaveLength(6);
     up.kill("SIGKILL");
     await waitFor(() => !pids.some(isAlive), {
       timeoutMs: 30_000,

@@ -29,7 +29,7 @@ export async function writeTinyWorld(dir: string): Promise<void> {
   await writeJsonl(`${dir}/prompts.jsonl`, prompts);
 }
 
-const SERVICES = ["policy", "reward-model", "rollout", "trainer"];
+const SERVICES = ["policy", "reward-model", "rollout", "trainer", "gateway"];
 
 /** Why no cluster can be started here; undefined = one can. */
 export function clusterProblem(): string | undefined {

@@ -26,6 +26,7 @@ export interface Fleet {
   addresses(service: ServiceName): string[];
   startNats(program: string, configFile: string, ports: Ports): Promise<void>;
   startTrainer(): Promise<void>;
+  startGateway(): Promise<void>;
   /** Resolves when the new ones serve, or the surplus ones have drained. */
   scale(service: ScalableService, count: number): Promise<StopOutcome[]>;
   /** Whatever came from outside ends first, the broker last. */
@@ -53,7 +54,7 @@ interface Member {
 }
 
 const STOP_ORDER: readonly (readonly Member["service"][])[] = [
-  ["rollout"],
+  ["rollout", "gateway"],
   ["trainer"],
   ["policy", "reward-model"],
   ["nats"],
@@ -93,6 +94,10 @@ class ProcessFleet implements Fleet {
     return this.startService("trainer", 0);
   }
 
+  startGateway(): Promise<void> {
+    return this.startService("gateway", 0);
+  }
+
   async scale(service: ScalableService, count: number): Promise<StopOutcome[]> {
     const present = this.membersOf(service);
     const surplus = present.filter(({ index }) => index >= count);
@@ -123,7 +128,7 @@ class ProcessFleet implements Fleet {
   private async startService(service: ServiceName, index: number): Promise<void> {
     const { options, layout, natsUrl } = this.given;
     const { portBase } = options;
-    const name = service === "trainer" ? service : `${service}-${index + 1}`;
+    const name = nameOf(service, index);
     const member = this.launch(service, index, {
       ports: await choosePorts(portBase, service, index),
       ...(portBase === 0 && { nextPorts: () => choosePorts(0, service) }),
@@ -151,8 +156,7 @@ class ProcessFleet implements Fleet {
     >,
   ): Member {
     const { layout, options } = this.given;
-    const isOne = service === "nats" || service === "trainer";
-    const name = isOne ? service : `${service}-${index + 1}`;
+    const name = nameOf(service, index);
     const onStarted = () => {
       this.remember();
       if (this.members.get(name)?.listed) void this.writeAddresses(service);
@@ -224,7 +228,13 @@ class ProcessFleet implements Fleet {
   }
 }
 
+/** Of some services there is one. */
+function nameOf(service: Member["service"], index: number): string {
+  const isOne = service === "nats" || service === "trainer" || service === "gateway";
+  return isOne ? service : `${service}-${index + 1}`;
+}
+
 /** Servers that somebody calls by address file. */
 function hasClients(service: Member["service"]): boolean {
-  return service === "policy" || service === "reward-model" || service === "trainer";
+  return service !== "nats" && service !== "rollout";
 }

@@ -9,6 +9,8 @@ export interface ClusterLayout {
   logOf(process: string): string;
   nats: string;
   weights: string;
+  /** What people say: the gateway's database. */
+  feedback: string;
   /** One file for each service that clients find by address file. */
   addresses: string;
   addressesOf(service: string): string;
@@ -41,6 +43,7 @@ export function clusterLayout(dir: string): ClusterLayout {
     logOf: (process) => join(logs, `${process}.log`),
     nats: join(root, "nats"),
     weights: join(root, "weights"),
+    feedback: join(root, "feedback"),
     addresses,
     addressesOf: (service) => join(addresses, service),
     processes: join(root, "processes.json"),

@@ -1,7 +1,7 @@
 import type { RestartPolicy } from "./restart-policy.js";
 
 /** The services of a cluster. */
-export const SERVICES = ["policy", "reward-model", "rollout", "trainer"] as const;
+export const SERVICES = ["policy", "reward-model", "rollout", "trainer", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Services of which there may be several. There is one trainer: one writer. */
@@ -25,6 +25,10 @@ export interface ClusterOptions {
   rewards?: number;
   /** Default 8. */
   rollouts?: number;
+  /** Also a gateway: pages for people and OpenAI's API, on loopback; default false. */
+  gateway?: boolean;
+  /** Port of the pages; 0 (default) = a free one, or one from `portBase` on. */
+  pagesPort?: number;
   /** Where the trainer keeps its runs; default `runs`. */
   runsDir?: string;
   /** Folders whose files the trainer's runs may name, beside the runs and the models; default: this one. */

@@ -5,10 +5,14 @@ import { freePort } from "./probe.js";
 const OFFSETS: Readonly<Record<ServiceName | "nats", number>> = {
   nats: 0,
   trainer: 1,
+  gateway: 2,
   "reward-model": 10,
   policy: 300,
   rollout: 600,
 };
+
+/** Port of the pages, after those of the gateway's calls. */
+const PAGES_OFFSET = 3;
 
 /** Where metrics begin. */
 const METRICS_OFFSET = 1000;
@@ -29,4 +33,10 @@ export async function choosePorts(
   if (portBase === 0) return { port: await freePort(), metricsPort: await freePort() };
   const port = portBase + OFFSETS[service] + index;
   return { port, metricsPort: port + METRICS_OFFSET };
+}
+
+/** Where people find the pages, over every restart of the gateway. */
+export async function choosePagesPort(portBase: number, wanted: number): Promise<number> {
+  if (wanted !== 0) return wanted;
+  return portBase === 0 ? freePort() : portBase + PAGES_OFFSET;
 }

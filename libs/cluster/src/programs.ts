@@ -92,6 +92,13 @@ function ownFlags(
         readDirs: JSON.stringify(readDirs(options)),
         weightsDir: layout.weights,
       };
+    case "gateway":
+      return {
+        feedbackDir: layout.feedback,
+        httpPort: options.pagesPort,
+        models: JSON.stringify([`assistant=file:${layout.addressesOf("policy")}`]),
+        rewardModels: JSON.stringify([`reward=file:${layout.addressesOf("reward-model")}`]),
+      };
   }
 }
 

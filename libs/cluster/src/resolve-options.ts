@@ -11,6 +11,8 @@ export function resolveOptions({ signal: _, ...options }: ClusterOptions): Resol
     policies: 2,
     rewards: 1,
     rollouts: 8,
+    gateway: false,
+    pagesPort: 0,
     runsDir: "runs",
     readDirs: [process.cwd()],
     deployment: "main",

@@ -14,9 +14,10 @@ import {
   type ScalableService,
 } from "./options.js";
 import { endOrphans } from "./orphans.js";
-import { choosePorts } from "./ports.js";
+import { choosePagesPort, choosePorts } from "./ports.js";
 import { checkPrograms } from "./programs.js";
 import { checkModel, countProblem, resolveOptions } from "./resolve-options.js";
+import { readSignInLink } from "./sign-in-link.js";
 import type { ProcessInfo, StopOutcome } from "./supervised-process.js";
 
 /** Where the parts of a cluster are reached. */
@@ -31,6 +32,8 @@ export interface ClusterAddresses {
   /** Addresses for `createRpcClient` that follow the cluster as it is scaled. */
   policy: string;
   rewardModel: string;
+  /** The pages for people; empty without a gateway. */
+  pages: string;
 }
 
 /** Services as processes of this machine, supervised by this process. */
@@ -60,7 +63,9 @@ export interface Cluster extends AsyncDisposable {
  */
 export async function startCluster(given: ClusterOptions): Promise<Cluster> {
   const options = resolveOptions(given);
-  checkPrograms(options, SERVICES);
+  const services = SERVICES.filter((service) => service !== "gateway" || options.gateway);
+  checkPrograms(options, services);
+  options.pagesPort = await choosePagesPort(options.portBase, options.pagesPort);
   const natsProgram = findNatsServer();
   const layout = clusterLayout(options.dir);
   for (const folder of [layout.logs, layout.addresses, layout.weights, options.runsDir]) {
@@ -102,6 +107,7 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
     await fleet.startNats(natsProgram, natsConfig, natsPorts);
     await setUpStreams(natsUrl, options.deployment);
     await startServices(fleet, options);
+    if (options.gateway) await tellPages(options, layout);
     throwIfAborted(signal);
   } catch (error) {
     await fleet.stop();
@@ -123,7 +129,7 @@ async function startAll({ options, layout, lock, natsProgram, signal }: Parts): 
     options,
     layout,
     startedAtMs,
-    addresses: () => addressesOf(fleet, layout, natsUrl),
+    addresses: () => addressesOf(fleet, { options, layout, natsUrl }),
     processes: () => fleet.processes(),
     async scale(service, count) {
       const [problem] = countProblem(service, count);
@@ -162,7 +168,23 @@ async function startServices(fleet: Fleet, options: ResolvedOptions): Promise<vo
     fleet.scale("reward-model", options.rewards),
     fleet.startTrainer(),
   ]);
-  await fleet.scale("rollout", options.rollouts);
+  await Promise.all([
+    fleet.scale("rollout", options.rollouts),
+    options.gateway && fleet.startGateway(),
+  ]);
+}
+
+/** Where the pages are, and as long as nobody operates them the link for who does first. */
+async function tellPages(options: ResolvedOptions, layout: ClusterLayout): Promise<void> {
+  const link = await readSignInLink(layout.logOf("gateway"));
+  const text = link
+    ? `pages: ${link} signs the first operator in, once`
+    : `pages: ${pagesOf(options)}`;
+  options.onEvent({ time: new Date().toISOString(), level: "info", process: "gateway", text });
+}
+
+function pagesOf({ gateway, pagesPort }: ResolvedOptions): string {
+  return gateway ? `http://127.0.0.1:${pagesPort}/` : "";
 }
 
 async function setUpStreams(natsUrl: string, deployment: string): Promise<void> {
@@ -170,7 +192,14 @@ async function setUpStreams(natsUrl: string, deployment: string): Promise<void> 
   await ensureTopology(bus, deploymentTopology(deployment));
 }
 
-function addressesOf(fleet: Fleet, layout: ClusterLayout, natsUrl: string): ClusterAddresses {
+function addressesOf(
+  fleet: Fleet,
+  {
+    options,
+    layout,
+    natsUrl,
+  }: { options: ResolvedOptions; layout: ClusterLayout; natsUrl: string },
+): ClusterAddresses {
   return {
     nats: natsUrl,
     trainer: fleet.addresses("trainer")[0] ?? "",
@@ -179,5 +208,6 @@ function addressesOf(fleet: Fleet, layout: ClusterLayout, natsUrl: string): Clus
     rollouts: fleet.addresses("rollout"),
     policy: `file:${layout.addressesOf("policy")}`,
     rewardModel: `file:${layout.addressesOf("reward-model")}`,
+    pages: pagesOf(options),
   };
 }

@@ -28,6 +28,8 @@ interface UpFlags extends ClusterFlags {
   policies: number;
   rewards: number;
   rollouts: number;
+  gateway: boolean;
+  pagesPort: number;
   threads: number;
   engine: NonNullable<ClusterOptions["engine"]>;
   runs: string;
@@ -61,6 +63,10 @@ export function upCommand(command: Command, scope: CommandScope): void {
     .addOption(wholeNumberFlag("--policies", "policy processes", { min: 1, value: 2 }))
     .addOption(wholeNumberFlag("--rewards", "reward-model processes", { min: 1, value: 1 }))
     .addOption(wholeNumberFlag("--rollouts", "rollout processes", { min: 1, value: 8 }))
+    .option("--no-gateway", "no pages for people and no API for programs")
+    .addOption(
+      wholeNumberFlag("--pages-port", "port of the pages; 0 = a free one", { min: 0, value: 0 }),
+    )
     .addOption(
       wholeNumberFlag("--threads", "tensor threads of a process; 0 = all cores", {
         min: 0,
@@ -108,7 +114,12 @@ async function up(flags: UpFlags, { io, signal }: CommandScope): Promise<void> {
   if (flags.detach) {
     const layout = clusterLayout(options.dir);
     const status = await detachCluster(layout, { io, signal });
-    const text = `cluster ${status.deployment} is up: ${status.processes.length} processes; \`npx stagecraft status\` shows it, \`npx stagecraft down\` ends it`;
+    const { pages } = status.addresses;
+    const where =
+      pages === ""
+        ? ""
+        : `; pages: ${pages} (the first sign-in link is in ${layout.logOf("gateway")})`;
+    const text = `cluster ${status.deployment} is up: ${status.processes.length} processes; \`npx stagecraft status\` shows it, \`npx stagecraft down\` ends it${where}`;
     io.out.write(`${flags.json ? JSON.stringify(status) : text}\n`);
     return;
   }
@@ -116,12 +127,34 @@ async function up(flags: UpFlags, { io, signal }: CommandScope): Promise<void> {
 }
 
 function optionsOf(flags: UpFlags): ClusterOptions {
-  const { policies, rewards, rollouts, threads, engine, portBase, graceMs, rewardModels } = flags;
+  const {
+    policies,
+    rewards,
+    rollouts,
+    gateway,
+    pagesPort,
+    threads,
+    engine,
+    portBase,
+    graceMs,
+    rewardModels,
+  } = flags;
   const dir = clusterDirOf(flags);
   return {
     dir,
     ...modelsOf(flags),
-    ...{ policies, rewards, rollouts, threads, engine, portBase, graceMs, rewardModels },
+    ...{
+      policies,
+      rewards,
+      rollouts,
+      gateway,
+      pagesPort,
+      threads,
+      engine,
+      portBase,
+      graceMs,
+      rewardModels,
+    },
     runsDir: flags.runs,
     readDirs: flags.read,
     deployment: flags.name,

@@ -17,7 +17,7 @@ function statusOf(processes: ProcessStatus[]): ClusterStatus {
     startedAtMs: 0,
     nowMs: 65_000,
     addresses: {
-      ...{ nats: "", trainer: "", policy: "", rewardModel: "" },
+      ...{ nats: "", trainer: "", policy: "", rewardModel: "", pages: "http://127.0.0.1:8080/" },
       ...{ policies: [], rewardModels: [], rollouts: [] },
     },
     models: { policy: "p", reward: "r", further: [] },

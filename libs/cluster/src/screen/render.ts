@@ -24,6 +24,7 @@ export interface ScreenSize {
 export function renderStatus(status: ClusterStatus, { columns, rows }: ScreenSize): string[] {
   const head = [
     `${colors.bold(`cluster ${status.deployment}`)}  up ${formatDuration(status.nowMs - status.startedAtMs)}  ${colors.dim(status.dir)}`,
+    ...(status.addresses.pages === "" ? [] : [`pages  ${status.addresses.pages}`]),
     "",
     ...processTable(status.processes),
     "",
@@ -36,7 +37,7 @@ export function renderStatus(status: ClusterStatus, { columns, rows }: ScreenSiz
 }
 
 function processTable(processes: readonly ProcessStatus[]): string[] {
-  const order = ["nats", "trainer", "policy", "reward-model"];
+  const order = ["nats", "trainer", "gateway", "policy", "reward-model"];
   const single = order.flatMap((service) => processes.filter((p) => p.service === service));
   const rollouts = processes.filter(({ service }) => service === "rollout");
   const rows = [...single.map(processRow), ...rolloutRows(rollouts)];
