@@ -9,6 +9,7 @@ export {
   type NatsServer,
   type NatsServerOptions,
 } from "./nats-server.js";
+export { signInByLink, type PagesClient } from "./pages-client.js";
 export { pgliteTemplate } from "./pglite-template.js";
 export { postgresBin, startPostgres, type PostgresServer } from "./postgres.js";
 export { freePort, startProcess, type StartedProcess } from "./process.js";

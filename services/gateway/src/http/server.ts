@@ -48,6 +48,8 @@ export interface HttpServer extends AsyncDisposable {
   start(): Promise<{ port: number; origin: string }>;
   /** Takes no more requests, finishes what is being answered within the grace, and ends. */
   close(): Promise<void>;
+  /** For tests: every route, such as `GET /api/people`. */
+  readonly routes: readonly string[];
   /** For tests: a request without a socket. */
   readonly inject: FastifyInstance["inject"];
 }
@@ -89,6 +91,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     origin: () => originOf(site, port),
   };
   const app = createApp(site);
+  const routes = noteRoutes(app);
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = errorOf(thrown);
     const { status, body } = failureOf(error);
@@ -101,7 +104,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const { requestsPerMinute = { perPerson: 1200, perAddress: 300 } } = options;
   guard(app, context, { site, isSecure, requestsPerMinute });
   sessionRoutes(app, { ...context, isSecure });
-  for (const routes of ROUTES) routes(app, context);
+  for (const each of ROUTES) each(app, context);
   const { database, models, now } = context;
   const authenticate = storedKeys({ database, now, openWithoutKeys: isLocal(site) });
   const { signal } = graceful;
@@ -115,10 +118,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       if (typeof address === "object" && address) port = address.port;
       return { port, origin: originOf(site, port) };
     },
-    close,
+    ...{ close, routes },
     [Symbol.asyncDispose]: close,
     inject: app.inject.bind(app),
   };
+}
+
+/** The routes that are registered from now on; HEAD comes with GET. */
+function noteRoutes(app: FastifyInstance): string[] {
+  const routes: string[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    for (const each of [method].flat()) if (each !== "HEAD") routes.push(`${each} ${url}`);
+  });
+  return routes;
 }
 
 function createApp({ tls, trustedProxies }: Site): FastifyInstance {

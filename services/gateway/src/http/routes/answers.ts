@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { storeFlag } from "../../feedback/flags.js";
 import { toTurns } from "../../feedback/turns.js";
@@ -43,14 +43,9 @@ const vote = z.strictObject({
 /** Models that answer: for Write, for Break it, and to chat with. */
 export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
   const { database, models, now } = context;
-  const stream = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    ask: Omit<Question, "signal">,
-  ) => {
+  const stream = async (reply: FastifyReply, ask: Omit<Question, "signal">) => {
     const release = takeStream(ask.person);
     const stop = new AbortController();
-    request.raw.socket.once("close", () => stop.abort());
     reply.raw.once("close", () => stop.abort());
     try {
       await sendEvents(reply, askModel(context, { ...ask, signal: stop.signal }));
@@ -77,20 +72,20 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
     const { id: person } = personOf(request, "writer");
     const { turns, model } = question.parse(request.body);
     const ask = { person, purpose: "write", turns, model: modelOf(model), sampling: {} } as const;
-    return stream(request, reply, { ...ask, turns });
+    return stream(reply, { ...ask, turns });
   });
   app.post("/api/break/answers", (request, reply) => {
     const { id: person } = anybody(request);
     const { turns, model } = question.parse(request.body);
     const ask = { person, purpose: "break", turns, model: modelOf(model), sampling: {} } as const;
-    return stream(request, reply, { ...ask, turns });
+    return stream(reply, { ...ask, turns });
   });
   app.post("/api/chat/answers", (request, reply) => {
     const { id: person } = anybody(request);
     const { turns, model, sampling: given } = chatQuestion.parse(request.body);
     const drawn = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
     const ask = { person, purpose: "chat", turns, model: modelOf(model), sampling: drawn } as const;
-    return stream(request, reply, { ...ask, turns });
+    return stream(reply, { ...ask, turns });
   });
 
   app.post("/api/break/flags", async (request): Promise<FlagStored> => {
