@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { StepError } from "./steps.mjs";
 
@@ -116,6 +116,22 @@ export async function ensureChromium(steps) {
     missing:
       "Chromium is needed for the tests of the pages: `sudo apt-get install chromium`, or Google Chrome " +
       "as google-chrome on the PATH",
+  });
+}
+
+/**
+ * The trials of the people's side keep what people say in a real PostgreSQL, too.
+ * @param {import("./steps.mjs").Steps} steps
+ */
+export async function ensurePostgres(steps) {
+  const folder = "/usr/lib/postgresql"; // Debian keeps its programs off the PATH
+  const versions = existsSync(folder) ? readdirSync(folder) : [];
+  await ensureProgram(steps, {
+    programs: versions.map((version) => join(folder, version, "bin", "postgres")),
+    debianPackage: "postgresql",
+    missing:
+      "PostgreSQL is needed for the trials of the pages, where Debian puts it " +
+      `(${folder}): \`sudo apt-get install postgresql\``,
   });
 }
 
