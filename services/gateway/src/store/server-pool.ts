@@ -27,6 +27,8 @@ export function openServerPool(
   });
   // An idle connection that breaks is replaced by the next query; a query that breaks tells its caller.
   pool.on("error", () => undefined);
+  // So does one in use; without a listener of its own its error would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 
