@@ -4,6 +4,8 @@ export {
   type EmbeddedClusterOptions,
 } from "./embedded/embedded-cluster.js";
 export { createFeedbackClient, type FeedbackTarget } from "./loop/feedback-client.js";
+export { loopName, roundResult } from "./loop/loop-reports.js";
+export { findLoopState } from "./loop/loop-state.js";
 export { createLoopStage, type LoopDependencies } from "./loop/loop-stage.js";
 export { rollbackStage } from "./loop/rollback-stage.js";
 export type { LoopRanker, RankerDefinition } from "./loop/ranker-definition.js";

@@ -17,10 +17,13 @@ import {
   type LoopState,
 } from "./loop-state.js";
 import { openLoopModels } from "./loop-models.js";
+import { noReports } from "./loop-reports.js";
+import { openLoopReports } from "./open-loop-reports.js";
 import { localPlace, type LoopPlace } from "./place.js";
 import { rankerFor } from "./ranker.js";
 import type { LoopRanker, RankerDefinition } from "./ranker-definition.js";
 import { roundTable } from "./round-table.js";
+import type { RoundScope } from "./round.js";
 import { runRound } from "./run-round.js";
 
 export interface LoopDependencies {
@@ -79,21 +82,43 @@ async function loop(
   config: LoopConfig,
   scope: LoopDependencies & StageScope,
 ): Promise<StageResult> {
-  const { run, context, place = localPlace } = scope;
+  const { run, context } = scope;
   const { rankers = [], ranker = rankerFor(config, rankers) } = scope;
+  const { reporter } = context;
+  const reports = ranker ? noReports : await openLoopReports(config, { runDir: run.dir, reporter });
+  try {
+    const told = { ...context, reporter: reports.listening(reporter) };
+    const result = await runRounds(config, { ...scope, context: told, ranker, reports });
+    reports.ended();
+    return result;
+  } catch (thrown) {
+    reports.ended(thrown);
+    throw thrown;
+  } finally {
+    await reports.close();
+  }
+}
+
+async function runRounds(
+  config: LoopConfig,
+  scope: StageScope & Pick<RoundScope, "ranker" | "reports"> & Pick<LoopDependencies, "place">,
+): Promise<StageResult> {
+  const { run, context, ranker, reports, place = localPlace } = scope;
   const { registry } = config;
   const models = openLoopModels(run.dir, { registry, reporter: context.reporter });
-  const round = { config, context, runDir: run.dir, ranker, place, models };
+  const round = { config, context, runDir: run.dir, ranker, place, models, reports };
   let state = await readLoopState(run.dir, initialState(startOf(config)));
   state = await models.settle(state);
   if (state.rounds.length > 0) context.reporter.info(roundTable(state.rounds));
   while (config.rounds === 0 || state.rounds.length < config.rounds) {
     throwIfAborted(context.signal);
+    reports.begins(state.rounds.length + 1);
     state = await runRound(state, round);
     await writeLoopState(run.dir, state);
     const { policy } = state;
     state = await models.settle(state);
     if (state.policy !== policy) await writeLoopState(run.dir, state);
+    reports.finished(state.rounds.at(-1)!);
     const record = { stage: "loop", kind: "round", ...state.rounds.at(-1)! };
     run.metrics.write(record as unknown as JsonObject);
     context.reporter.metrics(record as unknown as JsonObject);

@@ -18,6 +18,7 @@ import type { LoopRound } from "./loop-state.js";
 import { gatherPool } from "./pool.js";
 import { promotionText } from "./improve-reward-model.js";
 import { compareRewardModels } from "./promotion.js";
+import { loopName } from "./loop-reports.js";
 import { rankingGoal } from "./ranking-goal.js";
 import { roundTable } from "./round-table.js";
 import { ranker, rounds, runLoop, weightsOf, writeInputs } from "../../test/loop-kit.js";
@@ -176,6 +177,14 @@ describe("loop stage", () => {
     }
     await (await later)?.server.drain(0);
     expect(later).toBeDefined(); // it was away at first
+    // Its operators see what a loop does that runs elsewhere, and what its rounds gave.
+    const loop = loopName(join(dir, "run"));
+    const reports = await database.db.selectFrom("loops").select(["name", "body"]).execute();
+    const state = feedback.LoopState[feedback.LoopState.IDLE];
+    expect(reports).toMatchObject([{ name: loop, body: { text: "Round 2 is done." } }]);
+    expect(JSON.stringify(reports[0]!.body)).toContain(state);
+    const seen = await database.db.selectFrom("loop_rounds").select(["loop", "round"]).execute();
+    expect(seen).toEqual([1, 2].map((round) => ({ loop, round })));
     expect((await rounds(dir, "run")).map(({ newRankings }) => newRankings)).toEqual([5, 5]);
     const used: Ranking[] = [];
     const files = ["0001", "0002"].map((n) => join(dir, "run", "rounds", n, "rankings.jsonl"));
@@ -230,7 +239,7 @@ describe("openInbox()", () => {
     const warnings: string[] = [];
     const controller = new AbortController();
     const reporter = silentReporter({ warn: (text) => warnings.push(text) });
-    const three = (found: readonly Ranking[]) => (found.length < 3 ? ["more"] : []);
+    const three = (found: readonly Ranking[]) => (found.length < 3 ? [{ text: "more" }] : []);
     const options = { pollMs: 10, signal: controller.signal, reporter };
     const inbox = await openInbox(folder, { records: readRankings, consumed: new Set(), reporter });
     const waiting = waitForRankings(inbox, three, options);
@@ -260,11 +269,13 @@ describe("rankingGoal()", () => {
   }));
   const first = (count: number, rater = "ann") =>
     sets.slice(0, count).map(({ prompt, answers }) => ({ prompt, answers, ranks: [1, 2], rater }));
-  const goal = (change: object, isTimeUp = false, earlier: Ranking[] = []) =>
-    rankingGoal({
+  const goal = (change: object, isTimeUp = false, earlier: Ranking[] = []) => {
+    const missing = rankingGoal({
       config: loopSchema.parse({ policy: "p", prompts: ["q"], minHeldOutPairs: 0, ...change }),
       ...{ sets, before: { rankings: earlier, judges: [] }, isTimeUp: () => isTimeUp },
     });
+    return (rankings: readonly Ranking[]) => missing(rankings).map(({ text }) => text);
+  };
 
   it("does not close a round on its first ranking", () => {
     expect(goal({})(first(1))).toEqual(["1 of 8 prompts ranked (there are 10)"]);

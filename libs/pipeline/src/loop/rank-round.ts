@@ -64,7 +64,7 @@ async function deliver(round: Round, answersFile: string): Promise<Delivered> {
 /** Waits until the source has what the round needs. */
 async function waitFor(
   source: RankingSource,
-  { config, context, runDir, number }: Round,
+  { config, context, runDir, number, reports }: Round,
   answersFile: string,
 ): Promise<Ranking[]> {
   const { pollMs, maxWaitHours } = config;
@@ -74,7 +74,9 @@ async function waitFor(
   const sets = await readAnswers(answersFile);
   const before = await readPool(config, rankingFiles(runDir, number - 1));
   const missing = rankingGoal({ config, sets, before, isTimeUp });
-  return lastWords(await waitForRankings(source, missing, { pollMs, signal, reporter }));
+  return lastWords(
+    await waitForRankings(source, missing, { pollMs, signal, reporter, onWait: reports.waits }),
+  );
 }
 
 const HOUR_MS = 3_600_000;

@@ -2,7 +2,7 @@ import { lastWords, rankedMatter, type Ranking } from "@stagecraft/data";
 import type { Answers } from "../ranking/answers.js";
 import type { LoopConfig } from "./loop-config.js";
 import { dividePool, numPairs, type PoolFiles } from "./pool.js";
-import type { Missing } from "./wait-for-rankings.js";
+import type { Lack, Missing } from "./wait-for-rankings.js";
 
 export interface GoalOptions {
   config: LoopConfig;
@@ -29,16 +29,23 @@ export function rankingGoal({ config, sets, before, isTimeUp }: GoalOptions): Mi
     const added = all.length - known;
     const ranked = new Set(rankings.map(promptKey).filter((key) => prompts.has(key))).size;
     const pairs = numPairs(dividePool(config, { ...before, rankings: all }).heldOut);
-    const lacks: string[] = [];
+    const lacks: Lack[] = [];
     if (!isTimeUp()) {
-      if (added < minRankings) lacks.push(`${added} of ${minRankings} new ones`);
+      if (added < minRankings) {
+        const need = { what: "rankings", have: added, needed: minRankings };
+        lacks.push({ text: `${added} of ${minRankings} new ones`, need });
+      }
       if (ranked < wantedPrompts) {
-        lacks.push(`${ranked} of ${wantedPrompts} prompts ranked (there are ${prompts.size})`);
+        const text = `${ranked} of ${wantedPrompts} prompts ranked (there are ${prompts.size})`;
+        const need = { what: "prompts ranked", have: ranked, needed: wantedPrompts };
+        lacks.push({ text, need });
       }
     }
     if (pairs < minHeldOutPairs) {
-      lacks.push(`${pairs} of ${minHeldOutPairs} held-out pairs to judge reward models by`);
-      if (ranked === prompts.size) lacks.push(MORE_PAIRS);
+      const text = `${pairs} of ${minHeldOutPairs} held-out pairs to judge reward models by`;
+      const need = { what: "held-out pairs", have: pairs, needed: minHeldOutPairs };
+      lacks.push({ text, need });
+      if (ranked === prompts.size) lacks.push({ text: MORE_PAIRS });
     }
     return lacks;
   };

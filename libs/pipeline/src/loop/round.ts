@@ -4,6 +4,7 @@ import type { LoopConfig } from "./loop-config.js";
 import type { LoopRegistry } from "./loop-models.js";
 import type { LoopState } from "./loop-state.js";
 import type { LoopPlace, LoopStep } from "./place.js";
+import type { LoopReports } from "./loop-reports.js";
 import type { LoopRanker } from "./ranker-definition.js";
 
 /** What every round of a loop shares. */
@@ -16,6 +17,7 @@ export interface RoundScope {
   ranker: LoopRanker | undefined;
   place: LoopPlace;
   models: LoopRegistry;
+  reports: LoopReports;
 }
 
 /** One round: its number, its directory, the state it starts from. */
