@@ -32,8 +32,9 @@ export interface RouteWorld extends AsyncDisposable {
 /** What nobody below an operator may be told. */
 export const SECRET_MODEL = "secret-model";
 
+let numAnswers = 0;
 const talker = backendOf(async function* () {
-  yield piece("an answer", END);
+  yield piece(`answer ${numAnswers++}`, END);
 });
 
 export async function openRouteWorld(database: Database, pagesDir: string): Promise<RouteWorld> {

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { UsageError } from "@stagecraft/config";
-import { ASSISTANT, REWARD } from "@stagecraft/pipeline";
-import { openRegistry } from "@stagecraft/registry";
+import { ASSISTANT, findLoopState, REWARD } from "@stagecraft/pipeline";
+import { openRegistry, type RegisteredVersion } from "@stagecraft/registry";
 
 /** What a studio works with: the models of a folder of runs, and its own files there. */
 export interface StudioFiles {
@@ -68,23 +68,41 @@ async function settingsOf(from: string, stage: string, dir: string): Promise<str
   return file;
 }
 
-/** The assistant that is in use, and its name on the pages and with its answers. */
-export async function currentAssistant({
-  registry,
+/** A model that the studio serves. */
+export interface Version {
+  dir: string;
+  name: string;
+}
+
+/** The assistant in use, and the one that was in use before it (at first: the SFT model), if there is one. */
+export async function servedVersions({
+  registry: file,
   policy,
-}: Pick<StudioFiles, "registry" | "policy">): Promise<{ dir: string; name: string }> {
-  const current = await openRegistry(registry).current(ASSISTANT);
-  if (!current) return { dir: policy, name: policyName(0) };
-  const { companions, path, version } = current;
+  sftModel,
+}: Pick<StudioFiles, "registry" | "policy" | "sftModel">): Promise<Version[]> {
+  const registry = openRegistry(file);
+  const used = (await registry.promotions(ASSISTANT)).map(({ version }) => version).reverse();
+  const known = await registry.versions(ASSISTANT);
+  const [current = { dir: policy, name: policyName(0) }, before] = [...new Set(used)].map(
+    (number) => versionOf(known.find(({ version }) => version === number)!),
+  );
+  const first = { dir: sftModel, name: "assistant-sft" };
+  const other = before ?? (resolve(current.dir) === resolve(sftModel) ? undefined : first);
+  return [current, ...(other && existsSync(other.dir) ? [other] : [])];
+}
+
+function versionOf({ companions, path, version }: RegisteredVersion): Version {
   const round = companions?.["round"];
-  const name = typeof round === "number" ? policyName(round) : `${ASSISTANT}-${version}`;
-  return { dir: path, name };
+  return {
+    dir: path,
+    name: typeof round === "number" ? policyName(round) : `${ASSISTANT}-${version}`,
+  };
 }
 
 /** A registry that does not know what the studio begins with learns it. */
 export async function registerFirst(files: StudioFiles): Promise<void> {
   const registry = openRegistry(files.registry);
-  const made = await loopState(files);
+  const made = await findLoopState(files.loopDir);
   const models = { [ASSISTANT]: made?.policy ?? files.policy, [REWARD]: files.rewardModel };
   for (const [name, dir] of Object.entries(models)) {
     if (await registry.current(name)) continue;
@@ -99,12 +117,6 @@ export function policyName(round: number): string {
 }
 
 /** Rounds that the loop has finished. */
-export async function finishedRounds(files: StudioFiles): Promise<number> {
-  return (await loopState(files))?.rounds.length ?? 0;
-}
-
-async function loopState({ loopDir }: StudioFiles) {
-  const file = join(loopDir, "loop-state.json");
-  if (!existsSync(file)) return undefined;
-  return JSON.parse(await readFile(file, "utf8")) as { policy: string; rounds: unknown[] };
+export async function finishedRounds({ loopDir }: StudioFiles): Promise<number> {
+  return (await findLoopState(loopDir))?.rounds.length ?? 0;
 }

@@ -3,15 +3,15 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { feedback } from "@stagecraft/contracts";
 import { createSerialQueue, StagecraftError } from "@stagecraft/core";
+import { findLoopState, loopName, roundResult } from "@stagecraft/pipeline";
 import {
   readSettings,
   reportLoop,
   type Database,
   type LoopControl,
 } from "@stagecraft/service-gateway";
-import { reportOf, type LoopEvent } from "./loop-events.js";
 import { runRounds } from "./run-rounds.js";
-import { finishedRounds, type StudioFiles } from "./studio-files.js";
+import { finishedRounds, policyName, type StudioFiles } from "./studio-files.js";
 
 export interface StudioLoopOptions {
   files: StudioFiles;
@@ -30,7 +30,6 @@ export interface StudioLoop extends LoopControl {
   close(): Promise<void>;
 }
 
-const NAME = "studio";
 const PROGRAM = fileURLToPath(new URL("../../bin/stagecraft.mjs", import.meta.url));
 
 /** See StudioLoop. Starting again goes on with a round that was stopped. */
@@ -44,27 +43,35 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
   const writes = createSerialQueue();
   const report = (said: feedback.ReportLoopRequest) =>
     writes.run(() => database.transact((tx) => reportLoop(tx, said, new Date())));
-  const tell = (state: feedback.LoopState, round: number, text: string) =>
-    report(feedback.ReportLoopRequest.fromPartial({ loop: NAME, state, round, text }));
+  // The process reports under the same name what it does.
+  const loop = loopName(files.loopDir);
+  const tell = (
+    state: feedback.LoopState,
+    round: number,
+    text: string,
+    finished?: feedback.LoopRoundResult,
+  ) => report({ loop, state, round, text, finished, waitsFor: [], progress: undefined });
 
   /** Throws what the process said last where it failed. */
   const runProcess = async (round: number): Promise<"done" | "stopped"> => {
     const started = spawn(process.execPath, [PROGRAM, ...argumentsOf(options, round)], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "ignore", "pipe"],
     });
     child = started;
     let lastError = "";
     createInterface({ input: started.stderr }).on("line", (line) => (lastError = line));
-    createInterface({ input: started.stdout }).on("line", (line) => {
-      const said = reportOf(JSON.parse(line) as LoopEvent, { loop: NAME, round });
-      if (said) void report(said).catch(() => undefined); // the next line says it again
-    });
     const code = await new Promise<number | null>((resolve) => started.once("close", resolve));
     child = undefined;
     if (code === 0) return "done";
     if (code === 130 || code === 143) return "stopped";
     const why = lastError.replace(/^\[\w+\] /, "") || `the round's process ended with ${code}`;
     throw new StagecraftError("internal", why);
+  };
+
+  /** With the name under which its policy answers here. */
+  const resultOf = async (round: number) => {
+    const row = (await findLoopState(files.loopDir))?.rounds[round - 1];
+    return row && roundResult(row, policyName(round));
   };
 
   /** Whether it was done to its end. */
@@ -77,7 +84,7 @@ export function createStudioLoop(options: StudioLoopOptions): StudioLoop {
       }
       await options.onRound();
       const text = `Round ${round} is done; its assistant answers now.`;
-      await tell(feedback.LoopState.IDLE, round, text);
+      await tell(feedback.LoopState.IDLE, round, text, await resultOf(round));
       return true;
     } catch (thrown) {
       await tell(feedback.LoopState.FAILED, round, StagecraftError.from(thrown).message);

@@ -7,15 +7,9 @@ import {
   openPeopleServer,
   openStore,
   type Database,
-  type ServedModels,
 } from "@stagecraft/service-gateway";
-import { openModel, type OpenModel } from "../serve/open-model.js";
-import {
-  currentAssistant,
-  findStudioFiles,
-  registerFirst,
-  type StudioFiles,
-} from "./studio-files.js";
+import { serveVersions } from "./serve-versions.js";
+import { findStudioFiles, registerFirst, type StudioFiles } from "./studio-files.js";
 import { createStudioLoop } from "./studio-loop.js";
 
 export interface StudioOptions {
@@ -69,7 +63,7 @@ async function start(
   running.push(() => database.close());
   await seedRequests(database, files.prompts);
   await registerFirst(files);
-  const served = await serveCurrent(files, options);
+  const served = await serveVersions(files, options);
   running.push(() => served.close());
   const defaults = { ratersPerComparison: 1 };
   const rpc = createRpcServer();
@@ -84,32 +78,6 @@ async function start(
   const pages = await openPeopleServer({ database, defaults, loop, port, models, alwaysLink });
   running.push(() => pages.server.close());
   return { url: `${pages.origin}/`, signInLink: pages.signInLink! };
-}
-
-/** The newest policy in a thread of its own; `reload` puts a newer one in its place. */
-async function serveCurrent(files: StudioFiles, { engine, threads }: StudioOptions) {
-  const open = async (): Promise<OpenModel> =>
-    openModel({
-      ...(await currentAssistant(files)),
-      engine: { engine, threads },
-      ...{ maxActive: 16, maxQueued: 256 },
-    });
-  let current = await open();
-  const models: ServedModels = {
-    policies: () => current.models.policies(),
-    rewards: () => current.models.rewards(),
-  };
-  return {
-    models,
-    async reload() {
-      const before = current;
-      current = await open();
-      await before[Symbol.asyncDispose]();
-    },
-    async close() {
-      await current[Symbol.asyncDispose]();
-    },
-  };
 }
 
 async function seedRequests(database: Database, prompts: string): Promise<void> {

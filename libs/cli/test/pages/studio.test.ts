@@ -65,10 +65,24 @@ async function teach(page: Page, hands: Hands): Promise<void> {
   });
   await page.waitForSelector("td >> text=new version assistant-round-1");
   await hands.goTo("Chat");
-  await page.waitForSelector("text=Version: assistant-round-1");
+  const current = 'option:has-text("assistant-round-1, the current one")';
+  await page.waitForSelector(current, { state: "attached" });
   await hands.write("What is 3 and 3?", "Your message");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".turn.assistant .actions");
+  await compareVersions(page, hands);
+}
+
+/** Blind: which of the two wrote what is told after the vote, which becomes a ranking. */
+async function compareVersions(page: Page, hands: Hands): Promise<void> {
+  await hands.press("Two versions, blind");
+  await hands.write("What is 4 and 4?", "A question for both");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("text=Answer 2 is better");
+  expect(await page.locator(".sides").textContent()).not.toContain("assistant-round-1");
+  await hands.press("Answer 2 is better");
+  await page.waitForSelector("text=Stored as a pair to learn from");
+  expect(await page.locator(".sides").textContent()).toContain("assistant-round-1");
 }
 
 async function rankAll(page: Page, hands: Hands): Promise<void> {

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { storeFlag } from "../../feedback/flags.js";
 import { toTurns } from "../../feedback/turns.js";
+import { storeVote } from "../../feedback/votes.js";
+import { modelIds } from "../../models/model-ids.js";
 import { versionOf } from "../../models/models.js";
 import { answerOf, askModel, takeStream, type Question } from "../../models/ask-model.js";
 import type { feedback } from "@stagecraft/contracts";
@@ -42,7 +44,7 @@ const vote = z.strictObject({
 
 /** Models that answer: for Write, for Break it, and to chat with. */
 export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { database, models, now } = context;
+  const { database, models } = context;
   const stream = async (reply: FastifyReply, ask: Omit<Question, "signal">) => {
     const release = takeStream(ask.person);
     const stop = new AbortController();
@@ -55,6 +57,7 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
     }
   };
 
+  const ids = modelIds(models);
   app.get("/api/models", async (request): Promise<ServedModels> => {
     const person = anybody(request);
     const seesNames = may(person, "operator");
@@ -62,29 +65,46 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
     const served = names.map(async (name, i) => {
       const label = names.length === 1 ? "The assistant" : `Assistant ${i + 1}`;
       const version = seesNames ? await versionOf(models, name) : null;
-      return { id: String(i), label: seesNames ? name : label, version };
+      return { id: ids.idOf(name), label: seesNames ? name : label, version };
     });
     return { models: await Promise.all(served) };
   });
-  const modelOf = (model: string) => [...models.policies().keys()][Number(model || 0)] ?? model;
 
   app.post("/api/write/answers", (request, reply) => {
     const { id: person } = personOf(request, "writer");
     const { turns, model } = question.parse(request.body);
-    const ask = { person, purpose: "write", turns, model: modelOf(model), sampling: {} } as const;
+    const ask = {
+      person,
+      purpose: "write",
+      turns,
+      model: ids.nameOf(model),
+      sampling: {},
+    } as const;
     return stream(reply, { ...ask, turns });
   });
   app.post("/api/break/answers", (request, reply) => {
     const { id: person } = anybody(request);
     const { turns, model } = question.parse(request.body);
-    const ask = { person, purpose: "break", turns, model: modelOf(model), sampling: {} } as const;
+    const ask = {
+      person,
+      purpose: "break",
+      turns,
+      model: ids.nameOf(model),
+      sampling: {},
+    } as const;
     return stream(reply, { ...ask, turns });
   });
   app.post("/api/chat/answers", (request, reply) => {
     const { id: person } = anybody(request);
     const { turns, model, sampling: given } = chatQuestion.parse(request.body);
     const drawn = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
-    const ask = { person, purpose: "chat", turns, model: modelOf(model), sampling: drawn } as const;
+    const ask = {
+      person,
+      purpose: "chat",
+      turns,
+      model: ids.nameOf(model),
+      sampling: drawn,
+    } as const;
     return stream(reply, { ...ask, turns });
   });
 
@@ -110,20 +130,8 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
     };
   });
 
-  app.post("/api/chat/votes", async (request): Promise<VoteStored> => {
-    const { id: person_id } = anybody(request);
-    const given = vote.parse(request.body);
-    await answerOf(context, given.answerId, person_id);
-    if (given.than !== null) await answerOf(context, given.than, person_id);
-    await database.db
-      .insertInto("votes")
-      .values({
-        id: given.submissionId,
-        ...{ person_id, answer_id: given.answerId, vote: given.vote, than_id: given.than },
-        ...{ comment: given.comment, created_at: now() },
-      })
-      .onConflict((conflict) => conflict.column("id").doNothing())
-      .execute();
-    return { voteId: given.submissionId };
+  app.post("/api/chat/votes", (request): Promise<VoteStored> => {
+    const { id: person } = anybody(request);
+    return storeVote(context, person, vote.parse(request.body));
   });
 }

@@ -25,8 +25,8 @@ export function ModelChoice({
   return (
     <Field label={label}>
       <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        <option value="">the current one</option>
-        {data.models.map((model) => (
+        <option value="">{first.label}, the current one</option>
+        {others.map((model) => (
           <option value={model.id} key={model.id}>
             {model.label}
           </option>

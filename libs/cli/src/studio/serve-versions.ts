@@ -1,0 +1,45 @@
+import type { ServedModels } from "@stagecraft/service-gateway";
+import { openModel, type OpenModel } from "../serve/open-model.js";
+import { servedVersions, type StudioFiles, type Version } from "./studio-files.js";
+import type { StudioOptions } from "./studio.js";
+
+/** The models of a studio, each in a thread of its own; the one in use is the first. */
+export interface ServedVersions {
+  models: ServedModels;
+  /** Opens what has become newer, and closes what is served no more. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Serves the policy in use and the one before it, so that people can compare the two. */
+export async function serveVersions(
+  files: StudioFiles,
+  { engine, threads }: Pick<StudioOptions, "engine" | "threads">,
+): Promise<ServedVersions> {
+  let current = new Map<string, OpenModel>();
+  const open = (version: Version) =>
+    openModel({ ...version, engine: { engine, threads }, maxActive: 16, maxQueued: 256 });
+  const reload = async () => {
+    const before = current;
+    const opened = new Map<string, OpenModel>();
+    for (const version of await servedVersions(files)) {
+      opened.set(version.name, before.get(version.name) ?? (await open(version)));
+    }
+    current = opened;
+    await closeAll([...before.values()].filter((model) => ![...opened.values()].includes(model)));
+  };
+  await reload();
+  return {
+    models: {
+      policies: () =>
+        new Map([...current.values()].flatMap(({ models }) => [...models.policies()])),
+      rewards: () => new Map(),
+    },
+    reload,
+    close: () => closeAll([...current.values()]),
+  };
+}
+
+async function closeAll(models: readonly OpenModel[]): Promise<void> {
+  for (const model of models) await model[Symbol.asyncDispose]();
+}
