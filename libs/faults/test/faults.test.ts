@@ -14,6 +14,7 @@ const ROWS = [
   "trainer-kill",
   "nats-kill",
   "server-kill",
+  "gateway-kill",
   "worker-stop",
   "two-trainers",
   "disk-full",

@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { freePort } from "./process.js";
 
 const DEBIAN = "/usr/lib/postgresql";
@@ -37,8 +38,14 @@ export async function startPostgres(bin: string): Promise<PostgresServer> {
   const start = async () => {
     const args = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", dir];
     server = spawn(join(bin, "postgres"), args, { ...user, cwd: dir, stdio: "ignore" });
-    while (spawnSync(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).status !== 0)
-      if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+    const started = server;
+    const isReady = () =>
+      promisify(execFile)(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).then(
+        () => true,
+        () => false,
+      );
+    while (!(await isReady()))
+      if (started.exitCode !== null) throw new Error(`postgres ended with ${started.exitCode}`);
   };
   const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
     if (!server || server.exitCode !== null || server.signalCode !== null) return;

@@ -2,6 +2,7 @@ import type { FaultRow } from "../fault-row.js";
 import { access } from "./access.js";
 import { checkpointDamage } from "./checkpoint-damage.js";
 import { diskFull } from "./disk-full.js";
+import { gatewayKill } from "./gateway-kill.js";
 import { hostileRequest } from "./hostile-request.js";
 import { natsKill } from "./nats-kill.js";
 import { outOfMemory } from "./out-of-memory.js";
@@ -23,6 +24,7 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   trainerKill,
   natsKill,
   serverKill,
+  gatewayKill,
   workerStop,
   twoTrainers,
   diskFull,
