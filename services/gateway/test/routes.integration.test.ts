@@ -172,7 +172,9 @@ describe("what is sent to raters and writers", () => {
       const { status, text, headers } = await send(route, own);
       expect(`${route}: ${status}`).toBe(`${route}: 200`);
       const sent = text + JSON.stringify([...headers]);
-      expect(secrets.filter((secret) => sent.includes(secret)).map((s) => `${route}: ${s}`)).toEqual([]);
+      expect(
+        secrets.filter((secret) => sent.includes(secret)).map((s) => `${route}: ${s}`),
+      ).toEqual([]);
       numAnswers++;
     }
     expect(numAnswers).toBeGreaterThan(20);
