@@ -1,6 +1,7 @@
 import { GENERATE } from "./generate.mjs";
 import { LLAMACPP } from "./llamacpp.mjs";
 import { OVERLAP } from "./overlap.mjs";
+import { PEOPLE_ROWS } from "./people.mjs";
 import { PPO } from "./ppo.mjs";
 import { REWARD } from "./reward.mjs";
 import { SCALING } from "./scaling.mjs";
@@ -24,6 +25,7 @@ export const BENCHES = [
   ...REWARD,
   ...SCALING,
   ...OVERLAP,
+  ...PEOPLE_ROWS,
 ];
 
 /**
