@@ -98,7 +98,8 @@ interface Limits {
   maxKl: number;
 }
 
-const DEFAULT_LIMITS: Limits = {
+/** Of the default preset. */
+export const DEFAULT_LIMITS: Limits = {
   sftExact: 0.85,
   sftGain: 0.5,
   rewardGap: 0.03,
