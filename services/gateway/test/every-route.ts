@@ -9,6 +9,7 @@ const SIGNED_IN = ["rater", "writer", "operator", "admin"] as const;
 const RATERS = ["rater", "operator", "admin"] as const;
 const WRITERS = ["writer", "operator", "admin"] as const;
 const OPERATORS = ["operator", "admin"] as const;
+const ADMINS = ["admin"] as const;
 
 /** A request that the route takes from whoever may. */
 export interface GoodRequest {
@@ -50,7 +51,12 @@ const goldRoute = (body?: object): NonNullable<RouteRow["request"]> => {
   };
 };
 
-/** Every route of the pages' server. A new route fails `routes.integration.test.ts` until it has a row. */
+const NO_LIMITS = { requestsPerMinute: null, tokensPerMinute: null, concurrent: null };
+
+/** Routes that are programs', who show keys and no session: tested in `test/openai` and `api.integration`. */
+export const OF_PROGRAMS: readonly RegExp[] = [/ \/v1\/[a-z/]*\*?$/, / \/(get_reward|classify)$/];
+
+/** Every route of the pages. A new route fails `routes.integration.test.ts` until it has a row. */
 export const EVERY_ROUTE: Readonly<Record<string, RouteRow>> = {
   "GET /*": { may: EVERYBODY, request: () => ({ path: "/rank" }) },
   "GET /api/session": { may: SIGNED_IN },
@@ -178,6 +184,16 @@ export const EVERY_ROUTE: Readonly<Record<string, RouteRow>> = {
   "GET /api/operator/export/:kind": {
     may: OPERATORS,
     request: () => ({ path: "/api/operator/export/rankings" }),
+  },
+
+  "GET /api/operator/keys": { may: ADMINS },
+  "POST /api/operator/keys": {
+    may: ADMINS,
+    request: () => ({ body: { name: uuid(), scopes: ["generate"], ...NO_LIMITS } }),
+  },
+  "DELETE /api/operator/keys/:keyId": {
+    may: ADMINS,
+    request: async (world) => ({ path: `/api/operator/keys/${await world.newKey()}` }),
   },
 
   "GET /api/loop": { may: SIGNED_IN },

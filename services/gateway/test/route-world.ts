@@ -1,6 +1,7 @@
 import { signInByLink, type PagesClient } from "@stagecraft/testing";
 import type { feedback } from "@stagecraft/contracts";
 import { common } from "@stagecraft/contracts";
+import { createApiKey } from "../src/auth/api-keys.js";
 import { hashOfPassword } from "../src/auth/secrets.js";
 import { addPerson, newSignInToken } from "../src/auth/people.js";
 import type { Assignment, NextAssignment, PersonRole } from "../src/http/api/index.js";
@@ -23,6 +24,8 @@ export interface RouteWorld extends AsyncDisposable {
   assignmentOf(who: PagesClient | undefined): Promise<Assignment>;
   draftOf(who: PagesClient | undefined): Promise<string>;
   answerOf(who: PagesClient | undefined): Promise<string>;
+  /** Id of a new API key. */
+  newKey(): Promise<string>;
   /** Id of a new rater. */
   newRater(): Promise<string>;
   newToken(): Promise<string>;
@@ -85,6 +88,11 @@ export async function openRouteWorld(database: Database, pagesDir: string): Prom
       const asker = who ?? (await signIn("rater"));
       const stream = await asker.ok<string>("POST", "/api/break/answers", question);
       return /"type":"done","answerId":"([^"]+)"/.exec(stream)![1]!;
+    },
+    async newKey() {
+      const limits = { requestsPerMinute: null, tokensPerMinute: null, concurrent: null };
+      const key = { name: uuid(), scopes: ["score" as const], ...limits };
+      return (await database.transact((tx) => createApiKey(tx, key))).keyId;
     },
     newRater: async () => (await add(["rater"])).id,
     newToken: async () => (await add(["rater"])).token,

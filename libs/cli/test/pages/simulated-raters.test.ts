@@ -7,7 +7,7 @@ import { createRpcServer } from "@stagecraft/rpc";
 import { silentReporter } from "@stagecraft/runs";
 import { createFeedbackService, openPeopleServer, openStore } from "@stagecraft/service-gateway";
 import { pgliteTemplate, signInByLink, tempDir, type PagesClient } from "@stagecraft/testing";
-import { bayesPairAccuracy, RATERS } from "@stagecraft/world";
+import { bayesPairAccuracy, LABELERS } from "@stagecraft/world";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/demo/claims.js";
 import { judgeStage } from "../../src/demo/judge-stage.js";
@@ -15,7 +15,7 @@ import { demoPipeline } from "../../src/demo/presets.js";
 import { worldOf } from "../../src/demo/world-fields.js";
 import { spawnCli } from "../cases/case-kit.js";
 
-/** A finished demo: its SFT model is what is taught, its figures are what its raters gave from files. */
+/** A finished demo: its SFT model is what is taught, its figures are what its labelers gave from files. */
 const DEMO = process.env["STAGECRAFT_DEMO"] ?? join("runs", "demo");
 const world = { worldSize: "demo", worldSeed: 1 } as const;
 const RATING_MS = 30 * 60_000;
@@ -25,7 +25,7 @@ const configOf = (stage: string) =>
   demoPipeline({ preset: "default", seed: 1, out: DEMO }).stages[stage]!.config!;
 
 describe.skipIf(!existsSync(join(DEMO, "demo.json")))(
-  "the demo's raters at the pages (needs `npm run demo`, or STAGECRAFT_DEMO=DIR)",
+  "the demo's labelers at the pages (needs `npm run demo`, or STAGECRAFT_DEMO=DIR)",
   () => {
     it(
       "reach by HTTP, several at once, the bars that they reach from files",
@@ -76,7 +76,7 @@ async function teach(dir: string) {
     await loop.waitFor("waiting for rankings");
     const raters = await inviteRaters(signInLink!);
     const random = createRandom("simulated raters");
-    const kinds = await kindsOf(file("requests-train.jsonl"));
+    const kinds = await kindsOf(file("prompts-train.jsonl"));
     const rated = await Promise.all(
       raters.map((rater) => rankAll(rater, { random, kinds, isOver: () => isOver })),
     );
@@ -103,8 +103,8 @@ async function loopArguments(dir: string, port: number): Promise<string[]> {
   }
   const flags = {
     policy: join(DEMO, "sft", "model"),
-    prompts: file("requests-train.jsonl"),
-    "eval-prompts": file("requests-heldout.jsonl"),
+    prompts: file("prompts-train.jsonl"),
+    "eval-prompts": file("prompts-heldout.jsonl"),
     ranker: "feedback",
     "feedback-address": `127.0.0.1:${port}`,
     "prompts-per-round": collect["limit"],
@@ -113,7 +113,7 @@ async function loopArguments(dir: string, port: number): Promise<string[]> {
     "max-new-tokens": collect["maxNewTokens"],
     "kl-coef": ppo["klCoef"],
     "min-ranked-share": 1,
-    "held-out-fraction": configOf("raters")["heldOutShare"],
+    "held-out-fraction": configOf("labelers")["heldOutShare"],
     "reward-config": join(dir, "reward.yaml"),
     "ppo-config": join(dir, "ppo.yaml"),
     rounds: 1,
@@ -128,7 +128,7 @@ async function loopArguments(dir: string, port: number): Promise<string[]> {
 async function inviteRaters(link: string): Promise<PagesClient[]> {
   const operator = await signInByLink(link);
   return Promise.all(
-    RATERS.map(async (name) => {
+    LABELERS.map(async (name) => {
       const person = { name, roles: ["rater"] };
       const invited = await operator.ok<{ link: string }>("POST", "/api/people/invite", person);
       return signInByLink(invited.link);
@@ -180,7 +180,7 @@ async function judge(dir: string, { policy, rewardModel }: Round) {
   const config = judgeStage.schema.parse({
     ...configOf("judge"),
     models: [`sft=${join(DEMO, "sft", "model")}`, `ppo=${policy}`],
-    prompts: [file("requests-heldout.jsonl")],
+    prompts: [file("prompts-heldout.jsonl")],
     rewardModel,
   }) as Parameters<typeof judgeStage.run>[0];
   const context = { resume: false, signal: new AbortController().signal };
@@ -201,7 +201,7 @@ async function figuresOfDemo() {
     stages: Record<string, { result: { metrics: Record<string, number> } }>;
   };
   const of = (stage: string) => stages[stage]!.result.metrics;
-  const { rankings, bestAccuracy: best } = of("raters");
+  const { rankings, bestAccuracy: best } = of("labelers");
   return {
     ...{ rankings: rankings!, best: best!, accuracy: of("reward")["accuracy"]! },
     ...judged(of("judge")),
