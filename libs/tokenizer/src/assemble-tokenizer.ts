@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { endIdsOf, GENERATION_CONFIG, withEndIds } from "./end-ids.js";
+import { endIdsOf, GENERATION_CONFIG, listedEndIds, withEndIds } from "./end-ids.js";
 import { createStreamDecoder } from "./stream-decoder.js";
 import type { SpecialIds, Tokenizer } from "./tokenizer.js";
 import type { Vocabulary } from "./vocabulary.js";
@@ -9,7 +9,7 @@ export interface TokenizerParts {
   vocabulary: Vocabulary;
   specials: SpecialIds;
   encode(text: string): Int32Array;
-  encodeWithSpecials(text: string): Int32Array;
+  encodeWithSpecials: Tokenizer["encodeWithSpecials"];
   encodeBytes(bytes: Uint8Array): Int32Array;
   files: Readonly<Record<string, string>>;
 }
@@ -20,14 +20,18 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
   const decodeBytes: Tokenizer["decodeBytes"] = (ids, options) =>
     vocabulary.textBytesOf(ids, options?.skipSpecials ?? true);
   const idOf = (token: string) => vocabulary.idOf(token);
-  const { specials, encode } = parts;
-  const endIds = endIdsOf({ specials, encode, idOf }, parts.files);
+  const listed = listedEndIds(parts.files[GENERATION_CONFIG], GENERATION_CONFIG);
+  let endIds: readonly number[] | undefined;
   let fingerprint: string | undefined;
-  return {
+  const tokenizer: Tokenizer = {
     kind: parts.kind,
     vocabSize: vocabulary.size,
-    specials,
-    endIds,
+    specials: parts.specials,
+    specialTokens: vocabulary.specialTokens,
+    get endIds() {
+      endIds ??= endIdsOf(tokenizer, parts.files, listed);
+      return endIds;
+    },
     get fingerprint() {
       fingerprint ??= sha256(parts.files["tokenizer.json"] ?? "");
       return fingerprint;
@@ -35,7 +39,7 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
     get byteLengths() {
       return vocabulary.byteLengths;
     },
-    encode,
+    encode: parts.encode,
     encodeWithSpecials: parts.encodeWithSpecials,
     encodeBytes: parts.encodeBytes,
     decode: (ids, options) =>
@@ -45,8 +49,9 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
     tokenOf: (id) => vocabulary.tokenOf(id),
     idOf,
     hasToken: (id) => vocabulary.has(id),
-    files: () => filesWithEnds(parts.files, endIds),
+    files: () => filesWithEnds(parts.files, tokenizer.endIds),
   };
+  return tokenizer;
 }
 
 function filesWithEnds(files: TokenizerParts["files"], endIds: readonly number[]) {

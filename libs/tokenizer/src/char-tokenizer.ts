@@ -32,10 +32,12 @@ export function createCharTokenizer(
     vocabulary,
     specials: namedSpecialIds(files, (token) => vocabulary.idOf(token)),
     encode: (text) => encoder.encode(text),
-    encodeWithSpecials(text) {
+    encodeWithSpecials(text, restore = (stretch) => stretch) {
       const parts = split(text, { readSpecials: true });
       return Int32Array.from(
-        parts.flatMap((part) => ("id" in part ? [part.id] : [...encoder.encode(part.text)])),
+        parts.flatMap((part) =>
+          "id" in part ? [part.id] : [...encoder.encode(restore(part.text))],
+        ),
       );
     },
     encodeBytes: (bytes) => encoder.encodeBytes(bytes),

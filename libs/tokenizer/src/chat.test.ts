@@ -12,6 +12,10 @@ const MESSAGES: Message[] = [
   { role: "assistant", content: "" },
 ];
 
+const CHATML =
+  "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + " +
+  "'<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
 let tokenizer: Tokenizer;
 beforeAll(async () => (tokenizer = await trainCharTokenizer(["HiYok<|end|>"])));
 
@@ -58,36 +62,27 @@ describe("renderChat()", () => {
     expect(() => renderChat(tokenizer, strange)).toThrow('the role "tool"');
     const bare = await trainBpe(["a"], { vocabSize: 256, specialTokens: [] });
     expect(hasChatFormat(bare)).toBe(false);
-    expect(() => renderChat(bare, MESSAGES)).toThrow("no chat tokens");
+    expect(() => renderChat(bare, MESSAGES)).toThrow("no chat template");
   });
 
-  for (const [name, specialTokens, expected] of [
-    [
-      "ChatML",
-      ["<|im_start|>", "<|im_end|>"],
-      "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
-    ],
-    [
-      "Llama 3",
-      ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
-      "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>" +
-        "<|start_header_id|>assistant<|end_header_id|>\n\n",
-    ],
-  ] as const) {
-    it(`renders ${name} for a foreign tokenizer with its tokens`, async () => {
-      const trained = await trainBpe(["a"], { vocabSize: 300, specialTokens });
-      const foreign = tokenizerFromFiles({ "tokenizer.json": trained.files()["tokenizer.json"]! });
-      const { ids } = renderChat(foreign, MESSAGES.slice(0, 1), { addGenerationPrompt: true });
-      expect(foreign.decode(ids, { skipSpecials: false })).toBe(expected);
-    });
-  }
+  it("guesses no format from the names of tokens", async () => {
+    const specialTokens = ["<|im_start|>", "<|im_end|>"];
+    const { "tokenizer.json": text } = (
+      await trainBpe(["a"], { vocabSize: 258, specialTokens })
+    ).files();
+    const foreign = tokenizerFromFiles({ "tokenizer.json": text! });
+    expect(hasChatFormat(foreign)).toBe(false);
+    expect(() => renderChat(foreign, MESSAGES)).toThrow(
+      "[failed_precondition] this tokenizer has no chat template",
+    );
+  });
 });
 
 describe("renderScored() and scoredPart()", () => {
   const specialTokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
   const chatMl = async () => {
     const trained = await trainBpe(["a"], { vocabSize: 259, specialTokens });
-    const config = JSON.stringify({ eos_token: "<|endoftext|>" });
+    const config = JSON.stringify({ eos_token: "<|endoftext|>", chat_template: CHATML });
     return tokenizerFromFiles({ ...trained.files(), "tokenizer_config.json": config });
   };
 

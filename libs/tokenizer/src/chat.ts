@@ -1,52 +1,22 @@
-import { chatFormatOf, checkedRole, findChatFormat } from "./chat-format.js";
-import { IntBuffer } from "./int-buffer.js";
+import { chatFormatOf, findChatFormat } from "./chat-format.js";
+import type { RenderChatOptions, RenderedChat } from "./chat-types.js";
 import type { Message, Tokenizer } from "./tokenizer.js";
 
-export interface RenderedChat {
-  ids: Int32Array;
-  /**
-   * 1 on every token that the assistant writes, its end token included; 0 elsewhere, and in answers of
-   * weight 0. Same length.
-   */
-  assistantMask: Uint8Array;
-}
-
-export interface RenderChatOptions {
-  /** End with the marker after which the assistant writes. Default false. */
-  addGenerationPrompt?: boolean;
-}
+export type { RenderChatOptions, RenderedChat } from "./chat-types.js";
 
 /**
- * A conversation as token ids: `<|bos|><|user|>Hi<|end|><|assistant|>Hello<|end|>`. Foreign
- * tokenizers with the special tokens of ChatML or Llama 3 are rendered in those formats. Special
- * strings inside a message stay ordinary text.
- * @throws `failed_precondition` when the tokenizer has no chat tokens, `invalid_argument` on an
- * unknown role
+ * A conversation as token ids: as the chat template beside the tokenizer says, or with our own chat tokens
+ * (`<|bos|><|user|>Hi<|end|><|assistant|>Hello<|end|>`). Special strings inside a message stay ordinary
+ * text.
+ * @throws `failed_precondition` when the tokenizer has neither, `invalid_argument` on a conversation that
+ * the template refuses
  */
 export function renderChat(
   tokenizer: Tokenizer,
   messages: readonly Message[],
   options: RenderChatOptions = {},
 ): RenderedChat {
-  const format = chatFormatOf(tokenizer);
-  const ids = new IntBuffer();
-  const mask: number[] = [];
-  const add = (tokens: ArrayLike<number>, isAssistant: boolean) => {
-    for (let i = 0; i < tokens.length; i++) {
-      ids.push(tokens[i]!);
-      mask.push(isAssistant ? 1 : 0);
-    }
-  };
-  add(format.start, false);
-  for (const { role, content, weight } of messages) {
-    const isLearnt = role === "assistant" && weight !== 0;
-    add(format.open(checkedRole(role)), false);
-    add(tokenizer.encode(content), isLearnt);
-    add([format.end], isLearnt);
-    add(format.afterEnd, false);
-  }
-  if (options.addGenerationPrompt) add(format.open("assistant"), false);
-  return { ids: ids.toArray(), assistantMask: Uint8Array.from(mask) };
+  return chatFormatOf(tokenizer).render(messages, options);
 }
 
 /**
@@ -56,44 +26,10 @@ export function renderChat(
  * they may speak for any role.
  */
 export function readRendered(tokenizer: Tokenizer, text: string): Int32Array {
-  const ids = new IntBuffer();
-  const add = (some: ArrayLike<number>) => {
-    for (let i = 0; i < some.length; i++) ids.push(some[i]!);
-  };
-  const { pattern, byName } = specialNames(tokenizer);
-  let done = 0;
-  for (const match of pattern === undefined ? [] : text.matchAll(pattern)) {
-    add(tokenizer.encode(text.slice(done, match.index)));
-    ids.push(byName.get(match[0])!);
-    done = match.index + match[0].length;
-  }
-  add(tokenizer.encode(text.slice(done)));
-  const read = ids.toArray();
+  const read = tokenizer.encodeWithSpecials(text);
   const start = findChatFormat(tokenizer)?.start ?? [];
   if (start.every((id, i) => read[i] === id)) return read;
   return Int32Array.from([...start, ...read]);
-}
-
-interface SpecialNames {
-  pattern: RegExp | undefined;
-  byName: ReadonlyMap<string, number>;
-}
-const namesOf = new WeakMap<Tokenizer, SpecialNames>();
-
-function specialNames(tokenizer: Tokenizer): SpecialNames {
-  const known = namesOf.get(tokenizer);
-  if (known) return known;
-  const byName = new Map<string, number>();
-  tokenizer.byteLengths.forEach((length, id) => {
-    const name = length === 0 && tokenizer.hasToken(id) ? tokenizer.tokenOf(id) : "";
-    if (name !== "") byName.set(name, id);
-  });
-  const longestFirst = [...byName.keys()].sort((a, b) => b.length - a.length);
-  const escaped = longestFirst.map((name) => name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-  const pattern = escaped.length === 0 ? undefined : new RegExp(escaped.join("|"), "gu");
-  const names = { pattern, byName };
-  namesOf.set(tokenizer, names);
-  return names;
 }
 
 /** True when `renderChat` can render for this tokenizer. */
@@ -117,7 +53,7 @@ export function renderScored(tokenizer: Tokenizer, messages: readonly Message[])
  */
 export function scoredPart(tokenizer: Tokenizer, ids: Int32Array): Int32Array {
   const format = findChatFormat(tokenizer);
-  if (format === undefined || ids.length === 0) return ids;
+  if (format?.end === undefined || ids.length === 0) return ids;
   const { end, afterEnd } = format;
   const last = ids.length - 1 - afterEnd.length;
   if (ids[last] === end && endsWith(ids, afterEnd)) return ids.subarray(0, last + 1);

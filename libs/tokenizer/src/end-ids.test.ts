@@ -7,12 +7,19 @@ import { trainBpe } from "./train-bpe.js";
 
 const CHATML = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
+const CHATML_TEMPLATE =
+  "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + " +
+  "'<|im_end|>\\n' }}{% endfor %}";
+
 /** A base model's tokenizer: its `eos_token` ends documents, another token ends a turn. */
 async function baseFiles(specialTokens: readonly string[] = CHATML) {
   const trained = await trainBpe(["a"], { vocabSize: 256 + specialTokens.length, specialTokens });
   return {
     "tokenizer.json": trained.files()["tokenizer.json"]!,
-    "tokenizer_config.json": JSON.stringify({ eos_token: specialTokens[0] }),
+    "tokenizer_config.json": JSON.stringify({
+      eos_token: specialTokens[0],
+      ...(specialTokens === CHATML ? { chat_template: CHATML_TEMPLATE } : {}),
+    }),
   };
 }
 

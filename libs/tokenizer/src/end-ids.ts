@@ -1,5 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
-import { findChatFormat, type ChatTokens } from "./chat-format.js";
+import { findChatFormat } from "./chat-format.js";
+import type { ChatTokens } from "./chat-types.js";
 import { namedTokenId } from "./named-specials.js";
 
 /** Where transformers looks for the ids that end an answer. */
@@ -12,14 +13,28 @@ type Files = Readonly<Record<string, string>>;
  * tokenizer's `eos_token`, which in base models is often another; those that generation_config.json
  * lists. The one place that says what ends a turn: see `Tokenizer.endIds`.
  */
-export function endIdsOf(tokenizer: ChatTokens, files: Files): readonly number[] {
+export function endIdsOf(
+  tokenizer: ChatTokens,
+  files: Files,
+  listed: readonly number[],
+): readonly number[] {
   const found = [
-    findChatFormat(tokenizer)?.end,
+    turnEndOf(tokenizer, files),
     tokenizer.specials.eos,
     namedTokenId(files, (token) => tokenizer.idOf(token), "eos_token"),
-    ...listedEndIds(files[GENERATION_CONFIG], GENERATION_CONFIG),
+    ...listed,
   ];
   return [...new Set(found.filter((id) => id !== undefined))];
+}
+
+/** A template that cannot be read is reported to who chats, not to who trains on texts. */
+function turnEndOf(tokenizer: ChatTokens, files: Files): number | undefined {
+  try {
+    return findChatFormat(tokenizer, files)?.end;
+  } catch (thrown) {
+    if (thrown instanceof StagecraftError) return undefined;
+    throw thrown;
+  }
 }
 
 /** `eos_token_id` of a configuration in JSON, an id or a list of them; [] where there is none. */

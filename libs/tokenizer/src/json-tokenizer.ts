@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { addedTokenSplitter } from "./added-tokens.js";
+import { addedTokenSplitter, type SplitOptions } from "./added-tokens.js";
 import { assembleTokenizer } from "./assemble-tokenizer.js";
 import { bpeModel } from "./bpe-model.js";
 import { compileDecoder } from "./decoder.js";
@@ -44,39 +44,44 @@ export function createJsonTokenizer(
     bytesOfAdded: (content) => decoder.bytesOfAdded(spelled.get(content)!),
   });
   const split = addedTokenSplitter(added, normalize);
-  const encodeInto = (text: string, out: IntBuffer, readSpecials: boolean) => {
+  const encodeInto = (text: string, out: IntBuffer, options: EncodeOptions) => {
+    const { readSpecials, restore = (stretch: string) => stretch } = options;
     for (const part of split(text, { readSpecials })) {
       if ("id" in part) {
         out.push(part.id);
         continue;
       }
       const pieces = (window: string) => preTokenize(window, part.isStart);
-      for (const some of piecesOf(part.text, pieces, inWindows)) {
+      for (const some of piecesOf(restore(part.text), pieces, inWindows)) {
         for (const piece of some) model.encodePiece(piece, out);
       }
     }
   };
-  const encode = (text: string, readSpecials: boolean) => {
+  const encode = (text: string, options: EncodeOptions) => {
     const out = new IntBuffer(16 + (text.length >> 2));
-    encodeInto(text, out, readSpecials);
+    encodeInto(text, out, options);
     return out.toArray();
   };
   return assembleTokenizer({
     kind,
     vocabulary,
     specials: namedSpecialIds(files, (token) => vocabulary.idOf(token)),
-    encode: (text) => encode(text, false),
-    encodeWithSpecials: (text) => encode(text, true),
+    encode: (text) => encode(text, { readSpecials: false }),
+    encodeWithSpecials: (text, restore) => encode(text, { readSpecials: true, restore }),
     encodeBytes(bytes) {
       const out = new IntBuffer(16 + (bytes.length >> 2));
       for (const part of textsAndBytes(bytes)) {
-        if (typeof part === "string") encodeInto(part, out, false);
+        if (typeof part === "string") encodeInto(part, out, { readSpecials: false });
         else model.encodeRaw(part, out);
       }
       return out.toArray();
     },
     files,
   });
+}
+
+interface EncodeOptions extends SplitOptions {
+  restore?: ((text: string) => string) | undefined;
 }
 
 function checkModel({ type }: TokenizerJson["model"]): void {

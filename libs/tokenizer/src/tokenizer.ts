@@ -38,6 +38,8 @@ export interface Tokenizer {
   /** One more than the largest id. */
   readonly vocabSize: number;
   readonly specials: SpecialIds;
+  /** Ids of all special tokens by name. */
+  readonly specialTokens: ReadonlyMap<string, number>;
   /**
    * Ids that end an answer: first the one that ends a turn in the chat format, then `specials.eos` and
    * those listed in config.json or generation_config.json beside the tokenizer. [] = none is known.
@@ -55,8 +57,9 @@ export interface Tokenizer {
   /**
    * As `encode`, with special tokens read where their names stand. For texts that may speak for any
    * role only, such as a rendered conversation.
+   * @param restore what each stretch between added tokens stands for: lets names of special tokens be text
    */
-  encodeWithSpecials(text: string): Int32Array;
+  encodeWithSpecials(text: string, restore?: (text: string) => string): Int32Array;
   /** Ids of any bytes; bytes that are not UTF-8 survive `decodeBytes` when the alphabet has bytes. */
   encodeBytes(bytes: Uint8Array): Int32Array;
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;

@@ -25,6 +25,8 @@ interface Bytes {
 /** All tokens by id. Their bytes, in one pool, are made when they are first asked for. */
 export class Vocabulary {
   readonly size: number;
+  /** Ids of the special tokens by name. */
+  readonly specialTokens: ReadonlyMap<string, number>;
   private readonly tokens: string[];
   private readonly addedIds: ReadonlyMap<string, number>;
   private readonly special: Uint8Array;
@@ -41,6 +43,8 @@ export class Vocabulary {
     this.special = new Uint8Array(this.size);
     this.taken = new Uint8Array(this.size);
     this.addedIds = new Map(added.map(({ content, id }) => [content, id]));
+    const special = added.filter((token) => token.special && token.content !== "");
+    this.specialTokens = new Map(special.map(({ content, id }) => [content, id]));
     list.tokens.forEach((token, i) => this.take(list.ids[i]!, token, 1));
     for (const { id, content, special } of added) {
       this.take(id, content, 2);

@@ -109,6 +109,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./logits.js")).logitsCommand,
   },
   {
+    name: "tokenize",
+    summary: "give the token ids of texts",
+    load: async () => (await import("./tokenize.js")).tokenizeCommand,
+  },
+  {
+    name: "render",
+    summary: "show a conversation as the model reads it, and what of it is learnt",
+    load: async () => (await import("./render.js")).renderCommand,
+  },
+  {
     name: "demo",
     summary: "train a small assistant through all stages, in minutes",
     load: async () => (await import("./demo.js")).demoCommand,

@@ -31,10 +31,10 @@ export function encodeDemonstrations(
   tokenizer: Tokenizer,
   { length, overlong }: { length: number; overlong: Overlong },
 ): Demonstrations {
-  const chats: RenderedChat[] = [];
+  const chats: Encoded[] = [];
   const counts = { numCut: 0, numTooLong: 0, numWithoutTarget: 0 };
   for (const conversation of conversations) {
-    const chat = renderChat(tokenizer, conversation.messages);
+    const chat = encoded(conversation, tokenizer);
     const isLong = chat.ids.length > length + 1;
     if (isLong && overlong === "error") throw tooLong(conversation, chat.ids.length, length);
     const kept = isLong ? firstTokens(chat, length + 1) : chat;
@@ -48,7 +48,22 @@ export function encodeDemonstrations(
   return { ...flatten(chats), ...counts };
 }
 
-function firstTokens({ ids, assistantMask }: RenderedChat, count: number): RenderedChat {
+type Encoded = Pick<RenderedChat, "ids" | "assistantMask">;
+
+/** Ids and mask; what the chat template refuses is named by its record. */
+function encoded(conversation: Conversation, tokenizer: Tokenizer): Encoded {
+  try {
+    const { ids, assistantMask } = renderChat(tokenizer, conversation.messages);
+    return { ids, assistantMask };
+  } catch (thrown) {
+    const error = StagecraftError.from(thrown);
+    if (error.code !== "invalid_argument") throw error;
+    const name = nameRecord("demonstration", conversation);
+    throw new StagecraftError(error.code, `${name}: ${error.reason}`, { cause: thrown });
+  }
+}
+
+function firstTokens({ ids, assistantMask }: Encoded, count: number): Encoded {
   return { ids: ids.slice(0, count), assistantMask: assistantMask.slice(0, count) };
 }
 
@@ -62,7 +77,7 @@ function tooLong(conversation: Conversation, numTokens: number, length: number):
   );
 }
 
-function flatten(chats: readonly RenderedChat[]) {
+function flatten(chats: readonly Encoded[]) {
   const starts = new Float64Array(chats.length + 1);
   chats.forEach(({ ids }, i) => (starts[i + 1] = starts[i]! + ids.length));
   const allIds = new Int32Array(starts[chats.length]!);

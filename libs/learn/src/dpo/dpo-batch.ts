@@ -1,7 +1,7 @@
 import type { Ranking } from "@stagecraft/data";
 import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
-import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
+import { renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { layoutForScores } from "../reward/reward-batch.js";
 import { fitAnswers, type FittedAnswers } from "../reward/fit-answers.js";
 import type { RankedPair } from "../reward/ranking-loss.js";
@@ -32,17 +32,26 @@ export function toDpoItem(
   { prompt, answers, ranks }: Ranking,
   { tokenizer, maxLength }: DpoItemOptions,
 ): DpoItem & FittedAnswers {
-  const promptLength = renderChat(tokenizer, prompt, { addGenerationPrompt: true }).ids.length;
   const whole = answers.map((answer) =>
     answerIds(prompt, answer, { tokenizer, maxLength: Infinity }),
   );
   return {
     ...fitAnswers(whole, ranks, maxLength),
     // The first token of what is kept has nothing before it to be predicted from.
-    answerLengths: whole.map((ids) => Math.min(ids.length - promptLength, maxLength - 1)),
+    answerLengths: whole.map((ids, i) => {
+      const start = answerStart(tokenizer, prompt, answers[i]!);
+      return Math.min(ids.length - start, maxLength - 1);
+    }),
     ranks: [...ranks],
     refLogProbs: answers.map(() => 0),
   };
+}
+
+/** Where the answer begins in the conversation's tokens: a template may show it otherwise than a prompt ends. */
+function answerStart(tokenizer: Tokenizer, prompt: readonly Message[], content: string): number {
+  const earlier = prompt.map((message) => ({ ...message, weight: 0 as const }));
+  const { assistantMask } = renderChat(tokenizer, [...earlier, { role: "assistant", content }]);
+  return assistantMask.indexOf(1);
 }
 
 /**

@@ -1,0 +1,57 @@
+import type { Command } from "commander";
+import { StagecraftError } from "@stagecraft/core";
+import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import type { CommandScope } from "../app/command.js";
+import { readJsonFile } from "./json-file.js";
+import { examplesText } from "./stage-command.js";
+
+interface TokenizeFlags {
+  texts: string;
+  special?: boolean;
+  bos?: boolean;
+  json?: boolean;
+}
+
+/** `stagecraft tokenize MODEL --texts FILE`: the token ids of texts, to compare with other tools. */
+export function tokenizeCommand(command: Command, { io }: CommandScope): void {
+  command
+    .argument("<model>", "model directory, or one with a tokenizer")
+    .requiredOption("--texts <file>", "JSON: a list of texts")
+    .option("--special", "read special tokens where their names stand; without it they are text")
+    .option("--bos", "put the token that begins a text before each")
+    .option("--json", "one list of ids a text, as one JSON list")
+    .addHelpText(
+      "after",
+      examplesText(["npx stagecraft tokenize runs/demo/ppo/model --texts texts.json --json"]),
+    )
+    .action(async (dir: string, flags: TokenizeFlags) => {
+      const texts = textsOf(await readJsonFile(flags.texts), flags.texts);
+      const tokenizer = await loadTokenizer(dir);
+      const start = flags.bos ? [bosOf(tokenizer, dir)] : [];
+      const encode = flags.special ? tokenizer.encodeWithSpecials : tokenizer.encode;
+      const lists = texts.map((text) => [...start, ...encode(text)]);
+      if (flags.json) io.out.write(`${JSON.stringify(lists)}\n`);
+      else for (const ids of lists) io.out.write(`${shown(tokenizer, ids)}\n`);
+    });
+}
+
+function textsOf(value: unknown, file: string): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw new StagecraftError("invalid_argument", `${file} must hold a JSON list of texts`);
+}
+
+function bosOf(tokenizer: Tokenizer, dir: string): number {
+  if (tokenizer.specials.bos !== undefined) return tokenizer.specials.bos;
+  throw new StagecraftError(
+    "failed_precondition",
+    `the tokenizer of ${dir} names no token that begins a text (bos_token); leave --bos out`,
+  );
+}
+
+/** Ids with what they stand for: `15339 "hello"`. */
+function shown(tokenizer: Tokenizer, ids: readonly number[]): string {
+  const texts = ids.map((id) => {
+    return `${id} ${JSON.stringify(tokenizer.decode([id], { skipSpecials: false }))}`;
+  });
+  return `${ids.length} tokens: ${texts.join(", ")}`;
+}
