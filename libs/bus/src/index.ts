@@ -15,15 +15,12 @@ export type {
   StreamInfo,
   StreamSpec,
 } from "./bus.js";
-export type { BusOptions } from "./common/create-bus.js";
 export { DEAD_PREFIX, DEAD_STREAM, type DeadLetter, type DeadLetters } from "./dead-letters.js";
-export type { ObjectInfo, ObjectStore } from "./objects.js";
 export { createJetStreamBus, type JetStreamOptions } from "./jetstream/jetstream-bus.js";
 export { acquireLease, type Lease, type LeaseOptions } from "./lease.js";
 export { createMemoryBus } from "./memory/memory-bus.js";
 export {
   NATS_ROLES,
-  natsPermissions,
   natsServerConfig,
   type NatsPermissions,
   type NatsRole,
@@ -35,7 +32,6 @@ export {
   type HandlingOptions,
   type MessageHandling,
 } from "./handle-messages.js";
-export { settlementFor, type Settlement } from "./settlement.js";
 export {
   deleteTopology,
   ensureTopology,

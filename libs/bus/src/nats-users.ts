@@ -23,7 +23,7 @@ export interface NatsTlsFiles {
  * neither announce weights nor publish tasks nor consume rollouts; a policy can publish nothing. Every
  * user's answers come to an inbox of its own, which the others cannot hear.
  */
-export function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
+function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
   const { deployment, subjects, weightsBucket, promptsConsumer, rolloutsConsumer, streams } =
     topology;
   const inbox = `${inboxPrefix(role)}.>`;

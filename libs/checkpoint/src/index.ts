@@ -1,10 +1,4 @@
-export {
-  atomicReplaceDirectory,
-  listNames,
-  locateDirectory,
-  recoverDirectory,
-  sweepTemporaries,
-} from "./atomic-directory.js";
+export { listNames, locateDirectory, sweepTemporaries } from "./atomic-directory.js";
 export { atomicWriteFile, type AtomicOptions, type FileContent } from "./atomic-write.js";
 export {
   openCheckpoints,
@@ -46,7 +40,7 @@ export {
   writeSafetensors,
   type Safetensors,
 } from "./safetensors.js";
-export { SIGNATURE_FILE, signDirectory, verifyDirectory } from "./signed-directory.js";
+export { signDirectory, verifyDirectory } from "./signed-directory.js";
 export { createKeyPair, readSigner, readVerifier, type Signer, type Verifier } from "./signing.js";
 export {
   f32,

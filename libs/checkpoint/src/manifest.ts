@@ -7,7 +7,7 @@ import type { FileContent } from "./atomic-write.js";
 import { readWhole, type FileSystem } from "./file-system.js";
 import { corrupt } from "./safetensors-header.js";
 
-export const MANIFEST_FILE = "manifest.json";
+const MANIFEST_FILE = "manifest.json";
 
 export interface FileRecord {
   readonly sha256: string;

@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { BYTES_PER_ELEMENT, sizeOfShape, type DType } from "./tensor-entry.js";
 
 /** The format's own limit; a larger header is an attack or not a safetensors file. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 /** A model of a thousand layers has some ten thousand. */
 const MAX_TENSORS = 250_000;

@@ -7,7 +7,7 @@ import { atomicWriteFile } from "./atomic-write.js";
 import type { Signer, Verifier } from "./signing.js";
 
 /** Beside the files that it is about. */
-export const SIGNATURE_FILE = "signature.json";
+const SIGNATURE_FILE = "signature.json";
 
 interface SignatureFile {
   /** Hex sha256 by name. */

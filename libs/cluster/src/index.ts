@@ -17,4 +17,3 @@ export { createView, outcomeText } from "./screen/views.js";
 export { startCluster, type Cluster, type ClusterAddresses } from "./start-cluster.js";
 export type { ClusterStatus } from "./status/types.js";
 export { stopCluster } from "./stop-cluster.js";
-export type { ProcessInfo, ProcessState, StopOutcome } from "./supervised-process.js";

@@ -6,12 +6,12 @@ export {
   type ConfigSchema,
   type FieldDoc,
 } from "./describe.js";
-export { fromEnvironment, readEnvironment, type Environment } from "./environment.js";
+export { fromEnvironment, type Environment } from "./environment.js";
 export { loadConfig, type ConfigLayers, type LoadedConfig } from "./load-config.js";
 export { liveText, secretFiles } from "./live-text.js";
 export { loadConfigFile, type ConfigFile } from "./load-file.js";
 export { parseConfig, type ParseOptions } from "./parse.js";
-export { printConfig, redactConfig } from "./print.js";
+export { redactConfig } from "./redact.js";
 export { schemaOf } from "./schema-of.js";
 export { suggest } from "./suggest.js";
 export { parseText } from "./text.js";

@@ -7,14 +7,12 @@ export {
   type SftBatchOptions,
   type SftBatchSource,
 } from "./batches/sft-batches.js";
-export type { CorpusManifest, SplitName, StreamManifest } from "./corpus/manifest.js";
 export {
   prepareCorpus,
   type CorpusProgress,
   type PrepareCorpusOptions,
 } from "./corpus/prepare-corpus.js";
 export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
-export type { TokenStream } from "./corpus/token-stream.js";
 export { columnsOf } from "./columns.js";
 export { holdOut, promptKey, shareProblem, type SplitSizes } from "./hold-out.js";
 export { recordFormatNames } from "./formats/records/table.js";
@@ -38,7 +36,7 @@ export {
 } from "./documents.js";
 export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
-export { nameRecord, originOf, type Origin } from "./origin.js";
+export { nameRecord, type Origin } from "./origin.js";
 export { readPrompts } from "./prompts.js";
 export { MAX_ANSWERS } from "./formats/records/ranking.js";
 export { readRankings, validateRanking, writeRankings } from "./rankings.js";

@@ -23,7 +23,7 @@ export function rememberOrigin(record: unknown, origin: Origin): void {
 }
 
 /** Where a reader of this library found the record; undefined for one that was made elsewhere. */
-export function originOf(record: object): Origin | undefined {
+function originOf(record: object): Origin | undefined {
   return origins.get(record);
 }
 

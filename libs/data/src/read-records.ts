@@ -36,7 +36,7 @@ export async function* readKind<K extends keyof RecordKinds>(
 }
 
 /** What reads one kind from a stored value, as the options say; the id is for a record without one. */
-export function parserOf<K extends keyof RecordKinds>(
+function parserOf<K extends keyof RecordKinds>(
   kind: K,
   { format = "auto", columns = {} }: Pick<RecordOptions, "format" | "columns">,
 ): (value: unknown, id: string) => RecordKinds[K][] {

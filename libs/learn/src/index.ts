@@ -3,13 +3,7 @@ export {
   type RewardBayesOptions,
   type RewardBayesResult,
 } from "./check/reward-bayes.js";
-export {
-  logSigmoid,
-  rankedPairs,
-  rankingLoss,
-  sigmoid,
-  type RankedPair,
-} from "./reward/ranking-loss.js";
+export { rankedPairs, type RankedPair } from "./reward/ranking-loss.js";
 export {
   correlation,
   rankingReport,
@@ -17,43 +11,26 @@ export {
   type RankingReport,
   type ScoredRanking,
 } from "./reward/ranking-metrics.js";
-export {
-  collectStage,
-  createCollectStage,
-  type AnswerSet,
-  type CollectConfig,
-  type Ranker,
-} from "./stages/collect.js";
-export { evaluateLm, lmLoss, restoreBest } from "./stages/language-model.js";
+export { collectStage, type AnswerSet, type CollectConfig, type Ranker } from "./stages/collect.js";
+export { lmLoss, restoreBest } from "./stages/language-model.js";
 export { corpusFields } from "./stages/fields.js";
 export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, type RewardReport } from "./stages/reward.js";
 export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";
 export { packSequences, type Packing, type Place } from "./batch/pack.js";
-export {
-  layoutForScores,
-  scoreSequences,
-  type RewardItem,
-  type ScoreLayout,
-} from "./reward/reward-batch.js";
 export { keepEnd } from "./reward/fit-answers.js";
 export {
   readUsablePrompts,
   type UsablePromptsOptions,
   type PromptReader,
 } from "./stages/usable-prompts.js";
-export { answerIds, toRewardItem } from "./reward/reward-data.js";
-export { rewardLoss, type RewardObjective } from "./reward/reward-loss.js";
-export { raterAgreement, type RaterAgreement } from "./reward/rater-agreement.js";
-export { type EnsembleReport } from "./reward/ensemble-report.js";
+export { toRewardItem } from "./reward/reward-data.js";
 export {
   combineScores,
   loadRewardModel,
-  rewardModelOf,
   saveRewardModel,
   type EnsembleScore,
   type RewardModel,
 } from "./reward/reward-model.js";
-export { dpoLoss, dpoLossTensor, type DpoLossOptions } from "./dpo/dpo-loss.js";
 export { dpoStage, type DpoConfig } from "./stages/dpo.js";

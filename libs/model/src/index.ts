@@ -1,7 +1,5 @@
-export { type ModelBatch } from "./batch.js";
-export { describeConfig, type ModelConfig, type PresetSizes } from "./config.js";
+export type { ModelConfig, PresetSizes } from "./config.js";
 export { ARCHITECTURES, type Architecture } from "./families/index.js";
-export { createDecoder } from "./generation/decoder.js";
 export { generate, type GeneratedSequence, type GenerateOptions } from "./generation/generate.js";
 export {
   createGenerationEngine,
@@ -11,15 +9,8 @@ export {
   type GenerationRequest,
   type GenerationTokenizer,
 } from "./generation/generation-engine.js";
-export {
-  resolveSampling,
-  sampleToken,
-  type SampledToken,
-  type SamplingParams,
-  type TokenBias,
-} from "./generation/sampling.js";
+export type { SampledToken, SamplingParams, TokenBias } from "./generation/sampling.js";
 export { logSoftmaxAt, topTokens, type TopToken } from "./generation/top-tokens.js";
-export { type FinishReason } from "./generation/sequence.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {
   checkVocabulary,
@@ -40,6 +31,5 @@ export {
   type ModelContents,
 } from "./model.js";
 export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from "./lora.js";
-export { type LogProbOptions } from "./model-forward.js";
 export { HEAD_NAMES, type Head } from "./names.js";
-export { presetConfig, validateModelConfig } from "./preset.js";
+export { presetConfig } from "./preset.js";

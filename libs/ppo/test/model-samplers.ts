@@ -2,14 +2,7 @@ import { join } from "node:path";
 import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { deriveSeed } from "@stagecraft/core";
 import { writeJsonl } from "@stagecraft/data";
-import {
-  createModel,
-  generate,
-  modelFromTensors,
-  presetConfig,
-  saveModel,
-  type Model,
-} from "@stagecraft/model";
+import { createModel, generate, presetConfig, saveModel, type Model } from "@stagecraft/model";
 import { trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import {
   oneAnswer,
@@ -136,9 +129,4 @@ export function createModelSamplers(options: ModelSamplersOptions): ModelSampler
     },
   };
   return { rollouts, weights, published, acknowledged };
-}
-
-/** A model like the one in `dir`, for the sampler. */
-export function shapeOf(model: Model): Model {
-  return modelFromTensors(model.config, model.tensors(), { seed: 0 });
 }

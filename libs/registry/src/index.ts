@@ -1,6 +1,5 @@
 export { ancestorsOf } from "./ancestors.js";
 export {
-  CARD_FILE,
   LINEAGE_FILE,
   readLineage,
   UNKNOWN,
@@ -10,7 +9,7 @@ export {
   type LineageFound,
   type Parent,
 } from "./lineage.js";
-export { identifyModel, weightsHash, type ModelIdentity } from "./weights-hash.js";
+export { weightsHash, type ModelIdentity } from "./weights-hash.js";
 export { writeLineage } from "./write-lineage.js";
 export { openRegistry, type ModelRegistry, type RegisteredVersion } from "./registry.js";
 export type { Promotion } from "./registry-file.js";

@@ -1,10 +1,10 @@
 import { connect } from "node:http2";
 import { Client, credentials } from "@grpc/grpc-js";
 import { health } from "@stagecraft/contracts";
-import { createLogger, silentLogger } from "@stagecraft/telemetry";
+import { createLogger } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { createRpcClient, createRpcServer, serveUntilSignal } from "@stagecraft/rpc";
+import { createRpcClient, createRpcServer } from "@stagecraft/rpc";
 import { aborted, echoClient, EchoService, echoHandlers, startEcho } from "./echo-service.js";
 
 const { HealthCheckResponse_ServingStatus: Serving } = health;
@@ -119,37 +119,6 @@ describe("drain()", () => {
     await using late = echoClient(echo.port);
     expect(await late.say({ text: "still" })).toEqual({ text: "still" });
     expect(await drained).toBe(true);
-  });
-});
-
-describe("serveUntilSignal()", () => {
-  it("drains on the first signal and ends at once on the second", async () => {
-    const started = gate();
-    const finish = gate();
-    await using echo = await startEcho({
-      async say() {
-        started.open();
-        await finish.opened;
-        return { text: "finished" };
-      },
-    });
-    const codes: number[] = [];
-    const serving = serveUntilSignal(echo.server, {
-      graceMs: 5000,
-      logger: silentLogger(),
-      signals: ["SIGUSR2"],
-      exit: (code) => codes.push(code),
-    });
-    const call = echo.client.say(wait);
-    await started.opened;
-    process.emit("SIGUSR2", "SIGUSR2");
-    expect(codes).toEqual([]);
-    process.emit("SIGUSR2", "SIGUSR2");
-    expect(codes).toEqual([130]);
-    finish.open();
-    expect(await call).toEqual({ text: "finished" });
-    expect(await serving).toBe(true);
-    expect(process.listenerCount("SIGUSR2")).toBe(0);
   });
 });
 

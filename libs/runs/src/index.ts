@@ -1,12 +1,6 @@
-export {
-  ALONE,
-  gradientStep,
-  type GradientExchange,
-  type Gradients,
-} from "./loop/gradient-step.js";
+export { gradientStep, type GradientExchange, type Gradients } from "./loop/gradient-step.js";
 export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
-export { isDue } from "./loop/is-due.js";
-export { loopOptionsFor, optimizerFor, scheduleFor } from "./loop/optimization.js";
+export { loopOptionsFor, optimizerFor } from "./loop/optimization.js";
 export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
 export { createThroughput, type Throughput } from "./loop/throughput.js";
 export { resumableLoop, type LoopScope, type ResumableTask } from "./loop/resumable-loop.js";
@@ -23,9 +17,8 @@ export {
   optimizerToTensors,
   variablesToTensors,
 } from "./loop/weights.js";
-export { openMetricsLog, type MetricsLog } from "./run/metrics-log.js";
 export { silentReporter, type StageProgress, type StageReporter } from "./stage/reporter.js";
-export { acquireRunLock, releaseRunLockOfThread, runHolder, type RunLock } from "./run/run-lock.js";
+export { acquireRunLock, releaseRunLockOfThread, type RunLock } from "./run/run-lock.js";
 export { openRun, withRun, type OpenRunOptions, type Run } from "./run/run.js";
 export {
   INTERRUPTED,
@@ -50,20 +43,16 @@ export {
   contextProblems,
   headProblems,
   modelFacts,
-  NOTHING_AHEAD,
   stageProblems,
 } from "./stage/stage-problems.js";
 export {
   hashInputs,
   inputChanges,
-  noteInputs,
   type InputHashes,
   type InputNotes,
   type InputSizes,
 } from "./run/input-hashes.js";
-export { thisCommit, thisMachine, type Machine } from "./run/provenance.js";
-export { dataInputs, inputProblem, modelInputs, type StageInput } from "./stage/stage-input.js";
+export { dataInputs, modelInputs, type StageInput } from "./stage/stage-input.js";
 export { recordFields, recordOptions } from "./stage/record-fields.js";
 export { commonFields, optimizationFields, progressFields } from "./stage/fields.js";
 export { defineStage, type StageScope, type StageSpec } from "./stage/define-stage.js";
-export { startEngine } from "./stage/engine.js";

@@ -8,7 +8,7 @@ export function createPrettyStream(target: DestinationStream): DestinationStream
 }
 
 /** One log record for a person; the stack of an error follows on its own lines. */
-export function prettyLine(line: string): string {
+function prettyLine(line: string): string {
   let record: Record<string, unknown>;
   try {
     record = JSON.parse(line) as Record<string, unknown>;

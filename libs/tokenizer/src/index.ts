@@ -1,5 +1,4 @@
 export {
-  hasChatFormat,
   readRendered,
   renderChat,
   renderScored,
@@ -7,10 +6,7 @@ export {
   type RenderChatOptions,
   type RenderedChat,
 } from "./chat.js";
-export { CHAT_TEMPLATE } from "./chat-template.js";
 export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
-export { DEFAULT_PATTERN, GPT2_PATTERN } from "./pre-tokenizer.js";
-export { DEFAULT_SPECIAL_TOKENS, SPECIAL_TOKENS } from "./special-tokens.js";
 export { lastSafeCut } from "./text-pieces.js";
 export { utf8CharLength } from "./utf8.js";
 export type {
@@ -28,9 +24,4 @@ export {
   type TrainProgress,
 } from "./train-bpe.js";
 export { trainCharTokenizer, type TrainCharOptions } from "./train-char-tokenizer.js";
-export {
-  checkConversationBytes,
-  checkTextBytes,
-  conversationBytes,
-  maxTextBytes,
-} from "./text-limit.js";
+export { checkTextBytes } from "./text-limit.js";

@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import type { Message, Tokenizer } from "./tokenizer.js";
+import type { Tokenizer } from "./tokenizer.js";
 
 const longestTokens = new WeakMap<Tokenizer, number>();
 
@@ -7,27 +7,11 @@ const longestTokens = new WeakMap<Tokenizer, number>();
  * Bytes of UTF-8 that cannot be fewer than so many tokens and one: no token is longer than the longest.
  * A foreign normalizer may make text shorter first (composing: three times at most).
  */
-export function maxTextBytes(tokenizer: Tokenizer, numTokens: number): number {
+function maxTextBytes(tokenizer: Tokenizer, numTokens: number): number {
   const longest =
     longestTokens.get(tokenizer) ?? tokenizer.byteLengths.reduce((a, b) => Math.max(a, b), 4);
   longestTokens.set(tokenizer, longest);
   return numTokens * longest * (tokenizer.kind === "external" ? 4 : 1);
-}
-
-/** Bytes of the texts of a conversation. */
-export function conversationBytes(messages: readonly Message[]): number {
-  return messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
-}
-
-/**
- * Throws `invalid_argument` for a conversation that has more tokens than the model reads for sure, by
- * its length in bytes alone: to be asked before it is encoded. Returns its bytes.
- */
-export function checkConversationBytes(messages: readonly Message[], limits: TextLimits): number {
-  return checkTextBytes(
-    messages.map(({ content }) => content),
-    limits,
-  );
 }
 
 export interface TextLimits {
@@ -36,7 +20,10 @@ export interface TextLimits {
   field: string;
 }
 
-/** The same for texts that are read together. */
+/**
+ * Throws `invalid_argument` for texts, read together, that have more tokens than the model reads for sure,
+ * by their length in bytes alone: to be asked before they are encoded. Returns their bytes.
+ */
 export function checkTextBytes(texts: readonly string[], limits: TextLimits): number {
   const { tokenizer, maxTokens, field } = limits;
   const numBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);

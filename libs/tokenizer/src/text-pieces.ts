@@ -62,7 +62,7 @@ export function* textsAndBytes(bytes: Uint8Array): Generator<string | Uint8Array
 }
 
 /** Decodes bytes that are known to be valid, keeping a byte order mark. */
-export function decodeUtf8(bytes: Uint8Array): string {
+function decodeUtf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }
 

@@ -24,7 +24,7 @@ export interface Fact {
   readonly value: string;
 }
 
-export const RELATIONS: readonly Relation[] = [
+const RELATIONS: readonly Relation[] = [
   {
     name: "job",
     type: "person",

@@ -40,7 +40,7 @@ export async function writeWorld(
 }
 
 /** File name to contents: .jsonl has a document a line, the others a blank line between them. */
-export function corpusFiles(documents: readonly WorldDocument[]): Map<string, string> {
+function corpusFiles(documents: readonly WorldDocument[]): Map<string, string> {
   const byFile = groupByFile(documents);
   return new Map(
     [...byFile].map(([file, group]) => [
@@ -53,7 +53,7 @@ export function corpusFiles(documents: readonly WorldDocument[]): Map<string, st
 }
 
 /** What world.json says. */
-export function describeWorld(world: World) {
+function describeWorld(world: World) {
   const documents = world.documents();
   const counts = {
     documents: documents.length,

@@ -13,7 +13,7 @@ import { FakeFailure, type FakeRequest, type FakeRoute } from "./fake-server.js"
 import { TRICKS } from "./fake-rank.js";
 
 /** What the fake models answer; the second sentence is one of the tricks. */
-export const MODEL_ANSWER = `Start with *one* line a day. ${TRICKS.script}`;
+const MODEL_ANSWER = `Start with *one* line a day. ${TRICKS.script}`;
 
 const AT = "2026-03-04T10:20:30.000Z";
 

@@ -1,10 +1,9 @@
-export { gatewaySchema, loadGatewayConfig, type GatewayConfig } from "./config.js";
+export { gatewaySchema } from "./config.js";
 export {
   createFeedbackService,
   type FeedbackService,
   type FeedbackServiceDeps,
 } from "./feedback/feedback-service.js";
-export { createHttpServer, type HttpServer, type HttpServerOptions } from "./http/server.js";
 export { openPeopleServer, type PeopleServer } from "./http/people-server.js";
 export type { ExportKind } from "./http/api/index.js";
 export type { LoopControl } from "./loop/loop-control.js";

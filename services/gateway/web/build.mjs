@@ -16,7 +16,7 @@ const stampFile = join(out, ".stamp");
 const PACKAGES = ["preact", "micromark", "vite"];
 
 /** What the built pages depend on: every file here but tests, the theme, the packages' versions. */
-export function stampOfPages() {
+function stampOfPages() {
   const hash = createHash("sha256").update(THEME_CSS);
   const files = readdirSync(web, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/\.test\.tsx?$|\.md$/.test(entry.name))

@@ -1,15 +1,5 @@
 export { policySchema } from "./config.js";
-export type {
-  EngineStatus,
-  PolicyEngine,
-  PolicyModelFacts,
-  SequenceRequest,
-  SequenceToScore,
-  TokenChunk,
-} from "./engine.js";
-export { createLocalEngine, type LocalEngine, type LocalEngineOptions } from "./local-engine.js";
 export {
-  assemblePolicyService,
   openPolicyService,
   type OpenPolicyOptions,
   type PolicyPartsOptions,

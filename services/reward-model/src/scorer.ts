@@ -95,7 +95,7 @@ export function createScorer({
 }
 
 /** Pads on the right to the longest sequence with token 0 in segment 0. */
-export function padRows(sequences: readonly Int32Array[]): TokenRows {
+function padRows(sequences: readonly Int32Array[]): TokenRows {
   const length = Math.max(...sequences.map((ids) => ids.length));
   const batchSize = sequences.length;
   const ids = new Int32Array(batchSize * length);

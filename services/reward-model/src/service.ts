@@ -143,7 +143,7 @@ function toScore(scored: ScoredSequence, { ids, numTruncated }: FittedTokens): r
 }
 
 /** Name and version as every answer carries them. */
-export function identify({ scorer }: ServedModel): { model: string; modelVersion: string } {
+function identify({ scorer }: ServedModel): { model: string; modelVersion: string } {
   return { model: scorer.name, modelVersion: scorer.version };
 }
 

@@ -95,7 +95,7 @@ export function createBus(broker: Broker, options: BusOptions = {}): EventBus {
 }
 
 /** Throws `invalid_argument` for numbers that make no sense. */
-export function withDefaults(spec: ConsumerSpec): RequiredConsumerSpec {
+function withDefaults(spec: ConsumerSpec): RequiredConsumerSpec {
   const full = {
     ackWaitMs: 30_000,
     maxAckPending: 1024,

@@ -12,6 +12,6 @@ export function safeIo(io: CliIo): CliIo {
 }
 
 /** For a terminal; colours stay where ours are on. */
-export function safeText(text: string): string {
+function safeText(text: string): string {
   return terminalText(text, { keepColours: colors.isColorSupported });
 }

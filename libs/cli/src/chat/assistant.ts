@@ -74,7 +74,7 @@ export function isTooLong(error: StagecraftError): boolean {
  * The rendered conversation, without its oldest turns when it is too long; a leading system message
  * stays. Throws invalid_argument when even the last message alone does not fit: see `isTooLong`.
  */
-export function fitToContext(
+function fitToContext(
   messages: readonly Message[],
   { render, room }: ContextFit,
 ): { ids: Int32Array; numLeftOut: number } {

@@ -94,7 +94,7 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
 }
 
 /** The file's variables with `--set name=value` on top; numbers and booleans keep their type. */
-export function bindVariables(
+function bindVariables(
   variables: Readonly<Record<string, string | number | boolean>>,
   settings: readonly string[],
 ): Bindings {

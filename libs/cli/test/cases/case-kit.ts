@@ -15,7 +15,7 @@ const CHATML =
   "'<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 /** The 256 bytes and the chat tokens of ours. */
-export function byteTokenizer(): Promise<Tokenizer> {
+function byteTokenizer(): Promise<Tokenizer> {
   return trainBpe(["text"], { vocabSize: 262 });
 }
 

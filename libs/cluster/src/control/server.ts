@@ -91,7 +91,7 @@ async function handle(request: IncomingMessage, handlers: ControlHandlers): Prom
 }
 
 /** Throws `invalid_argument` for a service of which there cannot be several. */
-export function scalable(service: unknown): ScalableService {
+function scalable(service: unknown): ScalableService {
   const known = SCALABLE.find((name) => name === service);
   if (known !== undefined) return known;
   throw new StagecraftError(

@@ -24,7 +24,7 @@ export async function scrapeProcess(metricsPort: number): Promise<ScrapedProcess
 }
 
 /** The reasons that stand at `METRICS.notServing`. */
-export function problemsOf(text: string): string[] {
+function problemsOf(text: string): string[] {
   const reason = /reason="((?:[^"\\]|\\.)*)"/;
   return text
     .split("\n")
@@ -34,7 +34,7 @@ export function problemsOf(text: string): string[] {
 }
 
 /** All series of one metric, in the text format of Prometheus. */
-export function sumOf(text: string, metric: string): number | undefined {
+function sumOf(text: string, metric: string): number | undefined {
   const values = text
     .split("\n")
     .filter((line) => line.startsWith(metric) && /^[{ ]/.test(line.slice(metric.length)))

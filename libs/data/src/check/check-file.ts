@@ -10,7 +10,7 @@ import { placeOf, type Origin } from "../origin.js";
 import { readDocuments } from "../documents.js";
 
 /** What a file may be for; "texts" are documents of a corpus. */
-export const CHECKED_KINDS = ["rankings", "conversations", "texts", "prompts"] as const;
+const CHECKED_KINDS = ["rankings", "conversations", "texts", "prompts"] as const;
 export type CheckedKind = (typeof CHECKED_KINDS)[number];
 
 export interface CheckOptions {

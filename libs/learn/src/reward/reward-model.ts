@@ -71,7 +71,7 @@ export async function loadRewardModel(directory: string): Promise<RewardModel> {
 export type ScoreStatistics = Pick<RewardModel, "scoreMean" | "scoreStd" | "memberMeans">;
 
 /** A reward model over members in memory, which it disposes. */
-export function rewardModelOf(
+function rewardModelOf(
   members: readonly Model[],
   { scoreMean = 0, scoreStd = 0, memberMeans = [] }: Partial<ScoreStatistics> = {},
 ): RewardModel {

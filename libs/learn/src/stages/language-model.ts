@@ -50,7 +50,7 @@ export function lmTask(options: LmTaskOptions): TrainTask<TokenBatch> {
  * `validationLoss` in nats per target token, and `bitsPerByte` = nats / (ln 2 · UTF-8 bytes), special
  * tokens in neither sum of the latter [reference 3]. A figure over nothing is absent.
  */
-export async function evaluateLm(
+async function evaluateLm(
   model: Model,
   batches: readonly TokenBatch[],
   { tokenizer, signal }: { tokenizer: Pick<Tokenizer, "byteLengths">; signal?: AbortSignal },

@@ -25,7 +25,7 @@ export interface LoopStep {
 }
 
 /** A step's own run directory within the round's; a step that is done already does nothing. */
-export function stepContext({ dir, name, context }: LoopStep): StageContext {
+function stepContext({ dir, name, context }: LoopStep): StageContext {
   return { ...context, runDir: join(dir, name), resume: true, overwrite: false };
 }
 

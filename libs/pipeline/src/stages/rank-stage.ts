@@ -38,7 +38,7 @@ export const rankStage = defineStage<z.infer<typeof schema>>({
 });
 
 /** More answers than a ranking holds; undefined = how many is not known. */
-export function countProblems(sampled: number | undefined, addReference: boolean): string[] {
+function countProblems(sampled: number | undefined, addReference: boolean): string[] {
   if (sampled === undefined || sampled + (addReference ? 1 : 0) <= MAX_ANSWERS) return [];
   const both = addReference ? `${sampled} sampled answers and the reference` : `${sampled} answers`;
   const advice = addReference ? ", or set addReference to false" : "";

@@ -37,7 +37,7 @@ export function createKlController(
 }
 
 /** 1 + clip(KL/target − 1, ±.2)·n/horizon [Z]. */
-export function adaptiveFactor(
+function adaptiveFactor(
   kl: number,
   numEpisodes: number,
   config: { targetKl: number; horizon: number },

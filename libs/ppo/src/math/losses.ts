@@ -106,20 +106,6 @@ export function valueLoss(
   return { loss, clipFraction };
 }
 
-/** Entropy −Σ p log p of one categorical given by its logits, in nats, by the stable log-sum-exp. */
-export function entropyOfLogits(logits: Numbers): number {
-  let max = -Infinity;
-  for (let i = 0; i < logits.length; i++) max = Math.max(max, logits[i]!);
-  let sum = 0;
-  let weighted = 0;
-  for (let i = 0; i < logits.length; i++) {
-    const exp = Math.exp(logits[i]! - max);
-    sum += exp;
-    weighted += exp * (logits[i]! - max);
-  }
-  return Math.log(sum) - weighted / sum;
-}
-
 /**
  * π_prox/π_behav per token, the importance weight outside the minimum of the decoupled objective
  * [AReaL eq. 5]. Equal log-probs give exactly 1. `cap` bounds the weight; 0 = unbounded.

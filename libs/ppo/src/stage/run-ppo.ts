@@ -66,23 +66,6 @@ export const ppoStage: Omit<StageDefinition<PpoConfig>, "run"> = {
   ],
 };
 
-/** The stage over samplers that are opened when it runs and closed when it ends. */
-export function createPpoStage(
-  openSamplers: (config: PpoConfig, context: StageContext) => Promise<Samplers & AsyncDisposable>,
-): StageDefinition<PpoConfig> {
-  return {
-    ...ppoStage,
-    async run(config, context) {
-      const samplers = await openSamplers(config, context);
-      try {
-        return await runPpo(config, context, samplers);
-      } finally {
-        await samplers[Symbol.asyncDispose]();
-      }
-    },
-  };
-}
-
 interface Scope extends StageScope {
   config: PpoConfig;
   samplers: Samplers;

@@ -1,5 +1,5 @@
 /** Text made safe for HTML element content and quoted attributes. */
-export function escapeHtml(text: unknown): string {
+function escapeHtml(text: unknown): string {
   return String(text)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

@@ -25,7 +25,7 @@ export function chartStyle(): string {
 }
 
 /** How charts look, in reports and on pages: by the theme's colours. */
-export const CHART_CSS = `
+const CHART_CSS = `
 .chart-tools { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; margin: 14px 0; font-size: 14.5px; }
 .chart-tools label { display: inline-flex; gap: 8px; align-items: center; }
 .chart-tools input[type="range"] { width: 130px; padding: 0; accent-color: var(--c0); }

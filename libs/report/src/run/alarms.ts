@@ -13,7 +13,7 @@ export async function alarmsOf({ dir, name, metrics }: RunData): Promise<AlarmRo
 }
 
 /** The alarms among the records of metrics.jsonl. */
-export function recordedAlarms(run: string, { records }: Pick<MetricsData, "records">): AlarmRow[] {
+function recordedAlarms(run: string, { records }: Pick<MetricsData, "records">): AlarmRow[] {
   const text = (value: unknown) => (typeof value === "string" ? value : "");
   return records
     .filter(({ kind }) => kind === "alarm")

@@ -36,7 +36,7 @@ export async function buildReport(
 }
 
 /** The charts of all runs, stage by stage in the order in which they were run. */
-export function chartsByStage(runs: readonly RunData[]): Chart[] {
+function chartsByStage(runs: readonly RunData[]): Chart[] {
   const stages = [...new Set(runs.map(({ stage }) => stage))];
   return stages.flatMap((stage) =>
     chartsOf(

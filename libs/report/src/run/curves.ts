@@ -43,7 +43,7 @@ const both = (title: string, field: string, evalField: string): CurveSpec => ({
 });
 
 /** What is drawn first, in this order; every other number that has a step follows under its own name. */
-export const KNOWN_CURVES: readonly CurveSpec[] = [
+const KNOWN_CURVES: readonly CurveSpec[] = [
   {
     title: "Loss",
     lines: [line("train", "loss", "training"), line("eval", "validationLoss", "validation")],

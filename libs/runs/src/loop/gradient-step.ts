@@ -16,7 +16,7 @@ export interface GradientExchange {
 }
 
 /** Of a trainer that is alone. */
-export const ALONE: GradientExchange = { mean: (own) => Promise.resolve(own) };
+const ALONE: GradientExchange = { mean: (own) => Promise.resolve(own) };
 
 export interface GradientStepOptions {
   optimizer: Optimizer;

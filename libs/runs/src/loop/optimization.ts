@@ -35,7 +35,7 @@ export function optimizerFor(
 }
 
 /** The schedule that a stage's configuration describes, over `totalSteps`. */
-export function scheduleFor(
+function scheduleFor(
   config: Pick<
     OptimizationConfig,
     "schedule" | "learningRate" | "warmupSteps" | "minLearningRateRatio"

@@ -9,7 +9,7 @@ import type { StageDefinition } from "./stage.js";
 import { inputProblem } from "./stage-input.js";
 
 /** For a stage that runs alone. */
-export const NOTHING_AHEAD: Forecast = { of: () => undefined };
+const NOTHING_AHEAD: Forecast = { of: () => undefined };
 
 type Checked<C> = Pick<StageDefinition<C>, "inputs" | "contradictions" | "problems">;
 

@@ -41,7 +41,7 @@ export function completionChoices(request: CompletionRequest): Choice[] {
 }
 
 /** A completion's prompts, each a text or token ids. */
-export function promptsOf(prompt: CompletionRequest["prompt"]): Prompt[] {
+function promptsOf(prompt: CompletionRequest["prompt"]): Prompt[] {
   if (typeof prompt === "string") return [{ $case: "text", value: prompt }];
   if (typeof prompt[0] === "number")
     return [{ $case: "tokens", value: { ids: prompt as number[] } }];

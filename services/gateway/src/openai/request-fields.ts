@@ -6,7 +6,7 @@ import { refused } from "./errors.js";
 /** Most answers that one request may ask for. */
 export const MAX_CHOICES = 128;
 /** Most likely tokens that are told with each token. */
-export const MAX_TOP = 20;
+const MAX_TOP = 20;
 
 const bias = z
   .record(z.string().regex(/^\d{1,9}$/), z.number().min(-MAX_LOGIT_BIAS).max(MAX_LOGIT_BIAS))

@@ -27,7 +27,7 @@ export interface RespondOptions extends ReadOptions {
 }
 
 /** Header with the names of all weights that answered; on a stream of those that began. */
-export const WEIGHTS_HEADER = "x-stagecraft-weights";
+const WEIGHTS_HEADER = "x-stagecraft-weights";
 
 /** Answers as a whole, or in pieces as they come. */
 export async function respond(options: RespondOptions): Promise<unknown> {

@@ -63,7 +63,7 @@ async function goldByPerson(db: Db): Promise<Map<string, Measured>> {
 }
 
 /** The right ranks of every gold item. */
-export async function goldRanks(db: Db): Promise<Map<string, number[]>> {
+async function goldRanks(db: Db): Promise<Map<string, number[]>> {
   const query = db.selectFrom("comparisons").select(["id", "gold"]).where("gold", "is not", null);
   return new Map((await query.execute()).map(({ id, gold }) => [id, gold!]));
 }

@@ -9,7 +9,7 @@ export const DEFAULT_SETTINGS: Settings = {
   automaticRounds: false,
 };
 
-export const DEFAULT_CRITERIA: CriteriaSettings = {
+const DEFAULT_CRITERIA: CriteriaSettings = {
   criteria: [
     { id: "helpful", name: "Helpful", question: "Which answer helps most?", ask: "off" },
     { id: "honest", name: "Honest", question: "Which answer is truest?", ask: "off" },

@@ -24,7 +24,7 @@ export const jsonlFiles: RecordFileFormat = {
 };
 
 /** The lines of a text file, without their ends. */
-export async function* readLines(file: string, signal?: AbortSignal): AsyncGenerator<Line> {
+async function* readLines(file: string, signal?: AbortSignal): AsyncGenerator<Line> {
   let rest = "";
   let number = 1;
   for await (const chunk of readTextChunks(file, signal)) {

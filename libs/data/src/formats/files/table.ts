@@ -8,7 +8,7 @@ import { parquetFiles } from "./parquet.js";
 import { textFiles } from "./text.js";
 
 /** Every kind of file. */
-export const FILE_FORMATS: readonly FileFormat[] = [
+const FILE_FORMATS: readonly FileFormat[] = [
   textFiles,
   jsonlFiles,
   jsonFiles,

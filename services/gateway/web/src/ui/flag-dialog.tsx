@@ -4,7 +4,7 @@ import { Dialog } from "./dialog.js";
 import { Field } from "./field.js";
 
 /** What can be wrong with an answer, in plain words. */
-export const FLAG_CATEGORIES: readonly (readonly [FlagCategory, string])[] = [
+const FLAG_CATEGORIES: readonly (readonly [FlagCategory, string])[] = [
   ["violence", "Violence or threats"],
   ["self-harm", "Suicide or self-harm"],
   ["hate", "Hate against a group of people"],

@@ -18,15 +18,3 @@ export function redactConfig(schema: ConfigSchema, config: object): JsonObject {
   );
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
-
-/** One aligned line per field, secrets hidden. */
-export function printConfig(schema: ConfigSchema, config: object): string {
-  const entries = Object.entries(redactConfig(schema, config));
-  const width = Math.max(0, ...entries.map(([name]) => name.length));
-  return entries
-    .map(([name, value]) => {
-      const text = typeof value === "string" ? value : JSON.stringify(value);
-      return `${name.padEnd(width)}  ${text}`;
-    })
-    .join("\n");
-}
