@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { deploymentTopology } from "@stagecraft/bus";
 import { OBJECT_STORE_LOCATION } from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
-import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
+import { DATA, EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import type { Manifest } from "./schemas.js";
 import { isService, settingsOf } from "./settings.js";
 import { find, quantity, serversOf, workloadsOf, type Workload } from "./workloads.js";
@@ -10,14 +10,7 @@ import { find, quantity, serversOf, workloadsOf, type Workload } from "./workloa
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 const { version } = JSON.parse(read("../../package.json")) as { version: string };
 const GPU = "nvidia.com/gpu";
-const ON_GPUS = ["policy", "reward-model", "trainer"];
 
-const cache = new Map<string, Manifest[]>();
-const rendered = (path: string): Manifest[] => {
-  const known = cache.get(path) ?? render(path);
-  cache.set(path, known);
-  return known;
-};
 const ours = (manifests: readonly Manifest[]) =>
   serversOf(manifests).filter(({ name }) => isService(name));
 const matches = (selector: Record<string, string>, { labels }: Workload) =>
@@ -26,45 +19,47 @@ const matches = (selector: Record<string, string>, { labels }: Workload) =>
 const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
 const suite = describe.skipIf(RENDERER_MISSING !== undefined);
 suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
-  it("has the five services, NATS and its set-up, in one namespace", () => {
-    const manifests = rendered(path);
+  it("has the five services and NATS, in one namespace", () => {
+    const manifests = render(path);
     const found = workloadsOf(manifests).map(({ kind, name }) => `${kind}/${name}`);
     expect(found).toEqual(
       expect.arrayContaining([
         "Deployment/policy",
         "Deployment/reward-model",
         "Deployment/rollout",
-        "StatefulSet/trainer",
+        "Deployment/trainer",
         "Deployment/gateway",
         "StatefulSet/nats",
-        "Job/nats-setup",
       ]),
     );
-    const namespaces = manifests.filter(({ kind }) => kind !== "Namespace");
+    const namespaces = manifests.filter(({ kind }) => kind !== "PriorityClass");
     expect(new Set(namespaces.map(({ metadata }) => metadata.namespace))).toEqual(
       new Set(["stagecraft"]),
     );
   });
 
   it("restricts every pod: no root, no writing, no capabilities, no token", () => {
-    for (const { name, pod, container } of workloadsOf(rendered(path))) {
+    for (const { name, pod, containers } of workloadsOf(render(path))) {
       expect(pod.automountServiceAccountToken, name).toBe(false);
       expect(pod.securityContext, name).toMatchObject({
         runAsNonRoot: true,
         runAsUser: 10001,
         seccompProfile: { type: "RuntimeDefault" },
       });
-      expect(container.securityContext, name).toEqual({
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ["ALL"] },
-      });
+      for (const { securityContext } of containers) {
+        expect(securityContext, name).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+      }
     }
   });
 
   it("gives every container CPU and memory, asked for and limited", () => {
-    for (const { name, container } of workloadsOf(rendered(path))) {
-      const { requests, limits } = container.resources ?? {};
+    const all = workloadsOf(render(path)).flatMap(({ containers }) => containers);
+    for (const { name, resources } of all) {
+      const { requests, limits } = resources ?? {};
       for (const resource of ["cpu", "memory"]) {
         expect(quantity(requests?.[resource]), `${name} ${resource}`).toBeGreaterThan(0);
         expect(quantity(limits?.[resource]), `${name} ${resource}`).toBeGreaterThanOrEqual(
@@ -75,7 +70,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("probes every server for start, readiness and life, services by gRPC on their probe port", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     for (const workload of serversOf(manifests)) {
       const { startupProbe, readinessProbe, livenessProbe } = workload.container;
       for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
@@ -93,7 +88,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("configures services with fields they know, on the ports their pods name", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     expect(ours(manifests)).toHaveLength(5);
     for (const workload of ours(manifests)) {
       const settings = settingsOf(manifests, workload);
@@ -110,7 +105,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("gives engines no more threads than CPUs", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     for (const workload of ours(manifests)) {
       const { threads } = settingsOf(manifests, workload);
       if (threads === undefined) continue;
@@ -120,7 +115,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("ends no pod before preStop and graceMs are over", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     for (const workload of ours(manifests)) {
       const [command, seconds] = workload.container.lifecycle?.preStop?.exec?.command ?? [];
       expect(command, workload.name).toBe("sleep");
@@ -133,7 +128,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("connects Services with named ports of running pods, headless where calls are spread", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     const services = manifests.filter(({ kind }) => kind === "Service");
     expect(services.map(({ metadata }) => metadata.name).sort()).toEqual(
       serversOf(manifests)
@@ -152,7 +147,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("sends services to addresses that exist", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     for (const workload of ours(manifests)) {
       const settings = settingsOf(manifests, workload);
       const { policyAddress, rewardAddress, natsUrl, models = [], rewardModels = [] } = settings;
@@ -169,7 +164,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("mounts every folder that settings name, writable only for who writes", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     const mountOf = ({ container }: Workload, folder: string) =>
       container.volumeMounts?.find(({ mountPath }) => `${folder}/`.startsWith(`${mountPath}/`));
     for (const workload of ours(manifests)) {
@@ -193,8 +188,8 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   });
 
   it("claims every volume that it mounts", () => {
-    const manifests = rendered(path);
-    for (const { name, pod, container, claimTemplates } of workloadsOf(manifests)) {
+    const manifests = [...render(path), ...DATA.flatMap(render)];
+    for (const { name, pod, containers, claimTemplates } of workloadsOf(manifests)) {
       const volumes = pod.volumes ?? [];
       for (const { configMap, persistentVolumeClaim } of volumes) {
         if (configMap) find(manifests, "ConfigMap", configMap.name);
@@ -203,12 +198,13 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
         }
       }
       const known = [...volumes.map((one) => one.name), ...claimTemplates.map(templateName)];
-      for (const mount of container.volumeMounts ?? []) expect(known, name).toContain(mount.name);
+      const mounts = containers.flatMap(({ volumeMounts = [] }) => volumeMounts);
+      for (const mount of mounts) expect(known, name).toContain(mount.name);
     }
   });
 
   it("selects existing pods in every budget and network rule", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     const selectors = manifests.flatMap(({ kind, spec }) => {
       const { selector, podSelector } = (spec ?? {}) as Record<string, PodSelector | undefined>;
       if (kind === "PodDisruptionBudget") return [selector?.matchLabels];
@@ -224,18 +220,16 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
   it("names images as they are built, at this version", () => {
     const targets = [...read("../images/Dockerfile").matchAll(/^FROM \S+ AS (\S+)$/gm)];
     const names = targets.map(([, name]) => `stagecraft/${name}:${version}`);
-    const gpu = path === "overlays/gpu";
-    for (const { name, container } of workloadsOf(rendered(path))) {
+    for (const { name, container, containers } of workloadsOf(render(path))) {
       if (name === "nats" || name === "postgres") continue;
-      expect(names, name).toContain(container.image);
+      for (const { image } of containers) expect(names, name).toContain(image);
       const onGpu = container.resources?.limits?.[GPU] !== undefined;
       if (isService(name)) expect(container.image).toContain(`/${name}${onGpu ? "-gpu" : ""}:`);
-      expect(onGpu, name).toBe(gpu && ON_GPUS.includes(name));
     }
   });
 
   it("keeps NATS's files within three quarters of its disk, synced, by a server that can", () => {
-    const manifests = rendered(path);
+    const manifests = render(path);
     const nats = serversOf(manifests).find(({ name }) => name === "nats");
     const [claim] = nats?.claimTemplates ?? [];
     const { storage } = (claim?.["spec"] as ClaimSpec).resources.requests;
@@ -254,12 +248,12 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
 
 suite(`components/public${skipped}`, () => {
   const gatewayOf = (path: string) =>
-    ours(rendered(path)).find(({ name }) => name === "gateway") as Workload;
+    ours(render(path)).find(({ name }) => name === "gateway") as Workload;
 
   it("opens the pages to an ingress alone; without it only who is in the pod gets there", () => {
-    const base = settingsOf(rendered("overlays/cpu"), gatewayOf("overlays/cpu"));
+    const base = settingsOf(render("overlays/cpu"), gatewayOf("overlays/cpu"));
     expect(base.httpHost).toBe("127.0.0.1");
-    const manifests = rendered(EVERYTHING);
+    const manifests = render(EVERYTHING);
     const open = settingsOf(manifests, gatewayOf(EVERYTHING)) as unknown as Site;
     expect(open).toMatchObject({ httpHost: "0.0.0.0", httpTrustedProxies: ["10.0.0.0/8"] });
     const { rules } = find(manifests, "Ingress", "gateway")["spec"] as {
@@ -279,10 +273,17 @@ interface Rule {
   ingress: { ports: { port: number }[] }[];
 }
 
-suite(`overlays/gpu${skipped}`, () => {
-  it("puts policy, reward-model and trainer on GPU nodes with the TensorFlow engine", () => {
-    const manifests = rendered("overlays/gpu");
-    for (const workload of ours(manifests).filter((one) => ON_GPUS.includes(one.name))) {
+suite(`overlays on GPUs${skipped}`, () => {
+  it.each([
+    ["overlays/gpu", 5, ["policy", "reward-model", "trainer"]],
+    ["overlays/gpu-2", 2, ["policy", "trainer"]],
+    ["overlays/gpu-1", 1, ["trainer"]],
+  ])("%s asks for %i GPUs, for %j, with the TensorFlow engine", (path, numGpus, expected) => {
+    const manifests = render(path);
+    const onGpu = ours(manifests).filter(({ container }) => container.resources?.limits?.[GPU]);
+    expect(onGpu.map(({ name }) => name)).toEqual(expected);
+    expect(onGpu.reduce((sum, { replicas }) => sum + replicas, 0)).toBe(numGpus);
+    for (const workload of onGpu) {
       const { name, pod, container } = workload;
       expect(settingsOf(manifests, workload).engine, name).toBe("tensorflow");
       expect(container.resources?.limits?.[GPU], name).toBe("1");
@@ -292,7 +293,7 @@ suite(`overlays/gpu${skipped}`, () => {
   });
 
   it("leaves the others on the native engine", () => {
-    const manifests = rendered("overlays/cpu");
+    const manifests = render("overlays/cpu");
     const engines = ours(manifests).map((workload) => settingsOf(manifests, workload).engine);
     expect(engines.filter((engine) => engine !== undefined)).toEqual([
       "native",
@@ -304,7 +305,7 @@ suite(`overlays/gpu${skipped}`, () => {
 
 suite(`components/autoscale${skipped}`, () => {
   it("scales the rollout workers by the consumer they share", () => {
-    const manifests = rendered(EVERYTHING);
+    const manifests = render(EVERYTHING);
     const worker = ours(manifests).find(({ name }) => name === "rollout") as Workload;
     const { promptsConsumer } = deploymentTopology(settingsOf(manifests, worker).deployment ?? "");
     const { scaleTargetRef, triggers } = find(manifests, "ScaledObject", "rollout")[

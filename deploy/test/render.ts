@@ -4,16 +4,35 @@ import { parseAllDocuments } from "yaml";
 import type { Manifest } from "./schemas.js";
 
 /** The kustomizations that people apply. */
-export const OVERLAYS = ["overlays/cpu", "overlays/gpu"] as const;
+export const OVERLAYS = [
+  "overlays/cpu",
+  "overlays/gpu",
+  "overlays/gpu-1",
+  "overlays/gpu-2",
+] as const;
+
+/** What is applied before them, once, and stays. */
+export const DATA = ["data/one-node", "data/shared"] as const;
 
 /** Everything there is, optional components included; only the tests render it. */
 export const EVERYTHING = "../test/everything";
 
+/** The same in another namespace. */
+export const ELSEWHERE = "../test/elsewhere";
+
 /** Why nothing can be rendered here, if so. */
 export const RENDERER_MISSING = missingRenderer();
 
-/** Objects of a kustomization as `kubectl kustomize` renders them. */
+const rendered = new Map<string, Manifest[]>();
+
+/** Objects of a kustomization as `kubectl kustomize` renders them, once. */
 export function render(path: string): Manifest[] {
+  const manifests = rendered.get(path) ?? renderNow(path);
+  rendered.set(path, manifests);
+  return manifests;
+}
+
+function renderNow(path: string): Manifest[] {
   const directory = fileURLToPath(new URL(`../kustomize/${path}`, import.meta.url));
   const { status, stdout, stderr } = spawnSync("kubectl", ["kustomize", directory], {
     encoding: "utf8",

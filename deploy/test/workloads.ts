@@ -4,6 +4,7 @@ import type { Manifest } from "./schemas.js";
 export interface Container {
   name: string;
   image: string;
+  command?: string[];
   args?: string[];
   env?: { name: string; value?: string }[];
   ports?: { name: string; containerPort: number }[];
@@ -30,8 +31,11 @@ export interface PodSpec {
   serviceAccountName?: string;
   terminationGracePeriodSeconds?: number;
   nodeSelector?: Record<string, string>;
-  tolerations?: { key?: string }[];
+  tolerations?: { key?: string; tolerationSeconds?: number }[];
+  priorityClassName?: string;
+  affinity?: { podAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: unknown[] } };
   securityContext?: Record<string, unknown>;
+  initContainers?: Container[];
   containers: Container[];
   volumes?: {
     name: string;
@@ -47,15 +51,19 @@ export interface Workload {
   labels: Record<string, string>;
   pod: PodSpec;
   container: Container;
+  replicas: number;
+  /** Those that run before the container, and the container. */
+  containers: Container[];
   claimTemplates: Manifest[];
 }
 
 interface WorkloadSpec {
+  replicas?: number;
   template?: { metadata: { labels: Record<string, string> }; spec: PodSpec };
   volumeClaimTemplates?: Manifest[];
 }
 
-/** Pods of every kind among the manifests. Each has one container. */
+/** Pods of every kind among the manifests. Each has one container, after some that prepare it. */
 export function workloadsOf(manifests: readonly Manifest[]): Workload[] {
   return manifests.flatMap((manifest) => {
     const { kind, metadata } = manifest;
@@ -66,13 +74,17 @@ export function workloadsOf(manifests: readonly Manifest[]): Workload[] {
     if (!pod || !container) return [];
     if (another) throw new Error(`${metadata.name}: the tests know pods of one container`);
     const claimTemplates = spec?.volumeClaimTemplates ?? [];
-    return [{ kind, name: metadata.name, labels: labels ?? {}, pod, container, claimTemplates }];
+    const containers = [...(pod.initContainers ?? []), container];
+    const own = { kind, name: metadata.name, labels: labels ?? {}, replicas: spec?.replicas ?? 1 };
+    return [{ ...own, pod, container, containers, claimTemplates }];
   });
 }
 
-/** Those that run until they are told to stop, and therefore need probes. */
+/** Those that serve, and therefore need probes. */
 export function serversOf(manifests: readonly Manifest[]): Workload[] {
-  return workloadsOf(manifests).filter(({ kind }) => /^(Deployment|StatefulSet)$/.test(kind));
+  return workloadsOf(manifests).filter(
+    ({ kind, name }) => /^(Deployment|StatefulSet)$/.test(kind) && name !== "model-loader",
+  );
 }
 
 /** The object of that kind and name; throws when there is none. */

@@ -8,7 +8,6 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { root, runTool } from "../setup/main.mjs";
 import { StepError } from "../setup/steps.mjs";
@@ -34,7 +33,6 @@ const WORKERS = ["rollout-1", "rollout-2"];
 const SERVICES = ["trainer", ...WORKERS, "policy", "reward-model"];
 const ACCESS = ["--volume", `${join(scratch, "access")}:/etc/access:ro`];
 const STOP_SECONDS = 60;
-const SETUP_ATTEMPTS = 10;
 
 const PROBE = `
 const fs = require("node:fs");
@@ -61,7 +59,6 @@ await runTool("PPO through the images, with podman", async (steps) => {
     await steps.run("tiny models on a volume", () => cli("make-models.mjs", "/models"));
     writeAccess();
     startNats();
-    await steps.run("streams and consumers, as the Job nats-setup does", setUpNats);
     await steps.run("five services", startServices);
     const seen = await steps.run(`${flags.updates} PPO updates`, () =>
       cli("drive.mjs", flags.updates, ...WORKERS),
@@ -132,22 +129,6 @@ function startNats() {
   const options = ["--volume", `${file}:/etc/nats/nats.conf:ro`, "--env", "POD_NAME=nats-0"];
   const command = ["nats-server", "--config", "/etc/nats/nats.conf"];
   start("nats", [...options, ...volume("nats", "/data")], flags["nats-image"], ...command);
-}
-
-/** With the arguments of the Kubernetes Job; the server may need a moment, the Job is repeated too. */
-async function setUpNats() {
-  const job = readFileSync(join(CONFIG, "..", "nats-setup.yaml"), "utf8");
-  const [, list = ""] = /args: \[([^\]]*)\]/.exec(job) ?? [];
-  const args = list.split(",").map((text) => text.trim().replaceAll('"', ""));
-  const image = `${IMAGE_PREFIX}/cli:${flags.tag}`;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return run("run", "--rm", "--network", id, ...LOCKED_DOWN, image, ...args);
-    } catch (error) {
-      if (attempt === SETUP_ATTEMPTS) throw error;
-      await delay(1000);
-    }
-  }
 }
 
 /** The Secret of Kubernetes: what servers accept, and what workers and the driver show. */

@@ -1,0 +1,63 @@
+// Copies a model directory or a file into the cluster's volume for models, in place of what has that name
+// there: `node deploy/scripts/copy-in.mjs [--namespace stagecraft] runs/sft/model policy`
+// Needs the component model-loader, and kubectl. (`kubectl cp` would put a directory into one that exists.)
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { basename, dirname, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+/** Unpacks beside the old one and puts the new one in its place: nobody reads half a model. */
+const RECEIVE = `set -e
+cd "$1"
+rm -rf ".$2.new" ".$2.old"
+mkdir ".$2.new"
+tar -x -f - -C ".$2.new"
+test -e ".$2.new/$3"
+if [ -e "$2" ]; then mv "$2" ".$2.old"; fi
+mv ".$2.new/$3" "$2"
+rm -rf ".$2.new" ".$2.old"`;
+
+/**
+ * @param {object} options
+ * @param {string} options.path a directory or a file here
+ * @param {string} options.name what it is called there
+ * @param {string} [options.into] folder there
+ * @param {string[]} options.through command that runs another one there
+ */
+export async function copyIn({ path, name, into = "/models", through }) {
+  const from = resolve(path);
+  const entry = basename(from);
+  const pack = ["tar", "-c", "-f", "-", "-C", dirname(from), entry];
+  const receive = [...through, "sh", "-c", RECEIVE, "sh", into, name, entry];
+  const packing = start(pack);
+  const receiving = start(receive);
+  packing.child.stdin.end();
+  receiving.child.stdout.pipe(process.stdout);
+  const copying = pipeline(packing.child.stdout, receiving.child.stdin);
+  const ends = await Promise.allSettled([packing.ended, receiving.ended, copying]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
+
+/** @param {string[]} command */
+function start([program = "", ...args]) {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = once(child, "close").then(([code]) => {
+    if (code !== 0) throw new Error(`${program} ended with ${code}`);
+  });
+  return { child, ended };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { namespace: { type: "string", default: "stagecraft" } },
+  });
+  const [path, name] = positionals;
+  if (!path || !name) throw new Error("usage: copy-in.mjs [--namespace NAME] PATH NAME");
+  if (!/^\w[\w.-]*$/.test(name)) throw new Error(`"${name}" is no name for a file in /models`);
+  const exec = ["exec", "--stdin", "deployment/model-loader", "--"];
+  await copyIn({ path, name, through: ["kubectl", "--namespace", values.namespace, ...exec] });
+  console.log(`${path} is /models/${name}`);
+}
