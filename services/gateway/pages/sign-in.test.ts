@@ -30,6 +30,19 @@ describe.skipIf(!CHROMIUM)("signing in", () => {
     await page.context().close();
   });
 
+  it("offers the provider, and says why somebody came back without being signed in", async () => {
+    await using server = await startFakeServer({
+      "GET /session": nobody,
+      "GET /sign-in": () => ({ provider: "Example <b>Org</b>" }),
+    });
+    const page = await openPage(browser, `${server.url}/sign-in?problem=stranger`);
+    await page.waitForSelector("text=have no part here");
+    const link = page.locator("text=Sign in at Example <b>Org</b>");
+    expect(await link.getAttribute("href")).toBe("/api/session/oidc");
+    expect(await violationsOf(page)).toEqual([]);
+    await page.context().close();
+  });
+
   it("says what to do when a link is used up, and takes name and password", async () => {
     await using server = await startFakeServer({
       "GET /session": nobody,

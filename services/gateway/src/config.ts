@@ -1,6 +1,8 @@
 import { callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
 
+const ROLE_RULE = /^.+=(rater|writer|operator|admin)(\+(rater|writer|operator|admin))*$/;
+
 /** Configuration of the gateway service. */
 export const gatewaySchema = z.strictObject({
   feedbackDir: z
@@ -37,6 +39,24 @@ export const gatewaySchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe("Addresses of proxies with TLS in front of the pages, whose headers are believed"),
+  oidcIssuer: z
+    .string()
+    .default("")
+    .describe("OpenID Connect provider at which people sign in, its https URL; empty = none"),
+  oidcClientId: z.string().default("").describe("What this gateway is called there"),
+  oidcClientSecret: z
+    .string()
+    .default("")
+    .describe("Its secret there; empty = a public client")
+    .meta({ secret: true }),
+  oidcName: z.string().default("your organisation").describe("What people call the provider"),
+  oidcRolesClaim: z.string().default("groups").describe("Claim that gives roles"),
+  oidcRoles: z
+    .array(z.string().regex(ROLE_RULE, "VALUE=ROLE+ROLE"))
+    .default([])
+    .describe(
+      "Roles by that claim's values, VALUE=ROLE+ROLE of rater, writer, operator, admin; empty = people are invited by their e-mail address",
+    ),
   models: z
     .array(z.string().regex(/^[^=]+=.+$/, "NAME=ADDRESS"))
     .default([])

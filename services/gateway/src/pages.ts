@@ -3,6 +3,9 @@ import { createRpcClient } from "@stagecraft/rpc";
 import { clientOptions } from "@stagecraft/service-kit";
 import type { Logger } from "@stagecraft/telemetry";
 import type { GatewayConfig } from "./config.js";
+import { createOidcProvider } from "./auth/oidc/provider.js";
+import type { PersonRole } from "./http/api/index.js";
+import type { HttpServerOptions } from "./http/server.js";
 import { openPeopleServer } from "./http/people-server.js";
 import { fixedModels } from "./openai/index.js";
 import type { Database } from "./store/database.js";
@@ -27,6 +30,7 @@ export async function startPages(
     defaults: { ratersPerComparison: config.ratersPerComparison },
     models: fixedModels(policies, rewards),
     graceMs: config.graceMs,
+    ...oidcOf(config),
     ...(certFile !== "" && { tls: { certFile, keyFile } }),
   });
   logger.info({ pages: pages.origin }, "pages are served");
@@ -47,4 +51,16 @@ function named<C>(entries: readonly string[], connect: (address: string) => C): 
     return [entry.slice(0, at), connect(entry.slice(at + 1))] as const;
   });
   return Object.fromEntries(split);
+}
+
+function oidcOf(config: GatewayConfig): Pick<HttpServerOptions, "oidc"> {
+  const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: clientSecret } = config;
+  if (issuer === "") return {};
+  const provider = createOidcProvider({ issuer, clientId, clientSecret, now: () => new Date() });
+  const roles = config.oidcRoles.map((rule) => {
+    const at = rule.lastIndexOf("=");
+    return [rule.slice(0, at), rule.slice(at + 1).split("+") as PersonRole[]] as const;
+  });
+  const rules = { claim: config.oidcRolesClaim, roles: new Map(roles) };
+  return { oidc: { provider, issuer, name: config.oidcName, rules } };
 }

@@ -9,6 +9,7 @@ import { openAiApi } from "../openai/plugin.js";
 import { storedKeys } from "../openai/stored-keys.js";
 import type { Database } from "../store/database.js";
 import type { Settings } from "./api/index.js";
+import { createBeginSession } from "./begin-session.js";
 import type { HttpContext, Routes } from "./context.js";
 import { errorOf, failureOf } from "./failure.js";
 import { closeGracefully } from "./graceful-close.js";
@@ -17,6 +18,7 @@ import { secureHeaders } from "./headers.js";
 import { answerRoutes } from "./routes/answers.js";
 import { keyRoutes } from "./routes/keys.js";
 import { loopRoutes } from "./routes/loop.js";
+import { oidcRoutes, type OidcSignIn } from "./routes/oidc.js";
 import { operatorRoutes } from "./routes/operator.js";
 import { peopleRoutes } from "./routes/people.js";
 import { rankRoutes } from "./routes/rank.js";
@@ -32,6 +34,8 @@ export interface HttpServerOptions extends Partial<Site> {
   /** Who answers; default: nobody. */
   models?: ServedModels;
   loop?: LoopControl;
+  /** Default: people sign in by links and passwords alone. */
+  oidc?: OidcSignIn;
   /** Folder of the built pages; default: as the build leaves them. */
   pagesDir?: string;
   logger?: Logger;
@@ -103,7 +107,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   secureHeaders(app, { isSecure });
   const { requestsPerMinute = { perPerson: 1200, perAddress: 300 } } = options;
   guard(app, context, { site, isSecure, requestsPerMinute });
-  sessionRoutes(app, { ...context, isSecure });
+  const begin = createBeginSession(context, isSecure);
+  sessionRoutes(app, { ...context, isSecure }, begin);
+  const { oidc } = options;
+  oidcRoutes(app, { ...context, isSecure, ...(oidc && { oidc }) }, begin);
   for (const each of ROUTES) each(app, context);
   const { database, models, now } = context;
   const authenticate = storedKeys({ database, now, openWithoutKeys: isLocal(site) });

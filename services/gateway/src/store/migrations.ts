@@ -86,4 +86,8 @@ export const MIGRATIONS: readonly Migration[] = [
       `alter table api_keys add column tokens_per_minute integer, add column concurrent integer`,
     ],
   },
+  {
+    name: "0003 people of a provider",
+    sql: [`alter table people add column oidc_subject text unique`],
+  },
 ];

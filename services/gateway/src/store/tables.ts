@@ -34,6 +34,8 @@ interface PeopleTable {
   roles: JSONColumnType<PersonRole[]>;
   active: boolean;
   password_hash: string | null;
+  /** Issuer and `sub`, of somebody who has signed in at a provider. */
+  oidc_subject: string | null;
   created_at: Generated<Date>;
   last_seen_at: Date | null;
 }

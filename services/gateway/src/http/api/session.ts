@@ -24,6 +24,12 @@ export interface Session {
   };
 }
 
+/** `GET /api/sign-in`: how one may sign in beside links and passwords, whoever asks. */
+export interface SignInWays {
+  /** Name of the provider that `GET /api/session/oidc` leads to; null = there is none. */
+  provider: string | null;
+}
+
 /**
  * `POST /api/session`: signs in with the token of a link. A link is `/sign-in#TOKEN`: what is behind the
  * `#` reaches no server and no log; the page sends it here. Each works once and expires. Sets an HttpOnly,

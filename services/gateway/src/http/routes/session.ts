@@ -5,14 +5,9 @@ import { writeAudit } from "../../auth/audit.js";
 import { personById, takeSignInToken, type KnownPerson } from "../../auth/people.js";
 import { createRateLimit } from "../../auth/rate-limit.js";
 import { hashOfPassword, isPassword } from "../../auth/secrets.js";
-import {
-  beginSession,
-  endSession,
-  endSessionsOf,
-  SESSION_MS,
-  type SignedIn,
-} from "../../auth/sessions.js";
+import { endSession, endSessionsOf, type SignedIn } from "../../auth/sessions.js";
 import type { Session, SignedOut } from "../api/index.js";
+import { sessionCookie, type BeginSession } from "../begin-session.js";
 import { anybody, may, type HttpContext } from "../context.js";
 import { personName, text } from "../fields.js";
 import { cookieName } from "../guard.js";
@@ -30,6 +25,7 @@ const newPassword = z.strictObject({ password: text(256).min(12) });
 export function sessionRoutes(
   app: FastifyInstance,
   context: HttpContext & { isSecure: boolean },
+  begin: BeginSession,
 ): void {
   const { database, now, isSecure } = context;
   const failures = createRateLimit({
@@ -38,14 +34,8 @@ export function sessionRoutes(
     now: () => now().getTime(),
     what: "attempts to sign in",
   });
-  const cookie = { path: "/", httpOnly: true, sameSite: "strict", secure: isSecure } as const;
-  const begin = async (reply: FastifyReply, person: KnownPerson): Promise<Session> => {
-    const { cookie: value, signedIn } = await database.transact((tx) =>
-      beginSession(tx, person, now()),
-    );
-    reply.setCookie(cookieName(isSecure), value, { ...cookie, maxAge: SESSION_MS / 1000 });
-    return sessionOf(signedIn);
-  };
+  const enter = async (reply: FastifyReply, person: KnownPerson) =>
+    sessionOf(await begin(reply, person));
 
   app.get("/api/session", async (request): Promise<Session> => sessionOf(signedInOf(request)));
 
@@ -53,7 +43,7 @@ export function sessionRoutes(
     const { token } = byLink.parse(request.body);
     throwIfSpent(failures, request.ip);
     const person = await database.transact((tx) => takeSignInToken(tx, token, now()));
-    if (person) return begin(reply, person);
+    if (person) return enter(reply, person);
     failures.take(request.ip);
     throw unknown("this link has been used, has expired, or is cut off", "ask for a new link");
   });
@@ -69,7 +59,7 @@ export function sessionRoutes(
       .executeTakeFirst();
     const isRight = await isPassword(password, row?.password_hash ?? null);
     if (row && isRight && row.active) {
-      return begin(reply, (await personById(database.db, row.id))!);
+      return enter(reply, (await personById(database.db, row.id))!);
     }
     for (const key of keys) failures.take(key);
     throw unknown("name or password is wrong", "try again, or ask for a link");
@@ -89,7 +79,7 @@ export function sessionRoutes(
 
   app.delete("/api/session", async (request, reply): Promise<SignedOut> => {
     if (request.signedIn) await endSession(database.db, request.signedIn.sessionHash);
-    reply.clearCookie(cookieName(isSecure), cookie);
+    void reply.clearCookie(cookieName(isSecure), sessionCookie(isSecure));
     return { ok: true };
   });
 }

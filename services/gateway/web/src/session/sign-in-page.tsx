@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Session } from "../../../src/http/api/index.js";
-import { request } from "../api/client.js";
+import type { Session, SignInWays } from "../../../src/http/api/index.js";
+import { ApiError, request } from "../api/client.js";
 import { navigate } from "../router.js";
 import { Field } from "../ui/field.js";
 import { ErrorNotice, Loading } from "../ui/notice.js";
-import { useAction } from "../ui/use-load.js";
+import { useAction, useLoad } from "../ui/use-load.js";
 
 /** Takes the token out of the address, so that it stays in no history and is not used twice. */
 function takeToken(): string {
@@ -17,6 +17,8 @@ function takeToken(): string {
 export function SignInPage({ onSignedIn }: { onSignedIn: (session: Session) => void }) {
   const [token] = useState(takeToken);
   const link = useAction();
+  const ways = useLoad<SignInWays>("sign-in");
+  const provider = ways.data?.provider;
   const enter = (session: Session) => {
     onSignedIn(session);
     navigate(location.pathname === "/sign-in" ? "/" : location.pathname, { replace: true });
@@ -30,7 +32,14 @@ export function SignInPage({ onSignedIn }: { onSignedIn: (session: Session) => v
     <>
       <h1 tabIndex={-1}>Sign in</h1>
       <p class="lead">Open the link that you were given. Each link works once.</p>
-      <ErrorNotice error={link.error} />
+      <ErrorNotice error={link.error ?? problemOf(location.search)} />
+      {provider && (
+        <p>
+          <a class="button primary" href="/api/session/oidc">
+            Sign in at <bdi>{provider}</bdi>
+          </a>
+        </p>
+      )}
       <p>
         No link, or one that no longer works? Ask the person who invited you: the page People makes
         new ones. If you run Stagecraft yourself, start <code>npx stagecraft studio</code> again; it
@@ -39,6 +48,18 @@ export function SignInPage({ onSignedIn }: { onSignedIn: (session: Session) => v
       <NamePasswordForm onSignedIn={enter} />
     </>
   );
+}
+
+/** Why somebody has come back from the provider without being signed in. */
+function problemOf(search: string): ApiError | undefined {
+  const problem = new URLSearchParams(search).get("problem");
+  if (problem === "stranger") {
+    const advice = "Ask an operator to invite you under your e-mail address, or for a role.";
+    return new ApiError("permission_denied", "You are known there, but have no part here.", advice);
+  }
+  if (problem !== "provider") return undefined;
+  const message = "Signing in at the provider did not work.";
+  return new ApiError("unauthenticated", message, "Try again; the gateway’s log says why.");
 }
 
 function NamePasswordForm({ onSignedIn }: { onSignedIn: (session: Session) => void }) {
