@@ -60,6 +60,7 @@ export const OF_PROGRAMS: readonly RegExp[] = [/ \/v1\/[a-z/]*\*?$/, / \/(get_re
 export const EVERY_ROUTE: Readonly<Record<string, RouteRow>> = {
   "GET /*": { may: EVERYBODY, request: () => ({ path: "/rank" }) },
   "GET /api/session": { may: SIGNED_IN },
+  "GET /api/sign-in": { may: EVERYBODY },
   "POST /api/session": {
     may: EVERYBODY,
     request: async (world) => ({ body: { token: await world.newToken() } }),
