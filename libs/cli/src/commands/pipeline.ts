@@ -16,9 +16,10 @@ import {
 import { worldRanker } from "../demo/world-ranker.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
+import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";
 import { examplesText } from "./stage-command.js";
 
-interface RunFlags {
+interface RunFlags extends SinkFlags {
   run?: string;
   set?: string[];
   rerun?: string[];
@@ -28,8 +29,7 @@ interface RunFlags {
 
 /** `stagecraft pipeline run FILE` and `stagecraft pipeline schema`. */
 export function pipelineCommand(command: Command, scope: CommandScope): void {
-  command
-    .command("run")
+  addSinkFlags(command.command("run"))
     .description("run a pipeline file; finished stages are skipped, an interrupted one resumes")
     .argument("<file>", "pipeline file (YAML or JSON)")
     .option("--run <dir>", "run directory instead of the file's own")
@@ -74,9 +74,12 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   }
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
-    const context = { signal: scope.signal, reporter };
     const rerun = flags.rerun ?? [];
-    const work = () => runPipeline(plan, { runDir: file.run, variables, rerun, context });
+    const work = () =>
+      withSinks(flags, { root: file.run, reporter }, (told) => {
+        const context = { signal: scope.signal, reporter: told };
+        return runPipeline(plan, { runDir: file.run, variables, rerun, context });
+      });
     const advice = `stopped; ${goesOn({ "--rerun": rerun.length > 0 })}`;
     const records = await adviseOnStop(work, { reporter, advice });
     const rows = [...records].map(([id, { durationMs, result }]): [string, string] => [

@@ -7,8 +7,9 @@ import { schemaOf, UsageError } from "@stagecraft/config";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
 import { adviseOnStop } from "../report/advise-on-stop.js";
 import { resultText } from "../report/result-text.js";
+import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";
 
-interface StageFlags {
+interface StageFlags extends SinkFlags {
   run: string;
   resume?: boolean;
   overwrite?: boolean;
@@ -31,6 +32,7 @@ export function stageCommand<C>(stage: StageDefinition<C>, choose?: ChooseStage<
       .option("--overwrite", "replace an earlier run in the directory")
       .option("--dry-run", "check the configuration, print it with its defaults, and stop")
       .option("--json", "print NDJSON: progress, metrics and one result");
+    addSinkFlags(command);
     const schema = schemaOf(stage);
     addConfigFlags(command, schema);
     command.addHelpText("after", examplesText(stage.examples));
@@ -79,16 +81,19 @@ async function runStage<C>(
   { scope, ...flags }: RunStageOptions,
 ): Promise<StageResult> {
   const reporter = scope.createReporter({ json: flags.json === true });
-  const context: StageContext = {
+  const context: Omit<StageContext, "reporter"> = {
     runDir: flags.run,
     resume: flags.resume === true,
     overwrite: flags.overwrite === true,
     signal: scope.signal,
-    reporter,
   };
   try {
     const advice = "stopped; the same command with --resume goes on where it was";
-    const result = await adviseOnStop(() => stage.run(config, context), { reporter, advice });
+    const work = () =>
+      withSinks(flags, { root: flags.run, reporter }, (told) =>
+        stage.run(config, { ...context, reporter: told }),
+      );
+    const result = await adviseOnStop(work, { reporter, advice });
     reporter.result(
       { stage: stage.name, run: flags.run, ...result },
       resultText(stage.name, result),

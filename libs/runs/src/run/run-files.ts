@@ -15,6 +15,9 @@ const OF_EVERY_RUN: Leaves = {
   checkpoints: "work",
   best: "scratch",
   model: "work",
+  // Where the figures went beside metrics.jsonl.
+  tensorboard: "scratch",
+  "mlflow.json": "scratch",
   // Last: as long as it stands, a deletion that was interrupted is known for one.
   "run.json": "scratch",
 };
