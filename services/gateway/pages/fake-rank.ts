@@ -61,7 +61,15 @@ export function assignment(id: number, numAnswers = 4, criteria = CRITERIA): Ass
 export const SESSION: Session = {
   me: { personId: "p1", name: `Ada ${TRICKS.image}`, roles: ["admin"], hasPassword: false },
   csrfToken: "token",
-  pages: { rank: true, write: true, breakIt: true, chat: true, people: true, operator: true },
+  pages: {
+    rank: true,
+    write: true,
+    breakIt: true,
+    chat: true,
+    people: true,
+    models: true,
+    operator: true,
+  },
 };
 
 /** The queue of one person, in memory, and everything that was handed in. */

@@ -1,6 +1,7 @@
 import type { Browser } from "playwright-core";
 import { openPage, SCREENS } from "./browser.js";
 import { fakeOperating } from "./fake-operator.js";
+import { fakeRegistry } from "./fake-registry.js";
 import { assignment, fakeRanking, SESSION } from "./fake-rank.js";
 import { startFakeServer } from "./fake-server.js";
 import { fakeWriting } from "./fake-write.js";
@@ -13,6 +14,7 @@ export const PAGES = [
   ["/break", "What would you ask it?"],
   ["/chat", "Nothing said yet"],
   ["/people", "Krippendorff"],
+  ["/models", "version 3 is in use"],
   ["/operator", "Versions that answer now"],
 ] as const;
 
@@ -23,8 +25,8 @@ export async function openStudio(
   options: Parameters<typeof openPage>[2] = SCREENS.desk,
 ) {
   const ranking = fakeRanking([1, 2, 3].map((id) => assignment(id, 5)));
-  const [writing, operating] = [fakeWriting(), fakeOperating()];
-  const routes = { ...ranking.routes, ...writing.routes, ...operating.routes };
+  const [writing, operating, registry] = [fakeWriting(), fakeOperating(), fakeRegistry()];
+  const routes = { ...ranking.routes, ...writing.routes, ...operating.routes, ...registry.routes };
   const session = { "GET /session": () => SESSION, "DELETE /session": () => ({ ok: true }) };
   const server = await startFakeServer({ ...session, ...routes });
   const page = await openPage(browser, `${server.url}${path}`, options);
@@ -32,5 +34,5 @@ export async function openStudio(
     await page.context().close();
     await server.close();
   };
-  return { page, ranking, writing, operating, [Symbol.asyncDispose]: close };
+  return { page, ranking, writing, operating, registry, [Symbol.asyncDispose]: close };
 }

@@ -65,6 +65,10 @@ export const gatewaySchema = z.strictObject({
     .array(z.string().regex(/^[^=]+=.+$/, "NAME=ADDRESS"))
     .default([])
     .describe("Reward models that score over the API, NAME=ADDRESS"),
+  registry: z
+    .string()
+    .default("")
+    .describe("Registry of models (models.json) that operators see and choose from; empty = none"),
   ...callFields,
   ...serverFields(50055),
 });

@@ -1,3 +1,4 @@
+export type { RegistryDesk } from "./models/registry-view.js";
 export { gatewaySchema } from "./config.js";
 export {
   createFeedbackService,

@@ -7,7 +7,9 @@ import { createOidcProvider } from "./auth/oidc/provider.js";
 import type { PersonRole } from "./http/api/index.js";
 import type { HttpServerOptions } from "./http/server.js";
 import { openPeopleServer } from "./http/people-server.js";
+import type { RegistryDesk } from "./models/registry-view.js";
 import { fixedModels } from "./openai/index.js";
+import { openRegistry } from "@stagecraft/registry";
 import type { Database } from "./store/database.js";
 
 /** The pages as the configuration wants them; undefined = none. */
@@ -31,6 +33,7 @@ export async function startPages(
     models: fixedModels(policies, rewards),
     graceMs: config.graceMs,
     ...oidcOf(config),
+    ...(config.registry !== "" && { registry: registryDesk(config.registry) }),
     ...(certFile !== "" && { tls: { certFile, keyFile } }),
   });
   logger.info({ pages: pages.origin }, "pages are served");
@@ -42,6 +45,11 @@ export async function startPages(
       for (const client of [...Object.values(policies), ...Object.values(rewards)]) client.close();
     },
   };
+}
+
+/** Which version is in use is told to whoever reads the registry; the policies follow their trainer. */
+function registryDesk(file: string): RegistryDesk {
+  return { registry: openRegistry(file), served: [], onChange: () => Promise.resolve() };
 }
 
 /** `NAME=ADDRESS` … as what is behind each name. */

@@ -1,3 +1,4 @@
+import { createSerialQueue } from "@stagecraft/core";
 import type { ServedModels } from "@stagecraft/service-gateway";
 import { openModel, type OpenModel } from "../serve/open-model.js";
 import { servedVersions, type StudioFiles, type Version } from "./studio-files.js";
@@ -11,7 +12,12 @@ export interface ServedVersions {
   close(): Promise<void>;
 }
 
-/** Serves the policy in use and the one before it, so that people can compare the two. */
+const LOOK_EVERY_MS = 2000;
+
+/**
+ * Serves the policy in use and the one before it, so that people can compare the two. What a command has put
+ * to use in the registry is served by itself.
+ */
 export async function serveVersions(
   files: StudioFiles,
   { engine, threads }: Pick<StudioOptions, "engine" | "threads">,
@@ -19,7 +25,7 @@ export async function serveVersions(
   let current = new Map<string, OpenModel>();
   const open = (version: Version) =>
     openModel({ ...version, engine: { engine, threads }, maxActive: 16, maxQueued: 256 });
-  const reload = async () => {
+  const replace = async () => {
     const before = current;
     const opened = new Map<string, OpenModel>();
     for (const version of await servedVersions(files)) {
@@ -28,7 +34,11 @@ export async function serveVersions(
     current = opened;
     await closeAll([...before.values()].filter((model) => ![...opened.values()].includes(model)));
   };
+  const queue = createSerialQueue();
+  const reload = () => queue.run(replace);
   await reload();
+  // A version that cannot be opened leaves those before it in their place.
+  const timer = setInterval(() => void reload().catch(() => undefined), LOOK_EVERY_MS);
   return {
     models: {
       policies: () =>
@@ -36,7 +46,11 @@ export async function serveVersions(
       rewards: () => new Map(),
     },
     reload,
-    close: () => closeAll([...current.values()]),
+    async close() {
+      clearInterval(timer);
+      await queue.idle();
+      await closeAll([...current.values()]);
+    },
   };
 }
 

@@ -1,4 +1,6 @@
 import { readUsablePrompts } from "@stagecraft/learn";
+import { ASSISTANT } from "@stagecraft/pipeline";
+import { openRegistry } from "@stagecraft/registry";
 import { createRpcServer } from "@stagecraft/rpc";
 import { silentReporter } from "@stagecraft/runs";
 import {
@@ -73,9 +75,21 @@ async function start(
   const onRound = () => served.reload();
   const loop = createStudioLoop({ files, database, minRankings, feedbackAddress, onRound });
   running.push(() => loop.close());
+  const registry = {
+    ...{ registry: openRegistry(files.registry), served: [ASSISTANT] },
+    onChange: (name: string) => (name === ASSISTANT ? served.reload() : Promise.resolve()),
+  };
   const { models } = served;
   const alwaysLink = true;
-  const pages = await openPeopleServer({ database, defaults, loop, port, models, alwaysLink });
+  const pages = await openPeopleServer({
+    database,
+    defaults,
+    loop,
+    port,
+    models,
+    alwaysLink,
+    registry,
+  });
   running.push(() => pages.server.close());
   return { url: `${pages.origin}/`, signInLink: pages.signInLink! };
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { KnownPerson } from "../auth/people.js";
 import type { SignedIn } from "../auth/sessions.js";
 import type { LoopControl } from "../loop/loop-control.js";
+import type { RegistryDesk } from "../models/registry-view.js";
 import type { ServedModels } from "../openai/backend.js";
 import type { Database } from "../store/database.js";
 import type { PersonRole, Settings } from "./api/index.js";
@@ -14,6 +15,7 @@ export interface HttpContext {
   defaults: Partial<Settings>;
   models: ServedModels;
   loop: LoopControl | undefined;
+  registry: RegistryDesk | undefined;
   logger: Logger;
   now(): Date;
   random(): number;

@@ -4,6 +4,7 @@ import cookie from "@fastify/cookie";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { LoopControl } from "../loop/loop-control.js";
+import type { RegistryDesk } from "../models/registry-view.js";
 import { fixedModels, type ServedModels } from "../openai/backend.js";
 import { openAiApi } from "../openai/plugin.js";
 import { storedKeys } from "../openai/stored-keys.js";
@@ -22,6 +23,7 @@ import { oidcRoutes, type OidcSignIn } from "./routes/oidc.js";
 import { operatorRoutes } from "./routes/operator.js";
 import { peopleRoutes } from "./routes/people.js";
 import { rankRoutes } from "./routes/rank.js";
+import { registryRoutes } from "./routes/registry.js";
 import { sessionRoutes } from "./routes/session.js";
 import { writeRoutes } from "./routes/write.js";
 import { checkSite, isLocal, originOf, type Site } from "./site.js";
@@ -36,6 +38,8 @@ export interface HttpServerOptions extends Partial<Site> {
   loop?: LoopControl;
   /** Default: people sign in by links and passwords alone. */
   oidc?: OidcSignIn;
+  /** Versions of models that operators choose from. */
+  registry?: RegistryDesk;
   /** Folder of the built pages; default: as the build leaves them. */
   pagesDir?: string;
   logger?: Logger;
@@ -69,6 +73,7 @@ const ROUTES: readonly Routes[] = [
   operatorRoutes,
   keyRoutes,
   loopRoutes,
+  registryRoutes,
 ];
 
 /** The pages, their JSON API, and OpenAI's API for programs. Throws `failed_precondition` where they would go in plaintext over a network. */
@@ -89,6 +94,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     defaults: options.defaults ?? {},
     models: options.models ?? fixedModels({}),
     loop: options.loop,
+    registry: options.registry,
     logger,
     now: options.now ?? (() => new Date()),
     random: options.random ?? Math.random,

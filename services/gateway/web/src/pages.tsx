@@ -2,6 +2,7 @@ import type { Session } from "../../src/http/api/index.js";
 import { BreakPage } from "./break/break-page.js";
 import { ChatPage } from "./chat/chat-page.js";
 import { HomePage } from "./home-page.js";
+import { ModelsPage } from "./models/models-page.js";
 import { OperatorPage } from "./operator/operator-page.js";
 import type { Page } from "./page.js";
 import { PeoplePage } from "./people/people-page.js";
@@ -45,6 +46,14 @@ const PAGES: readonly (Page & { key: keyof Session["pages"] | null })[] = [
     title: "People",
     purpose: "Invite people, see their work and where they disagree.",
     View: PeoplePage,
+  },
+  {
+    key: "models",
+    path: "/models",
+    title: "Models",
+    purpose:
+      "Every version, where it comes from, and which one answers; put one to use, or go back.",
+    View: ModelsPage,
   },
   {
     key: "operator",

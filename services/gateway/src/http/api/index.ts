@@ -14,6 +14,7 @@ export type * from "./loop.js";
 export type * from "./operator.js";
 export type * from "./people.js";
 export type * from "./rank.js";
+export type * from "./registry.js";
 export type * from "./session.js";
 export type * from "./streams.js";
 export type * from "./turns.js";

@@ -20,6 +20,7 @@ export interface Session {
     breakIt: boolean;
     chat: boolean;
     people: boolean;
+    models: boolean;
     operator: boolean;
   };
 }

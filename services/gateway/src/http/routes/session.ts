@@ -101,6 +101,7 @@ function sessionOf({ person, csrfToken }: SignedIn): Session {
       breakIt: true,
       chat: true,
       people: operates,
+      models: operates,
       operator: operates,
     },
   };

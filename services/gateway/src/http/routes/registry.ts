@@ -1,0 +1,62 @@
+import { Readable } from "node:stream";
+import { StagecraftError } from "@stagecraft/core";
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { writeAudit } from "../../auth/audit.js";
+import { registryView, type RegistryDesk } from "../../models/registry-view.js";
+import { tarOf } from "../../models/tar.js";
+import type { RegistryView } from "../api/index.js";
+import { personOf, type HttpContext } from "../context.js";
+
+const model = z.object({ name: z.string().min(1).max(64) });
+const version = z.coerce.number().int().min(1);
+const promotion = z.strictObject({ version: z.int().min(1) });
+
+/** The Models page: operators see versions, put them to use, go back, and take them home. */
+export function registryRoutes(app: FastifyInstance, context: HttpContext): void {
+  const { db } = context.database;
+  app.get("/api/registry", (request): Promise<RegistryView> => {
+    personOf(request, "operator");
+    return registryView(deskOf(context));
+  });
+  app.post("/api/registry/:name/promote", async (request): Promise<RegistryView> => {
+    const { name: who } = personOf(request, "operator");
+    const { name } = model.parse(request.params);
+    const { version: wanted } = promotion.parse(request.body);
+    const desk = deskOf(context);
+    await desk.registry.promote(name, wanted, { by: who });
+    await writeAudit(db, { who, action: "model.promote", subject: `${name}@${wanted}` });
+    await desk.onChange(name);
+    return registryView(desk);
+  });
+  app.post("/api/registry/:name/rollback", async (request): Promise<RegistryView> => {
+    const { name: who } = personOf(request, "operator");
+    const { name } = model.parse(request.params);
+    const desk = deskOf(context);
+    const { version: now } = await desk.registry.rollBack(name, { by: who });
+    await writeAudit(db, { who, action: "model.rollback", subject: `${name}@${now}` });
+    await desk.onChange(name);
+    return registryView(desk);
+  });
+  app.get("/api/registry/:name/:version/archive", async (request, reply) => {
+    const { name: who } = personOf(request, "operator");
+    const asked = model.extend({ version }).parse(request.params);
+    const found = await deskOf(context).registry.find(`${asked.name}@${asked.version}`);
+    await writeAudit(db, {
+      who,
+      action: "model.download",
+      subject: `${found.name}@${found.version}`,
+    });
+    const folder = `${found.name}-${found.version}`;
+    reply.header("content-type", "application/x-tar");
+    reply.header("content-disposition", `attachment; filename="${folder}.tar"`);
+    return reply.send(Readable.from(tarOf(found.path, folder)));
+  });
+}
+
+function deskOf({ registry }: HttpContext): RegistryDesk {
+  if (registry) return registry;
+  throw new StagecraftError("not_found", "these pages have no registry of models", {
+    details: { advice: "start the gateway with --registry FILE, or run stagecraft studio" },
+  });
+}

@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
+import { openRegistry } from "@stagecraft/registry";
+import { tempDir } from "@stagecraft/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RegistryView } from "../src/http/api/index.js";
+import type { Database } from "../src/store/database.js";
+import { openTestDatabase } from "./databases.js";
+import { testServer } from "./http-kit.js";
+
+describe("/api/registry", () => {
+  let database: Database;
+  beforeAll(async () => void (database = await openTestDatabase()));
+  afterAll(() => database?.close());
+
+  async function desk(dir: string) {
+    const registry = openRegistry(join(dir, "models.json"));
+    for (const value of [1, 2]) {
+      const tensors = new Map([["w", f32([1], Float32Array.of(value))]]);
+      await writeModelDirectory(join(dir, `m${value}`), { config: {}, tensors, files: {} });
+      const { version } = await registry.add("assistant", join(dir, `m${value}`));
+      await registry.promote("assistant", version, { by: "test" });
+    }
+    const changes: (number | undefined)[] = [];
+    const onChange = async (name: string) => {
+      changes.push((await registry.current(name))?.version);
+    };
+    return { changes, registry: { registry, served: ["assistant"], onChange } };
+  }
+
+  it("lets operators promote, roll back and download; what is served follows at once, the audit knows", async () => {
+    await using dir = await tempDir();
+    const { changes, registry } = await desk(dir.path);
+    const { server, signIn } = await testServer(database, { registry });
+    await using _server = server;
+    const { call } = await signIn("Olga", "operator");
+    const inUse = (view: RegistryView) =>
+      view.models[0]!.versions.find(({ isPromoted }) => isPromoted)?.version;
+    const { body } = await call<RegistryView>("GET", "/api/registry");
+    expect(body.models[0]!.versions[0]).toMatchObject({ version: 2, lineage: null });
+    expect(body.models[0]!.versions[0]!.unknownBecause).toContain("made elsewhere");
+    const path = "/api/registry/assistant";
+    const back = await call<RegistryView>("POST", `${path}/rollback`);
+    expect(inUse(back.body)).toBe(1);
+    expect((await call("POST", `${path}/rollback`)).error).toMatchObject({
+      code: "failed_precondition",
+    });
+    const chosen = await call<RegistryView>("POST", `${path}/promote`, { version: 2 });
+    expect(inUse(chosen.body)).toBe(2);
+    expect(changes).toEqual([1, 2]);
+    const file = await call<string>("GET", `${path}/2/archive`);
+    expect(file.headers["content-disposition"]).toBe('attachment; filename="assistant-2.tar"');
+    expect(file.body).toContain("assistant-2/model.safetensors");
+    expect((await call("GET", `${path}/9/archive`)).status).toBe(404);
+    const audit = JSON.stringify((await call("GET", "/api/operator/audit")).body);
+    for (const action of ["rollback", "promote", "download"]) {
+      expect(audit).toContain(`model.${action}`);
+    }
+  });
+
+  it("is for operators alone, and says when there is no registry", async () => {
+    await using dir = await tempDir();
+    const { changes, registry } = await desk(dir.path);
+    const { server, signIn } = await testServer(database, { registry });
+    await using _server = server;
+    const { call } = await signIn("Rita", "rater", "writer");
+    for (const [method, path, body] of [
+      ["GET", "", undefined],
+      ["POST", "/assistant/rollback", undefined],
+      ["POST", "/assistant/promote", { version: 1 }],
+      ["GET", "/assistant/1/archive", undefined],
+    ] as const) {
+      const { status } = await call(method, `/api/registry${path}`, body);
+      expect(status, path).toBe(403);
+    }
+    expect(changes).toEqual([]);
+    const without = await testServer(database);
+    await using _without = without.server;
+    const { call: ask } = await without.signIn("Otto", "operator");
+    expect((await ask("GET", "/api/registry")).error?.advice).toContain("--registry FILE");
+  });
+});
