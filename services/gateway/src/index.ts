@@ -1,4 +1,3 @@
-export type { RegistryDesk } from "./models/registry-view.js";
 export { gatewaySchema } from "./config.js";
 export {
   createFeedbackService,

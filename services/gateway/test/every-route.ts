@@ -200,4 +200,21 @@ export const EVERY_ROUTE: Readonly<Record<string, RouteRow>> = {
   "GET /api/loop": { may: SIGNED_IN },
   "POST /api/loop/start": { may: OPERATORS },
   "POST /api/loop/stop": { may: OPERATORS },
+
+  "GET /api/registry": { may: OPERATORS },
+  "POST /api/registry/:name/promote": {
+    may: OPERATORS,
+    request: () => ({ path: "/api/registry/assistant/promote", body: { version: 1 } }),
+  },
+  "POST /api/registry/:name/rollback": {
+    may: OPERATORS,
+    request: async (world) => {
+      await world.promoteTwo();
+      return { path: "/api/registry/assistant/rollback" };
+    },
+  },
+  "GET /api/registry/:name/:version/archive": {
+    may: OPERATORS,
+    request: () => ({ path: "/api/registry/assistant/1/archive" }),
+  },
 };

@@ -1,4 +1,7 @@
-import { signInByLink, type PagesClient } from "@stagecraft/testing";
+import { join } from "node:path";
+import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
+import { openRegistry } from "@stagecraft/registry";
+import { signInByLink, tempDir, type PagesClient } from "@stagecraft/testing";
 import type { feedback } from "@stagecraft/contracts";
 import { common } from "@stagecraft/contracts";
 import { createApiKey } from "../src/auth/api-keys.js";
@@ -26,6 +29,8 @@ export interface RouteWorld extends AsyncDisposable {
   answerOf(who: PagesClient | undefined): Promise<string>;
   /** Id of a new API key. */
   newKey(): Promise<string>;
+  /** Two versions of the registry were in use, one after the other. */
+  promoteTwo(): Promise<void>;
   /** Id of a new rater. */
   newRater(): Promise<string>;
   newToken(): Promise<string>;
@@ -47,7 +52,19 @@ export async function openRouteWorld(database: Database, pagesDir: string): Prom
     stop: async () => void (isRunning = false),
     isRunning: () => isRunning,
   };
+  const modelsDir = await tempDir();
+  const registry = openRegistry(join(modelsDir.path, "models.json"));
+  for (const value of [1, 2]) {
+    const tensors = new Map([["w", f32([1], Float32Array.of(value))]]);
+    await writeModelDirectory(join(modelsDir.path, `m${value}`), {
+      config: {},
+      tensors,
+      files: {},
+    });
+    await registry.add("assistant", join(modelsDir.path, `m${value}`));
+  }
   const server = await createHttpServer({
+    registry: { registry, served: [], onChange: () => Promise.resolve() },
     ...{ database, pagesDir, loop, models: fixedModels({ [SECRET_MODEL]: talker }) },
     defaults: { goldShare: 0 },
     requestsPerMinute: { perPerson: 1e6, perAddress: 1e6 },
@@ -62,6 +79,9 @@ export async function openRouteWorld(database: Database, pagesDir: string): Prom
     signInByLink(`${origin}/sign-in#${(await add(roles)).token}`);
   const world: RouteWorld = {
     ...{ origin, routes: server.routes, signIn },
+    async promoteTwo() {
+      for (const version of [1, 2]) await registry.promote("assistant", version, { by: "test" });
+    },
     async newComparison() {
       const comparison = comparisonOf(uuid());
       await createFeedbackStore(database).addComparisons([comparison]);
@@ -104,7 +124,10 @@ export async function openRouteWorld(database: Database, pagesDir: string): Prom
       await database.db.updateTable("people").set(values).where("id", "=", id).execute();
       return { name, password };
     },
-    [Symbol.asyncDispose]: () => server.close(),
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await modelsDir[Symbol.asyncDispose]();
+    },
   };
   return world;
 }

@@ -1,8 +1,8 @@
 import { createSerialQueue } from "@stagecraft/core";
 import type { ServedModels } from "@stagecraft/service-gateway";
+import type { EngineSettings } from "@stagecraft/service-kit";
 import { openModel, type OpenModel } from "../serve/open-model.js";
 import { servedVersions, type StudioFiles, type Version } from "./studio-files.js";
-import type { StudioOptions } from "./studio.js";
 
 /** The models of a studio, each in a thread of its own; the one in use is the first. */
 export interface ServedVersions {
@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 2000;
  */
 export async function serveVersions(
   files: StudioFiles,
-  { engine, threads }: Pick<StudioOptions, "engine" | "threads">,
+  { engine, threads }: EngineSettings,
 ): Promise<ServedVersions> {
   let current = new Map<string, OpenModel>();
   const open = (version: Version) =>
