@@ -35,6 +35,7 @@ export interface Settings {
   engine?: string;
   deployment?: string;
   natsUrl?: string;
+  natsReplicas?: number;
   modelDir?: string;
   models?: string[];
   rewardModels?: string[];

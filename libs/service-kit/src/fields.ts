@@ -86,6 +86,12 @@ export const busFields = {
     .describe('PEM authority of NATS, "system" for the usual ones; empty = plaintext'),
   natsTlsCert: z.string().default("").describe("PEM certificate shown to NATS (mTLS)"),
   natsTlsKey: z.string().default("").describe("PEM key of that certificate"),
+  natsReplicas: z
+    .int()
+    .min(1)
+    .max(5)
+    .default(1)
+    .describe("Copies of every stream and bucket, 3 with three NATS servers; alike everywhere"),
   deployment: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,48}$/)

@@ -11,6 +11,7 @@ export {
   clientOptions,
   engineOptions,
   serverOptions,
+  topologyOptions,
   type BusSettings,
   type CallSettings,
   type EngineSettings,

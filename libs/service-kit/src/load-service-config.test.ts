@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { busFields, callFields, engineFields, serverFields } from "./fields.js";
 import { loadServiceConfig } from "./load-service-config.js";
-import { busOptions, clientOptions, engineOptions, serverOptions } from "./options.js";
+import { deploymentTopology } from "@stagecraft/bus";
+import {
+  busOptions,
+  clientOptions,
+  engineOptions,
+  serverOptions,
+  topologyOptions,
+} from "./options.js";
 
 const schema = z.strictObject({
   ...serverFields(50_099),
@@ -60,6 +67,14 @@ describe("options from settings", () => {
       auth: { tokens: ["0123456789abcdef"] },
     });
     expect(busOptions(config)).toMatchObject({ servers: ["nats://a", "nats://b"], token: "t" });
+  });
+
+  it("keep as many copies on the brokers as are asked for, so that no service takes one away", async () => {
+    const config = await load("--nats-replicas", "3", "--task-ack-wait-ms", "5000");
+    const topology = deploymentTopology(config.deployment, topologyOptions(config));
+    expect(new Set(topology.streams.map(({ replicas }) => replicas))).toEqual(new Set([3]));
+    expect(topology.bucketOptions.replicas).toBe(3);
+    expect(topology.promptsConsumer.ackWaitMs).toBe(5000);
   });
 
   it("carry what clients show: certificates with or without an authority, users, tokens", async () => {

@@ -1,4 +1,4 @@
-import type { JetStreamOptions } from "@stagecraft/bus";
+import type { JetStreamOptions, TopologyOptions } from "@stagecraft/bus";
 import { liveText, parseText } from "@stagecraft/config";
 import type { AuthOptions, RpcClientOptions, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
@@ -103,6 +103,14 @@ export function busOptions(
     ...(passwordFile === undefined ? {} : { passwordFile }),
     ...(tls ? { tls } : {}),
   };
+}
+
+/** What `ensureTopology` needs of the settings. */
+export function topologyOptions(
+  config: Pick<BusSettings, "natsReplicas" | "taskAckWaitMs">,
+): TopologyOptions {
+  const { natsReplicas: replicas, taskAckWaitMs } = config;
+  return { replicas, taskAckWaitMs };
 }
 
 /** Undefined when nothing is set: plaintext. */

@@ -10,6 +10,7 @@ import {
   startTelemetry,
   superviseThread,
   terminationSignal,
+  topologyOptions,
 } from "@stagecraft/service-kit";
 import { fetchInThread, openWeightStoreAt } from "@stagecraft/weights";
 import { engineThreadOptions, loadPolicyConfig, policySchema } from "./config.js";
@@ -35,7 +36,7 @@ runMain(async () => {
     logger,
     metrics,
   });
-  const { weightsBucket } = await ensureTopology(bus, config.deployment, config);
+  const { weightsBucket } = await ensureTopology(bus, config.deployment, topologyOptions(config));
   const { weightsDir, verifyKeys } = config;
   const opened = await openWeightStoreAt(weightsDir, () => bus.objects(weightsBucket));
   const where = { weightsDir, weightsBucket, verifyKeys, bus: busOptions(config) };

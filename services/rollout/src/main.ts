@@ -10,6 +10,7 @@ import {
   serverOptions,
   startTelemetry,
   terminationSignal,
+  topologyOptions,
   type Health,
 } from "@stagecraft/service-kit";
 import { loadRolloutConfig, rewardSources, rolloutSchema } from "./config.js";
@@ -33,7 +34,7 @@ runMain(async () => {
     ...config,
     workerId: config.workerId || `${hostname()}-${process.pid}`,
     bus,
-    topology: await ensureTopology(bus, config.deployment, config),
+    topology: await ensureTopology(bus, config.deployment, topologyOptions(config)),
     rewards: rewardSources(config),
     connection: clientOptions(config),
     onDrained: (problem) => later.health?.set("drained", problem),

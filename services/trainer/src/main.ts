@@ -11,6 +11,7 @@ import {
   startTelemetry,
   superviseThread,
   terminationSignal,
+  topologyOptions,
 } from "@stagecraft/service-kit";
 import { openWeightStoreAt } from "@stagecraft/weights";
 import { reportBacklog } from "./rollouts/bus-backlog.js";
@@ -34,7 +35,7 @@ runMain(async () => {
     logger,
     metrics,
   });
-  const topology = await ensureTopology(bus, config.deployment, config);
+  const topology = await ensureTopology(bus, config.deployment, topologyOptions(config));
   const objects = () => bus.objects(topology.weightsBucket);
   const signer = await readSigner(config.signKey);
   const store = await openWeightStoreAt(config.weightsDir, objects, { signer });
