@@ -2,11 +2,13 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkData } from "./data.mjs";
+import { checkTemplates } from "./templates.mjs";
+import { checkTokenizers } from "./tokenizers.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
 /** Every area by name; `npm run test:interop -- data` runs one. */
-const AREAS = { data: checkData };
+const AREAS = { data: checkData, tokenizers: checkTokenizers, templates: checkTemplates };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in AREAS));
@@ -16,11 +18,14 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const results = Object.entries(AREAS)
-  .filter(([name]) => wanted.length === 0 || wanted.includes(name))
-  .flatMap(([, check]) => check(root));
-for (const { name, problem } of results) {
-  console.log(problem === undefined ? `ok   ${name}` : `FAIL ${name}\n${problem}`);
+const results = [];
+for (const [area, check] of Object.entries(AREAS)) {
+  if (wanted.length > 0 && !wanted.includes(area)) continue;
+  for (const result of await check(root)) {
+    const { name, problem } = result;
+    console.log(problem === undefined ? `ok   ${name}` : `FAIL ${name}\n${problem}`);
+    results.push(result);
+  }
 }
 const failed = results.filter(({ problem }) => problem !== undefined).length;
 console.log(`${results.length - failed} passed, ${failed} failed`);

@@ -18,7 +18,7 @@ export interface TokenizerParts {
 export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
   const { vocabulary } = parts;
   const decodeBytes: Tokenizer["decodeBytes"] = (ids, options) =>
-    vocabulary.textBytesOf(ids, options?.skipSpecials ?? true);
+    vocabulary.bytesOf(ids, options?.skipSpecials ?? true);
   const idOf = (token: string) => vocabulary.idOf(token);
   const listed = listedEndIds(parts.files[GENERATION_CONFIG], GENERATION_CONFIG);
   let endIds: readonly number[] | undefined;
@@ -43,7 +43,9 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
     encodeWithSpecials: parts.encodeWithSpecials,
     encodeBytes: parts.encodeBytes,
     decode: (ids, options) =>
-      new TextDecoder("utf-8", { ignoreBOM: true }).decode(decodeBytes(ids, options)),
+      new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+        vocabulary.withoutLeadingSpaces(decodeBytes(ids, options)),
+      ),
     decodeBytes,
     streamDecoder: () => createStreamDecoder(vocabulary),
     tokenOf: (id) => vocabulary.tokenOf(id),

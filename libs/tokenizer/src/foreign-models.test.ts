@@ -38,6 +38,16 @@ describe("models that are not byte-level", () => {
     });
   }
 
+  it("leaves the space before a text out of its text, not out of its tokens", () => {
+    const tokenizer = tokenizerFromFiles({
+      "tokenizer.json": JSON.stringify(golden.tokenizers["llama2"]!.tokenizer),
+    });
+    const ids = tokenizer.encode("the cat");
+    expect(tokenizer.decode(ids)).toBe("the cat");
+    const bytes = Array.from(ids, (id) => Buffer.from(tokenizer.decodeBytes([id])).toString());
+    expect(bytes.join("")).toBe(" the cat");
+  });
+
   it("takes bytes on the same road as text, and as bytes what is no text", () => {
     const tokenizer = tokenizerFromFiles({
       "tokenizer.json": JSON.stringify(golden.tokenizers["llama2"]!.tokenizer),

@@ -8,6 +8,8 @@ export {
 } from "./chat.js";
 export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
 export { lastSafeCut } from "./text-pieces.js";
+export { NAMED_TEMPLATES } from "./template/named-templates.js";
+export { withChatTemplate } from "./template/with-chat-template.js";
 export { utf8CharLength } from "./utf8.js";
 export type {
   DecodeOptions,

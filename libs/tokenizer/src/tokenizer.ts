@@ -62,8 +62,9 @@ export interface Tokenizer {
   encodeWithSpecials(text: string, restore?: (text: string) => string): Int32Array;
   /** Ids of any bytes; bytes that are not UTF-8 survive `decodeBytes` when the alphabet has bytes. */
   encodeBytes(bytes: Uint8Array): Int32Array;
+  /** The text of ids from its beginning: a space that the tokenizer puts before every text is left out. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
-  /** The exact bytes. Throws `invalid_argument` on an id outside the vocabulary. */
+  /** The exact bytes of the ids. Throws `invalid_argument` on an id outside the vocabulary. */
   decodeBytes(ids: ArrayLike<number>, options?: DecodeOptions): Uint8Array;
   streamDecoder(): StreamDecoder;
   /** The token as spelled in tokenizer.json (byte-level tokens in the GPT-2 byte alphabet). */

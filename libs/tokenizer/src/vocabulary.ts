@@ -75,12 +75,7 @@ export class Vocabulary {
     return this.special[id] === 1;
   }
 
-  /** The bytes of a whole text: those of the ids, without the spaces that a tokenizer puts before it. */
-  textBytesOf(ids: ArrayLike<number>, skipSpecials: boolean): Uint8Array {
-    return this.withoutLeadingSpaces(this.bytesOf(ids, skipSpecials));
-  }
-
-  /** What is left of the first bytes of a text. */
+  /** The first bytes of a text without the spaces that the tokenizer puts before it. */
   withoutLeadingSpaces(bytes: Uint8Array): Uint8Array {
     const { numLeadingSpaces = 0 } = this.parts;
     let start = 0;

@@ -51,7 +51,8 @@ function bosOf(tokenizer: Tokenizer, dir: string): number {
 /** Ids with what they stand for: `15339 "hello"`. */
 function shown(tokenizer: Tokenizer, ids: readonly number[]): string {
   const texts = ids.map((id) => {
-    return `${id} ${JSON.stringify(tokenizer.decode([id], { skipSpecials: false }))}`;
+    const bytes = Buffer.from(tokenizer.decodeBytes([id], { skipSpecials: false }));
+    return `${id} ${JSON.stringify(bytes.toString("utf8"))}`;
   });
   return `${ids.length} tokens: ${texts.join(", ")}`;
 }

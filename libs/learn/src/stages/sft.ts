@@ -6,7 +6,7 @@ import {
   type Conversation,
   type SftBatchSource,
 } from "@stagecraft/data";
-import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import { growVocabulary, loadModel, saveModel, type Model } from "@stagecraft/model";
 import {
   recordFields,
   recordOptions,
@@ -25,8 +25,9 @@ import {
   type StageScope,
   trainLoop,
 } from "@stagecraft/runs";
-import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import type { Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
+import { chatTemplateFile, tokenizerForChat } from "./chat-template.js";
 import { overlongField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
 import { lmTask, restoreBest, takeBatches } from "./language-model.js";
@@ -56,6 +57,13 @@ const schema = z.strictObject({
   overlong: overlongField.describe(
     "Conversations of more tokens: cut (they lose their end), drop, or stop with an error",
   ),
+  chatTemplate: z
+    .string()
+    .default("")
+    .describe(
+      "Chat template in the place of the model's: chatml, llama3 or a file in Jinja; tokens that it needs and " +
+        "the tokenizer lacks are added, and the embeddings get rows for them. Empty = the model's own",
+    ),
   pack: z.boolean().default(true).describe("Several short conversations in one sequence"),
   batchSize: z.int().min(1).default(8).describe("Sequences per micro-batch"),
   epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
@@ -80,9 +88,9 @@ export const sftStage = defineStage<SftConfig>({
     "npx stagecraft sft --model runs/base/model --data demonstrations.jsonl --run runs/sft",
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
   ],
-  inputs: ({ model, data, validationData }) => [
+  inputs: ({ model, data, validationData, chatTemplate }) => [
     ...modelInputs({ model }),
-    ...dataInputs({ data, validationData }),
+    ...dataInputs({ data, validationData, chatTemplate: chatTemplateFile(chatTemplate) }),
   ],
   problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
   outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
@@ -90,9 +98,11 @@ export const sftStage = defineStage<SftConfig>({
 });
 
 async function sft(config: SftConfig, scope: StageScope): Promise<StageResult> {
-  const tokenizer = await loadTokenizer(config.model);
+  const tokenizer = await tokenizerForChat(config);
   const { train, validation } = await readData(config, scope.context);
-  const model = await loadModel(config.model, { heads: ["lm"] });
+  const loaded = await loadModel(config.model, { heads: ["lm"] });
+  const hasRows = tokenizer.vocabSize <= loaded.config.vocabSize;
+  const model = hasRows ? loaded : growVocabulary(loaded, tokenizer.vocabSize);
   try {
     return await trainOn({ train, validation }, { config, model, tokenizer, ...scope });
   } finally {

@@ -45,7 +45,7 @@ export function inspectRollouts(
       score,
       hasEos: item.hasEos,
       tokens: Array.from(trainedIds(item), (id, t) => ({
-        text: tokenizer.decode([id], { skipSpecials: false }),
+        text: Buffer.from(tokenizer.decodeBytes([id], { skipSpecials: false })).toString("utf8"),
         id,
         logProb: logProbs[t]!,
         refLogProb: refLogProbs[t]!,

@@ -1,5 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
 
+/** As in Jinja's sandbox: a template must not fill the memory. */
+const MAX_RANGE = 100_000;
+
 /** What transformers lets a chat template call and name. */
 export const JINJA_GLOBALS: Readonly<Record<string, unknown>> = {
   ...{ true: true, True: true, false: false, False: false, none: null, None: null },
@@ -9,6 +12,9 @@ export const JINJA_GLOBALS: Readonly<Record<string, unknown>> = {
   range(first: number, end?: number, step = 1) {
     const [from, to] = end === undefined ? [0, first] : [first, end];
     const length = Math.max(0, Math.ceil((to - from) / step));
+    if (!(length <= MAX_RANGE)) {
+      throw new StagecraftError("invalid_argument", `range is longer than ${MAX_RANGE}`);
+    }
     return Array.from({ length }, (_, i) => from + i * step);
   },
   strftime_now: (format: string) => formatDate(new Date(), format),
