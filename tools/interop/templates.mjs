@@ -19,7 +19,7 @@ const LISTED = [
     "internlm2:1.8b",
     "llama3.2:3b",
   ],
-  ...["mistral:7b-instruct-fp16", "mixtral:8x7b", "nemotron-mini:4b", "olmo2:7b", "phi3:3.8b"],
+  ...["mistral:7b-instruct-fp16", "mixtral:8x7b", "nemotron-mini:4b", "olmo2:7b"],
   ...["phi4:14b", "qwen2.5:0.5b", "smollm2:135m", "stable-code:3b", "tinyllama:1.1b", "yi:6b"],
 ];
 

@@ -20,6 +20,8 @@ describe("compileTemplate()", () => {
       ["c.rstrip('ab')", "xaba", "x"],
       ["c.strip()", "\u0085 a\u001f", "a"],
       ["c | trim", "\ufeffa \n", "\ufeffa"],
+      ["messages | selectattr('tool_calls', 'undefined') | list | length", "", "1"],
+      ["messages | selectattr('role', 'undefined') | list | length", "", "0"],
     ] as const) {
       const printed = render(`${content}{{ ${expression} }}`, text);
       expect(

@@ -25,12 +25,12 @@ interface Node {
   callee?: Node & { object?: Statement; property?: { value?: unknown } };
   args?: Statement[];
   operand?: Statement;
-  filter?: { type: string; value?: unknown };
+  filter?: { type: string; value?: unknown; callee?: { value?: unknown }; args?: Statement[] };
 }
 
 /**
  * Jinja as Python runs it, where the library would give another text without a word: `==` between a text
- * and something else, and `strip` with its family and `trim`, which take characters to strip and count other
+ * and something else; `strip` with its family and `trim`, which take characters to strip and count other
  * ones as white space than JavaScript.
  */
 export class PythonInterpreter extends Base {
@@ -42,7 +42,7 @@ export class PythonInterpreter extends Base {
         : node?.type === "CallExpression"
           ? this.stripCall(node, scope)
           : node?.type === "FilterExpression"
-            ? this.trimFilter(node, scope)
+            ? (this.trimFilter(node, scope) ?? this.presenceFilter(node, scope))
             : undefined;
     return value ?? super.evaluate(statement, scope);
   }
@@ -69,10 +69,32 @@ export class PythonInterpreter extends Base {
     if (object.type !== "StringValue") return undefined;
     return madeLike(object, stripped(object.value as string, "strip"));
   }
+
+  /** `selectattr(name, "undefined")`: the library drops every item that lacks the name. */
+  private presenceFilter({ operand, filter }: Node, scope: Scope): Value | undefined {
+    if (filter?.callee?.value !== "selectattr") return undefined;
+    const [name, test] = (filter.args ?? []).map((node) => this.evaluate(node, scope).value);
+    const list = this.evaluate(operand, scope);
+    if (!PRESENCE.includes(test) || list.type !== "ArrayValue") return undefined;
+    const items = list.value as Value[];
+    return madeLike(
+      list,
+      items.filter((item) => isPresent(item, name) === (test === "defined")),
+    );
+  }
 }
 
 function madeLike(value: Value, content: unknown): Value {
   return new (value.constructor as new (content: unknown) => Value)(content);
+}
+
+const PRESENCE: readonly unknown[] = ["defined", "undefined"];
+
+function isPresent(item: Value, name: unknown): boolean {
+  const fields: unknown = item.value;
+  if (!(fields instanceof Map)) return false;
+  const value = fields.get(name) as Value | undefined;
+  return value !== undefined && value.type !== "UndefinedValue";
 }
 
 /** Types that are equal only to themselves; numbers and booleans compare by value. */

@@ -4,7 +4,7 @@ type Files = Readonly<Record<string, string>>;
 type Json = Record<string, unknown>;
 
 /** A template's own file beside tokenizer.json, which goes before the one in tokenizer_config.json. */
-const TEMPLATE_FILE = "chat_template.jinja";
+export const TEMPLATE_FILE = "chat_template.jinja";
 
 /** The chat template that stands beside a tokenizer, and what a template may call by name. */
 export interface TemplateSource {
