@@ -32,8 +32,17 @@ export async function addPerson(tx: Tx, name: string, roles: PersonRole[]): Prom
 
 export async function personById(db: Db | Tx, id: string): Promise<KnownPerson | undefined> {
   const row = await db.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirst();
-  if (!row) return undefined;
-  const { name, roles, active, password_hash } = row;
+  return row && knownPerson(row);
+}
+
+/** Of a row: whether there is a password, not its hash. */
+export function knownPerson({
+  id,
+  name,
+  roles,
+  active,
+  password_hash,
+}: Omit<KnownPerson, "hasPassword"> & { password_hash: string | null }): KnownPerson {
   return { id, name, roles, active, hasPassword: password_hash !== null };
 }
 

@@ -1,5 +1,5 @@
 import type { Db, Tx } from "../store/database.js";
-import { personById, type KnownPerson } from "./people.js";
+import { knownPerson, type KnownPerson } from "./people.js";
 import { hashOfSecret, newSecret } from "./secrets.js";
 
 /** How long somebody stays signed in. */
@@ -42,13 +42,13 @@ export async function findSession(
   const sessionHash = hashOfSecret(cookie);
   const row = await db
     .selectFrom("sessions")
-    .select(["person_id", "csrf_token"])
+    .innerJoin("people", "people.id", "sessions.person_id")
+    .select(["csrf_token", "people.id", "name", "roles", "active", "password_hash"])
     .where("id_hash", "=", sessionHash)
     .where("expires_at", ">", now)
+    .where("active", "=", true)
     .executeTakeFirst();
-  const person = row && (await personById(db, row.person_id));
-  if (!person?.active) return undefined;
-  return { person, csrfToken: row!.csrf_token, sessionHash };
+  return row && { person: knownPerson(row), csrfToken: row.csrf_token, sessionHash };
 }
 
 export async function endSession(db: Db, sessionHash: string): Promise<void> {

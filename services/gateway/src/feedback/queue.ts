@@ -23,6 +23,7 @@ export interface QueueRules {
 /** A comparison on loan to one person. */
 export interface HeldAssignment {
   id: string;
+  person: string;
   comparison: feedback.Comparison;
   /** For each place on the screen, the index of the answer in the comparison. */
   shown: number[];
@@ -62,12 +63,12 @@ export async function assignmentById(tx: Tx, id: string): Promise<HeldAssignment
   const row = await tx
     .selectFrom("assignments")
     .innerJoin("comparisons", "comparisons.id", "assignments.comparison_id")
-    .select(["assignments.id", "shown", "expires_at", "state", "body"])
+    .select(["person_id", "shown", "expires_at", "state", "body"])
     .where("assignments.id", "=", id)
     .executeTakeFirst();
   if (!row) return undefined;
-  const { shown, expires_at: expiresAt, state, body } = row;
-  return { id, comparison: feedback.Comparison.fromJSON(body), shown, expiresAt, state };
+  const { person_id: person, shown, expires_at: expiresAt, state, body } = row;
+  return { id, person, comparison: feedback.Comparison.fromJSON(body), shown, expiresAt, state };
 }
 
 /** Throws `failed_precondition` if the place of an assignment has gone to somebody else or its comparison is withdrawn. */
@@ -143,17 +144,20 @@ async function chooseComparison(tx: Tx, person: string, rules: QueueRules) {
   return gold ?? (await findOpen(tx, person, rules)) ?? undefined;
 }
 
-/** Comparisons that a person has had nothing to do with. */
+/**
+ * Comparisons that a person has had nothing to do with. `not in` is answered by a hash of what the person
+ * has; `not exists` would, without statistics, go through all of it for every comparison.
+ */
 function newTo(tx: Tx, person: string) {
   return tx
     .selectFrom("comparisons as c")
     .select(["c.id", "c.body"])
     .where("c.withdrawn_at", "is", null)
     .where(
-      sql<boolean>`not exists (select 1 from assignments a where a.comparison_id = c.id and a.person_id = ${person})`,
+      sql<boolean>`c.id not in (select comparison_id from assignments where person_id = ${person})`,
     )
     .where(
-      sql<boolean>`not exists (select 1 from feedback f where f.comparison_id = c.id and f.rater = ${person} and f.kind = 'ranking')`,
+      sql<boolean>`c.id not in (select comparison_id from feedback where rater = ${person} and kind = 'ranking')`,
     );
 }
 

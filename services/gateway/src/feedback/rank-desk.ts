@@ -111,13 +111,8 @@ async function holdAgain(tx: Tx, id: string, person: string, rules: Rules): Prom
 
 /** The assignment, if it is this person's. */
 export async function assignmentOf(tx: Tx, id: string, person: string): Promise<HeldAssignment> {
-  const owner = await tx
-    .selectFrom("assignments")
-    .select("person_id")
-    .where("id", "=", id)
-    .executeTakeFirst();
-  const assignment = owner?.person_id === person ? await assignmentById(tx, id) : undefined;
-  if (assignment) return assignment;
+  const assignment = await assignmentById(tx, id);
+  if (assignment?.person === person) return assignment;
   throw new StagecraftError("not_found", "this one is not yours any more", {
     details: { advice: "go on to the next one" },
   });
@@ -163,8 +158,9 @@ const NOTHING = "There is nothing for you to rank now. More comes with the next 
 async function previousRanks(
   db: Db,
   person: string,
-  { comparison, shown }: HeldAssignment,
+  { comparison, shown, state }: HeldAssignment,
 ): Promise<RankingGiven | null> {
+  if (state !== "ranked") return null;
   const row = await db
     .selectFrom("feedback")
     .select("body")

@@ -20,9 +20,9 @@ export async function rankProgress(
   }>`select
     (select count(*) from comparisons c
       where c.withdrawn_at is null and c.gold is null and c.ranked < ${ratersPerComparison}
-        and not exists (select 1 from assignments a where a.comparison_id = c.id
-          and a.person_id = ${person} and a.state <> 'held')
-        and not exists (select 1 from feedback f where f.comparison_id = c.id and f.rater = ${person})
+        and c.id not in (select comparison_id from assignments
+          where person_id = ${person} and state <> 'held')
+        and c.id not in (select comparison_id from feedback where rater = ${person})
     ) as waiting,
     (select count(*) from assignments where person_id = ${person} and state = 'ranked'
       and ended_at >= ${today}) as today,

@@ -97,16 +97,11 @@ function listedComparisons(db: Db, { ratersPerComparison, rater }: ComparisonFil
   return all
     .where("ranked", "<", ratersPerComparison)
     .where("withdrawn_at", "is", null)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("feedback")
-            .select("feedback.id")
-            .whereRef("feedback.comparison_id", "=", "comparisons.id")
-            .where("feedback.rater", "=", rater)
-            .where("feedback.rater", "<>", ""),
-        ),
-      ),
+    .where("id", "not in", ({ selectFrom }) =>
+      selectFrom("feedback")
+        .select("comparison_id")
+        .where("rater", "=", rater)
+        .where("rater", "<>", ""),
     );
 }
 
@@ -114,15 +109,8 @@ function listedFeedback(db: Db, { kind, includeRevised }: FeedbackFilter) {
   let query = db
     .selectFrom("feedback")
     .select(["position", "bytes"])
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("comparisons")
-            .select("comparisons.id")
-            .whereRef("comparisons.id", "=", "feedback.comparison_id")
-            .where("comparisons.gold", "is not", null),
-        ),
-      ),
+    .where("comparison_id", "not in", ({ selectFrom }) =>
+      selectFrom("comparisons").select("id").where("gold", "is not", null),
     );
   if (kind !== undefined) query = query.where("kind", "=", kind);
   return includeRevised ? query : query.where("revised", "=", false);
