@@ -3,7 +3,7 @@ import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePort } from "./process.js";
+import { endWithUs, freePort } from "./process.js";
 
 const DEBIAN = "/usr/lib/postgresql";
 
@@ -39,6 +39,7 @@ export async function startPostgres(bin: string): Promise<PostgresServer> {
     const args = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", dir];
     server = spawn(join(bin, "postgres"), args, { ...user, cwd: dir, stdio: "ignore" });
     const started = server;
+    endWithUs(started);
     const isReady = () =>
       promisify(execFile)(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).then(
         () => true,

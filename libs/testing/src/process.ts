@@ -16,7 +16,7 @@ export interface StartedProcess extends AsyncDisposable {
 const running = new Set<ChildProcess>();
 
 /** No child outlives this process, whether it exits or is killed. */
-function endWithUs(child: ChildProcess): void {
+export function endWithUs(child: ChildProcess): void {
   if (running.size === 0) process.once("exit", endAll);
   running.add(child);
   tellReaper(`+${child.pid}`);

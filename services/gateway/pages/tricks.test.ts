@@ -189,7 +189,8 @@ async function use(page: Page, path: string): Promise<void> {
 /** Nothing has run, nothing was made of it but text and harmless marks, and the text can be read. */
 async function expectText(page: Page, where: string): Promise<void> {
   const found = await page.evaluate(() => {
-    const made = "script, img, svg, iframe, object, embed, style, form[action], title";
+    const made =
+      "script, img, svg:not([viewBox]), iframe, object, embed, style, form[action], title";
     const isRead = document.body.innerText.includes("window.hacked=1");
     const handlers = [...document.querySelectorAll("*")].filter((each) =>
       [...each.attributes].some(({ name }) => name.startsWith("on")),
@@ -201,7 +202,7 @@ async function expectText(page: Page, where: string): Promise<void> {
       ),
       inline: document.querySelectorAll("script:not([src])").length,
       handlers: handlers.map((each) => each.outerHTML),
-      links: [...document.querySelectorAll("a")]
+      links: [...document.querySelectorAll<HTMLAnchorElement>("a[href]")]
         .map((each) => each.protocol)
         .filter((protocol) => !["http:", "https:", "mailto:"].includes(protocol)),
       isRead,
