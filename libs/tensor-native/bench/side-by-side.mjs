@@ -7,7 +7,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createDecoder, engineInfo, initEngine, tf } from "@stagecraft/tensor";
+import { createDecoder, engineInfo, initEngine, plainRope, tf } from "@stagecraft/tensor";
 
 const [PROMPT, NEW] = [32, 64];
 
@@ -17,7 +17,9 @@ function createWeights({ layers, width, inner, vocab, heads }) {
   const linear = (rows, columns) => ({ weight: matrix(rows, columns) });
   const norm = () => ({ weight: tf.variable(tf.ones([width])) });
   const embedding = matrix(vocab, width);
+  const rope = plainRope(1e4, width / heads / 2);
   const layer = () => ({
+    rope,
     attention: {
       norm: norm(),
       ...Object.fromEntries(["q", "k", "v", "o"].map((name) => [name, linear(width, width)])),
@@ -35,7 +37,7 @@ function createWeights({ layers, width, inner, vocab, heads }) {
     layers: Array.from({ length: layers }, layer),
     finalNorm: norm(),
     lm: embedding,
-    attentionOptions: { ...norms, numHeads: heads, numKvHeads: heads, ropeTheta: 1e4 },
+    attentionOptions: { ...norms, numHeads: heads, numKvHeads: heads },
     mlpOptions: { ...norms, activation: "swiglu" },
   };
 }

@@ -7,6 +7,7 @@
 #include "entries.h"
 #include "exports.h"
 #include "kernels.h"
+#include "read.h"
 #include "weight_cache.h"
 
 namespace stagecraft {
@@ -18,6 +19,8 @@ const napi_type_tag CACHE_TAG = {0x0e5b7c29d4f1436aULL, 0xb28d60f5c9173ea4ULL};
 
 struct Session {
   DecoderConfig config;
+  std::vector<DecoderLayerOptions> layers;
+  std::vector<double> frequencies;  // of all layers
   const Kernels* kernels;
   std::unique_ptr<Decoder> decoder;
   std::shared_ptr<PackedWeights> weights;
@@ -63,8 +66,18 @@ DecoderConfig read_config(const Args& args) {
   c.gated = args.flag("gated");
   c.learned_positions = args.flag("learnedPositions");
   c.eps = args.number("eps");
-  c.rope_theta = args.number("ropeTheta");
-  if (c.rope_theta > 0 && c.heads.size % 2 != 0) args.fail("rotary embedding needs an even headSize");
+  c.activation = read_activation(args);
+  c.pre_norms = args.flag("preNorms");
+  c.post_norms = args.flag("postNorms");
+  c.parallel = args.flag("parallel");
+  c.head_norms = HeadNorms(args.integer("headNorms", NO_HEAD_NORMS, ALL_HEADS));
+  c.attention_scale = args.number("attentionScale");
+  c.attention_softcap = args.number("attentionSoftcap");
+  c.embedding_scale = args.number("embeddingScale");
+  c.residual_scale = args.number("residualScale");
+  c.logit_divisor = args.number("logitDivisor");
+  c.logit_softcap = args.number("logitSoftcap");
+  if (!(c.logit_divisor > 0)) args.fail("logitDivisor must be above 0");
   if (c.learned_positions && c.max_length > c.max_positions) {
     args.fail("maxLength " + std::to_string(c.max_length) + " is above maxPositions " +
               std::to_string(c.max_positions));
@@ -72,8 +85,24 @@ DecoderConfig read_config(const Args& args) {
   return c;
 }
 
+// Copies what the layers' numbered fields say, angles too, which the caller's arrays hold.
+void read_layer_options(const Args& args, Session& session) {
+  const int size = session.config.heads.size;
+  session.frequencies.reserve(size_t(session.config.layers) * size_t(size));  // so that pointers stay
+  for (int i = 0; i < session.config.layers; i++) {
+    const Args own = args.numbered(i);
+    Rope rope = read_rope(own, size);
+    const double* const copied = session.frequencies.data() + session.frequencies.size();
+    session.frequencies.insert(session.frequencies.end(), rope.frequencies, rope.frequencies + rope.pairs);
+    rope.frequencies = copied;
+    session.layers.push_back({rope, read_window(own)});
+  }
+  session.config.layer_options = session.layers.data();
+}
+
 napi_value create_decoder(napi_env env, const Args& args) {
-  std::unique_ptr<Session> session(new Session{read_config(args), &kernels(), nullptr, nullptr});
+  std::unique_ptr<Session> session(new Session{read_config(args), {}, {}, &kernels(), nullptr, nullptr});
+  read_layer_options(args, *session);
   session->decoder.reset(kernels().create_decoder(session->config));
   return wrap(env, args, std::move(session), DECODER_TAG);
 }
@@ -126,17 +155,23 @@ napi_value load_decoder(napi_env env, const Args& args) {
   reader.take(size_t(c.vocab), size_t(c.width));
   if (c.learned_positions) reader.take(size_t(c.max_positions), size_t(c.width));
   for (int layer = 0; layer < c.layers; layer++) {
-    reader.vector(c.width, false);
+    reader.vector(c.width, !c.pre_norms);
     reader.vector(c.width);
     reader.linear(c.heads.q_width(), c.width);
     reader.linear(c.heads.kv_width(), c.width);
     reader.linear(c.heads.kv_width(), c.width);
     reader.linear(c.width, c.heads.q_width());
-    reader.vector(c.width, false);
+    reader.vector(c.width, !c.pre_norms);
     reader.vector(c.width);
     reader.linear(c.inner, c.width, !c.gated);
     reader.linear(c.inner, c.width);
     reader.linear(c.width, c.inner);
+    reader.vector(c.q_norm_width(), c.head_norms == NO_HEAD_NORMS);
+    reader.vector(c.k_norm_width(), c.head_norms == NO_HEAD_NORMS);
+    for (int norm = 0; norm < 2; norm++) {
+      reader.vector(c.width, !c.post_norms);
+      reader.vector(c.width);
+    }
   }
   reader.vector(c.width, false);
   reader.vector(c.width);

@@ -42,11 +42,29 @@ struct Heads {
   int qkv_width() const { return q_width() + 2 * kv_width(); }
 };
 
+// Rotary angles: position p turns pair i by p · frequencies[i]; `scale` is a factor on cosine and sine.
+struct Rope {
+  const double* frequencies;  // [pairs]
+  int pairs;                  // 0 = no rotary embedding
+  float scale;
+};
+
+// How scores become weights: c·tanh(scale·s / c) where there is a cap c; a row sees `window` rows, itself the last.
+struct Scores {
+  float scale;
+  float softcap;  // 0 = none
+  int window;     // 0 = all
+};
+
+// Of a gate or of all that goes in.
+enum Activation { SILU, GELU, GELU_ERF, RELU, TANH, NUM_ACTIVATIONS };
+
 struct AttentionBlock {
   Layout layout;
   Heads heads;
   int width;
-  float rope_theta;  // 0 = no rotary embedding
+  Rope rope;
+  Scores scores;
   Norm norm;
   Linear q, k, v, o;
   const float* x;  // [N, width]
@@ -64,7 +82,8 @@ struct AttentionBlockGrad {
 
 struct MlpBlock {
   int rows, width, inner;
-  bool gated;  // SwiGLU, else GELU
+  bool gated;
+  Activation activation;
   Norm norm;
   Linear gate, up, down;
   const float* x;
@@ -126,6 +145,7 @@ struct DecoderLayersGrad {
 struct Attention {
   Layout layout;
   Heads heads;
+  Scores scores;
   const float *q, *k, *v;             // row strides below
   size_t q_stride, kv_stride;
   float* mixed;  // [N, q_width]
@@ -140,6 +160,7 @@ struct AttentionGrad {
 struct TokenLogProbs {
   int rows, width, vocab;
   float temperature;
+  float softcap;  // of logits before the temperature, 0 = none
   const float* hidden;     // [N, width]
   const float* weight;     // [V, width]
   const int32_t* targets;  // [N], negative = ignored
@@ -166,18 +187,38 @@ struct OptimizerStep {
   float step_size, correction;  // AdamW: lr / (1 − β1^t), 1 / √(1 − β2^t)
 };
 
+// In what layers of one decoder differ.
+struct DecoderLayerOptions {
+  Rope rope;
+  int window;  // 0 = all
+};
+
+enum HeadNorms { NO_HEAD_NORMS, EACH_HEAD, ALL_HEADS };
+
 struct DecoderConfig {
   int vocab, width, layers, inner, max_sequences, max_length, max_positions;
   Heads heads;
   bool layer_norm, gated, learned_positions;
-  float eps, rope_theta;
+  float eps;
+  Activation activation;
+  bool pre_norms, post_norms;  // of what goes into blocks, of what comes out of them
+  bool parallel;               // the MLP reads what attention reads
+  HeadNorms head_norms;        // of queries and keys
+  float attention_scale, attention_softcap;
+  float embedding_scale, residual_scale;
+  float logit_divisor, logit_softcap;
+  const DecoderLayerOptions* layer_options;  // [layers], read by decoders alone
+  bool is_plain() const { return pre_norms && !post_norms && !parallel && residual_scale == 1.f; }
+  int q_norm_width() const { return head_norms == EACH_HEAD ? heads.size : heads.q_width(); }
+  int k_norm_width() const { return head_norms == EACH_HEAD ? heads.size : heads.kv_width(); }
 };
 
 // Tensors of a layer, in order: norm weight and bias, q, k, v, output (weight and bias each), norm
-// weight and bias, gate, up, down (weight and bias each); null for what the architecture lacks.
+// weight and bias, gate, up, down (weight and bias each), weights of the norms of q and k, weight and bias of
+// the norms after attention and MLP; null for what the architecture lacks.
 // Before the layers: token embedding [V, D], with learned_positions also [P, D]; after them: final
 // norm weight and bias, head [V, D].
-constexpr int DECODER_LAYER_TENSORS = 18;
+constexpr int DECODER_LAYER_TENSORS = 24;
 
 struct DecoderRow {
   int slot;
@@ -242,12 +283,12 @@ struct Kernels {
   void (*norm)(const float* x, int rows, int width, Norm norm, float* y, float* stats);
   void (*norm_grad)(const float* x, int rows, int width, Norm norm, const float* stats, const float* dy,
                     float* dx, NormGrad grad);
-  void (*swiglu)(const float* gate, const float* up, size_t size, float* y);
-  void (*swiglu_grad)(const float* gate, const float* up, const float* dy, size_t size, float* dgate,
-                      float* dup);
-  void (*gelu)(const float* x, size_t size, float* y);
-  void (*gelu_grad)(const float* x, const float* dy, size_t size, float* dx);
-  void (*rotary)(const float* x, int rows, int heads, int head_size, const int32_t* positions, float theta,
+  void (*gated)(Activation activation, const float* gate, const float* up, size_t size, float* y);
+  void (*gated_grad)(Activation activation, const float* gate, const float* up, const float* dy, size_t size,
+                     float* dgate, float* dup);
+  void (*activate)(Activation activation, const float* x, size_t size, float* y);
+  void (*activate_grad)(Activation activation, const float* x, const float* dy, size_t size, float* dx);
+  void (*rotary)(const float* x, int rows, int heads, int head_size, const int32_t* positions, Rope rope,
                  bool inverse, float* y);
   void (*attention)(const Attention&);
   void (*attention_grad)(const Attention&, const AttentionGrad&);

@@ -5,6 +5,7 @@
 #include "entries.h"
 #include "exports.h"
 #include "kernels.h"
+#include "read.h"
 
 namespace stagecraft {
 namespace {
@@ -39,6 +40,7 @@ Attention read_attention(const Args& args) {
   Attention a{};
   a.layout = read_layout(args);
   a.heads = read_heads(args);
+  a.scores = {args.number("attentionScale"), args.number("attentionSoftcap"), read_window(args)};
   const size_t rows = rows_of(a.layout), q = size_t(a.heads.q_width()), kv = size_t(a.heads.kv_width());
   a.q = args.floats("q", rows, q);
   a.k = args.floats("k", rows, kv);
@@ -141,8 +143,8 @@ class LayersArgs {
     m.width = a.width = args_.integer("width", 1, MAX_SIZE);
     m.inner = args_.integer("inner", 1, MAX_SIZE / 2);
     m.gated = args_.flag("gated");
-    a.rope_theta = args_.number("ropeTheta");
-    if (a.rope_theta != 0 && a.heads.size % 2 != 0) args_.fail("rotary embedding needs an even headSize");
+    m.activation = read_activation(args_);
+    a.scores = {args_.number("attentionScale"), args_.number("attentionSoftcap"), 0};
     a.norm.eps = m.norm.eps = args_.number("normEps");
     a.norm.layer = m.norm.layer = args_.flag("layerNorm");
     const size_t rows = rows_of(a.layout);
@@ -185,6 +187,8 @@ class LayersArgs {
     AttentionBlock& a = layer.attention;
     MlpBlock& m = layer.mlp;
     const int q = a.heads.q_width(), kv = a.heads.kv_width(), width = a.width;
+    a.rope = read_rope(args, a.heads.size);
+    a.scores.window = read_window(args);
     a.norm.weight = args.floats("normWeight", size_t(width));
     a.norm.bias = args.optional_floats("normBias", size_t(width));
     a.q = read_linear(args, "qWeight", "qBias", q, width);

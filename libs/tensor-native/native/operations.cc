@@ -3,6 +3,7 @@
 #include "entries.h"
 #include "exports.h"
 #include "kernels.h"
+#include "read.h"
 
 namespace stagecraft {
 namespace {
@@ -79,28 +80,28 @@ napi_value norm_grad(napi_env, const Args& args) {
 
 size_t read_size(const Args& args) { return size_t(args.integer("size", 0, 0x7fffffff)); }
 
-napi_value swiglu(napi_env, const Args& args) {
+napi_value gated(napi_env, const Args& args) {
   const size_t n = read_size(args);
-  kernels().swiglu(args.floats("gate", n), args.floats("up", n), n, args.floats("y", n));
+  kernels().gated(read_activation(args), args.floats("gate", n), args.floats("up", n), n, args.floats("y", n));
   return nullptr;
 }
 
-napi_value swiglu_grad(napi_env, const Args& args) {
+napi_value gated_grad(napi_env, const Args& args) {
   const size_t n = read_size(args);
-  kernels().swiglu_grad(args.floats("gate", n), args.floats("up", n), args.floats("dy", n), n,
+  kernels().gated_grad(read_activation(args), args.floats("gate", n), args.floats("up", n), args.floats("dy", n), n,
                         args.floats("dgate", n), args.floats("dup", n));
   return nullptr;
 }
 
-napi_value gelu(napi_env, const Args& args) {
+napi_value activate(napi_env, const Args& args) {
   const size_t n = read_size(args);
-  kernels().gelu(args.floats("x", n), n, args.floats("y", n));
+  kernels().activate(read_activation(args), args.floats("x", n), n, args.floats("y", n));
   return nullptr;
 }
 
-napi_value gelu_grad(napi_env, const Args& args) {
+napi_value activate_grad(napi_env, const Args& args) {
   const size_t n = read_size(args);
-  kernels().gelu_grad(args.floats("x", n), args.floats("dy", n), n, args.floats("dx", n));
+  kernels().activate_grad(read_activation(args), args.floats("x", n), args.floats("dy", n), n, args.floats("dx", n));
   return nullptr;
 }
 
@@ -119,11 +120,12 @@ napi_value exp(napi_env, const Args& args) {
 napi_value rotary(napi_env, const Args& args) {
   const int rows = args.integer("rows", 0, MAX_SIZE), heads = args.integer("heads", 1, MAX_SIZE);
   const int size = args.integer("headSize", 2, 1 << 16);
-  if (size % 2 != 0) args.fail("headSize must be even, got " + std::to_string(size));
+  const Rope rope = read_rope(args, size);
+  if (rope.pairs == 0) args.fail("a rope of no pairs");
   const size_t width = size_t(heads) * size_t(size);
   const int32_t* positions = args.ints("positions", size_t(rows));
   check_ids(args, "positions", positions, size_t(rows), 0, MAX_POSITION);
-  kernels().rotary(args.floats("x", size_t(rows), width), rows, heads, size, positions, args.number("theta"),
+  kernels().rotary(args.floats("x", size_t(rows), width), rows, heads, size, positions, rope,
                    args.flag("inverse"), args.floats("y", size_t(rows), width));
   return nullptr;
 }
@@ -136,6 +138,7 @@ TokenLogProbs read_log_probs(const Args& args) {
   p.temperature = args.number("temperature");
   if (!(p.temperature > 0)) args.fail("temperature must be above 0");
   const size_t rows = size_t(p.rows);
+  p.softcap = args.number("softcap");
   p.hidden = args.floats("hidden", rows, size_t(p.width));
   p.weight = args.floats("weight", size_t(p.vocab), size_t(p.width));
   p.targets = args.ints("targets", rows);
@@ -168,10 +171,10 @@ const EntryPoint ENTRIES[] = {
     {"linearGrad", linear_grad},
     {"norm", norm},
     {"normGrad", norm_grad},
-    {"swiglu", swiglu},
-    {"swigluGrad", swiglu_grad},
-    {"gelu", gelu},
-    {"geluGrad", gelu_grad},
+    {"gated", gated},
+    {"gatedGrad", gated_grad},
+    {"activate", activate},
+    {"activateGrad", activate_grad},
     {"add", add},
     {"exp", exp},
     {"rotary", rotary},

@@ -1,9 +1,11 @@
 // The angles of rotary position embedding.
 #pragma once
 
+#include "kernels.h"
+
 namespace stagecraft {
 
-// cos and sin of position · theta^(−i/half), [limit][2][half]; cached per thread.
-const float* rotary_table(float theta, int half, int limit);
+// scale · cos and scale · sin of position · frequency, [limit][2][pairs]; cached per thread.
+const float* rotary_table(const Rope& rope, int limit);
 
 }  // namespace stagecraft

@@ -36,7 +36,7 @@ uint64_t hash_floats(const float* data, size_t count) {
 bool same_sizes(const DecoderConfig& a, const DecoderConfig& b) {
   return a.vocab == b.vocab && a.width == b.width && a.layers == b.layers && a.inner == b.inner &&
          a.heads.count == b.heads.count && a.heads.kv_count == b.heads.kv_count &&
-         a.heads.size == b.heads.size && a.gated == b.gated &&
+         a.heads.size == b.heads.size && a.gated == b.gated && a.head_norms == b.head_norms &&
          a.learned_positions == b.learned_positions && a.max_positions == b.max_positions;
 }
 

@@ -51,10 +51,10 @@ export interface NativeAddon {
   linearGrad: NativeCall;
   norm: NativeCall;
   normGrad: NativeCall;
-  swiglu: NativeCall;
-  swigluGrad: NativeCall;
-  gelu: NativeCall;
-  geluGrad: NativeCall;
+  gated: NativeCall;
+  gatedGrad: NativeCall;
+  activate: NativeCall;
+  activateGrad: NativeCall;
   add: NativeCall;
   exp: NativeCall;
   rotary: NativeCall;

@@ -17,6 +17,7 @@ export { embedding, gelu, layerNorm, linear, rmsNorm, scaledSum, swiglu } from "
 export { createDecoder, decoderHidden } from "./ops/decoder.js";
 export { tokenLogProbs } from "./ops/log-probs.js";
 export { createOptimizer } from "./ops/optimizer.js";
+export { plainRope } from "./rope.js";
 export {
   createGradientAccumulator,
   valueAndGrads,
@@ -32,15 +33,20 @@ export {
   releaseWeights,
 } from "./memory.js";
 export type {
+  Activation,
   AttentionBlockOptions,
   AttentionBlockWeights,
+  AttentionOptions,
+  DecoderLayer,
   DecoderTrunk,
   HeadCounts,
   LinearWeights,
+  LogitOptions,
   MlpBlockOptions,
   MlpBlockWeights,
   NormKind,
   NormWeights,
+  Rope,
   RotaryOptions,
   SequenceLayout,
   TokenLogProbs,

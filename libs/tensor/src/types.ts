@@ -28,12 +28,28 @@ export interface NormWeights {
 
 export type NormKind = "rms" | "layer";
 
+/**
+ * Rotary angles (Su et al. 2021): position p turns pair i of a head, its dimensions i and i + n of n pairs,
+ * by p · frequencies[i]. Dimensions from 2n on stay as they are.
+ */
+export interface Rope {
+  readonly frequencies: Float64Array;
+  /** Factor on cosine and sine, YaRN's attention factor; default 1. */
+  readonly scale?: number;
+}
+
 export interface AttentionBlockWeights {
-  norm: NormWeights;
+  /** Of what goes in; without, it goes in as it is (OLMo 2). */
+  norm?: NormWeights;
   q: LinearWeights;
   k: LinearWeights;
   v: LinearWeights;
   o: LinearWeights;
+  /** RMSNorm of queries and of keys before they are rotated: of each head, or of all when it is as wide. */
+  qNorm?: NormWeights;
+  kNorm?: NormWeights;
+  /** Of what comes out, before it is added. */
+  postNorm?: NormWeights;
 }
 
 export interface HeadCounts {
@@ -42,25 +58,47 @@ export interface HeadCounts {
   numKvHeads: number;
 }
 
-export interface AttentionBlockOptions extends HeadCounts {
-  norm: NormKind;
-  normEps: number;
-  /** Base of the rotary embedding; leave out for models with learned positions (GPT-2). */
-  ropeTheta?: number;
+/** How scores become weights. */
+export interface AttentionOptions extends HeadCounts {
+  /** Factor on q·k; default 1/√d. */
+  scale?: number;
+  /** c·tanh(s/c) in place of a score s (Gemma 2). */
+  softcap?: number;
+  /** A token sees so many tokens, itself the last; default all. */
+  window?: number;
 }
 
+export interface AttentionBlockOptions extends Omit<AttentionOptions, "window"> {
+  norm: NormKind;
+  normEps: number;
+}
+
+/** "swiglu" and "geglu" have a gate, silu or GELU of it; "gelu" is the tanh approximation, "gelu-erf" the exact one. */
+export type Activation = "swiglu" | "geglu" | "silu" | "gelu" | "gelu-erf" | "relu" | "tanh";
+
 export interface MlpBlockWeights {
-  norm: NormWeights;
-  /** Only with activation "swiglu". */
+  /** As those of attention. */
+  norm?: NormWeights;
+  /** Only with activation "swiglu" or "geglu". */
   gate?: LinearWeights;
   up: LinearWeights;
   down: LinearWeights;
+  postNorm?: NormWeights;
 }
 
 export interface MlpBlockOptions {
   norm: NormKind;
   normEps: number;
-  activation: "swiglu" | "gelu";
+  activation: Activation;
+}
+
+export interface DecoderLayer {
+  attention: AttentionBlockWeights;
+  mlp: MlpBlockWeights;
+  /** Rotates queries and keys; leave out for models with learned positions, and layers without any. */
+  rope?: Rope;
+  /** How many tokens a token of this layer sees; default all. */
+  window?: number;
 }
 
 /** A decoder-only transformer up to its heads; its layers have the same sizes. */
@@ -68,16 +106,30 @@ export interface DecoderTrunk {
   embedding: tf.Tensor2D; // [V, D]
   /** Learned positions [P, D] (GPT-2). */
   positions?: tf.Tensor2D;
-  layers: readonly { attention: AttentionBlockWeights; mlp: MlpBlockWeights }[];
+  layers: readonly DecoderLayer[];
   finalNorm: NormWeights;
   attentionOptions: AttentionBlockOptions;
   /** The norm is that of the attention blocks. */
   mlpOptions: MlpBlockOptions;
+  /** Factor on embeddings (Gemma, Granite); default 1. */
+  embeddingScale?: number;
+  /** Factor on what a block adds (Granite); default 1. */
+  residualScale?: number;
+  /** The MLP reads what attention reads, not what it leaves (GPT-NeoX). */
+  parallel?: boolean;
+}
+
+/** What a language head makes of hidden·weightᵀ. */
+export interface LogitOptions {
+  /** Logits are divided by it (Granite); default 1. */
+  divisor?: number;
+  /** c·tanh(z/c) in place of z (Gemma 2). */
+  softcap?: number;
 }
 
 export interface RotaryOptions {
   numHeads: number;
-  theta: number;
+  rope: Rope;
 }
 
 export interface TokenLogProbsOptions {
@@ -85,6 +137,8 @@ export interface TokenLogProbsOptions {
   temperature?: number;
   /** Lets the entropy carry a gradient too (entropy bonus); default false. */
   withEntropyGradient?: boolean;
+  /** c·tanh(z/c) in place of a logit z, before the temperature. */
+  softcap?: number;
 }
 
 export interface TokenLogProbs {

@@ -8,6 +8,7 @@
 
 #include "../arena.h"
 #include "../kernels.h"
+#include "elementwise.h"
 #include "gemm.h"
 #include "parallel.h"
 #include "vec.h"
@@ -31,21 +32,27 @@ INLINE vi load_ints(const int32_t* p) {
   return v;
 }
 
-// Turns scores[begin, end) into exp(scale·s − scale·max), zero where the segment differs or past
-// `last`; returns the sum, and scale·max in *top. begin and end are multiples of W.
-INLINE float masked_exp(float* scores, int begin, int end, int last, const int32_t* segments,
+// scores[begin, end) → c·tanh(scale·s / c)
+INLINE void cap_scores(float* scores, int begin, int end, const Scores& how) {
+  for (int j = begin; j < end; j += W)
+    store(scores + j, how.softcap * tanh_of(load(scores + j) * (how.scale / how.softcap)));
+}
+
+// Turns scores[begin, end) into exp(scale·s − scale·max), zero where the segment differs, before `first` or
+// past `last`; returns the sum, and scale·max in *top. begin and end are multiples of W.
+INLINE float masked_exp(float* scores, int begin, int end, int first, int last, const int32_t* segments,
                         int32_t segment, float scale, float* top) {
   const vi lane = iota();
   vf most = splat(-3e38f);
   for (int j = begin; j <= last; j += W) {
-    const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last);
+    const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last) & (lane + j >= first);
     most = vmax(most, select(seen, load(scores + j), splat(-3e38f)));
   }
   const float highest = largest(most) * scale;
   vf total = {};
   int j = begin;
   for (; j <= last; j += W) {
-    const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last);
+    const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last) & (lane + j >= first);
     const vf p = select(seen, vexp(load(scores + j) * scale - highest), vf{});
     store(scores + j, p);
     total += p;
@@ -78,6 +85,11 @@ static Mask make_mask(Scratch& scratch, const int32_t* segments, int length) {
   return mask;
 }
 
+// The first key that a row sees whose segment begins at `first`.
+INLINE int first_key_of(const Scores& how, int first, int row) {
+  return how.window > 0 ? imax(first, row - how.window + 1) : first;
+}
+
 // out[rows] = A[rows][k0, k1) · packed, for register tiles of query rows that see keys up to
 // their own last row only.
 INLINE void scores_tile(const Operand& q, int row, int rows, int size, const float* keys, int first_key,
@@ -97,12 +109,17 @@ struct HeadView {
   int value_length;
   const int32_t* segments;  // of the keys, readable one vector beyond
   const int* first;         // per key: where its segment starts
-  float scale;
+  Scores how;
   float* out;
   size_t out_stride;
   float* lse;  // may be null
   size_t lse_stride;
 };
+
+INLINE int first_seen(const HeadView& head, int row) {
+  const int position = head.first_row + row;
+  return first_key_of(head.how, head.first[position], position);
+}
 
 static void attend(const HeadView& head) {
   Scratch scratch;
@@ -114,7 +131,7 @@ static void attend(const HeadView& head) {
     const int row = tile_start(head.rows, tiles, t), rows = tile_start(head.rows, tiles, t + 1) - row;
     const int end = head.first_row + row + rows;
     int begin = end;
-    for (int r = 0; r < rows; r++) begin = imin(begin, head.first[head.first_row + row + r]);
+    for (int r = 0; r < rows; r++) begin = imin(begin, first_seen(head, row + r));
     const int begin_lane = begin / W * W, end_lane = ceil_div(end, W) * W;
     scores_tile(head.q, row, rows, head.size, head.keys, begin, end, scores, stride);
     float totals[MAX_ROWS];
@@ -124,8 +141,10 @@ static void attend(const HeadView& head) {
       float top = 0;
       totals[r] = 0;
       if (segment != 0) {
-        totals[r] = masked_exp(scores + (size_t)r * stride, begin_lane, end_lane, position, head.segments,
-                               segment, head.scale, &top);
+        float* own = scores + (size_t)r * stride;
+        if (head.how.softcap > 0) cap_scores(own, begin_lane, end_lane, head.how);
+        totals[r] = masked_exp(own, begin_lane, end_lane, first_seen(head, row + r), position, head.segments,
+                               segment, head.how.softcap > 0 ? 1.f : head.how.scale, &top);
       } else {
         memset(scores + (size_t)r * stride + begin_lane, 0, sizeof(float) * (size_t)(end_lane - begin_lane));
       }
@@ -177,7 +196,7 @@ static void attention_task(const Attention& a, int task) {
     const int h = kv * group + g;
     const Operand q{a.q + row0 * a.q_stride + (size_t)h * size, a.q_stride, 1};
     attend({q, length, 0, size, keys, values, length, mask.segments, mask.first,
-            1.f / __builtin_sqrtf((float)size), a.mixed + row0 * a.heads.q_width() + (size_t)h * size,
+            a.scores, a.mixed + row0 * a.heads.q_width() + (size_t)h * size,
             (size_t)a.heads.q_width(), a.lse ? a.lse + row0 * a.heads.count + h : nullptr,
             (size_t)a.heads.count});
   }
@@ -189,12 +208,24 @@ static void attention_forward(const Attention& a) {
 
 // ---- backward ----
 
-// p = exp(scale·s − lse) and ds = p·(dp − d)·scale in place of the scores and of dp.
-INLINE void score_grads(float* scores, float* dp, int begin, int end, int last, const int32_t* segments,
-                        int32_t segment, float scale, float lse, float d) {
+// p = exp(scale·s − lse) and ds = p·(dp − d)·scale in place of the scores and of dp; of capped scores the same
+// with the slope of the cap.
+INLINE void score_grads(float* scores, float* dp, int begin, int end, int first, int last, const int32_t* segments,
+                        int32_t segment, const Scores& how, float lse, float d) {
   const vi lane = iota();
+  const float scale = how.scale;
+  if (how.softcap > 0) {
+    for (int j = begin; j < end; j += W) {
+      const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last) & (lane + j >= first);
+      const vf t = tanh_of(load(scores + j) * (scale / how.softcap));
+      const vf p = select(seen, vexp(how.softcap * t - lse), vf{});
+      store(scores + j, p);
+      store(dp + j, select(seen, p * (load(dp + j) - d) * (1.f - t * t) * scale, vf{}));
+    }
+    return;
+  }
   for (int j = begin; j < end; j += W) {
-    const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last);
+    const vi seen = (load_ints(segments + j) == segment) & (lane + j <= last) & (lane + j >= first);
     const vf p = select(seen, vexp(load(scores + j) * scale - lse), vf{});
     store(scores + j, p);
     store(dp + j, select(seen, p * (load(dp + j) - d) * scale, vf{}));
@@ -214,7 +245,6 @@ static void attend_grad(const HeadGrad& s, const float* q, const float* mixed, c
   Scratch scratch;
   const int length = s.length, size = s.size;
   const size_t q_stride = s.a.q_stride, mixed_stride = (size_t)s.a.heads.q_width();
-  const float scale = 1.f / __builtin_sqrtf((float)size);
   const float* q_rows = pack_as_rows(scratch, q, q_stride, length, size);
   const float* dmixed_rows = pack_as_rows(scratch, dmixed, mixed_stride, length, size);
   const int stride = ceil_div(length, PANEL) * PANEL;
@@ -223,7 +253,7 @@ static void attend_grad(const HeadGrad& s, const float* q, const float* mixed, c
   for (int i0 = 0; i0 < length; i0 += QUERY_ROWS) {
     const int block = imin(QUERY_ROWS, length - i0), end = i0 + block;
     int begin = end;
-    for (int i = i0; i < end; i++) begin = imin(begin, s.mask.first[i]);
+    for (int i = i0; i < end; i++) begin = imin(begin, first_key_of(s.a.scores, s.mask.first[i], i));
     const int begin_lane = begin / W * W, end_lane = ceil_div(end, W) * W;
     const int tiles = ceil_div(block, MAX_ROWS);
     for (int t = 0; t < tiles; t++) {
@@ -242,8 +272,8 @@ static void attend_grad(const HeadGrad& s, const float* q, const float* mixed, c
         });
         float *p = s_rows + (size_t)r * stride, *g = dp_rows + (size_t)r * stride;
         const int known = imin(end_lane, ceil_div(last, W) * W);
-        score_grads(p, g, begin_lane, known, i, s.mask.segments, segment, scale,
-                    lse[(size_t)i * s.a.heads.count], sum(dot));
+        score_grads(p, g, begin_lane, known, first_key_of(s.a.scores, s.mask.first[i], i), i, s.mask.segments,
+                    segment, s.a.scores, lse[(size_t)i * s.a.heads.count], sum(dot));
         for (int j = known; j < end_lane; j += W) {
           store(p + j, vf{});
           store(g + j, vf{});

@@ -78,7 +78,7 @@ static void norm_grad_block(const float* x, int begin, int n, int rows, int widt
 static Attention inner_attention(const AttentionBlock& p) {
   const int q = p.heads.q_width(), kv = p.heads.kv_width();
   const size_t stride = (size_t)p.heads.qkv_width();
-  return {p.layout, p.heads, p.qkv, p.qkv + q, p.qkv + q + kv, stride, stride, p.mixed, p.lse};
+  return {p.layout, p.heads, p.scores, p.qkv, p.qkv + q, p.qkv + q + kv, stride, stride, p.mixed, p.lse};
 }
 
 INLINE int rows_of(const AttentionBlock& p) { return p.layout.batch * p.layout.length; }
@@ -101,14 +101,13 @@ static const float* qkv_bias(Scratch& scratch, const AttentionBlock& p) {
 static void rotate_qk(const AttentionBlock& p, const float* table, int begin, int end, bool inverse, float* qkv) {
   if (table) {
     rotate_range(qkv, begin, end, (size_t)p.heads.qkv_width(), p.heads.count + p.heads.kv_count, p.heads.size,
-                 p.layout.positions, p.layout.length, table, inverse, qkv);
+                 p.rope.pairs, p.layout.positions, p.layout.length, table, inverse, qkv);
   }
 }
 
 static const float* rotary_angles(const AttentionBlock& p) {
-  if (p.rope_theta == 0) return nullptr;
-  return rotary_table(p.rope_theta, p.heads.size / 2,
-                      position_limit(p.layout.positions, rows_of(p), p.layout.length));
+  if (p.rope.pairs == 0) return nullptr;
+  return rotary_table(p.rope, position_limit(p.layout.positions, rows_of(p), p.layout.length));
 }
 
 // Rows [begin, begin + n) of x → their stats and qkv.
@@ -248,28 +247,33 @@ static const float* up_bias(Scratch& scratch, const MlpBlock& p) {
   return joined_bias(scratch, biases, stack.rows, stack.count);
 }
 
-INLINE void activate_row(const float* hidden, int inner, bool gated, float* to) {
-  for_lanes(inner, [&](int i, int n) {
-    const vf a = load_up_to(hidden + i, n);
-    store_up_to(to + i, gated ? a * sigmoid(a) * load_up_to(hidden + inner + i, n) : gelu_of(a), n);
+INLINE void activate_row(const float* hidden, int inner, bool gated, Activation activation, float* to) {
+  with_activation(activation, [&](auto act) {
+    for_lanes(inner, [&](int i, int n) {
+      const vf a = act.of(load_up_to(hidden + i, n));
+      store_up_to(to + i, gated ? a * load_up_to(hidden + inner + i, n) : a, n);
+    });
   });
 }
 
 // The gradient of a hidden row, and the activation again, packed as row `row` of `rows`.
-INLINE void activate_row_grad(const float* hidden, const float* dactive, int inner, bool gated,
-                              float* packed, int rows, int row, float* dhidden) {
-  store_packed(packed, rows, row, inner, [&](int i, int n) {
-    const vf a = load_up_to(hidden + i, n), dy = load_up_to(dactive + i, n);
-    if (!gated) {
-      store_up_to(dhidden + i, dy * gelu_slope(a), n);
-      return gelu_of(a);
-    }
-    const vf u = load_up_to(hidden + inner + i, n);
-    vf dg, du;
-    swiglu_slopes(a, u, dy, &dg, &du);
-    store_up_to(dhidden + i, dg, n);
-    store_up_to(dhidden + inner + i, du, n);
-    return a * sigmoid(a) * u;
+INLINE void activate_row_grad(const MlpBlock& p, const float* hidden, const float* dactive, float* packed, int row,
+                              float* dhidden) {
+  const int inner = p.inner;
+  with_activation(p.activation, [&](auto act) {
+    store_packed(packed, p.rows, row, inner, [&](int i, int n) -> vf {
+      const vf a = load_up_to(hidden + i, n), dy = load_up_to(dactive + i, n);
+      if (!p.gated) {
+        store_up_to(dhidden + i, dy * act.slope(a), n);
+        return act.of(a);
+      }
+      const vf u = load_up_to(hidden + inner + i, n);
+      vf dg, du;
+      act.slopes(a, u, dy, &dg, &du);
+      store_up_to(dhidden + i, dg, n);
+      store_up_to(dhidden + inner + i, du, n);
+      return act.of(a) * u;
+    });
   });
 }
 
@@ -284,7 +288,8 @@ static void mlp_rows(const MlpBlock& p, const float* packed_up, const float* pac
   float* hidden = p.hidden ? p.hidden + (size_t)begin * total : local.floats((size_t)n * (size_t)total);
   norm_range(p.x + at, n, width, p.norm, normal, p.stats + (size_t)begin * NORM_STATS);
   multiply({n, total, width, rows_of(normal, width), packed_up, with_bias(hidden, total, bias)});
-  for (int r = 0; r < n; r++) activate_row(hidden + (size_t)r * total, inner, p.gated, active + (size_t)r * inner);
+  for (int r = 0; r < n; r++) 
+    activate_row(hidden + (size_t)r * total, inner, p.gated, p.activation, active + (size_t)r * inner);
   multiply({n, width, inner, rows_of(active, inner), packed_down,
             Output{p.y + at, (size_t)width, p.x + at, (size_t)width, p.down.bias}});
 }
@@ -316,7 +321,7 @@ static void mlp_rows_grad(const MlpBlock& p, const MlpGradMemory& m, const float
   for (int i = 0; i < n; i++) {
     const int r = begin + i;
     float* row = dhidden + (size_t)i * total;
-    activate_row_grad(p.hidden + (size_t)r * total, dactive + (size_t)i * inner, inner, p.gated, m.active, rows, r, row);
+    activate_row_grad(p, p.hidden + (size_t)r * total, dactive + (size_t)i * inner, m.active, r, row);
     pack_row(m.dy, rows, r, dy + (size_t)i * width, width);
     if (p.gated) pack_row(m.dgate, rows, r, row, inner);
     pack_row(m.dup, rows, r, row + (total - inner), inner);

@@ -173,27 +173,71 @@ class PackedDecoder final : public Decoder {
     float* mixed = scratch.floats(n * c.heads.q_width());
     float* wide = scratch.floats(n * hidden);
     float* active = scratch.floats(n * inner);
+    const bool simple = c.is_plain();
+    float* added = simple ? nullptr : scratch.floats(n * width);
+    const auto norm = [&](const DecoderNorm& weights) -> const float* {
+      if (!c.pre_norms) return x;
+      norm_rows(x, total, width, weights.view(c), normal, stats);
+      return normal;
+    };
+    // x += the block's result, with what this family does to it first
+    const auto finish = [&](const PackedLinear& linear, const float* from, const DecoderNorm& post) {
+      if (simple) return linear.apply(from, total, accumulate(x, width));
+      linear.apply(from, total, plain(added, width));
+      if (c.post_norms) norm_rows(added, total, width, post.view(c), added, stats);
+      add_scaled(added, (size_t)total * (size_t)width, c.residual_scale, x);
+    };
     embed(tokens, total, x);
     for (int l = 0; l < c.layers; l++) {
       const PackedLayer& layer = model->layers[l];
-      norm_rows(x, total, width, layer.attention_norm.view(c), normal, stats);
-      layer.qkv.apply(normal, total, plain(qkv, c.heads.qkv_width()));
+      layer.qkv.apply(norm(layer.attention_norm), total, plain(qkv, c.heads.qkv_width()));
+      if (c.head_norms != NO_HEAD_NORMS) normalize_heads(layer, qkv, total);
       const bool last = l == c.layers - 1;
       attend_rows(l, rows, count, tokens, qkv, mixed, last);
       if (last) total = keep_last(rows, count, x);
-      layer.output.apply(mixed, total, accumulate(x, width));
-      norm_rows(x, total, width, layer.mlp_norm.view(c), normal, stats);
-      layer.hidden.apply(normal, total, plain(wide, hidden));
+      if (!c.parallel) finish(layer.output, mixed, layer.attention_post_norm);
+      const float* into = norm(layer.mlp_norm);
+      layer.hidden.apply(into, total, plain(wide, hidden));
+      if (c.parallel) finish(layer.output, mixed, layer.attention_post_norm);
       parallel_rows(total, 8u * (size_t)hidden, [&](int begin, int end) {
         for (int r = begin; r < end; r++)
-          activate_row(wide + (size_t)r * hidden, inner, c.gated, active + (size_t)r * inner);
+          activate_row(wide + (size_t)r * hidden, inner, c.gated, c.activation, active + (size_t)r * inner);
       });
-      layer.down.apply(active, total, accumulate(x, width));
+      finish(layer.down, active, layer.mlp_post_norm);
     }
     if (c.layers == 0) keep_last(rows, count, x);
     for (int r = 0; r < count; r++) lengths[rows[r].slot] += rows[r].count;
     norm_rows(x, count, width, model->final_norm.view(c), normal, stats);
     model->head.apply(normal, count, plain(logits, c.vocab));
+    if (c.logit_divisor != 1.f || c.logit_softcap > 0) shape_logits(logits, (size_t)count * (size_t)c.vocab);
+  }
+
+  void shape_logits(float* logits, size_t size) const {
+    over_lanes(size, [&](size_t i, int n) {
+      const vf z = load_up_to(logits + i, n) / c.logit_divisor;
+      store_up_to(logits + i, c.logit_softcap > 0 ? c.logit_softcap * tanh_of(z * (1.f / c.logit_softcap)) : z, n);
+    });
+  }
+
+  // y += factor · x
+  static void add_scaled(const float* x, size_t size, float factor, float* y) {
+    over_lanes(size, [&](size_t i, int n) {
+      store_up_to(y + i, load_up_to(y + i, n) + load_up_to(x + i, n) * factor, n);
+    });
+  }
+
+  // RMSNorm of the queries and keys of every row, in place.
+  void normalize_heads(const PackedLayer& layer, float* qkv, int total) const {
+    const int stride = c.heads.qkv_width(), q = c.q_norm_width(), k = c.k_norm_width();
+    parallel_rows(total, 8u * (size_t)stride, [&](int begin, int end) {
+      Scratch scratch;
+      float* stats = scratch.floats((size_t)(c.heads.count + c.heads.kv_count) * NORM_STATS);
+      for (int r = begin; r < end; r++) {
+        float *row = qkv + (size_t)r * stride, *keys = row + c.heads.q_width();
+        norm_range(row, c.heads.q_width() / q, q, layer.q_norm.of_heads(c), row, stats);
+        norm_range(keys, c.heads.kv_width() / k, k, layer.k_norm.of_heads(c), keys, stats);
+      }
+    });
   }
 
   // The row with which group g begins, so that groups have about as many tokens each.
@@ -234,6 +278,8 @@ class PackedDecoder final : public Decoder {
     for (int i = 0; i < total; i++) {
       float* to = x + (size_t)i * c.width;
       memcpy(to, model->embedding.data + (size_t)tokens[i].id * c.width, sizeof(float) * (size_t)c.width);
+      if (c.embedding_scale != 1.f)
+        for_lanes(c.width, [&](int j, int n) { store_up_to(to + j, load_up_to(to + j, n) * c.embedding_scale, n); });
       if (!c.learned_positions) continue;
       const float* from = model->positions.data + (size_t)tokens[i].position * c.width;
       for_lanes(c.width, [&](int j, int n) { store_up_to(to + j, load_up_to(to + j, n) + load_up_to(from + j, n), n); });
@@ -257,6 +303,9 @@ class PackedDecoder final : public Decoder {
     Scratch scratch;
     const int size = c.heads.size, group = c.heads.count / c.heads.kv_count;
     const int first_head = kv0 * group, heads = (kv1 - kv0) * group;
+    const Scores how = scores_of(l);
+    const int first_key = first_key_of(how, 0, count - 1), skip = first_key / PANEL;  // panels that nobody sees
+    const int from = skip * PANEL;
     const int key_panels = ceil_div(count, PANEL), value_panels = ceil_div(size, PANEL);
     const int stride = key_panels * PANEL, most = imax(key_panels, value_panels) * heads;
     float* scores = scratch.floats((size_t)heads * (size_t)stride);
@@ -264,10 +313,11 @@ class PackedDecoder final : public Decoder {
     Stream* streams = (Stream*)scratch.ints((size_t)most * sizeof(Stream) / sizeof(int));
     for (int kv = kv0; kv < kv1; kv++)
       for (int p = 0; p < value_panels; p++)
-        prefetch(values_of(l, slot, kv) + (size_t)p * (size_t)capacity * PANEL, (size_t)count * PANEL);
+        prefetch(values_of(l, slot, kv) + ((size_t)p * (size_t)capacity + (size_t)from) * PANEL,
+                 (size_t)(count - from) * PANEL);
     int n = 0;
     for (int h = 0; h < heads; h++)
-      for (int p = 0; p < key_panels; p++)
+      for (int p = skip; p < key_panels; p++)
         streams[n++] = {q + (size_t)(first_head + h) * size,
                         keys_of(l, slot, kv0 + h / group) + (size_t)p * PANEL * size, size,
                         scores + (size_t)h * stride + p * PANEL, PANEL};
@@ -275,11 +325,13 @@ class PackedDecoder final : public Decoder {
     n = 0;
     for (int h = 0; h < heads; h++) {
       float top, *row = scores + (size_t)h * stride;
-      const float scale = 1.f / __builtin_sqrtf((float)size);
-      totals[h] = masked_exp(row, 0, ceil_div(count, W) * W, count - 1, segments, 1, scale, &top);
+      const int end = ceil_div(count, W) * W;
+      if (how.softcap > 0) cap_scores(row, from, end, how);
+      totals[h] = masked_exp(row, from, end, first_key, count - 1, segments, 1, how.softcap > 0 ? 1.f : how.scale, &top);
       for (int p = 0; p < value_panels; p++)
-        streams[n++] = {row, values_of(l, slot, kv0 + h / group) + (size_t)p * (size_t)capacity * PANEL, count,
-                        mixed + (size_t)(first_head + h) * size + p * PANEL, size - p * PANEL};
+        streams[n++] = {row + from,
+                        values_of(l, slot, kv0 + h / group) + ((size_t)p * (size_t)capacity + (size_t)from) * PANEL,
+                        count - from, mixed + (size_t)(first_head + h) * size + p * PANEL, size - p * PANEL};
     }
     run_streams(streams, n);
     for (int h = 0; h < heads; h++) {
@@ -288,6 +340,8 @@ class PackedDecoder final : public Decoder {
       for_lanes(size, [&](int i, int m) { store_up_to(out + i, load_up_to(out + i, m) * inverse, m); });
     }
   }
+
+  Scores scores_of(int l) const { return {c.attention_scale, c.attention_softcap, c.layer_options[l].window}; }
 
   static void prefetch(const float* p, size_t floats) {
     for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(p + i);
@@ -298,11 +352,12 @@ class PackedDecoder final : public Decoder {
     const int size = c.heads.size, group = c.heads.count / c.heads.kv_count;
     float* k = row + c.heads.q_width() + (size_t)kv * size;
     if (angles) {
-      const float* angle = angles + (size_t)position * (size_t)size;
-      rotate_head(k, size / 2, angle, 1.f, k);
+      const int half = c.layer_options[l].rope.pairs;
+      const float* angle = angles + (size_t)position * 2 * (size_t)half;
+      rotate_head(k, half, angle, 1.f, k);
       for (int g = 0; g < group; g++) {
         float* q = row + (size_t)(kv * group + g) * size;
-        rotate_head(q, size / 2, angle, 1.f, q);
+        rotate_head(q, half, angle, 1.f, q);
       }
     }
     float* key = keys_of(l, slot, kv) + (size_t)(position / PANEL) * PANEL * size + position % PANEL;
@@ -320,7 +375,8 @@ class PackedDecoder final : public Decoder {
                    float* mixed, bool last_only) const {
     const int size = c.heads.size, kv_count = c.heads.kv_count, group = c.heads.count / kv_count;
     const int stride = c.heads.qkv_width();
-    const float* angles = c.rope_theta > 0 ? rotary_table(c.rope_theta, size / 2, c.max_length) : nullptr;
+    const Rope& rope = c.layer_options[l].rope;
+    const float* angles = rope.pairs > 0 ? rotary_table(rope, c.max_length) : nullptr;
     const int pairs = count * kv_count, chunk = imax(1, pairs / 16);
     parallel(ceil_div(pairs, chunk), [&](int task) {
       for (int pair = task * chunk, next; pair < imin(pairs, (task + 1) * chunk); pair = next) {
@@ -342,7 +398,7 @@ class PackedDecoder final : public Decoder {
         for (int g = kv0 * group; g < kv1 * group; g++) {
           const size_t h = (size_t)g * size;
           attend({{row + h, (size_t)stride, 1}, new_rows, begin, size, keys_of(l, slot, g / group),
-                  values_of(l, slot, g / group), capacity, segments, first, 1.f / __builtin_sqrtf((float)size),
+                  values_of(l, slot, g / group), capacity, segments, first, scores_of(l),
                   out + h, (size_t)c.heads.q_width(), nullptr, 0});
         }
       }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../kernels.h"
 #include "parallel.h"
 #include "vec.h"
 
@@ -24,6 +25,72 @@ INLINE vf gelu_slope(vf x) {
   return s + x * (s - s * s) * (GELU_SCALE + 3.f * GELU_SCALE * GELU_CUBIC * (x * x));
 }
 
+// An activation: its value and its slope, and the slopes of act(g) · u.
+struct Silu {
+  INLINE vf of(vf x) { return x * sigmoid(x); }
+  INLINE vf slope(vf x) {
+    const vf s = sigmoid(x);
+    return s * (1.f + x * (1.f - s));
+  }
+  INLINE void slopes(vf g, vf u, vf dy, vf* dgate, vf* dup) {
+    const vf s = sigmoid(g);
+    *dup = dy * g * s;
+    *dgate = dy * u * s * (1.f + g * (1.f - s));
+  }
+};
+
+template <class A>
+struct PlainSlopes {
+  INLINE void slopes(vf g, vf u, vf dy, vf* dgate, vf* dup) {
+    *dup = dy * A::of(g);
+    *dgate = dy * u * A::slope(g);
+  }
+};
+
+struct Gelu : PlainSlopes<Gelu> {
+  INLINE vf of(vf x) { return gelu_of(x); }
+  INLINE vf slope(vf x) { return gelu_slope(x); }
+};
+
+// Φ(x) by Abramowitz & Stegun 7.1.26 for erf, to 8e-8.
+struct GeluErf : PlainSlopes<GeluErf> {
+  INLINE vf below(vf x) {
+    const vf z = vmax(x, -x) * 0.70710678118654752f, t = 1.f / (1.f + 0.3275911f * z);
+    const vf tail = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) *
+                    t * exp_between(-z * z) * 0.5f;
+    return x < 0.f ? tail : 1.f - tail;
+  }
+  INLINE vf of(vf x) { return x * below(x); }
+  INLINE vf slope(vf x) { return below(x) + x * 0.3989422804014327f * exp_between(-0.5f * x * x); }
+};
+
+struct Relu : PlainSlopes<Relu> {
+  INLINE vf of(vf x) { return vmax(x, vf{}); }
+  INLINE vf slope(vf x) { return x > 0.f ? splat(1.f) : vf{}; }
+};
+
+INLINE vf tanh_of(vf x) { return 2.f * sigmoid(2.f * x) - 1.f; }
+
+struct Tanh : PlainSlopes<Tanh> {
+  INLINE vf of(vf x) { return tanh_of(x); }
+  INLINE vf slope(vf x) {
+    const vf t = tanh_of(x);
+    return 1.f - t * t;
+  }
+};
+
+// body(the activation's struct)
+template <class F>
+INLINE void with_activation(Activation activation, const F& body) {
+  switch (activation) {
+    case SILU: return body(Silu{});
+    case GELU: return body(Gelu{});
+    case GELU_ERF: return body(GeluErf{});
+    case RELU: return body(Relu{});
+    default: return body(Tanh{});
+  }
+}
+
 // body(offset, lanes) over a flat array, in parallel.
 template <class F>
 static inline void over_lanes(size_t size, const F& body) {
@@ -34,36 +101,37 @@ static inline void over_lanes(size_t size, const F& body) {
   });
 }
 
-static void swiglu_forward(const float* gate, const float* up, size_t size, float* y) {
-  over_lanes(size, [&](size_t i, int n) {
-    const vf g = load_up_to(gate + i, n);
-    store_up_to(y + i, g * sigmoid(g) * load_up_to(up + i, n), n);
+static void gated_forward(Activation activation, const float* gate, const float* up, size_t size, float* y) {
+  with_activation(activation, [&](auto act) {
+    over_lanes(size, [&](size_t i, int n) {
+      store_up_to(y + i, act.of(load_up_to(gate + i, n)) * load_up_to(up + i, n), n);
+    });
   });
 }
 
-INLINE void swiglu_slopes(vf g, vf u, vf dy, vf* dgate, vf* dup) {
-  const vf s = sigmoid(g);
-  *dup = dy * g * s;
-  *dgate = dy * u * s * (1.f + g * (1.f - s));
-}
-
-static void swiglu_backward(const float* gate, const float* up, const float* dy, size_t size,
-                            float* dgate, float* dup) {
-  over_lanes(size, [&](size_t i, int n) {
-    vf dg, du;
-    swiglu_slopes(load_up_to(gate + i, n), load_up_to(up + i, n), load_up_to(dy + i, n), &dg, &du);
-    store_up_to(dgate + i, dg, n);
-    store_up_to(dup + i, du, n);
+static void gated_backward(Activation activation, const float* gate, const float* up, const float* dy, size_t size,
+                           float* dgate, float* dup) {
+  with_activation(activation, [&](auto act) {
+    over_lanes(size, [&](size_t i, int n) {
+      vf dg, du;
+      act.slopes(load_up_to(gate + i, n), load_up_to(up + i, n), load_up_to(dy + i, n), &dg, &du);
+      store_up_to(dgate + i, dg, n);
+      store_up_to(dup + i, du, n);
+    });
   });
 }
 
-static void gelu_forward(const float* x, size_t size, float* y) {
-  over_lanes(size, [&](size_t i, int n) { store_up_to(y + i, gelu_of(load_up_to(x + i, n)), n); });
+static void activate_forward(Activation activation, const float* x, size_t size, float* y) {
+  with_activation(activation, [&](auto act) {
+    over_lanes(size, [&](size_t i, int n) { store_up_to(y + i, act.of(load_up_to(x + i, n)), n); });
+  });
 }
 
-static void gelu_backward(const float* x, const float* dy, size_t size, float* dx) {
-  over_lanes(size, [&](size_t i, int n) {
-    store_up_to(dx + i, load_up_to(dy + i, n) * gelu_slope(load_up_to(x + i, n)), n);
+static void activate_backward(Activation activation, const float* x, const float* dy, size_t size, float* dx) {
+  with_activation(activation, [&](auto act) {
+    over_lanes(size, [&](size_t i, int n) {
+      store_up_to(dx + i, load_up_to(dy + i, n) * act.slope(load_up_to(x + i, n)), n);
+    });
   });
 }
 

@@ -100,7 +100,7 @@ static void decoder_layers(const DecoderLayers& asked) {
   const DecoderLayer* layers = s.list;
   const AttentionBlock& first = layers[0].attention;
   const int rows = rows_of(first), width = first.width, q = first.heads.q_width();
-  const float* angles = rotary_angles(first);
+  const float* angles = rotary_angles(first);  // of the layer whose queries come next
   float* qkv = scratch.floats(packed_size(first.heads.qkv_width(), width));
   float* o = scratch.floats(packed_size(width, q));
   float* up = scratch.floats(packed_size(hidden_width(layers[0].mlp), width));
@@ -136,7 +136,7 @@ static void decoder_layers(const DecoderLayers& asked) {
       });
       return;
     }
-    if (next) bias_in = qkv_bias(scratch, *next);
+    if (next) bias_in = qkv_bias(scratch, *next), angles = rotary_angles(*next);
     parallel_blocks(blocks, [&](int begin, int n, int) {
       const size_t at = (size_t)begin * width;
       attention_out(a, o, a.mixed + (size_t)begin * q, a.x + at, n, a.y + at);
@@ -201,7 +201,6 @@ class LayersGrad {
       : s_(s), g_(g), layers_(s.list), grads_(g.list), rows_(rows_of(layers_[0].attention)),
         width_(layers_[0].attention.width), q_(layers_[0].attention.heads.q_width()),
         dattended_(dx ? dx : scratch_.floats((size_t)rows_ * (size_t)width_)),
-        angles_(rotary_angles(layers_[0].attention)),
         blocks_(row_blocks(rows_, num_weights(layers_[0].attention) + num_weights(layers_[0].mlp))),
         attention_(scratch_, layers_[0].attention, imax(rows_, s.num_rows), true),
         mlp_(scratch_, layers_[0].mlp, imax(rows_, s.num_rows)), attention_sums_(scratch_, blocks_, width_),
@@ -234,7 +233,6 @@ class LayersGrad {
   const DecoderLayerGrad* grads_;
   const int rows_, width_, q_;
   float* dattended_;  // in the memory of dx
-  const float* angles_;
   const RowBlocks blocks_;
   AttentionGradMemory attention_;
   const MlpGradMemory mlp_;
@@ -266,6 +264,7 @@ class LayersGrad {
   void all_rows(int i, const float* dy) const {
     const AttentionBlock* above = i + 1 < s_.count ? &layers_[i + 1].attention : nullptr;
     const AttentionBlock& below = layers_[i].attention;
+    const float* angles = above ? rotary_angles(*above) : nullptr;
     parallel_blocks(blocks_, [&](int begin, int n, int block) {
       Scratch local;
       const size_t at = (size_t)begin * width_, mixed_at = (size_t)begin * q_;
@@ -273,7 +272,7 @@ class LayersGrad {
       const float* flow;
       if (above) {
         float* own = local.floats((size_t)n * (size_t)width_);
-        attention_in_grad(*above, attention_, angles_, dattended, begin, n, own, attention_sums_.of(block));
+        attention_in_grad(*above, attention_, angles, dattended, begin, n, own, attention_sums_.of(block));
         flow = own;
       } else {
         flow = last_flow(local, dy, begin, n, block);
@@ -327,9 +326,10 @@ class LayersGrad {
 
   void first_rows() const {
     const AttentionBlock& first = layers_[0].attention;
+    const float* angles = rotary_angles(first);
     parallel_blocks(blocks_, [&](int begin, int n, int block) {
       float* rows = dattended_ + (size_t)begin * width_;
-      attention_in_grad(first, attention_, angles_, rows, begin, n, rows, attention_sums_.of(block));
+      attention_in_grad(first, attention_, angles, rows, begin, n, rows, attention_sums_.of(block));
     });
     ProductTasks products;
     BiasTasks biases;

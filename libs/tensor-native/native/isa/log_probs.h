@@ -7,6 +7,7 @@
 
 #include "../arena.h"
 #include "../kernels.h"
+#include "elementwise.h"
 #include "gemm.h"
 #include "linear.h"
 #include "parallel.h"
@@ -22,6 +23,11 @@ constexpr int GRAD_ROWS = 2048, GRAD_COLUMNS = 512;
 struct RowSum {
   float top, total, weighted;
 };
+
+// c·tanh(z/c) in place of z
+INLINE void cap_logits(float* z, int count, float cap) {
+  for_lanes(count, [&](int i, int n) { store_up_to(z + i, cap * tanh_of(load_up_to(z + i, n) * (1.f / cap)), n); });
+}
 
 INLINE void add_logits(RowSum* row, float* z, int count, float inverse_temperature) {
   vf most = splat(row->top);
@@ -110,6 +116,7 @@ static void token_log_probs(const TokenLogProbs& p) {
         }
       for (int r = row0; r < row1; r++) {
         float* row = z + (size_t)(r - row0) * (size_t)stride;
+        if (p.softcap > 0) cap_logits(row, count, p.softcap);
         add_logits(&sums[r - row0], row, count, 1.f / p.temperature);
         const int target = p.targets[active.rows[r]] - v0;
         if (target >= 0 && target < count) p.log_probs[active.rows[r]] = row[target];
@@ -135,6 +142,21 @@ INLINE void logit_grads(float* z, int count, float inverse_temperature, float ls
   });
 }
 
+// Caps z, and what its gradient is to be multiplied by.
+static float* cap_slopes(Scratch& scratch, float* z, int count, float cap) {
+  float* slopes = scratch.floats((size_t)count);
+  cap_logits(z, count, cap);
+  for_lanes(count, [&](int i, int n) {
+    const vf t = load_up_to(z + i, n) * (1.f / cap);
+    store_up_to(slopes + i, 1.f - t * t, n);
+  });
+  return slopes;
+}
+
+INLINE void multiply_by(float* z, int count, const float* factors) {
+  for_lanes(count, [&](int i, int n) { store_up_to(z + i, load_up_to(z + i, n) * load_up_to(factors + i, n), n); });
+}
+
 // Rows [r0, r1) of the active ones against the whole vocabulary, a tile of columns at a time.
 static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& g, const ActiveRows& active,
                                int r0, int r1, const float* packed, float* d_hidden) {
@@ -153,10 +175,14 @@ static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& 
       for (int r = begin; r < end; r++) {
         const int at = active.rows[r0 + r];
         float* row = z + (size_t)r * GRAD_COLUMNS;
+        float* slopes = nullptr;
+        Scratch own;
+        if (p.softcap > 0) slopes = cap_slopes(own, row, count, p.softcap);
         logit_grads(row, count, 1.f / p.temperature, p.lse[at], p.entropy[at], g.d_log_probs[at],
                     g.d_entropy ? g.d_entropy[at] : 0.f);
         const int target = p.targets[at] - v0;
         if (target >= 0 && target < count) row[target] += g.d_log_probs[at] / p.temperature;
+        if (slopes) multiply_by(row, count, slopes);
         pack_row(packed_z, rows, r, row, count);
       }
     });

@@ -63,17 +63,18 @@ struct DecoderNorm {
   Buffer weight, bias;
   bool has_bias = false;
   void load(const float* w, const float* b, int width) {
-    weight.copy(w, (size_t)width);
+    if (w) weight.copy(w, (size_t)width);
     has_bias = b != nullptr;
     if (b) bias.copy(b, (size_t)width);
   }
   Norm view(const DecoderConfig& c) const {
     return {weight.data, has_bias ? bias.data : nullptr, c.eps, c.layer_norm};
   }
+  Norm of_heads(const DecoderConfig& c) const { return {weight.data, nullptr, c.eps, false}; }
 };
 
 struct PackedLayer {
-  DecoderNorm attention_norm, mlp_norm;
+  DecoderNorm attention_norm, mlp_norm, q_norm, k_norm, attention_post_norm, mlp_post_norm;
   PackedLinear qkv, output, hidden, down;
 };
 
@@ -99,6 +100,10 @@ class PackedModel final : public DecoderModel {
       const int first = c.gated ? 0 : 1, inner_rows[] = {c.inner, c.inner};
       layer.hidden.load(mw + first, mb + first, inner_rows, 2 - first, width);
       load_one(layer.down, t[16], t[17], width, c.inner);
+      layer.q_norm.load(t[18], nullptr, c.q_norm_width());
+      layer.k_norm.load(t[19], nullptr, c.k_norm_width());
+      layer.attention_post_norm.load(t[20], t[21], width);
+      layer.mlp_post_norm.load(t[22], t[23], width);
     }
     final_norm.load(t[0], t[1], width);
     load_one(head, t[2], nullptr, c.vocab, width);

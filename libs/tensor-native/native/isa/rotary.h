@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "../rotary_table.h"
 #include "parallel.h"
@@ -26,10 +27,10 @@ static int position_limit(const int32_t* positions, int rows, int length) {
   return limit;
 }
 
-// Rotates `heads` heads at the start of rows [begin, end); y may be x. length gives the default positions.
-INLINE void rotate_range(const float* x, int begin, int end, size_t stride, int heads, int size,
+// Rotates the first `half` pairs of `heads` heads at the start of rows [begin, end); y may be x, else other
+// dimensions are the caller's. length gives the default positions.
+INLINE void rotate_range(const float* x, int begin, int end, size_t stride, int heads, int size, int half,
                          const int32_t* positions, int length, const float* table, bool inverse, float* y) {
-  const int half = size / 2;
   for (int r = begin; r < end; r++) {
     const int position = positions ? positions[r] : r % length;
     const float* angles = table + (size_t)position * 2 * (size_t)half;
@@ -41,11 +42,13 @@ INLINE void rotate_range(const float* x, int begin, int end, size_t stride, int 
 }
 
 static void rotary(const float* x, int rows, int heads, int head_size, const int32_t* positions,
-                   float theta, bool inverse, float* y) {
+                   Rope rope, bool inverse, float* y) {
   const size_t stride = (size_t)heads * head_size;
-  const float* table = rotary_table(theta, head_size / 2, position_limit(positions, rows, rows));
+  const float* table = rotary_table(rope, position_limit(positions, rows, rows));
   parallel_rows(rows, 8u * stride, [&](int begin, int end) {
-    rotate_range(x, begin, end, stride, heads, head_size, positions, rows, table, inverse, y);
+    if (2 * rope.pairs < head_size)
+      memcpy(y + (size_t)begin * stride, x + (size_t)begin * stride, sizeof(float) * stride * (size_t)(end - begin));
+    rotate_range(x, begin, end, stride, heads, head_size, rope.pairs, positions, rows, table, inverse, y);
   });
 }
 

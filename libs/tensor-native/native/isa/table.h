@@ -23,8 +23,8 @@ extern const Kernels table;
 const Kernels table = {
     STAGECRAFT_STRING(ISA), embedding_forward,    embedding_backward,
     linear_forward,         linear_backward,      norm_forward,
-    norm_backward,          swiglu_forward,       swiglu_backward,
-    gelu_forward,           gelu_backward,        rotary,
+    norm_backward,          gated_forward,        gated_backward,
+    activate_forward,       activate_backward,    rotary,
     attention_forward,      attention_backward,   decoder_layers,
     decoder_layers_grad,    token_log_probs,      token_log_probs_grad,
     sum_of_squares,         optimizer_step,       add_arrays,

@@ -80,16 +80,20 @@ void compare_rows(const Kernels& k, int rows, int in, int out) {
   const auto targets = random_ids(n, out);
   compare("log-probs" + shape, k, {n, n, n * w, o * w}, [&](const Kernels& t, auto& y) {
     Floats lse(n);
-    const TokenLogProbs p{rows, in, out, .7f, x.data(), weight.data(), targets.data(), y[0].data(), y[1].data(), lse.data()};
+    const TokenLogProbs p{rows, in, out, .7f, 5.f, x.data(), weight.data(), targets.data(), y[0].data(), y[1].data(), lse.data()};
     t.token_log_probs(p);
     t.token_log_probs_grad(p, {dy.data(), dy.data(), y[2].data(), y[3].data()});
   });
-  compare("activations" + shape, k, {n * w, n * w, n * w, n * w, n * w}, [&](const Kernels& t, auto& y) {
-    t.swiglu(x.data(), dx.data(), n * w, y[0].data());
-    t.swiglu_grad(x.data(), dx.data(), dx.data(), n * w, y[1].data(), y[2].data());
-    t.gelu(x.data(), n * w, y[3].data());
-    t.exp(x.data(), n * w, y[4].data());
-  });
+  for (int kind = 0; kind < NUM_ACTIVATIONS; kind++) {
+    const Activation act = Activation(kind);
+    compare("activations" + shape, k, {n * w, n * w, n * w, n * w, n * w}, [&](const Kernels& t, auto& y) {
+      t.gated(act, x.data(), dx.data(), n * w, y[0].data());
+      t.gated_grad(act, x.data(), dx.data(), dx.data(), n * w, y[1].data(), y[2].data());
+      t.activate(act, x.data(), n * w, y[3].data());
+      t.activate_grad(act, x.data(), dx.data(), n * w, y[4].data());
+    });
+  }
+  compare("exp" + shape, k, {n * w}, [&](const Kernels& t, auto& y) { t.exp(x.data(), n * w, y[0].data()); });
 }
 
 void compare_attention(const Kernels& k, int batch, int length, Heads heads) {
@@ -97,14 +101,19 @@ void compare_attention(const Kernels& k, int batch, int length, Heads heads) {
   const Floats x = random_floats(n * (q + 2 * kv)), dmixed = random_floats(n * q);
   std::vector<int32_t> segments(n, 1);
   for (size_t i = 0; i < n; i += 7) segments[i] = 0;
+  for (const Scores& scores : {Scores{.4f, 0, 0}, Scores{.3f, 2.f, 9}})
   compare("attention", k, {n * q, n * q, n * kv, n * kv}, [&](const Kernels& t, auto& y) {
     Floats lse(n * size_t(heads.count));
-    const Attention a{{batch, length, segments.data(), nullptr}, heads, x.data(), x.data() + n * q,
+    const Attention a{{batch, length, segments.data(), nullptr}, heads, scores, x.data(), x.data() + n * q,
                       x.data() + n * (q + kv), q, kv, y[0].data(), lse.data()};
     t.attention(a);
     t.attention_grad(a, {dmixed.data(), y[1].data(), y[2].data(), y[3].data()});
   });
 }
+
+// Four of five pairs of heads of 10.
+const double FREQUENCIES[] = {1, .2, .04, .008};
+const Rope ROPE{FREQUENCIES, 4, 1.1f};
 
 // Two layers with embedding and final norm, forward and backward; `picks`: seven rows leave them.
 void compare_layers(const Kernels& k, bool gated, bool picks) {
@@ -134,11 +143,11 @@ void compare_layers(const Kernels& k, bool gated, bool picks) {
       const Floats* p = &tensors[size_t(i) * weights.size()];
       Floats* d = &y[4 + size_t(i) * weights.size()];
       const size_t left = i == 1 ? outputs : n;
-      AttentionBlock a{{batch, length, nullptr, nullptr}, heads, width, 1e4f, {p[0].data(), nullptr, 1e-5f, false},
+      AttentionBlock a{{batch, length, nullptr, nullptr}, heads, width, ROPE, {.3f, 0, 0}, {p[0].data(), nullptr, 1e-5f, false},
                        {p[1].data(), nullptr}, {p[2].data(), nullptr}, {p[3].data(), nullptr}, {p[4].data(), nullptr},
                        i == 0 ? s.embedding.y : layers[0].mlp.y, keep(left * w), keep(n * NORM_STATS),
                        keep(n * (q + 2 * kv)), keep(n * q), keep(n * 4)};
-      MlpBlock m{int(left), width, inner, gated, {p[5].data(), nullptr, 1e-5f, false}, {p[6].data(), nullptr},
+      MlpBlock m{int(left), width, inner, gated, gated ? SILU : GELU, {p[5].data(), nullptr, 1e-5f, false}, {p[6].data(), nullptr},
                  {p[7].data(), nullptr}, {p[8].data(), nullptr}, a.y, keep(left * w), keep(left * NORM_STATS),
                  keep(left * hidden)};
       layers.push_back({a, m});
@@ -161,13 +170,20 @@ void compare_decoder(const Kernels& k) {
   DecoderConfig c{};
   c.vocab = 131, c.width = 40, c.layers = 2, c.inner = 72, c.max_sequences = 2, c.max_length = 40, c.max_positions = 1;
   c.heads = {4, 2, 10};
-  c.gated = true, c.eps = 1e-5f, c.rope_theta = 1e4f;
+  c.gated = c.pre_norms = c.post_norms = true, c.activation = GELU, c.eps = 1e-5f, c.head_norms = EACH_HEAD;
+  c.attention_scale = .3f, c.attention_softcap = 4.f, c.embedding_scale = 2.f, c.residual_scale = .9f;
+  c.logit_divisor = 1.1f, c.logit_softcap = 9.f;
+  const DecoderLayerOptions options[] = {{ROPE, 0}, {ROPE, 7}};
+  c.layer_options = options;
   const size_t w = 40, kv = 20;
   std::vector<Floats> tensors;
   const auto add = [&](size_t size) { tensors.push_back(random_floats(size, .2f)); };
   add(131 * w);
-  for (int layer = 0; layer < 2; layer++)
+  for (int layer = 0; layer < 2; layer++) {
     for (size_t size : {w, w * w, kv * w, kv * w, w * w, w, 72 * w, 72 * w, 72 * w}) add(size), tensors.push_back({});
+    add(10), add(10);
+    for (int norm = 0; norm < 2; norm++) add(w), tensors.push_back({});
+  }
   add(w), tensors.push_back({}), add(131 * w);
   std::vector<const float*> data;
   for (const Floats& tensor : tensors) data.push_back(tensor.empty() ? nullptr : tensor.data());

@@ -1,9 +1,10 @@
 import type { tf } from "../tf.js";
-import type { DecoderTrunk } from "../types.js";
+import type { DecoderTrunk, LogitOptions } from "../types.js";
 
 /** A decoder with its language head. */
 export interface DecoderWeights extends DecoderTrunk {
   lm: tf.Tensor2D; // [V, D]
+  logits?: LogitOptions;
 }
 
 export interface DecoderOptions {

@@ -1,8 +1,9 @@
+import type { GatedActivation, PlainActivation } from "../activations.js";
 import type { Params } from "../gradients.js";
 import type { tf } from "../tf.js";
 import type {
+  AttentionOptions,
   DecoderTrunk,
-  HeadCounts,
   LinearWeights,
   NormKind,
   NormWeights,
@@ -37,8 +38,8 @@ export interface Operations {
     weights: NormWeights,
     options: { norm: NormKind; normEps: number },
   ): tf.Tensor2D;
-  swiglu<T extends tf.Tensor>(gate: T, up: T): T;
-  gelu<T extends tf.Tensor>(x: T): T;
+  activate<T extends tf.Tensor>(activation: PlainActivation, x: T): T;
+  gated<T extends tf.Tensor>(activation: GatedActivation, gate: T, up: T): T;
   scaledSum(x: tf.Tensor1D, factor: number): tf.Scalar;
   rotary(x: tf.Tensor2D, positions: Int32Array, options: RotaryOptions): tf.Tensor2D;
   causalAttention(
@@ -46,7 +47,7 @@ export interface Operations {
     k: tf.Tensor2D,
     v: tf.Tensor2D,
     layout: SequenceLayout,
-    heads: HeadCounts,
+    options: AttentionOptions,
   ): tf.Tensor2D;
   decoderHidden(
     ids: Int32Array,

@@ -42,13 +42,13 @@ export function layerNorm(
 /** silu(gate) ⊙ up, elementwise over equal shapes. */
 export function swiglu<T extends tf.Tensor>(gate: T, up: T): T {
   checkShape("swiglu", "gate", gate, up.shape);
-  return currentEngine().ops.swiglu(gate, up);
+  return currentEngine().ops.gated("swiglu", gate, up);
 }
 
 /** GELU, tanh approximation (`gelu_new`, `gelu_pytorch_tanh`). */
 export function gelu<T extends tf.Tensor>(x: T): T {
   if (x.dtype !== "float32") fail("gelu", `x must be float32, got ${x.dtype}`);
-  return currentEngine().ops.gelu(x);
+  return currentEngine().ops.activate("gelu", x);
 }
 
 /** factor · Σ x over x [N], a scalar: how a loss begins. */

@@ -21,5 +21,7 @@ export function tokenLogProbs(
   checkIds(op, "targets", targets, weight.shape[0], -(2 ** 31));
   const temperature = options.temperature ?? 1;
   if (!(temperature > 0)) fail(op, `temperature must be above 0, got ${temperature}`);
+  const { softcap = 1 } = options;
+  if (!(softcap > 0)) fail(op, `softcap must be above 0, got ${softcap}`);
   return currentEngine().ops.tokenLogProbs(hidden, weight, targets, options);
 }

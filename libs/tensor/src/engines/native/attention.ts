@@ -1,6 +1,7 @@
 import type { tf } from "../../tf.js";
-import type { HeadCounts, SequenceLayout } from "../../types.js";
+import type { AttentionOptions, HeadCounts, SequenceLayout } from "../../types.js";
 import type { NativeBackend } from "./backend.js";
+import { scoreFields } from "./fields.js";
 import { runFused } from "./fused.js";
 import { createGradients } from "./gradients.js";
 
@@ -16,17 +17,22 @@ export function causalAttention(
   backend: NativeBackend,
   inputs: { q: tf.Tensor2D; k: tf.Tensor2D; v: tf.Tensor2D },
   layout: SequenceLayout,
-  heads: HeadCounts,
+  options: AttentionOptions,
 ): tf.Tensor2D {
   const [rows, width] = inputs.q.shape;
-  const sizes = attentionSizes(layout, heads, width / heads.numHeads);
+  const headSize = width / options.numHeads;
+  const sizes = {
+    ...attentionSizes(layout, options, headSize),
+    ...scoreFields(options, headSize),
+    window: options.window ?? 0,
+  };
   return runFused({
     backend,
     inputs,
     forward(values, keep) {
       const { tensor, values: y } = backend.output([rows, width]);
       const mixed = keep("mixed", rows * width);
-      const lse = keep("lse", rows * heads.numHeads);
+      const lse = keep("lse", rows * options.numHeads);
       backend.addon.attention({ ...sizes, ...values, mixed, lse });
       y.set(mixed);
       return tensor;

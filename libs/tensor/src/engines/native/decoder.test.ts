@@ -3,6 +3,7 @@ import {
   createDecoder,
   decoderHidden,
   initEngine,
+  plainRope,
   tf,
   tokenLogProbs,
   type DecoderWeights,
@@ -24,6 +25,7 @@ function createWeights(
   });
   const norm = () => ({ weight: t.vector(D, 0.1, 1), ...(gpt2 && { bias: t.vector(D, 0.1) }) });
   const layers = [0, 1].map(() => ({
+    ...(!gpt2 && { rope: plainRope(1e4, headSize / 2) }),
     attention: {
       norm: norm(),
       q: linear(numHeads * headSize, D),
@@ -45,7 +47,7 @@ function createWeights(
     layers,
     finalNorm: norm(),
     lm: t.matrix(V, D, 0.2),
-    attentionOptions: { ...kind, numHeads, numKvHeads, ...(!gpt2 && { ropeTheta: 1e4 }) },
+    attentionOptions: { ...kind, numHeads, numKvHeads },
     mlpOptions: { ...kind, activation: gpt2 ? "gelu" : "swiglu" },
   };
 }
@@ -56,7 +58,11 @@ function trainerLogProbs(weights: DecoderWeights, ids: Int32Array): Float32Array
     const layout = { batchSize: 1, length: ids.length };
     const normed = decoderHidden(ids, weights, layout);
     const targets = Int32Array.from(ids, (_, i) => ids[i + 1] ?? -1);
-    return tokenLogProbs(normed, weights.lm, targets).logProbs.dataSync<"float32">().slice();
+    const { divisor = 1, softcap } = weights.logits ?? {};
+    const options = { temperature: divisor, ...(softcap && { softcap }) };
+    return tokenLogProbs(normed, weights.lm, targets, options)
+      .logProbs.dataSync<"float32">()
+      .slice();
   });
 }
 
@@ -66,10 +72,57 @@ const logSoftmaxAt = (logits: Float32Array, id: number) => {
   return (logits[id] as number) - top - Math.log(total);
 };
 
+/** Those of Llama's make with everything that a family may add. */
+function withEverything(): DecoderWeights {
+  const t = createTensors(6);
+  const norm = (size: number) => ({ weight: t.vector(size, 0.1, 1) });
+  const weights = createWeights(false);
+  return {
+    ...weights,
+    layers: weights.layers.map(({ attention, mlp }, i) => ({
+      attention: { ...attention, qNorm: norm(10), kNorm: norm(10), postNorm: norm(D) },
+      mlp: { ...mlp, postNorm: norm(D) },
+      ...(i === 0 && {
+        rope: { frequencies: Float64Array.of(1, 0.2, 0.05), scale: 1.1 },
+        window: 7,
+      }),
+    })),
+    attentionOptions: { ...weights.attentionOptions, scale: 0.5, softcap: 3 },
+    mlpOptions: { ...weights.mlpOptions, activation: "geglu" },
+    ...{ embeddingScale: 2, residualScale: 0.8, logits: { softcap: 4 } },
+  };
+}
+
+const SHAPES: Record<string, () => DecoderWeights> = {
+  llama: () => createWeights(false),
+  gpt2: () => createWeights(true),
+  "all that families add": withEverything,
+  "parallel blocks, divided logits": () => ({
+    ...createWeights(true),
+    ...{ parallel: true, logits: { divisor: 3 } },
+  }),
+  "norms of results and of all heads alone": () => {
+    const weights = withEverything();
+    const bare = <T extends { norm?: unknown }>({ norm: _, ...rest }: T) => rest;
+    return {
+      ...weights,
+      layers: weights.layers.map(({ attention, mlp, ...rest }) => ({
+        ...rest,
+        attention: {
+          ...bare(attention),
+          qNorm: { weight: tf.tile(attention.qNorm!.weight, [4]) },
+          kNorm: { weight: tf.tile(attention.kNorm!.weight, [2]) },
+        },
+        mlp: bare(mlp),
+      })),
+    };
+  },
+};
+
 describe("createDecoder()", () => {
-  for (const gpt2 of [false, true]) {
-    it(`agrees with the trainer on a whole rollout (${gpt2 ? "gpt2" : "llama"})`, async () => {
-      const weights = createWeights(gpt2);
+  for (const [name, create] of Object.entries(SHAPES)) {
+    it(`agrees with the trainer on a whole rollout (${name})`, async () => {
+      const weights = create();
       const decoder = createDecoder(weights, { maxSequences: 3, maxLength: P });
       const ids = createTensors(9).ids(60, V);
       const expected = trainerLogProbs(weights, ids);

@@ -1,5 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { NativeAddon, NativeSession, NativeWeightCache } from "@stagecraft/tensor-native";
+import { isGated } from "../../activations.js";
 import { fail } from "../../checks.js";
 import type { tf } from "../../tf.js";
 import type { LinearWeights, NormWeights } from "../../types.js";
@@ -13,6 +14,7 @@ import type {
   TokenFilters,
 } from "../decoder.js";
 import type { NativeBackend } from "./backend.js";
+import { activationField, layerFields, scoreFields } from "./fields.js";
 
 /**
  * A decoding session over `weights`, which are packed into memory that later sessions over the same values
@@ -167,7 +169,10 @@ function sizesOf(weights: DecoderWeights) {
   const { embedding, positions, layers, attentionOptions, mlpOptions } = weights;
   const first = layers[0];
   if (first === undefined) fail("createNativeDecoder", "the model has no layers");
-  const { numHeads, numKvHeads, ropeTheta, normEps, norm } = attentionOptions;
+  const { numHeads, numKvHeads, normEps, norm } = attentionOptions;
+  const { embeddingScale = 1, residualScale = 1, parallel = false, logits = {} } = weights;
+  const { qNorm, postNorm } = first.attention;
+  const headSize = first.attention.q.weight.shape[0] / numHeads;
   return {
     vocab: embedding.shape[0],
     width: embedding.shape[1],
@@ -176,12 +181,20 @@ function sizesOf(weights: DecoderWeights) {
     maxPositions: positions?.shape[0] ?? 1,
     numHeads,
     numKvHeads,
-    headSize: first.attention.q.weight.shape[0] / numHeads,
+    headSize,
     layerNorm: norm === "layer",
-    gated: mlpOptions.activation === "swiglu",
+    gated: isGated(mlpOptions.activation),
+    activation: activationField(mlpOptions.activation),
+    preNorms: first.attention.norm !== undefined,
+    postNorms: postNorm !== undefined,
+    headNorms: qNorm === undefined ? 0 : qNorm.weight.size === headSize ? 1 : 2,
+    parallel,
+    ...{ embeddingScale, residualScale },
+    ...{ logitDivisor: logits.divisor ?? 1, logitSoftcap: logits.softcap ?? 0 },
+    ...scoreFields(attentionOptions, headSize),
+    ...layerFields(layers),
     learnedPositions: positions !== undefined,
     eps: normEps,
-    ropeTheta: ropeTheta ?? 0,
   };
 }
 
@@ -198,8 +211,8 @@ function listTensors(
   return [
     values(weights.embedding),
     ...(weights.positions ? [values(weights.positions)] : []),
-    ...weights.layers.flatMap(({ attention, mlp }) =>
-      [
+    ...weights.layers.flatMap(({ attention, mlp }) => [
+      ...[
         attention.norm,
         attention.q,
         attention.k,
@@ -210,7 +223,10 @@ function listTensors(
         mlp.up,
         mlp.down,
       ].flatMap(both),
-    ),
+      values(attention.qNorm?.weight),
+      values(attention.kNorm?.weight),
+      ...[attention.postNorm, mlp.postNorm].flatMap(both),
+    ]),
     ...both(weights.finalNorm),
     values(weights.lm),
   ];

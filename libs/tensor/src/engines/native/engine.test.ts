@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { loadNative } from "@stagecraft/tensor-native";
 import {
+  plainRope,
   decoderHidden,
   embedding,
   engineInfo,
@@ -33,7 +34,7 @@ const attention = {
   v: { weight: t.matrix(D / 2, D, 0.2) },
   o: { weight: t.matrix(D, D, 0.2) },
 };
-const attentionOptions = { ...kind, numHeads: 4, numKvHeads: 2, ropeTheta: 1e4 };
+const attentionOptions = { ...kind, numHeads: 4, numKvHeads: 2 };
 const mlp = {
   norm: attention.norm,
   gate: { weight: t.matrix(F, D, 0.2) },
@@ -44,7 +45,7 @@ const identity = Int32Array.from({ length: 111 }, (_, i) => i);
 /** A one-layer model whose embedding is its input. */
 const trunkOf = (embedding: tf.Tensor): DecoderTrunk => ({
   embedding: embedding as tf.Tensor2D,
-  layers: [{ attention, mlp }],
+  layers: [{ attention, mlp, rope: plainRope(1e4, D / 8) }],
   finalNorm: attention.norm,
   attentionOptions,
   mlpOptions: { ...kind, activation: "swiglu" },

@@ -1,9 +1,10 @@
 import { tf } from "../../tf.js";
-import type { Engine, EngineInfo } from "../engine.js";
+import { composeDecoder } from "../blocks.js";
+import type { Engine, EngineInfo, Operations } from "../engine.js";
 import { causalAttention } from "./attention.js";
 import type { NativeBackend } from "./backend.js";
 import { createNativeDecoder, releasePackedWeights } from "./decoder.js";
-import { decoderHidden } from "./layers.js";
+import { fusedDecoder, isFusable } from "./layers.js";
 import { tokenLogProbs } from "./log-probs.js";
 import { createOperations } from "./operations.js";
 import { createOptimizer } from "./optimizer.js";
@@ -14,13 +15,19 @@ const PANEL = 32;
 
 /** C++ kernels on TFJS's CPU backend with memory that is reused. */
 export function createNativeEngine(backend: NativeBackend, info: EngineInfo): Engine {
+  const blocks = {
+    ...createOperations(backend),
+    causalAttention: (q, k, v, layout, options) =>
+      causalAttention(backend, { q, k, v }, layout, options),
+  } satisfies Partial<Operations>;
   return {
     info,
     ops: {
-      ...createOperations(backend),
-      causalAttention: (q, k, v, layout, heads) =>
-        causalAttention(backend, { q, k, v }, layout, heads),
-      decoderHidden: (ids, trunk, layout, rows) => decoderHidden(backend, ids, trunk, layout, rows),
+      ...blocks,
+      decoderHidden: (ids, trunk, layout, rows) =>
+        isFusable(trunk)
+          ? fusedDecoder(backend, ids, trunk, layout, rows)
+          : composeDecoder(blocks, ids, trunk, layout, { rows }),
       tokenLogProbs: (hidden, weight, targets, options = {}) =>
         tokenLogProbs(backend, { hidden, weight }, targets, options),
     },

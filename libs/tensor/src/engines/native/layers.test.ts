@@ -6,7 +6,9 @@ import { ATTENTION, type AttentionCase } from "../../testing/attention-cases.js"
 import { evaluate, type Inputs, type Operation } from "../../testing/compare.js";
 import { expectClose, TOLERANCE } from "../../../test/expect-close.js";
 import { createTensors } from "../../testing/random.js";
-import type { DecoderTrunk, NormWeights } from "../../types.js";
+import { isGated } from "../../activations.js";
+import { plainRope } from "../../rope.js";
+import type { DecoderTrunk, NormWeights, Rope } from "../../types.js";
 import type { NativeBackend } from "./backend.js";
 
 await startTestEngine("native");
@@ -23,6 +25,18 @@ interface DecoderCase extends AttentionCase {
   norm: Norm;
   activation: Activation;
   biases: boolean;
+  /** What families add. */
+  also?: Partial<DecoderTrunk> & Also;
+}
+
+interface Also {
+  headNorms?: "each" | "all";
+  postNorms?: boolean;
+  noPreNorms?: boolean;
+  scale?: number;
+  softcap?: number;
+  ropes?: readonly (Rope | undefined)[];
+  windows?: readonly (number | undefined)[];
 }
 
 const VOCAB = 19;
@@ -44,11 +58,17 @@ function decoderInputs(layers: DecoderCase): Inputs {
       ["up", inner, width],
       ["down", width, inner],
     ] as const) {
-      if (name === "gate" && layers.activation === "gelu") continue;
+      if (name === "gate" && !isGated(layers.activation)) continue;
       inputs[name + i] = t.matrix(out, size, 1 / Math.sqrt(size));
       if (biases) inputs[`${name}Bias${i}`] = t.vector(out, 0.1);
     }
-    for (const name of ["norm", "mlpNorm"]) {
+    const { headNorms, postNorms } = layers.also ?? {};
+    if (headNorms) {
+      inputs[`qNorm${i}`] = t.vector(headNorms === "each" ? headSize : q, 0.1, 1);
+      inputs[`kNorm${i}`] = t.vector(headNorms === "each" ? headSize : kv, 0.1, 1);
+    }
+    for (const name of ["norm", "mlpNorm", ...(postNorms ? ["postNorm", "mlpPostNorm"] : [])]) {
+      if (layers.also?.noPreNorms && !name.includes("ost")) continue;
       inputs[name + i] = t.vector(width, 0.1, 1);
       if (layers.norm === "layer" && biases) inputs[`${name}Bias${i}`] = t.vector(width, 0.1);
     }
@@ -62,6 +82,8 @@ function decoderOf(
   ids = idsOf(layers.layout.batchSize * layers.layout.length),
 ): Operation {
   const { norm, activation, layout, numHeads, numKvHeads, headSize, numLayers } = layers;
+  const { headNorms, postNorms, noPreNorms, ...also } = layers.also ?? {};
+  const { scale, softcap, ropes, windows, ...trunkOptions } = also;
   const shared = { norm, normEps: 1e-5 };
   const rotates = headSize % 2 === 0 && norm === "rms";
   return (f, inputs) => {
@@ -75,22 +97,33 @@ function decoderOf(
       ...(inputs["positions"] && { positions: inputs["positions"] as tf.Tensor2D }),
       finalNorm: normModule("norm", ""),
       layers: Array.from({ length: numLayers }, (_, i) => ({
+        ...(rotates && { rope: plainRope(1e4, headSize / 2) }),
+        ...(ropes && { rope: ropes[i % ropes.length]! }),
+        ...(windows && { window: windows[i % windows.length] ?? 1e6 }),
         attention: {
-          norm: normModule("norm", i),
+          ...(!noPreNorms && { norm: normModule("norm", i) }),
+          ...(headNorms && { qNorm: normModule("qNorm", i), kNorm: normModule("kNorm", i) }),
+          ...(postNorms && { postNorm: normModule("postNorm", i) }),
           q: module("q", i),
           k: module("k", i),
           v: module("v", i),
           o: module("o", i),
         },
         mlp: {
-          norm: normModule("mlpNorm", i),
-          ...(activation === "swiglu" && { gate: module("gate", i) }),
+          ...(!noPreNorms && { norm: normModule("mlpNorm", i) }),
+          ...(postNorms && { postNorm: normModule("mlpPostNorm", i) }),
+          ...(isGated(activation) && { gate: module("gate", i) }),
           up: module("up", i),
           down: module("down", i),
         },
       })),
-      attentionOptions: { ...shared, numHeads, numKvHeads, ...(rotates && { ropeTheta: 1e4 }) },
+      attentionOptions: {
+        ...{ ...shared, numHeads, numKvHeads },
+        ...(scale !== undefined && { scale }),
+        ...(softcap !== undefined && { softcap }),
+      },
       mlpOptions: { ...shared, activation },
+      ...trunkOptions,
     };
     return f.decoderHidden(ids, trunk, layout, rows);
   };
@@ -111,6 +144,41 @@ describe("decoder against its definition", () => {
           const layers = { ...attention, ...kind, numLayers };
           expectClose(decoderOf(layers), decoderInputs(layers));
         }
+      }
+    });
+  }
+
+  const half = { frequencies: Float64Array.of(1, 0.1, 0.01), scale: 1.3 };
+  for (const [what, kind] of Object.entries({
+    "GELU of its gate": { activation: "geglu" },
+    "exact GELU": { activation: "gelu-erf", norm: "layer", biases: true },
+    ReLU: { activation: "relu", norm: "layer", biases: true },
+    tanh: { activation: "tanh", norm: "layer" },
+    "silu without a gate": { activation: "silu" },
+    "windows, ropes of a part and none": {
+      also: { ropes: [half, undefined], windows: [4, undefined, 33] },
+    },
+    "capped scores": { also: { scale: 0.4, softcap: 2, windows: [9] } },
+    "norms of heads": { also: { headNorms: "each" } },
+    "norms of all heads, of results alone": {
+      also: { headNorms: "all", postNorms: true, noPreNorms: true },
+    },
+    "norms before and after, factors": {
+      also: { postNorms: true, embeddingScale: 3, residualScale: 0.4 },
+    },
+    "parallel blocks": {
+      norm: "layer",
+      biases: true,
+      activation: "gelu-erf",
+      also: { parallel: true },
+    },
+  } satisfies Record<string, Partial<DecoderCase>>)) {
+    it(`decoderHidden() with ${what}`, () => {
+      for (const attention of [ATTENTION[1]!, ATTENTION[4]!]) {
+        const all = { ...attention, ...KINDS[0], ...kind, numLayers: 2 } as DecoderCase;
+        const numRows = all.layout.batchSize * all.layout.length;
+        expectClose(decoderOf(all), decoderInputs(all));
+        expectClose(decoderOf(all, t.ids(5, numRows)), decoderInputs(all));
       }
     });
   }

@@ -1,8 +1,10 @@
+import { isGated } from "../../activations.js";
 import { positionsOf } from "../../layout.js";
 import type { tf } from "../../tf.js";
 import type { DecoderTrunk, SequenceLayout } from "../../types.js";
 import { attentionSizes } from "./attention.js";
 import type { NativeBackend } from "./backend.js";
+import { activationField, layerFields, scoreFields } from "./fields.js";
 import { isRecording, runFused } from "./fused.js";
 import { createGradients } from "./gradients.js";
 
@@ -17,8 +19,22 @@ const OPERATION_BYTES = 24 * 2 ** 20;
 
 type Layers = DecoderTrunk["layers"];
 
+/** Whether the fused kernels know all that the layers do. */
+export function isFusable({ layers, ...trunk }: DecoderTrunk): boolean {
+  const { embeddingScale = 1, residualScale = 1, parallel = false } = trunk;
+  return (
+    embeddingScale === 1 &&
+    residualScale === 1 &&
+    !parallel &&
+    layers.every(({ attention, mlp }) => {
+      const others = [attention.qNorm, attention.kNorm, attention.postNorm, mlp.postNorm];
+      return attention.norm && mlp.norm && others.every((norm) => norm === undefined);
+    })
+  );
+}
+
 /** A decoder as few native operations: the first begins with the embedding, the last ends with the norm. */
-export function decoderHidden(
+export function fusedDecoder(
   backend: NativeBackend,
   ids: Int32Array,
   trunk: DecoderTrunk,
@@ -46,13 +62,16 @@ type Sizes = ReturnType<typeof sizesOf>;
 
 function sizesOf({ layers, attentionOptions, ...trunk }: DecoderTrunk, layout: SequenceLayout) {
   const { attention, mlp } = layers[0]!;
-  const { norm, normEps, numHeads, ropeTheta = 0 } = attentionOptions;
+  const { norm, normEps, numHeads } = attentionOptions;
+  const headSize = attention.q.weight.shape[0] / numHeads;
+  const { activation } = trunk.mlpOptions;
   return {
-    ...attentionSizes(layout, attentionOptions, attention.q.weight.shape[0] / numHeads),
+    ...attentionSizes(layout, attentionOptions, headSize),
+    ...scoreFields(attentionOptions, headSize),
     width: trunk.embedding.shape[1],
     inner: mlp.up.weight.shape[0],
-    gated: trunk.mlpOptions.activation === "swiglu",
-    ropeTheta,
+    gated: isGated(activation),
+    activation: activationField(activation),
     normEps,
     layerNorm: norm === "layer",
   };
@@ -111,7 +130,7 @@ function runPart(backend: NativeBackend, part: Part): tf.Tensor2D {
     ...layers.map(weightsOf),
   );
   const fields = {
-    ...{ ...sizes, ...part.fields },
+    ...{ ...sizes, ...layerFields(layers), ...part.fields },
     ...{ numLayers: layers.length, rows, numRows: rows && outputs },
   };
   return runFused({

@@ -12,8 +12,8 @@ export function tokenLogProbs(
   options: TokenLogProbsOptions,
 ): TokenLogProbs {
   const [rows, width] = inputs.hidden.shape;
-  const { temperature = 1, withEntropyGradient = false } = options;
-  const sizes = { rows, width, vocab: inputs.weight.shape[0], temperature, targets };
+  const { temperature = 1, withEntropyGradient = false, softcap = 0 } = options;
+  const sizes = { rows, width, vocab: inputs.weight.shape[0], temperature, softcap, targets };
   // Entropies that carry a gradient are a second row of the operation's result; the others lie apart.
   const apart = withEntropyGradient ? undefined : backend.output<tf.Tensor1D>([rows]);
   const result = runFused({

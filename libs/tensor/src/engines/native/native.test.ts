@@ -2,6 +2,7 @@ import { describe, it } from "vitest";
 import { startTestEngine } from "../../../test/engine.js";
 import { tf } from "../../index.js";
 import { ATTENTION } from "../../testing/attention-cases.js";
+import { plainRope } from "../../rope.js";
 import type { Inputs } from "../../testing/compare.js";
 import { expectClose } from "../../../test/expect-close.js";
 import { createTensors } from "../../testing/random.js";
@@ -83,8 +84,12 @@ describe("operations against their definitions", () => {
   it("activations", () => {
     for (const width of [1, 31, 64]) {
       const inputs = { a: t.matrix(7, width, 3), b: t.matrix(7, width) };
-      expectClose((f, { a, b }) => f.swiglu(a as tf.Tensor, b as tf.Tensor), inputs);
-      expectClose((f, { a }) => f.gelu(a as tf.Tensor), { a: inputs.a });
+      for (const kind of ["swiglu", "geglu"] as const) {
+        expectClose((f, { a, b }) => f.gated(kind, a as tf.Tensor, b as tf.Tensor), inputs);
+      }
+      for (const kind of ["silu", "gelu", "gelu-erf", "relu", "tanh"] as const) {
+        expectClose((f, { a }) => f.activate(kind, a as tf.Tensor), { a: inputs.a });
+      }
     }
   });
 
@@ -95,13 +100,15 @@ describe("operations against their definitions", () => {
   });
 
   it("rotary()", () => {
-    for (const [rows, numHeads, size] of [
-      [1, 1, 2],
-      [5, 3, 10],
-      [40, 2, 64],
+    for (const [rows, numHeads, size, pairs] of [
+      [1, 1, 2, 1],
+      [5, 3, 10, 5],
+      [40, 2, 64, 32],
+      [9, 3, 14, 4],
     ] as const) {
       const positions = t.ids(rows, 500);
-      expectClose((f, { x }) => f.rotary(x as tf.Tensor2D, positions, { numHeads, theta: 1e4 }), {
+      const rope = { ...plainRope(1e4, pairs), scale: 1.25 };
+      expectClose((f, { x }) => f.rotary(x as tf.Tensor2D, positions, { numHeads, rope }), {
         x: t.matrix(rows, numHeads * size),
       });
     }
@@ -115,10 +122,14 @@ describe("operations against their definitions", () => {
       [20, 40, 2100],
     ] as const) {
       const targets = t.ids(rows, vocab, -1);
-      for (const withEntropyGradient of [false, true]) {
+      for (const [withEntropyGradient, softcap] of [
+        [false, undefined],
+        [true, undefined],
+        [true, 2],
+      ] as const) {
         const inputs = { h: t.matrix(rows, width), w: t.matrix(vocab, width, 0.5) };
         expectClose((f, { h, w }) => {
-          const options = { temperature: 0.8, withEntropyGradient };
+          const options = { temperature: 0.8, withEntropyGradient, ...(softcap && { softcap }) };
           const { logProbs, entropy } = f.tokenLogProbs(
             h as tf.Tensor2D,
             w as tf.Tensor2D,

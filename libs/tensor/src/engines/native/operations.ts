@@ -1,7 +1,9 @@
+import type { GatedActivation, PlainActivation } from "../../activations.js";
 import type { Operations } from "../engine.js";
 import type { tf } from "../../tf.js";
 import type { LinearWeights, NormKind, NormWeights, RotaryOptions } from "../../types.js";
 import type { NativeBackend } from "./backend.js";
+import { activationField, ropeFields } from "./fields.js";
 import { runFused } from "./fused.js";
 
 const NORM_STATS = 2;
@@ -14,8 +16,8 @@ export function createOperations(
     embedding: (ids, table) => embedding(backend, ids, table),
     linear: (x, weights) => linear(backend, x, weights),
     norm: (x, weights, options) => norm(backend, x, weights, options),
-    swiglu: (gate, up) => swiglu(backend, gate, up),
-    gelu: (x) => gelu(backend, x),
+    gated: (activation, gate, up) => gated(backend, activation, { gate, up }),
+    activate: (activation, x) => activate(backend, activation, x),
     scaledSum: (x, factor) => scaledSum(backend, x, factor),
     rotary: (x, positions, options) => rotary(backend, x, positions, options),
   };
@@ -88,37 +90,44 @@ function norm(
   }) as tf.Tensor2D;
 }
 
-function swiglu<T extends tf.Tensor>(backend: NativeBackend, gate: T, up: T): T {
-  const { size, shape } = gate;
+function gated<T extends tf.Tensor>(
+  backend: NativeBackend,
+  kind: GatedActivation,
+  inputs: { gate: T; up: T },
+): T {
+  const { size, shape } = inputs.gate;
+  const activation = activationField(kind);
   return runFused({
     backend,
-    inputs: { gate, up },
+    inputs,
     forward(values) {
       const { tensor, values: y } = backend.output(shape);
-      backend.addon.swiglu({ size, ...values, y });
+      backend.addon.gated({ activation, size, ...values, y });
       return tensor;
     },
     backward(dy, values) {
       const [dgate, dup] = [backend.output(shape), backend.output(shape)];
-      backend.addon.swigluGrad({ size, ...values, dy, dgate: dgate.values, dup: dup.values });
+      const outputs = { dgate: dgate.values, dup: dup.values };
+      backend.addon.gatedGrad({ activation, size, ...values, dy, ...outputs });
       return { gate: dgate.tensor, up: dup.tensor };
     },
   }) as T;
 }
 
-function gelu<T extends tf.Tensor>(backend: NativeBackend, x: T): T {
+function activate<T extends tf.Tensor>(backend: NativeBackend, kind: PlainActivation, x: T): T {
   const { size, shape } = x;
+  const activation = activationField(kind);
   return runFused({
     backend,
     inputs: { x },
     forward({ x }) {
       const { tensor, values: y } = backend.output(shape);
-      backend.addon.gelu({ size, x, y });
+      backend.addon.activate({ activation, size, x, y });
       return tensor;
     },
     backward(dy, { x }) {
       const { tensor, values: dx } = backend.output(shape);
-      backend.addon.geluGrad({ size, x, dy, dx });
+      backend.addon.activateGrad({ activation, size, x, dy, dx });
       return { x: tensor };
     },
   }) as T;
@@ -146,10 +155,11 @@ function rotary(
   backend: NativeBackend,
   x: tf.Tensor2D,
   positions: Int32Array,
-  { numHeads, theta }: RotaryOptions,
+  { numHeads, rope }: RotaryOptions,
 ): tf.Tensor2D {
   const [rows, width] = x.shape;
-  const sizes = { rows, heads: numHeads, headSize: width / numHeads, positions, theta };
+  const headSize = width / numHeads;
+  const sizes = { rows, heads: numHeads, headSize, positions, ...ropeFields(rope) };
   const rotate = (from: Float32Array | undefined, inverse: boolean) => {
     const { tensor, values: y } = backend.output([rows, width]);
     backend.addon.rotary({ ...sizes, x: from, inverse, y });
@@ -159,6 +169,6 @@ function rotary(
     backend,
     inputs: { x },
     forward: ({ x }) => rotate(x, false),
-    backward: (dy) => ({ x: rotate(dy, true) }), // a rotation's transpose is its inverse
+    backward: (dy) => ({ x: rotate(dy, true) }), // a rotation's transpose turns back
   }) as tf.Tensor2D;
 }

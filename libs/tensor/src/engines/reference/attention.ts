@@ -1,13 +1,6 @@
-import { positionsOf } from "../../layout.js";
 import { tf } from "../../tf.js";
-import type {
-  AttentionBlockOptions,
-  AttentionBlockWeights,
-  HeadCounts,
-  RotaryOptions,
-  SequenceLayout,
-} from "../../types.js";
-import { linear, norm } from "./basics.js";
+import type { AttentionOptions, Rope, RotaryOptions, SequenceLayout } from "../../types.js";
+import type { Attend } from "../blocks.js";
 
 /** Large enough to vanish after exp, small enough that max-subtraction stays finite. */
 export const MASKED = -1e30;
@@ -16,54 +9,68 @@ export const MASKED = -1e30;
 export interface AttentionCache {
   /** Takes keys and values of the new tokens, [B·n, Hkv·d], and gives those of all they see, [B·L, Hkv·d]. */
   extend(keys: tf.Tensor2D, values: tf.Tensor2D): { keys: tf.Tensor2D; values: tf.Tensor2D };
-  /** [B, 1, 1, n, L]: 0 where a new token sees a key, else MASKED. */
-  readonly mask: tf.Tensor;
+  /** [B, 1, 1, n, L]: 0 where a new token sees a key, else MASKED; the cache's to dispose. */
+  mask(window: number | undefined): tf.Tensor;
 }
 
 /** Rotary embedding (Su et al. 2021) in Hugging Face's half-split layout; x is [N, numHeads·d]. */
 export function rotary(
   x: tf.Tensor2D,
   positions: Int32Array,
-  { numHeads, theta }: RotaryOptions,
+  { numHeads, rope }: RotaryOptions,
 ): tf.Tensor2D {
   const [numRows, width] = x.shape;
-  const half = width / numHeads / 2;
-  const { cos, sin } = angles(positions, half, theta);
-  const heads = tf.reshape(x, [numRows, numHeads, 2, half]);
-  const [first, second] = tf.unstack(heads, 2) as [tf.Tensor3D, tf.Tensor3D]; // [N, H, d/2]
+  const size = width / numHeads;
+  const half = rope.frequencies.length;
+  const whole = tf.reshape(x, [numRows, numHeads, size]) as tf.Tensor3D;
+  if (2 * half === size) return tf.reshape(turned(whole, positions, rope), [numRows, width]);
+  const [some, rest] = tf.split(whole, [2 * half, size - 2 * half], 2) as [
+    tf.Tensor3D,
+    tf.Tensor3D,
+  ];
+  return tf.reshape(tf.concat([turned(some, positions, rope), rest], 2), [numRows, width]);
+}
+
+/** All pairs of x [N, H, 2n]. */
+function turned(x: tf.Tensor3D, positions: Int32Array, rope: Rope): tf.Tensor3D {
+  const [numRows, numHeads, width] = x.shape;
+  const { cos, sin } = angles(positions, rope);
+  const heads = tf.reshape(x, [numRows, numHeads, 2, width / 2]);
+  const [first, second] = tf.unstack(heads, 2) as [tf.Tensor3D, tf.Tensor3D]; // [N, H, n]
   const rotated = tf.stack(
     [
       tf.sub(tf.mul(first, cos), tf.mul(second, sin)),
       tf.add(tf.mul(second, cos), tf.mul(first, sin)),
     ],
     2,
-  ); // [N, H, 2, d/2]
-  return tf.reshape(rotated, [numRows, width]);
+  ); // [N, H, 2, n]
+  return tf.reshape(rotated, x.shape);
 }
 
-function angles(positions: Int32Array, half: number, theta: number) {
+function angles(positions: Int32Array, { frequencies, scale = 1 }: Rope) {
+  const half = frequencies.length;
   const cos = new Float32Array(positions.length * half);
   const sin = new Float32Array(positions.length * half);
   for (let row = 0; row < positions.length; row++) {
     for (let i = 0; i < half; i++) {
-      const angle = (positions[row] ?? 0) * Math.pow(theta, -i / half);
-      cos[row * half + i] = Math.cos(angle);
-      sin[row * half + i] = Math.sin(angle);
+      const angle = (positions[row] ?? 0) * frequencies[i]!;
+      cos[row * half + i] = scale * Math.cos(angle);
+      sin[row * half + i] = scale * Math.sin(angle);
     }
   }
   const shape: [number, number, number] = [positions.length, 1, half];
   return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) };
 }
 
-/** softmax(q·kᵀ/√d + mask)·v; q [N, H·d], k and v [N, Hkv·d] → [N, H·d]. */
+/** softmax(q·kᵀ·scale + mask)·v, scores capped first where asked for; q [N, H·d], k and v [N, Hkv·d] → [N, H·d]. */
 export function causalAttention(
   q: tf.Tensor2D,
   k: tf.Tensor2D,
   v: tf.Tensor2D,
   layout: SequenceLayout,
-  heads: HeadCounts,
+  options: AttentionOptions,
 ): tf.Tensor2D {
-  return attend(q, { keys: k, values: v }, masks(layout), heads);
+  return attend(q, { keys: k, values: v }, masks(layout, options.window), options);
 }
 
 /** The n new tokens of B sequences over L keys each: q [B·n, H·d], keys and values [B·L, Hkv·d]. */
@@ -71,7 +78,7 @@ function attend(
   q: tf.Tensor2D,
   { keys, values }: { keys: tf.Tensor2D; values: tf.Tensor2D },
   { mask, rowMask }: { mask: tf.Tensor; rowMask?: tf.Tensor },
-  { numHeads: H, numKvHeads: G }: HeadCounts,
+  { numHeads: H, numKvHeads: G, scale, softcap }: AttentionOptions,
 ): tf.Tensor2D {
   const [B, , , n, L] = mask.shape as [number, number, number, number, number];
   const d = q.shape[1] / H;
@@ -80,7 +87,8 @@ function attend(
   const q4 = tf.reshape(q5, [B, G, group * n, d]); // the heads of a group share keys: stack them
   const k4 = tf.transpose(tf.reshape(keys, [B, L, G, d]), [0, 2, 1, 3]);
   const v4 = tf.transpose(tf.reshape(values, [B, L, G, d]), [0, 2, 1, 3]);
-  const scores = tf.mul(tf.matMul(q4, k4, false, true), 1 / Math.sqrt(d)); // [B, G, group·n, L]
+  const plain = tf.mul(tf.matMul(q4, k4, false, true), scale ?? 1 / Math.sqrt(d)); // [B, G, group·n, L]
+  const scores = softcap === undefined ? plain : capped(plain, softcap);
   const all = tf.softmax(tf.add(tf.reshape(scores, [B, G, group, n, L]), mask));
   const weights = rowMask ? tf.mul(all, rowMask) : all;
   const mixed = tf.matMul(tf.reshape(weights, [B, G, group * n, L]), v4); // [B, G, group·n, d]
@@ -88,7 +96,12 @@ function attend(
   return tf.reshape(out, [B * n, H * d]);
 }
 
-function masks({ batchSize: B, length: T, segments }: SequenceLayout) {
+/** cap·tanh(x/cap). */
+export function capped<T extends tf.Tensor>(x: T, cap: number): T {
+  return tf.mul(tf.tanh(tf.div(x, cap)), cap);
+}
+
+function masks({ batchSize: B, length: T, segments }: SequenceLayout, window = T) {
   const mask = new Float32Array(B * T * T);
   const rowMask = new Float32Array(B * T);
   for (let row = 0; row < B * T; row++) {
@@ -96,7 +109,9 @@ function masks({ batchSize: B, length: T, segments }: SequenceLayout) {
     rowMask[row] = segment === 0 ? 0 : 1;
     const first = row - (row % T);
     for (let j = 0; j < T; j++) {
-      const visible = first + j <= row && segment !== 0 && (segments?.[first + j] ?? 1) === segment;
+      const key = first + j;
+      const isNear = key <= row && key > row - window;
+      const visible = isNear && segment !== 0 && (segments?.[key] ?? 1) === segment;
       mask[row * T + j] = visible ? 0 : MASKED;
     }
   }
@@ -106,25 +121,8 @@ function masks({ batchSize: B, length: T, segments }: SequenceLayout) {
   };
 }
 
-/** x + Wo·attention(rotary(Wq·n), rotary(Wk·n), Wv·n) with n = norm(x); over a cache when there is one. */
-export function attentionBlock(
-  x: tf.Tensor2D,
-  weights: AttentionBlockWeights,
-  layout: SequenceLayout,
-  options: AttentionBlockOptions,
-  cache?: AttentionCache,
-): tf.Tensor2D {
-  const normed = norm(x, weights.norm, options);
-  const positions = positionsOf(layout);
-  const rotate = (y: tf.Tensor2D, numHeads: number) =>
-    options.ropeTheta === undefined
-      ? y
-      : rotary(y, positions, { numHeads, theta: options.ropeTheta });
-  const q = rotate(linear(normed, weights.q), options.numHeads);
-  const k = rotate(linear(normed, weights.k), options.numKvHeads);
-  const v = linear(normed, weights.v);
-  const mixed = cache
-    ? attend(q, cache.extend(k, v), cache, options)
-    : causalAttention(q, k, v, layout, options);
-  return tf.add(x, linear(mixed, weights.o));
+/** Attention over a cache. */
+export function attendCached(cache: AttentionCache): Attend {
+  return (q, k, v, options) =>
+    attend(q, cache.extend(k, v), { mask: cache.mask(options.window) }, options);
 }

@@ -1,3 +1,4 @@
+import { functionOf, type GatedActivation, type PlainActivation } from "../../activations.js";
 import { tf } from "../../tf.js";
 import type { LinearWeights, NormKind, NormWeights } from "../../types.js";
 
@@ -45,13 +46,28 @@ export function norm(
   return rmsNorm(x, weights.weight, options.normEps);
 }
 
-/** silu(gate) ⊙ up (Shazeer 2020). */
-export function swiglu<T extends tf.Tensor>(gate: T, up: T): T {
-  return tf.mul(tf.mul(gate, tf.sigmoid(gate)), up);
+/** act(gate) ⊙ up (Shazeer 2020). */
+export function gated<T extends tf.Tensor>(activation: GatedActivation, gate: T, up: T): T {
+  return tf.mul(activate(functionOf(activation), gate), up);
+}
+
+export function activate<T extends tf.Tensor>(activation: PlainActivation, x: T): T {
+  switch (activation) {
+    case "silu":
+      return tf.mul(x, tf.sigmoid(x));
+    case "gelu":
+      return gelu(x);
+    case "gelu-erf":
+      return tf.mul(tf.mul(0.5, x), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))));
+    case "relu":
+      return tf.relu(x);
+    case "tanh":
+      return tf.tanh(x);
+  }
 }
 
 /** GELU by its tanh approximation (Hendrycks & Gimpel 2016), GPT-2's `gelu_new`. */
-export function gelu<T extends tf.Tensor>(x: T): T {
+function gelu<T extends tf.Tensor>(x: T): T {
   const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.pow(x, 3))));
   return tf.mul(tf.mul(0.5, x), tf.add(1, tf.tanh(inner)));
 }

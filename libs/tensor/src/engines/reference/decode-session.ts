@@ -1,6 +1,7 @@
 import { checkIds, fail } from "../../checks.js";
 import { tf } from "../../tf.js";
 import type { Decoder, DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
+import { capped } from "./attention.js";
 import { decoderHidden } from "./decoder.js";
 import { KvCache } from "./kv-cache.js";
 
@@ -85,7 +86,10 @@ class DecodeSession implements Decoder {
     return cache.extend(slots, count, (caches) =>
       tf.tidy(() => {
         const hidden = decoderHidden(ids, held, { batchSize, length, positions }, last, caches); // [R, D]
-        return tf.matMul(hidden, held.lm, false, true);
+        const { divisor = 1, softcap } = held.logits ?? {};
+        const all = tf.matMul(hidden, held.lm, false, true);
+        const plain = divisor === 1 ? all : (tf.div(all, divisor) as tf.Tensor2D);
+        return (softcap === undefined ? plain : capped(plain, softcap)) as tf.Tensor2D;
       }),
     );
   }
@@ -129,7 +133,7 @@ const release = (tensor: tf.Tensor) => {
 function mapTensors<T>(value: T, f: (tensor: tf.Tensor) => tf.Tensor): T {
   if (value instanceof tf.Tensor) return f(value) as T;
   if (Array.isArray(value)) return value.map((item: unknown) => mapTensors(item, f)) as T;
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, mapTensors<unknown>(item, f)]),
   ) as T;

@@ -1,7 +1,7 @@
 import { tf } from "../../tf.js";
 import type { Engine, EngineInfo, Operations } from "../engine.js";
 import { causalAttention, rotary } from "./attention.js";
-import { embedding, gelu, linear, norm, scaledSum, swiglu } from "./basics.js";
+import { activate, embedding, gated, linear, norm, scaledSum } from "./basics.js";
 import { createDecodeSession } from "./decode-session.js";
 import { decoderHidden } from "./decoder.js";
 import { tokenLogProbs } from "./log-probs.js";
@@ -12,8 +12,8 @@ export const referenceOperations: Operations = {
   embedding,
   linear,
   norm,
-  swiglu,
-  gelu,
+  activate,
+  gated,
   scaledSum,
   rotary,
   causalAttention,

@@ -47,18 +47,21 @@ export class KvCache {
       const fresh = Array.from({ length: count }, (_, k) => this.numRows + i * count + k);
       return [...this.slots[slot]!, ...fresh];
     });
-    const { index, mask } = viewOf(rows, count);
+    const view = viewOf(rows, count);
     const grown: Table[] = [];
     try {
       const result = read(
         this.tables.map((table, layer) => ({
-          mask,
+          mask: view.mask,
           extend(keys, values) {
             const { keys: allKeys, values: allValues } = (grown[layer] = {
               keys: joined(table?.keys, keys),
               values: joined(table?.values, values),
             });
-            return { keys: tf.gather(allKeys, index), values: tf.gather(allValues, index) };
+            return {
+              keys: tf.gather(allKeys, view.index),
+              values: tf.gather(allValues, view.index),
+            };
           },
         })),
       );
@@ -68,7 +71,7 @@ export class KvCache {
       return result;
     } finally {
       disposeTables(grown);
-      tf.dispose([index, mask]);
+      view.dispose();
     }
   }
 
@@ -100,24 +103,42 @@ function joined(before: tf.Tensor2D | undefined, rows: tf.Tensor2D): tf.Tensor2D
 }
 
 /**
- * Which rows of the tables the new tokens see, [B·L], and the mask of those, [B, 1, 1, n, L]. Shorter
+ * Which rows of the tables the new tokens see, [B·L], and the masks of those, one a window. Shorter
  * sequences repeat a row of their own behind their end, so that no other sequence can matter.
  */
-function viewOf(rows: readonly number[][], count: number): { index: tf.Tensor1D; mask: tf.Tensor } {
+function viewOf(rows: readonly number[][], count: number) {
   const longest = Math.max(...rows.map(({ length }) => length));
   const index = new Int32Array(rows.length * longest);
-  const mask = new Float32Array(rows.length * count * longest).fill(MASKED);
   rows.forEach((own, b) => {
     index.fill(own[0]!, b * longest, (b + 1) * longest).set(own, b * longest);
+  });
+  const indexTensor = tf.tensor1d(index, "int32");
+  const lengths = rows.map(({ length }) => length);
+  const masks = new Map<number, tf.Tensor>();
+  return {
+    index: indexTensor,
+    mask(window = longest): tf.Tensor {
+      const mask = masks.get(window) ?? tf.keep(maskOf(lengths, { count, longest, window }));
+      masks.set(window, mask);
+      return mask;
+    },
+    dispose: () => tf.dispose([indexTensor, ...masks.values()]),
+  };
+}
+
+/** [B, 1, 1, n, L] of sequences that end in `count` new tokens. */
+function maskOf(
+  lengths: readonly number[],
+  { count, longest, window }: { count: number; longest: number; window: number },
+): tf.Tensor {
+  const mask = new Float32Array(lengths.length * count * longest).fill(MASKED);
+  lengths.forEach((length, b) => {
     for (let i = 0; i < count; i++) {
-      const start = (b * count + i) * longest;
-      mask.fill(0, start, start + own.length - count + i + 1);
+      const [start, end] = [(b * count + i) * longest, length - count + i + 1];
+      mask.fill(0, start + Math.max(0, end - window), start + end);
     }
   });
-  return {
-    index: tf.tensor1d(index, "int32"),
-    mask: tf.tensor(mask, [rows.length, 1, 1, count, longest]),
-  };
+  return tf.tensor(mask, [lengths.length, 1, 1, count, longest]);
 }
 
 const present = (tables: readonly (Table | undefined)[]) =>

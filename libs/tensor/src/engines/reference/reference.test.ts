@@ -6,7 +6,9 @@ import { finiteDifference } from "../../testing/finite-difference.js";
 import * as attention from "./attention.js";
 import * as basics from "./basics.js";
 import { tokenLogProbs } from "./log-probs.js";
-import { mlpBlock } from "./mlp.js";
+import { attentionOf, mlpOf } from "../blocks.js";
+import { plainRope } from "../../rope.js";
+import { referenceOperations } from "./engine.js";
 
 await startTestEngine("cpu");
 
@@ -18,7 +20,8 @@ const layout = {
   positions: Int32Array.of(0, 1, 0, 1, 0, 1, 2, 0),
 };
 const heads = { numHeads: 4, numKvHeads: 2 };
-const attn = { ...heads, norm: "rms", normEps: 1e-5, ropeTheta: 100 } as const;
+const attn = { ...heads, norm: "rms", normEps: 1e-5 } as const;
+const turned = { frequencies: Float64Array.of(1, 0.3), scale: 1.2 };
 const norm = { weight: t.vector(6, 0.3, 1), bias: t.vector(6, 0.3) };
 const projection = (out: number, width: number) => ({
   weight: t.matrix(out, width, 0.4),
@@ -43,19 +46,44 @@ const cases: Record<string, (x: tf.Tensor2D) => tf.Tensor> = {
   "linear() in x": (x) => basics.linear(x, five),
   "rmsNorm()": (x) => basics.rmsNorm(x, norm.weight, 1e-5),
   "layerNorm()": (x) => basics.layerNorm(x, norm, 1e-5),
-  "swiglu()": (x) => basics.swiglu(x, tf.add(x, 1)),
-  "gelu()": (x) => basics.gelu(x),
-  "rotary()": (x) => attention.rotary(x, layout.positions, { numHeads: 3, theta: 10 }),
+  "swiglu()": (x) => basics.gated("swiglu", x, tf.add(x, 1)),
+  "geglu()": (x) => basics.gated("geglu", x, tf.add(x, 1)),
+  ...Object.fromEntries(
+    (["gelu", "gelu-erf", "silu", "tanh"] as const).map((name) => [
+      `${name}()`,
+      (x: tf.Tensor2D) => basics.activate(name, x),
+    ]),
+  ),
+  "rotary()": (x) => attention.rotary(x, layout.positions, { numHeads: 3, rope: plainRope(10, 1) }),
+  "rotary() of some dimensions": (x) =>
+    attention.rotary(x, layout.positions, { numHeads: 1, rope: turned }),
+  "causalAttention() in q, capped, near": (x) =>
+    attention.causalAttention(tf.tile(x, [1, 2]), tf.tile(x, [1, 1]), x, layout, {
+      ...{ numHeads: 4, numKvHeads: 2, scale: 0.7, softcap: 1.5, window: 2 },
+    }),
   "causalAttention() in k": (x) =>
     attention.causalAttention(q, tf.concat([x, tf.slice(x, 0, [8, 2])], 1), v, layout, heads),
   "causalAttention() in v": (x) =>
     attention.causalAttention(q, k, tf.concat([x, tf.slice(x, 0, [8, 2])], 1), layout, heads),
-  "attentionBlock()": (x) => attention.attentionBlock(x, blockWeights, layout, attn),
-  "mlpBlock() with gelu": (x) =>
-    mlpBlock(x, mlp, { norm: "layer", normEps: 1e-5, activation: "gelu" }),
-  "mlpBlock() with swiglu": (x) =>
-    mlpBlock(x, { ...mlp, gate }, { norm: "layer", normEps: 1e-5, activation: "swiglu" }),
+  "attentionOf()": (x) =>
+    attentionOf(
+      referenceOperations,
+      x,
+      { attention: blockWeights, mlp, rope: plainRope(100, 2) },
+      { layout, options: attn },
+    ),
+  "mlpOf() with gelu": (x) =>
+    mlpOf(referenceOperations, x, mlp, { norm: "layer", normEps: 1e-5, activation: "gelu" }),
+  "mlpOf() with swiglu": (x) =>
+    mlpOf(
+      referenceOperations,
+      x,
+      { ...mlp, gate },
+      { norm: "layer", normEps: 1e-5, activation: "swiglu" },
+    ),
   "tokenLogProbs()": (x) => tokenLogProbs(x, table, targets, { temperature: 0.7 }).logProbs,
+  "tokenLogProbs(), capped": (x) =>
+    tokenLogProbs(x, table, targets, { temperature: 0.7, softcap: 1.5 }).logProbs,
   "tokenLogProbs() entropy": (x) =>
     tokenLogProbs(x, table, targets, { withEntropyGradient: true }).entropy,
 };
