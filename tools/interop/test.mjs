@@ -2,13 +2,19 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkData } from "./data.mjs";
+import { checkModels } from "./models.mjs";
 import { checkTemplates } from "./templates.mjs";
 import { checkTokenizers } from "./tokenizers.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
 /** Every area by name; `npm run test:interop -- data` runs one. */
-const AREAS = { data: checkData, tokenizers: checkTokenizers, templates: checkTemplates };
+const AREAS = {
+  data: checkData,
+  models: checkModels,
+  tokenizers: checkTokenizers,
+  templates: checkTemplates,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in AREAS));

@@ -6,6 +6,7 @@ import {
   tf,
   tokenLogProbs,
   type TokenLogProbs,
+  type TokenLogProbsOptions,
 } from "@stagecraft/tensor";
 import { checkBatch, checkRange, rowsWithTarget, type ModelBatch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
@@ -36,7 +37,14 @@ export class ModelForward {
 
   logits(batch: ModelBatch): tf.Tensor2D {
     const weight = this.need("lm");
-    return tf.tidy(() => linear(this.hidden(batch), weight));
+    const { divisor = 1, softcap } = this.weights.logits ?? {};
+    return tf.tidy(() => {
+      const plain = linear(this.hidden(batch), weight); // [N, V]
+      const logits = divisor === 1 ? plain : tf.div<tf.Tensor2D>(plain, divisor);
+      return softcap === undefined
+        ? logits
+        : tf.mul(tf.tanh(tf.div<tf.Tensor2D>(logits, softcap)), softcap);
+    });
   }
 
   logProbs(batch: TargetBatch, options: LogProbOptions = {}): TokenLogProbs {
@@ -44,7 +52,7 @@ export class ModelForward {
     const { targets, rows = rowsWithTarget(targets) } = batch;
     const { logProbs, entropy } = tf.tidy(() => {
       const hidden = this.hiddenAt(batch, rows);
-      return readTargets(hidden, weight, { targets, rows }, options);
+      return readTargets(hidden, weight, { targets, rows }, this.shaped(options));
     });
     return { logProbs, entropy };
   }
@@ -65,7 +73,7 @@ export class ModelForward {
     const { logProbs, entropy, values } = tf.tidy(() => {
       const hidden = this.hiddenAt(batch, rows);
       return {
-        ...readTargets(hidden, lm, { targets, rows }, options),
+        ...readTargets(hidden, lm, { targets, rows }, this.shaped(options)),
         values: spread(flat(linear(hidden, weight, bias)), rows, targets.length), // [N]
       };
     });
@@ -89,6 +97,16 @@ export class ModelForward {
     return tf.tidy(() => decoderHidden(batch.ids, this.weights, batch, rows));
   }
 
+  /** With what the language head makes of its logits: a divisor is another temperature. */
+  private shaped({ temperature = 1, ...options }: LogProbOptions): TokenLogProbsOptions {
+    const { divisor = 1, softcap } = this.weights.logits ?? {};
+    return {
+      ...options,
+      temperature: temperature * divisor,
+      ...(softcap !== undefined && { softcap }),
+    };
+  }
+
   private need<H extends Head>(head: H): NonNullable<ModelWeights[H]> {
     const weights = this.weights[head];
     if (weights) return weights;
@@ -104,7 +122,7 @@ function readTargets(
   hidden: tf.Tensor2D,
   weight: tf.Tensor2D,
   { targets, rows }: { targets: Int32Array; rows: Int32Array | undefined },
-  options: LogProbOptions,
+  options: TokenLogProbsOptions,
 ): { logProbs: tf.Tensor1D; entropy: tf.Tensor1D } {
   const { logProbs, entropy } = tokenLogProbs(hidden, weight, pick(targets, rows), options);
   return {

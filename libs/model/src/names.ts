@@ -9,16 +9,21 @@ export interface ModuleNames {
 
 /** Where each part of a block keeps its parameters. */
 export interface BlockNames {
-  readonly attentionNorm: ModuleNames;
+  /** Of what goes in; only where the family has it, as are those below. */
+  readonly attentionNorm?: ModuleNames;
   readonly q: ModuleNames;
   readonly k: ModuleNames;
   readonly v: ModuleNames;
   readonly o: ModuleNames;
-  readonly mlpNorm: ModuleNames;
+  readonly qNorm?: ModuleNames;
+  readonly kNorm?: ModuleNames;
+  readonly attentionPostNorm?: ModuleNames;
+  readonly mlpNorm?: ModuleNames;
   /** Only with a gated activation. */
   readonly gate?: ModuleNames;
   readonly up: ModuleNames;
   readonly down: ModuleNames;
+  readonly mlpPostNorm?: ModuleNames;
 }
 
 export interface ParameterNames {

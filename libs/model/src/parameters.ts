@@ -78,22 +78,34 @@ function blockSpecs(config: ModelConfig, names: BlockNames): ParameterSpec[] {
     if (!module) return [];
     return [normal(module.weight, shape, std), ...biasSpecs(config, kind, module, shape[0])];
   };
+  const norm = (kind: keyof BlockNames, size?: number) =>
+    normSpecs(config, kind, names[kind], size);
+  const eachHead = familyOf(config).block.headNorms === "each";
   return [
-    ...normSpecs(config, "attentionNorm", names.attentionNorm),
+    ...norm("attentionNorm"),
     ...linear("q", [qSize, D]),
     ...linear("k", [kvSize, D]),
     ...linear("v", [kvSize, D]),
     ...linear("o", [D, qSize], residualStd),
-    ...normSpecs(config, "mlpNorm", names.mlpNorm),
+    ...norm("qNorm", eachHead ? headSize : qSize),
+    ...norm("kNorm", eachHead ? headSize : kvSize),
+    ...norm("attentionPostNorm"),
+    ...norm("mlpNorm"),
     ...linear("gate", [F, D]),
     ...linear("up", [F, D]),
     ...linear("down", [D, F], residualStd),
+    ...norm("mlpPostNorm"),
   ];
 }
 
-function normSpecs(config: ModelConfig, kind: ModuleKind, module: ModuleNames): ParameterSpec[] {
-  const { hiddenSize } = config;
-  return [constant(module.weight, [hiddenSize], 1), ...biasSpecs(config, kind, module, hiddenSize)];
+function normSpecs(
+  config: ModelConfig,
+  kind: ModuleKind,
+  module: ModuleNames | undefined,
+  size = config.hiddenSize,
+): ParameterSpec[] {
+  if (!module) return [];
+  return [constant(module.weight, [size], 1), ...biasSpecs(config, kind, module, size)];
 }
 
 function biasSpecs(
@@ -102,8 +114,7 @@ function biasSpecs(
   module: ModuleNames,
   size: number,
 ): ParameterSpec[] {
-  const hasBias = config.bias && familyOf(config).hasBias(kind);
-  return hasBias ? [constant(module.bias, [size], 0)] : [];
+  return familyOf(config).hasBias(kind, config.bias) ? [constant(module.bias, [size], 0)] : [];
 }
 
 function headSpecs({ hiddenSize: D, vocabSize: V, tieEmbeddings }: ModelConfig, head: Head) {

@@ -1,5 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { ModelConfig, PresetSizes } from "./config.js";
+import { ropeProblems } from "./rope.js";
 import { ARCHITECTURES, findFamily, FAMILIES, type Architecture } from "./families/index.js";
 
 /** A validated configuration of a family; what the sizes do not name is as the family's file says. */
@@ -73,5 +74,38 @@ function valueProblems(config: ModelConfig): string[] {
   }
   if (!(normEps > 0)) problems.push(`normEps must be > 0, got ${normEps}`);
   if (!(ropeTheta > 0)) problems.push(`ropeTheta must be > 0, got ${ropeTheta}`);
-  return problems;
+  return [...problems, ...optionProblems(config)];
+}
+
+const FACTORS = [
+  ...["localRopeTheta", "attentionScale", "attentionSoftcap", "logitSoftcap"],
+  ...["embeddingScale", "residualScale", "logitDivisor"],
+] as const;
+
+function optionProblems(config: ModelConfig): string[] {
+  const { rotaryFraction = 1, ropeScaling, slidingWindow = 1, headSize, numLayers } = config;
+  const fields = config as unknown as Readonly<Record<string, unknown>>;
+  const isFactor = (value: unknown) =>
+    value === undefined || (typeof value === "number" && value > 0 && value < Infinity);
+  const problems = FACTORS.filter((field) => !isFactor(fields[field])).map(
+    (field) => `${field} must be a number above 0, got ${String(fields[field])}`,
+  );
+  if (!(rotaryFraction > 0 && rotaryFraction <= 1)) {
+    problems.push(`rotaryFraction must be above 0 and at most 1, got ${rotaryFraction}`);
+  }
+  if (!Number.isInteger(slidingWindow) || slidingWindow < 1) {
+    problems.push(`slidingWindow must be a whole number of at least 1, got ${slidingWindow}`);
+  }
+  for (const field of ["ropeLayers", "windowLayers"] as const) {
+    const length = config[field]?.length ?? numLayers;
+    if (length !== numLayers)
+      problems.push(`${field} has ${length} entries for ${numLayers} layers`);
+  }
+  if (config.logitDivisor !== undefined && config.logitSoftcap !== undefined) {
+    problems.push(
+      "logits are either divided or capped: logitDivisor and logitSoftcap are both set",
+    );
+  }
+  const pairs = Math.floor(Math.floor(headSize * rotaryFraction) / 2);
+  return ropeScaling ? [...problems, ...ropeProblems(ropeScaling, pairs)] : problems;
 }

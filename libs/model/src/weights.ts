@@ -1,35 +1,24 @@
 import type {
-  AttentionBlockOptions,
-  AttentionBlockWeights,
+  DecoderLayer,
+  DecoderTrunk,
   LinearWeights,
-  MlpBlockOptions,
-  MlpBlockWeights,
+  LogitOptions,
   NormWeights,
   tf,
 } from "@stagecraft/tensor";
 import type { ModelConfig } from "./config.js";
 import { familyOf } from "./families/index.js";
+import { localRopeOf, ropeOf } from "./rope.js";
 import { HEAD_NAMES, type Head, type ModuleNames } from "./names.js";
 
 export type Params = ReadonlyMap<string, tf.Tensor>;
 
-export interface LayerWeights {
-  readonly attention: AttentionBlockWeights;
-  readonly mlp: MlpBlockWeights;
-}
-
 /** The variables of a model in the places where the forward pass wants them. */
-export interface ModelWeights {
-  readonly embedding: tf.Tensor2D;
-  /** Learned positions. */
-  readonly positions?: tf.Tensor2D;
-  readonly layers: readonly LayerWeights[];
-  readonly finalNorm: NormWeights;
+export interface ModelWeights extends Readonly<DecoderTrunk> {
   readonly lm?: tf.Tensor2D;
+  readonly logits?: LogitOptions;
   readonly value?: LinearWeights;
   readonly score?: LinearWeights;
-  readonly attentionOptions: AttentionBlockOptions;
-  readonly mlpOptions: MlpBlockOptions;
 }
 
 /** Groups parameters by block. They stay owned by the map; nothing is copied. */
@@ -40,6 +29,9 @@ export function arrangeWeights(
 ): ModelWeights {
   const { names } = familyOf(config);
   const module = (at: ModuleNames) => moduleOf(params, at);
+  const norm = <K extends string>(key: K, at: ModuleNames | undefined) =>
+    (at ? { [key]: module(at) } : {}) as { [key in K]?: NormWeights };
+  const layerOptions = layerOptionsOf(config);
   const headModule = (head: "value" | "score") => linearOf(params, HEAD_NAMES[head]);
   return {
     embedding: get<tf.Tensor2D>(params, names.embedding),
@@ -48,36 +40,65 @@ export function arrangeWeights(
       const block = names.block(layer);
       const linear = (at: ModuleNames) => linearOf(params, at);
       return {
+        ...layerOptions[layer],
         attention: {
-          norm: module(block.attentionNorm),
+          ...norm("norm", block.attentionNorm),
           q: linear(block.q),
           k: linear(block.k),
           v: linear(block.v),
           o: linear(block.o),
+          ...norm("qNorm", block.qNorm),
+          ...norm("kNorm", block.kNorm),
+          ...norm("postNorm", block.attentionPostNorm),
         },
         mlp: {
-          norm: module(block.mlpNorm),
+          ...norm("norm", block.mlpNorm),
           ...(block.gate ? { gate: linear(block.gate) } : {}),
           up: linear(block.up),
           down: linear(block.down),
+          ...norm("postNorm", block.mlpPostNorm),
         },
       };
     }),
     finalNorm: module(names.finalNorm),
-    ...(heads.includes("lm") ? { lm: lmWeight(config, params) } : {}),
+    ...(heads.includes("lm") ? { lm: lmWeight(config, params), logits: logitOptions(config) } : {}),
     ...(heads.includes("value") ? { value: headModule("value") } : {}),
     ...(heads.includes("score") ? { score: headModule("score") } : {}),
-    ...blockOptions(config),
+    ...trunkOptions(config),
   };
 }
 
-function blockOptions(config: ModelConfig) {
-  const { numHeads, numKvHeads, normEps, ropeTheta } = config;
-  const { norm, activation, rotary } = familyOf(config).block;
+function trunkOptions(config: ModelConfig) {
+  const { numHeads, numKvHeads, normEps, attentionScale: scale, attentionSoftcap } = config;
+  const { embeddingScale = 1, residualScale = 1, parallelBlocks: parallel = false } = config;
+  const { norm, activation } = familyOf(config).block;
   return {
-    attentionOptions: { norm, normEps, numHeads, numKvHeads, ...(rotary ? { ropeTheta } : {}) },
-    mlpOptions: { norm, normEps, activation },
+    attentionOptions: {
+      ...{ norm, normEps, numHeads, numKvHeads },
+      ...(scale !== undefined && { scale }),
+      ...(attentionSoftcap !== undefined && { softcap: attentionSoftcap }),
+    },
+    mlpOptions: { norm, normEps, activation: config.activation ?? activation },
+    ...{ embeddingScale, residualScale, parallel },
   };
+}
+
+function logitOptions({ logitDivisor: divisor = 1, logitSoftcap: softcap }: ModelConfig) {
+  return { divisor, ...(softcap !== undefined && { softcap }) };
+}
+
+/** In what layers differ. Layers with the same angles share them. */
+function layerOptionsOf(config: ModelConfig): Pick<DecoderLayer, "rope" | "window">[] {
+  const { slidingWindow, windowLayers, ropeLayers, localRopeTheta } = config;
+  const rotary = familyOf(config).block.rotary;
+  const rope = rotary ? ropeOf(config) : undefined;
+  const localRope = localRopeTheta === undefined ? rope : localRopeOf(config, localRopeTheta);
+  return Array.from({ length: config.numLayers }, (_, i) => {
+    const isLocal = slidingWindow !== undefined && (windowLayers?.[i] ?? true);
+    const own = isLocal ? localRope : rope;
+    const turns = own !== undefined && (ropeLayers?.[i] ?? true);
+    return { ...(turns && { rope: own }), ...(isLocal && { window: slidingWindow }) };
+  });
 }
 
 function lmWeight(config: ModelConfig, params: Params): tf.Tensor2D {

@@ -6,8 +6,8 @@ import { createModel, type Model } from "../src/model.js";
 import type { Head } from "../src/names.js";
 import { presetConfig } from "../src/preset.js";
 
-/** Grouped queries where the family has them. */
-const NUM_KV_HEADS: Record<Architecture, number> = { llama: 2, gpt2: 4, qwen2: 2 };
+/** Families without grouped queries. */
+const UNGROUPED = new Set<Architecture>(["gpt2", "gpt_neox"]);
 
 /** Two layers, hidden 16, grouped queries where there are; weights large enough for peaked predictions. */
 export function tinyConfig(
@@ -21,7 +21,8 @@ export function tinyConfig(
     numHeads: 4,
     maxPositions: 32,
     intermediateSize: 24,
-    numKvHeads: NUM_KV_HEADS[architecture],
+    ...(architecture === "gpt_neox" && { rotaryFraction: 0.5 }), // of heads of 4
+    numKvHeads: UNGROUPED.has(architecture) ? 4 : 2,
     ...overrides,
   });
 }

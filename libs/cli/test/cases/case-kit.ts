@@ -1,6 +1,13 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createModel, presetConfig, saveModel, type Head } from "@stagecraft/model";
+import {
+  createModel,
+  presetConfig,
+  saveModel,
+  type Architecture,
+  type Head,
+  type ModelConfig,
+} from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { trainBpe, type Tokenizer } from "@stagecraft/tokenizer";
 import { runCli, type CliResult } from "../spawn-cli.js";
@@ -45,6 +52,10 @@ export interface BaseOptions {
   hiddenSize?: number;
   heads?: readonly Head[];
   seed?: number;
+  /** Default "llama". */
+  architecture?: Architecture;
+  /** Fields of the model that are not the family's. */
+  config?: Partial<ModelConfig>;
 }
 
 /** Writes a random model of one layer to `dir`, and returns the directory. Milliseconds. */
@@ -55,11 +66,13 @@ export async function makeBase(dir: string, options: BaseOptions = {}): Promise<
     hiddenSize = 16,
     heads = ["lm"],
     seed = 1,
+    architecture = "llama",
   } = options;
   const tokenizerFiles = options.tokenizerFiles ?? (await byteTokenizer()).files();
   await initEngine({ engine: "cpu" });
-  const sizes = { vocabSize, hiddenSize, numLayers: 1, numHeads: 2, maxPositions: contextLength };
-  const model = createModel(presetConfig("llama", sizes), { seed, heads });
+  const shape = { vocabSize, hiddenSize, numLayers: 1, numHeads: 2, maxPositions: contextLength };
+  const sizes = { ...shape, ...options.config };
+  const model = createModel(presetConfig(architecture, sizes), { seed, heads });
   await saveModel(dir, model, { tokenizerFiles });
   model.dispose();
   return dir;

@@ -1,9 +1,15 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readModelDirectory, type TensorMap } from "@stagecraft/checkpoint";
 import { createDecoder } from "../generation/decoder.js";
 import { initEngine } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { slowLogits } from "../../test/slow-forward.js";
 import { maxDifference, randomIds, take, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { fromHfConfig, toHfConfig } from "../hf-config.js";
+import { loadModel, saveModel } from "../model-files.js";
 import { createModel } from "../model.js";
 
 beforeAll(() => initEngine({ engine: "auto" }));
@@ -39,6 +45,55 @@ describe("families of Llama's make", () => {
       }
       decoder.dispose();
       model.dispose();
+    });
+  }
+});
+
+const FIXTURES = join(import.meta.dirname, "../../test/fixtures/families");
+
+describe("models of every family that transformers saved", () => {
+  for (const name of readdirSync(FIXTURES)) {
+    const directory = join(FIXTURES, name);
+    const text = readFileSync(join(directory, "expected.json"), "utf8");
+    const { ids, logits, greedy } = JSON.parse(text) as {
+      ids: number[];
+      logits: number[][];
+      greedy: number[];
+    };
+
+    it(`give its logits, trained and decoded, and its greedy tokens: ${name}`, async () => {
+      const model = await loadModel(directory);
+      const all = { ids: Int32Array.from(ids), batchSize: 1, length: ids.length };
+      expect(maxDifference(take(model.logits(all)), logits.flat())).toBeLessThan(ROUNDING);
+      const decoder = createDecoder(model, { maxSequences: 1, maxLength: 24 });
+      const drawn: number[] = [];
+      let next = ids;
+      while (drawn.length < greedy.length) {
+        const last = await decoder.append([{ slot: 0, ids: Int32Array.from(next) }]);
+        if (drawn.length === 0) expect(maxDifference(last, logits.at(-1)!)).toBeLessThan(ROUNDING);
+        next = [last.indexOf(Math.max(...last))];
+        drawn.push(...next);
+      }
+      expect(drawn).toEqual(greedy);
+      decoder.dispose();
+      model.dispose();
+    });
+
+    it(`are written and read back as they were: ${name}`, async () => {
+      const dir = await mkdtemp(join(tmpdir(), "stagecraft-family-"));
+      const model = await loadModel(directory);
+      await saveModel(join(dir, "model"), model, { tokenizerFiles: {} });
+      const again = await loadModel(join(dir, "model"));
+      expect(again.config).toEqual(model.config);
+      expect(again.tensors()).toEqual(model.tensors());
+      const [theirs, ours] = [directory, join(dir, "model")].map(readModelDirectory);
+      // transformers has two names for the output map of GPT-NeoX.
+      const shapes = ({ tensors }: { tensors: TensorMap }) =>
+        [...tensors]
+          .map(([tensor, { shape }]) => `${tensor.replace("embed_out", "lm_head")} ${shape.join()}`)
+          .sort();
+      expect(shapes(await ours!)).toEqual(shapes(await theirs!));
+      await rm(dir, { recursive: true });
     });
   }
 });

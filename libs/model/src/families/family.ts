@@ -18,9 +18,10 @@ export interface Family {
     readonly norm: AttentionBlockOptions["norm"];
     readonly activation: MlpBlockOptions["activation"];
     readonly rotary: boolean;
+    /** Whether norms of queries and keys are of each head or of all together, where there are any. */
+    readonly headNorms?: "each" | "all";
   };
-  /** Which modules have a bias, in a configuration with biases. */
-  hasBias(module: ModuleKind): boolean;
+  hasBias(module: ModuleKind, bias: ModelConfig["bias"]): boolean;
   /** What a new model has unless it is told otherwise. */
   preset(
     sizes: PresetSizes,

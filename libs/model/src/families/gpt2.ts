@@ -8,6 +8,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { ModelConfig } from "../config.js";
 import { only } from "../hf-reader.js";
 import { isHeadName, moduleAt } from "../names.js";
+import { activationNames, hfActivation, readActivation } from "./activations.js";
 import type { Family } from "./family.js";
 
 export const gpt2: Family = {
@@ -31,7 +32,7 @@ export const gpt2: Family = {
     },
   },
   block: { norm: "layer", activation: "gelu", rotary: false },
-  hasBias: () => true,
+  hasBias: (_module, bias) => bias === true,
   preset: ({ hiddenSize }) => ({
     intermediateSize: 4 * hiddenSize,
     tieEmbeddings: true,
@@ -56,7 +57,7 @@ export const gpt2: Family = {
     n_head: config.numHeads,
     n_positions: config.maxPositions,
     n_ctx: config.maxPositions,
-    activation_function: "gelu_new",
+    activation_function: hfActivation(config.activation ?? "gelu"),
     layer_norm_epsilon: config.normEps,
     attn_pdrop: 0,
     embd_pdrop: 0,
@@ -76,10 +77,11 @@ export const gpt2: Family = {
       normEps: number("layer_norm_epsilon", 1e-5),
       tieEmbeddings: fields["tie_word_embeddings"] !== false,
       bias: note["bias"] !== false,
+      ...readActivation(fields, "activation_function", "gelu"),
     };
   },
   unsupported: (hf) => [
-    ...only(hf, "activation_function", ["gelu_new", "gelu_pytorch_tanh"]),
+    ...only(hf, "activation_function", activationNames()),
     ...only(hf, "scale_attn_weights", [true]),
     ...only(hf, "scale_attn_by_inverse_layer_idx", [false]),
     ...only(hf, "add_cross_attention", [false]),

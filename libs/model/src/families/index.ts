@@ -1,11 +1,33 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { Family } from "./family.js";
+import { gemma2 } from "./gemma2.js";
+import { gemma3 } from "./gemma3.js";
+import { gptNeox } from "./gpt-neox.js";
 import { gpt2 } from "./gpt2.js";
+import { granite } from "./granite.js";
 import { llama } from "./llama.js";
+import { mistral } from "./mistral.js";
+import { olmo2 } from "./olmo2.js";
+import { phi3 } from "./phi3.js";
 import { qwen2 } from "./qwen2.js";
+import { qwen3 } from "./qwen3.js";
+import { smollm3 } from "./smollm3.js";
 
 /** By transformers' model_type. A new family is its file and its line here. */
-export const FAMILIES = { llama, gpt2, qwen2 } satisfies Record<string, Family>;
+export const FAMILIES = {
+  llama,
+  gpt2,
+  qwen2,
+  qwen3,
+  mistral,
+  smollm3,
+  phi3,
+  gemma2,
+  gemma3_text: gemma3,
+  olmo2,
+  granite,
+  gpt_neox: gptNeox,
+} satisfies Record<string, Family>;
 
 export type Architecture = keyof typeof FAMILIES;
 

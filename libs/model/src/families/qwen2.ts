@@ -1,18 +1,15 @@
 /** Qwen2 and 2.5 (Yang et al. 2024): Llama with biases on q, k and v alone. */
-import type { JsonObject } from "@stagecraft/core";
 import { only } from "../hf-reader.js";
 import type { Family, ModuleKind } from "./family.js";
-import { llama, readShared, sharedFields, sharedProblems } from "./llama.js";
+import { llama } from "./llama.js";
+import { layerTypeProblems, readShared, sharedFields, sharedProblems } from "./shared.js";
 
 const BIASED = new Set<ModuleKind>(["q", "k", "v"]);
-
-const hasOtherLayers = ({ layer_types: types }: JsonObject) =>
-  Array.isArray(types) && types.some((type) => type !== "full_attention");
 
 export const qwen2: Family = {
   ...llama,
   classes: { lm: "Qwen2ForCausalLM", score: "Qwen2ForSequenceClassification" },
-  hasBias: (module) => BIASED.has(module),
+  hasBias: (module, bias) => bias === true && BIASED.has(module),
   preset: (sizes) => ({ ...llama.preset(sizes), normEps: 1e-6, bias: true }),
   problems: (config) => [
     ...llama.problems(config),
@@ -27,6 +24,6 @@ export const qwen2: Family = {
   unsupported: (hf) => [
     ...sharedProblems(hf),
     ...only(hf, "use_sliding_window", [false]),
-    ...(hasOtherLayers(hf) ? ["layer_types other than full_attention"] : []),
+    ...layerTypeProblems(hf),
   ],
 };

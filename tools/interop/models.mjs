@@ -1,0 +1,164 @@
+// Models of every family that transformers saved: logits, greedy text, loss and gradients are the same here.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { pythonWith, run } from "./python.mjs";
+
+/** Of values' largest magnitude; float32 sums in another order. */
+const TOLERANCE = 1e-4;
+
+const NEW = 32;
+
+/**
+ * @param {string} root
+ * @returns {Promise<{ name: string, problem?: string }[]>}
+ */
+export async function checkModels(root) {
+  const given = process.env["INTEROP_MODELS"]; // made before
+  const folder = given ?? mkdtempSync(join(tmpdir(), "interop-models-"));
+  try {
+    if (!given) {
+      const python = pythonWith(root, ["torch", "transformers", "safetensors"]);
+      run(python, [join(root, "tools", "interop", "make_models.py"), folder]);
+    }
+    const library = await loadLibrary(root);
+    const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8"));
+    const results = [];
+    for (const { name } of cases) {
+      const problems = await compare(library, join(folder, name)).catch((thrown) => [
+        thrown instanceof Error ? String(thrown.stack) : String(thrown),
+      ]);
+      results.push({
+        name: `model ${name}`,
+        ...(problems.length > 0 && { problem: `  ${problems.join("\n  ")}` }),
+      });
+    }
+    return results;
+  } finally {
+    if (!given) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} root */
+async function loadLibrary(root) {
+  const load = (/** @type {string} */ path) => import(pathToFileURL(join(root, "libs", path)).href);
+  const [checkpoint, model, weights, tensor] = await Promise.all([
+    load("checkpoint/dist/index.js"),
+    load("model/dist/index.js"),
+    load("model/dist/hf-weights.js"),
+    load("tensor/dist/index.js"),
+  ]);
+  await tensor.initEngine({ engine: process.env["INTEROP_ENGINE"] ?? "auto" });
+  return { ...tensor, ...checkpoint, ...model, ...weights }; // models have a createDecoder of their own
+}
+
+/**
+ * @param {any} library
+ * @param {string} directory
+ * @returns {Promise<string[]>} what differs
+ */
+async function compare(library, directory) {
+  const { tensors } = await library.readSafetensors(join(directory, "expected.safetensors"));
+  const batches = JSON.parse(readFileSync(join(directory, "batches.json"), "utf8"));
+  const model = await library.loadModel(directory);
+  const problems = /** @type {string[]} */ ([]);
+  const same = (/** @type {string} */ name, /** @type {Float32Array} */ found) => {
+    const error = relativeError(found, tensors.get(name).data);
+    if (!(error <= TOLERANCE)) problems.push(`${name} differs by ${error.toExponential(1)}`);
+  };
+  for (const [i, rows] of batches.entries()) {
+    const logits = model.logits({
+      ids: Int32Array.from(rows[0]),
+      batchSize: 1,
+      length: rows[0].length,
+    });
+    same(`logits.${i}`, logits.dataSync());
+    const { loss, grads } = gradientsOf(library, model, rows);
+    same(`loss.${i}`, Float32Array.of(loss));
+    const prefix = `grad.${i}.`;
+    const wanted = [...tensors.keys()].filter((name) => name.startsWith(prefix));
+    for (const name of wanted) {
+      const found = grads.get(name.slice(prefix.length));
+      if (found) same(name, found);
+      else problems.push(`no gradient for ${name}`);
+    }
+  }
+  const greedy = await greedyOf(library, model, batches[0][0].slice(0, 9));
+  const expected = [...tensors.get("greedy").data];
+  if (greedy.join() !== expected.join())
+    problems.push(`greedy ${greedy.join()}, not ${expected.join()}`);
+  model.dispose();
+  return problems;
+}
+
+/**
+ * Mean negative log-probability of every next token, and its gradients under transformers' names.
+ * @param {any} library
+ * @param {any} model
+ * @param {number[][]} rows
+ */
+function gradientsOf(library, model, rows) {
+  const { tf, f32, valueAndGrads, toHfTensors } = library;
+  const length = rows[0]?.length ?? 0;
+  const ids = Int32Array.from(rows.flat());
+  const targets = ids.map((_, i) => (i % length === length - 1 ? -1 : (ids[i + 1] ?? -1)));
+  const count = targets.filter((id) => id >= 0).length;
+  const batch = { ids, batchSize: rows.length, length, targets };
+  const { value, grads } = valueAndGrads(model.params, () =>
+    tf.tidy(() => tf.div(tf.neg(tf.sum(model.logProbs(batch).logProbs)), count)),
+  );
+  const loss = value.dataSync()[0];
+  const own = new Map();
+  const zeros = new Map();
+  for (const [name, gradient] of grads) {
+    own.set(name, f32(gradient.shape, Float32Array.from(gradient.dataSync())));
+    zeros.set(name, f32(gradient.shape, new Float32Array(gradient.size)));
+  }
+  tf.dispose([value, ...grads.values()]);
+  // Names and forms of transformers; what a conversion adds to weights, it does not add to gradients.
+  const shifts = toHfTensors(model.config, zeros);
+  const converted = new Map();
+  for (const [name, { data }] of toHfTensors(model.config, own)) {
+    const shift = shifts.get(name).data;
+    const key = name === "embed_out.weight" ? "lm_head.weight" : name;
+    converted.set(
+      key,
+      data.map((/** @type {number} */ v, /** @type {number} */ i) => v - shift[i]),
+    );
+  }
+  return { loss, grads: converted };
+}
+
+/**
+ * @param {any} library
+ * @param {any} model
+ * @param {number[]} prompt
+ */
+async function greedyOf(library, model, prompt) {
+  const decoder = library.createDecoder(model, { maxSequences: 1, maxLength: prompt.length + NEW });
+  const drawn = [];
+  let next = prompt;
+  while (drawn.length < NEW) {
+    const logits = await decoder.append([{ slot: 0, ids: Int32Array.from(next) }]);
+    next = [logits.indexOf(Math.max(...logits))];
+    drawn.push(...next);
+  }
+  decoder.dispose();
+  return drawn;
+}
+
+/**
+ * @param {Float32Array} found
+ * @param {Float32Array} expected
+ */
+function relativeError(found, expected) {
+  if (found.length !== expected.length) return Infinity;
+  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+  let worst = 0;
+  found.forEach((value, i) => {
+    const error = Math.abs(value - (expected[i] ?? NaN)) / scale;
+    if (!(error <= worst)) worst = error;
+  });
+  return worst;
+}
