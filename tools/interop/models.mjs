@@ -23,18 +23,20 @@ export async function checkModels(root) {
       run(python, [join(root, "tools", "interop", "make_models.py"), folder]);
     }
     const library = await loadLibrary(root);
+    const ours = mkdtempSync(join(tmpdir(), "interop-ours-"));
     const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8"));
     const results = [];
     for (const { name } of cases) {
       const problems = await compare(library, join(folder, name)).catch((thrown) => [
         thrown instanceof Error ? String(thrown.stack) : String(thrown),
       ]);
+      if (!name.endsWith("sharded")) await writeOurs(library, join(folder, name), join(ours, name));
       results.push({
         name: `model ${name}`,
         ...(problems.length > 0 && { problem: `  ${problems.join("\n  ")}` }),
       });
     }
-    return results;
+    return [...results, ...checkWritten(root, ours)];
   } finally {
     if (!given) rmSync(folder, { recursive: true, force: true });
   }
@@ -43,14 +45,15 @@ export async function checkModels(root) {
 /** @param {string} root */
 async function loadLibrary(root) {
   const load = (/** @type {string} */ path) => import(pathToFileURL(join(root, "libs", path)).href);
-  const [checkpoint, model, weights, tensor] = await Promise.all([
+  const [checkpoint, model, weights, decoder, tensor] = await Promise.all([
     load("checkpoint/dist/index.js"),
     load("model/dist/index.js"),
     load("model/dist/hf-weights.js"),
+    load("model/dist/generation/decoder.js"),
     load("tensor/dist/index.js"),
   ]);
   await tensor.initEngine({ engine: process.env["INTEROP_ENGINE"] ?? "auto" });
-  return { ...tensor, ...checkpoint, ...model, ...weights }; // models have a createDecoder of their own
+  return { ...tensor, ...checkpoint, ...model, ...weights, ...decoder };
 }
 
 /**
@@ -90,6 +93,46 @@ async function compare(library, directory) {
     problems.push(`greedy ${greedy.join()}, not ${expected.join()}`);
   model.dispose();
   return problems;
+}
+
+/**
+ * Writes the model, and a reward model of it, for transformers to read, with what they say of some ids.
+ * @param {any} library
+ * @param {string} directory
+ * @param {string} target
+ */
+async function writeOurs(library, directory, target) {
+  const { f32, loadModel, saveModel, writeSafetensors } = library;
+  const [ids] = JSON.parse(readFileSync(join(directory, "batches.json"), "utf8"))[0];
+  const batch = { ids: Int32Array.from(ids), batchSize: 1, length: ids.length };
+  const entries = new Map([["ids", { dtype: "I32", shape: [ids.length], data: batch.ids }]]);
+  for (const head of ["lm", "score"]) {
+    const model = await loadModel(directory, { heads: [head], seed: 3 });
+    await saveModel(join(target, head), model, { tokenizerFiles: {} });
+    const lastRow = Int32Array.of(ids.length - 1);
+    const result = head === "lm" ? model.logits(batch) : model.scores(batch, lastRow);
+    const name = head === "lm" ? "logits" : "score";
+    entries.set(name, f32(result.shape, Float32Array.from(result.dataSync())));
+    result.dispose();
+    model.dispose();
+  }
+  await writeSafetensors(join(target, "expected.safetensors"), entries);
+}
+
+/**
+ * @param {string} root
+ * @param {string} folder
+ * @returns {{ name: string, problem?: string }[]}
+ */
+function checkWritten(root, folder) {
+  const python = pythonWith(root, ["torch", "transformers", "safetensors"]);
+  run(python, [join(root, "tools", "interop", "check_models.py"), folder]);
+  const found = JSON.parse(readFileSync(join(folder, "problems.json"), "utf8"));
+  rmSync(folder, { recursive: true, force: true });
+  return Object.entries(found).map(([name, problems]) => ({
+    name: `written ${name}`,
+    ...(problems.length > 0 && { problem: `  ${problems.join("\n  ")}` }),
+  }));
 }
 
 /**

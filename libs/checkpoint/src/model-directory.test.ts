@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fullAfter, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
@@ -25,6 +25,16 @@ describe("model directories", () => {
       "model.safetensors",
       "tokenizer.json",
     ]);
+  });
+
+  it("write whole caps as 30.0, since transformers refuses 30", async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, "model");
+    const config = { attn_logit_softcapping: 50, final_logit_softcapping: 30, other: 30 };
+    await writeModelDirectory(path, { ...model, config });
+    const text = await readFile(join(path, "config.json"), "utf8");
+    expect(text.match(/: .*/g)).toEqual([": 50.0,", ": 30.0,", ": 30"]);
+    expect((await readModelDirectory(path)).config).toEqual(config);
   });
 
   it("read sharded weights through their index", async () => {

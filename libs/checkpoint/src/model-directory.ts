@@ -86,10 +86,17 @@ export async function writeModelDirectory(
 ): Promise<void> {
   await recoverDirectory(directory, { fileSystem });
   const content = new Map<string, FileContent>(Object.entries(files).filter(isPlainName));
-  content.set(CONFIG_FILE, `${JSON.stringify(config, null, 2)}\n`);
+  content.set(CONFIG_FILE, configText(config));
   content.set(WEIGHTS_FILE, encodeSafetensorsChunks(tensors, { format: "pt" }));
   await refuseToDelete(directory, content, fileSystem);
   await atomicReplaceDirectory(directory, content, { fileSystem });
+}
+
+/** transformers 5 reads no whole number in these fields: 30 has to be 30.0. */
+const FLOATS = /^(\s*"(?:final|attn)_logit_softcapping": \d+)(?=,?$)/gm;
+
+function configText(config: JsonObject): string {
+  return `${JSON.stringify(config, null, 2)}\n`.replace(FLOATS, "$1.0");
 }
 
 async function readWeights(

@@ -280,12 +280,11 @@ describe("fromHfConfig()", () => {
       fromHfConfig({
         ...llama,
         hidden_act: "gelu",
-        rope_scaling: { rope_type: "llama3" },
+        rope_scaling: { rope_type: "proportional" },
         quantization_config: {},
-        attention_bias: true,
       }),
-    ).toThrow(/hidden_act "gelu".*rope_scaling.*attention_bias.*quantization/);
-    expect(() => fromHfConfig({ ...gpt2, activation_function: "relu" })).toThrow(/"relu"/);
+    ).toThrow(/hidden_act "gelu".*rope_scaling.*proportional.*quantization/);
+    expect(() => fromHfConfig({ ...gpt2, activation_function: "mish" })).toThrow(/"mish"/);
     expect(() => fromHfConfig({ ...gpt2, n_embd: "x" })).toThrow(/n_embd must be a number/);
   });
 });

@@ -43,7 +43,7 @@ export interface ModelInfo {
 }
 
 /**
- * Loads a model directory in Hugging Face layout, ours or a foreign Llama or GPT-2. Throws
+ * Loads a model directory in Hugging Face layout, ours or a foreign one (docs/models.md). Throws
  * `not_found` for a missing directory or file, `data_loss` for damaged weights, `unimplemented` for
  * another architecture, `failed_precondition` listing every weight that does not fit, or for a tokenizer
  * with more tokens than the embeddings have rows.

@@ -86,7 +86,9 @@ describe("models of every family that transformers saved", () => {
       const again = await loadModel(join(dir, "model"));
       expect(again.config).toEqual(model.config);
       expect(again.tensors()).toEqual(model.tensors());
-      const [theirs, ours] = [directory, join(dir, "model")].map(readModelDirectory);
+      const [theirs, ours] = [directory, join(dir, "model")].map((each) =>
+        readModelDirectory(each),
+      );
       // transformers has two names for the output map of GPT-NeoX.
       const shapes = ({ tensors }: { tensors: TensorMap }) =>
         [...tensors]

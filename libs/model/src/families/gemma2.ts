@@ -64,10 +64,17 @@ export function gemmaFields(config: ModelConfig): JsonObject {
     head_dim: config.headSize,
     hidden_activation: "gelu_pytorch_tanh",
     attention_bias: config.bias === "attention",
-    query_pre_attn_scalar: (config.attentionScale ?? config.headSize ** -0.5) ** -2,
+    query_pre_attn_scalar: scalarOf(config),
     sliding_window: config.slidingWindow ?? 4096,
     layer_types: layerTypesOf(config),
   };
+}
+
+/** 1/scale², a whole number for transformers where it is one but for rounding. */
+function scalarOf({ attentionScale, headSize }: ModelConfig): number {
+  const scalar = (attentionScale ?? headSize ** -0.5) ** -2;
+  const whole = Math.round(scalar);
+  return Math.abs(scalar - whole) < 1e-9 * whole ? whole : scalar;
 }
 
 export function readGemma(
