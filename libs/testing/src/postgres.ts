@@ -1,5 +1,5 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -22,8 +22,16 @@ export interface PostgresServer extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+export interface PostgresOptions {
+  /** PEM files; with them nobody gets in without TLS, on 127.0.0.1 and 127.0.0.2. */
+  tls?: { certFile: string; keyFile: string };
+}
+
 /** A server of PostgreSQL on loopback, in a folder of its own; as user postgres where this is root. */
-export async function startPostgres(bin: string): Promise<PostgresServer> {
+export async function startPostgres(
+  bin: string,
+  { tls }: PostgresOptions = {},
+): Promise<PostgresServer> {
   const user = userInfo().uid === 0 ? postgresUser() : {};
   const dir = await mkdtemp(join(tmpdir(), "stagecraft-postgres-"));
   if (user.uid !== undefined) await chown(dir, user.uid, user.gid!);
@@ -32,11 +40,12 @@ export async function startPostgres(bin: string): Promise<PostgresServer> {
   const flags = ["-D", data, "-U", "stagecraft", "-A", "trust", "-E", "UTF8", "--no-sync"];
   const made = spawnSync(join(bin, "initdb"), flags, options);
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
+  const tlsFlags = tls ? await setUpTls(data, tls, user) : [];
   const port = await freePort();
   let server: ReturnType<typeof spawn> | undefined;
   const url = `postgres://stagecraft@127.0.0.1:${port}/postgres`;
   const start = async () => {
-    const args = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", dir];
+    const args = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", dir, ...tlsFlags];
     server = spawn(join(bin, "postgres"), args, { ...user, cwd: dir, stdio: "ignore" });
     const started = server;
     endWithUs(started);
@@ -62,6 +71,25 @@ export async function startPostgres(bin: string): Promise<PostgresServer> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Takes nothing but TLS from now on; returns the server's flags. */
+async function setUpTls(
+  data: string,
+  { certFile, keyFile }: NonNullable<PostgresOptions["tls"]>,
+  { uid, gid }: ReturnType<typeof postgresUser>,
+): Promise<string[]> {
+  const files = { ssl_cert_file: certFile, ssl_key_file: keyFile };
+  for (const [setting, file] of Object.entries(files)) {
+    const copy = join(data, setting);
+    await copyFile(file, copy);
+    await chmod(copy, 0o600);
+    if (uid !== undefined) await chown(copy, uid, gid!);
+  }
+  await writeFile(join(data, "pg_hba.conf"), "hostssl all all 127.0.0.0/8 trust\n");
+  const settings = ["ssl=on", "listen_addresses=127.0.0.1,127.0.0.2"];
+  const copies = Object.keys(files).map((setting) => `${setting}=${join(data, setting)}`);
+  return [...settings, ...copies].flatMap((setting) => ["-c", setting]);
 }
 
 function postgresUser(): { uid?: number; gid?: number } {
