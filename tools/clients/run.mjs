@@ -1,4 +1,4 @@
-// `npm run test:clients -- [node] [python] [lm-eval] [malformed [--count N] [--seed S]]`: the official
+// `npm run test:clients -- [node] [python] [lm-eval] [streams] [malformed [--count N] [--seed S]]`: the official
 // clients, unchanged, against `stagecraft serve`. They are installed into a folder of their own, never as
 // dependencies; a part whose packages cannot be installed says so and counts as not run.
 import { spawn } from "node:child_process";
@@ -38,6 +38,9 @@ const PARTS = {
   },
 };
 
+/** Parts that are tests of `npm test`, with greater numbers. */
+const OF_VITEST = ["streams", "malformed"];
+
 await runTool("Clients of the API", async (steps) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -47,13 +50,13 @@ await runTool("Clients of the API", async (steps) => {
     },
   });
   await prepare(root, steps);
-  const wanted = positionals.length > 0 ? positionals : [...Object.keys(PARTS), "malformed"];
+  const wanted = positionals.length > 0 ? positionals : [...Object.keys(PARTS), ...OF_VITEST];
   const results = new Map();
-  const parts = wanted.filter((name) => name !== "malformed");
+  const parts = wanted.filter((name) => !OF_VITEST.includes(name));
   const unknown = parts.filter((name) => !(name in PARTS));
   if (unknown.length > 0)
     throw new StepError(
-      `no part ${unknown.join(", ")}; there are ${[...Object.keys(PARTS), "malformed"].join(", ")}`,
+      `no part ${unknown.join(", ")}; there are ${[...Object.keys(PARTS), ...OF_VITEST].join(", ")}`,
     );
   if (parts.length > 0) {
     await withServer(async (world) => {
@@ -63,6 +66,7 @@ await runTool("Clients of the API", async (steps) => {
       }
     });
   }
+  if (wanted.includes("streams")) results.set("streams", await outcomeOf(streams));
   if (wanted.includes("malformed"))
     results.set("malformed", await outcomeOf(() => malformed(values)));
   for (const [name, outcome] of results) process.stdout.write(`${name}: ${outcome}\n`);
@@ -84,11 +88,23 @@ async function outcomeOf(part) {
  * @param {{ count: string, seed: string }} options
  */
 function malformed({ count, seed }) {
-  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-  const env = { ...process.env, MALFORMED_COUNT: count, MALFORMED_SEED: seed };
-  const file = "services/gateway/test/openai/malformed.test.ts";
-  const args = [vitest, "run", file, "--testTimeout", String(30 * 60_000)];
-  return run(process.execPath, args, { env });
+  return vitest("malformed", { MALFORMED_COUNT: count, MALFORMED_SEED: seed });
+}
+
+/** A thousand streams at the same time. */
+function streams() {
+  return vitest("many-streams", { MANY_STREAMS: "1000" });
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string>} variables
+ */
+function vitest(name, variables) {
+  const program = join(root, "node_modules", "vitest", "vitest.mjs");
+  const file = `services/gateway/test/openai/${name}.test.ts`;
+  const args = [program, "run", file, "--testTimeout", String(30 * 60_000)];
+  return run(process.execPath, args, { env: { ...process.env, ...variables } });
 }
 
 /**
