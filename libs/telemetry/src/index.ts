@@ -18,6 +18,7 @@ export {
 export { watchEngine, type EngineReport } from "./engine-metrics.js";
 export { clearWorkerHeap, watchHeap } from "./process-metrics.js";
 export { metricsDocument } from "./metrics-document.js";
+export { monitoringFiles } from "./monitoring/monitoring-files.js";
 export { serveMetrics, type MetricsServer } from "./metrics-server.js";
 export { formatTraceparent, parseTraceparent, type TraceHeaders } from "./traceparent.js";
 export {

@@ -8,6 +8,7 @@ Written by \`npm run docs:metrics\` from libs/telemetry/src/metric-definitions.t
 
 Every service answers \`GET /metrics\` in Prometheus' text format on its \`--metrics-port\`. Each series
 carries \`service\` beside the labels listed here. Histograms come as \`_bucket\`, \`_sum\` and \`_count\`.
+Dashboards for Grafana and alert rules for Prometheus are made from the same definitions: [deploy/monitoring](../deploy/monitoring).
 
 ${describeMetrics()}
 
