@@ -98,6 +98,8 @@ function ownFlags(
         httpPort: options.pagesPort,
         models: JSON.stringify([`assistant=file:${layout.addressesOf("policy")}`]),
         rewardModels: JSON.stringify([`reward=file:${layout.addressesOf("reward-model")}`]),
+        runsDirs: JSON.stringify([resolve(options.runsDir)]),
+        trainerAddress: `file:${layout.addressesOf("trainer")}`,
       };
   }
 }

@@ -22,6 +22,7 @@ export {
   type RandomState,
 } from "./random.js";
 export { createSerialQueue, type SerialQueue } from "./serial-queue.js";
+export { CHART_CSS } from "./chart-css.js";
 export { THEME_CSS } from "./theme.js";
 export { terminalText } from "./terminal-text.js";
 export { filterWrites, rawStream } from "./raw-stream.js";

@@ -1,6 +1,21 @@
+export { alarmsOf } from "./run/alarms.js";
 export { buildReport, type ReportFrame } from "./run/build-report.js";
-export { readMetrics, type MetricsData, type MetricsRecord } from "./run/metrics-file.js";
-export { findRunDirs, readRuns, type RunData, type RunFile } from "./run/read-run.js";
+export { factsOf } from "./run/facts.js";
+export {
+  parseMetrics,
+  readMetrics,
+  type MetricsData,
+  type MetricsRecord,
+} from "./run/metrics-file.js";
+export {
+  findRunDirs,
+  lookAtRunFile,
+  readRun,
+  readRuns,
+  type RunData,
+  type RunFile,
+} from "./run/read-run.js";
+export { verdictOf } from "./run/verdict.js";
 export { renderReport } from "./page/render-report.js";
 export type * from "./page/report-data.js";
 export { findRollouts, type FoundRollouts } from "./rollout/find-rollouts.js";

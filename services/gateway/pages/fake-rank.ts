@@ -69,6 +69,7 @@ export const SESSION: Session = {
     people: true,
     models: true,
     operator: true,
+    runs: true,
   },
 };
 

@@ -41,7 +41,7 @@ describe.skipIf(!CHROMIUM || !FOLDER)("pictures for the documents", () => {
           await page.click("text=Show what I changed");
           await page.waitForSelector("text=Saved.");
         }
-        const name = path === "/" ? "start" : path.slice(1);
+        const name = path === "/" ? "start" : path.slice(1).replace(/#.*/, "");
         await page.evaluate("window.scrollTo(0, 0)");
         await page.screenshot({ path: join(FOLDER!, `${name}-${look}.png`) });
       });

@@ -4,6 +4,7 @@ import { fakeOperating } from "./fake-operator.js";
 import { fakeRegistry } from "./fake-registry.js";
 import { assignment, fakeRanking, SESSION } from "./fake-rank.js";
 import { startFakeServer } from "./fake-server.js";
+import { fakeRuns } from "./fake-runs.js";
 import { fakeWriting } from "./fake-write.js";
 
 /** Every page, and a word that it shows once its data has come. */
@@ -15,6 +16,7 @@ export const PAGES = [
   ["/chat", "Nothing said yet"],
   ["/people", "Krippendorff"],
   ["/models", "version 3 is in use"],
+  ["/runs#one,two", "Entropy, nats per token"],
   ["/operator", "Versions that answer now"],
 ] as const;
 
@@ -26,7 +28,9 @@ export async function openStudio(
 ) {
   const ranking = fakeRanking([1, 2, 3].map((id) => assignment(id, 5)));
   const [writing, operating, registry] = [fakeWriting(), fakeOperating(), fakeRegistry()];
-  const routes = { ...ranking.routes, ...writing.routes, ...operating.routes, ...registry.routes };
+  const runs = fakeRuns();
+  const others = { ...registry.routes, ...runs.routes };
+  const routes = { ...ranking.routes, ...writing.routes, ...operating.routes, ...others };
   const session = { "GET /session": () => SESSION, "DELETE /session": () => ({ ok: true }) };
   const server = await startFakeServer({ ...session, ...routes });
   const page = await openPage(browser, `${server.url}${path}`, options);
@@ -34,5 +38,5 @@ export async function openStudio(
     await page.context().close();
     await server.close();
   };
-  return { page, ranking, writing, operating, registry, [Symbol.asyncDispose]: close };
+  return { page, ranking, writing, operating, registry, runs, [Symbol.asyncDispose]: close };
 }

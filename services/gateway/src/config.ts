@@ -69,6 +69,14 @@ export const gatewaySchema = z.strictObject({
     .string()
     .default("")
     .describe("Registry of models (models.json) that operators see and choose from; empty = none"),
+  runsDirs: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Folders of run directories that operators may look at on the pages"),
+  trainerAddress: z
+    .string()
+    .default("")
+    .describe("Trainer whose runs the pages show and steer; empty = none"),
   ...callFields,
   ...serverFields(50055),
 });

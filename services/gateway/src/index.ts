@@ -11,6 +11,7 @@ export { addRequests } from "./feedback/requests.js";
 export { exportRecords, type FeedbackReader } from "./operator/export.js";
 export { reportLoop } from "./feedback/loop-reports.js";
 export type { Database, DatabaseOptions } from "./store/database.js";
+export { createRunCatalog, type RunCatalog } from "./runs/run-catalog.js";
 export { readSettings } from "./store/settings.js";
 export { openStore } from "./store/open-store.js";
 export * from "./openai/index.js";

@@ -1,4 +1,5 @@
 import { policy, reward } from "@stagecraft/contracts";
+import { connectTrainer } from "@stagecraft/client";
 import { createRpcClient } from "@stagecraft/rpc";
 import { clientOptions } from "@stagecraft/service-kit";
 import type { Logger } from "@stagecraft/telemetry";
@@ -10,6 +11,7 @@ import { openPeopleServer } from "./http/people-server.js";
 import type { RegistryDesk } from "./models/registry-view.js";
 import { fixedModels } from "./openai/index.js";
 import { openRegistry } from "@stagecraft/registry";
+import { createRunCatalog } from "./runs/run-catalog.js";
 import type { Database } from "./store/database.js";
 
 /** The pages as the configuration wants them; undefined = none. */
@@ -26,11 +28,14 @@ export async function startPages(
   const rewards = named(config.rewardModels, (address) =>
     createRpcClient(reward.RewardServiceClient, address, options),
   );
+  const { runsDirs: dirs, trainerAddress } = config;
+  const trainer = trainerAddress === "" ? undefined : connectTrainer(trainerAddress, options);
   const pages = await openPeopleServer({
     ...{ database, logger, host, port, publicUrl: config.httpPublicUrl },
     trustedProxies: config.httpTrustedProxies,
     defaults: { ratersPerComparison: config.ratersPerComparison },
     models: fixedModels(policies, rewards),
+    runs: createRunCatalog({ dirs, trainer, trainerAddress }),
     graceMs: config.graceMs,
     ...oidcOf(config),
     ...(config.registry !== "" && { registry: registryDesk(config.registry) }),
@@ -42,6 +47,7 @@ export async function startPages(
   return {
     async close() {
       await pages.server.close();
+      trainer?.close();
       for (const client of [...Object.values(policies), ...Object.values(rewards)]) client.close();
     },
   };

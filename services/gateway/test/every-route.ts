@@ -51,6 +51,8 @@ const goldRoute = (body?: object): NonNullable<RouteRow["request"]> => {
   };
 };
 
+const ofRun = (rest: string) => () => ({ path: `/api/runs/one${rest}` });
+
 const NO_LIMITS = { requestsPerMinute: null, tokensPerMinute: null, concurrent: null };
 
 /** Routes that are programs', who show keys and no session: tested in `test/openai` and `api.integration`. */
@@ -217,4 +219,17 @@ export const EVERY_ROUTE: Readonly<Record<string, RouteRow>> = {
     may: OPERATORS,
     request: () => ({ path: "/api/registry/assistant/1/archive" }),
   },
+  "GET /api/runs": { may: OPERATORS },
+  "GET /api/runs/stages": { may: OPERATORS },
+  "GET /api/runs/report": { may: OPERATORS, request: () => ({ path: "/api/runs/report?ids=one" }) },
+  "POST /api/runs": {
+    may: OPERATORS,
+    request: () => ({ body: { stage: "sft", name: "mine", config: { data: ["a.jsonl"] } } }),
+  },
+  "GET /api/runs/:runId": { may: OPERATORS, request: ofRun("") },
+  "GET /api/runs/:runId/answers": { may: OPERATORS, request: ofRun("/answers") },
+  "GET /api/runs/:runId/events": { may: OPERATORS, request: ofRun("/events") },
+  "POST /api/runs/:runId/pause": { may: OPERATORS, request: ofRun("/pause") },
+  "POST /api/runs/:runId/resume": { may: OPERATORS, request: ofRun("/resume") },
+  "POST /api/runs/:runId/cancel": { may: OPERATORS, request: ofRun("/cancel") },
 };

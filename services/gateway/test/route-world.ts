@@ -13,6 +13,7 @@ import { fixedModels } from "../src/openai/index.js";
 import type { Database } from "../src/store/database.js";
 import { createFeedbackStore } from "../src/store/feedback-store.js";
 import { uuid } from "./http-kit.js";
+import { madeRuns } from "./made-runs.js";
 import { backendOf, END, piece } from "./openai/rig.js";
 
 /** A gateway on a socket with everything beside it, and what requests of its routes need. */
@@ -65,7 +66,13 @@ export async function openRouteWorld(database: Database, pagesDir: string): Prom
   }
   const server = await createHttpServer({
     registry: { registry, served: [], onChange: () => Promise.resolve() },
-    ...{ database, pagesDir, loop, models: fixedModels({ [SECRET_MODEL]: talker }) },
+    ...{
+      database,
+      pagesDir,
+      loop,
+      runs: madeRuns(),
+      models: fixedModels({ [SECRET_MODEL]: talker }),
+    },
     defaults: { goldShare: 0 },
     requestsPerMinute: { perPerson: 1e6, perAddress: 1e6 },
   });

@@ -6,18 +6,20 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { THEME_CSS } from "@stagecraft/core";
+import { CHART_CSS, THEME_CSS } from "@stagecraft/core";
+import { SHARED_SCRIPTS } from "./shared.mjs";
 
 const web = import.meta.dirname;
 const out = join(web, "..", "dist", "web");
 const stampFile = join(out, ".stamp");
 
 /** Packages whose code ends up in the pages, or makes them. */
-const PACKAGES = ["preact", "micromark", "vite"];
+const PACKAGES = ["preact", "micromark", "uplot", "vite"];
 
-/** What the built pages depend on: every file here but tests, the theme, the packages' versions. */
+/** What the built pages depend on: every file here but tests, what reports share, the packages' versions. */
 function stampOfPages() {
-  const hash = createHash("sha256").update(THEME_CSS);
+  const hash = createHash("sha256").update(THEME_CSS).update(CHART_CSS);
+  for (const { source } of Object.values(SHARED_SCRIPTS)) hash.update(readFileSync(source));
   const files = readdirSync(web, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/\.test\.tsx?$|\.md$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))

@@ -1,11 +1,15 @@
-import { THEME_CSS } from "@stagecraft/core";
+import { CHART_CSS, THEME_CSS } from "@stagecraft/core";
 import { defineConfig } from "vite";
+import { SHARED_SCRIPTS } from "./shared.mjs";
 
-/** `import "virtual:theme.css"`: the look that the reports have too. */
-const theme = {
-  name: "stagecraft-theme",
-  resolveId: (/** @type {string} */ id) => (id === "virtual:theme.css" ? `\0${id}` : undefined),
-  load: (/** @type {string} */ id) => (id === "\0virtual:theme.css" ? THEME_CSS : undefined),
+/** @type {Readonly<Record<string, string>>} */
+const STYLES = { "virtual:theme.css": THEME_CSS, "virtual:charts.css": CHART_CSS };
+
+/** What the reports have too: their look, their curves, and how these are drawn. */
+const shared = {
+  name: "stagecraft-shared",
+  resolveId: (/** @type {string} */ id) => (id in STYLES ? `\0${id}` : SHARED_SCRIPTS[id]?.built),
+  load: (/** @type {string} */ id) => STYLES[id.replace("\0", "")],
 };
 
 /**
@@ -15,7 +19,7 @@ const theme = {
 export default defineConfig({
   root: import.meta.dirname,
   base: "/",
-  plugins: [theme],
+  plugins: [shared],
   build: {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -6,6 +6,7 @@ import { silentReporter } from "@stagecraft/runs";
 import {
   addRequests,
   createFeedbackService,
+  createRunCatalog,
   openPeopleServer,
   openStore,
   type Database,
@@ -81,6 +82,7 @@ async function start(
   };
   const { models } = served;
   const alwaysLink = true;
+  const runs = createRunCatalog({ dirs: [options.from] });
   const pages = await openPeopleServer({
     database,
     defaults,
@@ -89,6 +91,7 @@ async function start(
     models,
     alwaysLink,
     registry,
+    runs,
   });
   running.push(() => pages.server.close());
   return { url: `${pages.origin}/`, signInLink: pages.signInLink! };

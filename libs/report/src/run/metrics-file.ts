@@ -30,7 +30,7 @@ export async function readMetricsFile(file: string): Promise<MetricsData> {
 }
 
 /** Of a text that begins at the start of a line. */
-function parseMetrics(text: string): MetricsData {
+export function parseMetrics(text: string): MetricsData {
   const data: MetricsData = { records: [], breaks: [], numDamaged: 0, isMissing: false };
   for (const line of text.split("\n")) {
     const record = line === "" ? undefined : recordOf(line);

@@ -69,10 +69,15 @@ export async function readRuns(dirs: readonly string[]): Promise<RunData[]> {
 
 /** The run of a directory. Throws `not_found` without run.json, `data_loss` when it cannot be read. */
 export async function readRun(dir: string, name = basename(dir)): Promise<RunData> {
-  const file = await readRunFile(dir);
+  const file = await lookAtRunFile(dir);
   const metrics = await readMetricsFile(join(dir, "metrics.jsonl"));
-  const run = { ...(await asItIsNow(dir, file)), dir, name: name || basename(dir), metrics };
+  const run = { ...file, dir, name: name || basename(dir), metrics };
   return { ...run, problems: problemsOf(run) };
+}
+
+/** What is true of a run now, without its metrics. Throws as `readRun` does. */
+export async function lookAtRunFile(dir: string): Promise<RunFile & { heldBy?: string }> {
+  return asItIsNow(dir, await readRunFile(dir));
 }
 
 async function readRunFile(dir: string): Promise<RunFile> {

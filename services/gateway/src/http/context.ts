@@ -6,6 +6,7 @@ import type { SignedIn } from "../auth/sessions.js";
 import type { LoopControl } from "../loop/loop-control.js";
 import type { RegistryDesk } from "../models/registry-view.js";
 import type { ServedModels } from "../openai/backend.js";
+import type { RunCatalog } from "../runs/run-catalog.js";
 import type { Database } from "../store/database.js";
 import type { PersonRole, Settings } from "./api/index.js";
 
@@ -16,6 +17,7 @@ export interface HttpContext {
   models: ServedModels;
   loop: LoopControl | undefined;
   registry: RegistryDesk | undefined;
+  runs: RunCatalog;
   logger: Logger;
   now(): Date;
   random(): number;

@@ -29,7 +29,8 @@ const HSTS = "max-age=31536000";
 /** Security headers on every answer, errors included; what the API says is kept by no cache. */
 export function secureHeaders(app: FastifyInstance, { isSecure }: { isSecure: boolean }): void {
   app.addHook("onSend", async (request, reply) => {
-    reply.headers(HEADERS);
+    const own = reply.getHeader("content-security-policy"); // of a page that is a file of its own
+    reply.headers({ ...HEADERS, ...(own ? { "content-security-policy": own } : {}) });
     if (isSecure) reply.header("strict-transport-security", HSTS);
     if (request.url.startsWith("/api/")) reply.header("cache-control", "no-store");
   });

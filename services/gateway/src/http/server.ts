@@ -8,6 +8,7 @@ import type { RegistryDesk } from "../models/registry-view.js";
 import { fixedModels, type ServedModels } from "../openai/backend.js";
 import { openAiApi } from "../openai/plugin.js";
 import { storedKeys } from "../openai/stored-keys.js";
+import { createRunCatalog, type RunCatalog } from "../runs/run-catalog.js";
 import type { Database } from "../store/database.js";
 import type { Settings } from "./api/index.js";
 import { createBeginSession } from "./begin-session.js";
@@ -24,6 +25,7 @@ import { operatorRoutes } from "./routes/operator.js";
 import { peopleRoutes } from "./routes/people.js";
 import { rankRoutes } from "./routes/rank.js";
 import { registryRoutes } from "./routes/registry.js";
+import { runRoutes } from "./routes/runs.js";
 import { sessionRoutes } from "./routes/session.js";
 import { writeRoutes } from "./routes/write.js";
 import { checkSite, isLocal, originOf, type Site } from "./site.js";
@@ -40,6 +42,8 @@ export interface HttpServerOptions extends Partial<Site> {
   oidc?: OidcSignIn;
   /** Versions of models that operators choose from. */
   registry?: RegistryDesk;
+  /** Runs to look at and to steer; default: none. */
+  runs?: RunCatalog;
   /** Folder of the built pages; default: as the build leaves them. */
   pagesDir?: string;
   logger?: Logger;
@@ -74,6 +78,7 @@ const ROUTES: readonly Routes[] = [
   keyRoutes,
   loopRoutes,
   registryRoutes,
+  runRoutes,
 ];
 
 /** The pages, their JSON API, and OpenAI's API for programs. Throws `failed_precondition` where they would go in plaintext over a network. */
@@ -95,6 +100,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     models: options.models ?? fixedModels({}),
     loop: options.loop,
     registry: options.registry,
+    runs: options.runs ?? createRunCatalog({ dirs: [] }),
     logger,
     now: options.now ?? (() => new Date()),
     random: options.random ?? Math.random,

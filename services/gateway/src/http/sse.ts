@@ -1,10 +1,9 @@
 import type { FastifyReply } from "fastify";
-import type { AnswerEvent } from "./api/index.js";
 
 /** Sends events as they come; a client that reads slowly slows the source down. */
 export async function sendEvents(
   reply: FastifyReply,
-  events: AsyncIterable<AnswerEvent>,
+  events: AsyncIterable<object>,
 ): Promise<void> {
   reply.hijack();
   const { raw } = reply;

@@ -7,6 +7,7 @@ import { OperatorPage } from "./operator/operator-page.js";
 import type { Page } from "./page.js";
 import { PeoplePage } from "./people/people-page.js";
 import { RankPage } from "./rank/rank-page.js";
+import { RunsPage } from "./runs/runs-page.js";
 import { WritePage } from "./write/write-page.js";
 
 /** Every page; the server says which of them a person may see. */
@@ -54,6 +55,13 @@ const PAGES: readonly (Page & { key: keyof Session["pages"] | null })[] = [
     purpose:
       "Every version, where it comes from, and which one answers; put one to use, or go back.",
     View: ModelsPage,
+  },
+  {
+    key: "runs",
+    path: "/runs",
+    title: "Runs",
+    purpose: "Watch what is trained, compare runs, start, pause and resume them.",
+    View: RunsPage,
   },
   {
     key: "operator",

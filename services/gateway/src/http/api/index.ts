@@ -15,6 +15,7 @@ export type * from "./operator.js";
 export type * from "./people.js";
 export type * from "./rank.js";
 export type * from "./registry.js";
+export type * from "./runs.js";
 export type * from "./session.js";
 export type * from "./streams.js";
 export type * from "./turns.js";

@@ -22,6 +22,7 @@ export interface Session {
     people: boolean;
     models: boolean;
     operator: boolean;
+    runs: boolean;
   };
 }
 

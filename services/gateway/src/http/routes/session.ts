@@ -103,6 +103,7 @@ function sessionOf({ person, csrfToken }: SignedIn): Session {
       people: operates,
       models: operates,
       operator: operates,
+      runs: operates,
     },
   };
 }

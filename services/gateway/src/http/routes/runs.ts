@@ -1,0 +1,90 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { z } from "zod";
+import { writeAudit } from "../../auth/audit.js";
+import type { RunItem, StartRun } from "../api/index.js";
+import { personOf, type HttpContext } from "../context.js";
+import { id, text } from "../fields.js";
+import { sendEvents } from "../sse.js";
+
+const runParams = z.object({ runId: id });
+const runIds = z.object({ ids: text(2000).transform((list) => list.split(",").filter(Boolean)) });
+const newRun = z.strictObject({
+  stage: id,
+  name: z.string().regex(/^[A-Za-z0-9_-]{0,48}$/, "is of letters, digits, _ and -, at most 48"),
+  config: z.record(z.string(), z.json()),
+});
+
+/** Streams of one gateway at a time: each looks at files several times a second. */
+const MAX_STREAMS = 64;
+
+/** A page of ours that is a file of its own: it may run its scripts and nothing more, and reads no cookie. */
+const FILE_POLICY =
+  "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/** Runs: looked at, followed, started, paused, resumed, cancelled; for operators. */
+export function runRoutes(app: FastifyInstance, { database, runs }: HttpContext): void {
+  let numStreams = 0;
+  const audit = (who: string, action: string, subject: string) =>
+    writeAudit(database.db, { who, action, subject });
+  const sendPage = (reply: FastifyReply, page: string) =>
+    reply
+      .header("content-type", "text/html; charset=utf-8")
+      .header("content-security-policy", FILE_POLICY)
+      .send(page);
+
+  app.get("/api/runs", (request) => {
+    personOf(request, "operator");
+    return runs.list();
+  });
+  app.get("/api/runs/stages", (request) => {
+    personOf(request, "operator");
+    return runs.stages();
+  });
+  app.get("/api/runs/report", async (request, reply) => {
+    personOf(request, "operator");
+    const { ids } = runIds.parse(request.query);
+    return sendPage(reply, await runs.reportPage(ids));
+  });
+  app.post("/api/runs", async (request): Promise<RunItem> => {
+    const { name: who } = personOf(request, "operator");
+    const run = await runs.start(newRun.parse(request.body) as StartRun);
+    await audit(who, "run.start", run.name);
+    return run;
+  });
+  app.get("/api/runs/:runId", (request) => {
+    personOf(request, "operator");
+    return runs.details(runParams.parse(request.params).runId);
+  });
+  app.get("/api/runs/:runId/answers", async (request, reply) => {
+    personOf(request, "operator");
+    return sendPage(reply, await runs.answersPage(runParams.parse(request.params).runId));
+  });
+  app.get("/api/runs/:runId/events", async (request, reply) => {
+    personOf(request, "operator");
+    const { runId } = runParams.parse(request.params);
+    await runs.details(runId); // a run that is not there is an error, not a stream
+    if (numStreams >= MAX_STREAMS) {
+      throw new StagecraftError("resource_exhausted", "too many runs are being watched", {
+        details: { advice: "close a window that shows some" },
+      });
+    }
+    const stop = new AbortController();
+    reply.raw.once("close", () => stop.abort());
+    numStreams++;
+    try {
+      await sendEvents(reply, runs.follow(runId, stop.signal));
+    } finally {
+      numStreams--;
+      stop.abort();
+    }
+  });
+  for (const action of ["pause", "resume", "cancel"] as const) {
+    app.post(`/api/runs/:runId/${action}`, async (request): Promise<RunItem> => {
+      const { name: who } = personOf(request, "operator");
+      const run = await runs.control(runParams.parse(request.params).runId, action);
+      await audit(who, `run.${action}`, run.name);
+      return run;
+    });
+  }
+}

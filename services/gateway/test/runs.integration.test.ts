@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { RunDetails, RunList } from "../src/http/api/index.js";
+import { createRunCatalog } from "../src/runs/run-catalog.js";
+import type { Database } from "../src/store/database.js";
+import { emptyDatabase, openTestDatabase } from "./databases.js";
+import { testServer } from "./http-kit.js";
+
+describe("runs over HTTP", () => {
+  let database: Database;
+  let dir: string;
+  beforeAll(async () => {
+    database = await openTestDatabase();
+    dir = await mkdtemp(join(tmpdir(), "stagecraft-runs-http-"));
+    const run = join(dir, "mine", "sft");
+    await mkdir(run, { recursive: true });
+    const record = {
+      ...{ stage: "sft", state: "failed", config: { steps: 9 }, versions: {}, attempts: 1 },
+      ...{ startedAt: "2026-01-01T00:00:00Z", updatedAt: "2026-01-01T00:01:00Z" },
+      error: { code: "internal", message: "<script>alert(1)</script>" },
+    };
+    await writeFile(join(run, "run.json"), JSON.stringify(record));
+    await writeFile(join(run, "metrics.jsonl"), '{"kind":"train","step":3,"loss":2}\n');
+  });
+  beforeEach(() => emptyDatabase(database.db));
+  afterAll(async () => {
+    await database?.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const open = () => testServer(database, { runs: createRunCatalog({ dirs: [dir] }) });
+
+  it("are for operators alone, the pages of reports included", async () => {
+    const { server, signIn } = await open();
+    await using _server = server;
+    const { call } = await signIn("Rita", "rater", "writer");
+    const paths = ["runs", "runs/stages", "runs/x", "runs/x/events", "runs/x/answers"];
+    for (const path of [...paths, "runs/report?ids=x"]) {
+      expect((await call("GET", `/api/${path}`)).status, path).toBe(403);
+    }
+    for (const path of ["runs", "runs/x/pause", "runs/x/resume", "runs/x/cancel"]) {
+      expect((await call("POST", `/api/${path}`)).status, path).toBe(403);
+    }
+  });
+
+  it("lists a folder's runs, tells one, and sends its report as a file that reads no cookie", async () => {
+    const { server, signIn } = await open();
+    await using _server = server;
+    const { call } = await signIn("Olga", "operator");
+    const { body: list } = await call<RunList>("GET", "/api/runs");
+    expect(list).toMatchObject({ canStart: false, problems: [] });
+    const [run] = list.runs;
+    expect(run).toMatchObject({
+      ...{ name: "mine/sft", stage: "sft", state: "failed", isControlled: false },
+      progress: { done: 3, total: 9 },
+    });
+    const { body: details } = await call<RunDetails>("GET", `/api/runs/${run!.runId}`);
+    expect(details.verdict).toContain("Failed, at step 3");
+    const report = await call<string>("GET", `/api/runs/report?ids=${run!.runId}`);
+    expect(report.headers["content-security-policy"]).toMatch(
+      /^sandbox allow-scripts; default-src/,
+    );
+    expect(report.body).not.toContain("<script>alert");
+    expect((await call("GET", "/api/runs/unknown")).status).toBe(404);
+    const pause = await call("POST", `/api/runs/${run!.runId}/pause`);
+    expect(pause.error).toMatchObject({ code: "failed_precondition" });
+    expect((await call("GET", "/api/runs/stages")).error!.advice).toContain("--trainer-address");
+  });
+});
