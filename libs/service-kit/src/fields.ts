@@ -41,6 +41,16 @@ export function serverFields(port: number, callQuotas: readonly string[] = []) {
       .array(z.string().regex(/^[A-Za-z/.0-9]+=[1-9]\d*$/, "METHOD=NUMBER"))
       .default([...callQuotas])
       .describe("Calls a minute that each client may make of a method, METHOD=NUMBER"),
+    receiveTimeoutMs: z
+      .int()
+      .min(1)
+      .default(20_000)
+      .describe("Time for a request to arrive, ms; then DEADLINE_EXCEEDED"),
+    streamIdleMs: z
+      .int()
+      .min(1)
+      .default(60_000)
+      .describe("Silence of a stream's caller, nothing being owed to it, ms; then it ends"),
     reflection: z.boolean().default(false).describe("Let clients list services (development)"),
     graceMs: z.int().min(0).default(20_000).describe("Time for calls in flight at the end, ms"),
     logLevel: z

@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { writeFile } from "node:fs/promises";
+import { tempDir } from "@stagecraft/testing";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { busFields, callFields, engineFields, serverFields } from "./fields.js";
 import { loadServiceConfig } from "./load-service-config.js";
@@ -48,6 +50,7 @@ describe("options from settings", () => {
       port: 50_099,
       allowPlaintext: false,
       reflection: false,
+      limits: { receiveTimeoutMs: 20_000, streamIdleMs: 60_000 },
     });
     expect(busOptions(config)).toEqual({
       servers: ["nats://127.0.0.1:4222"],
@@ -55,6 +58,32 @@ describe("options from settings", () => {
     });
     expect(clientOptions(config)).toEqual({ allowPlaintext: false });
     expect(engineOptions(config)).toEqual({ engine: "auto" });
+  });
+
+  it("bound silent callers as set, beside the limits of the service", async () => {
+    const config = await load("--receive-timeout-ms", "5", "--stream-idle-ms", "6");
+    const limits = { receiveTimeoutMs: 5, streamIdleMs: 6, maxConcurrentCalls: 7 };
+    expect(serverOptions(config, { maxConcurrentCalls: 7 })).toMatchObject({ limits });
+  });
+
+  it("follow the files that hold tokens, and name those of NATS", async () => {
+    await using dir = await tempDir();
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const file = `${dir.path}/tokens`;
+    const [first, second] = ["a".repeat(16), "b".repeat(16)];
+    await writeFile(file, `${first},${second}\n`);
+    const secretFiles = { tokens: file, callToken: file, natsToken: "/t", natsPassword: "/p" };
+    const started = await load("--tokens", first, "--call-token", first, "--nats-token", "t");
+    const config = { ...started, secretFiles };
+    const tokens = serverOptions(config).auth?.tokens as () => string[];
+    const callToken = clientOptions(config).token as () => string;
+    expect(tokens()).toEqual([first, second]);
+    await writeFile(file, second);
+    expect(tokens()).toEqual([first, second]); // looked at a moment ago
+    vi.advanceTimersByTime(1000);
+    expect([tokens(), callToken()]).toEqual([[second], second]);
+    expect(busOptions(config)).toMatchObject({ tokenFile: "/t", passwordFile: "/p" });
+    vi.useRealTimers();
   });
 
   it("carry certificates, tokens and several NATS servers", async () => {

@@ -1,6 +1,6 @@
 import type { JetStreamOptions, TopologyOptions } from "@stagecraft/bus";
 import { liveText, parseText } from "@stagecraft/config";
-import type { AuthOptions, RpcClientOptions, RpcServerOptions } from "@stagecraft/rpc";
+import type { AuthOptions, RpcClientOptions, RpcLimits, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
 import type { SecretFiles } from "./load-service-config.js";
 import type { busFields, callFields, engineFields, serverFields } from "./fields.js";
@@ -16,9 +16,13 @@ export type EngineSettings = Fields<typeof engineFields>;
 
 type Fields<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
-/** What `createRpcServer` needs of the settings. */
-export function serverOptions(config: ServerSettings & SecretFiles): RpcServerOptions {
+/** What `createRpcServer` needs of the settings; a service may add limits of its own. */
+export function serverOptions(
+  config: ServerSettings & SecretFiles,
+  limits: RpcLimits = {},
+): RpcServerOptions {
   const { host, port, probePort, allowPlaintext, reflection, tlsClientCa, auditFile } = config;
+  const { receiveTimeoutMs, streamIdleMs } = config;
   const auth = authOptions(config);
   const quotas = config.callQuotas.map((text) => text.split("="));
   const tls = {
@@ -31,6 +35,7 @@ export function serverOptions(config: ServerSettings & SecretFiles): RpcServerOp
     port,
     allowPlaintext,
     reflection,
+    limits: { receiveTimeoutMs, streamIdleMs, ...limits },
     ...(config.tlsCert === "" ? {} : { tls }),
     ...(auth ? { auth } : {}),
     ...(quotas.length === 0

@@ -46,7 +46,7 @@ runMain(async () => {
 
   const maxConcurrentCalls = config.maxActive + config.maxQueued;
   const limits = { maxConcurrentCalls, maxConnectionAgeGraceMs: LONGEST_STREAM_MS };
-  const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
+  const server = createRpcServer({ ...serverOptions(config, limits), logger, metrics });
   service.register(server);
   const { port } = await server.start();
   logger.info({ port, metricsPort, engine: engine.engineName }, "serving");

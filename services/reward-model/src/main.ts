@@ -36,7 +36,7 @@ runMain(async () => {
   const service = createRewardModelService({ ...config, scorers: thread.scorers, metrics });
 
   const limits = { maxConcurrentCalls: config.maxQueued };
-  const server = createRpcServer({ ...serverOptions(config), limits, logger, metrics });
+  const server = createRpcServer({ ...serverOptions(config, limits), logger, metrics });
   service.register(server);
   const { port } = await server.start();
   logger.info({ port, metricsPort, engine: thread.engineName }, "serving");

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import {
   connect,
   Events,
@@ -8,6 +8,7 @@ import {
   type ConnectionOptions,
   type NatsConnection,
 } from "nats";
+import { liveText } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
 import { inboxPrefix } from "../nats-users.js";
@@ -158,17 +159,9 @@ function connectionOptions(options: JetStreamOptions): ConnectionOptions {
 function authenticatorOf(options: JetStreamOptions): Authenticator | undefined {
   const { user, password = "", token, passwordFile, tokenFile } = options;
   const now = (file: string | undefined, initial: string) =>
-    file === undefined ? () => initial : () => textOf(file) ?? initial;
+    file === undefined ? () => initial : liveText(file, initial);
   if (user !== undefined) return usernamePasswordAuthenticator(user, now(passwordFile, password));
   return token === undefined ? undefined : tokenAuthenticator(now(tokenFile, token));
-}
-
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "") || undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The client reads them at every connection; checked here because it reports a missing one as "disconnected". */

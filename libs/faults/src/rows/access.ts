@@ -142,8 +142,8 @@ export const access: FaultRow = {
       mutations: [
         {
           file: "services/reward-model/dist/main.js",
-          find: "serverOptions(config)",
-          replace: 'serverOptions({ ...config, tlsClientCa: "" })',
+          find: "serverOptions(config, limits)",
+          replace: 'serverOptions({ ...config, tlsClientCa: "" }, limits)',
         },
       ],
       count: 1,
