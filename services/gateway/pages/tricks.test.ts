@@ -34,6 +34,8 @@ const TRICKS = [
   "`</code><img src=x onerror=window.hacked=1>` &lt;script&gt;",
   "<JaVaScRiPt:window.hacked=1> <javascript:window.hacked=1>",
 ].join("\n\n");
+/** Pages that show what people and models say. */
+const OF_PEOPLE = ["/", "/rank", "/write", "/break", "/chat", "/people", "/operator"] as string[];
 const QUESTION = `Which? ${TRICKS}`;
 const user = { role: "user", content: QUESTION };
 
@@ -76,7 +78,7 @@ describe.skipIf(!CHROMIUM)(
         if (!request.url().startsWith(origin)) foreign.push(request.url());
       });
       await page.context().addCookies([{ name, value, url: origin }]);
-      for (const [path, word] of PAGES) {
+      for (const [path, word] of PAGES.filter(([each]) => OF_PEOPLE.includes(each))) {
         await page.goto(`${origin}${path}`);
         await page.waitForSelector(`text=${word}`);
         await use(page, path);
