@@ -1,4 +1,5 @@
 import { ppoSchema } from "@stagecraft/ppo";
+import { NAMED_TEMPLATES } from "@stagecraft/tokenizer";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { plainStages } from "./plain-stages.js";
@@ -15,6 +16,13 @@ describe("checkTextFields()", () => {
 });
 
 describe("mapPaths()", () => {
+  it("takes the name of a chat template for no file, and any other text for one", () => {
+    const name = Object.keys(NAMED_TEMPLATES)[0]!;
+    expect(pathsOf({ chatTemplate: name })).toEqual([]);
+    const changed = mapPaths({ chatTemplate: "my.jinja" }, (path) => `/${path}`);
+    expect(changed).toEqual({ chatTemplate: "/my.jinja" });
+  });
+
   it("changes paths where they stand and nothing else", () => {
     const config = { corpus: ["1=1", "a"], models: ["a=a", "b"], init: "", scoreWeights: ["x=1"] };
     expect(mapPaths(config, (path) => `/${path}`)).toEqual({

@@ -2,6 +2,7 @@ import type { ConfigSchema } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { corpusSource } from "@stagecraft/data";
 import { parseModel } from "@stagecraft/eval";
+import { NAMED_TEMPLATES } from "@stagecraft/tokenizer";
 import { z } from "zod";
 
 type Change = (path: string) => string;
@@ -33,6 +34,12 @@ const named: PathField = {
   },
 };
 
+/** The name of a template that comes with us, or a file. */
+const template: PathField = {
+  use: "read",
+  map: (text, change) => (Object.hasOwn(NAMED_TEMPLATES, text) ? text : change(text)),
+};
+
 /** Every field of any stage that is free text: a path, or nothing that names a file. */
 const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   corpus: weighted,
@@ -57,6 +64,7 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   ptxTextField: "no path",
   ptxSeparator: "no path",
   columns: "no path",
+  chatTemplate: template,
   courtesies: "no path",
   scoreWeights: "no path",
 };
