@@ -19,7 +19,7 @@ export {
 } from "./loop/weights.js";
 export { silentReporter, type StageProgress, type StageReporter } from "./stage/reporter.js";
 export { acquireRunLock, releaseRunLockOfThread, type RunLock } from "./run/run-lock.js";
-export { openRun, withRun, type OpenRunOptions, type Run } from "./run/run.js";
+export { openRun, stopReason, withRun, type OpenRunOptions, type Run } from "./run/run.js";
 export {
   INTERRUPTED,
   lookAtRun,

@@ -59,8 +59,9 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     await using thread = await startEcho({ onEvent: (event) => heard.push(event) });
     const controller = new AbortController();
     const waiting = thread.call("untilCancelled", undefined, { signal: controller.signal });
-    controller.abort();
-    await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
+    const details = { stopAs: "paused" };
+    controller.abort(new StagecraftError("cancelled", "later", { details }));
+    await expect(waiting).rejects.toMatchObject({ code: "cancelled", details });
     await thread.call("tell", "hello");
     expect(heard).toEqual(["hello"]);
   });

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { silentReporter } from "../stage/reporter.js";
 import type { StageFacts } from "../stage/stage.js";
 import { readRunRecord } from "./run-record.js";
-import { openRun, withRun } from "./run.js";
+import { openRun, stopReason, withRun } from "./run.js";
 
 /** `echo one | sha256sum` */
 const SHA256_OF_ONE = "2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806";
@@ -188,6 +188,17 @@ describe("openRun()", () => {
 });
 
 describe("withRun()", () => {
+  it("records a run that is stopped to go on later as paused, one that is cancelled as cancelled", async () => {
+    for (const stopAs of ["paused", "cancelled"] as const) {
+      const signal = AbortSignal.abort(stopReason(stopAs));
+      const stopped = withRun({ ...options(), context: context({ signal, overwrite: true }) }, () =>
+        Promise.reject(new StagecraftError("cancelled", "the caller cancelled")),
+      );
+      await expect(stopped).rejects.toMatchObject({ code: "cancelled" });
+      expect((await readRunRecord(runDir))?.state).toBe(stopAs);
+    }
+  });
+
   it("records how a run ended and frees the directory", async () => {
     const failing = (code: "cancelled" | "internal") =>
       withRun({ ...options(), context: context({ overwrite: true }) }, () =>

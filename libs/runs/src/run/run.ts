@@ -133,13 +133,25 @@ export async function withRun(
     return result;
   } catch (thrown) {
     const error = StagecraftError.from(thrown);
-    const state = isCancelled(error) ? "cancelled" : "failed";
+    const state = isCancelled(error) ? stoppedAs(context.signal) : "failed";
     // The first failure is the one to tell, even when the disk refuses the state as well.
     await run.end({ state, error: toErrorRecord(error) }).catch(() => undefined);
     throw error;
   } finally {
     await run.close();
   }
+}
+
+/** What a run is that was stopped: paused where the reason says so (`stopReason`), else cancelled. */
+function stoppedAs({ reason }: AbortSignal): "paused" | "cancelled" {
+  const isPause = reason instanceof StagecraftError && reason.details["stopAs"] === "paused";
+  return isPause ? "paused" : "cancelled";
+}
+
+/** Why a run is stopped, for its signal: its record then says whether it is to go on. */
+export function stopReason(stopAs: "paused" | "cancelled"): StagecraftError {
+  const text = `the run is to be ${stopAs}`;
+  return new StagecraftError("cancelled", text, { details: { stopAs } });
 }
 
 /** What is known when a run starts or goes on. */

@@ -127,7 +127,11 @@ function answer<Api extends ThreadApi, Facts>(
         void call(message);
         break;
       case "cancel":
-        running.get(message.id)?.abort(new StagecraftError("cancelled", "the caller cancelled"));
+        running
+          .get(message.id)
+          ?.abort(
+            new StagecraftError("cancelled", "the caller cancelled", { details: message.details }),
+          );
         break;
       case "reply":
         break; // see createAsker()

@@ -118,7 +118,8 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
     throwIfAborted(signal);
     if (this.failure) throw this.failure;
     const id = this.nextId++;
-    const cancel = () => this.post({ kind: "cancel", id });
+    const cancel = () =>
+      this.post({ kind: "cancel", id, details: toPlainError(signal?.reason).details });
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       return await new Promise<Awaited<ReturnType<Api[K]>>>((resolve, reject) => {

@@ -1,5 +1,5 @@
-import { isCancelled, StagecraftError, toErrorRecord, type JsonObject } from "@stagecraft/core";
-import type { StageReporter, StageResult } from "@stagecraft/runs";
+import { isCancelled, toErrorRecord, type JsonObject } from "@stagecraft/core";
+import { stopReason, type StageReporter, type StageResult } from "@stagecraft/runs";
 import type { Logger } from "@stagecraft/telemetry";
 import { createEventLog, type EventLog } from "./event-log.js";
 import type { RunEvent, RegisteredRun } from "./registered-run.js";
@@ -99,7 +99,7 @@ export function createManagedRun(
     async stop(state) {
       if (record.state === "pending") return update({ state });
       stopAs = state;
-      controller.abort(new StagecraftError("cancelled", `the run is to be ${state}`));
+      controller.abort(stopReason(state));
       await ended;
     },
   };
