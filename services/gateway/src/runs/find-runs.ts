@@ -52,7 +52,7 @@ export async function findRuns(places: RunPlaces): Promise<FoundRuns> {
     if (same) Object.assign(same, withDirectory(run, same));
     return !same;
   });
-  const runs = [...byDir.values(), ...others.map(({ dir: _, ...run }) => run)];
+  const runs = [...byDir.values(), ...others];
   runs.sort((a, b) => b.item.startedAt.localeCompare(a.item.startedAt));
   return { runs, problems };
 }
@@ -81,7 +81,7 @@ async function runsIn(folder: string): Promise<FoundRun[]> {
   return found.flat();
 }
 
-async function runsOfTrainer({ trainer: client }: RunPlaces): Promise<FoundRun[]> {
+async function runsOfTrainer({ trainer: client, dirs }: RunPlaces): Promise<FoundRun[]> {
   if (!client) return [];
   const options = { timeoutMs: TRAINER_MS };
   const { runs } = await client.listRuns(
@@ -90,11 +90,25 @@ async function runsOfTrainer({ trainer: client }: RunPlaces): Promise<FoundRun[]
   );
   return Promise.all(
     runs.map(async (run) => {
-      const dir = await realpath(join(run.runDir)).catch(() => undefined);
-      const item = itemOfTrainer(idOf("trainer", run.runId), run);
+      const dir = await dirBelow(run.runDir, dirs);
+      const id = dir === undefined ? idOf("trainer", run.runId) : idOf("dir", dir);
+      const item = itemOfTrainer(id, run);
       return { item, trainerRunId: run.runId, ...(dir !== undefined && { dir }) };
     }),
   );
+}
+
+/**
+ * A run's directory where it lies in one of the folders, though nothing may stand there yet: so a run has
+ * one id before its directory is made, and while its trainer is away.
+ */
+async function dirBelow(runDir: string, folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const [given, real] = [resolve(folder), await realpath(resolve(folder)).catch(() => undefined)];
+    const below = relative(given, resolve(runDir));
+    if (real !== undefined && below !== "" && !below.startsWith("..")) return join(real, below);
+  }
+  return undefined;
 }
 
 /** An id that says nothing of this machine's folders. */

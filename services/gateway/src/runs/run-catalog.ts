@@ -77,7 +77,9 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
     },
     async details(runId) {
       const { item, dir } = await find(runId);
-      return dir === undefined ? bareDetails(item) : detailsOf(item, await readRun(dir, item.name));
+      if (dir === undefined) return bareDetails(item, ELSEWHERE);
+      const run = await readRun(dir, item.name).catch(() => undefined); // nothing stands there yet
+      return run ? detailsOf(item, run) : bareDetails(item);
     },
     async *follow(runId, signal) {
       const { dir, trainerRunId } = await find(runId);
@@ -160,11 +162,13 @@ async function detailsOf(item: RunItem, run: RunData): Promise<RunDetails> {
   };
 }
 
-/** Of a run whose folder is elsewhere. */
-function bareDetails(run: RunItem): RunDetails {
+const ELSEWHERE = "Its folder is not on this machine: only what the trainer tells is shown.";
+
+/** Of a run without a folder here. */
+function bareDetails(run: RunItem, problem?: string): RunDetails {
   return {
     ...{ run, verdict: `${run.stage} is ${run.state}.`, alarms: [], facts: [], data: [] },
-    problems: ["Its folder is not on this machine: only what the trainer tells is shown."],
+    problems: problem === undefined ? [] : [problem],
     ...{ hasAnswers: false, hasReport: false },
   };
 }
