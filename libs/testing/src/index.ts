@@ -1,4 +1,5 @@
 export { closeTo, describeDifference, expectAllclose, type Tolerance } from "./allclose.js";
+export { CHROMIUM, launchBrowser, openPage, SCREENS } from "./browser.js";
 export { makeCertificates } from "./certificates.js";
 export { Crash, crashAfter, fullAfter } from "./fault-file-system.js";
 export { createFaultProxy, type FaultProxy } from "./fault-proxy.js";

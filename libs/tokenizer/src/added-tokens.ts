@@ -49,8 +49,8 @@ function finderOf(tokens: readonly AddedTokenJson[]) {
     if (tokens.length === 0) return [{ text, isStart }];
     const parts: TextPart[] = [];
     let done = 0;
-    for (let from = 0, match = trie.find(text, 0); match; match = trie.find(text, from)) {
-      from = match.end;
+    let match = trie.find(text, 0);
+    for (; match !== undefined; match = trie.find(text, match.end)) {
       const token = tokens[match.index]!;
       if (token.special && !readSpecials) continue;
       const place = placeOf(token, text, { start: match.start, done });

@@ -2,12 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
-import {
-  CHROMIUM,
-  openPage,
-  SCREENS,
-  startBrowser,
-} from "../../../../services/gateway/pages/browser.js";
+import { CHROMIUM, launchBrowser, openPage, SCREENS } from "@stagecraft/testing";
 import { openWorkshop, spawnCli } from "../cases/case-kit.js";
 import { keyboard, pointer, type Hands } from "./hands.js";
 import { makeTinyRuns } from "./tiny-runs.js";
@@ -18,7 +13,7 @@ const ROUND_MS = 120_000;
 
 describe.skipIf(!CHROMIUM)("stagecraft studio, by a person who knows no code", () => {
   let browser: Browser;
-  beforeAll(async () => void (browser = await startBrowser()));
+  beforeAll(async () => void (browser = await launchBrowser()));
   afterAll(() => browser?.close());
 
   const ways: [string, keyof typeof SCREENS, (page: Page) => Hands][] = [

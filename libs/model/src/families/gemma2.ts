@@ -104,7 +104,7 @@ export function readCap<K extends "logitSoftcap" | "attentionSoftcap">(
   return { [name]: number(field, fallback) } as Partial<Pick<ModelConfig, K>>;
 }
 
-export function gemmaProblems({ bias, embeddingScale, hiddenSize }: ModelConfig): string[] {
+function gemmaProblems({ bias, embeddingScale, hiddenSize }: ModelConfig): string[] {
   const problems: string[] = [];
   if (bias === true || bias === "mlp") {
     problems.push(

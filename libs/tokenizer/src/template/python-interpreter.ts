@@ -102,6 +102,7 @@ const APART = new Set(["StringValue", "NullValue", "UndefinedValue"]);
 
 function arePythonEqual(a: Value, b: Value): boolean {
   if (a.type !== b.type && (APART.has(a.type) || APART.has(b.type))) return false;
+  // eslint-disable-next-line eqeqeq -- as in Python, 1 == True
   return a.value == b.value;
 }
 
