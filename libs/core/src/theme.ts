@@ -28,7 +28,7 @@ h3 { font-size: 15px; margin: 26px 0 8px; }
 p { margin: 0 0 12px; max-width: 68ch; }
 .lead { font-size: 18px; color: var(--soft); }
 .date, .note { color: var(--soft); font-size: 14px; }
-.highlights { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 14px;
+.highlights { display: grid; grid-template-columns: repeat(auto-fit, minmax(145px, 1fr)); gap: 14px;
   margin: 30px 0 0; padding: 0; list-style: none; }
 .highlights li { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 14px 16px; }
 .highlights b { display: block; font: 600 28px/1.25 var(--serif); font-variant-numeric: lining-nums tabular-nums; }

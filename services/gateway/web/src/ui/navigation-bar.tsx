@@ -1,4 +1,4 @@
-import { useContext } from "preact/hooks";
+import { useContext, useLayoutEffect, useRef } from "preact/hooks";
 import type { Page } from "../page.js";
 import { SessionContext } from "../session/session.js";
 import { useAction } from "./use-load.js";
@@ -7,6 +7,10 @@ import { useAction } from "./use-load.js";
 export function NavigationBar({ pages, path }: { pages: readonly Page[]; path: string }) {
   const handle = useContext(SessionContext);
   const { run } = useAction();
+  const nav = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    if (nav.current) scrollToCurrent(nav.current);
+  }, [path, pages.length]);
   return (
     <header class="bar">
       <a class="skip-link" href="#main">
@@ -17,7 +21,7 @@ export function NavigationBar({ pages, path }: { pages: readonly Page[]; path: s
           Stagecraft
         </a>
         {pages.length > 0 && (
-          <nav aria-label="Pages">
+          <nav aria-label="Pages" ref={nav}>
             <ul>
               {pages.map((page) => (
                 <li key={page.path}>
@@ -44,4 +48,16 @@ export function NavigationBar({ pages, path }: { pages: readonly Page[]; path: s
       </div>
     </header>
   );
+}
+
+/** On a phone the row of pages is wider than the screen: the page one is on is to be seen. */
+function scrollToCurrent(nav: HTMLElement): void {
+  const current = nav.querySelector('[aria-current="page"]');
+  if (current === null) return;
+  nav.scrollBy({ left: middleOf(current) - middleOf(nav) });
+}
+
+function middleOf(element: Element): number {
+  const { left, width } = element.getBoundingClientRect();
+  return left + width / 2;
 }
