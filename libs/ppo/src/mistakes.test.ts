@@ -97,8 +97,10 @@ const SAMPLES = [
 /** The gradients of one update, moving nothing. */
 async function gradientsOf(
   batch: readonly Experience[],
-  { estimates, padId = 0 }: { estimates?: Estimates; padId?: number } = {},
+  given: { estimates?: Estimates; padId?: number; critic?: Model } = {},
 ) {
+  const { estimates, padId = 0 } = given;
+  const models = { policy, critic: given.critic ?? critic };
   const grads: Record<string, number[]> = {};
   const recorder = (who: string): Optimizer => ({
     step(given) {
@@ -110,7 +112,7 @@ async function gradientsOf(
     dispose: () => undefined,
   });
   await optimize(
-    { policy, critic, policyOptimizer: recorder("policy"), criticOptimizer: recorder("critic") },
+    { ...models, policyOptimizer: recorder("policy"), criticOptimizer: recorder("critic") },
     batch,
     {
       estimates: estimates ?? estimateAdvantages(batch, advantageOptions(CONFIG, 0.1)),
@@ -118,6 +120,13 @@ async function gradientsOf(
     },
   );
   return grads;
+}
+
+/** The critic with values at all rows, PAD too, so that nothing but the loss's weights leaves them out. */
+function criticOfAllRows(): Model {
+  const values: Model["values"] = (batch) =>
+    critic.values({ ...batch, rows: batch.ids.map((_, row) => row) });
+  return Object.assign(Object.create(critic) as Model, { values });
 }
 
 describe("what goes wrong", () => {
@@ -134,7 +143,10 @@ describe("what goes wrong", () => {
 
   it("PAD: its id moves no gradient by a bit, nor does what follows an EOS", async () => {
     const batch = toExperience(SAMPLES);
-    expect(await gradientsOf(batch, { padId: 7 })).toEqual(await gradientsOf(batch));
+    for (const model of [critic, criticOfAllRows()]) {
+      const moved = await gradientsOf(batch, { critic: model, padId: 7 });
+      expect(moved).toEqual(await gradientsOf(batch, { critic: model }));
+    }
     const tails = SAMPLES.map((sample, i) =>
       i === 3 ? sample : sampleOf([...sample.segments[1]!.ids, 5, 5, EOS]),
     );
