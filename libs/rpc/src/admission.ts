@@ -8,6 +8,7 @@ import type { CallQuotas } from "./call-quotas.js";
 import { ANONYMOUS, checkAccess, type Caller, type Callers } from "./callers.js";
 import { idsOf } from "./log-ids.js";
 import { statusFromError } from "./status.js";
+import { resetUntaken } from "./untaken-answers.js";
 import type { WaitingCall, WaitingCalls } from "./waiting-calls.js";
 
 export interface AdmissionOptions {
@@ -18,6 +19,8 @@ export interface AdmissionOptions {
   maxConcurrent: (method: string) => number;
   /** Calls that wait for their callers; they make room for others. */
   waiting: WaitingCalls;
+  /** How long a caller may take nothing of an answer. */
+  untakenMs: number;
   logger: Logger;
   /** Called once per finished call, refused ones included. */
   onFinished(call: { method: string; code: Status; durationMs: number }): void;
@@ -127,6 +130,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
       options.logger.warn({ method: path, peer: call.getPeer(), ...facts }, status.details);
       call.sendStatus(status);
     };
+    resetUntaken(call, options.untakenMs, (reason) => {
+      code = Status.DEADLINE_EXCEEDED;
+      options.logger.warn({ method: path, peer: call.getPeer() }, reason);
+    });
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({

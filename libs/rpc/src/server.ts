@@ -82,6 +82,7 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
     audit,
     maxConcurrent: limits.maxConcurrent,
     waiting: createWaitingCalls(limits.waiting),
+    untakenMs: limits.waiting.streamIdleMs,
     logger,
     ...meters(options.metrics),
   });

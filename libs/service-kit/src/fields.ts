@@ -50,7 +50,9 @@ export function serverFields(port: number, callQuotas: readonly string[] = []) {
       .int()
       .min(1)
       .default(60_000)
-      .describe("Silence of a stream's caller, nothing being owed to it, ms; then it ends"),
+      .describe(
+        "Silence of a stream's caller, nothing being owed to it, or an answer not taken, ms; then the call ends",
+      ),
     reflection: z.boolean().default(false).describe("Let clients list services (development)"),
     graceMs: z.int().min(0).default(20_000).describe("Time for calls in flight at the end, ms"),
     logLevel: z
