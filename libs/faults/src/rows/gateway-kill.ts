@@ -20,7 +20,7 @@ async function run(context: FaultContext): Promise<FaultResult> {
   await using postgres = await startPostgres(bin!);
   const served = await strike(context, { from: numEmbedded, to: count, postgres });
   const sum = (name: string) => Number(embedded.figures[name]) + Number(served.figures[name]);
-  const names = ["acknowledged", "sent again"];
+  const names = ["acknowledged", "sent again", "lost", "doubled"];
   return {
     problems: [...embedded.problems, ...served.problems],
     figures: {
@@ -74,7 +74,11 @@ async function strike(
   const { drafts } = await writer.ok<{ drafts: unknown[] }>("GET", "/api/write/drafts");
   if (drafts.length > 0) problems.push(`half a thing: ${drafts.length} drafts are still open`);
   problems.push(...(await placesProblems(gateway, people)));
-  const figures = { acknowledged: people.acknowledged.size, "sent again": people.numRepeats() };
+  const number = (kind: RegExp) => problems.filter((problem) => kind.test(problem)).length;
+  const figures = {
+    ...{ acknowledged: people.acknowledged.size, "sent again": people.numRepeats() },
+    ...{ lost: number(/^lost: /), doubled: number(/^(doubled|ranked twice)/) },
+  };
   return { problems, figures };
 }
 
@@ -141,7 +145,9 @@ export const gatewayKill: FaultRow = {
         {
           file: "services/gateway/dist/store/database.js",
           find: "return await db.transaction().execute(work);",
-          replace: `return await new Promise((resolve, reject) => {
+          // Only what is submitted: invitations and assignments are asked for again at once.
+          replace: `if (!String(work).includes("insertFeedback")) return await db.transaction().execute(work);
+          return await new Promise((resolve, reject) => {
             db.transaction().execute(async (tx) => {
               resolve(await work(tx));
               await new Promise((commit) => setTimeout(commit, 50));
