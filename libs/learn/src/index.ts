@@ -12,7 +12,8 @@ export {
   type ScoredRanking,
 } from "./reward/ranking-metrics.js";
 export { collectStage, type AnswerSet, type CollectConfig, type Ranker } from "./stages/collect.js";
-export { lmLoss, restoreBest } from "./stages/language-model.js";
+export { lmLoss } from "./stages/language-model.js";
+export { restoreBest } from "./stages/train-model.js";
 export { corpusFields } from "./stages/fields.js";
 export { pretrainStage, type PretrainConfig } from "./stages/pretrain.js";
 export { rewardStage, type RewardReport } from "./stages/reward.js";

@@ -7,7 +7,6 @@ import {
   contextProblems,
   dataInputs,
   defineStage,
-  loopOptionsFor,
   modelFacts,
   modelInputs,
   optimizationFields,
@@ -15,7 +14,6 @@ import {
   progressFields,
   type StageResult,
   type StageScope,
-  trainLoop,
   type TrainTask,
 } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
@@ -37,8 +35,8 @@ import {
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
 import { overlongField } from "./fields.js";
-import { restoreBest } from "./language-model.js";
 import { readRankingFiles } from "./ranking-files.js";
+import { stepsOf, trainToModel } from "./train-model.js";
 
 const schema = z.strictObject({
   model: z.string().min(1).describe("Model directory to start from, normally the SFT model"),
@@ -155,7 +153,7 @@ async function addReference(data: DpoData, start: Model, { reference }: DpoConfi
 type Parts = StageScope & { config: DpoConfig; model: Model; tokenizer: Tokenizer };
 
 async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
-  const { config, model, tokenizer, run, context } = parts;
+  const { config, model, tokenizer, run } = parts;
   const optimizer = optimizerFor(model.params, config);
   const source = openItemBatches(data.train, config);
   const task: TrainTask<DpoItem[]> = {
@@ -175,26 +173,9 @@ async function trainOn(data: DpoData, parts: Parts): Promise<StageResult> {
       save: () => saveModel(run.bestDir, model, { tokenizerFiles: tokenizer.files() }),
     };
   }
-  const steps = Math.max(
-    1,
-    Math.ceil((config.epochs * source.batchesPerEpoch) / config.accumulationSteps),
-  );
-  const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
-  optimizer.dispose();
-  if (config.selectModel === "best" && result.best) await restoreBest(run, model);
-  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
-  return {
-    modelDir: run.modelDir,
-    outputs: {},
-    metrics: {
-      ...(result.loss !== undefined && { trainLoss: result.loss }),
-      ...result.evaluation,
-      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
-      prompts: data.train.length,
-      steps,
-      tokensPerSecond: result.tokensPerSecond,
-    },
-  };
+  const steps = stepsOf(config, source.batchesPerEpoch);
+  const figures = { prompts: data.train.length, steps };
+  return trainToModel(task, { ...parts, steps, figures });
 }
 
 function lossOf(

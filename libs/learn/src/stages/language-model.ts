@@ -1,6 +1,6 @@
 import { throwIfAborted } from "@stagecraft/core";
 import type { BatchSource, TokenBatch } from "@stagecraft/data";
-import { saveModel, loadModel, type Model } from "@stagecraft/model";
+import { saveModel, type Model } from "@stagecraft/model";
 import type { Run, TrainTask } from "@stagecraft/runs";
 import { scaledSum, tf, type Optimizer } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -85,14 +85,4 @@ export async function takeBatches(source: BatchSource, count: number): Promise<T
   const batches: TokenBatch[] = [];
   while (batches.length < limit) batches.push(await source.next());
   return batches;
-}
-
-/** Puts the weights of the run's best evaluation into the model. */
-export async function restoreBest(run: Run, model: Model): Promise<void> {
-  const best = await loadModel(run.bestDir, { heads: model.heads });
-  try {
-    model.load(best.tensors());
-  } finally {
-    best.dispose();
-  }
 }

@@ -15,7 +15,6 @@ import {
   createModel,
   loadModel,
   presetConfig,
-  saveModel,
   type Model,
 } from "@stagecraft/model";
 import {
@@ -24,7 +23,6 @@ import {
   dataInputs,
   defineStage,
   type Forecast,
-  loopOptionsFor,
   modelFacts,
   modelInputs,
   optimizationFields,
@@ -33,7 +31,6 @@ import {
   type StageContext,
   type StageResult,
   type StageScope,
-  trainLoop,
 } from "@stagecraft/runs";
 import {
   loadTokenizer,
@@ -44,7 +41,8 @@ import {
 } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { corpusFields } from "./fields.js";
-import { lmTask, restoreBest, takeBatches } from "./language-model.js";
+import { lmTask, takeBatches } from "./language-model.js";
+import { trainToModel } from "./train-model.js";
 
 const schema = z.strictObject({
   corpus: z
@@ -199,7 +197,7 @@ async function trainOn(
   corpus: PreparedCorpus,
   parts: StageScope & { config: PretrainConfig; model: Model; tokenizer: Tokenizer },
 ): Promise<StageResult> {
-  const { config, model, tokenizer, run, context } = parts;
+  const { config, model, tokenizer, run } = parts;
   const { batchSize, contextLength: length, batching: mode, seed } = config;
   const batches = { batchSize, length, mode, seed };
   const validation =
@@ -212,22 +210,8 @@ async function trainOn(
   const optimizer = optimizerFor(model.params, config);
   const source = openPretrainBatches(corpus, { ...batches, split: "train" });
   const task = lmTask({ stage: "pretrain", model, optimizer, source, validation, tokenizer, run });
-  const result = await trainLoop(task, loopOptionsFor(config, config.steps), { run, context });
-  optimizer.dispose();
-  if (config.selectModel === "best" && result.best) await restoreBest(run, model);
-  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
-  return {
-    modelDir: run.modelDir,
-    outputs: {},
-    metrics: {
-      ...(result.loss !== undefined && { trainLoss: result.loss }),
-      ...result.evaluation,
-      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
-      numParams: model.numParams,
-      numTokens: result.numTokens,
-      tokensPerSecond: result.tokensPerSecond,
-    },
-  };
+  const figures = { numParams: model.numParams };
+  return trainToModel(task, { ...parts, steps: config.steps, figures });
 }
 
 /** The given tokenizer, or one trained on the corpus and kept in the run directory. */

@@ -3,11 +3,9 @@ import { deriveSeed, present, throwIfAborted } from "@stagecraft/core";
 import { openItemBatches } from "@stagecraft/data";
 import { HEAD_NAMES, loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
 import {
-  loopOptionsFor,
   optimizerFor,
   type Run,
   type StageContext,
-  trainLoop,
   type TrainTask,
   withRun,
 } from "@stagecraft/runs";
@@ -17,7 +15,7 @@ import { answerReport } from "../reward/answer-report.js";
 import { scoreSequences, type RewardItem } from "../reward/reward-batch.js";
 import { promptWeight, rewardLoss } from "../reward/reward-loss.js";
 import { rankingReport, type RankingReport } from "../reward/ranking-metrics.js";
-import { restoreBest } from "./language-model.js";
+import { stepsOf, trainModel } from "./train-model.js";
 import { rewardSchema, type RewardConfig } from "./reward-config.js";
 
 /** What every member of an ensemble learns from, in its own order. */
@@ -99,21 +97,17 @@ function memberScope(
 }
 
 async function trainMember(scope: RewardScope): Promise<TrainedMember> {
-  const { config, run, context } = scope;
+  const { config } = scope;
   const model = await initialModel(config);
   const optimizer = optimizerFor(model.params, config);
   try {
     const task = rewardTask(scope, { model, optimizer });
-    const perStep = task.source.batchesPerEpoch / config.accumulationSteps;
-    const steps = Math.max(1, Math.ceil(config.epochs * perStep));
-    const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
-    if (config.selectModel === "best" && result.best) await restoreBest(run, model);
-    return { model, figures: { tokensPerSecond: result.tokensPerSecond, steps } };
+    const steps = stepsOf(config, task.source.batchesPerEpoch);
+    const { tokensPerSecond } = await trainModel(task, { ...scope, steps, model });
+    return { model, figures: { tokensPerSecond, steps } };
   } catch (thrown) {
     model.dispose();
     throw thrown;
-  } finally {
-    optimizer.dispose();
   }
 }
 

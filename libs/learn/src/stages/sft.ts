@@ -6,7 +6,7 @@ import {
   type Conversation,
   type SftBatchSource,
 } from "@stagecraft/data";
-import { growVocabulary, loadModel, saveModel, type Model } from "@stagecraft/model";
+import { growVocabulary, loadModel, type Model } from "@stagecraft/model";
 import {
   recordFields,
   recordOptions,
@@ -14,7 +14,6 @@ import {
   contextProblems,
   dataInputs,
   defineStage,
-  loopOptionsFor,
   modelFacts,
   modelInputs,
   optimizationFields,
@@ -23,14 +22,14 @@ import {
   type StageContext,
   type StageResult,
   type StageScope,
-  trainLoop,
 } from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { chatTemplateFile, tokenizerForChat } from "./chat-template.js";
 import { overlongField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
-import { lmTask, restoreBest, takeBatches } from "./language-model.js";
+import { lmTask, takeBatches } from "./language-model.js";
+import { stepsOf, trainToModel } from "./train-model.js";
 
 const schema = z.strictObject({
   model: z.string().min(1).describe("Model directory to start from, with its tokenizer"),
@@ -130,27 +129,15 @@ async function trainOn(
       ? await takeBatches(open(data.validation, "held-out demonstrations"), config.evalBatches)
       : [];
   const optimizer = optimizerFor(model.params, config);
-  const steps = stepsFor(config, source.batchesPerEpoch);
+  const steps = stepsOf(config, source.batchesPerEpoch);
   const task = lmTask({ stage: "sft", model, optimizer, source, validation, tokenizer, run });
-  const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
-  optimizer.dispose();
-  if (config.selectModel === "best" && result.best) await restoreBest(run, model);
-  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
-  return {
-    modelDir: run.modelDir,
-    outputs: {},
-    metrics: {
-      ...(result.loss !== undefined && { trainLoss: result.loss }),
-      ...result.evaluation,
-      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
-      steps,
-      demonstrations: source.numConversations,
-      cut: source.numCut,
-      leftOut: source.numTooLong + source.numWithoutTarget,
-      numTokens: result.numTokens,
-      tokensPerSecond: result.tokensPerSecond,
-    },
+  const figures = {
+    steps,
+    demonstrations: source.numConversations,
+    cut: source.numCut,
+    leftOut: source.numTooLong + source.numWithoutTarget,
   };
+  return trainToModel(task, { ...parts, steps, figures });
 }
 
 function reportCuts(
@@ -169,10 +156,6 @@ function reportCuts(
   if (numWithoutTarget > 0) {
     reporter.warn(`${numWithoutTarget} ${what} have no answer within ${length} tokens: left out`);
   }
-}
-
-function stepsFor(config: SftConfig, batchesPerEpoch: number): number {
-  return Math.max(1, Math.ceil((config.epochs * batchesPerEpoch) / config.accumulationSteps));
 }
 
 async function readData(

@@ -1,0 +1,69 @@
+import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import { loopOptionsFor, trainLoop } from "@stagecraft/runs";
+import type { Run, StageContext, StageResult, TrainLoopResult, TrainTask } from "@stagecraft/runs";
+import type { Tokenizer } from "@stagecraft/tokenizer";
+
+type TrainConfig = Parameters<typeof loopOptionsFor>[0] & { selectModel: "best" | "last" };
+
+interface Training {
+  config: TrainConfig;
+  /** Optimizer steps in all. */
+  steps: number;
+  model: Model;
+  run: Run;
+  context: StageContext;
+}
+
+/** Trains to the end, frees the optimizer, and leaves the weights that are asked for in the model. */
+export async function trainModel<Batch>(
+  task: TrainTask<Batch>,
+  { config, steps, model, run, context }: Training,
+): Promise<TrainLoopResult> {
+  try {
+    const result = await trainLoop(task, loopOptionsFor(config, steps), { run, context });
+    if (config.selectModel === "best" && result.best) await restoreBest(run, model);
+    return result;
+  } finally {
+    task.optimizer.dispose();
+  }
+}
+
+/** `trainModel`, then the model directory: how pre-training, SFT and DPO end. `figures` join the result's. */
+export async function trainToModel<Batch>(
+  task: TrainTask<Batch>,
+  training: Training & { tokenizer: Tokenizer; figures: Record<string, number> },
+): Promise<StageResult> {
+  const { model, run, tokenizer, figures } = training;
+  const result = await trainModel(task, training);
+  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
+  return {
+    modelDir: run.modelDir,
+    outputs: {},
+    metrics: {
+      ...(result.loss !== undefined && { trainLoss: result.loss }),
+      ...result.evaluation,
+      ...(result.best ? { bestValidationLoss: result.best.value, bestStep: result.best.step } : {}),
+      ...figures,
+      numTokens: result.numTokens,
+      tokensPerSecond: result.tokensPerSecond,
+    },
+  };
+}
+
+/** Optimizer steps of so many passes over the data, at least one. */
+export function stepsOf(
+  { epochs, accumulationSteps }: { epochs: number; accumulationSteps: number },
+  batchesPerEpoch: number,
+): number {
+  return Math.max(1, Math.ceil((epochs * batchesPerEpoch) / accumulationSteps));
+}
+
+/** Puts the weights of the run's best evaluation into the model. */
+export async function restoreBest(run: Run, model: Model): Promise<void> {
+  const best = await loadModel(run.bestDir, { heads: model.heads });
+  try {
+    model.load(best.tensors());
+  } finally {
+    best.dispose();
+  }
+}
