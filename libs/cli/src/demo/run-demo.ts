@@ -11,7 +11,12 @@ import {
 } from "@stagecraft/report";
 import type { StageContext } from "@stagecraft/runs";
 import { judge, type JudgedBar } from "../checks/bars.js";
-import { planPipeline, runPipeline, type StageRecord } from "@stagecraft/pipeline";
+import {
+  planPipeline,
+  runPipeline,
+  type PlannedStage,
+  type StageRecord,
+} from "@stagecraft/pipeline";
 import { figure } from "../report/result-text.js";
 import { demoClaims } from "./claims.js";
 import { prepareDemoDirectory } from "./demo-directory.js";
@@ -44,7 +49,9 @@ export async function runDemo(
   const plan = planPipeline(file, await loadDemoStages(), variables);
   const { out: runDir, rerun = [] } = options;
   const prepare = () => prepareDemoDirectory(options, context.reporter);
-  const stages = await runPipeline(plan, { runDir, variables, rerun, prepare, context });
+  const onFinished = offerChat(context.reporter);
+  const running = { runDir, variables, rerun, prepare, context, onFinished };
+  const stages = await runPipeline(plan, running);
   const runs = await readRuns(plan.map((stage) => stage.runDir));
   const { evaluation, answers } = await readJudgement(stages.get("judge")!);
   const ppo = runs.find(({ name }) => name === "ppo")?.metrics.records ?? [];
@@ -72,6 +79,15 @@ function highlight({ name, value, passed, atLeast, atMost }: JudgedBar): Highlig
     ...(atMost === undefined ? [] : [`at most ${atMost}`]),
   ];
   return { label: name, value: figure(value), detail: limits.join(", "), ok: passed };
+}
+
+/** Says, once there is a model that answers, that nobody has to wait for the rest to talk to it. */
+function offerChat(reporter: StageContext["reporter"]) {
+  return ({ definition }: PlannedStage, { result }: StageRecord): void => {
+    if (definition.name !== "sft" || result.modelDir === undefined) return;
+    const command = `npx stagecraft chat ${result.modelDir}`;
+    reporter.info(`it answers now: ${command}, in another terminal, while the rest goes on`);
+  };
 }
 
 async function readJudgement({ result }: StageRecord) {

@@ -30,6 +30,8 @@ export interface RunPipelineOptions {
   /** Called first, once the directory exists and is this process's. */
   prepare?: () => Promise<void>;
   context: Pick<StageContext, "signal" | "reporter">;
+  /** Called after a stage that ran, not after one that was finished before. */
+  onFinished?: (stage: PlannedStage, record: StageRecord) => void;
   now?: () => Date;
 }
 
@@ -129,6 +131,7 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
   };
   await scope.state.put(stage.id, record);
   reporter.info(`${stage.id}: done in ${formatDuration(durationMs)}`);
+  scope.onFinished?.(stage, record);
   return record;
 }
 
