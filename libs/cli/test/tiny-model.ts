@@ -31,7 +31,8 @@ export async function openWorkshop(): Promise<Workshop> {
       await writeFile(path(name), content);
       return path(name);
     },
-    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+    // Again while processes that a test has killed the parent of still write there.
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true, maxRetries: 10 }),
   };
 }
 
