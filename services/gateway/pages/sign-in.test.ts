@@ -88,7 +88,8 @@ describe.skipIf(!CHROMIUM)("signing in", () => {
   });
 
   it("shows a rater no page of operators", async () => {
-    const pages = { ...SESSION.pages, people: false, operator: false, chat: false };
+    const hidden = { people: false, operator: false, chat: false, models: false, runs: false };
+    const pages = { ...SESSION.pages, ...hidden };
     await using server = await startFakeServer({ "GET /session": () => ({ ...SESSION, pages }) });
     const page = await openPage(browser, `${server.url}/people`);
     await page.waitForSelector("text=This page is not there, or not for you");
