@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { html, raw } from "./html.js";
 import { lineChart } from "./line-chart.js";
@@ -71,6 +72,15 @@ describe("renderReport()", () => {
     expect(page).toContain(
       'http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; script-src &#39;sha256-',
     );
+  });
+
+  it("has a policy that lets its own scripts run, as they stand in the page", () => {
+    const programs = [...page.matchAll(/<script(?: type="module")?>([\s\S]*?)<\/script>/g)];
+    expect(programs).toHaveLength(2);
+    for (const [, text] of programs) {
+      const hash = createHash("sha256").update(text!).digest("base64");
+      expect(page).toContain(`&#39;sha256-${hash}&#39;`);
+    }
   });
 
   it("has balanced elements", () => {

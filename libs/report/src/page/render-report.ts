@@ -5,7 +5,7 @@ import { comparisonSection } from "./comparison-section.js";
 import { html, raw, type SafeHtml } from "./html.js";
 import type { Highlight, ReportData } from "./report-data.js";
 import { configurationSection, samplesSection } from "./samples-section.js";
-import { chartScripts, chartStyle, type ChartScripts } from "./scripts.js";
+import { chartScripts, chartStyle } from "./scripts.js";
 import { STYLE } from "./style.js";
 import { rewardSection, stagesSection } from "./training-sections.js";
 
@@ -15,7 +15,7 @@ import { rewardSection, stagesSection } from "./training-sections.js";
  * data is escaped. Parts without data are left out.
  */
 export function renderReport(data: ReportData): string {
-  const scripts = chartScripts();
+  const scripts = inlineScripts(data);
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -29,32 +29,40 @@ export function renderReport(data: ReportData): string {
       </head>
       <body>
         <main>${header(data)}${sections(data)}${footer(data)}</main>
-        ${scriptElements(data, scripts)}
+        ${scripts.map(({ element }) => element)}
       </body>
     </html>`;
   return `${page.markup.trim()}\n`;
 }
 
 /** What a browser may do with the page: run these scripts, and fetch nothing. */
-function policyFor({ library, charts }: ChartScripts): string {
-  const hashes = [library, charts].map(
-    (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`,
-  );
-  return `default-src 'none'; style-src 'unsafe-inline'; script-src ${hashes.join(" ")}`;
+function policyFor(scripts: readonly InlineScript[]): string {
+  const hashes = scripts.flatMap(({ hash }) => (hash === undefined ? [] : [`'sha256-${hash}'`]));
+  const allowed = hashes.length === 0 ? "'none'" : hashes.join(" ");
+  return `default-src 'none'; style-src 'unsafe-inline'; script-src ${allowed}`;
 }
 
-function scriptElements({ charts = [] }: ReportData, scripts: ChartScripts): SafeHtml {
-  if (charts.length === 0) return html``;
+interface InlineScript {
+  element: SafeHtml;
+  /** Of the element's whole text, as a browser checks it; absent for data, which does not run. */
+  hash?: string;
+}
+
+function inlineScripts({ charts = [] }: ReportData): InlineScript[] {
+  if (charts.length === 0) return [];
+  const { library, charts: drawing } = chartScripts();
   const json = JSON.stringify(charts).replaceAll("<", "\\u003c"); // no text of the data ends the script
-  return html`<script type="application/json" id="chart-data">
-      ${raw(json)}
-    </script>
-    <script>
-      ${raw(scripts.library)};
-    </script>
-    <script type="module">
-      ${raw(scripts.charts)};
-    </script>`;
+  const data = raw(`<script type="application/json" id="chart-data">${json}</script>`);
+  return [
+    { element: data },
+    program("<script>", library),
+    program(`<script type="module">`, drawing),
+  ];
+}
+
+function program(start: string, text: string): InlineScript {
+  const hash = createHash("sha256").update(text).digest("base64");
+  return { element: raw(`${start}${text}</script>`), hash };
 }
 
 function header({ title, lead, createdAt, highlights = [], ...data }: ReportData): SafeHtml {
