@@ -1,11 +1,12 @@
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import { Client, credentials, Metadata, status as Status, type ServiceError } from "@grpc/grpc-js";
 import { StagecraftError } from "@stagecraft/core";
 import { createLogger, createMetrics, recordSpans, type RecordedSpan } from "@stagecraft/telemetry";
 import { gate, waitFor } from "@stagecraft/testing";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { idMetadata, type CallContext } from "@stagecraft/rpc";
-import { aborted, echoClient, startEcho } from "./echo-service.js";
+import { aborted, echoClient, requestOf, startEcho, type Echo } from "./echo-service.js";
 
 async function* texts(...items: string[]) {
   for (const text of items) yield await Promise.resolve({ text });
@@ -17,18 +18,31 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 const wait = { text: "" };
 
-/**
- * Calls with ever longer timeouts, each of which must run out, until a call got as far as its server in
- * time: on a busy machine a short one ends before. Returns the last.
- */
-async function runOutOfTime(
-  call: (timeoutMs: number) => Promise<unknown>,
-  isServed: () => boolean,
-) {
-  for (let timeoutMs = 50; ; timeoutMs *= 2) {
-    await expect(call(timeoutMs)).rejects.toMatchObject({ code: "deadline_exceeded" });
-    if (isServed()) return timeoutMs;
-  }
+interface BegunCall extends CallContext {
+  /** Why it ended. */
+  over: Promise<unknown>;
+}
+
+/** A handler that waits for the end of its call. */
+function untilAborted(begun: { open(call: BegunCall): void }) {
+  return async (_: Echo, context: CallContext) => {
+    const over = aborted(context);
+    begun.open({ ...context, over });
+    await over;
+    return wait;
+  };
+}
+
+/** Deadlines on a clock that moves when it is told to, however slow the machine is. */
+function stoppedClock() {
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+  return {
+    async advance(ms: number) {
+      vi.advanceTimersByTime(ms);
+      await new Promise((resolve) => setImmediate(resolve)); // what fired has come through
+    },
+    [Symbol.dispose]: () => void vi.useRealTimers(),
+  };
 }
 
 describe("calls", () => {
@@ -267,47 +281,52 @@ describe("cancellation and deadlines", () => {
   });
 
   it("end a call at its deadline on both sides", async () => {
-    const seen = gate<unknown>();
-    const left: number[] = [];
-    await using echo = await startEcho({
-      async say(_, context) {
-        left.push(context.deadline - Date.now());
-        seen.open(await aborted(context));
-        return wait;
-      },
-    });
-    const timeoutMs = await runOutOfTime(
-      (ms) => echo.client.say(wait, { timeoutMs: ms }),
-      () => left.length > 0,
-    );
-    // A client that leaves at its deadline may be ahead of the server's, which began on arrival.
-    const code = expect.stringMatching(/^(deadline_exceeded|cancelled)$/) as string;
-    expect(await seen.opened).toMatchObject({ code });
-    for (const leftMs of left) expect(leftMs).toBeLessThanOrEqual(timeoutMs);
+    const begun = gate<BegunCall>();
+    await using echo = await startEcho({ say: untilAborted(begun) });
+    using clock = stoppedClock();
+    const call = echo.client.say(wait, { timeoutMs: 100 });
+    const failed = expect(call).rejects.toMatchObject({ code: "deadline_exceeded" });
+    const { deadline, signal, over } = await begun.opened;
+    expect(deadline).toBe(Date.now() + 100);
+    await clock.advance(99);
+    expect(signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(await over).toMatchObject({ code: "deadline_exceeded" });
+    await failed;
+  });
+
+  it("reach the handler from the server itself when the caller stays", async () => {
+    const begun = gate<BegunCall>();
+    await using echo = await startEcho({ say: untilAborted(begun) });
+    const session = connect(`http://127.0.0.1:${echo.port}`);
+    using clock = stoppedClock();
+    const stream = requestOf(session, "Say", { "grpc-timeout": "100m" });
+    const { signal, over } = await begun.opened;
+    await clock.advance(99);
+    expect(signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(await over).toMatchObject({ code: "deadline_exceeded" });
+    const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
+    expect(headers["grpc-status"]).toBe(String(Status.DEADLINE_EXCEEDED));
+    session.destroy();
   });
 
   it("pass on to calls made while serving one", async () => {
-    const inner: { leftMs: number; traceparent: string | undefined }[] = [];
-    await using back = await startEcho({
-      async say(_, context) {
-        const leftMs = context.deadline - Date.now();
-        inner.push({ leftMs, traceparent: context.metadata("traceparent") });
-        await aborted(context);
-        return wait;
-      },
-    });
+    const begun = gate<BegunCall>();
+    await using back = await startEcho({ say: untilAborted(begun) });
     await using front = await startEcho({
       say: (request, context) => back.client.say(request, { parent: context }),
     });
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    const timeoutMs = await runOutOfTime(
-      (ms) => front.client.say(wait, { timeoutMs: ms, metadata: { traceparent } }),
-      () => inner.length > 0,
-    );
-    for (const call of inner) {
-      expect(call.leftMs).toBeLessThanOrEqual(timeoutMs); // and not the client's default
-      expect(call.traceparent).toContain("0af7651916cd43dd8448eb211c80319c");
-    }
+    using clock = stoppedClock();
+    const call = front.client.say(wait, { timeoutMs: 400, metadata: { traceparent } });
+    const failed = expect(call).rejects.toMatchObject({ code: "deadline_exceeded" });
+    const { deadline, metadata, over } = await begun.opened;
+    expect(deadline).toBe(Date.now() + 400);
+    expect(metadata("traceparent")).toContain("0af7651916cd43dd8448eb211c80319c");
+    await clock.advance(400);
+    expect(await over).toMatchObject({ code: "deadline_exceeded" });
+    await failed;
   });
 
   it("are never absent: a client has a default, in every kind of call", async () => {

@@ -1,3 +1,4 @@
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import {
   type CallContext,
   createRpcClient,
@@ -115,4 +116,25 @@ export function aborted({ signal }: CallContext): Promise<unknown> {
     if (signal.aborted) resolve(signal.reason);
     signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
   });
+}
+
+/** A whole request of a caller that stays whatever comes; nobody reads its answer. */
+export function requestOf(
+  session: ClientHttp2Session,
+  method: string,
+  headers = {},
+): ClientHttp2Stream {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": `/test.v1.EchoService/${method}`,
+    "content-type": "application/grpc",
+    te: "trailers",
+    ...headers,
+  });
+  const body = Buffer.from(JSON.stringify({ text: "a" }));
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(body.length, 1);
+  stream.on("error", () => undefined);
+  stream.end(Buffer.concat([head, body]));
+  return stream;
 }

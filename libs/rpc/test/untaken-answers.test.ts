@@ -1,27 +1,10 @@
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import { connect } from "node:http2";
 import { waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { startEcho, type EchoHandlers } from "./echo-service.js";
+import { requestOf, startEcho, type EchoHandlers } from "./echo-service.js";
 
 /** More than HTTP/2 sends ahead of a reader. */
 const LONG = { text: "x".repeat(200_000) };
-
-/** A whole request whose answer is never read; the connection stays. */
-function untaken(session: ClientHttp2Session, method: string, headers = {}): ClientHttp2Stream {
-  const stream = session.request({
-    ":method": "POST",
-    ":path": `/test.v1.EchoService/${method}`,
-    "content-type": "application/grpc",
-    te: "trailers",
-    ...headers,
-  });
-  const body = Buffer.from(JSON.stringify({ text: "a" }));
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(body.length, 1);
-  stream.on("error", () => undefined);
-  stream.end(Buffer.concat([head, body]));
-  return stream;
-}
 
 /** Answers that are too long to be sent to somebody who does not read. */
 function longAnswers(onOver: () => void): Partial<EchoHandlers> {
@@ -46,7 +29,9 @@ describe("callers that stay and do not take their answer", () => {
       const handlers = longAnswers(() => numOver++);
       await using echo = await startEcho(handlers, { server: { limits } });
       const session = connect(`http://127.0.0.1:${echo.port}`);
-      const streams = ["Say", "Repeat", "Collect", "Talk"].map((m) => untaken(session, m, headers));
+      const streams = ["Say", "Repeat", "Collect", "Talk"].map((m) =>
+        requestOf(session, m, headers),
+      );
       await waitFor(() => streams.every(({ readableLength }) => readableLength > 0));
       await waitFor(() => echo.server.inFlight() === 0, { timeoutMs: 3000 });
       await waitFor(() => numOver === 2);
@@ -66,7 +51,7 @@ describe("callers that stay and do not take their answer", () => {
     const answer = echo.client.say({ text: "a" });
     await waitFor(() => echo.server.inFlight() === 1);
     const session = connect(`http://127.0.0.1:${echo.port}`);
-    untaken(session, "Talk"); // is cut after the time that the other has waited then too
+    requestOf(session, "Talk"); // is cut after the time that the other has waited then too
     await waitFor(() => isCut);
     release();
     expect(await answer).toEqual(LONG);
