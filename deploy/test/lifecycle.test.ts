@@ -1,9 +1,19 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
-import { DATA, ELSEWHERE, EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
+import {
+  DATA,
+  ELSEWHERE,
+  EVERYTHING,
+  overlayOf,
+  OVERLAYS,
+  render,
+  RENDERER_MISSING,
+} from "./render.js";
 import { find, quantity, serversOf, workloadsOf } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
@@ -132,6 +142,24 @@ suite(`another namespace${skipped}`, () => {
     expect(triggers[0]?.metadata["natsServerMonitoringEndpoint"]).toBe(
       "nats.elsewhere.svc.cluster.local:8222",
     );
+  });
+});
+
+suite(`components${skipped}`, () => {
+  it("leave objects of one's own in the namespace that they have", async () => {
+    const names = await readdir(new URL("../kustomize/components", import.meta.url));
+    using mine = overlayOf({
+      resources: ["../cpu", "mine.yaml"],
+      components: names.map((name) => `../../components/${name}`),
+    });
+    writeFileSync(
+      join(mine.folder, "mine.yaml"),
+      JSON.stringify({
+        ...{ apiVersion: "v1", kind: "ConfigMap" },
+        metadata: { name: "mine", namespace: "monitoring" },
+      }),
+    );
+    expect(find(render(mine.path), "ConfigMap", "mine").metadata.namespace).toBe("monitoring");
   });
 });
 

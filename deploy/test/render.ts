@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import type { Manifest } from "./schemas.js";
@@ -31,6 +33,26 @@ export function render(path: string): Manifest[] {
   rendered.set(path, manifests);
   return manifests;
 }
+
+/** An overlay beside ours, of which a kustomization of that text or those fields is made; gone with it. */
+export function overlayOf(kustomization: string | object) {
+  const folder = mkdtempSync(
+    fileURLToPath(new URL("../kustomize/overlays/mine-", import.meta.url)),
+  );
+  const text =
+    typeof kustomization === "string"
+      ? kustomization
+      : JSON.stringify({ ...KIND, ...kustomization });
+  writeFileSync(join(folder, "kustomization.yaml"), text);
+  return {
+    folder,
+    /** For `render`. */
+    path: `overlays/${basename(folder)}`,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+const KIND = { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization" };
 
 function renderNow(path: string): Manifest[] {
   const directory = fileURLToPath(new URL(`../kustomize/${path}`, import.meta.url));
