@@ -119,12 +119,13 @@ async function callOnce(
   const json = { ...headers, "content-type": "application/json" };
   const init = method === "GET" ? { headers } : { headers: json, body: JSON.stringify(body) };
   let response: Response;
+  let text: string;
   try {
     response = await fetch(url, { method, signal, ...init });
+    text = await response.text();
   } catch (cause) {
     throw new StagecraftError("unavailable", `${base.origin} does not answer`, { cause });
   }
-  const text = await response.text();
   if (response.ok) return JSON.parse(text || "{}") as Record<string, unknown>;
   throw new StagecraftError(
     codeOf(response.status),

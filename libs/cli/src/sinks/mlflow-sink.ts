@@ -24,6 +24,8 @@ interface Note {
   /** Without its password. */
   server: string;
   runId: string;
+  /** Configuration and tags are there. */
+  isDescribed?: boolean;
   /** Records that are there. */
   sent: number;
   /** A batch that was under way: whether it arrived is asked before it is sent again. */
@@ -71,11 +73,12 @@ class MlflowSink implements MetricsSink {
   ) {}
 
   async bring(records: readonly JsonObject[]): Promise<void> {
-    this.note ??= await this.begin();
-    if (this.note.sending) await this.patiently(() => this.finishSending(records));
-    while (this.note.sent < records.length) {
-      const to = batchEnd(records, this.note.sent);
-      await this.keep({ ...this.note, sending: { to, timestamp: Date.now() } });
+    if (!this.note) await this.begin();
+    if (!this.note!.isDescribed) await this.describe();
+    if (this.note!.sending) await this.patiently(() => this.finishSending(records));
+    while (this.note!.sent < records.length) {
+      const to = batchEnd(records, this.note!.sent);
+      await this.keep({ ...this.note!, sending: { to, timestamp: Date.now() } });
       await this.patiently(
         () => this.send(records),
         () => this.finishSending(records),
@@ -107,17 +110,23 @@ class MlflowSink implements MetricsSink {
     return Math.max(0, records.length - (this.note?.sent ?? 0));
   }
 
-  private async begin(): Promise<Note> {
+  private async begin(): Promise<void> {
     const { run, server, experiment } = this.about;
     const record = await readRunRecord(run.dir);
     const experimentId = await this.client.experiment(experiment);
     const startTime = Date.parse(record?.startedAt ?? "") || Date.now();
     const runId = await this.client.createRun({ experimentId, name: run.name, startTime });
-    const note = { server, runId, sent: 0 };
-    await this.keep(note);
+    await this.keep({ server, runId, sent: 0 });
+  }
+
+  /** The same again does no harm. */
+  private async describe(): Promise<void> {
+    const { run } = this.about;
+    const record = await readRunRecord(run.dir);
+    const { runId } = this.note!;
     const params = Object.entries(record?.config ?? {}).map(([key, value]) => ({
       key,
-      value: (typeof value === "string" ? value : JSON.stringify(value)).slice(0, MAX_VALUE),
+      value: shortened(typeof value === "string" ? value : JSON.stringify(value)),
     }));
     const tags = [
       { key: "stagecraft.stage", value: record?.stage ?? "" },
@@ -131,7 +140,7 @@ class MlflowSink implements MetricsSink {
     for (let at = 0; at < params.length; at += MAX_PARAMS) {
       await this.client.logBatch(runId, { params: params.slice(at, at + MAX_PARAMS) });
     }
-    return note;
+    await this.keep({ ...this.note!, isDescribed: true });
   }
 
   /** The process, or the connection, ended while a batch was under way. */
@@ -175,6 +184,11 @@ async function noteOf({ dir }: FollowedRun, server: string): Promise<Note | unde
   if (!existsSync(file)) return undefined;
   const note = JSON.parse(await readFile(file, "utf8")) as Note;
   return note.server === server ? note : undefined;
+}
+
+/** A long value shows that it was cut. */
+function shortened(value: string): string {
+  return value.length <= MAX_VALUE ? value : `${value.slice(0, MAX_VALUE - 1)}…`;
 }
 
 /** As many records as one call takes, at least one. */

@@ -15,6 +15,8 @@ export interface FakeMlflow extends AsyncDisposable {
   runs: FakeRun[];
   /** What to do with the next calls, first come first served; afterwards it answers. */
   failures: ("503" | "hang up" | "lose the answer")[];
+  /** The next calls of this name are refused as by a busy server. */
+  failAt(path: string, times: number): void;
   authorizations: Set<string | undefined>;
 }
 
@@ -23,13 +25,20 @@ export async function openFakeMlflow(): Promise<FakeMlflow> {
   const runs: FakeRun[] = [];
   const failures: FakeMlflow["failures"] = [];
   const authorizations = new Set<string | undefined>();
+  const busy = new Map<string, number>();
+  const isBusy = (url = "") => {
+    const path = [...busy.keys()].find((each) => url.endsWith(each));
+    const times = busy.get(path ?? "") ?? 0;
+    if (times > 0) busy.set(path!, times - 1);
+    return times > 0;
+  };
   const server: Server = createServer((request, response) => {
     void (async () => {
       const body = await bodyOf(request);
       authorizations.add(request.headers.authorization);
       const failure = failures.shift();
       if (failure === "hang up") return void request.socket.destroy();
-      if (failure === "503") return void response.writeHead(503).end("busy");
+      if (failure === "503" || isBusy(request.url)) return void response.writeHead(503).end("busy");
       const [status, answer] = answerTo(request.url ?? "", body, runs);
       if (failure === "lose the answer") return void request.socket.destroy();
       response.writeHead(status, { "content-type": "application/json" });
@@ -40,6 +49,7 @@ export async function openFakeMlflow(): Promise<FakeMlflow> {
   const { port } = server.address() as AddressInfo;
   return {
     ...{ url: `http://ann:secret@127.0.0.1:${port}`, runs, failures, authorizations },
+    failAt: (path, times) => void busy.set(path, times),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
