@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { tempDir } from "@stagecraft/testing";
-import { beforeEach, describe, expect, it } from "vitest";
+import { gate, tempDir } from "@stagecraft/testing";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openFakeMlflow } from "../../test/sinks/fake-mlflow.js";
 import { recordEnds } from "./event-file.js";
 import { followRuns } from "./follow-runs.js";
@@ -47,6 +47,53 @@ async function events(dir: string): Promise<number[]> {
   // The step is the varint after the nine bytes of wall_time; small here.
   return ends.slice(1).map((_, i) => content[ends[i]! + 12 + 10]!);
 }
+
+describe("followRuns()", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it("begins no second round of calls while a slow server holds up the first", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    await runHas([1]);
+    const answer = gate();
+    let numCalls = 0;
+    const bring = () => (++numCalls === 1 ? Promise.resolve() : answer.opened);
+    const sink = { bring, end: () => Promise.resolve(), missing: () => 0 };
+    const kinds = [{ name: "slow", open: () => Promise.resolve(sink) }];
+    const follower = await followRuns(root, { kinds, reporter: { warn: () => undefined } });
+    for (let second = 0; second < 9; second++) {
+      follower.tell();
+      vi.advanceTimersByTime(1000);
+    }
+    answer.open();
+    await follower.close();
+    expect(numCalls).toBe(3); // at the beginning, the one that waited, at the end
+  });
+
+  it("says once what goes wrong for one run while others go well, and counts what it never opened", async () => {
+    await runHas([1, 2], { dir: join(root, "bad") });
+    await runHas([1], { dir: join(root, "good") });
+    await writeFile(join(root, "bad", "tensorboard"), "a file where the folder would be");
+    const told: string[] = [];
+    const reporter = { warn: (text: string) => void told.push(text) };
+    const follower = await followRuns(root, { kinds: [tensorboardSink()], reporter });
+    await follower.close();
+    expect(told).toEqual([
+      expect.stringMatching(/^TensorBoard: .*training goes on/),
+      expect.stringMatching(/^TensorBoard does not have 2 records/),
+    ]);
+  });
+
+  it("leaves out a line that cannot be read, says so, and does not fail", async () => {
+    await runHas([1, 2]);
+    const file = join(root, "metrics.jsonl");
+    await writeFile(file, `${line(1)}\n{"kind":"tra\n${line(2)}\n`);
+    const told = await follow(tensorboardSink(), () => Promise.resolve());
+    expect(told).toEqual([
+      "1 lines of metrics.jsonl cannot be read; TensorBoard does not have them",
+    ]);
+    expect(await events(join(root, "tensorboard"))).toEqual([1, 2]);
+  });
+});
 
 describe("tensorboardSink()", () => {
   it("writes one event a record, and cuts off what a resumed run takes back: no double point", async () => {
@@ -110,6 +157,15 @@ describe("mlflowSink()", () => {
     });
     expect(server.runs).toHaveLength(1);
     expect(steps(server.runs[0]!.points)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("sends the configuration later when the server went away before it had it", async () => {
+    await using server = await openFakeMlflow();
+    const kind = () => mlflowSink({ url: server.url, firstDelayMs: 1 });
+    server.failAt("runs/log-batch", 3);
+    await follow(kind(), () => runHas([1]));
+    expect(await follow(kind(), () => Promise.resolve())).toEqual([]);
+    expect(server.runs).toMatchObject([{ params: { data: '["a"]' } }]);
   });
 
   it("sends nothing twice when the answer to a batch is lost", async () => {

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
-import { createSerialQueue, StagecraftError, type JsonObject } from "@stagecraft/core";
+import { createSerialQueue, StagecraftError } from "@stagecraft/core";
+import { parseMetrics } from "@stagecraft/report";
 import { readRunRecord, type StageReporter } from "@stagecraft/runs";
 import type { MetricsSink, SinkKind } from "./metrics-sink.js";
 
@@ -35,64 +36,90 @@ export async function followRuns(
 ): Promise<RunFollower> {
   const followed = new Map<string, Followed>();
   const queue = createSerialQueue();
-  const said = new Set<string>();
-  const fail = (kind: SinkKind, thrown: unknown) => {
-    if (said.has(kind.name)) return;
-    said.add(kind.name);
-    const { reason } = StagecraftError.from(thrown);
-    reporter.warn(`${kind.name}: ${reason}; training goes on, and it is tried again`);
+  const failing = new Map(kinds.map((kind) => [kind, new Set<string>()]));
+  const fail = (kind: SinkKind, dir: string, { reason }: StagecraftError) => {
+    const runs = failing.get(kind)!;
+    if (runs.size === 0) {
+      reporter.warn(`${kind.name}: ${reason}; training goes on, and it is tried again`);
+    }
+    runs.add(dir);
   };
-  const visit = async (work: (each: Followed, records: JsonObject[]) => Promise<void>) => {
-    for (const dir of await runDirs(root)) {
-      for (const kind of kinds) {
+  const visitRun = async (kind: SinkKind, dir: string, isLast: boolean) => {
+    const key = `${kind.name} ${dir}`;
+    const each = followed.get(key) ?? (await open(root, { dir, kind }));
+    followed.set(key, each);
+    await bring(each);
+    if (isLast) await each.sink.end((await readRunRecord(dir))?.state ?? "");
+    failing.get(kind)!.delete(dir);
+  };
+  const visit = async (isLast: boolean) => {
+    for (const kind of kinds) {
+      for (const dir of await runDirs(root)) {
         try {
-          const key = `${kind.name} ${dir}`;
-          const each = followed.get(key) ?? (await open(root, { dir, kind }));
-          followed.set(key, each);
-          await work(each, await bring(each));
-          said.delete(kind.name);
+          await visitRun(kind, dir, isLast);
         } catch (thrown) {
-          fail(kind, thrown);
+          const error = StagecraftError.from(thrown);
+          fail(kind, dir, error);
+          if (error.code === "unavailable") break; // nor would it answer for the other runs
         }
       }
     }
   };
-  const sync = () => queue.run(() => visit(() => Promise.resolve()));
+  const sync = () => queue.run(() => visit(false));
   // What an earlier attempt left, before this one takes some of it back.
   await sync();
-  let isDue = false;
+  let [isDue, isBusy] = [false, false];
   const timer = setInterval(() => {
-    if (isDue) void sync();
-    isDue = false;
+    if (!isDue || isBusy) return;
+    [isDue, isBusy] = [false, true];
+    void sync().finally(() => (isBusy = false));
   }, EVERY_MS);
   timer.unref();
   return {
     tell: () => void (isDue = true),
     async close() {
       clearInterval(timer);
-      await queue.run(() =>
-        visit(async ({ sink, dir }) => {
-          await sink.end((await readRunRecord(dir))?.state ?? "");
-        }),
-      );
-      for (const kind of kinds) await tellMissing(kind, [...followed.values()], reporter);
+      await queue.run(() => visit(true));
+      for (const kind of kinds) {
+        const sinkOf = (dir: string) => followed.get(`${kind.name} ${dir}`)?.sink;
+        tellMissing(kind, await countsOf(await runDirs(root), sinkOf), reporter);
+      }
     },
   };
 }
 
-async function tellMissing(
-  kind: SinkKind,
-  followed: readonly Followed[],
-  reporter: Pick<StageReporter, "warn">,
-): Promise<void> {
-  let missing = 0;
-  for (const each of followed.filter((one) => one.kind === kind)) {
-    missing += each.sink.missing(recordsOf(await textOf(each.dir)));
+interface Counts {
+  missing: number;
+  damaged: number;
+}
+
+/** Over all runs, those that a sink could not even be opened for included. */
+async function countsOf(
+  dirs: readonly string[],
+  sinkOf: (dir: string) => MetricsSink | undefined,
+): Promise<Counts> {
+  const counts = { missing: 0, damaged: 0 };
+  for (const dir of dirs) {
+    const { records, numDamaged } = parseMetrics(await textOf(dir).catch(() => ""));
+    counts.missing += sinkOf(dir)?.missing(records) ?? records.length;
+    counts.damaged += numDamaged;
   }
-  if (missing === 0) return;
-  reporter.warn(
-    `${kind.name} does not have ${missing} records of metrics.jsonl; the same command with --resume sends them`,
-  );
+  return counts;
+}
+
+function tellMissing(
+  { name }: SinkKind,
+  { missing, damaged }: Counts,
+  reporter: Pick<StageReporter, "warn">,
+): void {
+  if (missing > 0) {
+    reporter.warn(
+      `${name} does not have ${missing} records of metrics.jsonl; the same command with --resume sends them`,
+    );
+  }
+  if (damaged > 0) {
+    reporter.warn(`${damaged} lines of metrics.jsonl cannot be read; ${name} does not have them`);
+  }
 }
 
 async function open(
@@ -104,21 +131,20 @@ async function open(
   return { sink: await kind.open({ dir, name }), kind, dir, text: "" };
 }
 
-async function bring(each: Followed): Promise<JsonObject[]> {
+async function bring(each: Followed): Promise<void> {
   const text = await textOf(each.dir);
-  const records = recordsOf(text);
-  const unchanged = each.text === "" ? records.length : commonLines(each.text, text);
-  await each.sink.bring(records, unchanged);
+  const { records } = parseMetrics(text);
+  const same = each.text === "" ? text : commonLines(each.text, text);
+  await each.sink.bring(records, parseMetrics(same).records.length);
   each.text = text;
-  return records;
 }
 
-function commonLines(before: string, after: string): number {
-  if (after.startsWith(before)) return recordsOf(before).length;
+/** The lines with which both begin. */
+function commonLines(before: string, after: string): string {
+  if (after.startsWith(before)) return before;
   const [a, b] = [before.split("\n"), after.split("\n")];
-  let same = 0;
-  while (same < a.length && a[same] === b[same] && a[same] !== "") same++;
-  return same;
+  const different = a.findIndex((line, i) => line !== b[i]);
+  return a.slice(0, different).join("\n");
 }
 
 /** Whole lines only: the last one may be under way. */
@@ -126,13 +152,6 @@ async function textOf(dir: string): Promise<string> {
   const file = join(dir, "metrics.jsonl");
   const text = existsSync(file) ? await readFile(file, "utf8") : "";
   return text.slice(0, text.lastIndexOf("\n") + 1);
-}
-
-function recordsOf(text: string): JsonObject[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as JsonObject);
 }
 
 /** Run directories at or under `dir`. */
