@@ -60,7 +60,7 @@ function valuesTable(charts: readonly Chart[]): SafeHtml {
   </div>`;
 }
 
-function valuesRow(figure: string, { run, name, y }: CurveSeries): SafeHtml {
+function valuesRow(figure: string, { run, name, y, every = 1 }: CurveSeries): SafeHtml {
   const known = y.filter((value) => value !== null);
   const [low, high] = known.reduce(
     ([least, most], value) => [Math.min(least, value), Math.max(most, value)],
@@ -68,7 +68,7 @@ function valuesRow(figure: string, { run, name, y }: CurveSeries): SafeHtml {
   );
   return html`<tr>
     <td>${figure}</td>
-    <td>${run}, ${name}</td>
+    <td>${run}, ${name}${every > 1 ? `, means of ${every} records` : ""}</td>
     ${[known[0]!, low, high, known.at(-1)!].map(
       (value) => html`<td class="n">${formatTick(Number(value.toPrecision(4)))}</td>`,
     )}

@@ -111,6 +111,15 @@ describe("renderReport()", () => {
     }
   });
 
+  it("says where the values of its table are means", () => {
+    const means = { ...series, run: "a", name: "loss", every: 3 };
+    const chart = { stage: "sft", title: "Loss", xLabel: "step", isMinor: false, series: [means] };
+    const { createdAt } = full;
+    const withMeans = renderReport({ title: "t", createdAt, stages: [], charts: [chart] });
+    expect(withMeans).toContain("<td>a, loss, means of 3 records</td>");
+    expect(bodyOf(page)).not.toContain("means of");
+  });
+
   it("leaves out what has no data, scripts included", () => {
     const bare = renderReport({ title: "t", createdAt: full.createdAt, stages: [] });
     expect(bare).not.toMatch(/<section|<script/);

@@ -4,7 +4,12 @@ import { promptTurns } from "../rollout/prompt-turns.js";
 import { alarmsOf } from "./alarms.js";
 import { chooseSamples, compareModels } from "./comparison.js";
 import { chartsOf, type Chart } from "./curves.js";
-import { readAnswers, readEvaluation, readRewardReport } from "./evaluation-files.js";
+import {
+  evaluationProblems,
+  readAnswers,
+  readEvaluation,
+  readRewardReport,
+} from "./evaluation-files.js";
 import { factsOf } from "./facts.js";
 import type { RunData } from "./read-run.js";
 import { stageRow } from "./stage-row.js";
@@ -19,13 +24,14 @@ export async function buildReport(
   { title, lead, highlights }: ReportFrame = {},
 ): Promise<ReportData> {
   const alarms = await Promise.all(runs.map(alarmsOf));
+  const problems = await Promise.all(runs.map(problemsOf));
   return {
     title: title ?? titleOf(runs),
     ...(lead !== undefined && { lead }),
     createdAt: new Date().toISOString(),
     ...(highlights && { highlights }),
     verdict: runs.map((run) => ({ name: run.name, text: verdictOf(run) })),
-    problems: runs.flatMap(({ problems }) => problems),
+    problems: problems.flat(),
     stages: runs.map(stageRow),
     charts: chartsByStage(runs),
     rewardModels: await rewardModels(runs),
@@ -33,6 +39,11 @@ export async function buildReport(
     ...(await judgement(runs)),
     configuration: runs.map(factsOf),
   };
+}
+
+async function problemsOf({ dir, name, problems }: RunData): Promise<string[]> {
+  const also = await evaluationProblems(dir);
+  return [...problems, ...also.map((problem) => `${name}: ${problem}`)];
 }
 
 /** The charts of all runs, stage by stage in the order in which they were run. */

@@ -50,13 +50,16 @@ export async function readEvaluation(dir: string): Promise<EvaluationFile | unde
 
 /** The judged answers of an evaluation; damaged lines are left out. */
 export async function readAnswers(dir: string): Promise<AnswerLine[]> {
-  const lines = (await textOf(join(dir, "answers.jsonl"))).split("\n").map(parse);
-  return lines.flatMap((line) => {
-    if (!isObject(line)) return [];
-    const prompt = line["prompt"] ?? line["request"]; // as earlier versions called it
-    const isAnswer = typeof prompt === "string" && typeof line["answer"] === "string";
-    return isAnswer ? [{ ...line, prompt } as never] : [];
-  });
+  const lines = (await textOf(join(dir, "answers.jsonl"))).split("\n");
+  return lines.flatMap((line) => answerOf(line) ?? []);
+}
+
+function answerOf(text: string): AnswerLine | undefined {
+  const line = parse(text);
+  if (!isObject(line)) return undefined;
+  const prompt = line["prompt"] ?? line["request"]; // as earlier versions called it
+  const isAnswer = typeof prompt === "string" && typeof line["answer"] === "string";
+  return isAnswer ? ({ ...line, prompt } as never) : undefined;
 }
 
 /** The reward model's report; undefined where the run made none. */
@@ -65,6 +68,27 @@ export async function readRewardReport(
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const value = parse(await textOf(join(dir, "reward-report.json")));
   return isObject(value) ? value : undefined;
+}
+
+/** What stands in these files and cannot be read, a sentence each. */
+export async function evaluationProblems(dir: string): Promise<string[]> {
+  const damaged = async (name: string) => {
+    const text = await textOf(join(dir, name));
+    return text !== "" && !isObject(parse(text)) ? [`${name} cannot be read: it is left out`] : [];
+  };
+  const numAnswers = (await readEvaluation(dir))
+    ? await countDamaged(join(dir, "answers.jsonl"))
+    : 0;
+  return [
+    ...(await damaged("evaluation.json")),
+    ...(await damaged("reward-report.json")),
+    ...(numAnswers > 0 ? [`answers.jsonl: ${numAnswers} lines cannot be read`] : []),
+  ];
+}
+
+async function countDamaged(file: string): Promise<number> {
+  const lines = (await textOf(file)).split("\n").filter((line) => line !== "");
+  return lines.filter((line) => answerOf(line) === undefined).length;
 }
 
 async function textOf(file: string): Promise<string> {

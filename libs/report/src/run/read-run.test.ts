@@ -74,10 +74,31 @@ describe("metrics that are damaged or missing", () => {
     const short = await putRun("a", [step(40, 3)], { result: { metrics: { steps: 300 } } });
     const [run] = await readRuns([short]);
     expect(run!.problems).toEqual([expect.stringContaining("ends at step 40, the run had 300")]);
+    await writeFile(join(short, "metrics.jsonl"), "");
+    const [emptied] = await readRuns([short]);
+    expect(emptied!.problems).toEqual([expect.stringContaining("ends at step 0, the run had 300")]);
     await rm(join(short, "metrics.jsonl"));
     const report = await buildReport(await readRuns([short]));
     expect(report.problems).toEqual([expect.stringContaining("metrics.jsonl is missing")]);
     expect(report.charts).toEqual([]);
+  });
+});
+
+describe("an evaluation that is damaged", () => {
+  it("is said to be, and so are lines of its answers", async () => {
+    const dir = await putRun("a", []);
+    const problems = async () => (await buildReport(await readRuns([dir]))).problems;
+    await writeFile(join(dir, "evaluation.json"), '{"models": [');
+    await writeFile(join(dir, "reward-report.json"), "[");
+    expect(await problems()).toEqual([
+      "a: evaluation.json cannot be read: it is left out",
+      "a: reward-report.json cannot be read: it is left out",
+    ]);
+    await rm(join(dir, "reward-report.json"));
+    await writeFile(join(dir, "evaluation.json"), '{"models": [], "winRates": []}');
+    const answer = { id: "1", prompt: "p", answer: "a" };
+    await writeFile(join(dir, "answers.jsonl"), `${JSON.stringify(answer)}\n{"id\n`);
+    expect(await problems()).toEqual(["a: answers.jsonl: 1 lines cannot be read"]);
   });
 });
 

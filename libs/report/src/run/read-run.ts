@@ -126,7 +126,7 @@ function problemsOf({ metrics, ...run }: Omit<RunData, "problems">): string[] {
     ...(numDamaged > 0
       ? [`${where}: ${numDamaged} lines cannot be read; curves have gaps there`]
       : []),
-    ...(!isMissing && steps !== undefined && last > 0 && last < steps
+    ...(!isMissing && steps !== undefined && last < steps && (last > 0 || records.length === 0)
       ? [`${where} ends at step ${last}, the run had ${steps}: the rest of its curves is lost`]
       : []),
   ];
