@@ -206,6 +206,23 @@ describe("model directories", () => {
     }
   });
 
+  it("refuse a Unigram vocabulary, a list, with more tokens than embeddings", async () => {
+    await using dir = await tempDir();
+    const save = (numPieces: number) => {
+      const vocab = Array.from({ length: numPieces }, (_, i) => [`p${i}`, -i]);
+      const json = JSON.stringify({ model: { type: "Unigram", vocab } });
+      return saveModel(dir.path, tinyModel(tinyConfig("llama")), {
+        tokenizerFiles: { "tokenizer.json": json },
+      });
+    };
+    await save(23);
+    await loadModel(dir.path);
+    await save(24);
+    for (const read of [loadModel, readModelInfo]) {
+      await expect(read(dir.path)).rejects.toThrow("the tokenizer has 24 tokens, the model of");
+    }
+  });
+
   it("list every token that ends an answer, in both configurations", async () => {
     await using dir = await tempDir();
     const generation = `{"eos_token_id": [2, 0], "top_p": 0.9}`;

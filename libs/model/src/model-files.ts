@@ -121,10 +121,15 @@ function numTokensOf(text: string | undefined): number {
     return 0; // for the tokenizer's own reader to report
   }
   const { model, added_tokens: added } = json;
-  const vocab = isObject(model) && isObject(model["vocab"]) ? Object.values(model["vocab"]) : [];
   const tokens = Array.isArray(added) ? added.filter(isObject) : [];
-  const ids = [...vocab, ...tokens.map(({ id }) => id)];
+  const ids = [...idsOf(isObject(model) ? model["vocab"] : {}), ...tokens.map(({ id }) => id)];
   return ids.reduce((n: number, id) => (typeof id === "number" ? Math.max(n, id + 1) : n), 0);
+}
+
+/** A vocabulary maps tokens to ids (BPE) or lists them in the order of their ids (Unigram). */
+function idsOf(vocab: JsonValue | undefined): Iterable<JsonValue> {
+  if (Array.isArray(vocab)) return vocab.keys();
+  return isObject(vocab) ? Object.values(vocab) : [];
 }
 
 /** Writes a model directory atomically; transformers loads it. Errors as `writeModelDirectory`. */
