@@ -66,9 +66,7 @@ describe("config.json", () => {
   for (const family of ARCHITECTURES) {
     it(`says all of a new model of each family: ${family}`, () => {
       const config = tinyConfig(family, { headSize: 4 });
-      expect(fromHfConfig(toHfConfig(config))).toEqual(
-        fromHfConfig(toHfConfig(fromHfConfig(toHfConfig(config)))),
-      );
+      expect(fromHfConfig(toHfConfig(config))).toMatchObject(config);
     });
   }
 
