@@ -10,7 +10,10 @@ import { shiftedNorms } from "./convert.js";
 import type { Family } from "./family.js";
 import { llama } from "./llama.js";
 import {
+  attentionBiasField,
+  attentionBiasProblems,
   layerTypesOf,
+  readAttentionBias,
   readShared,
   ropeTypeProblems,
   sharedFields,
@@ -37,7 +40,11 @@ export const gemma2: Family = {
     ...llama.preset(sizes),
     ...{ tieEmbeddings: true, normEps: 1e-6, embeddingScale: Math.sqrt(sizes.hiddenSize) },
   }),
-  problems: (config) => [...llama.problems(config), ...gemmaProblems(config)],
+  problems: (config) => [
+    ...llama.problems(config),
+    ...attentionBiasProblems(config),
+    ...gemmaProblems(config),
+  ],
   toHf: (config) => ({
     ...gemmaFields(config),
     final_logit_softcapping: config.logitSoftcap ?? null,
@@ -63,7 +70,7 @@ export function gemmaFields(config: ModelConfig): JsonObject {
     ...shared,
     head_dim: config.headSize,
     hidden_activation: "gelu_pytorch_tanh",
-    attention_bias: config.bias === "attention",
+    ...attentionBiasField(config),
     query_pre_attn_scalar: scalarOf(config),
     sliding_window: config.slidingWindow ?? 4096,
     layer_types: layerTypesOf(config),
@@ -85,7 +92,7 @@ export function readGemma(
   "bias" | "attentionScale" | "embeddingScale" | "slidingWindow" | "windowLayers"
 > {
   return {
-    bias: reader.fields["attention_bias"] === true ? "attention" : false,
+    bias: readAttentionBias(reader),
     attentionScale: reader.number("query_pre_attn_scalar", 256) ** -0.5,
     embeddingScale: Math.sqrt(hiddenSize),
     slidingWindow: reader.number("sliding_window", 4096),
@@ -104,19 +111,11 @@ export function readCap<K extends "logitSoftcap" | "attentionSoftcap">(
   return { [name]: number(field, fallback) } as Partial<Pick<ModelConfig, K>>;
 }
 
-function gemmaProblems({ bias, embeddingScale, hiddenSize }: ModelConfig): string[] {
-  const problems: string[] = [];
-  if (bias === true || bias === "mlp") {
-    problems.push(
-      `gemma has biases on attention alone: bias must be "attention" or false, got ${bias}`,
-    );
-  }
-  if (embeddingScale !== Math.sqrt(hiddenSize)) {
-    problems.push(
-      `gemma multiplies embeddings by √hiddenSize, got embeddingScale ${embeddingScale}`,
-    );
-  }
-  return problems;
+function gemmaProblems({ architecture, embeddingScale, hiddenSize }: ModelConfig): string[] {
+  if (embeddingScale === Math.sqrt(hiddenSize)) return [];
+  return [
+    `${architecture} multiplies embeddings by √hiddenSize, got embeddingScale ${embeddingScale}`,
+  ];
 }
 
 export const gemmaUnsupported = (hf: JsonObject): string[] => [

@@ -5,10 +5,9 @@
 import type { JsonObject } from "@stagecraft/core";
 import type { ModelConfig } from "../config.js";
 import { isObject, type HfReader } from "../hf-reader.js";
-import { moduleAt } from "../names.js";
 import type { Family } from "./family.js";
 import { gemma2, gemmaFields, gemmaUnsupported, readCap, readGemma } from "./gemma2.js";
-import { readShared, ropeOf, ropeTypeProblems, scalingOf } from "./shared.js";
+import { headNormNames, readShared, ropeOf, ropeTypeProblems, scalingOf } from "./shared.js";
 
 export const gemma3: Family = {
   ...gemma2,
@@ -17,8 +16,7 @@ export const gemma3: Family = {
     ...gemma2.names,
     block: (layer) => ({
       ...gemma2.names.block(layer),
-      qNorm: moduleAt(`model.layers.${layer}.self_attn.q_norm`),
-      kNorm: moduleAt(`model.layers.${layer}.self_attn.k_norm`),
+      ...headNormNames(layer),
     }),
   },
   block: { ...gemma2.block, headNorms: "each" },

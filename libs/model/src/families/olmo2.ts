@@ -3,8 +3,11 @@ import { moduleAt } from "../names.js";
 import type { Family } from "./family.js";
 import { llama } from "./llama.js";
 import {
-  biasFields,
+  attentionBiasField,
+  attentionBiasProblems,
+  headNormNames,
   layerTypeProblems,
+  readAttentionBias,
   readShared,
   sharedFields,
   sharedProblems,
@@ -20,30 +23,22 @@ export const olmo2: Family = {
       const { attentionNorm: _, mlpNorm: __, ...maps } = llama.names.block(layer);
       return {
         ...maps,
-        qNorm: moduleAt(`${path}.self_attn.q_norm`),
-        kNorm: moduleAt(`${path}.self_attn.k_norm`),
+        ...headNormNames(layer),
         attentionPostNorm: moduleAt(`${path}.post_attention_layernorm`),
         mlpPostNorm: moduleAt(`${path}.post_feedforward_layernorm`),
       };
     },
   },
   block: { ...llama.block, headNorms: "all" },
-  problems: (config) => [
-    ...llama.problems(config),
-    ...(config.bias === true || config.bias === "mlp"
-      ? [
-          `olmo2 has biases on attention alone: bias must be "attention" or false, got ${config.bias}`,
-        ]
-      : []),
-  ],
+  problems: (config) => [...llama.problems(config), ...attentionBiasProblems(config)],
   toHf: (config) => ({
     ...sharedFields(config),
     head_dim: config.headSize,
-    attention_bias: biasFields(config)["attention_bias"]!,
+    ...attentionBiasField(config),
   }),
   fromHf: (reader) => ({
     ...readShared(reader, { maxPositions: 2048, normEps: 1e-5 }),
-    bias: reader.fields["attention_bias"] === true ? "attention" : false,
+    bias: readAttentionBias(reader),
   }),
   unsupported: (hf) => [...sharedProblems(hf), ...layerTypeProblems(hf)],
 };

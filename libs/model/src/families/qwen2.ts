@@ -1,8 +1,7 @@
 /** Qwen2 and 2.5 (Yang et al. 2024): Llama with biases on q, k and v alone. */
-import { only } from "../hf-reader.js";
 import type { Family, ModuleKind } from "./family.js";
 import { llama } from "./llama.js";
-import { layerTypeProblems, readShared, sharedFields, sharedProblems } from "./shared.js";
+import { fullAttentionProblems, readShared, sharedFields, sharedProblems } from "./shared.js";
 
 const BIASED = new Set<ModuleKind>(["q", "k", "v"]);
 
@@ -21,9 +20,5 @@ export const qwen2: Family = {
     use_sliding_window: false,
   }),
   fromHf: (reader) => ({ ...readShared(reader, { maxPositions: 32_768 }), bias: true }),
-  unsupported: (hf) => [
-    ...sharedProblems(hf),
-    ...only(hf, "use_sliding_window", [false]),
-    ...layerTypeProblems(hf),
-  ],
+  unsupported: (hf) => [...sharedProblems(hf), ...fullAttentionProblems(hf)],
 };

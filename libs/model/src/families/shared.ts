@@ -2,6 +2,7 @@
 import type { JsonObject, JsonValue } from "@stagecraft/core";
 import type { ModelConfig, RopeScaling } from "../config.js";
 import { isObject, only, type HfReader } from "../hf-reader.js";
+import { moduleAt } from "../names.js";
 import { ROPE_TYPES } from "../rope.js";
 import type { Family } from "./family.js";
 
@@ -137,6 +138,12 @@ export function layerTypeProblems({ layer_types: types }: JsonObject): string[] 
   return differ ? ["layer_types other than full_attention"] : [];
 }
 
+/** Of families that could have windows, where we compute none. */
+export const fullAttentionProblems = (hf: JsonObject): string[] => [
+  ...only(hf, "use_sliding_window", [false]),
+  ...layerTypeProblems(hf),
+];
+
 /** Which layers have a window, of a config.json with `layer_types`; `fallback` says it where it has none. */
 export function windowLayersOf(
   { fields, number }: HfReader,
@@ -165,6 +172,27 @@ export function readBias({ fields }: HfReader): ModelConfig["bias"] {
 export const biasFields = ({ bias }: ModelConfig): JsonObject => ({
   attention_bias: bias === true || bias === "attention",
   mlp_bias: bias === true || bias === "mlp",
+});
+
+/** Of families whose maps of attention alone can have biases. */
+export const attentionBiasField = ({ bias }: ModelConfig): JsonObject => ({
+  attention_bias: bias === "attention",
+});
+
+export const readAttentionBias = ({ fields }: HfReader): ModelConfig["bias"] =>
+  fields["attention_bias"] === true ? "attention" : false;
+
+export function attentionBiasProblems({ architecture, bias }: ModelConfig): string[] {
+  if (bias === "attention" || bias === false) return [];
+  return [
+    `${architecture} has biases on attention alone: bias must be "attention" or false, got ${bias}`,
+  ];
+}
+
+/** Norms of queries and keys, of a block in Llama's names. */
+export const headNormNames = (layer: number) => ({
+  qNorm: moduleAt(`model.layers.${layer}.self_attn.q_norm`),
+  kNorm: moduleAt(`model.layers.${layer}.self_attn.k_norm`),
 });
 
 /** Dimensions turn in pairs. */

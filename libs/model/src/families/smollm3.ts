@@ -1,10 +1,10 @@
 /** SmolLM3 (Bakouch et al. 2025): Llama in which every fourth layer has no rotary positions (NoPE). */
-import { only, type HfReader } from "../hf-reader.js";
+import type { HfReader } from "../hf-reader.js";
 import type { Family } from "./family.js";
 import { llama } from "./llama.js";
 import {
   biasFields,
-  layerTypeProblems,
+  fullAttentionProblems,
   readBias,
   readShared,
   sharedFields,
@@ -33,11 +33,7 @@ export const smollm3: Family = {
     bias: readBias(reader),
     ropeLayers: ropeLayersOf(reader),
   }),
-  unsupported: (hf) => [
-    ...sharedProblems(hf),
-    ...only(hf, "use_sliding_window", [false]),
-    ...layerTypeProblems(hf),
-  ],
+  unsupported: (hf) => [...sharedProblems(hf), ...fullAttentionProblems(hf)],
 };
 
 /** A 1 in `no_rope_layers` is a layer with rotary positions. */
