@@ -1,11 +1,19 @@
+import { isDeepStrictEqual } from "node:util";
 import { StagecraftError } from "@stagecraft/core";
 import type { ModelConfig, PresetSizes } from "./config.js";
 import { ropeProblems } from "./rope.js";
-import { ARCHITECTURES, findFamily, FAMILIES, type Architecture } from "./families/index.js";
+import { createHfReader } from "./hf-reader.js";
+import {
+  ARCHITECTURES,
+  familyOf,
+  findFamily,
+  FAMILIES,
+  type Architecture,
+} from "./families/index.js";
 
 /** A validated configuration of a family; what the sizes do not name is as the family's file says. */
 export function presetConfig(architecture: Architecture, sizes: PresetSizes): ModelConfig {
-  return validateModelConfig({
+  const config = validateModelConfig({
     numKvHeads: sizes.numHeads,
     headSize: sizes.hiddenSize / sizes.numHeads,
     ropeTheta: 10_000,
@@ -14,6 +22,8 @@ export function presetConfig(architecture: Architecture, sizes: PresetSizes): Mo
     ...sizes,
     architecture,
   });
+  refuse(unsaidProblems(config));
+  return config;
 }
 
 const COUNTS = [
@@ -34,7 +44,12 @@ export function validateModelConfig(config: ModelConfig): ModelConfig {
     ...(findFamily(config)?.problems(config) ?? []),
     ...valueProblems(config),
   ];
-  if (problems.length === 0) return Object.freeze({ ...config });
+  refuse(problems);
+  return Object.freeze({ ...config });
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length === 0) return;
   throw new StagecraftError("invalid_argument", `model config: ${problems.join("; ")}`, {
     details: { problems },
   });
@@ -75,6 +90,26 @@ function valueProblems(config: ModelConfig): string[] {
   if (!(normEps > 0)) problems.push(`normEps must be > 0, got ${normEps}`);
   if (!(ropeTheta > 0)) problems.push(`ropeTheta must be > 0, got ${ropeTheta}`);
   return [...problems, ...optionProblems(config)];
+}
+
+/** What the family's config.json has no field for, and would lose when the model is saved. */
+function unsaidProblems(config: ModelConfig): string[] {
+  const { toHf, fromHf } = familyOf(config);
+  const { tieEmbeddings, bias } = config;
+  const hf = { ...toHf(config), tie_word_embeddings: tieEmbeddings, stagecraft: { bias } };
+  const said = fromHf(createHfReader(hf, "config.json")) as Readonly<Record<string, unknown>>;
+  return Object.entries(config)
+    .filter(([field]) => field !== "architecture" && field !== "vocabSize")
+    .filter(([field, value]) => value !== undefined && !isSame(value, said[field]))
+    .map(
+      ([field, value]) => `${config.architecture} cannot have ${field} ${JSON.stringify(value)}`,
+    );
+}
+
+/** But for rounding: files have 1/scale² in place of a scale. */
+function isSame(value: unknown, said: unknown): boolean {
+  if (typeof value !== "number" || typeof said !== "number") return isDeepStrictEqual(value, said);
+  return Math.abs(value - said) <= 1e-9 * Math.abs(value);
 }
 
 const FACTORS = [

@@ -62,6 +62,21 @@ describe("what a config.json asks for that we do not compute", () => {
   }
 });
 
+describe("what a family's config.json has no field for", () => {
+  for (const [family, fields] of [
+    ["llama", { slidingWindow: 4 }],
+    ["llama", { activation: "geglu" }],
+    ["qwen3", { logitSoftcap: 30 }],
+    ["mistral", { ropeLayers: [true, false] }],
+    ["gpt2", { residualScale: 0.5 }],
+  ] as const) {
+    const [field] = Object.keys(fields) as [string];
+    it(`is refused when a model is made: ${family}, ${field}`, () => {
+      expect(() => tinyConfig(family, fields)).toThrow(`${family} cannot have ${field}`);
+    });
+  }
+});
+
 describe("config.json", () => {
   for (const family of ARCHITECTURES) {
     it(`says all of a new model of each family: ${family}`, () => {
