@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { TrainerClient } from "@stagecraft/client";
+import type { trainer } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { findRunDirs, lookAtRunFile } from "@stagecraft/report";
 import type { RunItem } from "../http/api/index.js";
@@ -83,11 +84,7 @@ async function runsIn(folder: string): Promise<FoundRun[]> {
 
 async function runsOfTrainer({ trainer: client, dirs }: RunPlaces): Promise<FoundRun[]> {
   if (!client) return [];
-  const options = { timeoutMs: TRAINER_MS };
-  const { runs } = await client.listRuns(
-    { pageSize: PAGE_SIZE, pageToken: "", stage: "" },
-    options,
-  );
+  const runs = await everyRun(client);
   return Promise.all(
     runs.map(async (run) => {
       const dir = await dirBelow(run.runDir, dirs);
@@ -96,6 +93,19 @@ async function runsOfTrainer({ trainer: client, dirs }: RunPlaces): Promise<Foun
       return { item, trainerRunId: run.runId, ...(dir !== undefined && { dir }) };
     }),
   );
+}
+
+/** Page by page; a trainer that is away is noticed within TRAINER_MS. */
+async function everyRun(client: TrainerClient): Promise<trainer.Run[]> {
+  const found: trainer.Run[] = [];
+  let pageToken = "";
+  do {
+    const request = { pageSize: PAGE_SIZE, pageToken, stage: "" };
+    const page = await client.listRuns(request, { timeoutMs: TRAINER_MS });
+    found.push(...page.runs);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return found;
 }
 
 /**
