@@ -25,16 +25,19 @@ export function fakeWriting() {
   const flags: FlagConversation[] = [];
   const votes: Vote[] = [];
   const asked: { turns: Turn[]; model: string }[] = [];
+  /** Numbers of questions, from 1 on, whose answer has no words. */
+  const silent = new Set<number>();
 
   const answer: FakeRoute = ({ body, response }) => {
     asked.push(body as { turns: Turn[]; model: string });
     const answerId = `answer-${asked.length}`;
-    answers.set(answerId, MODEL_ANSWER);
-    const words = MODEL_ANSWER.split(/(?<= )/);
+    const text = silent.delete(asked.length) ? "" : MODEL_ANSWER;
+    answers.set(answerId, text);
+    const words = text === "" ? [] : text.split(/(?<= )/);
     const events: AnswerEvent[] = [
       { type: "start", answerId },
-      ...words.map((text) => ({ type: "text" as const, text })),
-      { type: "done", answerId, text: MODEL_ANSWER, finishReason: "stop" },
+      ...words.map((word) => ({ type: "text" as const, text: word })),
+      { type: "done", answerId, text, finishReason: "stop" },
     ];
     response.writeHead(200, { "content-type": "text/event-stream" });
     for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
@@ -95,7 +98,7 @@ export function fakeWriting() {
     }),
     "POST /chat/votes": ({ body }) => ({ voteId: `v${votes.push(body as Vote)}` }),
   };
-  return { routes, drafts, demonstrations, flags, votes, asked };
+  return { routes, drafts, demonstrations, flags, votes, asked, silent };
 }
 
 function otherWindow(): FakeFailure {

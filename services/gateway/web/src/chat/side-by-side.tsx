@@ -103,7 +103,7 @@ export function SideBySide() {
               <section key={i} aria-label={`Answer ${i + 1}`}>
                 {writer.text !== null && <GrowingAnswer text={writer.text} onStop={writer.stop} />}
                 <ErrorNotice error={writer.error} />
-                {side && side.text !== "" && (
+                {side && (side.text !== "" || side.answerId !== "") && (
                   <div class="turn assistant">
                     <span class="role">
                       Answer {i + 1}
@@ -114,7 +114,11 @@ export function SideBySide() {
                         </>
                       )}
                     </span>
-                    <Markdown text={side.text} />
+                    {side.text === "" ? (
+                      <p class="soft">It answered without a word.</p>
+                    ) : (
+                      <Markdown text={side.text} />
+                    )}
                     {canVote && (
                       <div class="actions">
                         <button class="button small" type="button" onClick={() => void voteFor(i)}>
