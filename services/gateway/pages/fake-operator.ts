@@ -49,6 +49,7 @@ const LOOP: LoopStatus = {
     },
   ],
   automatic: true,
+  silentSeconds: 45 * 60,
   isRunning: false,
 };
 

@@ -175,6 +175,25 @@ describe.skipIf(!CHROMIUM)("what people do", () => {
     expect(ids).toEqual(["answer-1", "answer-2"]);
   });
 
+  it("Chat: an answer without a word can lose to another, and win", async () => {
+    await using studio = await openStudio(browser, "/chat");
+    const { page, writing } = studio;
+    for (const number of [1, 2]) writing.silent.add(number);
+    await page.click("text=Two versions, blind");
+    await page.fill(".message-box textarea", "Which is better?");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Answer 2 is better");
+    expect(await page.locator("text=It answered without a word.").count()).toBe(2);
+    await page.click("text=Answer 2 is better");
+    await expect.poll(() => writing.votes.length).toBe(1);
+  });
+
+  it("Operator: says for how long nothing was heard of the loop", async () => {
+    await using studio = await openStudio(browser, "/operator");
+    await studio.page.waitForSelector("text=Nothing was heard of this loop for 45 minutes.");
+    expect(await violationsOf(studio.page)).toEqual([]);
+  });
+
   it("People: invites by a link to copy", async () => {
     await using studio = await openStudio(browser, "/people");
     const { page, operating } = studio;

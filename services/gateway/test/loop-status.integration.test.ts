@@ -28,4 +28,20 @@ describe("GET /api/loop", () => {
     const text = "Round 3 was interrupted; starting goes on with it.";
     expect(await status()).toMatchObject({ state: "idle", round: 3, text, isRunning: false });
   });
+
+  it("says for how long nothing was heard of a loop elsewhere, which may have been killed", async () => {
+    const { server, signIn, clock } = await testServer(database);
+    await using _server = server;
+    const { call } = await signIn("Bea", "operator");
+    const silence = async (state: feedback.LoopState) => {
+      const said = { loop: "elsewhere", round: 1, state, text: "So it is." };
+      const report = feedback.ReportLoopRequest.fromPartial(said);
+      await database.transact((tx) => reportLoop(tx, report, new Date(clock.ms - 90_000)));
+      return (await call<LoopStatus>("GET", "/api/loop")).body.silentSeconds;
+    };
+    expect(await silence(feedback.LoopState.PPO)).toBe(90);
+    expect(await silence(feedback.LoopState.WAITING)).toBe(90);
+    expect(await silence(feedback.LoopState.FAILED)).toBeNull(); // it has said that it ended
+    expect(await silence(feedback.LoopState.IDLE)).toBeNull();
+  });
 });

@@ -44,11 +44,13 @@ async function keepRound(tx: Tx, values: Insertable<Tables["loop_rounds"]>): Pro
     .execute();
 }
 
-/** What the loop that spoke last said last. */
-export async function lastReport(db: Db): Promise<feedback.ReportLoopRequest | undefined> {
-  const query = db.selectFrom("loops").select("body").orderBy("updated_at", "desc").limit(1);
-  const row = await query.executeTakeFirst();
-  return row && feedback.ReportLoopRequest.fromJSON(row.body);
+/** What the loop that spoke last said last, and when. */
+export async function lastReport(
+  db: Db,
+): Promise<{ report: feedback.ReportLoopRequest; heardAt: Date } | undefined> {
+  const query = db.selectFrom("loops").select(["body", "updated_at"]);
+  const row = await query.orderBy("updated_at", "desc").limit(1).executeTakeFirst();
+  return row && { report: feedback.ReportLoopRequest.fromJSON(row.body), heardAt: row.updated_at };
 }
 
 /** The rounds that a loop has ended, the last first. */

@@ -38,7 +38,7 @@ export async function rankProgress(
 
 /** Rankings that the round has and needs, as its loop says. */
 async function roundOf(db: HttpContext["database"]["db"]): Promise<RankProgress["round"]> {
-  const report = await lastReport(db);
+  const report = (await lastReport(db))?.report;
   if (!report) return null;
   const need = report.waitsFor.find(({ what }) => what === "rankings");
   return { number: report.round, have: need?.have ?? 0, needed: need?.needed ?? null };

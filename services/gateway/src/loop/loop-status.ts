@@ -17,17 +17,19 @@ const STATES: Readonly<Partial<Record<feedback.LoopState, LoopState>>> = {
 
 /** What the loop beside this gateway, or the one that spoke last, does; rounds and failures for operators. */
 export async function loopStatus(
-  { database: { db }, defaults, loop }: HttpContext,
+  { database: { db }, defaults, loop, now }: HttpContext,
   { isOperator }: { isOperator: boolean },
 ): Promise<LoopStatus> {
   const { automaticRounds: automatic } = await readSettings(db, defaults);
-  const report = await lastReport(db);
+  const heard = await lastReport(db);
   const nothing: LoopStatus = {
     ...{ state: loop ? "idle" : "off", round: 0, waitsFor: [], progress: null },
     ...{ text: loop ? "No round has begun." : "No loop runs beside these pages.", failure: null },
     ...{ rounds: [], automatic, isRunning: loop?.isRunning() ?? false },
+    silentSeconds: null,
   };
-  if (!report) return nothing;
+  if (!heard) return nothing;
+  const { report, heardAt } = heard;
   const state = STATES[report.state] ?? "idle";
   const isFailure = state === "failed";
   const { isRunning } = nothing;
@@ -41,11 +43,16 @@ export async function loopStatus(
     ...{ state, round, waitsFor: report.waitsFor, automatic, isRunning },
     text: isFailure && !isOperator ? "The round has stopped; the operator is told." : report.text,
     progress: report.progress ?? null,
+    // Of a loop beside these pages they know whether it runs; one elsewhere may have been killed.
+    silentSeconds: loop || isFailure || state === "idle" ? null : secondsSince(heardAt, now()),
     failure:
       isFailure && isOperator ? { message: report.text, advice: "start a round again" } : null,
     rounds: isOperator ? await roundsOf(db, report.loop) : [],
   };
 }
+
+const secondsSince = (then: Date, now: Date) =>
+  Math.max(0, Math.floor((now.getTime() - then.getTime()) / 1000));
 
 async function roundsOf(db: HttpContext["database"]["db"], loop: string) {
   return (await finishedRounds(db, loop)).map(({ round, newRankings, promoted, ...rest }) => ({

@@ -44,6 +44,8 @@ export interface LoopStatus {
   failure: { message: string; advice: string } | null;
   rounds: LoopRound[];
   automatic: boolean;
+  /** For how long a loop elsewhere, in the midst of a round, has said nothing; null for others. */
+  silentSeconds: number | null;
   /** Whether a round runs beside these pages, even if it waits for people: it can be stopped. */
   isRunning: boolean;
 }

@@ -1,10 +1,12 @@
 import type { LoopRound, LoopStatus, LoopNeed, ServedModels } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
-import { dateTime, decimal, percent } from "../ui/format.js";
-import { EmptyState, ErrorNotice, Loading } from "../ui/notice.js";
+import { dateTime, decimal, howLong, percent } from "../ui/format.js";
+import { EmptyState, ErrorNotice, Loading, Notice } from "../ui/notice.js";
 import { useAction, useLoad, useRefresh } from "../ui/use-load.js";
 
 const REFRESH_MS = 5000;
+/** A loop that computes speaks more often. */
+const QUIET_SECONDS = 60;
 
 /** Where the loop is, what it waits for, and what its rounds brought. */
 export function LoopSection() {
@@ -22,6 +24,14 @@ export function LoopSection() {
         Round {data.round} <span class="tag">{data.state}</span>
       </h2>
       <p>{data.text}</p>
+      {data.silentSeconds !== null && data.silentSeconds >= QUIET_SECONDS && (
+        <Notice>
+          <p>
+            Nothing was heard of this loop for {howLong(data.silentSeconds)}. It speaks when
+            something changes; if its process has ended, start it again with <code>--resume</code>.
+          </p>
+        </Notice>
+      )}
       {data.failure && (
         <div class="notice bad" role="alert">
           <p>

@@ -16,6 +16,14 @@ export function seconds(value: number | null): string {
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
+/** A long time in its largest unit: `45 seconds`, `12 minutes`, `3 hours`, `2 days`. */
+export function howLong(seconds: number): string {
+  if (seconds < 60) return count(Math.floor(seconds), "second");
+  if (seconds < 3600) return count(Math.floor(seconds / 60), "minute");
+  if (seconds < 48 * 3600) return count(Math.floor(seconds / 3600), "hour");
+  return count(Math.floor(seconds / 86_400), "day");
+}
+
 /** `1 answer`, `2 answers`. */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
