@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
@@ -25,5 +25,27 @@ describe("tarOf()", () => {
     }
     const { stdout } = spawnSync("tar", ["-tf", at("a.tar")], { encoding: "utf8" });
     expect(stdout.trim().split("\n")).toHaveLength(4);
+  });
+
+  const names = async (dir: string, folder: string) => {
+    const parts: Buffer[] = [];
+    for await (const part of tarOf(dir, folder)) parts.push(part);
+    const { stdout } = spawnSync("tar", ["-t"], { input: Buffer.concat(parts), encoding: "utf8" });
+    return stdout.trim().split("\n");
+  };
+
+  it("keeps long names whole, and refuses those that a tar file has no room for", async () => {
+    await using dir = await tempDir();
+    const [folder, longest] = ["f".repeat(70), "n".repeat(100)];
+    await writeFile(join(dir.path, longest), "x");
+    expect(await names(dir.path, folder)).toEqual([`${folder}/${longest}`]);
+    await writeFile(join(dir.path, `${longest}n`), "x");
+    await expect(names(dir.path, folder)).rejects.toThrow("more than 100 bytes");
+  });
+
+  it("refuses a link, whose file would be missing or a secret of the machine", async () => {
+    await using dir = await tempDir();
+    await symlink("/etc/hostname", join(dir.path, "model.safetensors"));
+    await expect(names(dir.path, "a")).rejects.toThrow(/model\.safetensors is a link/);
   });
 });
