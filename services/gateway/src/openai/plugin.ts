@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { ApiScope } from "../http/api/index.js";
+import { whenClosed } from "../http/when-closed.js";
 import type { PolicyBackend, ServedModels } from "./backend.js";
 import { chatFormat } from "./chat-format.js";
 import { completionFormat } from "./completion-format.js";
@@ -67,7 +68,7 @@ export function openAiApi(app: FastifyInstance, options: OpenAiOptions, done: ()
     const caller = await api.authenticate(bearerOf(request.headers.authorization));
     const admitted = api.usage.enter(caller.name, caller.limits);
     visits.set(request, { id, caller, admitted });
-    reply.raw.once("close", () => admitted.leave());
+    whenClosed(reply, () => admitted.leave());
   });
   const limits = { bodyLimit: options.bodyLimit ?? 4 * MIB };
   app.post("/v1/chat/completions", limits, (request, reply) => api.chat(request, reply));
@@ -157,7 +158,7 @@ class Api {
     const onClose = () => gone.abort(new StagecraftError("cancelled", "the caller has left"));
     const onStop = () =>
       gone.abort(new StagecraftError("unavailable", "the server is shutting down"));
-    reply.raw.once("close", onClose);
+    const stopWatching = whenClosed(reply, onClose);
     this.options.signal?.addEventListener("abort", onStop, { once: true });
     try {
       return await respond({
@@ -168,7 +169,7 @@ class Api {
         onUsage: ({ total_tokens: numTokens }) => admitted.spend(numTokens),
       });
     } finally {
-      reply.raw.off("close", onClose);
+      stopWatching();
       this.options.signal?.removeEventListener("abort", onStop);
     }
   }

@@ -18,6 +18,7 @@ import type {
 import { anybody, may, personOf, type HttpContext } from "../context.js";
 import { after, comment, flagCategory, id, openTurns, submissionId, text } from "../fields.js";
 import { sendEvents } from "../sse.js";
+import { whenClosed } from "../when-closed.js";
 import { ownFeedback } from "../../feedback/own-feedback.js";
 
 const question = z.strictObject({ turns: openTurns, model: text(128) });
@@ -48,7 +49,7 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
   const stream = async (reply: FastifyReply, ask: Omit<Question, "signal">) => {
     const release = takeStream(ask.person);
     const stop = new AbortController();
-    reply.raw.once("close", () => stop.abort());
+    whenClosed(reply, () => stop.abort());
     try {
       await sendEvents(reply, askModel(context, { ...ask, signal: stop.signal }));
     } finally {

@@ -6,6 +6,7 @@ import type { RunItem, StartRun } from "../api/index.js";
 import { personOf, type HttpContext } from "../context.js";
 import { id, text } from "../fields.js";
 import { sendEvents } from "../sse.js";
+import { whenClosed } from "../when-closed.js";
 
 const runParams = z.object({ runId: id });
 const runIds = z.object({ ids: text(2000).transform((list) => list.split(",").filter(Boolean)) });
@@ -70,7 +71,7 @@ export function runRoutes(app: FastifyInstance, { database, runs }: HttpContext)
       });
     }
     const stop = new AbortController();
-    reply.raw.once("close", () => stop.abort());
+    whenClosed(reply, () => stop.abort());
     numStreams++;
     try {
       await sendEvents(reply, runs.follow(runId, stop.signal));
