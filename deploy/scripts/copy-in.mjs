@@ -8,16 +8,22 @@ import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
-/** Unpacks beside the old one and puts the new one in its place: nobody reads half a model. */
+/** Unpacks beside the old one. */
 const RECEIVE = `set -e
 cd "$1"
 rm -rf ".$2.new" ".$2.old"
 mkdir ".$2.new"
-tar -x -f - -C ".$2.new"
+tar -x -f - -C ".$2.new"`;
+
+/** Puts what came whole in the place of the old one: nobody reads half a model. */
+const PUT = `set -e
+cd "$1"
 test -e ".$2.new/$3"
 if [ -e "$2" ]; then mv "$2" ".$2.old"; fi
 mv ".$2.new/$3" "$2"
 rm -rf ".$2.new" ".$2.old"`;
+
+const DROP = `cd "$1" && rm -rf ".$2.new"`;
 
 /**
  * @param {object} options
@@ -30,14 +36,23 @@ export async function copyIn({ path, name, into = "/models", through }) {
   const from = resolve(path);
   const entry = basename(from);
   const pack = ["tar", "-c", "-f", "-", "-C", dirname(from), entry];
-  const receive = [...through, "sh", "-c", RECEIVE, "sh", into, name, entry];
+  const there = (/** @type {string} */ script) => {
+    const running = start([...through, "sh", "-c", script, "sh", into, name, entry]);
+    running.child.stdout.pipe(process.stdout);
+    return running;
+  };
   const packing = start(pack);
-  const receiving = start(receive);
+  const receiving = there(RECEIVE);
   packing.child.stdin.end();
-  receiving.child.stdout.pipe(process.stdout);
   const copying = pipeline(packing.child.stdout, receiving.child.stdin);
   const ends = await Promise.allSettled([packing.ended, receiving.ended, copying]);
-  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  // What could not be read here is known only when the packing is over.
+  const failed = ends.find(({ status }) => status === "rejected");
+  const ending = there(failed ? DROP : PUT);
+  ending.child.stdin.end();
+  const [end] = await Promise.allSettled([ending.ended]);
+  const problem = failed ?? end;
+  if (problem.status === "rejected") throw problem.reason;
 }
 
 /** @param {string[]} command */

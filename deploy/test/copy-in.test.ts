@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { tempDir } from "@stagecraft/testing";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { copyIn } from "../scripts/copy-in.mjs";
 
 describe("copyIn()", () => {
@@ -21,6 +21,25 @@ describe("copyIn()", () => {
     expect(await readdir(`${into}/policy`)).toEqual(["config.json"]);
   });
 
+  it("leaves what is there when some of the new one could not be read", async () => {
+    await using dir = await tempDir();
+    const [path, into] = [dir.file("model"), dir.file("models")];
+    for (const folder of [path, into]) await mkdir(folder);
+    await writeFile(`${path}/config.json`, "first");
+    await copyIn({ path, name: "policy", into, through: [] });
+    await writeFile(`${path}/config.json`, "second");
+    // A tar that packs what it can and says at its end that it was not all, as for an unreadable file.
+    const partly = '#!/bin/sh\nPATH=$REAL_PATH tar "$@"\n[ "$1" = -x ] || exit 2\n';
+    await writeFile(dir.file("tar"), partly, { mode: 0o755 });
+    const real = process.env["PATH"]!;
+    vi.stubEnv("REAL_PATH", real);
+    vi.stubEnv("PATH", `${dir.path}:${real}`);
+    await expect(copyIn({ path, name: "policy", into, through: [] })).rejects.toThrow("tar ended");
+    vi.unstubAllEnvs();
+    expect(await readdir(into)).toEqual(["policy"]);
+    expect(await readFile(`${into}/policy/config.json`, "utf8")).toBe("first");
+  });
+
   it("copies files as well, and leaves what is there when it cannot", async () => {
     await using dir = await tempDir();
     await writeFile(dir.file("a.jsonl"), "{}\n");
@@ -30,6 +49,7 @@ describe("copyIn()", () => {
     expect(await readdir(into)).toEqual(["prompts.jsonl"]);
     const missing = { path: dir.file("none"), name: "prompts.jsonl", into, through: [] };
     await expect(copyIn(missing)).rejects.toThrow("tar ended with");
+    expect(await readdir(into)).toEqual(["prompts.jsonl"]);
     expect(await readFile(`${into}/prompts.jsonl`, "utf8")).toBe("{}\n");
   });
 });
