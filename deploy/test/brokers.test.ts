@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { tempDir } from "@stagecraft/testing";
+import { hasNatsServer, NATS_MISSING, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import { isService, settingsOf } from "./settings.js";
@@ -39,7 +39,8 @@ suite(`brokers${skipped}`, () => {
     expect(rule.ingress[0]?.ports[0]?.port).toBe(Number(port));
   });
 
-  it("read their files", async () => {
+  const noServer = hasNatsServer() ? "" : ` (skipped: ${NATS_MISSING})`;
+  it.skipIf(noServer !== "")(`read their files${noServer}`, async () => {
     await using dir = await tempDir();
     await mkdir(dir.file("data"));
     for (const [name, text] of Object.entries(filesOf(EVERYTHING))) {
