@@ -46,4 +46,5 @@ for await (const _ of createInterface({ input: process.stdin })) {
 }
 await browser.close();
 await gateway[Symbol.asyncDispose]();
+await dir[Symbol.asyncDispose]();
 process.exit(0);

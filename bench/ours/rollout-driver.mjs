@@ -1,4 +1,4 @@
-// The trainer's side of the bus without training: rollout-driver.mjs NATS_URL RUN BACKLOG. Keeps BACKLOG
+// The trainer's side of the bus without training: rollout-driver.mjs NATS_URL DEPLOYMENT BACKLOG. Keeps BACKLOG
 // prompt tasks asked for and unanswered, consumes and acks the rollouts. A line (seconds) is answered
 // with rollouts/s: `rate` is the sum of what each worker did between its first and last rollout of that
 // time, so that workers in step with each other do not distort it; `throughput` counts them all, for
@@ -8,9 +8,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { decodeMessage, events, parseRollout, toTokens } from "@stagecraft/contracts";
 
-const [natsUrl, run, backlog] = process.argv.slice(2);
+const [natsUrl, deployment, backlog] = process.argv.slice(2);
 const bus = await createJetStreamBus({ servers: [natsUrl], name: "driver" });
-const topology = await ensureTopology(bus, run);
+const topology = await ensureTopology(bus, deployment);
 const consumer = await bus.consume(topology.rolloutsConsumer);
 const promptIds = Int32Array.from({ length: 32 }, (_, i) => 10 + i);
 let published = 0;
@@ -22,7 +22,7 @@ async function publishTask(number) {
   const taskId = `t${number}`;
   const task = events.PromptTask.fromPartial({
     taskId,
-    runId: run,
+    runId: deployment,
     promptId: `p${number % 64}`,
     prompt: toTokens(promptIds),
     sampling: { maxNewTokens: 64, temperature: 1, seed: BigInt(number) },

@@ -1,4 +1,4 @@
-// Rollout workers, several in one process: rollout-host.mjs HOST NATS_URL RUN ADDRESS. Each has a connection
+// Rollout workers, several in one process: rollout-host.mjs HOST NATS_URL DEPLOYMENT ADDRESS. Each has a connection
 // to the bus and clients of its own, as if it were alone. A line "COUNT CONCURRENCY" makes so many run,
 // each with so many tasks in flight.
 import { createInterface } from "node:readline";

@@ -14,7 +14,7 @@ const SETTLE_MS = 1500;
 const LEVEL_SECONDS = 5;
 /** Tasks in flight of each of the 64 workers where the limit is sought. */
 const OVERLOADS = [2, 4, 8, 16];
-const RUN = "scaling";
+const DEPLOYMENT = "scaling";
 
 const start = (script, args) => {
   const { command, args: all } = ours(script, args);
@@ -37,11 +37,11 @@ async function startFleet() {
   };
   try {
     const services = await add(start("ours/simulated-services.mjs", [POLICY_MS, REWARD_MS]));
-    const driver = await add(start("ours/rollout-driver.mjs", [nats.url, RUN, 4096]));
+    const driver = await add(start("ours/rollout-driver.mjs", [nats.url, DEPLOYMENT, 4096]));
     const address = `127.0.0.1:${services.ready.port}`;
     const hosts = [];
     for (let host = 0; host < NUM_HOSTS; host++) {
-      hosts.push(await add(start("ours/rollout-host.mjs", [host, nats.url, RUN, address])));
+      hosts.push(await add(start("ours/rollout-host.mjs", [host, nats.url, DEPLOYMENT, address])));
     }
     return { nats, services, driver, hosts, stop };
   } catch (error) {

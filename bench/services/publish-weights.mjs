@@ -1,4 +1,4 @@
-// The trainer's part of weights-swap.mjs: publish-weights.mjs MODEL_DIR WEIGHTS_DIR NATS_URL RUN. Each
+// The trainer's part of weights-swap.mjs: publish-weights.mjs MODEL_DIR WEIGHTS_DIR NATS_URL DEPLOYMENT. Each
 // line VERSION publishes the model's weights, all scaled a little, under that number and announces it.
 import { createInterface } from "node:readline";
 import { createJetStreamBus, deploymentTopology } from "@stagecraft/bus";
