@@ -28,8 +28,10 @@ const results = [];
 for (const [area, check] of Object.entries(AREAS)) {
   if (wanted.length > 0 && !wanted.includes(area)) continue;
   for (const result of await check(root)) {
-    const { name, problem } = result;
-    console.log(problem === undefined ? `ok   ${name}` : `FAIL ${name}\n${problem}`);
+    const { name, problem, note } =
+      /** @type {{ name: string, problem?: string, note?: string }} */ (result);
+    const title = note === undefined ? name : `${name}: ${note}`;
+    console.log(problem === undefined ? `ok   ${title}` : `FAIL ${title}\n${problem}`);
     results.push(result);
   }
 }
