@@ -22,6 +22,10 @@ describe("compileTemplate()", () => {
       ["c | trim", "\ufeffa \n", "\ufeffa"],
       ["messages | selectattr('tool_calls', 'undefined') | list | length", "", "1"],
       ["messages | selectattr('role', 'undefined') | list | length", "", "0"],
+      ["messages | rejectattr('tool_calls', 'undefined') | list | length", "", "0"],
+      ["messages | rejectattr('role', 'undefined') | list | length", "", "1"],
+      ["messages | rejectattr('role', 'defined') | list | length", "", "0"],
+      ["c.strip(none)", " a ", "a"],
     ] as const) {
       const printed = render(`${content}{{ ${expression} }}`, text);
       expect(

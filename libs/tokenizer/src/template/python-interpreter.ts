@@ -59,27 +59,29 @@ export class PythonInterpreter extends Base {
     if (name !== "strip" && name !== "lstrip" && name !== "rstrip") return undefined;
     const object = this.evaluate(callee!.object, scope);
     if (object.type !== "StringValue") return undefined;
-    const chars = args[0] === undefined ? undefined : this.evaluate(args[0], scope).value;
-    return madeLike(object, stripped(object.value as string, name, chars as string | undefined));
+    const chars = args[0] && (this.evaluate(args[0], scope).value as string | null);
+    return madeLike(object, stripped(object.value as string, name, chars ?? SPACES));
   }
 
   private trimFilter({ operand, filter }: Node, scope: Scope): Value | undefined {
     if (filter?.type !== "Identifier" || filter.value !== "trim") return undefined;
     const object = this.evaluate(operand, scope);
     if (object.type !== "StringValue") return undefined;
-    return madeLike(object, stripped(object.value as string, "strip"));
+    return madeLike(object, stripped(object.value as string, "strip", SPACES));
   }
 
-  /** `selectattr(name, "undefined")`: the library drops every item that lacks the name. */
+  /** `selectattr(name, "undefined")` and `rejectattr`: to the library no test holds of what is not there. */
   private presenceFilter({ operand, filter }: Node, scope: Scope): Value | undefined {
-    if (filter?.callee?.value !== "selectattr") return undefined;
-    const [name, test] = (filter.args ?? []).map((node) => this.evaluate(node, scope).value);
+    const called = filter?.callee?.value;
+    if (called !== "selectattr" && called !== "rejectattr") return undefined;
+    const [name, test] = (filter!.args ?? []).map((node) => this.evaluate(node, scope).value);
     const list = this.evaluate(operand, scope);
     if (!PRESENCE.includes(test) || list.type !== "ArrayValue") return undefined;
     const items = list.value as Value[];
+    const isPresentKept = (test === "defined") === (called === "selectattr");
     return madeLike(
       list,
-      items.filter((item) => isPresent(item, name) === (test === "defined")),
+      items.filter((item) => isPresent(item, name) === isPresentKept),
     );
   }
 }
@@ -111,7 +113,7 @@ const SPACES =
   "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007" +
   "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000";
 
-function stripped(text: string, side: "strip" | "lstrip" | "rstrip", chars = SPACES): string {
+function stripped(text: string, side: "strip" | "lstrip" | "rstrip", chars: string): string {
   const characters = [...text];
   let start = 0;
   let end = characters.length;
