@@ -5,7 +5,6 @@ import { renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer"
 import { layoutForScores } from "../reward/reward-batch.js";
 import { fitAnswers, type FittedAnswers } from "../reward/fit-answers.js";
 import type { RankedPair } from "../reward/ranking-loss.js";
-import { answerIds } from "../reward/reward-data.js";
 
 /** One ranked prompt, tokenized for a language model. */
 export interface DpoItem {
@@ -32,26 +31,31 @@ export function toDpoItem(
   { prompt, answers, ranks }: Ranking,
   { tokenizer, maxLength }: DpoItemOptions,
 ): DpoItem & FittedAnswers {
-  const whole = answers.map((answer) =>
-    answerIds(prompt, answer, { tokenizer, maxLength: Infinity }),
-  );
+  const whole = answers.map((answer) => answered(tokenizer, prompt, answer));
   return {
-    ...fitAnswers(whole, ranks, maxLength),
+    ...fitAnswers(
+      whole.map(({ ids }) => ids),
+      ranks,
+      maxLength,
+    ),
     // The first token of what is kept has nothing before it to be predicted from.
-    answerLengths: whole.map((ids, i) => {
-      const start = answerStart(tokenizer, prompt, answers[i]!);
-      return Math.min(ids.length - start, maxLength - 1);
-    }),
+    answerLengths: whole.map(({ ids, start }) => Math.min(ids.length - start, maxLength - 1)),
     ranks: [...ranks],
     refLogProbs: answers.map(() => 0),
   };
 }
 
-/** Where the answer begins in the conversation's tokens: a template may show it otherwise than a prompt ends. */
-function answerStart(tokenizer: Tokenizer, prompt: readonly Message[], content: string): number {
+/**
+ * The conversation up to the end of its answer, and where that starts: the tokens that SFT learns. An
+ * empty answer that no token ends has none.
+ */
+function answered(tokenizer: Tokenizer, prompt: readonly Message[], content: string) {
   const earlier = prompt.map((message) => ({ ...message, weight: 0 as const }));
-  const { assistantMask } = renderChat(tokenizer, [...earlier, { role: "assistant", content }]);
-  return assistantMask.indexOf(1);
+  const conversation: Message[] = [...earlier, { role: "assistant", content }];
+  const { ids, assistantMask } = renderChat(tokenizer, conversation);
+  const start = assistantMask.indexOf(1);
+  if (start < 0) return { ids, start: ids.length };
+  return { ids: ids.subarray(0, assistantMask.lastIndexOf(1) + 1), start };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { createModel, presetConfig } from "@stagecraft/model";
 import { initEngine, tf } from "@stagecraft/tensor";
-import { renderChat } from "@stagecraft/tokenizer";
+import { renderChat, tokenizerFromFiles, trainCharTokenizer } from "@stagecraft/tokenizer";
 import { letterTokenizer } from "../../test/tiny-model.js";
 import { measureLogProbs, toDpoItem } from "./dpo-batch.js";
 import { dpoLoss, dpoLossTensor } from "./dpo-loss.js";
@@ -104,5 +104,23 @@ describe("answerLogProbs()", () => {
     expect(item.answerLengths).toEqual([3, 2, 3]);
     expect(measureLogProbs(model, [item])[0]!.every((value) => value < 0)).toBe(true);
     model.dispose();
+  });
+
+  it("takes what SFT learns for the answer, also of a template that ends turns with text", async () => {
+    const template =
+      "{% for m in messages %}({{ m.content }}){% endfor %}{% if add_generation_prompt %}({% endif %}";
+    const tokenizer = tokenizerFromFiles({
+      ...(await trainCharTokenizer(["(xyz)"])).files(),
+      "tokenizer_config.json": JSON.stringify({ chat_template: template }),
+    });
+    const answers = { answers: ["zy", ""], ranks: [1, 2] };
+    const item = toDpoItem(
+      { prompt: [{ role: "user", content: "xx" }], ...answers },
+      { tokenizer, maxLength: 32 },
+    );
+    const learnt = item.sequences.map((ids, i) =>
+      ids.subarray(ids.length - item.answerLengths[i]!),
+    );
+    expect(learnt.map((ids) => tokenizer.decode(ids))).toEqual(["zy", ""]);
   });
 });
