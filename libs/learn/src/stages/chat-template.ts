@@ -9,7 +9,7 @@ import {
 
 /** The file that the option names, if it names one. */
 export function chatTemplateFile(chatTemplate: string): string[] {
-  return chatTemplate === "" || chatTemplate in NAMED_TEMPLATES ? [] : [chatTemplate];
+  return chatTemplate === "" || Object.hasOwn(NAMED_TEMPLATES, chatTemplate) ? [] : [chatTemplate];
 }
 
 /** The model's tokenizer, with the chat template that was asked for in the place of its own. */
@@ -23,8 +23,7 @@ export async function tokenizerForChat(options: {
 }
 
 async function templateText(chatTemplate: string): Promise<string> {
-  const named = NAMED_TEMPLATES[chatTemplate];
-  if (named !== undefined) return named;
+  if (Object.hasOwn(NAMED_TEMPLATES, chatTemplate)) return NAMED_TEMPLATES[chatTemplate]!;
   try {
     return await readFile(chatTemplate, "utf8");
   } catch (cause) {
