@@ -34,7 +34,7 @@ import {
   usableRankings,
   warnWithoutJudgement,
 } from "../reward/usable-rankings.js";
-import { overlongField } from "./fields.js";
+import { heldOutFields, rankingBatchFields, selectModelField } from "./fields.js";
 import { readRankingFiles } from "./ranking-files.js";
 import { stepsOf, trainToModel } from "./train-model.js";
 
@@ -45,16 +45,7 @@ const schema = z.strictObject({
     .default("")
     .describe("Model directory of the frozen reference; empty = the start model"),
   data: z.array(z.string().min(1)).min(1).describe("JSONL files of ranked answers"),
-  validationData: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("Held-out rankings; empty = a share of data"),
-  validationFraction: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(0.1)
-    .describe("Share of data held out when validationData is empty"),
+  ...heldOutFields("rankings", 0.1),
   ...recordFields("rankings"),
   beta: z
     .number()
@@ -68,20 +59,8 @@ const schema = z.strictObject({
     .max(0.49)
     .default(0)
     .describe("Share of pairs that raters are thought to have the wrong way round"),
-  contextLength: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe("Longest sequence, prompt and answer; 0 = the model's positions"),
-  overlong: overlongField.describe(
-    "Rankings with longer answers: cut (they lose their beginning), drop, or stop with an error",
-  ),
-  batchSize: z.int().min(1).default(16).describe("Prompts per micro-batch, all answers of each"),
-  epochs: z.number().positive().max(1000).default(1).describe("Passes over the rankings"),
-  selectModel: z
-    .enum(["best", "last"])
-    .default("best")
-    .describe("Which weights become the result: lowest held-out loss, or the last"),
+  ...rankingBatchFields(16),
+  selectModel: selectModelField("held-out loss"),
   ...optimizationFields({ learningRate: 1e-4, warmupSteps: 10, weightDecay: 0 }),
   ...progressFields,
   logEvery: progressFields.logEvery.default(1),

@@ -40,7 +40,7 @@ import {
   type Tokenizer,
 } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { corpusFields } from "./fields.js";
+import { corpusFields, selectModelField } from "./fields.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { trainToModel } from "./train-model.js";
 
@@ -96,10 +96,7 @@ const schema = z.strictObject({
     .describe("Whole documents packed into rows, or windows anywhere in the text (nanoGPT)"),
   steps: z.int().min(1).default(2000).describe("Optimizer steps"),
   evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
-  selectModel: z
-    .enum(["best", "last"])
-    .default("best")
-    .describe("Which weights become the result: lowest validation loss, or the last"),
+  selectModel: selectModelField("validation loss"),
   ...optimizationFields({ learningRate: 1e-3, warmupSteps: 100, weightDecay: 0.1 }),
   ...progressFields,
   ...commonFields,

@@ -1,6 +1,6 @@
 import { recordFields, commonFields, optimizationFields, progressFields } from "@stagecraft/runs";
 import { z } from "zod";
-import { overlongField } from "./fields.js";
+import { heldOutFields, rankingBatchFields, selectModelField } from "./fields.js";
 
 /** What `stagecraft reward` can be told. */
 export const rewardSchema = z.strictObject({
@@ -11,16 +11,7 @@ export const rewardSchema = z.strictObject({
     .default(0)
     .describe("Use only the first layers of that model, for a smaller reward model; 0 = all"),
   data: z.array(z.string().min(1)).min(1).describe("JSONL files of ranked answers"),
-  validationData: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("Held-out rankings; empty = a share of data"),
-  validationFraction: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(0.1)
-    .describe("Share of data held out when validationData is empty"),
+  ...heldOutFields("rankings", 0.1),
   references: z
     .array(z.string().min(1))
     .default([])
@@ -49,20 +40,8 @@ export const rewardSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe("Weight of (r_a + r_b)², which keeps scores near 0; .01 is usual"),
-  contextLength: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe("Longest sequence, prompt and answer; 0 = the model's positions"),
-  overlong: overlongField.describe(
-    "Rankings with longer answers: cut (they lose their beginning), drop, or stop with an error",
-  ),
-  batchSize: z.int().min(1).default(64).describe("Prompts per micro-batch, all answers of each"),
-  epochs: z.number().positive().max(1000).default(1).describe("Passes over the rankings"),
-  selectModel: z
-    .enum(["best", "last"])
-    .default("best")
-    .describe("Which weights become the result: lowest held-out cross-entropy, or the last"),
+  ...rankingBatchFields(64),
+  selectModel: selectModelField("held-out cross-entropy"),
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 5, weightDecay: 0.1 }),
   ...progressFields,
   logEvery: progressFields.logEvery.default(1),

@@ -26,7 +26,7 @@ import {
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { chatTemplateFile, tokenizerForChat } from "./chat-template.js";
-import { overlongField } from "./fields.js";
+import { heldOutFields, overlongField, selectModelField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { stepsOf, trainToModel } from "./train-model.js";
@@ -37,16 +37,7 @@ const schema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe("Demonstrations: files, folders or patterns, in a format of docs/data.md"),
-  validationData: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("Held-out demonstrations; empty = a share of data"),
-  validationFraction: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(0.05)
-    .describe("Share of data held out when validationData is empty"),
+  ...heldOutFields("demonstrations", 0.05),
   ...recordFields("conversations"),
   contextLength: z
     .int()
@@ -67,10 +58,7 @@ const schema = z.strictObject({
   batchSize: z.int().min(1).default(8).describe("Sequences per micro-batch"),
   epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
   evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
-  selectModel: z
-    .enum(["best", "last"])
-    .default("best")
-    .describe("Which weights become the result: lowest validation loss, or the last"),
+  selectModel: selectModelField("validation loss"),
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 20, weightDecay: 0.1 }),
   ...progressFields,
   ...commonFields,
