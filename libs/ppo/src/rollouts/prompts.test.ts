@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeJsonl } from "@stagecraft/data";
 import { silentReporter } from "@stagecraft/runs";
-import { renderChat, trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import {
+  renderChat,
+  tokenizerFromFiles,
+  trainCharTokenizer,
+  type Tokenizer,
+} from "@stagecraft/tokenizer";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadPrompts } from "./prompts.js";
 
@@ -64,6 +69,13 @@ describe("loadPrompts()", () => {
     const none = load({ name: "reward model r", maxPositions: 9 });
     await expect(none).rejects.toThrow("no usable prompt");
     await expect(none).rejects.toThrow("the reward model r has 9 positions");
+  });
+
+  it("keeps the policy's tokens where a model of the same tokenizer has another chat template", async () => {
+    const config = JSON.stringify({ chat_template: "{{ messages[0].content }}" });
+    const other = tokenizerFromFiles({ ...tokenizer.files(), "tokenizer_config.json": config });
+    const [first] = await load({ name: "reward model r", maxPositions: 64, tokenizer: other });
+    expect(first!.promptIds).toHaveLength(numTokens(2));
   });
 
   it("case E: counts a second reward model's tokens by its own tokenizer", async () => {

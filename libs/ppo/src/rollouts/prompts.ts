@@ -51,21 +51,12 @@ export async function loadPrompts(
 
 /** The policy's tokens of a prompt, or undefined when it is too long for one of the models. */
 function fittingPrompts(contexts: readonly AnswerContext[], maxNewTokens: number) {
-  const [policy] = contexts;
-  const tokenizers = new Map(contexts.map((each) => [each.tokenizer.fingerprint, each.tokenizer]));
-  const positionsOf = (fingerprint: string) =>
-    smallestContext(contexts.filter((each) => each.tokenizer.fingerprint === fingerprint))
-      .maxPositions;
-  const limits = [...tokenizers].map(([fingerprint, tokenizer]) => ({
-    tokenizer,
-    maxTokens: positionsOf(fingerprint) - maxNewTokens,
-  }));
   return (messages: readonly Message[]): Int32Array | undefined => {
     let own: Int32Array | undefined;
-    for (const { tokenizer, maxTokens } of limits) {
+    for (const { tokenizer, maxPositions } of contexts) {
       const { ids } = renderChat(tokenizer, [...messages], { addGenerationPrompt: true });
-      if (ids.length > maxTokens) return undefined;
-      if (tokenizer.fingerprint === policy!.tokenizer.fingerprint) own = ids;
+      if (ids.length + maxNewTokens > maxPositions) return undefined;
+      own ??= ids;
     }
     return own;
   };
