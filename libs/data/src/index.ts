@@ -36,7 +36,7 @@ export {
 } from "./documents.js";
 export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
-export { nameRecord, type Origin } from "./origin.js";
+export { nameRecord, namingRecord, type Origin } from "./origin.js";
 export { readPrompts } from "./prompts.js";
 export { MAX_ANSWERS } from "./formats/records/ranking.js";
 export { readRankings, validateRanking, writeRankings } from "./rankings.js";

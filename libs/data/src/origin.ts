@@ -1,3 +1,4 @@
+import { StagecraftError } from "@stagecraft/core";
 import type { PlaceUnit } from "./formats/files/file-format.js";
 
 /** Where a record stands in a file. */
@@ -32,4 +33,20 @@ export function nameRecord(what: string, record: { id?: string | undefined }): s
   const origin = originOf(record);
   const id = record.id === undefined ? "" : ` "${record.id}"`;
   return `${what}${id}${origin ? ` (${placeOf(origin)})` : ""}`;
+}
+
+/** The result of work on a record; `invalid_argument` is thrown with the record's name. */
+export function namingRecord<T>(
+  what: string,
+  record: { id?: string | undefined },
+  work: () => T,
+): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const { code, reason, details } = StagecraftError.from(thrown);
+    if (code !== "invalid_argument") throw thrown;
+    const message = `${nameRecord(what, record)}: ${reason}`;
+    throw new StagecraftError(code, message, { cause: thrown, details });
+  }
 }

@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { renderChat, type RenderedChat, type Tokenizer } from "@stagecraft/tokenizer";
-import { nameRecord } from "../origin.js";
+import { nameRecord, namingRecord } from "../origin.js";
 import type { Conversation } from "../types.js";
 
 /** What becomes of a conversation with more tokens than a row: its end is cut, it is left out, or refused. */
@@ -34,7 +34,10 @@ export function encodeDemonstrations(
   const chats: Encoded[] = [];
   const counts = { numCut: 0, numTooLong: 0, numWithoutTarget: 0 };
   for (const conversation of conversations) {
-    const chat = encoded(conversation, tokenizer);
+    const chat = namingRecord("demonstration", conversation, (): Encoded => {
+      const { ids, assistantMask } = renderChat(tokenizer, conversation.messages);
+      return { ids, assistantMask };
+    });
     const isLong = chat.ids.length > length + 1;
     if (isLong && overlong === "error") throw tooLong(conversation, chat.ids.length, length);
     const kept = isLong ? firstTokens(chat, length + 1) : chat;
@@ -49,19 +52,6 @@ export function encodeDemonstrations(
 }
 
 type Encoded = Pick<RenderedChat, "ids" | "assistantMask">;
-
-/** Ids and mask; what the chat template refuses is named by its record. */
-function encoded(conversation: Conversation, tokenizer: Tokenizer): Encoded {
-  try {
-    const { ids, assistantMask } = renderChat(tokenizer, conversation.messages);
-    return { ids, assistantMask };
-  } catch (thrown) {
-    const error = StagecraftError.from(thrown);
-    if (error.code !== "invalid_argument") throw error;
-    const name = nameRecord("demonstration", conversation);
-    throw new StagecraftError(error.code, `${name}: ${error.reason}`, { cause: thrown });
-  }
-}
 
 function firstTokens({ ids, assistantMask }: Encoded, count: number): Encoded {
   return { ids: ids.slice(0, count), assistantMask: assistantMask.slice(0, count) };

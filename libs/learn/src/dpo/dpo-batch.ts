@@ -1,4 +1,4 @@
-import type { Ranking } from "@stagecraft/data";
+import { namingRecord, type Ranking } from "@stagecraft/data";
 import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
 import { renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
@@ -28,10 +28,13 @@ export interface DpoItemOptions {
 
 /** A ranking as token sequences; the reference's log-probs are still to be filled in. */
 export function toDpoItem(
-  { prompt, answers, ranks }: Ranking,
+  ranking: Ranking,
   { tokenizer, maxLength }: DpoItemOptions,
 ): DpoItem & FittedAnswers {
-  const whole = answers.map((answer) => answered(tokenizer, prompt, answer));
+  const { prompt, answers, ranks } = ranking;
+  const whole = namingRecord("ranking", ranking, () =>
+    answers.map((answer) => answered(tokenizer, prompt, answer)),
+  );
   return {
     ...fitAnswers(
       whole.map(({ ids }) => ids),

@@ -4,6 +4,7 @@ import { initEngine, tf } from "@stagecraft/tensor";
 import { renderChat, tokenizerFromFiles, trainCharTokenizer } from "@stagecraft/tokenizer";
 import { letterTokenizer } from "../../test/tiny-model.js";
 import { measureLogProbs, toDpoItem } from "./dpo-batch.js";
+import { toRewardItem } from "../reward/reward-data.js";
 import { dpoLoss, dpoLossTensor } from "./dpo-loss.js";
 
 beforeAll(() => initEngine({ numThreads: 1 }));
@@ -104,6 +105,19 @@ describe("answerLogProbs()", () => {
     expect(item.answerLengths).toEqual([3, 2, 3]);
     expect(measureLogProbs(model, [item])[0]!.every((value) => value < 0)).toBe(true);
     model.dispose();
+  });
+
+  it("names the ranking that a chat template refuses, as the reward model does", async () => {
+    const template = "{{ raise_exception('not this one') }}";
+    const tokenizer = tokenizerFromFiles({
+      ...(await letterTokenizer()).files(),
+      "tokenizer_config.json": JSON.stringify({ chat_template: template }),
+    });
+    const named = { id: "a", ...ranking };
+    const options = { tokenizer, maxLength: 32, objective: "ranking" as const };
+    for (const read of [toDpoItem, toRewardItem]) {
+      expect(() => read(named, options)).toThrow(/ranking "a": the chat template refuses/);
+    }
   });
 
   it("takes what SFT learns for the answer, also of a template that ends turns with text", async () => {

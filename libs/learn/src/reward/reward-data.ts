@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { nameRecord, type Conversation, type Ranking } from "@stagecraft/data";
+import { nameRecord, namingRecord, type Conversation, type Ranking } from "@stagecraft/data";
 import { renderScored, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { fitAnswers, keepEnd, type FittedAnswers } from "./fit-answers.js";
 import type { RewardItem } from "./reward-batch.js";
@@ -36,7 +36,9 @@ export function toRewardItem(
     );
   }
   const { tokenizer, maxLength } = options;
-  const whole = answers.map((text) => answerIds(prompt, text, { tokenizer, maxLength: Infinity }));
+  const whole = namingRecord("ranking", ranking, () =>
+    answers.map((text) => answerIds(prompt, text, { tokenizer, maxLength: Infinity })),
+  );
   return {
     ...fitAnswers(whole, ranks, maxLength),
     lengths: answers.map((answer) => options.tokenizer.encode(answer).length),

@@ -1,5 +1,11 @@
 import { StagecraftError } from "@stagecraft/core";
-import { nameRecord, readPrompts, type PromptRecord, type RecordOptions } from "@stagecraft/data";
+import {
+  nameRecord,
+  namingRecord,
+  readPrompts,
+  type PromptRecord,
+  type RecordOptions,
+} from "@stagecraft/data";
 import type { StageContext } from "@stagecraft/runs";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 
@@ -34,7 +40,7 @@ export async function readUsablePrompts(
   const prompts: PromptRecord[] = [];
   let numTooLong = 0;
   for await (const prompt of readPrompts(paths, { signal, ...records })) {
-    const problem = tooLongFor(prompt, readers);
+    const problem = namingRecord("prompt", prompt, () => tooLongFor(prompt, readers));
     if (problem === undefined) prompts.push(prompt);
     else if (++numTooLong <= MAX_NAMED) reporter.warn(problem);
     if (prompts.length === limit && limit > 0) break;

@@ -71,6 +71,16 @@ describe("loadPrompts()", () => {
     await expect(none).rejects.toThrow("the reward model r has 9 positions");
   });
 
+  it("names the prompt that a chat template refuses", async () => {
+    const config = JSON.stringify({ chat_template: "{{ raise_exception('not this one') }}" });
+    const strict = tokenizerFromFiles({ ...tokenizer.files(), "tokenizer_config.json": config });
+    await expect(
+      load({ name: "reward model r", maxPositions: 64, tokenizer: strict }),
+    ).rejects.toThrow(
+      /prompt "short" \(.*prompts\.jsonl:1\): the chat template refuses .* not this one/,
+    );
+  });
+
   it("keeps the policy's tokens where a model of the same tokenizer has another chat template", async () => {
     const config = JSON.stringify({ chat_template: "{{ messages[0].content }}" });
     const other = tokenizerFromFiles({ ...tokenizer.files(), "tokenizer_config.json": config });

@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { nameRecord, readPrompts, type RecordOptions } from "@stagecraft/data";
+import { nameRecord, namingRecord, readPrompts, type RecordOptions } from "@stagecraft/data";
 import type { StageContext } from "@stagecraft/runs";
 import { renderChat, type Message } from "@stagecraft/tokenizer";
 import { smallestContext, type AnswerContext } from "./contexts.js";
@@ -30,7 +30,7 @@ export async function loadPrompts(
   const fits = fittingPrompts(contexts, maxNewTokens);
   for await (const prompt of readPrompts(paths, { signal, ...records })) {
     const { id, messages } = prompt;
-    const promptIds = fits(messages);
+    const promptIds = namingRecord("prompt", prompt, () => fits(messages));
     if (promptIds === undefined) tooLong.push(nameRecord("prompt", prompt));
     else if (prompts.push({ id, messages, promptIds }) >= limit) break;
   }
