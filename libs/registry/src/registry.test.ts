@@ -45,6 +45,12 @@ describe("openRegistry()", () => {
     expect((await registry.find("assistant@3")).note).toBe("x");
   });
 
+  it("keeps the note of a version that is registered again without one", async () => {
+    await registry.add("assistant", await model("m1", 1), { note: "good at sums" });
+    expect((await registry.add("assistant", at("m1"))).note).toBe("good at sums");
+    expect((await registry.add("assistant", at("m1"), { note: "newer" })).note).toBe("newer");
+  });
+
   it("rolls back step by step, never forward again, and says when there is nothing before", async () => {
     await promoted(1, 2, 3);
     const back = async () => (await registry.rollBack("assistant", { by: "bo" })).version;

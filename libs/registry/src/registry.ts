@@ -90,7 +90,9 @@ export function openRegistry(
         const history = (models[name] ??= { versions: [], promotions: [] });
         const same = history.versions.find((each) => isSame(each, described));
         if (same) {
-          if (!same.companions) Object.assign(same, { ...described, addedAt: same.addedAt });
+          const { addedAt, note } = same;
+          if (!same.companions)
+            Object.assign(same, { ...described, addedAt, note: described.note || note });
           return same.version;
         }
         const next = (history.versions.at(-1)?.version ?? 0) + 1;
