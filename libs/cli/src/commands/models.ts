@@ -86,6 +86,11 @@ async function versionsOf(
   registry: ModelRegistry,
   name: string | undefined,
 ): Promise<RegisteredVersion[]> {
-  const names = name === undefined ? await registry.names() : [name];
-  return (await Promise.all(names.map((each) => registry.versions(each)))).flat();
+  if (name === undefined) {
+    const all = (await registry.names()).map((each) => registry.versions(each));
+    return (await Promise.all(all)).flat();
+  }
+  const versions = await registry.versions(name);
+  if (versions.length === 0) await registry.find(name); // says which names there are
+  return versions;
 }

@@ -48,7 +48,12 @@ describe("stagecraft models", () => {
     expect(content).toMatchObject({ models: { assistant: { versions: [{ dir: "base" }, {}] } } });
   });
 
-  it("says what there is when a version is not there", async () => {
+  it("says what there is when a name or a version is not there", async () => {
+    const listed = await runCli(["models", "list", "asistant", ...registry()]);
+    expect([listed.code, listed.err]).toEqual([
+      1,
+      expect.stringContaining("has no model asistant; it has assistant"),
+    ]);
     const { code, err } = await runCli(["models", "show", "assistant@7", ...registry()]);
     expect(code).toBe(1);
     expect(err).toContain("[not_found] assistant has no version 7; it has 1 to 2");
