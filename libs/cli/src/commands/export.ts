@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Argument, Option, type Command } from "commander";
 import { UsageError } from "@stagecraft/config";
 import { feedback } from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
 import { checkFile, writeRecords, WRITTEN_FORMATS, type WrittenFormat } from "@stagecraft/data";
 import { createFeedbackClient } from "@stagecraft/pipeline";
 import { callInProcess } from "@stagecraft/rpc";
@@ -81,7 +84,8 @@ function targetOf(kind: ExportKind, { out, format }: ExportFlags) {
 /** A gateway over its address, or the service on its database in this process. */
 async function openReader(flags: ExportFlags): Promise<FeedbackReader & AsyncDisposable> {
   const { feedbackAddress, feedbackDir: dir, databaseUrl: url } = flags;
-  if ([feedbackAddress, dir, url].filter((where) => where !== undefined).length !== 1) {
+  const places = [feedbackAddress, dir, url].filter((where) => where !== undefined);
+  if (places.length !== 1 || places[0] === "") {
     throw new UsageError(
       "say where people spoke, once: --feedback-address HOST:PORT of a gateway that runs, --feedback-dir DIR of " +
         "one that does not (a studio's is RUNS/studio), or --database-url URL of its PostgreSQL",
@@ -90,11 +94,21 @@ async function openReader(flags: ExportFlags): Promise<FeedbackReader & AsyncDis
   if (feedbackAddress !== undefined) {
     return createFeedbackClient({ ...flags, feedbackAddress });
   }
+  if (dir !== undefined) checkHoldsFeedback(dir);
   const database = await openStore({ ...(dir !== undefined && { dir }), ...(url && { url }) });
   const { handlers } = createFeedbackService({ database });
   const service = feedback.FeedbackServiceService;
   const reader = callInProcess(service, handlers, { logger: silentLogger() });
   return { ...reader, [Symbol.asyncDispose]: () => database.close() };
+}
+
+/** Opening would make an empty database where none is. */
+function checkHoldsFeedback(dir: string): void {
+  if (["database", "feedback.jsonl"].some((name) => existsSync(join(dir, name)))) return;
+  throw new StagecraftError(
+    "not_found",
+    `--feedback-dir ${dir} holds nothing that people said: name the folder of a gateway (its --feedback-dir) or RUNS/studio`,
+  );
 }
 
 interface Watch {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -119,9 +120,17 @@ describe("stagecraft export", () => {
     expect(await readFile(out, "utf8")).toBe("before");
   });
 
+  it("makes no database where there is none, and no file", async () => {
+    const [dir, out] = [join(workshop.dir, "mistyped"), join(workshop.dir, "none.jsonl")];
+    const { code, err } = await run("export", "rankings", "--feedback-dir", dir, "--out", out);
+    expect([code, err]).toEqual([1, expect.stringContaining(`${dir} holds nothing that people`)]);
+    expect([dir, out].filter(existsSync)).toEqual([]);
+  });
+
   it("wants one place to read and a name that fits the format", async () => {
     const cases = [
       [[], "say where people spoke"],
+      [["--database-url", ""], "say where people spoke"],
       [["--feedback-address", address, "--feedback-dir", "x"], "say where people spoke, once"],
       [["--feedback-address", address, "--out", "x.csv"], "must end in .jsonl or .parquet"],
       [["--feedback-address", address, "--out", "x.jsonl", "--format", "parquet"], "in .parquet"],
