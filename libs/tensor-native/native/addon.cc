@@ -14,6 +14,10 @@
 namespace stagecraft {
 namespace {
 
+// Of the entries and their fields: raise it together with ABI in src/abi.ts when one of them changes, so
+// that an addon compiled before is refused.
+constexpr int ABI = 1;
+
 void set_number(napi_env env, napi_value object, const char* name, double number) {
   napi_value value;
   napi_create_double(env, number, &value);
@@ -67,6 +71,7 @@ const EntryPoint ENTRIES[] = {{"info", info}, {"configure", configure}, {"dropCo
 // Context-aware: every worker thread gets exports of its own; only the thread pool is shared.
 NAPI_MODULE_INIT() {
   using namespace stagecraft;
+  set_number(env, exports, "abi", ABI);
   export_entries(env, exports, ENTRIES);
   export_operations(env, exports);
   export_layers(env, exports);

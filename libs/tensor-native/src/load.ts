@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { ABI } from "./abi.js";
 import type { NativeAddon } from "./addon.js";
 
 /** The addon, or why there is none; a missing addon is an expected outcome, not an error. */
@@ -8,13 +9,19 @@ export type NativeLoad = { addon: NativeAddon } | { reason: string };
 /** Where build.mjs puts the compiled addon (the same from src and from dist). */
 const ADDON_FILE = fileURLToPath(new URL("../build/stagecraft_native.node", import.meta.url));
 
-/** Loads the compiled addon; every worker thread may. */
+/** Loads the compiled addon, unless it is of another ABI; every worker thread may. */
 export function loadNative(file: string = ADDON_FILE): NativeLoad {
   try {
-    return { addon: createRequire(import.meta.url)(file) as NativeAddon };
+    const addon = createRequire(import.meta.url)(file) as NativeAddon & { abi?: number };
+    if (addon.abi !== ABI) return { reason: otherAbi(file, addon.abi) };
+    return { addon };
   } catch (error) {
     return { reason: reasonOf(error, file) };
   }
+}
+
+function otherAbi(file: string, abi: number | undefined): string {
+  return `${file} was compiled from other sources: its ABI is ${abi ?? "unnumbered"}, not ${ABI}`;
 }
 
 function reasonOf(error: unknown, file: string): string {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { loadNative } from "@stagecraft/tensor-native";
+import { startNative } from "./start.js";
 import {
   plainRope,
   decoderHidden,
@@ -217,6 +218,13 @@ describe("bad arguments", () => {
     expect(loadNative("/nowhere/stagecraft.node")).toEqual({ reason: "the addon is not compiled" });
     const elf = createRequire(import.meta.url).resolve("vitest");
     expect(loadNative(`${elf}.node`)).toHaveProperty("reason");
+  });
+
+  it("say how to get an addon where there is none, or one of another ABI", async () => {
+    const reason = "its ABI is 7";
+    await expect(startNative({}, { reason })).rejects.toThrow(
+      'engine "native" is not available: its ABI is 7; run `npm run setup`',
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
-import { loadNative, type NativeAddon } from "@stagecraft/tensor-native";
+import { loadNative, type NativeAddon, type NativeLoad } from "@stagecraft/tensor-native";
 import { tf } from "../../tf.js";
 import type { Engine } from "../engine.js";
 import { createNativeBackend, type NativeBackend } from "./backend.js";
@@ -13,11 +13,11 @@ const MIN_NATIVE_SIZE = 2048;
 /** The compiled addon, or why there is none. */
 export const findNative = () => loadNative();
 
-/** Starts the C++ engine; throws `failed_precondition` where its addon is not compiled. */
-export async function startNative({
-  numThreads: wanted,
-}: { numThreads?: number | undefined } = {}): Promise<Engine> {
-  const native = findNative();
+/** Starts the C++ engine; throws `failed_precondition` where its addon is not compiled or of another ABI. */
+export async function startNative(
+  { numThreads: wanted }: { numThreads?: number | undefined } = {},
+  native: NativeLoad = findNative(),
+): Promise<Engine> {
   if (!("addon" in native)) {
     throw new StagecraftError(
       "failed_precondition",
