@@ -65,11 +65,12 @@ struct GeluErf : PlainSlopes<GeluErf> {
 };
 
 struct Relu : PlainSlopes<Relu> {
-  INLINE vf of(vf x) { return vmax(x, vf{}); }
+  INLINE vf of(vf x) { return x < 0.f ? vf{} : x; }  // NaN stays NaN
   INLINE vf slope(vf x) { return x > 0.f ? splat(1.f) : vf{}; }
 };
 
-INLINE vf tanh_of(vf x) { return 2.f * sigmoid(2.f * x) - 1.f; }
+// NaN stays NaN: a cap must not make numbers of what diverged.
+INLINE vf tanh_of(vf x) { return x == x ? 2.f * sigmoid(2.f * x) - 1.f : x; }
 
 struct Tanh : PlainSlopes<Tanh> {
   INLINE vf of(vf x) { return tanh_of(x); }
