@@ -273,8 +273,9 @@ interface Rule {
   ingress: { ports: { port: number }[] }[];
 }
 
-suite(`overlays on GPUs${skipped}`, () => {
+suite(`GPUs${skipped}`, () => {
   it.each([
+    ["overlays/cpu", 0, []],
     ["overlays/gpu", 5, ["policy", "reward-model", "trainer"]],
     ["overlays/gpu-2", 2, ["policy", "trainer"]],
     ["overlays/gpu-1", 1, ["trainer"]],
