@@ -75,6 +75,15 @@ describe("signing in at a provider", () => {
     expect(body).toEqual({ provider: "Example" });
   });
 
+  it("reads the provider's keys again when it signs with another one of the same name", async () => {
+    const { come, signIn } = await gateway();
+    await signIn("ann@example.org", "rater");
+    provider.isNext(ANN);
+    expect((await come()).to).toBe("/");
+    provider.exchangeKey();
+    expect((await come()).to).toBe("/");
+  });
+
   it("keeps out strangers, addresses that nobody verified, other people's names and the inactive", async () => {
     const { come, signIn } = await gateway();
     const ann = await signIn("ann@example.org", "rater");

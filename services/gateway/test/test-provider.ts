@@ -35,7 +35,7 @@ interface Given {
 
 /** A small OpenID Connect provider: whoever comes is the person of `claims`, and is sent back at once. */
 export async function startTestProvider(client: { id: string; secret: string }) {
-  const signer = createSigner();
+  let signer = createSigner();
   const codes = new Map<string, Given>();
   let claims: object = {};
   let change: object = {};
@@ -90,6 +90,10 @@ export async function startTestProvider(client: { id: string; secret: string }) 
     /** Who comes next, and what is wrong about the token that tells it. */
     isNext(next: object, wrong: object = {}) {
       [claims, change] = [next, wrong];
+    },
+    /** It signs with another key from now on, by the same name. */
+    exchangeKey() {
+      signer = createSigner();
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -32,6 +32,11 @@ export function verifyIdToken(
   keys: readonly ProviderKey[],
   expected: Expected,
 ): Claims {
+  return checkClaims(parsed(bodyOf(token, keys)), expected);
+}
+
+/** What is signed; throws for a token that none of the keys has signed. */
+function bodyOf(token: string, keys: readonly ProviderKey[]): string {
   const [head = "", body = "", signature = "", ...more] = token.split(".");
   if (signature === "" || more.length > 0) throw wrong("is no signed JWT");
   const { alg, kid } = parsed(head) as { alg?: unknown; kid?: unknown };
@@ -39,13 +44,16 @@ export function verifyIdToken(
   if (!isSigned(`${head}.${body}`, Buffer.from(signature, "base64url"), { key, alg })) {
     throw wrong("is not signed by the provider's key");
   }
-  return checkClaims(parsed(body), expected);
+  return body;
 }
 
-/** The key that a token's header names; whether the provider has it may change. */
-export function hasKeyFor(token: string, keys: readonly ProviderKey[]): boolean {
-  const { kid } = parsed(token.split(".")[0] ?? "") as { kid?: unknown };
-  return kid === undefined || keys.some((key) => key.kid === kid);
+/** Whether one of the keys has signed a token; which keys a provider has may change, with and without a name. */
+export function isSignedByOne(token: string, keys: readonly ProviderKey[]): boolean {
+  try {
+    return bodyOf(token, keys) !== "";
+  } catch {
+    return false;
+  }
 }
 
 function keyFor(keys: readonly ProviderKey[], alg: unknown, kid: unknown): KeyObject {

@@ -3,7 +3,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { isLoopbackHost } from "@stagecraft/rpc";
 import { z } from "zod";
 import { newSecret } from "../secrets.js";
-import { hasKeyFor, verifyIdToken, type Claims, type ProviderKey } from "./id-token.js";
+import { isSignedByOne, verifyIdToken, type Claims, type ProviderKey } from "./id-token.js";
 
 export interface ProviderOptions {
   /** As the provider writes it: `https://login.example.org/realm`. */
@@ -76,7 +76,7 @@ export function createOidcProvider({
     const { jwks_uri: url } = await discover();
     const read = () => ask(url, keySet).then((set) => set.keys as ProviderKey[]);
     const held = await keys?.catch(() => undefined);
-    if (held && hasKeyFor(token, held)) return held;
+    if (held && isSignedByOne(token, held)) return held;
     return (keys = read()); // the provider has new ones
   };
   return {
