@@ -68,4 +68,33 @@ describe("runs over HTTP", () => {
     expect(pause.error).toMatchObject({ code: "failed_precondition" });
     expect((await call("GET", "/api/runs/stages")).error!.advice).toContain("--trainer-address");
   });
+
+  it("are told no longer once the session has ended, or the role is taken", async () => {
+    const catalog = createRunCatalog({ dirs: [dir] });
+    let begin = () => {};
+    const follow: typeof catalog.follow = (...args) => (begin(), catalog.follow(...args));
+    const { server, signIn } = await testServer(database, { runs: { ...catalog, follow } });
+    await using _server = server;
+    const { call, id } = await signIn("Olga", "operator");
+    const { body: list } = await call<RunList>("GET", "/api/runs");
+    const open = async () => {
+      const begun = new Promise<void>((resolve) => (begin = resolve));
+      const ended = call<string>("GET", `/api/runs/${list.runs[0]!.runId}/events`);
+      await begun;
+      return { ended };
+    };
+    const setRole = (role: string) =>
+      database.db
+        .updateTable("people")
+        .set({ roles: JSON.stringify([role]) })
+        .where("id", "=", id)
+        .execute();
+    const first = await open();
+    await setRole("rater");
+    expect((await first.ended).status).toBe(200);
+    await setRole("operator");
+    const second = await open();
+    expect((await call("DELETE", "/api/session")).status).toBe(200);
+    expect((await second.ended).status).toBe(200);
+  });
 });

@@ -34,12 +34,15 @@ export async function beginSession(
 }
 
 /** Who a cookie is; undefined for a session that has ended or a person who may not sign in any more. */
-export async function findSession(
+export const findSession = (db: Db, cookie: string, now: Date) =>
+  findSessionByHash(db, hashOfSecret(cookie), now);
+
+/** The same for what is kept of the cookie. */
+export async function findSessionByHash(
   db: Db,
-  cookie: string,
+  sessionHash: string,
   now: Date,
 ): Promise<SignedIn | undefined> {
-  const sessionHash = hashOfSecret(cookie);
   const row = await db
     .selectFrom("sessions")
     .innerJoin("people", "people.id", "sessions.person_id")

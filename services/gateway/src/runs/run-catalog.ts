@@ -26,12 +26,18 @@ import { trainerRecords } from "./trainer-records.js";
 /** What can be done to a run. */
 export type RunAction = "pause" | "resume" | "cancel";
 
+export interface FollowOptions {
+  signal: AbortSignal;
+  /** Asked about once a second. */
+  mayLook(): Promise<boolean>;
+}
+
 /** The runs of a trainer and of folders: looked at, followed, steered. */
 export interface RunCatalog {
   list(): Promise<RunList>;
   details(runId: string): Promise<RunDetails>;
-  /** Ends with the signal. */
-  follow(runId: string, signal: AbortSignal): AsyncGenerator<RunEvent>;
+  /** Ends with the signal, and soon after nobody may look any more. */
+  follow(runId: string, how: FollowOptions): AsyncGenerator<RunEvent>;
   stages(): Promise<RunStages>;
   start(run: StartRun): Promise<RunItem>;
   control(runId: string, action: RunAction): Promise<RunItem>;
@@ -81,7 +87,7 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
       const run = await readRun(dir, item.name).catch(() => undefined); // nothing stands there yet
       return run ? detailsOf(item, run) : bareDetails(item);
     },
-    async *follow(runId, signal) {
+    async *follow(runId, how) {
       const { dir, trainerRunId } = await find(runId);
       const problems: string[] = [];
       const onGap = () =>
@@ -93,7 +99,7 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
           ? trainerRecords(ofTrainer(), trainerRunId!, onGap)
           : directoryRecords(dir);
       try {
-        yield* events({ source, problems, item: async () => (await find(runId)).item, signal });
+        yield* events({ source, problems, item: async () => (await find(runId)).item, ...how });
       } finally {
         source.close();
       }
@@ -173,18 +179,24 @@ function bareDetails(run: RunItem, problem?: string): RunDetails {
   };
 }
 
-interface Followed {
+interface Followed extends FollowOptions {
   source: ReturnType<typeof directoryRecords>;
   /** Filled while it is followed. */
   problems: string[];
   item(): Promise<RunItem>;
-  signal: AbortSignal;
 }
 
-async function* events({ source, problems, item, signal }: Followed): AsyncGenerator<RunEvent> {
+async function* events({
+  source,
+  problems,
+  item,
+  signal,
+  mayLook,
+}: Followed): AsyncGenerator<RunEvent> {
   let told = "";
   for (let look = 0; !signal.aborted; look++) {
     if (look % LOOKS_PER_STATE === 0) {
+      if (!(await mayLook())) return;
       const run = await item();
       const text = JSON.stringify(run);
       if (text !== told) yield { type: "run", run };

@@ -2,8 +2,9 @@ import { StagecraftError } from "@stagecraft/core";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { writeAudit } from "../../auth/audit.js";
+import { findSessionByHash } from "../../auth/sessions.js";
 import type { RunItem, StartRun } from "../api/index.js";
-import { personOf, type HttpContext } from "../context.js";
+import { may, personOf, type HttpContext } from "../context.js";
 import { id, text } from "../fields.js";
 import { sendEvents } from "../sse.js";
 import { whenClosed } from "../when-closed.js";
@@ -24,7 +25,7 @@ const FILE_POLICY =
   "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /** Runs: looked at, followed, started, paused, resumed, cancelled; for operators. */
-export function runRoutes(app: FastifyInstance, { database, runs }: HttpContext): void {
+export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpContext): void {
   let numStreams = 0;
   const audit = (who: string, action: string, subject: string) =>
     writeAudit(database.db, { who, action, subject });
@@ -70,11 +71,16 @@ export function runRoutes(app: FastifyInstance, { database, runs }: HttpContext)
         details: { advice: "close a window that shows some" },
       });
     }
+    const { sessionHash } = request.signedIn!;
+    const mayLook = async () => {
+      const signedIn = await findSessionByHash(database.db, sessionHash, now());
+      return signedIn !== undefined && may(signedIn.person, "operator");
+    };
     const stop = new AbortController();
     whenClosed(reply, () => stop.abort());
     numStreams++;
     try {
-      await sendEvents(reply, runs.follow(runId, stop.signal));
+      await sendEvents(reply, runs.follow(runId, { signal: stop.signal, mayLook }));
     } finally {
       numStreams--;
       stop.abort();
