@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
 import { openRegistry } from "@stagecraft/registry";
@@ -50,7 +51,8 @@ describe("/api/registry", () => {
     expect(changes).toEqual([1, 2]);
     const file = await call<string>("GET", `${path}/2/archive`);
     expect(file.headers["content-disposition"]).toBe('attachment; filename="assistant-2.tar"');
-    expect(file.body).toContain("assistant-2/model.safetensors");
+    const { stdout } = spawnSync("tar", ["-t"], { input: file.body, encoding: "utf8" });
+    expect(stdout).toContain("assistant-2/model.safetensors\n");
     expect((await call("GET", `${path}/9/archive`)).status).toBe(404);
     const audit = JSON.stringify((await call("GET", "/api/operator/audit")).body);
     for (const action of ["rollback", "promote", "download"]) {

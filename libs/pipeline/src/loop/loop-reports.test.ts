@@ -57,14 +57,17 @@ describe("createLoopReports()", () => {
     const { progress } = reports.listening(silentReporter());
     for (let done = 0; done < 9; done++) progress({ stage: "ppo", done, total: 9, unit: "steps" });
     reports.finished(row);
+    reports.finished({ ...row, round: 3 });
     reports.ended();
     open.open();
     await reports.close();
-    expect(told).toHaveLength(2);
-    expect(told[1]).toMatchObject({
-      state: feedback.LoopState.IDLE,
-      finished: { round: 2, newRankings: 10, rewardAccuracy: 0.7, policyVersion: row.policy },
-    });
+    const two = { round: 2, newRankings: 10, rewardAccuracy: 0.7, policyVersion: row.policy };
+    const state = feedback.LoopState.IDLE;
+    expect(told).toMatchObject([
+      { state: feedback.LoopState.COLLECTING },
+      { state, finished: two },
+      { state, finished: { ...two, round: 3 } },
+    ]);
     expect(roundResult(row, "assistant-2").policyVersion).toBe("assistant-2");
   });
 
@@ -83,5 +86,28 @@ describe("createLoopReports()", () => {
     }
     expect(told).toEqual([feedback.LoopState.IDLE, feedback.LoopState.FAILED]);
     expect(warnings).toEqual([expect.stringContaining("the loop goes on: nobody is there")]);
+  });
+
+  it("tells a finished round until the service has it, and those of before its start", async () => {
+    const rounds: (number | undefined)[] = [];
+    let numFailures = 3;
+    const send = ({ finished }: feedback.ReportLoopRequest) => {
+      if (numFailures-- > 0) return Promise.reject(new StagecraftError("unavailable", "away"));
+      rounds.push(finished?.round);
+      return Promise.resolve();
+    };
+    const warnings: string[] = [];
+    const reporter = silentReporter({ warn: (text) => warnings.push(text) });
+    const reports = createLoopReports("l", send, reporter);
+    reports.goesOn([{ ...row, round: 1 }]);
+    reports.finished(row);
+    await reports.close(); // fails twice
+    expect([rounds, warnings.at(-1)]).toEqual([
+      [],
+      expect.stringContaining("lack 2 finished rounds"),
+    ]);
+    reports.begins(3);
+    await reports.close(); // fails once, then all is told
+    expect(rounds).toEqual([1, 2]);
   });
 });

@@ -8,6 +8,8 @@ import type { Lack } from "./wait-for-rankings.js";
 export interface LoopReports {
   /** The same reporter; progress of a step is also told. */
   listening(reporter: StageReporter): StageReporter;
+  /** Rounds that ended before this start: told again, for nobody knows whether they were. */
+  goesOn(rounds: readonly LoopRound[]): void;
   begins(round: number): void;
   waits(lacks: readonly Lack[]): void;
   finished(round: LoopRound): void;
@@ -29,31 +31,39 @@ const STATES: Readonly<Record<string, readonly [feedback.LoopState, string]>> = 
 
 type Report = feedback.ReportLoopRequest;
 
-/** See LoopReports. `send` tells the service; of reports that wait for it only the last is sent. */
+/**
+ * See LoopReports. `send` tells the service. Of what the loop does only the last is sent; each finished
+ * round is sent until the service has it, with the next report where one failed.
+ */
 export function createLoopReports(
   loop: string,
   send: (report: Report) => Promise<unknown>,
   reporter: Pick<StageReporter, "warn">,
 ): LoopReports {
   const sending = createSerialQueue();
-  let waiting: Report | undefined;
+  const untoldRounds: feedback.LoopRoundResult[] = [];
+  let last: Report | undefined;
+  let isTold = true;
   let isWarned = false;
   let round = 0;
-  const sendLast = async () => {
-    const report = waiting;
-    waiting = undefined;
-    if (!report) return;
-    try {
-      await send(report);
-    } catch (thrown) {
-      if (!isWarned) reporter.warn(untold(thrown));
-      isWarned = true;
+  const sendAll = async () => {
+    while (last && (!isTold || untoldRounds.length > 0)) {
+      const finished = untoldRounds[0];
+      isTold = true;
+      try {
+        await send({ ...last, finished });
+      } catch (thrown) {
+        if (!isWarned) reporter.warn(untold(thrown));
+        isWarned = true;
+        return;
+      }
+      if (finished) untoldRounds.shift();
     }
   };
   const tell = (said: Partial<Report> & Pick<Report, "state" | "text">) => {
-    const nothing = { waitsFor: [], progress: undefined, finished: waiting?.finished };
-    waiting = { loop, round, ...nothing, ...said };
-    void sending.run(sendLast);
+    last = { loop, round, waitsFor: [], progress: undefined, finished: undefined, ...said };
+    isTold = false;
+    void sending.run(sendAll);
   };
   return {
     listening: (inner) => ({
@@ -64,6 +74,9 @@ export function createLoopReports(
         if (said) tell(said);
       },
     }),
+    goesOn(rounds) {
+      untoldRounds.push(...rounds.map((row) => roundResult(row)));
+    },
     begins(number) {
       round = number;
       tell({ state: feedback.LoopState.COLLECTING, text: `Round ${round} begins.` });
@@ -76,10 +89,18 @@ export function createLoopReports(
     },
     finished(row) {
       const text = `Round ${row.round} has ended.`;
-      tell({ state: feedback.LoopState.PUBLISHING, finished: roundResult(row), text });
+      untoldRounds.push(roundResult(row));
+      tell({ state: feedback.LoopState.PUBLISHING, text });
     },
     ended: (error) => tell(endOf(error, round)),
-    close: () => sending.idle(),
+    async close() {
+      await sending.idle();
+      if (untoldRounds.length === 0) return;
+      await sending.run(sendAll);
+      const { length } = untoldRounds;
+      if (length > 0)
+        reporter.warn(`the pages lack ${length} finished rounds: the next start tells them`);
+    },
   };
 }
 
@@ -119,6 +140,7 @@ function untold(thrown: unknown): string {
 /** Of a loop that asks nobody at the pages. */
 export const noReports: LoopReports = {
   listening: (reporter) => reporter,
+  goesOn: () => undefined,
   begins: () => undefined,
   waits: () => undefined,
   finished: () => undefined,

@@ -110,6 +110,7 @@ async function runRounds(
   let state = await readLoopState(run.dir, initialState(startOf(config)));
   state = await models.settle(state);
   if (state.rounds.length > 0) context.reporter.info(roundTable(state.rounds));
+  reports.goesOn(state.rounds);
   while (config.rounds === 0 || state.rounds.length < config.rounds) {
     throwIfAborted(context.signal);
     reports.begins(state.rounds.length + 1);

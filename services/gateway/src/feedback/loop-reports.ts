@@ -35,12 +35,13 @@ export async function reportLoop(
   await keepRound(tx, { loop, round, body: roundBody, finished_at: now });
 }
 
+/** Told again, as a loop does when it starts anew, a round keeps its time. */
 async function keepRound(tx: Tx, values: Insertable<Tables["loop_rounds"]>): Promise<void> {
-  const { loop, round, ...row } = values;
+  const { body } = values;
   await tx
     .insertInto("loop_rounds")
-    .values({ loop, round, ...row })
-    .onConflict((conflict) => conflict.columns(["loop", "round"]).doUpdateSet(row))
+    .values(values)
+    .onConflict((conflict) => conflict.columns(["loop", "round"]).doUpdateSet({ body }))
     .execute();
 }
 

@@ -53,7 +53,7 @@ export function ComparisonDesk({ assignment, desk }: Props) {
     flag: () => setOpen("flag"),
     help: () => setOpen("help"),
   };
-  useRankKeys(commands, open === null);
+  useRankKeys(commands);
   // In the same breath as the change: were the browser's focus to lag behind, the two would chase each other.
   useLayoutEffect(() => focusCard(state.focus), [state.focus]);
   return (

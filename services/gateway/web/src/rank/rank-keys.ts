@@ -25,20 +25,22 @@ export const RANK_KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["?", "show these keys"],
 ];
 
-/** Listens for the keys wherever the focus is, except where somebody types or a dialog is open. */
-export function useRankKeys(commands: RankCommands, isActive: boolean): void {
+/**
+ * Listens for the keys wherever the focus is, except where somebody types or a dialog is open: on the
+ * screen, for what this page believes comes an event later, and a key in between would be lost.
+ */
+export function useRankKeys(commands: RankCommands): void {
   const latest = useRef(commands);
   latest.current = commands;
   // Before the page is painted: whoever sees a comparison may type at once.
   useLayoutEffect(() => {
-    if (!isActive) return;
     const listen = (event: KeyboardEvent) => {
       if (isTyping(event) || !dispatchKey(event, latest.current)) return;
       event.preventDefault();
     };
     window.addEventListener("keydown", listen);
     return () => window.removeEventListener("keydown", listen);
-  }, [isActive]);
+  }, []);
 }
 
 function isTyping(event: KeyboardEvent): boolean {
