@@ -15,8 +15,19 @@ const PLATFORM = [
   "environments",
 ];
 const ML = [
-  ...["core", "checkpoint", "registry", "report", "tokenizer", "tensor-native"],
-  ...["tensor", "data", "model", "runs", "learn", "ppo", "eval", "world"],
+  ...["core", "checkpoint", "registry", "report", "tokenizer"],
+  ...[
+    "tensor-native",
+    "tensor-xla",
+    "tensor",
+    "data",
+    "model",
+    "runs",
+    "learn",
+    "ppo",
+    "eval",
+    "world",
+  ],
 ];
 
 /**
