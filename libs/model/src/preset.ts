@@ -22,8 +22,14 @@ export function presetConfig(architecture: Architecture, sizes: PresetSizes): Mo
     ...sizes,
     architecture,
   });
-  refuse(unsaidProblems(config));
+  refuse([...unsaidProblems(config), ...positionProblems(architecture, sizes)]);
   return config;
+}
+
+/** A base of rotary angles for a model that has none would be kept nowhere. */
+function positionProblems(architecture: Architecture, { ropeTheta }: PresetSizes): string[] {
+  if (ropeTheta === undefined || FAMILIES[architecture].block.rotary) return [];
+  return [`${architecture} learns its positions and has no ropeTheta, got ${ropeTheta}`];
 }
 
 const COUNTS = [

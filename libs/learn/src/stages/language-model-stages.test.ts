@@ -149,6 +149,21 @@ describe("pretrain stage", () => {
     expect(second.metrics["validationLoss"]).toBeLessThan(first.metrics["validationLoss"]! + 0.1);
   });
 
+  it("leaves the base of rotary positions to the family, and refuses one where there is none", async () => {
+    const short = { ...{ steps: 1, evalBatches: 1 }, architecture: "smollm3" };
+    const thetaOf = async (name: string, more: object) => {
+      const { modelDir } = await run(pretrainStage, pretrainConfig({ ...short, ...more }), {
+        name,
+      });
+      return (await readModelInfo(modelDir!)).config.ropeTheta;
+    };
+    expect(await thetaOf("own", {})).toBe(2_000_000);
+    expect(await thetaOf("given", { ropeTheta: 500 })).toBe(500);
+    await expect(thetaOf("none", { architecture: "gpt2", ropeTheta: 10_000 })).rejects.toThrow(
+      "gpt2 learns its positions and has no ropeTheta",
+    );
+  });
+
   it("explains an empty corpus, a missing file and a context that does not fit", async () => {
     await writeFile(join(dir, "empty.txt"), "");
     const start = (more: object, name: string) =>

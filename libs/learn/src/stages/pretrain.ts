@@ -87,7 +87,11 @@ const schema = z.strictObject({
     .enum(["default", "yes", "no"])
     .default("default")
     .describe("Biases in linear maps and norms; default = as the family does"),
-  ropeTheta: z.number().positive().default(10_000).describe("Base of the rotary positions (llama)"),
+  ropeTheta: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Base of the rotary positions, 0 = the family's; refused where it has none (gpt2)"),
   contextLength: z.int().min(2).max(1_048_576).default(256).describe("Tokens per sequence"),
   batchSize: z.int().min(1).default(12).describe("Sequences per micro-batch"),
   batching: z
@@ -254,17 +258,18 @@ async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<M
 
 /** The fresh model's configuration; throws `invalid_argument` for sizes that do not fit. */
 function freshConfig(config: PretrainConfig, { vocabSize }: Pick<Tokenizer, "vocabSize">) {
-  const { numLayers, numHeads, hiddenSize, contextLength, ropeTheta } = config;
+  const { numLayers, numHeads, hiddenSize, contextLength } = config;
   const flag = (value: "default" | "yes" | "no") =>
     value === "default" ? undefined : value === "yes";
   const overrides = {
     numKvHeads: config.numKvHeads || undefined,
     intermediateSize: config.intermediateSize || undefined,
+    ropeTheta: config.ropeTheta || undefined,
     tieEmbeddings: flag(config.tieEmbeddings),
     bias: flag(config.bias),
   };
   const sizes = {
-    ...{ vocabSize, hiddenSize, numLayers, numHeads, ropeTheta },
+    ...{ vocabSize, hiddenSize, numLayers, numHeads },
     maxPositions: contextLength,
     ...Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)),
   };

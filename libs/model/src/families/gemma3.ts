@@ -20,6 +20,7 @@ export const gemma3: Family = {
     }),
   },
   block: { ...gemma2.block, headNorms: "each" },
+  preset: (sizes) => ({ ...gemma2.preset(sizes), ropeTheta: 1_000_000 }),
   toHf(config) {
     const { rope_parameters: _, rope_scaling: __, ...fields } = gemmaFields(config);
     const { ropeTheta, ropeScaling, localRopeTheta = 10_000 } = config;
