@@ -71,9 +71,18 @@ describe("lineage of a run's model", () => {
       stage: "sft",
       seed: 2,
       model: { sha256: await hashOf(model) },
-      config: { seed: 2, models: [base] },
-      parents: [{ field: "model", path: base, sha256: await hashOf(base), stage: "base" }],
-      data: [{ field: "data", path: at("data.jsonl"), sizeBytes: 7, numLines: 2 }],
+      config: { seed: 2, models: ["…/base/model"] },
+      parents: [
+        { field: "model", path: "…/base/model", sha256: await hashOf(base), stage: "base" },
+      ],
+      data: [
+        {
+          field: "data",
+          path: expect.stringMatching(/^…\/[^/]+\/data\.jsonl$/),
+          sizeBytes: 7,
+          numLines: 2,
+        },
+      ],
       figures: { loss: 1.5 },
       versions: { engine: "toy", node: process.versions.node },
       ancestors: [{ stage: "base", parents: [], data: [{ field: "data", numFiles: 1 }] }],
@@ -81,6 +90,9 @@ describe("lineage of a run's model", () => {
     expect(lineage.commit).toMatch(/^[0-9a-f]{40}( \+ changes)?$|^unknown$/);
     expect(lineage.data[0]!.sha256).toBe(sha256Of("one\ntwo"));
     const card = await readFile(join(model, "README.md"), "utf8");
+    for (const file of [LINEAGE_FILE, "README.md"]) {
+      expect(await readFile(join(model, file), "utf8")).not.toContain(root);
+    }
     for (const part of ["tags:\n  - stagecraft\n  - sft", await hashOf(base), "| loss | 1.5 |"]) {
       expect(card).toContain(part);
     }
@@ -104,7 +116,9 @@ describe("lineage of a run's model", () => {
     const { parents, ancestors } = await lineageOf(
       await train("ppo", { models: [at("copy")], seed: 3 }),
     );
-    expect(parents).toMatchObject([{ path: at("copy"), stage: "sft" }]);
+    expect(parents).toMatchObject([
+      { path: expect.stringMatching(/^…\/[^/]+\/copy$/), stage: "sft" },
+    ]);
     expect(ancestors.map(({ stage }) => stage)).toEqual(["sft", "base"]);
     expect(ancestors[0]!.parents).toEqual([{ field: "model", sha256: await hashOf(base) }]);
   });

@@ -13,6 +13,7 @@ import type { ReadFile } from "./input-hashes.js";
 import type { RunRecord } from "./run-record.js";
 import type { StageInput } from "../stage/stage-input.js";
 import type { StageResult } from "../stage/stage.js";
+import { shownPath, withShownPaths } from "./shown-path.js";
 
 /** What a model will have been made from: known when the run begins, for all of it may be gone at its end. */
 export type Origins = Pick<Lineage, "parents" | "data" | "ancestors" | "numAncestorsLeftOut">;
@@ -41,18 +42,28 @@ export async function originsOf(
   return { parents, data, ...ancestorsOf(lineages) };
 }
 
-/** Writes down where the run's model comes from, beside its weights. */
+/** Writes down where the run's model comes from, beside its weights; no path of this machine with it. */
 export async function noteLineage(run: FinishedRun, { metrics }: StageResult): Promise<void> {
   const { stage, seed, config, startedAt } = run.record;
   const { commit = UNKNOWN, ...versions } = run.record.versions;
   const [figures, speeds] = withoutSpeeds(metrics);
   const times = { startedAt, finishedAt: new Date().toISOString(), ...speeds };
-  const made = { stage, seed, config, ...run.origins, figures, versions, commit, times };
+  const made = {
+    stage,
+    seed,
+    config: withShownPaths(config),
+    ...run.origins,
+    figures,
+    versions,
+    commit,
+    times,
+  };
   await writeLineage(run.modelDir, made, { guard: () => run.checkOwned() });
 }
 
-async function parentOf({ field, path }: StageInput, files: readonly ReadFile[]) {
-  const own = files.filter(({ input }) => input.field === field && input.path === path);
+async function parentOf({ field, path: read }: StageInput, files: readonly ReadFile[]) {
+  const path = shownPath(read);
+  const own = files.filter(({ input }) => input.field === field && input.path === read);
   const sha256 = weightsHash(
     Object.fromEntries(own.map((file) => [basename(file.name), file.sha256])),
   );
@@ -60,7 +71,7 @@ async function parentOf({ field, path }: StageInput, files: readonly ReadFile[])
     const note = "its weights were not to be read here";
     return { parent: { field, path, sha256: UNKNOWN, stage: UNKNOWN, note } };
   }
-  const found = await readLineage(path, sha256);
+  const found = await readLineage(read, sha256);
   if (!found.lineage) {
     return { parent: { field, path, sha256, stage: UNKNOWN, note: found.reason } };
   }
@@ -69,7 +80,7 @@ async function parentOf({ field, path }: StageInput, files: readonly ReadFile[])
 
 function asData({ input, name, sha256, bytes, lines, numFiles }: ReadFile): DataFile {
   return {
-    ...{ field: input.field, path: name, sha256, sizeBytes: bytes },
+    ...{ field: input.field, path: shownPath(name), sha256, sizeBytes: bytes },
     ...(lines !== undefined && { numLines: lines }),
     ...(numFiles !== undefined && { numFiles }),
   };
