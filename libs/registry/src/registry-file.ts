@@ -58,7 +58,7 @@ export async function readRegistry(file: string): Promise<RegistryContent> {
   }
   try {
     const content = JSON.parse(text) as RegistryContent;
-    if (content.formatVersion === 1 && typeof content.models === "object") {
+    if (content.formatVersion === 1 && isModels(content.models)) {
       // Without the names that every object knows, such as "constructor".
       return { ...content, models: Object.assign(nothing(), content.models) };
     }
@@ -69,6 +69,13 @@ export async function readRegistry(file: string): Promise<RegistryContent> {
     "data_loss",
     `${file} is no registry of models that this version can read; put a copy back, or move it away and register the models anew`,
     { details: { file } },
+  );
+}
+
+function isModels(models: unknown): boolean {
+  if (models === null || typeof models !== "object" || Array.isArray(models)) return false;
+  return Object.values(models as Record<string, Partial<ModelHistory> | null>).every(
+    (each) => Array.isArray(each?.versions) && Array.isArray(each.promotions),
   );
 }
 

@@ -110,7 +110,13 @@ describe("openRegistry()", () => {
     expect((await registry.add("constructor", at("m1"))).version).toBe(1);
     await expect(registry.find("a@b")).rejects.toThrow("write NAME or NAME@VERSION");
     const text = await readFile(registry.file, "utf8");
-    for (const damaged of [text.slice(0, -9), "[]", '{"formatVersion":2,"models":{}}']) {
+    for (const damaged of [
+      text.slice(0, -9),
+      "[]",
+      '{"formatVersion":2,"models":{}}',
+      '{"formatVersion":1,"models":null}',
+      '{"formatVersion":1,"models":{"assistant":null}}',
+    ]) {
       await writeFile(registry.file, damaged);
       await expect(registry.add("assistant", at("m1"))).rejects.toMatchObject({
         code: "data_loss",
