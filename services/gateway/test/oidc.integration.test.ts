@@ -113,7 +113,22 @@ describe("signing in at a provider", () => {
     expect(await as("people", "others")).toEqual(["rater", "writer"]);
     expect(await as("boss")).toEqual(["operator"]);
     expect(await as("others")).toBeUndefined();
-    expect(await database.db.selectFrom("people").selectAll().execute()).toHaveLength(1);
+    const people = await database.db.selectFrom("people").selectAll().execute();
+    expect(people).toMatchObject([{ roles: [] }]);
+    expect(await database.db.selectFrom("sessions").selectAll().execute()).toEqual([]);
+    expect(await as("people")).toEqual(["rater", "writer"]);
+  });
+
+  it("lets in two people of one name, and nobody under a name of the gateway's own", async () => {
+    const { come } = await gateway({ people: ["rater"] });
+    const nameOf = async (sub: string, name: string) => {
+      provider.isNext({ sub, name, groups: ["people"] });
+      return (await come()).session?.me.name;
+    };
+    expect(await nameOf("1", "Kim")).toBe("Kim");
+    expect(await nameOf("2", "kim")).toMatch(/^kim \([\w-]{8}\)$/);
+    expect(await nameOf("3", "operator")).toMatch(/^operator \(/);
+    expect(await nameOf("1", "Kim")).toBe("Kim"); // known by now
   });
 
   it("refuses tokens that do not fit, other browsers, other states, and codes used twice", async () => {

@@ -5,6 +5,9 @@ import pg from "pg";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Of `sslmode`: the driver checks the certificate. */
+const VERIFYING = ["require", "verify-ca", "verify-full"];
+
 export interface ServerPoolOptions {
   /** Connections at most. */
   size: number;
@@ -45,10 +48,14 @@ function checkUrl(url: string, allowPlaintext: boolean): void {
     );
   }
   const sslmode = parsed.searchParams.get("sslmode") ?? "disable";
-  const isLocal = parsed.hostname === "" || isLoopbackHost(parsed.hostname);
-  if (isLocal || allowPlaintext || !["disable", "allow", "prefer"].includes(sslmode)) return;
+  // Where it is said twice, the parameter is what the driver connects to.
+  const host = parsed.searchParams.get("host") ?? decodeURIComponent(parsed.hostname);
+  const isLocal = host === "" || host.startsWith("/") || isLoopbackHost(host);
+  if (isLocal || allowPlaintext || VERIFYING.includes(sslmode)) return;
   throw new StagecraftError(
     "invalid_argument",
-    `databaseUrl leads to ${parsed.hostname} in plaintext; add ?sslmode=verify-full (and &sslrootcert=FILE)`,
+    sslmode === "no-verify"
+      ? `databaseUrl asks ${host} for no proof of who it is; write sslmode=verify-full (and &sslrootcert=FILE)`
+      : `databaseUrl leads to ${host} in plaintext; add ?sslmode=verify-full (and &sslrootcert=FILE)`,
   );
 }

@@ -2,6 +2,8 @@ import type { PersonRole } from "../../http/api/index.js";
 import type { Tx } from "../../store/database.js";
 import { writeAudit } from "../audit.js";
 import { addPerson, personById, type KnownPerson } from "../people.js";
+import { hashOfSecret } from "../secrets.js";
+import { endSessionsOf } from "../sessions.js";
 import type { Claims } from "./id-token.js";
 
 /** What people of a provider may do. */
@@ -29,21 +31,31 @@ export async function personOfClaims(
   const subject = `${issuer} ${claims.sub}`;
   const roles = rolesOf(claims, rules);
   const isMapped = rules.roles.size > 0;
-  if (isMapped && roles.length === 0) return undefined;
+  if (isMapped && roles.length === 0) return void (await leave(tx, subject));
   const id = (await idOfSubject(tx, subject)) ?? (await bind(tx, subject, claims));
   const known = id === undefined ? undefined : await personById(tx, id);
   if (known && !known.active) return undefined;
   if (!isMapped) return known;
-  if (!known) return create(tx, { subject, name: nameOf(claims), roles });
+  if (!known) return create(tx, { subject, name: await freeName(tx, claims), roles });
   if (sameRoles(known.roles, roles)) return known;
-  await tx
-    .updateTable("people")
-    .set({ roles: JSON.stringify(roles) })
-    .where("id", "=", known.id)
-    .execute();
-  const note = { who: "system", action: "person.change", subject: known.id };
-  await writeAudit(tx, { ...note, details: { roles, by: "claim" } });
+  await changeRoles(tx, known.id, roles);
   return { ...known, roles };
+}
+
+/** Who has lost all of his groups loses at once what he could do here, on every device and by password. */
+async function leave(tx: Tx, subject: string): Promise<void> {
+  const id = await idOfSubject(tx, subject);
+  const known = id === undefined ? undefined : await personById(tx, id);
+  if (!known || known.roles.length === 0) return;
+  await changeRoles(tx, known.id, []);
+  await endSessionsOf(tx, known.id);
+}
+
+async function changeRoles(tx: Tx, id: string, roles: PersonRole[]): Promise<void> {
+  const change = tx.updateTable("people").set({ roles: JSON.stringify(roles) });
+  await change.where("id", "=", id).execute();
+  const note = { who: "system", action: "person.change", subject: id };
+  await writeAudit(tx, { ...note, details: { roles, by: "claim" } });
 }
 
 async function idOfSubject(tx: Tx, subject: string): Promise<string | undefined> {
@@ -97,9 +109,24 @@ function verifiedEmail({ email, email_verified: isVerified }: Claims): string | 
   return typeof email === "string" && isVerified === true ? email : undefined;
 }
 
-/** How somebody is called here whom nobody has invited; cut to what a name may be long. */
-function nameOf(claims: Claims): string {
-  const { name, preferred_username: username, sub } = claims;
-  const first = [verifiedEmail(claims), name, username].find((text) => typeof text === "string");
-  return String(first ?? sub).slice(0, 80);
+/** What the gateway itself goes by: in the audit nobody else may. */
+const OWN_NAMES = ["operator", "system", "test"];
+const MAX_NAME = 80;
+
+/**
+ * How somebody is called here whom nobody has invited. Names are unique here and at the provider they are
+ * not: a second one of a name is told apart by the start of a hash of his `sub`.
+ */
+async function freeName(tx: Tx, { sub, ...claims }: Claims): Promise<string> {
+  const { name, preferred_username: username } = claims;
+  const all = [verifiedEmail({ sub, ...claims }), name, username];
+  const given = all.find((text) => typeof text === "string" && text.trim() !== "");
+  const first = String(given ?? sub).slice(0, MAX_NAME);
+  const query = tx.selectFrom("people").select("id");
+  const taken = await query
+    .where((eb) => eb(eb.fn("lower", ["name"]), "=", first.toLowerCase()))
+    .executeTakeFirst();
+  if (!taken && !OWN_NAMES.includes(first.toLowerCase())) return first;
+  const mark = ` (${hashOfSecret(String(sub)).slice(0, 8)})`;
+  return first.slice(0, MAX_NAME - mark.length) + mark;
 }
