@@ -97,4 +97,19 @@ describe("runs over HTTP", () => {
     expect((await call("DELETE", "/api/session")).status).toBe(200);
     expect((await second.ended).status).toBe(200);
   });
+
+  it("are told no longer to whoever watches when the server closes: nobody waits for the grace", async () => {
+    const catalog = createRunCatalog({ dirs: [dir] });
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const follow: typeof catalog.follow = (...args) => (begin(), catalog.follow(...args));
+    const runs = { ...catalog, follow };
+    const { server, signIn } = await testServer(database, { runs, graceMs: 2 ** 30 });
+    const { call } = await signIn("Olga", "operator");
+    const { body: list } = await call<RunList>("GET", "/api/runs");
+    const ended = call<string>("GET", `/api/runs/${list.runs[0]!.runId}/events`);
+    await begun;
+    await server.close();
+    expect((await ended).status).toBe(200);
+  });
 });

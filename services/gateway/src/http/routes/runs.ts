@@ -26,7 +26,9 @@ const FILE_POLICY =
 
 /** Runs: looked at, followed, started, paused, resumed, cancelled; for operators. */
 export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpContext): void {
-  let numStreams = 0;
+  const watching = new Set<AbortController>();
+  // A stream of a run ends with the run, which nobody who closes the server waits for.
+  app.addHook("preClose", async () => watching.forEach((stop) => stop.abort()));
   const audit = (who: string, action: string, subject: string) =>
     writeAudit(database.db, { who, action, subject });
   const sendPage = (reply: FastifyReply, page: string) =>
@@ -66,7 +68,7 @@ export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpCon
     personOf(request, "operator");
     const { runId } = runParams.parse(request.params);
     await runs.details(runId); // a run that is not there is an error, not a stream
-    if (numStreams >= MAX_STREAMS) {
+    if (watching.size >= MAX_STREAMS) {
       throw new StagecraftError("resource_exhausted", "too many runs are being watched", {
         details: { advice: "close a window that shows some" },
       });
@@ -78,11 +80,11 @@ export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpCon
     };
     const stop = new AbortController();
     whenClosed(reply, () => stop.abort());
-    numStreams++;
+    watching.add(stop);
     try {
       await sendEvents(reply, runs.follow(runId, { signal: stop.signal, mayLook }));
     } finally {
-      numStreams--;
+      watching.delete(stop);
       stop.abort();
     }
   });
