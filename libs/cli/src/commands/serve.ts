@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
-import { wholeNumberFlag } from "./cluster-flags.js";
+import { wholeNumber, wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 import type { Serving } from "../serve/serve-model.js";
 
@@ -14,6 +14,7 @@ interface ServeFlags {
   maxActive: number;
   maxQueued: number;
   graceMs: number;
+  metricsPort?: number;
   json?: boolean;
 }
 
@@ -54,6 +55,12 @@ export function serveCommand(command: Command, scope: CommandScope): void {
         value: 20_000,
       }),
     )
+    .addOption(
+      new Option(
+        "--metrics-port <n>",
+        "port of GET /metrics on this machine; 0 = any free one (default: no metrics)",
+      ).argParser((text) => wholeNumber(text, 0)),
+    )
     .option("--json", "print one JSON object when it serves")
     .addHelpText("after", NOTES)
     .addHelpText("after", examplesText(EXAMPLES))
@@ -63,10 +70,11 @@ export function serveCommand(command: Command, scope: CommandScope): void {
 async function serve(dir: string, flags: ServeFlags, { io, signal }: CommandScope): Promise<void> {
   const { serveModel } = await import("../serve/serve-model.js");
   const name = flags.name ?? (dir.replace(/\/+$/, "") || dir);
-  const { host, port, engine, threads, maxActive, maxQueued, graceMs } = flags;
+  const { host, port, engine, threads, maxActive, maxQueued, graceMs, metricsPort } = flags;
   const options = {
     ...{ dir, name, host, port, maxActive, maxQueued, graceMs, signal },
     ...{ engine: { engine, threads }, apiKeys: flags.apiKey },
+    ...(metricsPort !== undefined && { metricsPort }),
   };
   await serveModel(options, (serving) => {
     const told = { ...serving, model: name };
@@ -74,7 +82,10 @@ async function serve(dir: string, flags: ServeFlags, { io, signal }: CommandScop
   });
 }
 
-function textOf({ url, kind, model, engineName }: Serving & { model: string }, withKey: boolean) {
+function textOf(
+  { url, kind, model, engineName, metricsUrl }: Serving & { model: string },
+  withKey: boolean,
+) {
   const isPolicy = kind === "policy";
   const path = isPolicy ? "/v1/chat/completions" : "/v1/score";
   const messages = [{ role: "user", content: "Hello" }];
@@ -85,6 +96,6 @@ function textOf({ url, kind, model, engineName }: Serving & { model: string }, w
 
   curl ${url}${path} -H 'content-type: application/json'${key} -d '${body.replaceAll("'", "'\\''")}'
 
-Ctrl-C stops.
+${metricsUrl === undefined ? "" : `Metrics: ${metricsUrl}\n\n`}Ctrl-C stops.
 `;
 }

@@ -6,7 +6,7 @@ import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
 import type { EngineSettings } from "@stagecraft/service-kit";
 import { createPolicyService, createThreadedEngine } from "@stagecraft/service-policy";
 import { createRewardModelService, createThreadedScorers } from "@stagecraft/service-reward-model";
-import { silentLogger } from "@stagecraft/telemetry";
+import { silentLogger, type Metrics } from "@stagecraft/telemetry";
 import { createMemoryWeightStore, followWeights } from "@stagecraft/weights";
 
 /** What of a model is served. */
@@ -17,6 +17,8 @@ export interface OpenModelOptions {
   engine: EngineSettings;
   maxActive: number;
   maxQueued: number;
+  /** Counts tokens, items, queues and times, as the service of the same model does. */
+  metrics?: Metrics;
 }
 
 /** A model in a thread of this process, behind what the gateway's API asks for. */
@@ -54,7 +56,13 @@ async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<
   });
   const announcements = (async function* () {})();
   const follower = followWeights({ engine, store: createMemoryWeightStore(), announcements });
-  const service = createPolicyService({ engine, follower, maxItemsPerRequest: MAX_ITEMS });
+  const maxItemsPerRequest = MAX_ITEMS;
+  const service = createPolicyService({
+    engine,
+    follower,
+    maxItemsPerRequest,
+    ...metered(options),
+  });
   const backend = callInProcess(policy.PolicyServiceService, service.handlers, { logger });
   return {
     kind: "policy",
@@ -67,8 +75,9 @@ async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<
 
 async function openReward(options: OpenModelOptions): Promise<OpenModel> {
   const { dir, name, engine, maxActive, maxQueued } = options;
-  const thread = await createThreadedScorers({ models: [{ name, dir }], engine });
-  const batching = { maxBatch: maxActive, maxWaitMs: 1, maxQueued };
+  const models = [{ name, dir }];
+  const thread = await createThreadedScorers({ models, engine, ...metered(options) });
+  const batching = { ...metered(options), maxBatch: maxActive, maxWaitMs: 1, maxQueued };
   const { scorers } = thread;
   const service = createRewardModelService({ ...batching, scorers, maxItemsPerRequest: MAX_ITEMS });
   const backend = callInProcess(reward.RewardServiceService, service.handlers, { logger });
@@ -83,3 +92,5 @@ async function openReward(options: OpenModelOptions): Promise<OpenModel> {
     },
   };
 }
+
+const metered = ({ metrics }: Pick<OpenModelOptions, "metrics">) => (metrics ? { metrics } : {});
