@@ -1,19 +1,11 @@
-// The Kubernetes and KEDA JSON schemas of npm's kubernetes-models and @kubernetes-models/keda, made
-// strict. Release 4.3 of the former is the last that carries schemas rather than compiled
-// validators; they are those of Kubernetes 1.27, and what 1.27 knows later releases know.
-import { createRequire } from "node:module";
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+// What API servers of two releases of Kubernetes, and the operators whose kinds we use, know. Fields
+// come from type declarations: kubernetes-types has those of 1.29, kubernetes-models those of 1.36,
+// @kubernetes-models/* those of KEDA, cert-manager, the Gateway API and the Prometheus operator. Values
+// (formats, ranges, patterns) are checked by the validators of the latter packages.
+import { typeProblems, type Declared } from "./types.js";
 
-/** CommonJS, on purpose: ES modules could not be told to register elsewhere. */
-const require = createRequire(import.meta.url);
-
-/** A JSON schema, as far as it matters here. */
-interface Schema {
-  [keyword: string]: unknown;
-  type?: string;
-  properties?: Record<string, Schema>;
-  oneOf?: Schema[];
-}
+/** The releases of Kubernetes that every file is checked against: the oldest we name, and the newest known here. */
+export const RELEASES = ["1.29", "1.36"] as const;
 
 /** One Kubernetes object, as rendered. */
 export interface Manifest {
@@ -23,95 +15,58 @@ export interface Manifest {
   [field: string]: unknown;
 }
 
-/** Problems of one object by its schema, one sentence each; none when it is right. */
-export function schemaProblems(manifest: Manifest): string[] {
+/**
+ * Problems of objects, one sentence each, beginning with the release; none when all are right. A field
+ * that the release does not know is a problem, and so is null: an API server drops the one without a word
+ * and takes the other for nothing.
+ */
+export async function schemaProblems(manifests: readonly Manifest[]): Promise<string[]> {
+  const types = RELEASES.flatMap((release) =>
+    typeProblems(manifests.map((manifest) => declared(release, manifest))).map(
+      (problem) => `${release}: ${problem}`,
+    ),
+  );
+  return [...types, ...(await Promise.all(manifests.map(valueProblems))).flat()];
+}
+
+/** Packages that declare kinds of others than Kubernetes, by the API's group. */
+const OPERATORS: Record<string, string> = {
+  "keda.sh": "@kubernetes-models/keda",
+  "cert-manager.io": "@kubernetes-models/cert-manager",
+  "gateway.networking.k8s.io": "@kubernetes-models/gateway-api",
+  "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+};
+
+function modelsModule(apiVersion: string): string {
+  const [group = ""] = apiVersion.split("/");
+  return `${OPERATORS[group] ?? "kubernetes-models"}/${apiVersion}`;
+}
+
+function declared(release: (typeof RELEASES)[number], manifest: Manifest): Declared {
   const { apiVersion, kind, metadata } = manifest;
-  const validate = validatorOf(apiVersion, kind);
-  if (!validate) return [`${apiVersion}/${kind}: no schema for this kind`];
-  if (validate(manifest)) return [];
-  return (validate.errors ?? []).map((error) => `${kind} ${metadata.name}: ${say(error)}`);
-}
-
-function say({ instancePath, message, params }: ErrorObject): string {
-  return `${instancePath || "/"} ${message} ${JSON.stringify(params)}`;
-}
-
-const ajv = new Ajv({ allErrors: true, strict: false });
-
-function validatorOf(apiVersion: string, kind: string): ValidateFunction | undefined {
-  const id = registerSchemas(apiVersion, kind);
-  return id === undefined ? undefined : ajv.getSchema(id);
-}
-
-/** What the packages export for a kind: an object of it that can check itself. */
-type Model = new () => { validate(): void };
-
-/**
- * Takes over the schemas that a kind's model registers when it is asked to check an object, strict.
- * Returns the id of the kind's own.
- */
-function registerSchemas(apiVersion: string, kind: string): string | undefined {
-  const Model = modelOf(apiVersion, kind);
-  if (!Model) return undefined;
-  let kindId: string | undefined;
-  const registry = require("@kubernetes-models/validate") as Record<string, unknown>;
-  const original = { ...registry };
-  registry["register"] = (id: string, schema: Schema) => {
-    if (!ajv.getSchema(id)) ajv.addSchema(strict(schema), id);
-  };
-  registry["validate"] = (id: string) => (kindId = id);
-  try {
-    new Model().validate();
-  } finally {
-    Object.assign(registry, original);
+  const name = `${kind} ${metadata.name}`;
+  const [group = "", version] = apiVersion.split("/");
+  if (release === "1.36" || group in OPERATORS) {
+    return { name, module: modelsModule(apiVersion), type: `I${kind}`, value: manifest };
   }
-  return kindId;
+  const folder = version === undefined ? "core/v1" : `${group.split(".")[0]}/${version}`;
+  return { name, module: `kubernetes-types/${folder}`, type: kind, value: manifest };
 }
 
-function modelOf(apiVersion: string, kind: string): Model | undefined {
-  const owner = apiVersion.startsWith("keda.sh/") ? "@kubernetes-models/keda" : "kubernetes-models";
+/** A model checks the object that it was made of. */
+type Model = new (data: object) => { validate(): void };
+
+async function valueProblems(manifest: Manifest): Promise<string[]> {
+  const { apiVersion, kind, metadata } = manifest;
+  const models = await (import(modelsModule(apiVersion)) as Promise<Record<string, Model>>).catch(
+    () => ({}) as Record<string, Model>,
+  );
+  const ModelOf = models[kind];
+  if (!ModelOf) return [`${kind} ${metadata.name}: no schema for ${apiVersion}/${kind}`];
   try {
-    return (require(`${owner}/${apiVersion}`) as Record<string, Model>)[kind];
-  } catch {
-    return undefined;
+    new ModelOf(manifest).validate();
+    return [];
+  } catch (error) {
+    return [`${kind} ${metadata.name}: ${(error as Error).message}`];
   }
-}
-
-for (const [name, format] of Object.entries({
-  int32: { type: "number" as const, validate: (n: number) => Math.abs(n) < 2 ** 31 },
-  int64: { type: "number" as const, validate: Number.isSafeInteger },
-  double: true as const,
-  byte: /^[A-Za-z0-9+/]*={0,2}$/,
-  "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/,
-  quantity: /^[+-]?(\d+|\d+\.\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/,
-  string: true as const,
-})) {
-  ajv.addFormat(name, format);
-}
-
-/**
- * No field that the schema does not name, and no null where a value is meant: an API server drops
- * the one without a word and takes the other for nothing.
- */
-function strict(schema: Schema): Schema {
-  const [only, nothing] = schema.oneOf ?? [];
-  if (only && nothing?.type === "null") return strict(only);
-  const { nullable: _, ...rest } = schema;
-  const inner = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, deep(value)]));
-  const closed = schema.properties !== undefined && !("additionalProperties" in schema);
-  return closed ? { ...inner, additionalProperties: false } : inner;
-}
-
-function deep(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(deep);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value);
-  const isSchema = ["type", "$ref", "oneOf", "properties"].some((key) => key in value);
-  if (isSchema && !isPropertyMap(value)) return strict(value as Schema);
-  return Object.fromEntries(entries.map(([key, entry]) => [key, deep(entry)]));
-}
-
-/** A map of fields may have a field named `type`, whose value is then a schema, not a string. */
-function isPropertyMap(value: object): boolean {
-  return "type" in value && typeof value.type !== "string";
 }
