@@ -1,4 +1,6 @@
 import * as fs from "node:fs/promises";
+import type { JsonObject } from "@stagecraft/core";
+import { corrupt } from "./safetensors-header.js";
 
 /**
  * The part of node:fs/promises that this library touches. Injectable so that tests can cut the power
@@ -31,4 +33,19 @@ export async function readWhole(file: string, fileSystem: FileSystem): Promise<U
   } finally {
     await handle.close();
   }
+}
+
+export async function readText(file: string, fileSystem: FileSystem): Promise<string> {
+  return Buffer.from(await readWhole(file, fileSystem)).toString("utf8");
+}
+
+/** The JSON object in a file; throws `data_loss` for anything else. */
+export async function readJson(file: string, fileSystem: FileSystem): Promise<JsonObject> {
+  try {
+    const parsed: unknown = JSON.parse(await readText(file, fileSystem));
+    if (typeof parsed === "object" && parsed && !Array.isArray(parsed)) return parsed as JsonObject;
+  } catch (cause) {
+    throw corrupt(file, "not valid JSON", cause);
+  }
+  throw corrupt(file, "not a JSON object");
 }

@@ -2,8 +2,10 @@ const floatView = new Float32Array(1);
 const bitsView = new Uint32Array(floatView.buffer);
 
 /** IEEE 754 binary16 → float32, exact. */
-export function widenF16(halves: Uint16Array): Float32Array {
-  const widened = new Float32Array(halves.length);
+export function widenF16(
+  halves: Uint16Array,
+  widened: Float32Array = new Float32Array(halves.length),
+): Float32Array {
   for (let i = 0; i < halves.length; i++) {
     const half = halves[i]!;
     const exponent = (half >>> 10) & 0x1f;
@@ -17,10 +19,13 @@ export function widenF16(halves: Uint16Array): Float32Array {
 }
 
 /** bfloat16 → float32, exact: the upper half of the float's bits. */
-export function widenBF16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
+export function widenBF16(
+  halves: Uint16Array,
+  widened: Float32Array = new Float32Array(halves.length),
+): Float32Array {
+  const bits = new Uint32Array(widened.buffer, widened.byteOffset, widened.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
-  return new Float32Array(bits.buffer);
+  return widened;
 }
 
 /** float32 → binary16, round to nearest even; beyond 65504 becomes infinity. */

@@ -30,19 +30,21 @@ export {
   readModelDirectory,
   writeModelDirectory,
   type ModelDirectory,
+  type WriteModelOptions,
 } from "./model-directory.js";
 export {
   decodeSafetensors,
   encodeSafetensors,
   encodeSafetensorsChunks,
-  readSafetensors,
   sha256OfTensors,
   writeSafetensors,
   type Safetensors,
 } from "./safetensors.js";
+export { readSafetensors } from "./read-safetensors.js";
 export { signDirectory, verifyDirectory } from "./signed-directory.js";
 export { createKeyPair, readSigner, readVerifier, type Signer, type Verifier } from "./signing.js";
 export {
+  BYTES_PER_ELEMENT,
   f32,
   sizeOfShape,
   type DType,

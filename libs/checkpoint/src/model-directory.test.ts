@@ -53,6 +53,29 @@ describe("model directories", () => {
     expect([...(await readModelDirectory(dir.path)).tensors.keys()]).toEqual(["a", "b"]);
   });
 
+  it("write weights above a size as shards that transformers finds, and replace them by fewer", async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, "model");
+    const sizes = { a: 2, b: 2, large: 9, c: 1, d: 2 };
+    const tensors = new Map(
+      Object.entries(sizes).map(([name, n]) => [name, f32([n], new Float32Array(n).fill(n))]),
+    );
+    await writeModelDirectory(path, { ...model, tensors }, { maxShardBytes: 16 });
+    const shards = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
+    const names = (await readdir(path)).filter((name) => name.startsWith("model"));
+    expect(names.sort()).toEqual([...shards, "model.safetensors.index.json"]);
+    const index = JSON.parse(await readFile(join(path, "model.safetensors.index.json"), "utf8"));
+    const [first, second, third] = shards;
+    const weight_map = { a: first, b: first, large: second, c: third, d: third };
+    expect(index).toEqual({ metadata: { total_size: 64 }, weight_map });
+    expect((await readModelDirectory(path)).tensors).toEqual(tensors);
+    await writeModelDirectory(path, model);
+    expect(await readModelDirectory(path)).toEqual(model);
+    expect((await readdir(path)).filter((name) => name.startsWith("model"))).toEqual([
+      "model.safetensors",
+    ]);
+  });
+
   for (const shard of [7, null, "../1.safetensors", "a\\1.safetensors", "..", "/etc/passwd"]) {
     it(`read no file outside that an index names: ${JSON.stringify(shard)}`, async () => {
       await using dir = await tempDir();

@@ -7,12 +7,17 @@ import {
   recoverDirectory,
 } from "./atomic-directory.js";
 import type { FileContent } from "./atomic-write.js";
-import { nodeFileSystem, readWhole, type FileSystem } from "./file-system.js";
-import { encodeSafetensorsChunks, readSafetensors } from "./safetensors.js";
-import { corrupt } from "./safetensors-header.js";
+import { nodeFileSystem, readJson, readText, type FileSystem } from "./file-system.js";
+import {
+  encodeWeights,
+  INDEX_FILE,
+  isWeightsFile,
+  readWeights,
+  WEIGHTS_FILE,
+} from "./model-weights.js";
 import type { TensorEntry, TensorMap } from "./tensor-entry.js";
 
-/** A model in Hugging Face layout: config.json, model.safetensors, tokenizer and other text files. */
+/** A model in Hugging Face layout: config.json, weights, tokenizer and other text files. */
 export interface ModelDirectory {
   readonly config: JsonObject;
   readonly tensors: TensorMap;
@@ -21,13 +26,10 @@ export interface ModelDirectory {
 }
 
 const CONFIG_FILE = "config.json";
-const WEIGHTS_FILE = "model.safetensors";
-const INDEX_FILE = "model.safetensors.index.json";
 
 /** What a model directory may hold and may lose when a model is written over it. */
 const STANDARD_FILES = new Set([
   CONFIG_FILE,
-  WEIGHTS_FILE,
   "generation_config.json",
   "tokenizer.json",
   "tokenizer_config.json",
@@ -50,11 +52,15 @@ const TEXT_FILE = /\.(json|jinja|txt|md)$/;
 export async function readModelDirectory(
   directory: string,
   { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
-): Promise<ModelDirectory> {
+): Promise<ModelDirectory & { readonly tensors: Map<string, TensorEntry> }> {
   const described = await readModelDescription(directory, { fileSystem });
   const home = await locateDirectory(directory, fileSystem);
   const names = await listNames(home, fileSystem);
-  return { ...described, tensors: await readWeights(home, names, fileSystem) };
+  const tensors = await readWeights(home, names, fileSystem);
+  if (tensors) return { ...described, tensors };
+  const pickled = names.some((name) => name.endsWith(".bin"));
+  const hint = pickled ? " (pickled .bin weights are not read; convert them)" : "";
+  throw missing(directory, `it has no ${WEIGHTS_FILE}${hint}`);
 }
 
 /** Everything of a model directory but its weights; same errors. */
@@ -74,6 +80,12 @@ export async function readModelDescription(
   return { config: await readJson(join(home, CONFIG_FILE), fileSystem), files };
 }
 
+export interface WriteModelOptions {
+  fileSystem?: FileSystem;
+  /** Weights of more bytes are written as shards with an index; default: never. */
+  maxShardBytes?: number | undefined;
+}
+
 /**
  * Writes a model directory, replacing an earlier model there in one step. Throws
  * `failed_precondition` when the directory holds files that are not a model's, `resource_exhausted`
@@ -82,12 +94,12 @@ export async function readModelDescription(
 export async function writeModelDirectory(
   directory: string,
   { config, tensors, files }: ModelDirectory,
-  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
+  { fileSystem = nodeFileSystem, maxShardBytes }: WriteModelOptions = {},
 ): Promise<void> {
   await recoverDirectory(directory, { fileSystem });
   const content = new Map<string, FileContent>(Object.entries(files).filter(isPlainName));
   content.set(CONFIG_FILE, configText(config));
-  content.set(WEIGHTS_FILE, encodeSafetensorsChunks(tensors, { format: "pt" }));
+  for (const [name, file] of encodeWeights(tensors, maxShardBytes)) content.set(name, file);
   await refuseToDelete(directory, content, fileSystem);
   await atomicReplaceDirectory(directory, content, { fileSystem });
 }
@@ -99,51 +111,13 @@ function configText(config: JsonObject): string {
   return `${JSON.stringify(config, null, 2)}\n`.replace(FLOATS, "$1.0");
 }
 
-async function readWeights(
-  directory: string,
-  names: readonly string[],
-  fileSystem: FileSystem,
-): Promise<TensorMap> {
-  if (names.includes(WEIGHTS_FILE)) {
-    return (await readSafetensors(join(directory, WEIGHTS_FILE), { fileSystem })).tensors;
-  }
-  if (!names.includes(INDEX_FILE)) {
-    const pickled = names.some((name) => name.endsWith(".bin"));
-    const hint = pickled ? " (pickled .bin weights are not read; convert them)" : "";
-    throw missing(directory, `it has no ${WEIGHTS_FILE}${hint}`);
-  }
-  const indexFile = join(directory, INDEX_FILE);
-  const index = await readJson(indexFile, fileSystem);
-  const shards = shardsOf(index["weight_map"], indexFile);
-  const tensors = new Map<string, TensorEntry>();
-  for (const shard of shards) {
-    const part = await readSafetensors(join(directory, shard), { fileSystem });
-    for (const [name, entry] of part.tensors) tensors.set(name, entry);
-  }
-  return tensors;
-}
-
-/** The files that an index names: plain names beside it, whatever system wrote it. */
-function shardsOf(weightMap: unknown, indexFile: string): Set<string> {
-  if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
-    throw corrupt(indexFile, "weight_map is missing; it must map tensors to files");
-  }
-  const shards = new Set<unknown>(Object.values(weightMap));
-  for (const shard of shards) {
-    if (typeof shard === "string" && /^[^/\\\0]+\.safetensors$/.test(shard)) continue;
-    const shown = JSON.stringify(shard)?.slice(0, 100);
-    throw corrupt(indexFile, `weight_map names ${shown}, which is no safetensors file beside it`);
-  }
-  return shards as Set<string>;
-}
-
 async function refuseToDelete(
   directory: string,
   content: ReadonlyMap<string, FileContent>,
   fileSystem: FileSystem,
 ): Promise<void> {
   const foreign = (await listNames(directory, fileSystem)).filter(
-    (name) => !content.has(name) && !STANDARD_FILES.has(name),
+    (name) => !content.has(name) && !STANDARD_FILES.has(name) && !isWeightsFile(name),
   );
   if (foreign.length === 0) return;
   throw new StagecraftError(
@@ -151,20 +125,6 @@ async function refuseToDelete(
     `${directory} holds files that are not part of a model (${foreign.slice(0, 5).join(", ")}); choose another directory`,
     { details: { directory, foreign } },
   );
-}
-
-async function readText(file: string, fileSystem: FileSystem): Promise<string> {
-  return Buffer.from(await readWhole(file, fileSystem)).toString("utf8");
-}
-
-async function readJson(file: string, fileSystem: FileSystem): Promise<JsonObject> {
-  try {
-    const parsed: unknown = JSON.parse(await readText(file, fileSystem));
-    if (typeof parsed === "object" && parsed && !Array.isArray(parsed)) return parsed as JsonObject;
-  } catch (cause) {
-    throw corrupt(file, "not valid JSON", cause);
-  }
-  throw corrupt(file, "not a JSON object");
 }
 
 function isPlainName([name]: [string, string]): boolean {

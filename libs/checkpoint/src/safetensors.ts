@@ -1,12 +1,12 @@
 import { StagecraftError } from "@stagecraft/core";
 import { atomicWriteFile, type AtomicOptions } from "./atomic-write.js";
-import { nodeFileSystem, readWhole, type FileSystem } from "./file-system.js";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "./half.js";
 import { sha256Of } from "./manifest.js";
 import { parseHeader, readHeaderLength, type HeaderEntry } from "./safetensors-header.js";
 import {
   BYTES_PER_ELEMENT,
   checkEntry,
+  DATA_CLASSES,
   type TensorData,
   type TensorEntry,
   type TensorMap,
@@ -22,23 +22,18 @@ export interface Safetensors {
  * the bytes may belong to a pool. `source` names the origin in messages. Throws `data_loss` on any
  * violation of the format and `unimplemented` on an element type that we do not read.
  */
-export function decodeSafetensors(bytes: Uint8Array, source = "safetensors data"): Safetensors {
-  return decode(bytes, source, true);
-}
-
-/**
- * Reads a safetensors file; errors name it. The tensors share one buffer that nothing else holds.
- * Throws `not_found`, and what `decodeSafetensors` throws.
- */
-export async function readSafetensors(
-  file: string,
-  { fileSystem = nodeFileSystem }: { fileSystem?: FileSystem } = {},
-): Promise<Safetensors> {
-  const bytes = await readWhole(file, fileSystem).catch((thrown: unknown) => {
-    const { code, reason } = StagecraftError.from(thrown);
-    throw new StagecraftError(code, `cannot read ${file}: ${reason}`, { cause: thrown });
-  });
-  return decode(bytes, file, false);
+export function decodeSafetensors(input: Uint8Array, source = "safetensors data"): Safetensors {
+  // A plain view: Buffer's own slice() would not copy.
+  const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+  const headerLength = readHeaderLength(bytes.subarray(0, 8), bytes.length, source);
+  const data = bytes.subarray(8 + headerLength);
+  const header = parseHeader(bytes.subarray(8, 8 + headerLength), data.length, source);
+  const tensors = new Map<string, TensorEntry>();
+  for (const entry of header.entries) {
+    const { name, dtype, shape } = entry;
+    tensors.set(name, { dtype, shape, data: toTyped(data, entry) });
+  }
+  return { tensors, metadata: header.metadata };
 }
 
 /**
@@ -85,39 +80,11 @@ export async function writeSafetensors(
   await atomicWriteFile(file, encodeSafetensorsChunks(tensors, metadata), options);
 }
 
-function decode(input: Uint8Array, source: string, copy: boolean): Safetensors {
-  // A plain view: Buffer's own slice() would not copy.
-  const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-  const headerLength = readHeaderLength(bytes.subarray(0, 8), bytes.length, source);
-  const data = bytes.subarray(8 + headerLength);
-  const header = parseHeader(bytes.subarray(8, 8 + headerLength), data.length, source);
-  const tensors = new Map<string, TensorEntry>();
-  for (const entry of header.entries) {
-    const { name, dtype, shape } = entry;
-    tensors.set(name, { dtype, shape, data: toTyped(data, entry, copy) });
-  }
-  return { tensors, metadata: header.metadata };
-}
-
-function toTyped(data: Uint8Array, { dtype, begin, end }: HeaderEntry, copy: boolean): TensorData {
-  const view = data.subarray(begin, end);
-  const aligned = view.byteOffset % BYTES_PER_ELEMENT[dtype] === 0;
-  const owned = copy || !aligned ? view.slice() : view;
-  const length = owned.byteLength / BYTES_PER_ELEMENT[dtype];
-  switch (dtype) {
-    case "F32":
-      return new Float32Array(owned.buffer, owned.byteOffset, length);
-    case "I32":
-      return new Int32Array(owned.buffer, owned.byteOffset, length);
-    case "I64":
-      return new BigInt64Array(owned.buffer, owned.byteOffset, length);
-    case "U8":
-      return owned;
-    case "F16":
-      return widenF16(new Uint16Array(owned.buffer, owned.byteOffset, length));
-    case "BF16":
-      return widenBF16(new Uint16Array(owned.buffer, owned.byteOffset, length));
-  }
+function toTyped(data: Uint8Array, { dtype, begin, end }: HeaderEntry): TensorData {
+  const bytes = data.slice(begin, end); // a copy, aligned
+  if (dtype === "F16") return widenF16(new Uint16Array(bytes.buffer));
+  if (dtype === "BF16") return widenBF16(new Uint16Array(bytes.buffer));
+  return new DATA_CLASSES[dtype](bytes.buffer);
 }
 
 function toBytes({ dtype, data }: TensorEntry): Uint8Array {

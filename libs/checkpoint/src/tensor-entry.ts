@@ -55,7 +55,8 @@ export function checkEntry(name: string, entry: TensorEntry): TensorEntry {
   return entry;
 }
 
-const DATA_CLASSES = {
+/** What holds the values of each type on the host. */
+export const DATA_CLASSES = {
   F32: Float32Array,
   F16: Float32Array,
   BF16: Float32Array,
