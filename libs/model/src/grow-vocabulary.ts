@@ -10,7 +10,7 @@ import { HEAD_NAMES } from "./names.js";
  * @param vocabSize at least the model's
  */
 export function growVocabulary(model: Model, vocabSize: number): Model {
-  const { config, heads } = model;
+  const { config, heads, dtype } = model;
   const byToken: readonly string[] = [
     familyOf(config).names.embedding,
     ...Object.values(HEAD_NAMES.lm),
@@ -22,7 +22,7 @@ export function growVocabulary(model: Model, vocabSize: number): Model {
   );
   model.dispose();
   const grown = { ...config, vocabSize };
-  return modelFromTensors(grown, tensors, { heads, seed: 0, adopt: "exclusive" });
+  return modelFromTensors(grown, tensors, { heads, dtype, seed: 0, adopt: "exclusive" });
 }
 
 function withRows({ shape, data }: TensorEntry, numRows: number): TensorEntry {

@@ -3,6 +3,7 @@ import type { ModelConfig } from "./config.js";
 import type { Family } from "./families/family.js";
 import { ARCHITECTURES, findFamily, familyOf } from "./families/index.js";
 import { createHfReader, isObject, noteOf } from "./hf-reader.js";
+import { torchName, type ModelDtype } from "./model-dtype.js";
 import type { Head } from "./names.js";
 import { validateModelConfig } from "./preset.js";
 
@@ -13,6 +14,8 @@ export interface HfConfigOptions {
   extra?: JsonObject;
   /** Ids of bos, eos and pad; null where the tokenizer has none. */
   specials?: SpecialIds;
+  /** Type of the weights in the file; default f32. */
+  dtype?: ModelDtype;
 }
 
 export interface SpecialIds {
@@ -25,7 +28,7 @@ export interface SpecialIds {
 /** The config.json of transformers' class for the model, with our notes under `stagecraft`. */
 export function toHfConfig(
   config: ModelConfig,
-  { heads = ["lm"], extra = {}, specials = NO_SPECIALS }: HfConfigOptions = {},
+  { heads = ["lm"], extra = {}, specials = NO_SPECIALS, dtype = "f32" }: HfConfigOptions = {},
 ): JsonObject {
   const { classes, toHf } = familyOf(config);
   return {
@@ -37,8 +40,8 @@ export function toHfConfig(
     ...(heads.includes("lm") ? {} : { id2label: { "0": "SCORE" }, label2id: { SCORE: 0 } }),
     initializer_range: 0.02,
     use_cache: true,
-    dtype: "float32",
-    torch_dtype: "float32",
+    dtype: torchName(dtype),
+    torch_dtype: torchName(dtype), // transformers 4
     bos_token_id: specials.bos,
     eos_token_id: specials.eos,
     pad_token_id: specials.pad,

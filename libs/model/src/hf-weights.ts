@@ -2,6 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { TensorEntry, TensorMap } from "@stagecraft/checkpoint";
 import type { ModelConfig } from "./config.js";
 import { familyOf } from "./families/index.js";
+import { dtypeOf, type ModelDtype } from "./model-dtype.js";
 import { HEAD_NAMES, isHeadName } from "./names.js";
 
 /** Weights as transformers saves them. */
@@ -10,15 +11,23 @@ export function toHfTensors(config: ModelConfig, tensors: TensorMap): TensorMap 
   return convert ? convert.toHf(config, tensors) : tensors;
 }
 
+/** Weights in our layout, and the type they were stored in. */
+export interface ConvertedWeights {
+  readonly tensors: TensorMap;
+  readonly dtype: ModelDtype;
+}
+
 /**
  * Our layout from that of transformers, foreign quirks removed: the missing prefix of bare base
  * models, attention-mask and rotary buffers, an lm_head that repeats tied embeddings. What is
- * missing or misshapen stays so, for the strict check to report.
+ * missing or misshapen stays so, for the strict check to report. Takes the arrays over: they become
+ * those of the result, and are put in another order in their place, so that nothing is held twice.
  */
-export function fromHfTensors(config: ModelConfig, tensors: TensorMap): TensorMap {
+export function fromHfTensors(config: ModelConfig, tensors: TensorMap): ConvertedWeights {
   const { convert } = familyOf(config);
   const cleaned = clean(config, tensors);
-  return convert ? convert.fromHf(config, cleaned) : cleaned;
+  const dtype = dtypeOf(cleaned);
+  return { tensors: convert ? convert.fromHf(config, cleaned) : cleaned, dtype };
 }
 
 const BUFFER = /(\.attn\.(bias|masked_bias)|\.rotary_emb\.inv_freq)$/;

@@ -22,12 +22,14 @@ export {
   type ModelInfo,
   type SaveModelOptions,
 } from "./model-files.js";
+export { MODEL_DTYPES, type ModelDtype } from "./model-dtype.js";
 export {
   createModel,
   modelFromTensors,
   withHeadsOnly,
   type AdoptOptions,
   type CreateModelOptions,
+  type GivenWeightsOptions,
   type Model,
   type ModelContents,
 } from "./model.js";

@@ -80,6 +80,10 @@ class AdaptedModel implements LoraModel {
     return this.base.heads;
   }
 
+  get dtype() {
+    return this.base.dtype;
+  }
+
   get weights(): ModelWeights {
     throw new StagecraftError(
       "failed_precondition",

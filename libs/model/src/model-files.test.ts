@@ -1,15 +1,23 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { f32, readModelDirectory, writeSafetensors, type TensorMap } from "@stagecraft/checkpoint";
+import {
+  f32,
+  readModelDirectory,
+  writeModelDirectory,
+  writeSafetensors,
+  type TensorMap,
+} from "@stagecraft/checkpoint";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { maxDifference, randomIds, tinyConfig, tinyModel } from "../test/tiny.js";
-import { FAMILIES } from "./families/index.js";
+import { ARCHITECTURES, FAMILIES } from "./families/index.js";
+import { growVocabulary } from "./grow-vocabulary.js";
 import { fromHfConfig, toHfConfig } from "./hf-config.js";
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
 import { loadModel, readModelInfo, saveModel } from "./model-files.js";
-import { createModel, type Model } from "./model.js";
+import { addLora } from "./lora.js";
+import { createModel, withHeadsOnly, type Model } from "./model.js";
 
 beforeAll(() => initEngine({ engine: "auto" }));
 
@@ -318,7 +326,7 @@ describe("fromHfTensors()", () => {
     );
     bare.set("h.0.attn.bias", { dtype: "U8", shape: [1], data: new Uint8Array(1) });
     bare.set("lm_head.weight", bare.get("wte.weight")!);
-    expect(sorted(fromHfTensors(config, bare))).toEqual(sorted(ours));
+    expect(sorted(fromHfTensors(config, bare).tensors)).toEqual(sorted(ours));
   });
 
   it("refuses tied embeddings beside another lm_head", () => {
@@ -329,7 +337,7 @@ describe("fromHfTensors()", () => {
       const { shape, data } = tensors.get(name)!;
       const other = Float32Array.from(data as Float32Array);
       tensors.set("lm_head.weight", f32(shape, other));
-      expect(fromHfTensors(config, tensors).has("lm_head.weight")).toBe(false);
+      expect(fromHfTensors(config, tensors).tensors.has("lm_head.weight")).toBe(false);
       other[7]! += 1e-3;
       expect(() => fromHfTensors(config, tensors)).toThrow(
         "lm_head.weight is another matrix; set tie_word_embeddings to false",
@@ -337,11 +345,91 @@ describe("fromHfTensors()", () => {
     }
   });
 
+  for (const architecture of ARCHITECTURES) {
+    it(`holds no weight twice: ${architecture}`, () => {
+      const config = tinyConfig(architecture);
+      const ours = tinyModel(config).tensors();
+      const given = new Map(
+        [...toHfTensors(config, ours)].map(([name, { shape, data }]) => {
+          return [name, f32(shape, Float32Array.from(data as Float32Array))];
+        }),
+      );
+      const { tensors } = fromHfTensors(config, given);
+      expect(maxDifference(valuesOf(tensors), valuesOf(ours))).toBeLessThan(1e-6); // of 1 + w
+      const buffers = new Set([...given.values()].map(({ data }) => data.buffer));
+      for (const [name, { data, shape }] of tensors) {
+        if (shape.length > 1) expect(buffers.has(data.buffer), name).toBe(true);
+      }
+    });
+  }
+
   it("refuses biases that a bias-free model would drop", () => {
     const tensors = toHfTensors(tinyConfig("gpt2"), tinyModel(tinyConfig("gpt2")).tensors());
     expect(() => fromHfTensors(tinyConfig("gpt2", { bias: false }), tensors)).toThrow(
       /is not zero/,
     );
+  });
+});
+
+describe("the type of weights in files", () => {
+  const config = tinyConfig("phi3");
+  const fractions = (data: ArrayLike<number>) =>
+    Math.max(...Array.from(data, (value) => Math.abs(value)));
+
+  for (const [dtype, torch, share] of [
+    ["f32", "float32", 0],
+    ["bf16", "bfloat16", 2 ** -8],
+    ["f16", "float16", 2 ** -11],
+  ] as const) {
+    it(`is the one that is asked for, said in config.json, and known when they are read: ${dtype}`, async () => {
+      await using dir = await tempDir();
+      const model = tinyModel(config);
+      await saveModel(dir.path, model, { tokenizerFiles: {}, dtype });
+      const { config: hf, tensors } = await readModelDirectory(dir.path);
+      expect([hf["dtype"], hf["torch_dtype"]]).toEqual([torch, torch]);
+      expect(new Set([...tensors.values()].map((entry) => entry.dtype))).toEqual(
+        new Set([dtype.toUpperCase()]),
+      );
+      const again = await loadModel(dir.path);
+      expect([model.dtype, again.dtype]).toEqual(["f32", dtype]);
+      const [before, after] = [valuesOf(model.tensors()), valuesOf(again.tensors())];
+      const most = fractions(before);
+      expect(maxDifference(after, before) / most).toBeLessThanOrEqual(share);
+      expect(after.some((value, i) => value !== before[i])).toBe(share > 0);
+      await saveModel(dir.path, again, { tokenizerFiles: {}, dtype: again.dtype });
+      expect(valuesOf((await loadModel(dir.path)).tensors())).toEqual(after);
+    });
+  }
+
+  it("is float32 where a file has several, so that nothing is lost", async () => {
+    await using dir = await tempDir();
+    await saveModel(dir.path, tinyModel(config), { tokenizerFiles: {}, dtype: "bf16" });
+    const { tensors, ...rest } = await readModelDirectory(dir.path);
+    const name = "model.norm.weight";
+    tensors.set(name, { ...tensors.get(name)!, dtype: "F32" });
+    await writeModelDirectory(dir.path, { ...rest, tensors });
+    expect((await loadModel(dir.path)).dtype).toBe("f32");
+  });
+
+  it("is refused when it cannot hold a weight, by its name", async () => {
+    await using dir = await tempDir();
+    const model = tinyModel(config);
+    const tensors = new Map(model.tensors());
+    tensors.set("model.norm.weight", f32([16], new Float32Array(16).fill(-70_000)));
+    model.load(tensors);
+    const write = (dtype: "f16" | "bf16") =>
+      saveModel(dir.path, model, { tokenizerFiles: {}, dtype });
+    await expect(write("f16")).rejects.toThrow("model.norm.weight has the value -70000");
+    await write("bf16");
+  });
+
+  it("goes with a model that gets more tokens, adapters or fewer heads", async () => {
+    await using dir = await tempDir();
+    await saveModel(dir.path, tinyModel(config), { tokenizerFiles: {}, dtype: "f16" });
+    const model = await loadModel(dir.path, { heads: ["lm", "value"] });
+    const adapted = addLora(model, { rank: 1, alpha: 1, targets: ["q"], seed: 1 });
+    expect([withHeadsOnly(model, ["lm"]).dtype, adapted.dtype]).toEqual(["f16", "f16"]);
+    expect(growVocabulary(await loadModel(dir.path), 30).dtype).toBe("f16");
   });
 });
 
@@ -353,7 +441,8 @@ describe("model directories that cannot be right", () => {
     const name = "model.norm.weight";
     const { shape, dtype } = tensors.get(name)!;
     tensors.set(name, { dtype, shape, data: new Float32Array(shape[0]!).fill(NaN) });
-    const contents = { config: model.config, heads: model.heads, tensors: () => tensors };
+    const { config, heads, dtype: stored } = model;
+    const contents = { config, heads, dtype: stored, tensors: () => tensors };
     await saveModel(dir.path, contents, { tokenizerFiles: {} });
     await expect(loadModel(dir.path)).rejects.toThrow(`values of ${name} are not finite`);
     model.dispose();
@@ -368,6 +457,10 @@ describe("model directories that cannot be right", () => {
     }
   });
 });
+
+/** All values, in the order of names. */
+const valuesOf = (tensors: TensorMap) =>
+  [...sorted(tensors).values()].flatMap(({ data }) => Array.from(data as Float32Array));
 
 function sorted(tensors: TensorMap) {
   return new Map([...tensors].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -17,6 +17,7 @@ import {
 } from "./hf-config.js";
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
 import { modelFromTensors, type Model, type ModelContents } from "./model.js";
+import { storeAs, type ModelDtype } from "./model-dtype.js";
 import type { Head } from "./names.js";
 
 export interface LoadModelOptions {
@@ -31,6 +32,10 @@ export interface SaveModelOptions {
   tokenizerFiles: Readonly<Record<string, string>>;
   /** Kept in config.json under `stagecraft` and returned by `readModelInfo`. */
   extra?: JsonObject;
+  /** Type of the weights in the file; default f32, which is what they are in memory. */
+  dtype?: ModelDtype;
+  /** Weights of more bytes become several files with an index; default: one file. */
+  maxShardBytes?: number | undefined;
 }
 
 /** What a model directory says about itself, its weights unread. */
@@ -55,11 +60,11 @@ export async function loadModel(
   const { config: hf, tensors, files } = await readModelDirectory(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
   checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
-  const ours = fromHfTensors(config, tensors);
+  const { tensors: ours, dtype } = fromHfTensors(config, tensors);
   refuseNotFinite(ours, directory);
   return modelFromTensors(config, ours, {
     heads: heads ?? headsOfHfConfig(hf),
-    seed,
+    ...{ seed, dtype },
     adopt: "exclusive", // read for this model alone
   });
 }
@@ -132,18 +137,22 @@ function idsOf(vocab: JsonValue | undefined): Iterable<JsonValue> {
   return isObject(vocab) ? Object.values(vocab) : [];
 }
 
-/** Writes a model directory atomically; transformers loads it. Errors as `writeModelDirectory`. */
+/**
+ * Writes a model directory atomically; transformers loads it. Errors as `writeModelDirectory`, and
+ * `failed_precondition` for a weight that `dtype` cannot hold.
+ */
 export async function saveModel(
   directory: string,
   model: ModelContents,
-  { tokenizerFiles, extra = {} }: SaveModelOptions,
+  { tokenizerFiles: files, extra = {}, dtype = "f32", maxShardBytes }: SaveModelOptions,
 ): Promise<void> {
   const { config, heads } = model;
-  await writeModelDirectory(directory, {
-    config: toHfConfig(config, { heads, extra, specials: specialsOf(heads, tokenizerFiles) }),
-    tensors: toHfTensors(config, model.tensors()),
-    files: tokenizerFiles,
-  });
+  const content = {
+    config: toHfConfig(config, { heads, extra, dtype, specials: specialsOf(heads, files) }),
+    tensors: storeAs(dtype, toHfTensors(config, model.tensors())),
+    files,
+  };
+  await writeModelDirectory(directory, content, { maxShardBytes });
 }
 
 /**

@@ -3,6 +3,7 @@ import { ownValues, releaseWeights, tf, type TokenLogProbs } from "@stagecraft/t
 import type { ModelBatch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
 import { ModelForward, type LogProbOptions } from "./model-forward.js";
+import type { ModelDtype } from "./model-dtype.js";
 import { HEAD_NAMES, type Head } from "./names.js";
 import { initialValues, parameterSpecs, type ParameterSpec } from "./parameters.js";
 import { validateModelConfig } from "./preset.js";
@@ -18,6 +19,8 @@ import { arrangeWeights, type ModelWeights } from "./weights.js";
 export interface Model {
   readonly config: ModelConfig;
   readonly heads: readonly Head[];
+  /** The type in which its weights were read, f32 for new ones; what computes is float32. */
+  readonly dtype: ModelDtype;
   /** By Hugging Face name (gpt2: q_proj, k_proj, v_proj apart; every map [out, in]). */
   readonly params: ReadonlyMap<string, tf.Variable>;
   readonly numParams: number;
@@ -55,7 +58,7 @@ export interface AdoptOptions {
 }
 
 /** A model as it is written down: what saving and publishing need of it. */
-export type ModelContents = Pick<Model, "config" | "heads" | "tensors">;
+export type ModelContents = Pick<Model, "config" | "heads" | "dtype" | "tensors">;
 
 /** The model with some of its heads alone, e.g. a policy without the value head it was trained with. */
 export function withHeadsOnly(model: Model, heads: readonly Head[]): ModelContents {
@@ -63,6 +66,7 @@ export function withHeadsOnly(model: Model, heads: readonly Head[]): ModelConten
   const names = new Set<string>(dropped.flatMap((head) => Object.values(HEAD_NAMES[head])));
   return {
     config: model.config,
+    dtype: model.dtype,
     heads: model.heads.filter((head) => heads.includes(head)),
     tensors: () => new Map([...model.tensors()].filter(([name]) => !names.has(name))),
   };
@@ -85,7 +89,12 @@ export function createModel(
     const entry = f32(spec.shape, initialValues(spec, seed));
     return [spec.name, toVariable(entry, { adopt: "exclusive" })];
   });
-  return new DecoderModel(valid, heads, new Map(params));
+  return new DecoderModel(valid, { heads, dtype: "f32", params: new Map(params) });
+}
+
+export interface GivenWeightsOptions extends CreateModelOptions, AdoptOptions {
+  /** The type in which the tensors were stored; default f32. */
+  dtype?: ModelDtype;
 }
 
 /**
@@ -96,7 +105,7 @@ export function createModel(
 export function modelFromTensors(
   config: ModelConfig,
   tensors: TensorMap,
-  { seed, heads = ["lm"], adopt }: CreateModelOptions & AdoptOptions,
+  { seed, heads = ["lm"], adopt, dtype = "f32" }: GivenWeightsOptions,
 ): Model {
   const valid = validateModelConfig(config);
   const specs = parameterSpecs(valid, heads, { scoreBias: tensors.has(HEAD_NAMES.score.bias) });
@@ -105,7 +114,7 @@ export function modelFromTensors(
   const params = specs.map(({ name }): [string, tf.Variable] => {
     return [name, toVariable(complete.get(name) as TensorEntry, { adopt })];
   });
-  return new DecoderModel(valid, heads, new Map(params));
+  return new DecoderModel(valid, { heads, dtype, params: new Map(params) });
 }
 
 function withHeads(
@@ -139,13 +148,16 @@ function toTensor({ data, shape }: TensorEntry, { adopt }: AdoptOptions): tf.Ten
 
 class DecoderModel extends ModelForward implements Model {
   readonly numParams: number;
+  readonly dtype: ModelDtype;
+  readonly params: ReadonlyMap<string, tf.Variable>;
 
   constructor(
     config: ModelConfig,
-    heads: readonly Head[],
-    readonly params: ReadonlyMap<string, tf.Variable>,
+    { heads, dtype, params }: Pick<Model, "heads" | "dtype" | "params">,
   ) {
     super(config, heads, arrangeWeights(config, heads, params));
+    this.dtype = dtype;
+    this.params = params;
     this.numParams = [...params.values()].reduce((sum, { size }) => sum + size, 0);
   }
 

@@ -2,7 +2,7 @@
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
 import type { ModelConfig } from "../config.js";
 
-/** Both ways between transformers' tensors and ours. */
+/** Both ways between transformers' tensors and ours; `fromHf` takes the arrays over, and puts them in order in place. */
 export interface Conversion {
   toHf(config: ModelConfig, tensors: TensorMap): TensorMap;
   fromHf(config: ModelConfig, tensors: TensorMap): TensorMap;
@@ -29,13 +29,29 @@ export function fusedRows(list: (config: ModelConfig) => FusedRows[]): Conversio
     },
     fromHf(config, tensors) {
       const converted = new Map(tensors);
-      for (const fused of list(config)) for (const kind of KINDS) split(converted, fused, kind);
+      const copy = createScratch();
+      for (const fused of list(config)) {
+        for (const kind of KINDS) split(converted, { ...fused, kind, copy });
+      }
       return converted;
     },
   };
 }
 
 const KINDS = ["weight", "bias"] as const;
+
+/** A copy of values that lasts until the next one: one buffer for all tensors of a model. */
+export type Scratch = (values: Float32Array) => Float32Array;
+
+export function createScratch(): Scratch {
+  let buffer = new Float32Array(0);
+  return (values) => {
+    if (buffer.length < values.length) buffer = new Float32Array(values.length);
+    const copy = buffer.subarray(0, values.length);
+    copy.set(values);
+    return copy;
+  };
+}
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
@@ -61,23 +77,29 @@ function join(
   tensors.set(`${fused}.${kind}`, f32([groups * total, ...rest], joined));
 }
 
+/** Puts the rows of each part next to each other, in their place, and names them. */
 function split(
   tensors: Map<string, TensorEntry>,
-  { fused, parts, rows, groups = 1 }: FusedRows,
-  kind: string,
+  { fused, parts, rows, groups = 1, kind, copy }: FusedRows & { kind: string; copy: Scratch },
 ) {
   const entry = tensors.get(`${fused}.${kind}`);
   if (!(entry?.data instanceof Float32Array) || entry.shape[0] !== groups * sum(rows)) return;
   const { data, shape } = entry;
   const rest = shape.slice(1);
   const width = rest[0] ?? 1;
-  const separate = rows.map((count) => new Float32Array(groups * count * width));
-  eachPiece(rows, groups, (part, to, from, count) => {
-    separate[part]!.set(data.subarray(from * width, (from + count) * width), to * width);
-  });
+  const starts = rows.map((_, part) => groups * sum(rows.slice(0, part)));
+  if (groups > 1) {
+    const before = copy(data);
+    eachPiece(rows, groups, (part, own, from, count) => {
+      const piece = before.subarray(from * width, (from + count) * width);
+      data.set(piece, (starts[part]! + own) * width);
+    });
+  }
   tensors.delete(`${fused}.${kind}`);
   parts.forEach((part, i) => {
-    tensors.set(`${part}.${kind}`, f32([groups * rows[i]!, ...rest], separate[i]!));
+    const [start, count] = [starts[i]!, groups * rows[i]!];
+    const own = data.subarray(start * width, (start + count) * width);
+    tensors.set(`${part}.${kind}`, f32([count, ...rest], own));
   });
 }
 

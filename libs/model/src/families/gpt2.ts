@@ -8,6 +8,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { ModelConfig } from "../config.js";
 import { only } from "../hf-reader.js";
 import { isHeadName, moduleAt } from "../names.js";
+import { createScratch, type Scratch } from "./convert.js";
 import { activationNames, hfActivation, readActivation } from "./activations.js";
 import type { Family } from "./family.js";
 
@@ -106,10 +107,14 @@ function toConv1d(config: ModelConfig, tensors: TensorMap): TensorMap {
 
 function fromConv1d(config: ModelConfig, tensors: TensorMap): TensorMap {
   const converted = new Map<string, TensorEntry>();
+  const copy = createScratch();
   for (const [name, entry] of tensors) {
     if (!config.bias && name.endsWith(".bias") && !isHeadName(name)) requireZero(name, entry);
-    else if (FUSED.test(name) && isFused(config, entry)) split(config, name, entry, converted);
-    else converted.set(name, CONV1D_WEIGHT.test(name) ? transpose(entry) : entry);
+    else if (FUSED.test(name) && isFused(config, entry)) {
+      split(config, name, transposeInPlace(entry, copy), converted);
+    } else {
+      converted.set(name, CONV1D_WEIGHT.test(name) ? transposeInPlace(entry, copy) : entry);
+    }
   }
   return converted;
 }
@@ -131,15 +136,13 @@ function fuse(tensors: TensorMap, layer: number, into: Map<string, TensorEntry>)
 function split(
   { hiddenSize }: ModelConfig,
   name: string,
-  entry: TensorEntry,
+  { data }: TensorEntry,
   into: Map<string, TensorEntry>,
 ): void {
-  const isWeight = name.endsWith(".weight");
-  const { data } = isWeight ? transpose(entry) : entry;
-  const shape = isWeight ? [hiddenSize, hiddenSize] : [hiddenSize];
+  const shape = name.endsWith(".weight") ? [hiddenSize, hiddenSize] : [hiddenSize];
   const size = (data.length / 3) | 0;
   ["q", "k", "v"].forEach((part, i) => {
-    const values = (data as Float32Array).slice(i * size, (i + 1) * size);
+    const values = (data as Float32Array).subarray(i * size, (i + 1) * size);
     into.set(name.replace("c_attn", `${part}_proj`), f32(shape, values));
   });
 }
@@ -170,12 +173,24 @@ function requireZero(name: string, { data }: TensorEntry): void {
 function transpose(entry: TensorEntry): TensorEntry {
   const { shape, data } = entry;
   if (shape.length !== 2 || !(data instanceof Float32Array)) return entry;
+  return turn(data, { shape, into: new Float32Array(data.length) });
+}
+
+function transposeInPlace(entry: TensorEntry, copy: Scratch): TensorEntry {
+  const { shape, data } = entry;
+  if (shape.length !== 2 || !(data instanceof Float32Array)) return entry;
+  return turn(copy(data), { shape, into: data });
+}
+
+function turn(
+  values: Float32Array,
+  { shape, into }: { shape: readonly number[]; into: Float32Array },
+): TensorEntry {
   const [rows, columns] = shape as [number, number];
-  const turned = new Float32Array(data.length);
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j]!;
+    for (let j = 0; j < columns; j++) into[j * rows + i] = values[i * columns + j]!;
   }
-  return f32([columns, rows], turned);
+  return f32([columns, rows], into);
 }
 
 function concat(entries: readonly TensorEntry[]): Float32Array {
