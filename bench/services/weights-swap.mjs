@@ -132,7 +132,7 @@ async function main(keep) {
   const client = keep(
     createRpcClient(policy.PolicyServiceClient, addresses, { idempotent: "all" }),
   );
-  const script = fileURLToPath(new URL("publish-weights.mjs", import.meta.url));
+  const script = fileURLToPath(new URL("swap-publisher.mjs", import.meta.url));
   const args = [script, `${dir}/model`, `${dir}/weights`, nats.url, DEPLOYMENT];
   const publisher = await BenchProcess.start(process.execPath, args);
 

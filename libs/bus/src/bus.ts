@@ -137,6 +137,8 @@ export interface StreamSpec {
   /** When full: `new` refuses (backpressure), `old` forgets the oldest. */
   discard: "new" | "old";
   maxBytes: number;
+  /** Whether one that is there keeps its size: `maxBytes` is that of a new one. Default false. */
+  keepSize?: boolean;
   maxMessages?: number;
   maxAgeMs?: number;
   maxMessagesPerSubject?: number;
@@ -153,6 +155,8 @@ export interface StreamInfo {
   createdAtMs: number;
   messages: number;
   bytes: number;
+  /** What it may hold; Infinity: no bound of its own. */
+  maxBytes: number;
   /** 0 when nothing was ever stored. */
   firstSequence: number;
   lastSequence: number;
@@ -180,7 +184,7 @@ export interface BroadcastMessage {
 }
 
 export interface BucketOptions {
-  /** For objects; default 4 GiB. */
+  /** For objects. Default: what it has; 4 GiB for a new one. */
   maxBytes?: number;
   replicas?: number;
 }

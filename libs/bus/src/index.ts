@@ -15,6 +15,7 @@ export type {
   StreamInfo,
   StreamSpec,
 } from "./bus.js";
+export type { ObjectContent, ObjectInfo, ObjectStore } from "./objects.js";
 export { DEAD_PREFIX, DEAD_STREAM, type DeadLetter, type DeadLetters } from "./dead-letters.js";
 export { createJetStreamBus, type JetStreamOptions } from "./jetstream/jetstream-bus.js";
 export { acquireLease, type Lease, type LeaseOptions } from "./lease.js";

@@ -21,7 +21,7 @@ export interface TopologyOptions {
   rolloutAckWaitMs?: number;
   /** Rollouts the trainer may hold before it commits; default 65536. */
   rolloutsMaxAckPending?: number;
-  /** Weights kept; default 4 GiB. */
+  /** Size of the weights' objects. Default: the trainer makes it grow with the model, from 4 GiB on. */
   weightsMaxBytes?: number;
   /** Copies of everything; default 1, production wants 3. */
   replicas?: number;
@@ -59,7 +59,10 @@ export function deploymentTopology(deployment: string, options: TopologyOptions 
     deployment,
     subjects,
     weightsBucket: `weights_${deployment}`,
-    bucketOptions: { maxBytes: options.weightsMaxBytes ?? 4096 * MIB, replicas },
+    bucketOptions: {
+      ...(options.weightsMaxBytes === undefined ? {} : { maxBytes: options.weightsMaxBytes }),
+      replicas,
+    },
     streams: [
       {
         name: prompts,

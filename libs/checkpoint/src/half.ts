@@ -35,11 +35,14 @@ export function narrowF16(values: Float32Array): Uint16Array {
 
 /** float32 → bfloat16, round to nearest even. */
 export function narrowBF16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, (value) => {
-    const bits = bitsOf(value);
-    if (Number.isNaN(value)) return 0x7fc0;
-    return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
-  });
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const narrowed = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const each = bits[i]!;
+    const isNaN = (each & 0x7fffffff) > 0x7f800000;
+    narrowed[i] = isNaN ? 0x7fc0 : (each + 0x7fff + ((each >>> 16) & 1)) >>> 16;
+  }
+  return narrowed;
 }
 
 function toF16(value: number): number {

@@ -109,6 +109,13 @@ export const busFields = {
     .regex(/^[A-Za-z0-9_-]{1,48}$/)
     .default("main")
     .describe("Deployment's name on the bus; its parts meet there"),
+  weightsMaxMb: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      "Size of the weights' objects on NATS, MiB, alike everywhere; 0 = the trainer makes it grow",
+    ),
   taskAckWaitMs: z
     .int()
     .min(300)

@@ -112,10 +112,11 @@ export function busOptions(
 
 /** What `ensureTopology` needs of the settings. */
 export function topologyOptions(
-  config: Pick<BusSettings, "natsReplicas" | "taskAckWaitMs">,
+  config: Pick<BusSettings, "natsReplicas" | "taskAckWaitMs" | "weightsMaxMb">,
 ): TopologyOptions {
-  const { natsReplicas: replicas, taskAckWaitMs } = config;
-  return { replicas, taskAckWaitMs };
+  const { natsReplicas: replicas, taskAckWaitMs, weightsMaxMb } = config;
+  const weightsMaxBytes = weightsMaxMb * 1024 ** 2;
+  return { replicas, taskAckWaitMs, ...(weightsMaxMb === 0 ? {} : { weightsMaxBytes }) };
 }
 
 /** Undefined when nothing is set: plaintext. */

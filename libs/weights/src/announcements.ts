@@ -14,6 +14,8 @@ export const WEIGHTS_KEY = "weights";
 
 /** Tells the policies which weights to use. */
 export interface Announcements {
+  /** What was announced when this was opened; undefined: nothing that can be read. */
+  readonly version: number | undefined;
   /** Throws `aborted` when another trainer has the word now. */
   announce(value: Uint8Array): Promise<void>;
   /** Says the last word again where the broker has lost it. */
@@ -64,11 +66,25 @@ export async function openAnnouncements(options: AnnouncementsOptions): Promise<
   const present = await look();
   if (present) await announce(present.value);
   return {
+    version: present && versionOf(present.value),
     announce,
     async restore() {
       if (last !== undefined && !(await look())) await announce(last);
     },
   };
+}
+
+function versionOf(value: Uint8Array): number | undefined {
+  try {
+    return readAnnouncement(value).version;
+  } catch {
+    return undefined;
+  }
+}
+
+function readAnnouncement(value: Uint8Array): ParsedWeights {
+  const event = decodeMessage(events.WeightsPublished, value, "weights announcement");
+  return parseWeightsPublished(event).weights;
 }
 
 /** What the trainer announces on the bus, from the newest on. Unreadable announcements are skipped. */
@@ -80,8 +96,7 @@ export async function* weightAnnouncements(
   const values = await bus.keyValue(bucket);
   for await (const { value } of values.watch(WEIGHTS_KEY, signal)) {
     try {
-      const event = decodeMessage(events.WeightsPublished, value, "weights announcement");
-      yield parseWeightsPublished(event).weights;
+      yield readAnnouncement(value);
     } catch (error) {
       logger.error({ err: error }, "announcement of weights cannot be read");
     }

@@ -73,8 +73,8 @@ export function openWeightStore(
       if (version === undefined) return undefined;
       return describe(await readManifest(pathOf(version), fileSystem));
     },
-    async prune(keep) {
-      const removed = prunedVersions(await list(), keep);
+    async prune(keep, spare) {
+      const removed = prunedVersions(await list(), keep, spare);
       for (const version of removed) {
         await fileSystem.rm(pathOf(version), { recursive: true, force: true });
       }

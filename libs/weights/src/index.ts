@@ -16,4 +16,5 @@ export {
   type PublisherOptions,
   type StoredVersion,
 } from "./publish.js";
+export { WEIGHTS_DTYPES, type WeightsDtype } from "./weights-dtype.js";
 export type { WeightKeys, WeightManifest, WeightStore } from "./weight-store.js";

@@ -1,4 +1,5 @@
 import { sha256OfTensors, type TensorMap } from "@stagecraft/checkpoint";
+import { sizeOfWeights } from "./room.js";
 import {
   checkHash,
   nameOfVersion,
@@ -16,7 +17,7 @@ export function createMemoryWeightStore(): WeightStore {
   return {
     async publish(version, tensors, { step = version } = {}) {
       nameOfVersion(version); // throws for what is no version
-      const sizeBytes = [...tensors.values()].reduce((sum, t) => sum + t.data.byteLength, 0);
+      const sizeBytes = sizeOfWeights(tensors);
       const manifest = { version, sha256: sha256OfTensors(tensors), sizeBytes, step };
       const present = versions.get(version)?.manifest;
       if (present?.sha256 === manifest.sha256) return present;
@@ -34,8 +35,8 @@ export function createMemoryWeightStore(): WeightStore {
       const newest = numbers().at(-1);
       return newest === undefined ? undefined : versions.get(newest)?.manifest;
     },
-    async prune(keep) {
-      const removed = prunedVersions(numbers(), keep);
+    async prune(keep, spare) {
+      const removed = prunedVersions(numbers(), keep, spare);
       for (const version of removed) versions.delete(version);
       return removed;
     },

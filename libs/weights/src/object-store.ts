@@ -16,11 +16,13 @@ import {
 
 /** The part of an object store that weights need; the bus's stores are of this shape. */
 export interface ObjectBucket {
-  put(name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<unknown>;
+  put(name: string, content: Uint8Array | (() => Iterable<Uint8Array>)): Promise<unknown>;
   /** Chunks throw at their end when the content is not what was put. */
   get(name: string): Promise<{ chunks: AsyncIterable<Uint8Array> } | undefined>;
   list(): Promise<readonly { name: string }[]>;
   delete(name: string): Promise<void>;
+  sweep?(): Promise<unknown>;
+  reserve?(bytes: number, options: { grow: boolean }): Promise<void>;
 }
 
 const MANIFEST_SUFFIX = ".json";
@@ -52,7 +54,7 @@ export function createObjectWeightStore(objects: ObjectBucket, keys: WeightKeys 
       const facts = { version, sha256, sizeBytes, step };
       const { signer } = keys;
       const manifest = { ...facts, ...(signer && { signature: signWeights(facts, signer) }) };
-      await objects.put(contentName(manifest), oneByOne(chunks));
+      await objects.put(contentName(manifest), () => chunks);
       await objects.put(manifestName(version), Buffer.from(JSON.stringify(manifest)));
       return manifest;
     },
@@ -73,8 +75,8 @@ export function createObjectWeightStore(objects: ObjectBucket, keys: WeightKeys 
       const version = (await versions()).at(-1);
       return version === undefined ? undefined : manifestOf(version);
     },
-    async prune(keep) {
-      const removed = prunedVersions(await versions(), keep);
+    async prune(keep, spare) {
+      const removed = prunedVersions(await versions(), keep, spare);
       for (const version of removed) {
         const manifest = await manifestOf(version);
         await objects.delete(manifestName(version));
@@ -82,11 +84,13 @@ export function createObjectWeightStore(objects: ObjectBucket, keys: WeightKeys 
       }
       return removed;
     },
+    async sweep() {
+      await objects.sweep?.();
+    },
+    async reserve(bytes, how) {
+      await objects.reserve?.(bytes, how);
+    },
   };
-}
-
-async function* oneByOne(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  for (const chunk of chunks) yield await Promise.resolve(chunk);
 }
 
 async function join(chunks: AsyncIterable<Uint8Array>, sizeBytes?: number): Promise<Uint8Array> {

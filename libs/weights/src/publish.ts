@@ -4,7 +4,9 @@ import { events } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { METRICS, type Metrics } from "@stagecraft/telemetry";
 import { openAnnouncements } from "./announcements.js";
+import { createRoom, sizeOfWeights } from "./room.js";
 import type { WeightManifest, WeightStore } from "./weight-store.js";
+import { asDtype, type WeightsDtype } from "./weights-dtype.js";
 
 export interface PublisherOptions {
   /** Named in announcements. */
@@ -13,8 +15,10 @@ export interface PublisherOptions {
   /** Where the deployment's policies look. */
   topology: Topology;
   store: WeightStore;
-  /** Versions kept in the store. */
+  /** Versions in the store at most, the one being published included; two at least, for a moment. */
   keepWeights: number;
+  /** How weights travel and are served; see `asDtype`. Default f32, as they are trained. */
+  weightsDtype?: WeightsDtype | undefined;
   /** Asked before anything is stored; without one this process is the only publisher. */
   lease?: Lease | undefined;
   metrics?: Metrics | undefined;
@@ -39,10 +43,12 @@ export interface BusWeightPublisher {
 
 /** A publisher that goes on after the newest version of the store. */
 export async function openWeightPublisher(options: PublisherOptions): Promise<BusWeightPublisher> {
-  const { store, lease, runId } = options;
+  const { store, lease, runId, keepWeights, weightsDtype = "f32" } = options;
+  const room = createRoom(options);
   let last = (await store.latest())?.version ?? 0;
   let numStored = 0;
   const announcements = await openAnnouncements(options);
+  let announced = announcements.version;
 
   /** One that another trainer took meanwhile is passed over. */
   const storeNext = async (tensors: TensorMap, step: number): Promise<WeightManifest> => {
@@ -59,12 +65,17 @@ export async function openWeightPublisher(options: PublisherOptions): Promise<Bu
     const weights = { version, sha256, step: BigInt(step), sizeBytes: BigInt(sizeBytes) };
     const event = events.WeightsPublished.encode({ runId, weights, createdAt: new Date() });
     await announcements.announce(event.finish());
+    announced = version;
     options.metrics?.gauge(METRICS.trainerWeightVersion).set({}, version);
-    await store.prune(options.keepWeights);
+    await store.prune(keepWeights, version);
   };
   return {
-    async store(tensors, step) {
+    async store(trained, step) {
       await lease?.confirm();
+      const tensors = asDtype(trained, weightsDtype);
+      // Before, not after: the store is sized for the versions kept, not for one more.
+      await store.prune(keepWeights - 1, announced);
+      await room.reserve(sizeOfWeights(tensors));
       const manifest = await storeNext(tensors, step);
       numStored++;
       return { ...manifest, announce: () => announce(manifest) };

@@ -25,17 +25,14 @@ async function keysIn(path: string) {
 
 function memoryBucket(): ObjectBucket {
   const objects = new Map<string, Uint8Array>();
-  const whole = async (content: Uint8Array | AsyncIterable<Uint8Array>) => {
-    if (content instanceof Uint8Array) return content;
-    const parts: Uint8Array[] = [];
-    for await (const part of content) parts.push(part);
-    return Buffer.concat(parts);
-  };
   async function* one(bytes: Uint8Array) {
     yield await Promise.resolve(bytes);
   }
   return {
-    put: async (name, content) => objects.set(name, await whole(content)),
+    put: (name, content) => {
+      const whole = content instanceof Uint8Array ? content : Buffer.concat([...content()]);
+      return Promise.resolve(objects.set(name, whole));
+    },
     get: (name) => {
       const bytes = objects.get(name);
       return Promise.resolve(bytes && { chunks: one(bytes) });

@@ -35,8 +35,18 @@ export interface WeightStore {
   fetch(version: number, sha256?: string): Promise<TensorMap>;
   /** The highest version, undefined before the first. */
   latest(): Promise<WeightManifest | undefined>;
-  /** Removes all but the newest `keep` versions (≥ 1); resolves to the removed ones. */
-  prune(keep: number): Promise<number[]>;
+  /**
+   * Removes all but `keep` versions (≥ 1): the one to `spare`, which may be gone, and the newest. Resolves
+   * to the removed ones.
+   */
+  prune(keep: number, spare?: number): Promise<number[]>;
+  /** Removes what publishers left half when they were killed; only while this is the only publisher. */
+  sweep?(): Promise<void>;
+  /**
+   * Sees to it that so many bytes fit in all; `grow`: the store may be made larger for it. Throws
+   * `failed_precondition` with both sizes.
+   */
+  reserve?(bytes: number, options: { grow: boolean }): Promise<void>;
 }
 
 /** The signature of a manifest. */
@@ -98,7 +108,17 @@ export function versionsAmong(names: readonly string[], suffix = ""): number[] {
     .sort((a, b) => a - b);
 }
 
-/** The versions that go when the newest `keep` (≥ 1) stay. */
-export function prunedVersions(versions: readonly number[], keep: number): number[] {
-  return versions.slice(0, -Math.max(1, Math.floor(keep)));
+/** The versions that go when `keep` (≥ 1) stay: the one to spare, if it is there, and the newest. */
+export function prunedVersions(
+  versions: readonly number[],
+  keep: number,
+  spare?: number,
+): number[] {
+  const newestFirst = [...versions].reverse();
+  const order = [
+    ...newestFirst.filter((version) => version === spare),
+    ...newestFirst.filter((version) => version !== spare),
+  ];
+  const kept = new Set(order.slice(0, Math.max(1, Math.floor(keep))));
+  return versions.filter((version) => !kept.has(version));
 }

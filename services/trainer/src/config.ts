@@ -1,4 +1,5 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { WEIGHTS_DTYPES } from "@stagecraft/weights";
 import { z } from "zod";
 
 const own = {
@@ -19,7 +20,15 @@ const own = {
     .string()
     .default("")
     .describe("PEM private key (Ed25519) that signs weights and finished models; empty = unsigned"),
-  keepWeights: z.int().min(1).default(3).describe("Versions kept in the weight store"),
+  keepWeights: z
+    .int()
+    .min(1)
+    .default(3)
+    .describe("Versions in the weight store, with the one being published; 2 at least while it is"),
+  weightsDtype: z
+    .enum(WEIGHTS_DTYPES)
+    .default("f32")
+    .describe("How policies serve weights; bf16: half the bytes, sampled from rounded weights"),
   maxActive: z.int().min(1).max(64).default(1).describe("Runs working at once; more wait"),
   eventsKept: z.int().min(1).default(2000).describe("Events of a run kept for late watchers"),
   taskTimeoutMs: z

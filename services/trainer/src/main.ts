@@ -44,6 +44,7 @@ runMain(async () => {
   const { signal } = stopped;
   await using lease = await holdTrainerLease({ ...config, bus, topology, signal, logger });
   if (!lease) return;
+  await store.sweep?.(); // nobody else publishes now
   const threads = createRunThreads({ config, topology, lease, metrics });
   reportBacklog(metrics, bus, topology);
   const service = await openTrainerService({

@@ -31,6 +31,10 @@ export interface Broker {
   ensureStream(spec: StreamSpec): Promise<Ensured>;
   ensureConsumer(spec: RequiredConsumerSpec): Promise<Ensured>;
   ensureKeyValue(bucket: string, options: BucketOptions): Promise<Ensured>;
+  /** Gives a stream another size and leaves the rest of it alone. */
+  resize(stream: string, maxBytes: number): Promise<void>;
+  /** The subjects, within a pattern, that the stream has messages of. */
+  subjects(stream: string, pattern: string): Promise<string[]>;
   streamInfo(stream: string): Promise<StreamInfo>;
   consumerInfo(stream: string, durable: string): Promise<ConsumerInfo>;
   deleteStream(stream: string): Promise<void>;

@@ -19,8 +19,6 @@ export interface BusOptions {
   maxInFlight?: { count: number; bytes: number };
 }
 
-const GIB = 1024 ** 3;
-
 /** The part of the bus that does not depend on where messages are kept. */
 export function createBus(broker: Broker, options: BusOptions = {}): EventBus {
   const { logger = silentLogger(), metrics, maxInFlight } = options;
@@ -70,8 +68,7 @@ export function createBus(broker: Broker, options: BusOptions = {}): EventBus {
     async ensureBucket(bucket, how = {}) {
       checkName("bucket", bucket);
       const values = await broker.ensureKeyValue(bucket, how);
-      const spec = objectStreamSpec(bucket, how.maxBytes ?? 4 * GIB, how.replicas ?? 1);
-      const objects = await broker.ensureStream(spec);
+      const objects = await broker.ensureStream(objectStreamSpec(bucket, how));
       return values === "unchanged" ? objects : values;
     },
     streamInfo: (stream) => broker.streamInfo(stream),

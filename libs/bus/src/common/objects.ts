@@ -1,12 +1,12 @@
-import { createHash, randomBytes } from "node:crypto";
-import { StagecraftError } from "@stagecraft/core";
-import type { PublishAck, PublishOptions, StreamSpec } from "../bus.js";
+import { createHash } from "node:crypto";
+import { formatBytes, StagecraftError, type ErrorCode } from "@stagecraft/core";
+import type { BucketOptions, PublishAck, PublishOptions, StreamSpec } from "../bus.js";
 import type { ObjectInfo, ObjectStore } from "../objects.js";
 import type { Broker, StoredMessage } from "./broker.js";
 import { HEADER } from "./headers.js";
+import { storeChunks } from "./object-chunks.js";
 
-/** Below nats-server's default payload limit of 1 MiB. */
-const CHUNK_BYTES = 512 * 1024;
+const NEW_BUCKET_BYTES = 4 * 1024 ** 3;
 
 interface Manifest {
   name: string;
@@ -20,13 +20,15 @@ interface Manifest {
 }
 
 /** The stream behind a bucket, named and laid out as NATS object stores are (ADR-20). */
-export function objectStreamSpec(bucket: string, maxBytes: number, replicas: number): StreamSpec {
+export function objectStreamSpec(bucket: string, options: BucketOptions): StreamSpec {
+  const { maxBytes, replicas = 1 } = options;
   return {
     name: `OBJ_${bucket}`,
     subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
     retention: "limits",
     discard: "new",
-    maxBytes,
+    maxBytes: maxBytes ?? NEW_BUCKET_BYTES,
+    keepSize: maxBytes === undefined,
     replicas,
     allowRollup: true,
   };
@@ -34,11 +36,11 @@ export function objectStreamSpec(bucket: string, maxBytes: number, replicas: num
 
 /**
  * Readable by `nats object get`. The client library's own keeps all chunks of a put in flight and
- * cannot repeat one whose answer was lost; here each has an id and follows the one before.
+ * cannot repeat one whose answer was lost; here each has an id, and their order is looked at.
  */
 export function createObjectStore(
   bucket: string,
-  broker: Pick<Broker, "read" | "purge">,
+  broker: Pick<Broker, "read" | "purge" | "resize" | "subjects" | "streamInfo">,
   publish: (subject: string, data: Uint8Array, options: PublishOptions) => Promise<PublishAck>,
 ): ObjectStore {
   const stream = `OBJ_${bucket}`;
@@ -58,26 +60,25 @@ export function createObjectStore(
     });
   };
 
+  const manifests = async () => {
+    const found: Manifest[] = [];
+    for (let from = 1; ;) {
+      const message = await broker.read(stream, from, `$O.${bucket}.M.>`);
+      if (!message) return found;
+      const manifest = parseManifest(message);
+      if (!manifest.deleted) found.push(manifest);
+      from = message.sequence + 1;
+    }
+  };
+
   return {
     async put(name, content) {
       const old = await manifestOf(name);
-      const nuid = randomBytes(12).toString("hex");
-      const subject = chunkSubject(nuid);
-      const hash = createHash("sha256");
-      let size = 0;
-      let chunks = 0;
-      try {
-        for await (const chunk of rechunk(content)) {
-          hash.update(chunk);
-          size += chunk.length;
-          // One at a time: a repeated chunk must not be overtaken by the next.
-          await publish(subject, chunk, { id: `${nuid}.${chunks++}` });
-        }
-      } catch (error) {
-        await broker.purge(stream, subject).catch(() => undefined);
-        throw error;
-      }
-      const sha256 = hash.digest();
+      const { nuid, size, chunks, sha256 } = await storeChunks(content, {
+        store: async (id, chunk, nuid) =>
+          (await publish(chunkSubject(nuid), chunk, { id })).sequence,
+        drop: (nuid) => broker.purge(stream, chunkSubject(nuid)),
+      });
       const digest = `SHA-256=${sha256.toString("base64url")}=`;
       await writeManifest({
         ...{ name, nuid, size, chunks, digest, bucket },
@@ -93,14 +94,7 @@ export function createObjectStore(
       return { info: infoOf(manifest), chunks };
     },
     async list() {
-      const infos: ObjectInfo[] = [];
-      for (let from = 1; ;) {
-        const message = await broker.read(stream, from, `$O.${bucket}.M.>`);
-        if (!message) return infos;
-        const manifest = parseManifest(message);
-        if (!manifest.deleted) infos.push(infoOf(manifest));
-        from = message.sequence + 1;
-      }
+      return (await manifests()).map(infoOf);
     },
     async delete(name) {
       const manifest = await manifestOf(name);
@@ -108,7 +102,39 @@ export function createObjectStore(
       await writeManifest({ ...manifest, deleted: true, size: 0, chunks: 0 });
       await broker.purge(stream, chunkSubject(manifest.nuid));
     },
+    async sweep() {
+      const used = new Set((await manifests()).map(({ nuid }) => chunkSubject(nuid)));
+      const all = await broker.subjects(stream, `$O.${bucket}.C.>`);
+      const left = all.filter((subject) => !used.has(subject));
+      for (const subject of left) await broker.purge(stream, subject);
+      return left.length;
+    },
+    async reserve(bytes, { grow }) {
+      const wanted = Math.ceil(bytes);
+      const { maxBytes } = await broker.streamInfo(stream);
+      if (maxBytes >= wanted) return;
+      if (!grow) throw tooSmall(bucket, { maxBytes, wanted });
+      await broker.resize(stream, wanted).catch((thrown: unknown) => {
+        throw tooSmall(bucket, { maxBytes, wanted }, StagecraftError.from(thrown));
+      });
+    },
   };
+}
+
+function tooSmall(
+  bucket: string,
+  { maxBytes, wanted }: { maxBytes: number; wanted: number },
+  cause?: StagecraftError,
+): StagecraftError {
+  const sizes = `bucket ${bucket} holds ${formatBytes(maxBytes)}, ${formatBytes(wanted)} are needed`;
+  const reasons: Partial<Record<ErrorCode, string>> = {
+    permission_denied: "; this user may not make it larger",
+    resource_exhausted: "; the broker has no room for a larger one",
+  };
+  const reason = cause ? (reasons[cause.code] ?? `: ${cause.reason}`) : "";
+  const code = cause?.code === "unavailable" ? "unavailable" : "failed_precondition";
+  const details = { bucket, maxBytes, wanted };
+  return new StagecraftError(code, `${sizes}${reason}`, { cause, details });
 }
 
 async function* readChunks(
@@ -133,28 +159,6 @@ async function* readChunks(
   }
   if (`SHA-256=${hash.digest("base64url")}=` === manifest.digest) return;
   throw new StagecraftError("data_loss", `object ${manifest.name} does not match its sha256`);
-}
-
-/** Chunks of equal size, whatever the sizes that come in. */
-async function* rechunk(
-  content: Uint8Array | AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  const parts = content instanceof Uint8Array ? [content] : content;
-  let held: Uint8Array[] = [];
-  let numHeld = 0;
-  for await (const part of parts) {
-    for (let at = 0; at < part.length;) {
-      const piece = part.subarray(at, at + CHUNK_BYTES - numHeld);
-      held.push(piece);
-      numHeld += piece.length;
-      at += piece.length;
-      if (numHeld < CHUNK_BYTES) continue;
-      yield Buffer.concat(held);
-      held = [];
-      numHeld = 0;
-    }
-  }
-  if (numHeld > 0) yield Buffer.concat(held);
 }
 
 function parseManifest(message: StoredMessage): Manifest {

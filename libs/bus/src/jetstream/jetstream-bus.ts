@@ -99,8 +99,8 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
       }),
     ensureStream: (spec) =>
       attempt(`set up stream ${spec.name}`, async () => {
-        const config = streamConfig(spec);
         const known = await ignoreMissing(manager.streams.info(spec.name), undefined);
+        const config = streamConfig(spec, known?.config);
         if (known && hasFields(known.config, config)) return "unchanged";
         if (!known) return addStream(manager, config);
         await manager.streams.update(spec.name, config);
@@ -122,13 +122,23 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
         await js.views.kv(bucket, { history: 8, replicas, timeout });
         return known ? "unchanged" : "created";
       }),
+    resize: (stream, maxBytes) =>
+      attempt(`resize ${stream}`, async () => {
+        await manager.streams.update(stream, { max_bytes: maxBytes });
+      }),
+    subjects: (stream, pattern) =>
+      attempt(`look at stream ${stream}`, async () => {
+        const { state } = await manager.streams.info(stream, { subjects_filter: pattern });
+        return Object.keys(state.subjects ?? {});
+      }),
     streamInfo: (stream) =>
       attempt(`look at stream ${stream}`, async () => {
-        const { state, created } = await manager.streams.info(stream);
+        const { state, created, config } = await manager.streams.info(stream);
         return {
           createdAtMs: Date.parse(created),
           messages: state.messages,
           bytes: state.bytes,
+          maxBytes: config.max_bytes < 0 ? Infinity : config.max_bytes,
           firstSequence: state.first_seq,
           lastSequence: state.last_seq,
         };

@@ -11,14 +11,18 @@ import {
 import type { StreamSpec } from "../bus.js";
 import type { RequiredConsumerSpec } from "../common/broker.js";
 
-export function streamConfig(spec: StreamSpec): Partial<StreamConfig> & { name: string } {
+/** The broker's words for a stream; `known` is what it has been, if it is there. */
+export function streamConfig(
+  spec: StreamSpec,
+  known?: Pick<StreamConfig, "max_bytes">,
+): Partial<StreamConfig> & { name: string } {
   return {
     name: spec.name,
     subjects: [...spec.subjects],
     storage: StorageType.File,
     retention: spec.retention === "workqueue" ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
     discard: spec.discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old,
-    max_bytes: spec.maxBytes,
+    max_bytes: spec.keepSize && known ? known.max_bytes : spec.maxBytes,
     max_msgs: spec.maxMessages ?? -1,
     max_msgs_per_subject: spec.maxMessagesPerSubject ?? -1,
     max_age: nanos(spec.maxAgeMs ?? 0),

@@ -89,7 +89,7 @@ function createMemoryBroker(): Broker {
       if (store) return Promise.resolve(store);
       throw new StagecraftError("not_found", `no bucket ${bucket}; run ensureBucket first`);
     },
-    async ensureStream(spec) {
+    async ensureStream({ keepSize, ...spec }) {
       openOrThrow();
       const stream = streams.get(spec.name);
       if (!stream) {
@@ -102,9 +102,20 @@ function createMemoryBroker(): Broker {
           `stream ${spec.name} exists with retention ${stream.spec.retention}; delete it first`,
         );
       }
-      const isSame = isDeepStrictEqual(stream.spec, spec);
-      stream.spec = spec;
+      const { maxBytes } = keepSize ? stream.spec : spec;
+      const wanted = { ...spec, maxBytes };
+      const isSame = isDeepStrictEqual(stream.spec, wanted);
+      stream.spec = wanted;
       return Promise.resolve(isSame ? "unchanged" : "updated");
+    },
+    async resize(name, maxBytes) {
+      const stream = streamOf(name);
+      stream.spec = { ...stream.spec, maxBytes };
+      return Promise.resolve();
+    },
+    async subjects(name, pattern) {
+      const all = [...streamOf(name).messages()].map(({ subject }) => subject);
+      return Promise.resolve([...new Set(all)].filter((each) => subjectMatches(pattern, each)));
     },
     async ensureConsumer(spec) {
       const stream = streamOf(spec.stream);

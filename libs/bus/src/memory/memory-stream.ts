@@ -101,6 +101,7 @@ export function createMemoryStream(initial: StreamSpec): MemoryStream {
       createdAtMs,
       messages: log.size,
       bytes,
+      maxBytes: stream.spec.maxBytes,
       firstSequence: first() ?? (lastSequence === 0 ? 0 : lastSequence + 1),
       lastSequence,
     }),

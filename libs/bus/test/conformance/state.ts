@@ -89,6 +89,43 @@ export function describeState(kit: BusKit): void {
     });
   });
 
+  describe("the size of a bucket", () => {
+    const MIB = 1024 * 1024;
+    const sizeOf = async (bucket: string) => (await kit.bus.streamInfo(`OBJ_${bucket}`)).maxBytes;
+
+    it("stays what it has become where nobody sets it", async () => {
+      await kit.bus.ensureBucket("grown", { maxBytes: MIB });
+      const store = await kit.bus.objects("grown");
+      await store.reserve(3 * MIB, { grow: true });
+      expect(await kit.bus.ensureBucket("grown", {})).toBe("unchanged");
+      expect(await sizeOf("grown")).toBe(3 * MIB);
+      await store.reserve(2 * MIB, { grow: true });
+      expect(await sizeOf("grown")).toBe(3 * MIB);
+      await store.put("large", new Uint8Array(2 * MIB));
+    });
+
+    it("is named where it is too small and set", async () => {
+      await kit.bus.ensureBucket("fixed", { maxBytes: MIB });
+      const store = await kit.bus.objects("fixed");
+      await expect(store.reserve(2 * MIB, { grow: false })).rejects.toMatchObject({
+        code: "failed_precondition",
+        message: expect.stringMatching(/holds 1\S* MiB, 2\S* MiB are needed/) as string,
+      });
+      expect(await sizeOf("fixed")).toBe(MIB);
+    });
+
+    it("is freed of what a killed process has put half", async () => {
+      await kit.bus.ensureBucket("swept", { maxBytes: MIB });
+      const store = await kit.bus.objects("swept");
+      await store.put("a", bytes("whole"));
+      await kit.bus.publish("$O.swept.C.killed", new Uint8Array(9000), { id: "killed.0" });
+      expect(await store.sweep()).toBe(1);
+      expect(await store.sweep()).toBe(0);
+      for await (const chunk of (await store.get("a"))!.chunks) expect(text(chunk)).toBe("whole");
+      expect((await kit.bus.streamInfo("OBJ_swept")).messages).toBe(2);
+    });
+  });
+
   describe("broadcast() and listen()", () => {
     it("reaches listeners by pattern and drops the oldest for slow ones", async () => {
       await using all = await kit.bus.listen("stagecraft.*.progress", { maxQueued: 2 });

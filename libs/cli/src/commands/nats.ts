@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { deploymentTopology, setUpTopology } from "@stagecraft/bus";
+import { topologyOptions } from "@stagecraft/service-kit";
 import type { CommandScope } from "../app/command.js";
 import { addBusFlags, openBus, readBusConfig } from "../flags/bus-flags.js";
 import { alignRows } from "../report/result-text.js";
@@ -26,12 +27,9 @@ export function natsCommand(command: Command, { io }: CommandScope): void {
   setup.action(async () => {
     const { replicas, json } = setup.opts<SetupFlags>();
     const config = await readBusConfig(setup);
-    const { taskAckWaitMs } = config;
     await using bus = await openBus(config);
-    const parts = await setUpTopology(
-      bus,
-      deploymentTopology(config.deployment, { replicas, taskAckWaitMs }),
-    );
+    const options = topologyOptions({ ...config, natsReplicas: replicas });
+    const parts = await setUpTopology(bus, deploymentTopology(config.deployment, options));
     const rows = parts.map(({ kind, name, outcome }) => [`${kind} ${name}`, outcome] as const);
     const text = [`deployment ${config.deployment} on ${config.natsUrl}`, ...alignRows(rows)].join(
       "\n",
