@@ -70,7 +70,13 @@ export interface Lineage {
 }
 
 /** The lineage, or why nobody knows it, as a sentence's end. */
-export type LineageFound = { lineage: Lineage } | { lineage?: undefined; reason: string };
+export type LineageFound =
+  | { lineage: Lineage; isOfOthers?: false }
+  | {
+      lineage?: undefined;
+      reason: string;
+      /** There is one, of other weights. */ isOfOthers: boolean;
+    };
 
 /** Reads what a model directory says of its origin; it must speak of these weights. */
 export async function readLineage(directory: string, sha256: string): Promise<LineageFound> {
@@ -78,12 +84,15 @@ export async function readLineage(directory: string, sha256: string): Promise<Li
   try {
     text = await readFile(join(directory, LINEAGE_FILE), "utf8");
   } catch {
-    return { reason: `it has no ${LINEAGE_FILE}: made elsewhere, or by an older version` };
+    return {
+      reason: `it has no ${LINEAGE_FILE}: made elsewhere, or by an older version`,
+      isOfOthers: false,
+    };
   }
   const lineage = parsed(text);
-  if (!lineage) return { reason: `its ${LINEAGE_FILE} cannot be read` };
+  if (!lineage) return { reason: `its ${LINEAGE_FILE} cannot be read`, isOfOthers: false };
   if (lineage.model.sha256 === sha256) return { lineage };
-  return { reason: `its ${LINEAGE_FILE} speaks of other weights` };
+  return { reason: `its ${LINEAGE_FILE} speaks of other weights`, isOfOthers: true };
 }
 
 function parsed(text: string): Lineage | undefined {

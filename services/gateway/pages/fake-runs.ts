@@ -71,6 +71,8 @@ export function fakeRuns() {
       facts: [{ name: "machine", value: "Test CPU, 2 threads" }],
       data: [{ file: "data.jsonl", sha256: "ab".repeat(32), size: "12 KiB, 40 lines" }],
       ...{ hasAnswers: true, hasReport: true },
+      madeFrom: [{ runId: "two", name: "demo/two", stage: "sft", isChanged: true }],
+      usedBy: [{ runId: "three", name: "demo/three", stage: "sft" }],
     }),
     "GET /runs/:id/events": ({ params, response }) => {
       const events: RunEvent[] = [

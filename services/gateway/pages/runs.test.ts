@@ -47,6 +47,10 @@ describe.skipIf(!CHROMIUM)("Runs", () => {
   it("pauses and resumes; starts a run from the form of the stage's schema", async () => {
     await using studio = await openStudio(browser, "/runs#one");
     const { page, runs } = studio;
+    await page.waitForSelector("text=Used by demo/three (sft)");
+    await page.click("text=demo/two (sft)");
+    await page.waitForSelector('section[aria-label="Run demo/two"]');
+    await page.goBack();
     await page.click("section.run >> text=Pause");
     await expect.poll(() => runs.runs[0]!.state).toBe("paused");
     await page.click("text=Start a run");

@@ -8,7 +8,7 @@ export function madeRuns(): RunCatalog {
     ...{ runId: "one", name: "one", stage: "sft", state: "running", startedAt: at, updatedAt: at },
     ...{ progress: null, error: null, isControlled: true },
   };
-  const nothing = { problems: [], alarms: [], facts: [], data: [] };
+  const nothing = { problems: [], alarms: [], facts: [], data: [], madeFrom: [], usedBy: [] };
   return {
     list: async () => ({ runs: [run], canStart: true, problems: [] }),
     details: async () => ({ run, verdict: "", ...nothing, hasAnswers: true, hasReport: true }),

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tempDir } from "@stagecraft/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetails, RunList } from "../src/http/api/index.js";
 import { createRunCatalog } from "../src/runs/run-catalog.js";
@@ -67,6 +68,47 @@ describe("runs over HTTP", () => {
     const pause = await call("POST", `/api/runs/${run!.runId}/pause`);
     expect(pause.error).toMatchObject({ code: "failed_precondition" });
     expect((await call("GET", "/api/runs/stages")).error!.advice).toContain("--trainer-address");
+  });
+
+  it("say whose models and data they were made from, and who used theirs", async () => {
+    await using root = await tempDir();
+    const at = (...parts: string[]) => join(root.path, ...parts);
+    const make = async (name: string, inputs: Record<string, string>) => {
+      const record = {
+        stage: name,
+        state: "succeeded",
+        config: {},
+        versions: {},
+        attempts: 1,
+        inputs,
+      };
+      const times = { startedAt: "2026-01-01T00:00:00Z", updatedAt: "2026-01-01T00:01:00Z" };
+      await mkdir(at(name, "model"), { recursive: true });
+      await writeFile(at(name, "run.json"), JSON.stringify({ ...record, ...times }));
+    };
+    await make("base", { [at("corpus.txt")]: "1" });
+    const lineage = {
+      formatVersion: 1,
+      stage: "base",
+      model: { sha256: "w1" },
+      parents: [],
+      data: [],
+    };
+    await writeFile(
+      at("base", "model", "lineage.json"),
+      JSON.stringify({ ...lineage, ancestors: [] }),
+    );
+    const weights = at("base", "model", "model.safetensors");
+    await make("sft", { [weights]: "w1", [at("base", "outputs", "x.jsonl")]: "2" });
+    await make("old", { [weights]: "w0" });
+    const catalog = createRunCatalog({ dirs: [root.path] });
+    const { runs } = await catalog.list();
+    const details = (name: string) => catalog.details(runs.find((run) => run.name === name)!.runId);
+    expect((await details("sft")).madeFrom).toMatchObject([{ name: "base", isChanged: false }]);
+    expect((await details("old")).madeFrom).toMatchObject([{ name: "base", isChanged: true }]);
+    const { madeFrom, usedBy } = await details("base");
+    expect(madeFrom).toEqual([]);
+    expect(usedBy.map(({ name }) => name).sort()).toEqual(["old", "sft"]);
   });
 
   it("are told no longer once the session has ended, or the role is taken", async () => {

@@ -15,11 +15,13 @@ import type {
   RunDetails,
   RunEvent,
   RunItem,
+  RunKin,
   RunList,
   RunStages,
   StartRun,
 } from "../http/api/index.js";
 import { findRuns, TRAINER_MS, type FoundRun, type RunPlaces } from "./find-runs.js";
+import { kinOf } from "./run-kin.js";
 import { directoryRecords } from "./records.js";
 import { trainerRecords } from "./trainer-records.js";
 
@@ -55,13 +57,7 @@ const CONTROL_MS = 120_000;
 /** See RunCatalog. */
 export function createRunCatalog(places: RunPlaces): RunCatalog {
   const { trainer: client } = places;
-  const find = async (runId: string): Promise<FoundRun> => {
-    const run = (await findRuns(places)).runs.find(({ item }) => item.runId === runId);
-    if (run) return run;
-    throw new StagecraftError("not_found", "there is no such run any more", {
-      details: { advice: "load the list of runs again" },
-    });
-  };
+  const find = async (runId: string) => pick((await findRuns(places)).runs, runId);
   const ofTrainer = () => {
     if (client) return client;
     throw new StagecraftError("failed_precondition", "no trainer stands behind these pages", {
@@ -82,10 +78,13 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
       return { runs: runs.map(({ item }) => item), canStart: client !== undefined, problems };
     },
     async details(runId) {
-      const { item, dir } = await find(runId);
+      const { runs } = await findRuns(places);
+      const found = pick(runs, runId);
+      const { item, dir } = found;
       if (dir === undefined) return bareDetails(item, ELSEWHERE);
       const run = await readRun(dir, item.name).catch(() => undefined); // nothing stands there yet
-      return run ? detailsOf(item, run) : bareDetails(item);
+      if (!run) return bareDetails(item);
+      return { ...(await detailsOf(item, run)), ...(await kinOf(found, runs)) };
     },
     async *follow(runId, how) {
       const { dir, trainerRunId } = await find(runId);
@@ -150,7 +149,15 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
   };
 }
 
-async function detailsOf(item: RunItem, run: RunData): Promise<RunDetails> {
+function pick(runs: readonly FoundRun[], runId: string): FoundRun {
+  const run = runs.find(({ item }) => item.runId === runId);
+  if (run) return run;
+  throw new StagecraftError("not_found", "there is no such run any more", {
+    details: { advice: "load the list of runs again" },
+  });
+}
+
+async function detailsOf(item: RunItem, run: RunData): Promise<Omit<RunDetails, keyof RunKin>> {
   const { values, data = [] } = factsOf(run);
   const alarms = await alarmsOf(run);
   const hasAnswers = await findRollouts(run.dir, { runDir: run.dir }).then(
@@ -175,7 +182,7 @@ function bareDetails(run: RunItem, problem?: string): RunDetails {
   return {
     ...{ run, verdict: `${run.stage} is ${run.state}.`, alarms: [], facts: [], data: [] },
     problems: problem === undefined ? [] : [problem],
-    ...{ hasAnswers: false, hasReport: false },
+    ...{ hasAnswers: false, hasReport: false, madeFrom: [], usedBy: [] },
   };
 }
 

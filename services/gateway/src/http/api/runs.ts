@@ -35,8 +35,19 @@ export interface RunAlarm {
   advice: string;
 }
 
+/** A run that another one has to do with. */
+export type RunLink = Pick<RunItem, "runId" | "name" | "stage">;
+
+/** Where a run stands among the others. */
+export interface RunKin {
+  /** Whose models and data it read; `isChanged`: what it read there is there no longer. */
+  madeFrom: (RunLink & { isChanged: boolean })[];
+  /** Who read its own. */
+  usedBy: RunLink[];
+}
+
 /** `GET /api/runs/:runId` */
-export interface RunDetails {
+export interface RunDetails extends RunKin {
   run: RunItem;
   /** What came of it, in words. */
   verdict: string;

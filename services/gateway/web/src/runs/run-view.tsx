@@ -1,5 +1,6 @@
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type { RunAlarm, RunDetails, RunItem } from "../../../src/http/api/index.js";
+import type { RunAlarm, RunDetails, RunItem, RunLink } from "../../../src/http/api/index.js";
 import { request } from "../api/client.js";
 import { ErrorNotice, Notice } from "../ui/notice.js";
 import { useAction, useLoad } from "../ui/use-load.js";
@@ -87,6 +88,7 @@ function OneRun({
       ))}
       <Alarms alarms={alarms} />
       {data && <Links details={data} />}
+      {data && <Kin details={data} />}
       {data && data.facts.length > 0 && <Facts details={data} />}
     </section>
   );
@@ -172,6 +174,41 @@ function Links({ details: { run, hasAnswers, hasReport } }: { details: RunDetail
     </p>
   );
 }
+
+/** The runs before and after this one. */
+function Kin({ details: { madeFrom, usedBy } }: { details: RunDetails }) {
+  return (
+    <>
+      {madeFrom.length > 0 && (
+        <p>
+          Made from{" "}
+          {listed(
+            madeFrom.map((run) => (
+              <>
+                <RunAnchor run={run} />
+                {run.isChanged && " (whose model has been made anew since)"}
+              </>
+            )),
+          )}
+        </p>
+      )}
+      {usedBy.length > 0 && (
+        <p>Used by {listed(usedBy.map((run) => <RunAnchor key={run.runId} run={run} />))}</p>
+      )}
+    </>
+  );
+}
+
+function RunAnchor({ run: { runId, name, stage } }: { run: RunLink }) {
+  return (
+    <a href={`#${runId}`}>
+      <bdi>{name}</bdi> ({stage})
+    </a>
+  );
+}
+
+const listed = (parts: readonly ComponentChildren[]) =>
+  parts.flatMap((part, i) => (i === 0 ? [part] : [", ", part]));
 
 function Facts({ details: { run, facts, data } }: { details: RunDetails }) {
   return (
