@@ -50,7 +50,8 @@ async function studio(flags: StudioFlags, { io, signal }: CommandScope): Promise
   // Only now: the tensor engine takes a second to load, and --help does not need it.
   const { openStudio } = await import("../studio/studio.js");
   const { databaseUrl, ...options } = flags;
-  await using opened = await openStudio({ ...options, ...(databaseUrl && { databaseUrl }) });
+  const warn = (text: string) => void io.err.write(`${text}\n`);
+  await using opened = await openStudio({ ...options, warn, ...(databaseUrl && { databaseUrl }) });
   const { url, signInLink } = opened;
   const text = `Studio: ${signInLink}\n\nThe link signs the operator in, once; the pages are at ${url}. Ctrl-C stops everything.\n`;
   io.out.write(flags.json ? `${JSON.stringify({ url, signInLink })}\n` : text);

@@ -1,4 +1,4 @@
-import { createSerialQueue } from "@stagecraft/core";
+import { createSerialQueue, StagecraftError } from "@stagecraft/core";
 import type { ServedModels } from "@stagecraft/service-gateway";
 import type { EngineSettings } from "@stagecraft/service-kit";
 import { openModel } from "../serve/open-model.js";
@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 2000;
  */
 export async function serveVersions(
   files: StudioFiles,
-  { engine, threads }: EngineSettings,
+  { engine, threads, warn }: EngineSettings & { warn(text: string): void },
 ): Promise<ServedVersions> {
   const versions = createVersionSet((version) =>
     openModel({ ...version, engine: { engine, threads }, maxActive: 16, maxQueued: 256 }),
@@ -29,8 +29,18 @@ export async function serveVersions(
   const queue = createSerialQueue();
   const reload = () => queue.run(async () => versions.replace(await servedVersions(files)));
   await reload();
-  // A version that cannot be opened leaves those before it in their place.
-  const timer = setInterval(() => void reload().catch(() => undefined), LOOK_EVERY_MS);
+  let told = "";
+  // A version that cannot be opened leaves those before it in their place; that is said once.
+  const look = () =>
+    reload().then(
+      () => void (told = ""),
+      (thrown: unknown) => {
+        const { message } = StagecraftError.from(thrown);
+        if (message !== told) warn(`the version in use cannot be served: ${message}`);
+        told = message;
+      },
+    );
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
   return {
     models: { policies: () => versions.policies(), rewards: () => new Map() },
     reload,

@@ -26,6 +26,8 @@ export interface StudioOptions {
   databaseUrl?: string;
   engine: "auto" | "native" | "tensorflow" | "cpu";
   threads: number;
+  /** Told what goes wrong while the studio is open. */
+  warn(text: string): void;
 }
 
 /** Pages, database, model and loop for people on one machine. */

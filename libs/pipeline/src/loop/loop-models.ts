@@ -48,13 +48,23 @@ export function openLoopModels(
     (await registry.versions(ASSISTANT)).filter(({ companions }) => companions?.["loop"] === loop);
   const versionOf = async (round: number) => (await own()).find((each) => roundOf(each) === round);
 
+  const told = new Set<number>();
+  /** A model that somebody has deleted can be put to use no more; that is said once. */
+  const notGone = (round: number) => (thrown: unknown) => {
+    const error = StagecraftError.from(thrown);
+    if (error.code !== "not_found") throw error;
+    if (!told.has(round))
+      reporter?.warn(`the model of round ${round} is not registered: ${error.reason}`);
+    told.add(round);
+  };
+
   const register = async (state: LoopState) => {
     const known = new Set((await own()).map(roundOf));
     const all = [state.start, ...state.rounds].entries();
     for (const [round, models] of [...all].filter(([number]) => !known.has(number))) {
       const companions: JsonObject = { loop, round, ...modelsIn(models) };
       const note = round === 0 ? "the loop began with it" : `round ${round}`;
-      await registry.add(ASSISTANT, models.policy, { note, companions }).catch(ignoreGone);
+      await registry.add(ASSISTANT, models.policy, { note, companions }).catch(notGone(round));
     }
     return known;
   };
@@ -180,10 +190,6 @@ async function numAsides(dir: string): Promise<number> {
 }
 
 /** A round of long ago whose model was deleted cannot be gone back to. */
-function ignoreGone(thrown: unknown): void {
-  if (StagecraftError.from(thrown).code !== "not_found") throw thrown;
-}
-
 function notFinished({ rounds }: LoopState, to: number, dir: string): StagecraftError {
   const known = rounds.length === 0 ? "none" : `1 to ${rounds.length}`;
   return new StagecraftError(

@@ -136,7 +136,11 @@ export function SideBySide() {
       )}
       <ErrorNotice error={failed} />
       {duel?.winner != null && (
-        <Notice kind="good">Stored as a pair to learn from. Ask again?</Notice>
+        <Notice kind="good">
+          {duel.sides![0]!.text === duel.sides![1]!.text
+            ? "The vote is stored. Both answers say the same: there is nothing to learn from. Ask again?"
+            : "Stored as a pair to learn from. Ask again?"}
+        </Notice>
       )}
       <MessageBox
         label="A question for both"
