@@ -114,7 +114,7 @@ function highlight({ label, value, detail, ok }: Highlight): SafeHtml {
 function sections(data: ReportData): SafeHtml {
   const { comparison, samples = [], charts = [], rewardModels = [], stages } = data;
   return html`${comparison === undefined ? "" : comparisonSection(comparison)}
-  ${samples.length === 0 ? "" : samplesSection(samples, comparison?.models)}
+  ${samples.length === 0 ? "" : samplesSection(samples, comparison?.models, data.numAnswered)}
   ${alarmsSection(data.alarms ?? [])} ${charts.length === 0 ? "" : chartsSection(charts)}
   ${rewardModels.map(rewardSection)} ${stages.length === 0 ? "" : stagesSection(stages)}
   ${configurationSection(data.configuration ?? [])}`;

@@ -21,6 +21,8 @@ export interface ReportData {
   readonly alarms?: readonly AlarmRow[];
   readonly comparison?: Comparison;
   readonly samples?: readonly SampleRow[];
+  /** How many prompts were answered in all; the samples are the first of each kind. */
+  readonly numAnswered?: number;
   /** Shown as tables at the end, in order; values are written as JSON where they are no strings. */
   readonly configuration?: readonly ConfigurationTable[];
 }

@@ -6,6 +6,7 @@ import type { ConfigurationTable, SampleAnswer, SampleRow } from "./report-data.
 export function samplesSection(
   samples: readonly SampleRow[],
   models: readonly string[] | undefined,
+  numAnswered = samples.length,
 ): SafeHtml {
   const cards = samples.map(
     ({ kind, prompt, reference, answers }) =>
@@ -21,6 +22,13 @@ export function samplesSection(
   );
   return html`<section>
     <h2>What they say</h2>
+    ${
+      numAnswered > samples.length
+        ? html`<p class="none">
+            ${samples.length} of ${numAnswered} prompts; the first of each kind.
+          </p>`
+        : ""
+    }
     <div class="samples">${cards}</div>
   </section>`;
 }

@@ -1,3 +1,4 @@
+import { StagecraftError } from "@stagecraft/core";
 import type { ReportData, RewardModelReport, SampleRow } from "../page/report-data.js";
 import { findRollouts } from "../rollout/find-rollouts.js";
 import { promptTurns } from "../rollout/prompt-turns.js";
@@ -25,18 +26,19 @@ export async function buildReport(
 ): Promise<ReportData> {
   const alarms = await Promise.all(runs.map(alarmsOf));
   const problems = await Promise.all(runs.map(problemsOf));
+  const { unread = [], ...judged } = await judgement(runs);
   return {
     title: title ?? titleOf(runs),
     ...(lead !== undefined && { lead }),
     createdAt: new Date().toISOString(),
     ...(highlights && { highlights }),
     verdict: runs.map((run) => ({ name: run.name, text: verdictOf(run) })),
-    problems: problems.flat(),
+    problems: [...problems.flat(), ...unread],
     stages: runs.map(stageRow),
     charts: chartsByStage(runs),
     rewardModels: await rewardModels(runs),
     alarms: alarms.flat(),
-    ...(await judgement(runs)),
+    ...judged,
     configuration: runs.map(factsOf),
   };
 }
@@ -62,32 +64,52 @@ function titleOf(runs: readonly RunData[]): string {
   return runs.length === 1 ? `${first!.stage}: ${first!.name}` : `${runs.length} runs`;
 }
 
-/** The models' comparison and answers, of the last run that has one. */
-async function judgement(
-  runs: readonly RunData[],
-): Promise<Pick<ReportData, "comparison" | "samples">> {
+type Judgement = Pick<ReportData, "comparison" | "samples" | "numAnswered">;
+
+/** The models' comparison and answers, of the last run that has one; and what could not be read. */
+async function judgement(runs: readonly RunData[]): Promise<Judgement & { unread?: string[] }> {
   for (const { dir } of runs.toReversed()) {
     const evaluation = await readEvaluation(dir);
     if (!evaluation) continue;
     const answers = await readAnswers(dir);
-    return { comparison: compareModels(evaluation, answers), samples: chooseSamples(answers) };
+    const numAnswered = new Set(answers.map(({ id }) => id)).size;
+    const comparison = compareModels(evaluation, answers);
+    return { comparison, samples: chooseSamples(answers), numAnswered };
   }
-  const samples = await Promise.all(runs.map(sampledAnswers));
-  return { samples: samples.flat() };
+  const sampled = await Promise.all(runs.map(sampledAnswers));
+  return {
+    samples: sampled.flatMap(({ samples }) => samples),
+    numAnswered: sampled.reduce((sum, { numAnswered }) => sum + numAnswered, 0),
+    unread: sampled.flatMap(({ problem }) => problem ?? []),
+  };
 }
 
 const MAX_SAMPLES = 4;
 
+interface Sampled {
+  samples: SampleRow[];
+  numAnswered: number;
+  problem?: string;
+}
+
 /** What a policy said in its last update, where the run kept that. */
-async function sampledAnswers({ dir, name, stage }: RunData): Promise<SampleRow[]> {
-  const found = await findRollouts(dir, { runDir: dir }).catch(() => undefined); // kept none
-  return (found?.rollouts ?? []).slice(0, MAX_SAMPLES).map(({ update, prompt, answer, score }) => ({
-    kind: `${stage}, update ${update}`,
-    prompt: promptTurns(prompt)
-      .map(({ text }) => text)
-      .join("\n"),
-    answers: [{ model: name, text: answer, reward: score }],
-  }));
+async function sampledAnswers({ dir, name, stage }: RunData): Promise<Sampled> {
+  try {
+    const { rollouts } = await findRollouts(dir, { runDir: dir });
+    const first = rollouts.slice(0, MAX_SAMPLES);
+    const samples = first.map(({ update, prompt, answer, score }) => ({
+      kind: `${stage}, update ${update}`,
+      prompt: promptTurns(prompt)
+        .map(({ text }) => text)
+        .join("\n"),
+      answers: [{ model: name, text: answer, reward: score }],
+    }));
+    return { samples, numAnswered: rollouts.length };
+  } catch (thrown) {
+    const { code, reason } = StagecraftError.from(thrown);
+    const none = { samples: [], numAnswered: 0 };
+    return code === "not_found" ? none : { ...none, problem: `${name}: ${reason}` };
+  }
 }
 
 async function rewardModels(runs: readonly RunData[]): Promise<RewardModelReport[]> {

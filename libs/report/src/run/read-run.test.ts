@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { renderReport } from "../page/render-report.js";
 import { buildReport } from "./build-report.js";
 import { chartsOf } from "./curves.js";
 import { readRuns } from "./read-run.js";
@@ -99,6 +100,34 @@ describe("an evaluation that is damaged", () => {
     const answer = { id: "1", prompt: "p", answer: "a" };
     await writeFile(join(dir, "answers.jsonl"), `${JSON.stringify(answer)}\n{"id\n`);
     expect(await problems()).toEqual(["a: answers.jsonl: 1 lines cannot be read"]);
+  });
+});
+
+describe("answers that a run kept", () => {
+  it("are the first few, with how many there are; a damaged file is said", async () => {
+    const dir = await putRun("a", [], { stage: "ppo" });
+    const rollout = { update: 1, rolloutId: "r", prompt: "p", answer: "a", score: 1, hasEos: true };
+    const token = {
+      text: "a",
+      id: 1,
+      logProb: -1,
+      refLogProb: -1,
+      kl: 0,
+      value: 0,
+      advantage: 0,
+      reward: 1,
+    };
+    const lines = Array(9).fill(JSON.stringify({ ...rollout, tokens: [token] }));
+    const file = join(dir, "rollouts", "update-000001.jsonl");
+    await mkdir(join(dir, "rollouts"));
+    await writeFile(file, lines.join("\n"));
+    const report = await buildReport(await readRuns([dir]));
+    expect([report.samples!.length, report.numAnswered]).toEqual([4, 9]);
+    expect(renderReport(report)).toContain("4 of 9 prompts");
+    await writeFile(file, "{}");
+    const { problems, samples } = await buildReport(await readRuns([dir]));
+    expect(samples).toEqual([]);
+    expect(problems).toEqual([expect.stringMatching(/^a: .*update-000001\.jsonl:1 is no rollout/)]);
   });
 });
 
