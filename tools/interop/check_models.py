@@ -19,7 +19,8 @@ FOLDER = pathlib.Path(sys.argv[1])
 
 
 def load(make, directory):
-    model, report = make.from_pretrained(directory, attn_implementation="eager", output_loading_info=True)
+    model, report = make.from_pretrained(
+        directory, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     wrong = {key: sorted(map(str, value)) for key, value in report.items() if value}
     return model.eval(), ", ".join(f"{key}: {value}" for key, value in wrong.items())
 

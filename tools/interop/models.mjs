@@ -30,7 +30,7 @@ export async function checkModels(root) {
       const problems = await compare(library, join(folder, name)).catch((thrown) => [
         thrown instanceof Error ? String(thrown.stack) : String(thrown),
       ]);
-      if (!name.endsWith("sharded")) await writeOurs(library, join(folder, name), join(ours, name));
+      await writeOurs(library, join(folder, name), join(ours, name));
       results.push({
         name: `model ${name}`,
         ...(problems.length > 0 && { problem: `  ${problems.join("\n  ")}` }),
@@ -95,8 +95,12 @@ async function compare(library, directory) {
   return problems;
 }
 
+/** As large as the shards of `make_models.py`. */
+const SHARD_BYTES = 20_000;
+
 /**
- * Writes the model, and a reward model of it, for transformers to read, with what they say of some ids.
+ * Writes the model as it came (type, shards), and a reward model of it, for transformers to read, with what
+ * they say of some ids.
  * @param {any} library
  * @param {string} directory
  * @param {string} target
@@ -108,7 +112,9 @@ async function writeOurs(library, directory, target) {
   const entries = new Map([["ids", { dtype: "I32", shape: [ids.length], data: batch.ids }]]);
   for (const head of ["lm", "score"]) {
     const model = await loadModel(directory, { heads: [head], seed: 3 });
-    await saveModel(join(target, head), model, { tokenizerFiles: {} });
+    const asItCame = { dtype: model.dtype, maxShardBytes: SHARD_BYTES };
+    const form = head === "lm" ? asItCame : {}; // a new head has float32
+    await saveModel(join(target, head), model, { tokenizerFiles: {}, ...form });
     const lastRow = Int32Array.of(ids.length - 1);
     const result = head === "lm" ? model.logits(batch) : model.scores(batch, lastRow);
     const name = head === "lm" ? "logits" : "score";

@@ -22,7 +22,7 @@ export {
   type ModelInfo,
   type SaveModelOptions,
 } from "./model-files.js";
-export { MODEL_DTYPES, type ModelDtype } from "./model-dtype.js";
+export { MODEL_DTYPES, storeAs, type ModelDtype } from "./model-dtype.js";
 export {
   createModel,
   modelFromTensors,

@@ -54,5 +54,12 @@ export {
 } from "./run/input-hashes.js";
 export { dataInputs, modelInputs, type StageInput } from "./stage/stage-input.js";
 export { recordFields, recordOptions } from "./stage/record-fields.js";
-export { commonFields, optimizationFields, progressFields } from "./stage/fields.js";
+export {
+  commonFields,
+  optimizationFields,
+  progressFields,
+  writtenAs,
+  writtenModelFields,
+  type WrittenModelConfig,
+} from "./stage/fields.js";
 export { defineStage, type StageScope, type StageSpec } from "./stage/define-stage.js";

@@ -7,6 +7,7 @@ import {
   type Architecture,
   type Head,
   type ModelConfig,
+  type ModelDtype,
 } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { trainBpe, type Tokenizer } from "@stagecraft/tokenizer";
@@ -54,6 +55,8 @@ export interface BaseOptions {
   seed?: number;
   /** Default "llama". */
   architecture?: Architecture;
+  /** Type of the weights in the file. Default f32. */
+  dtype?: ModelDtype;
   /** Fields of the model that are not the family's. */
   config?: Partial<ModelConfig>;
 }
@@ -73,7 +76,7 @@ export async function makeBase(dir: string, options: BaseOptions = {}): Promise<
   const shape = { vocabSize, hiddenSize, numLayers: 1, numHeads: 2, maxPositions: contextLength };
   const sizes = { ...shape, ...options.config };
   const model = createModel(presetConfig(architecture, sizes), { seed, heads });
-  await saveModel(dir, model, { tokenizerFiles });
+  await saveModel(dir, model, { tokenizerFiles, ...(options.dtype && { dtype: options.dtype }) });
   model.dispose();
   return dir;
 }

@@ -15,7 +15,9 @@ import {
   modelFromTensors,
   readModelInfo,
   saveModel,
+  storeAs,
   type Model,
+  type SaveModelOptions,
 } from "@stagecraft/model";
 import { scoreSequences } from "./reward-batch.js";
 
@@ -107,8 +109,7 @@ export function combineScores(
   });
 }
 
-export interface SaveRewardModelOptions {
-  tokenizerFiles: Readonly<Record<string, string>>;
+export interface SaveRewardModelOptions extends Omit<SaveModelOptions, "extra"> {
   /** What config.json says under `stagecraft.rewardModel`, beside the members. */
   description: JsonObject;
 }
@@ -117,21 +118,22 @@ export interface SaveRewardModelOptions {
 export async function saveRewardModel(
   directory: string,
   members: readonly Model[],
-  { tokenizerFiles, description }: SaveRewardModelOptions,
+  { description, ...options }: SaveRewardModelOptions,
 ): Promise<void> {
   const [first, ...others] = members;
   const files = others.map((_, i) => `member-${i + 2}.safetensors`);
   if (files.length === 0) {
     const extra = { rewardModel: description };
-    return saveModel(directory, first!, { tokenizerFiles, extra });
+    return saveModel(directory, first!, { ...options, extra });
   }
   const extra = { rewardModel: { ...description, members: files } };
   // Whole before it gets its name: no reader sees an ensemble without its members.
   const staging = `${directory}.staging`;
   await rm(staging, { recursive: true, force: true });
-  await saveModel(staging, first!, { tokenizerFiles, extra });
+  await saveModel(staging, first!, { ...options, extra });
   for (const [i, member] of others.entries()) {
-    await writeSafetensors(join(staging, files[i]!), member.tensors());
+    const tensors = storeAs(options.dtype ?? "f32", member.tensors());
+    await writeSafetensors(join(staging, files[i]!), tensors);
   }
   await rm(directory, { recursive: true, force: true });
   await rename(staging, directory);

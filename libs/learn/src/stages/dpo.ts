@@ -15,6 +15,7 @@ import {
   type StageResult,
   type StageScope,
   type TrainTask,
+  writtenModelFields,
 } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
@@ -65,6 +66,7 @@ const schema = z.strictObject({
   ...progressFields,
   logEvery: progressFields.logEvery.default(1),
   evalEvery: progressFields.evalEvery.default(20),
+  ...writtenModelFields,
   ...commonFields,
 });
 

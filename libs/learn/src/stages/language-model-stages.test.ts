@@ -131,7 +131,7 @@ describe("pretrain stage", () => {
   for (const more of [
     {},
     { batching: "packed", optimizer: "sgd", accumulationSteps: 2, architecture: "gpt2" },
-    { tokenizerKind: "bpe", vocabSize: 280, corpus: "weighted" },
+    { tokenizerKind: "bpe", vocabSize: 280, corpus: "weighted", dtype: "bf16" },
   ]) {
     it(`stopped twice and resumed, ends bitwise as if never stopped ${JSON.stringify(more)}`, async () => {
       const corpus =

@@ -31,6 +31,7 @@ import {
   type StageContext,
   type StageResult,
   type StageScope,
+  writtenModelFields,
 } from "@stagecraft/runs";
 import {
   loadTokenizer,
@@ -103,6 +104,7 @@ const schema = z.strictObject({
   selectModel: selectModelField("validation loss"),
   ...optimizationFields({ learningRate: 1e-3, warmupSteps: 100, weightDecay: 0.1 }),
   ...progressFields,
+  ...writtenModelFields,
   ...commonFields,
 });
 

@@ -1,4 +1,10 @@
-import { recordFields, commonFields, optimizationFields, progressFields } from "@stagecraft/runs";
+import {
+  recordFields,
+  commonFields,
+  optimizationFields,
+  progressFields,
+  writtenModelFields,
+} from "@stagecraft/runs";
 import { z } from "zod";
 import { heldOutFields, rankingBatchFields, selectModelField } from "./fields.js";
 
@@ -46,6 +52,7 @@ export const rewardSchema = z.strictObject({
   ...progressFields,
   logEvery: progressFields.logEvery.default(1),
   evalEvery: progressFields.evalEvery.default(20),
+  ...writtenModelFields,
   ...commonFields,
 });
 

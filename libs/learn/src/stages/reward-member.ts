@@ -8,6 +8,7 @@ import {
   type StageContext,
   type TrainTask,
   withRun,
+  writtenAs,
 } from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { join } from "node:path";
@@ -72,7 +73,8 @@ async function memberInOwnRun(index: number, scope: RewardScope): Promise<Traine
     async (memberRun) => {
       const parts = { ...scope, config: memberConfig, run: memberRun, context: memberContext };
       const { model, figures } = await trainMember(parts);
-      await saveModel(memberRun.modelDir, model, { tokenizerFiles: tokenizer.files() });
+      const files = { tokenizerFiles: tokenizer.files() };
+      await saveModel(memberRun.modelDir, model, { ...files, ...writtenAs(config, model) });
       model.dispose();
       return { modelDir: memberRun.modelDir, outputs: {}, metrics: figures };
     },
@@ -198,5 +200,5 @@ async function initialModel({ model, keepLayers, seed }: RewardConfig): Promise<
   }
   const small = { ...full.config, numLayers };
   full.dispose();
-  return modelFromTensors(small, kept, { heads: ["score"], seed });
+  return modelFromTensors(small, kept, { heads: ["score"], dtype: full.dtype, seed });
 }

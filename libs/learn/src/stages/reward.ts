@@ -13,6 +13,7 @@ import {
   type StageContext,
   type StageResult,
   type StageScope,
+  writtenAs,
 } from "@stagecraft/runs";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { ensembleReport, type EnsembleReport } from "../reward/ensemble-report.js";
@@ -108,7 +109,9 @@ async function finish(members: readonly TrainedMember[], parts: FinishParts): Pr
   const reportFile = join(run.dir, "reward-report.json");
   await atomicWriteFile(reportFile, `${JSON.stringify(full, null, 2)}\n`);
   const description = { objective: config.objective, ...calibration };
-  await saveRewardModel(run.modelDir, models, { tokenizerFiles: tokenizer.files(), description });
+  const files = { tokenizerFiles: tokenizer.files() };
+  const written = writtenAs(config, models[0]!);
+  await saveRewardModel(run.modelDir, models, { ...files, ...written, description });
   return {
     modelDir: run.modelDir,
     outputs: { report: reportFile },

@@ -22,6 +22,7 @@ import {
   type StageContext,
   type StageResult,
   type StageScope,
+  writtenModelFields,
 } from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
@@ -61,6 +62,7 @@ const schema = z.strictObject({
   selectModel: selectModelField("validation loss"),
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 20, weightDecay: 0.1 }),
   ...progressFields,
+  ...writtenModelFields,
   ...commonFields,
 });
 

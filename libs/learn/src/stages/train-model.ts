@@ -1,6 +1,13 @@
 import { loadModel, saveModel, type Model } from "@stagecraft/model";
-import { loopOptionsFor, trainLoop } from "@stagecraft/runs";
-import type { Run, StageContext, StageResult, TrainLoopResult, TrainTask } from "@stagecraft/runs";
+import { loopOptionsFor, trainLoop, writtenAs } from "@stagecraft/runs";
+import type {
+  WrittenModelConfig,
+  Run,
+  StageContext,
+  StageResult,
+  TrainLoopResult,
+  TrainTask,
+} from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 
 type TrainConfig = Parameters<typeof loopOptionsFor>[0] & { selectModel: "best" | "last" };
@@ -31,11 +38,16 @@ export async function trainModel<Batch>(
 /** `trainModel`, then the model directory: how pre-training, SFT and DPO end. `figures` join the result's. */
 export async function trainToModel<Batch>(
   task: TrainTask<Batch>,
-  training: Training & { tokenizer: Tokenizer; figures: Record<string, number> },
+  training: Training & {
+    config: TrainConfig & WrittenModelConfig;
+    tokenizer: Tokenizer;
+    figures: Record<string, number>;
+  },
 ): Promise<StageResult> {
-  const { model, run, tokenizer, figures } = training;
+  const { config, model, run, tokenizer, figures } = training;
   const result = await trainModel(task, training);
-  await saveModel(run.modelDir, model, { tokenizerFiles: tokenizer.files() });
+  const files = { tokenizerFiles: tokenizer.files() };
+  await saveModel(run.modelDir, model, { ...files, ...writtenAs(config, model) });
   return {
     modelDir: run.modelDir,
     outputs: {},

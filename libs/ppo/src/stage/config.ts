@@ -6,6 +6,7 @@ import {
   dataInputs,
   modelInputs,
   type StageInput,
+  writtenModelFields,
 } from "@stagecraft/runs";
 import { corpusSource } from "@stagecraft/data";
 import { z } from "zod";
@@ -268,6 +269,7 @@ export const ppoSchema = z.strictObject({
   ...objective,
   ...optimization,
   ...bookkeeping,
+  ...writtenModelFields,
   ...commonFields,
 });
 

@@ -15,6 +15,7 @@ import {
   type StageDefinition,
   type StageResult,
   type StageScope,
+  writtenAs,
 } from "@stagecraft/runs";
 import { saveModel, withHeadsOnly, type Model } from "@stagecraft/model";
 import type { Optimizer } from "@stagecraft/tensor";
@@ -184,6 +185,7 @@ async function finish(
   run.checkOwned();
   await saveModel(run.modelDir, withHeadsOnly(policy, ["lm"]), {
     tokenizerFiles: tokenizer.files(),
+    ...writtenAs(config, policy),
   });
   const { signals, evaluation, best } = result;
   const last: Record<string, number> = signals

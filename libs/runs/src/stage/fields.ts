@@ -1,3 +1,4 @@
+import { MODEL_DTYPES, type Model, type SaveModelOptions } from "@stagecraft/model";
 import { z } from "zod";
 
 /** Fields of every stage. */
@@ -19,6 +20,35 @@ export const commonFields = {
     .default(0)
     .describe("Threads of the engine, 0 = all cores; 1 for bit-exact repetition"),
 };
+
+/** How the model that a stage makes is written. */
+export const writtenModelFields = {
+  dtype: z
+    .enum(["auto", ...MODEL_DTYPES])
+    .default("auto")
+    .describe(
+      "Type of the weights in the model that is written; auto = that of the model that was read, f32 for a " +
+        "new one. Training, its checkpoints and its best model have f32",
+    ),
+  maxShardMegabytes: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Weights of more megabytes are written as several files with an index; 0 = one file"),
+};
+
+export type WrittenModelConfig = z.infer<z.ZodObject<typeof writtenModelFields>>;
+
+/** What these fields mean for a model. */
+export function writtenAs(
+  { dtype, maxShardMegabytes }: WrittenModelConfig,
+  model: Pick<Model, "dtype">,
+): Pick<SaveModelOptions, "dtype" | "maxShardBytes"> {
+  return {
+    dtype: dtype === "auto" ? model.dtype : dtype,
+    ...(maxShardMegabytes > 0 && { maxShardBytes: maxShardMegabytes * 1e6 }),
+  };
+}
 
 /** Bookkeeping of stages that train step by step. */
 export const progressFields = {
