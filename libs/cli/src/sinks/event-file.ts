@@ -4,6 +4,9 @@
  */
 import type { Scalars } from "./scalars.js";
 
+/** Length and its checksum, bytes. */
+const HEAD = 12;
+
 /** The first record of every file. */
 export function fileVersion(wallTime: number): Buffer {
   return record(Buffer.concat([double(1, wallTime), bytes(3, Buffer.from("brain.Event:2"))]));
@@ -19,15 +22,18 @@ export function summaryEvent({ step, values }: Scalars, wallTime: number): Buffe
   );
 }
 
+/** When an event of ours was written: its first field. */
+export const wallTimeOf = (event: Buffer): number => event.readDoubleLE(HEAD + 1);
+
 /** Where each whole record ends; a torn last one, and whatever follows damage, is left out. */
 export function recordEnds(content: Buffer): number[] {
   const ends: number[] = [];
-  for (let at = 0; at + 12 <= content.length;) {
+  for (let at = 0; at + HEAD <= content.length;) {
     const length = Number(content.readBigUInt64LE(at));
-    const end = at + 12 + length + 4;
+    const end = at + HEAD + length + 4;
     if (content.readUInt32LE(at + 8) !== masked(content.subarray(at, at + 8))) break;
     if (end > content.length) break;
-    if (content.readUInt32LE(end - 4) !== masked(content.subarray(at + 12, end - 4))) break;
+    if (content.readUInt32LE(end - 4) !== masked(content.subarray(at + HEAD, end - 4))) break;
     ends.push(end);
     at = end;
   }
@@ -35,7 +41,7 @@ export function recordEnds(content: Buffer): number[] {
 }
 
 function record(data: Buffer): Buffer {
-  const head = Buffer.alloc(12);
+  const head = Buffer.alloc(HEAD);
   head.writeBigUInt64LE(BigInt(data.length), 0);
   head.writeUInt32LE(masked(head.subarray(0, 8)), 8);
   const foot = Buffer.alloc(4);

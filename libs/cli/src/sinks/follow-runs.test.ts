@@ -119,6 +119,14 @@ describe("tensorboardSink()", () => {
     expect(await events(dir)).toEqual([1, 2, 3, 4]);
   });
 
+  it("has no point of steps that were taken back while it was not there", async () => {
+    await runHas([1, 2, 3]);
+    await follow(tensorboardSink(), () => Promise.resolve());
+    await runHas([1, 4, 5, 6]); // resumed from the checkpoint of step 1, without the sink
+    await follow(tensorboardSink(), () => Promise.resolve());
+    expect(await events(join(root, "tensorboard"))).toEqual([1, 4, 5, 6]);
+  });
+
   it("follows every run below: the stages of a pipeline, the rounds of a loop", async () => {
     const out = join(root, "..", "board");
     await follow(tensorboardSink(out), async () => {
