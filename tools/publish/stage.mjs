@@ -9,7 +9,15 @@ const NAMES = new Map([["@stagecraft/cli", "stagecraft"]]);
 /** Where the packages that others use begin; what these depend on is published too. */
 const ENTRIES = ["@stagecraft/cli", "@stagecraft/client"];
 
-const PARTS = ["dist", "bin", "README.md", "native", "build.mjs", "node-gyp.mjs"];
+const PARTS = [
+  "dist",
+  "bin",
+  "README.md",
+  "native",
+  "build.mjs",
+  "build-addon.mjs",
+  "node-gyp.mjs",
+];
 const NEEDLESS = /\.(map|tsbuildinfo)$|\/native\/build(\/|$)/;
 
 /**
