@@ -101,14 +101,16 @@ describe("runs over HTTP", () => {
     const weights = at("base", "model", "model.safetensors");
     await make("sft", { [weights]: "w1", [at("base", "outputs", "x.jsonl")]: "2" });
     await make("old", { [weights]: "w0" });
+    await make("moved", { "/elsewhere/base/model/model.safetensors": "w1" });
     const catalog = createRunCatalog({ dirs: [root.path] });
     const { runs } = await catalog.list();
     const details = (name: string) => catalog.details(runs.find((run) => run.name === name)!.runId);
     expect((await details("sft")).madeFrom).toMatchObject([{ name: "base", isChanged: false }]);
     expect((await details("old")).madeFrom).toMatchObject([{ name: "base", isChanged: true }]);
+    expect((await details("moved")).madeFrom).toMatchObject([{ name: "base", isChanged: false }]);
     const { madeFrom, usedBy } = await details("base");
     expect(madeFrom).toEqual([]);
-    expect(usedBy.map(({ name }) => name).sort()).toEqual(["old", "sft"]);
+    expect(usedBy.map(({ name }) => name).sort()).toEqual(["moved", "old", "sft"]);
   });
 
   it("are told no longer once the session has ended, or the role is taken", async () => {

@@ -1,34 +1,66 @@
 import { realpath } from "node:fs/promises";
-import { basename, dirname, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { readLineage, weightsHash } from "@stagecraft/registry";
 import { lookAtRunFile } from "@stagecraft/report";
 import type { RunKin, RunLink } from "../http/api/index.js";
 import type { FoundRun } from "./find-runs.js";
 
-/** Among runs: those whose files one has read, and those that have read its own. By the folders they lie in. */
+/**
+ * Among runs: those whose files one has read, and those that have read its own; by the folders they lie in,
+ * and models of runs that were moved since by their weights.
+ */
 export async function kinOf(run: FoundRun, all: readonly FoundRun[]): Promise<RunKin> {
-  const here = all.filter((each): each is FoundRun & { dir: string } => each.dir !== undefined);
+  const here = all.filter((each): each is Here => each.dir !== undefined);
   const read = new Map(
     await Promise.all(here.map(async (each) => [each, await foldersRead(each.dir)] as const)),
   );
-  const owners = (each: (typeof here)[number]) => {
-    const folders = [...(read.get(each) ?? new Map<string, Record<string, string>>())];
-    return folders.flatMap(([folder, files]) => {
-      const owner = ownerOf(folder, here);
-      return owner && owner !== each ? [{ owner, folder, files }] : [];
-    });
+  const owners = async (each: Here): Promise<Owned[]> => {
+    const folders = [...(read.get(each) ?? [])];
+    const found = await Promise.all(
+      folders.map(async ([folder, files]) => {
+        const owner = ownerOf(folder, here) ?? (await makerOf(weightsHash(files), here));
+        return owner && owner !== each ? [{ owner, folder, files }] : [];
+      }),
+    );
+    return found.flat();
   };
   const self = here.find(({ dir }) => dir === run.dir);
-  const usedBy = here.filter(
-    (each) => each !== self && owners(each).some(({ owner }) => owner === self),
+  if (!self) return { madeFrom: [], usedBy: [] };
+  const others = here.filter((each) => each !== self);
+  const users = await Promise.all(
+    others.map(async (each) => (await owners(each)).some(({ owner }) => owner === self)),
   );
-  return { madeFrom: self ? await parents(owners(self)) : [], usedBy: usedBy.map(link) };
+  return {
+    madeFrom: await parents(await owners(self)),
+    usedBy: others.filter((_, i) => users[i]).map(link),
+  };
+}
+
+type Here = FoundRun & { dir: string };
+
+interface Owned {
+  owner: Here;
+  folder: string;
+  /** Hashes of what was read there, by name. */
+  files: Record<string, string>;
+}
+
+/** The run whose model has these weights. */
+async function makerOf(
+  sha256: string | undefined,
+  runs: readonly Here[],
+): Promise<Here | undefined> {
+  if (sha256 === undefined) return undefined;
+  const isMaker = await Promise.all(
+    runs.map(
+      async ({ dir }) => (await readLineage(join(dir, "model"), sha256)).lineage !== undefined,
+    ),
+  );
+  return runs.find((_, i) => isMaker[i]);
 }
 
 /** One link a run; a model that has other weights by now is said to. */
-async function parents(
-  owned: readonly { owner: FoundRun; folder: string; files: Record<string, string> }[],
-): Promise<RunKin["madeFrom"]> {
+async function parents(owned: readonly Owned[]): Promise<RunKin["madeFrom"]> {
   const found = new Map<string, RunKin["madeFrom"][number]>();
   for (const { owner, folder, files } of owned) {
     const sha256 = weightsHash(files);
