@@ -15,4 +15,5 @@ export const OTHER_ENGINES = {
   "libs/tensor/src/engines/reference/optimizer.test.ts":
     "repeats a suite of this run on plain TFJS",
   "libs/model/test/cpu-engine.test.ts": "repeats suites of this run on plain TFJS",
+  "libs/model/src/generation/bad-row-cpu.test.ts": "repeats a suite of this run on plain TFJS",
 };
