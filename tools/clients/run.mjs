@@ -1,4 +1,4 @@
-// `npm run test:clients -- [node] [python] [lm-eval] [streams] [malformed [--count N] [--seed S]]`: the official
+// `npm run test:clients -- [node] [python] [lm-eval] [lm-eval-tasks] [streams] [malformed [--count N] [--seed S]]`: the official
 // clients, unchanged, against `stagecraft serve`. They are installed into a folder of their own, never as
 // dependencies; a part whose packages cannot be installed says so and counts as not run.
 import { spawn } from "node:child_process";
@@ -14,6 +14,7 @@ import { installNodeClient, installPython } from "./install.mjs";
 const KEY = "sk-of-the-client-tests";
 const MODEL = "tiny";
 const here = join(root, "tools", "clients");
+const bin = join(root, "libs", "cli", "bin", "stagecraft.mjs");
 
 /** @typedef {{ url: string, folder: string, modelDir: string }} World */
 /** @typedef {(world: World) => Promise<number>} Part */
@@ -30,13 +31,40 @@ const PARTS = {
     return run(python, [join(here, "suite.py"), url, KEY, MODEL]);
   },
   async "lm-eval"({ url, folder, modelDir }) {
-    // What its metrics and tables for other tasks need is left out: not every index has it.
-    const needs = ["datasets", "numpy", "jinja2", "scikit-learn", "tqdm", "requests", "aiohttp"];
-    const more = ["tenacity", "dill", "more_itertools", "sacrebleu", "transformers", "tiktoken"];
-    const python = installPython("lm_eval", [...needs, ...more], ["lm-eval"]);
-    return run(python, [join(here, "lm_eval_suite.py"), url, KEY, MODEL, modelDir, folder]);
+    return run(lmEval(), [join(here, "lm_eval_suite.py"), url, KEY, MODEL, modelDir, folder]);
+  },
+  /** Its own tasks beside `stagecraft evaluate --tasks` on the same model and items. */
+  async "lm-eval-tasks"({ url, folder, modelDir }) {
+    const [program, items, out] = [
+      join(here, "lm_eval_tasks.py"),
+      join(folder, "items"),
+      join(folder, "tasks"),
+    ];
+    const python = lmEval();
+    const made = await run(python, [program, "make", items]);
+    if (made !== 0) return made;
+    const names = ["hellaswag", "arc", "mmlu", "gsm8k"];
+    const tasks = names.flatMap((name) => ["--tasks", `${name}=${join(items, name)}`]);
+    const how = ["--shots", "5", "--task-tokens", "12", "--run", out];
+    const measured = await run(process.execPath, [
+      bin,
+      "evaluate",
+      "--models",
+      modelDir,
+      ...tasks,
+      ...how,
+    ]);
+    if (measured !== 0) return measured;
+    return run(python, [program, "compare", items, out, url, KEY, MODEL, modelDir]);
   },
 };
+
+/** lm-eval without what its metrics and tables for other tasks need: not every index has it. */
+function lmEval() {
+  const needs = ["datasets", "numpy", "jinja2", "scikit-learn", "tqdm", "requests", "aiohttp"];
+  const more = ["tenacity", "dill", "more_itertools", "sacrebleu", "transformers", "tiktoken"];
+  return installPython("lm_eval", [...needs, ...more], ["lm-eval"]);
+}
 
 /** Parts that are tests of `npm test`, with greater numbers. */
 const OF_VITEST = ["streams", "malformed"];
@@ -113,15 +141,13 @@ function vitest(name, variables) {
  */
 async function withServer(body) {
   const folder = mkdtempSync(join(tmpdir(), "stagecraft-clients-"));
-  const bin = join(root, "libs", "cli", "bin", "stagecraft.mjs");
   try {
     const corpus = join(folder, "corpus.txt");
-    writeFileSync(
-      corpus,
-      "The fox eats fish. The owl sings at night. Where is it? 0123456789\n".repeat(80),
-    );
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz é ,.:?!#+=()[]\n";
+    const text = "The fox eats fish. The owl sings at night. Where is it? 0123456789\n";
+    writeFileSync(corpus, letters + text.repeat(600));
     const sizes = ["--num-layers", "1", "--num-heads", "2", "--hidden-size", "32"];
-    const how = ["--tokenizer-kind", "chars", "--context-length", "256", "--batch-size", "2"];
+    const how = ["--tokenizer-kind", "chars", "--context-length", "1024", "--batch-size", "2"];
     const run_ = ["pretrain", "--corpus", corpus, "--run", join(folder, "run"), "--steps", "20"];
     const code = await run(process.execPath, [
       bin,

@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { placeOf, type Origin } from "./origin.js";
 import type { RecordOptions } from "./types.js";
 
-/** Thrown by record parsers for a record that is wrong; never leaves this library. */
+/** Thrown by record parsers for a record that is wrong; readers name its place, or skip it. */
 export class RecordProblem extends Error {}
 
 /** Decides between skipping a bad record and stopping. */

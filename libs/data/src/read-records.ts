@@ -1,7 +1,7 @@
 import { createBadRecordPolicy, RecordProblem, type BadRecordPolicy } from "./bad-records.js";
 import type { RecordFileFormat } from "./formats/files/file-format.js";
 import { isRecordFile, recordFileFormatOf } from "./formats/files/table.js";
-import { objectOf } from "./formats/records/fields.js";
+import { objectOf, type Fields } from "./formats/records/fields.js";
 import type { RecordKinds } from "./formats/records/record-format.js";
 import { formatFor, formatNamed } from "./formats/records/table.js";
 import { renamed } from "./columns.js";
@@ -32,6 +32,23 @@ export async function* readKind<K extends keyof RecordKinds>(
   const parse: RecordParser<RecordKinds[K]> = (value, origin) => read(value, idOf(origin));
   for (const file of await listRecordFiles(paths)) {
     yield* readRecordFile(recordFileFormatOf(file), { file, parse, policy }, options.signal);
+  }
+}
+
+/**
+ * What `parse` makes of every record of files or folders, in order; it throws `RecordProblem` for a
+ * record that is malformed. For records that are none of the kinds, such as the items of a benchmark.
+ */
+export async function* readParsed<T>(
+  paths: string | readonly string[],
+  parse: (fields: Fields) => T,
+  options: RecordOptions = {},
+): AsyncGenerator<T> {
+  const policy = createBadRecordPolicy(options);
+  const parseOne = (value: unknown) => [parse(renamed(objectOf(value), options.columns ?? {}))];
+  for (const file of await listRecordFiles(paths)) {
+    const how = { file, parse: parseOne, policy };
+    yield* readRecordFile(recordFileFormatOf(file), how, options.signal);
   }
 }
 

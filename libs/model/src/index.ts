@@ -10,7 +10,8 @@ export {
   type GenerationTokenizer,
 } from "./generation/generation-engine.js";
 export type { SampledToken, SamplingParams, TokenBias } from "./generation/sampling.js";
-export { logSoftmaxAt, topTokens, type TopToken } from "./generation/top-tokens.js";
+export { eachLogits, judgeSequence, type JudgedTokens } from "./generation/judge-sequence.js";
+export { logSoftmaxAt, type TopToken } from "./generation/top-tokens.js";
 export { growVocabulary } from "./grow-vocabulary.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {

@@ -1,6 +1,6 @@
 import type { FinishReasonName, ParsedSampling, ParsedWeights } from "@stagecraft/contracts";
 import type { TensorMap } from "@stagecraft/checkpoint";
-import type { TopToken } from "@stagecraft/model";
+import type { JudgedTokens, TopToken } from "@stagecraft/model";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 
 /** One answer to generate. */
@@ -54,13 +54,9 @@ export interface SequenceToScore {
   promptLength: number;
 }
 
-/** Tokens of one sequence judged one by one. */
-export interface JudgedSequence {
-  /** log softmax(logits) of each token; 0 for the first, which nothing goes before. */
-  logProbs: number[];
-  /** The likeliest in the place of each token; none for the first. */
-  tops: TopToken[][];
-  weights: ParsedWeights;
+/** Tokens of one sequence judged one by one, and the weights that judged. */
+export interface JudgedSequence extends JudgedTokens {
+  readonly weights: ParsedWeights;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ParsedWeights } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import {
   createGenerationEngine,
+  judgeSequence,
   type GenerationEngine,
   type GenerationEvent,
   type Model,
@@ -21,7 +22,6 @@ import type {
   SequenceToScore,
   TokenChunk,
 } from "./engine.js";
-import { judgeSequence } from "./judge-sequence.js";
 import { createQueueRoom, type QueueLimits, type QueueRoom } from "./queue-room.js";
 import { scoreSequences, type ScoreSequencesOptions } from "./score-sequences.js";
 import type { TokenSink } from "./token-channel.js";

@@ -7,8 +7,45 @@ export const evaluateSchema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe("Model directories to compare, each as DIR or NAME=DIR"),
-  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of prompts"),
-  limit: z.int().min(0).default(0).describe("At most this many prompts, 0 = all"),
+  prompts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Prompts to answer: files, folders or patterns, in a format of docs/data.md"),
+  tasks: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Benchmarks to measure instead, as lm-eval does: hellaswag=PATH, arc=PATH, mmlu=PATH, gsm8k=PATH, " +
+        "ifeval-like=PATH, or NAME=PATH for a file of one of their formats or of your own (docs/data.md)",
+    ),
+  examples: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Worked examples of a task, TASK=PATH; default: its split for them in the same folder",
+    ),
+  shots: z
+    .int()
+    .min(-1)
+    .max(100)
+    .default(-1)
+    .describe("Worked examples before each item of a task, -1 = as lm-eval: gsm8k 5, others 0"),
+  asChat: z
+    .boolean()
+    .default(false)
+    .describe("Items of tasks as chats in the model's template; otherwise as plain text"),
+  taskTokens: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      "Longest written answer of a task in tokens, 0 = its own: gsm8k 256, ifeval-like 1280",
+    ),
+  limit: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("At most this many prompts, or items of each task (subjects of mmlu each), 0 = all"),
   rewardModel: z
     .string()
     .default("")

@@ -27,6 +27,8 @@ import {
   type Contestant,
   type EvaluateConfig,
 } from "./config.js";
+import { evaluateTasks } from "../tasks/evaluate-tasks.js";
+import { taskPaths, taskProblems } from "../tasks/task-files.js";
 import { loadRewardScorer, type RewardScorer } from "./reward-scorer.js";
 import { summarise, type Evaluation } from "./summarise.js";
 
@@ -44,26 +46,55 @@ export function createEvaluateStage({
 }: EvaluateDependencies = {}): StageDefinition<EvaluateConfig> {
   return defineStage({
     name: "evaluate",
-    summary: "let models answer prompts, and compare exact match, scores and win rates",
+    summary: "let models answer prompts and compare them, or measure them on benchmark tasks",
     schema: evaluateSchema,
     examples: [
       "npx stagecraft evaluate --models base=runs/base/model --models sft=runs/sft/model --prompts heldout.jsonl --run runs/evaluation",
       "npx stagecraft evaluate --models runs/sft/model --prompts heldout.jsonl --reward-model runs/reward/model --best-of 8 --temperature 1 --run runs/best-of-8",
       "npx stagecraft evaluate --models sft=runs/sft/model --models ppo=runs/ppo/model --baselines sft=runs/sft/model --best-of 8 --reward-model runs/reward/model --prompts heldout.jsonl --run runs/comparison",
+      "npx stagecraft evaluate --models runs/sft/model --tasks hellaswag=data/hellaswag --tasks gsm8k=data/gsm8k/main --limit 200 --run runs/benchmarks",
     ],
-    inputs: ({ models, baselines, rewardModel, prompts }) => [
+    inputs: ({ models, baselines, rewardModel, prompts, tasks, examples }) => [
       ...modelInputs({ models: models.map(dirOf), baselines: baselines.map(dirOf), rewardModel }),
-      ...dataInputs({ prompts }),
+      ...dataInputs({ prompts, tasks: taskPaths(tasks), examples: examples.map(dirOf) }),
     ],
-    contradictions: contestantProblems,
+    contradictions: (config) => [...contestantProblems(config), ...purposeProblems(config)],
     problems: async (config, ahead) => [
-      ...(await answerProblems(config.maxNewTokens, readersOf(config), ahead)),
+      ...(config.tasks.length > 0
+        ? []
+        : await answerProblems(config.maxNewTokens, readersOf(config), ahead)),
       ...(await headProblems("score", { rewardModel: config.rewardModel }, ahead)),
     ],
-    outputs: () => Promise.resolve({ answers: {}, evaluation: {} }),
-    leaves: { "answers.jsonl": "work", "evaluation.json": "scratch" },
-    work: (config, scope) => evaluate(contestants(config), { config, ...scope, scorers }),
+    outputs: ({ tasks }) =>
+      Promise.resolve({ answers: {}, [tasks.length > 0 ? "tasks" : "evaluation"]: {} }),
+    leaves: {
+      ...{ "answers.jsonl": "work", "evaluation.json": "scratch" },
+      ...{ "task-answers.jsonl": "work", "tasks.json": "scratch" },
+    },
+    work: (config, scope) =>
+      config.tasks.length > 0
+        ? evaluateTasks({ config, ...scope })
+        : evaluate(contestants(config), { config, ...scope, scorers }),
   });
+}
+
+/** Prompts are answered and compared, tasks measured: a run does one of both. */
+function purposeProblems(config: EvaluateConfig): string[] {
+  const { prompts, tasks, examples, rewardModel, baselines } = config;
+  if (tasks.length === 0) {
+    return prompts.length > 0
+      ? []
+      : ["there is nothing to evaluate on: give prompts to answer, or tasks to measure"];
+  }
+  const strange = [
+    ...(prompts.length > 0 ? ["prompts"] : []),
+    ...(rewardModel !== "" ? ["rewardModel"] : []),
+    ...(baselines.length > 0 ? ["baselines"] : []),
+  ];
+  return [
+    ...strange.map((field) => `${field} has no part in tasks: leave it out, or evaluate twice`),
+    ...taskProblems(tasks, examples),
+  ];
 }
 
 /** Every model that has to have room for a prompt and its answer. */

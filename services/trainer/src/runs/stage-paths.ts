@@ -54,6 +54,8 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   data: read,
   validationData: read,
   prompts: read,
+  tasks: named,
+  examples: named,
   evalPrompts: read,
   references: read,
   reference: read,

@@ -1,0 +1,69 @@
+import { RecordProblem, type Fields } from "@stagecraft/data";
+
+/** An item of a benchmark, as a model is asked. */
+export interface TaskItem {
+  /** What is measured by itself too, such as a subject of MMLU. */
+  readonly group?: string;
+  /** Stands before the worked examples. */
+  readonly description?: string;
+  readonly question: string;
+  /** Follows the question and a space in a worked example. */
+  readonly target: string;
+  /** Of items answered by choosing: the answers, each after a space, and which is right. */
+  readonly choices?: readonly string[];
+  readonly gold?: number;
+  /**
+   * Of items answered in writing: the figures of an answer. A list of several counts each of its parts;
+   * an empty one, nothing.
+   */
+  check?(answer: string): Figures;
+}
+
+/** Of one item: numbers from 0 to 1 under each metric's name, of which the mean is reported. */
+export type Figures = Readonly<Record<string, readonly number[]>>;
+
+/** A benchmark's file format, and how lm-eval measures with it. */
+export interface TaskShape {
+  readonly name: string;
+  /** Parts of file names that mark the questions, and those of worked examples. */
+  readonly questionSplits: readonly string[];
+  readonly exampleSplits: readonly string[];
+  /** Worked examples before a question. */
+  readonly numShots: number;
+  /**
+   * Which of them: "drawn", by lm-eval's seed; "drawn-others", the same where the item itself may be
+   * drawn and is left out; "first" of the item's group.
+   */
+  readonly examples: "drawn" | "drawn-others" | "first";
+  /** Of multiple choice. */
+  readonly metrics?: readonly ("acc" | "acc_norm")[];
+  /** Of written answers: texts that end one, and how many tokens it may have. */
+  readonly stop?: readonly string[];
+  readonly maxNewTokens?: number;
+  /** Whether a record looks like this format. */
+  matches(fields: Fields): boolean;
+  /** Throws `RecordProblem` for a malformed record. */
+  item(fields: Fields): TaskItem;
+}
+
+/** The white space that Python's `str.strip` takes. */
+const SPACE =
+  "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const END = new RegExp(`[${SPACE}]+$`);
+const ENDS = new RegExp(`^[${SPACE}]+|${END.source}`, "g");
+
+/** As Python's `str.strip()`. */
+export const strip = (text: string) => text.replace(ENDS, "");
+
+/** As Python's `str.rstrip()`. */
+export const stripEnd = (text: string) => text.replace(END, "");
+
+/** A whole number from 0 up to and without `count`, or a `RecordProblem` that names the field. */
+export function indexField(value: unknown, name: string, count: number): number {
+  const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  if (Number.isInteger(number) && (number as number) >= 0 && (number as number) < count)
+    return number as number;
+  throw new RecordProblem(
+    `"${name}" must say which of the ${count} answers is right, from 0 to ${count - 1}, not ${JSON.stringify(value) ?? "nothing"}`,
+  );
+}
