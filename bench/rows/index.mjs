@@ -1,5 +1,6 @@
 import { GENERATE } from "./generate.mjs";
 import { LLAMACPP } from "./llamacpp.mjs";
+import { LOAD_MODEL } from "./load-model.mjs";
 import { OVERLAP } from "./overlap.mjs";
 import { PEOPLE_ROWS } from "./people.mjs";
 import { PPO } from "./ppo.mjs";
@@ -25,6 +26,7 @@ export const BENCHES = [
   ...REWARD,
   ...SCALING,
   ...OVERLAP,
+  ...LOAD_MODEL,
   ...PEOPLE_ROWS,
 ];
 

@@ -36,7 +36,7 @@ export async function readSafetensors(
 
 async function readTensors(handle: FileHandle, file: string): Promise<Safetensors> {
   const { size } = await handle.stat();
-  const source: Source = { handle, file };
+  const source: Source = { handle, file, piece: new Uint8Array(Math.min(PIECE_BYTES, size)) };
   const prefix = new Uint8Array(Math.min(8, size));
   await readInto(source, prefix, 0);
   const start = 8 + readHeaderLength(prefix, size, file);
@@ -54,6 +54,8 @@ async function readTensors(handle: FileHandle, file: string): Promise<Safetensor
 interface Source {
   handle: FileHandle;
   file: string;
+  /** What is read before it is widened, one after the other in the same memory. */
+  piece: Uint8Array;
 }
 
 async function readValues(
@@ -68,9 +70,8 @@ async function readValues(
     return values;
   }
   const widen = dtype === "F16" ? widenF16 : widenBF16;
-  const scratch = new Uint8Array(Math.min(PIECE_BYTES, end - begin));
   for (let offset = begin; offset < end; offset += PIECE_BYTES) {
-    const piece = scratch.subarray(0, Math.min(PIECE_BYTES, end - offset));
+    const piece = source.piece.subarray(0, Math.min(PIECE_BYTES, end - offset));
     await readInto(source, piece, start + offset);
     const halves = new Uint16Array(piece.buffer, 0, piece.length / 2);
     const from = (offset - begin) / 2;
@@ -81,7 +82,7 @@ async function readValues(
 
 /** Fills `bytes` from `position` of the file. */
 async function readInto(
-  { handle, file }: Source,
+  { handle, file }: Pick<Source, "handle" | "file">,
   bytes: Uint8Array,
   position: number,
 ): Promise<void> {
