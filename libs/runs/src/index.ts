@@ -1,5 +1,11 @@
 export { gradientStep, type GradientExchange, type Gradients } from "./loop/gradient-step.js";
-export { accumulateGradients, sumGradients, type LossTask } from "./loop/gradients.js";
+export {
+  accumulateGradients,
+  sumGradients,
+  takeLoss,
+  type LossTask,
+  type UnreadGradients,
+} from "./loop/gradients.js";
 export { loopOptionsFor, optimizerFor } from "./loop/optimization.js";
 export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
 export { createThroughput, type Throughput } from "./loop/throughput.js";

@@ -34,7 +34,8 @@ function recorder(): Optimizer & { grads: Map<string, Float32Array>[] } {
   const grads: Map<string, Float32Array>[] = [];
   return {
     grads,
-    step(given) {
+    step(given, _learningRate, losses = []) {
+      if (!losses.every((loss) => Number.isFinite(loss.dataSync()[0]))) return { gradNorm: 1 };
       grads.push(
         new Map([...given].map(([name, grad]) => [name, grad.dataSync().slice() as Float32Array])),
       );

@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { gradientStep, sumGradients } from "@stagecraft/runs";
 import type { Model } from "@stagecraft/model";
-import type { Optimizer, tf } from "@stagecraft/tensor";
+import type { LaterReads, Optimizer, tf } from "@stagecraft/tensor";
 import { weightOf, type Part } from "./minibatch.js";
 import type { OptimizeOptions, Trainees } from "./trainees.js";
 
@@ -11,6 +11,8 @@ export interface OptimizerStep {
   learningRate: number;
   /** Of the minibatch, one a part, and what is added to them. */
   losses: readonly (() => tf.Scalar)[];
+  /** What the losses leave to be read once the step is over. */
+  later: LaterReads;
   /** Drops, and disposes, gradients that are not to be learnt from. */
   select?(grads: Map<string, tf.Tensor>): void;
 }
@@ -21,20 +23,25 @@ export interface OptimizerStep {
  */
 export async function optimizerStep(
   { params }: Model,
-  { what, optimizer, learningRate, losses, select }: OptimizerStep,
+  { what, optimizer, learningRate, losses, later, select }: OptimizerStep,
   scope: { trainees: Trainees; parts: readonly Part[]; options: OptimizeOptions },
 ): Promise<number> {
-  const own = sumGradients(params, losses);
-  select?.(own.grads);
-  const weight = weightOf(scope.parts, scope.options.reduction);
-  const { gradNorm } = await gradientStep(
-    { ...own, weight },
-    {
-      ...{ optimizer, learningRate, exchange: scope.trainees.exchange },
-      diverged: (figure, value) => diverged(`${what} ${figure}`, value),
-    },
-  );
-  return gradNorm;
+  try {
+    const own = sumGradients(params, losses);
+    select?.(own.grads);
+    const weight = weightOf(scope.parts, scope.options.reduction);
+    const { gradNorm } = await gradientStep(
+      { ...own, weight },
+      {
+        ...{ optimizer, learningRate, exchange: scope.trainees.exchange },
+        diverged: (figure, value) => diverged(`${what} ${figure}`, value),
+      },
+    );
+    later.read();
+    return gradNorm;
+  } finally {
+    later.dispose();
+  }
 }
 
 function diverged(what: string, value: number): StagecraftError {

@@ -1,4 +1,4 @@
-import { tf } from "@stagecraft/tensor";
+import { createLaterReads, tf, type LaterReads } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";
 import { behaviourWeights, policyLoss } from "../math/losses.js";
@@ -15,17 +15,19 @@ export async function policyStep(
 ) {
   const { policy, policyOptimizer } = trainees;
   const figures: PolicyFigures[] = [];
+  const later = createLaterReads();
   const losses = parts.map((part) => () => {
     const current = policy.logProbs(part.layout, logProbOptions(options));
-    return policyPartLoss(part, current, { options, figures });
+    return policyPartLoss(part, current, { options, figures, later });
   });
   if (!options.trainPolicy) {
     for (const loss of losses) tf.tidy(() => void loss());
+    later.read();
     return { ...sumFigures(figures), policyGradNorm: 0, ptxLoss: 0 };
   }
-  const ptx = await ptxTerm(trainees);
+  const ptx = await ptxTerm(trainees, later);
   const step = {
-    ...{ what: "policy" as const, optimizer: policyOptimizer },
+    ...{ what: "policy" as const, optimizer: policyOptimizer, later },
     learningRate: options.policyLearningRate,
     losses: [...losses, ...ptx.losses],
   };
@@ -39,12 +41,12 @@ export function logProbOptions({ temperature, entropyCoef }: OptimizeOptions) {
 }
 
 /** The next ptx loss as a summand of the step, if there is one, and its value once computed. */
-export async function ptxTerm({ ptxLoss }: Trainees) {
+export async function ptxTerm({ ptxLoss }: Trainees, later: LaterReads) {
   const compute = await ptxLoss?.();
   let value = 0;
   const term = () => {
     const loss = compute!();
-    value = loss.dataSync()[0]!;
+    later.add([loss], (values) => (value = values[0]!));
     return loss;
   };
   return { losses: compute ? [term] : [], value: () => value };
@@ -60,13 +62,21 @@ export interface PolicyFigures {
   samplerLogProbError: number;
 }
 
-/** The policy's loss on a part from its log-probs there; `figures` gets what was measured. */
+interface PolicyScope {
+  options: OptimizeOptions;
+  figures: PolicyFigures[];
+  later: LaterReads;
+}
+
+/** The policy's loss on a part from its log-probs there; `figures` gets what was measured, later. */
 export function policyPartLoss(
   part: Part,
   current: { logProbs: tf.Tensor1D; entropy: tf.Tensor1D },
-  { options, figures }: { options: OptimizeOptions; figures: PolicyFigures[] },
+  { options, figures, later }: PolicyScope,
 ): tf.Scalar {
-  figures.push(measurePolicy(part, current, options));
+  later.add([current.logProbs, current.entropy], (logProbs, entropy) => {
+    figures.push(measurePolicy(part, { logProbs, entropy }, options));
+  });
   return policyLossTensor(current, policyTargets(part, options), options);
 }
 
@@ -91,12 +101,12 @@ function importanceOf({ experience }: Item, { importanceCap }: OptimizeOptions):
 /** The figures in float64, from the same log-probs that the gradient sees. */
 function measurePolicy(
   part: Part,
-  current: { logProbs: tf.Tensor1D; entropy: tf.Tensor1D },
+  current: { logProbs: Float32Array; entropy: Float32Array },
   options: OptimizeOptions,
 ): PolicyFigures {
   const { items, layout, weights } = part;
-  const logProbs = gatherFromRows(layout, current.logProbs.dataSync());
-  const entropies = gatherFromRows(layout, current.entropy.dataSync());
+  const logProbs = gatherFromRows(layout, current.logProbs);
+  const entropies = gatherFromRows(layout, current.entropy);
   const sampler = concat(items.map(({ experience }) => experience.behaviourLogProbs));
   const ages = concat(items.map(({ experience }) => experience.staleness));
   const result = policyLoss(

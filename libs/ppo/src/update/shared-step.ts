@@ -1,5 +1,5 @@
 import { HEAD_NAMES } from "@stagecraft/model";
-import { tf } from "@stagecraft/tensor";
+import { createLaterReads, tf } from "@stagecraft/tensor";
 import { valuePartLoss } from "./critic-step.js";
 import type { Part } from "./minibatch.js";
 import type { OptimizeOptions, Trainees } from "./trainees.js";
@@ -24,15 +24,16 @@ export async function sharedStep(
   const { policy, policyOptimizer } = trainees;
   const policyFigures: PolicyFigures[] = [];
   const criticFigures = { valueLoss: 0, valueClipFraction: 0 };
+  const later = createLaterReads();
   const losses = parts.map((part) => () => {
     const { values, ...current } = policy.logProbsAndValues(part.layout, logProbOptions(options));
-    const loss = policyPartLoss(part, current, { options, figures: policyFigures });
-    const valueLoss = valuePartLoss(part, values, { options, figures: criticFigures });
+    const loss = policyPartLoss(part, current, { options, figures: policyFigures, later });
+    const valueLoss = valuePartLoss(part, values, { options, figures: criticFigures, later });
     return options.trainPolicy ? loss.add(valueLoss).asScalar() : valueLoss;
   });
-  const ptx = options.trainPolicy ? await ptxTerm(trainees) : { losses: [], value: () => 0 };
+  const ptx = options.trainPolicy ? await ptxTerm(trainees, later) : { losses: [], value: () => 0 };
   const step = {
-    ...{ what: "policy" as const, optimizer: policyOptimizer },
+    ...{ what: "policy" as const, optimizer: policyOptimizer, later },
     learningRate: options.policyLearningRate,
     losses: [...losses, ...ptx.losses],
     ...(options.trainPolicy ? {} : { select: keepValueHead }),

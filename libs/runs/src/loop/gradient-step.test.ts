@@ -25,6 +25,11 @@ const gradients = (loss: number, grad: number, weight: number): Gradients => ({
   grads: new Map([["w", tf.scalar(grad)]]),
 });
 
+const unread = (loss: number, grad: number, weight: number) => ({
+  ...{ losses: [tf.scalar(loss)], weight },
+  grads: new Map([["w", tf.scalar(grad)]]),
+});
+
 /** Two trainers that wait for each other, and both go on with the weighted mean. */
 function pair(): GradientExchange {
   let first: { own: Gradients; resolve(both: Gradients): void } | undefined;
@@ -47,7 +52,7 @@ describe("gradientStep()", () => {
   it("steps by its own gradients when the trainer is alone, and leaks nothing", async () => {
     const before = tf.memory().numTensors;
     const { options, value, dispose } = trainer();
-    expect(await gradientStep(gradients(3, 1, 2), options)).toEqual({
+    expect(await gradientStep(unread(3, 1, 2), options)).toEqual({
       ...{ loss: 3, weight: 2, gradNorm: 1 },
     });
     expect(value()).toBe(0.5);
@@ -59,8 +64,8 @@ describe("gradientStep()", () => {
     const before = tf.memory().numTensors;
     const [a, b, exchange] = [trainer(), trainer(), pair()];
     const [one, two] = await Promise.all([
-      gradientStep(gradients(8, 4, 1), { ...a.options, exchange }),
-      gradientStep(gradients(0, 0, 3), { ...b.options, exchange }),
+      gradientStep(unread(8, 4, 1), { ...a.options, exchange }),
+      gradientStep(unread(0, 0, 3), { ...b.options, exchange }),
     ]);
     expect(one).toEqual({ loss: 2, weight: 4, gradNorm: 1 });
     expect(two).toEqual(one);
@@ -72,8 +77,8 @@ describe("gradientStep()", () => {
 
   it("leaves the weights alone when loss or gradient is not finite", async () => {
     const { options, value, dispose } = trainer();
-    await expect(gradientStep(gradients(NaN, 1, 1), options)).rejects.toThrow("loss NaN");
-    await expect(gradientStep(gradients(1, Infinity, 1), options)).rejects.toThrow("gradient norm");
+    await expect(gradientStep(unread(NaN, 1, 1), options)).rejects.toThrow("loss NaN");
+    await expect(gradientStep(unread(1, Infinity, 1), options)).rejects.toThrow("gradient norm");
     expect(value()).toBe(1);
     dispose();
   });

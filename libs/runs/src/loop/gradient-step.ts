@@ -1,5 +1,6 @@
 import type { StagecraftError } from "@stagecraft/core";
 import { tf, type Optimizer } from "@stagecraft/tensor";
+import { takeLoss, type UnreadGradients } from "./gradients.js";
 
 /** A mean loss and its gradients, accumulated over micro-batches. */
 export interface Gradients {
@@ -15,9 +16,6 @@ export interface GradientExchange {
   mean(own: Gradients): Promise<Gradients>;
 }
 
-/** Of a trainer that is alone. */
-const ALONE: GradientExchange = { mean: (own) => Promise.resolve(own) };
-
 export interface GradientStepOptions {
   optimizer: Optimizer;
   learningRate: number;
@@ -32,13 +30,32 @@ export interface GradientStepOptions {
  * of a loss or norm that is not finite; the weights are untouched then.
  */
 export async function gradientStep(
-  own: Gradients,
-  { optimizer, learningRate, exchange = ALONE, diverged }: GradientStepOptions,
+  own: UnreadGradients,
+  options: GradientStepOptions,
 ): Promise<{ loss: number; weight: number; gradNorm: number }> {
-  const { loss, weight, grads } = await exchange.mean(own);
+  const { exchange } = options;
+  if (!exchange) return stepAlone(own, options);
+  const { losses, ...gradients } = own;
+  const mean = await exchange.mean({ ...gradients, loss: takeLoss(losses) });
   try {
+    if (!Number.isFinite(mean.loss)) throw options.diverged("loss", mean.loss);
+    const { gradNorm } = options.optimizer.step(mean.grads, options.learningRate);
+    if (!Number.isFinite(gradNorm)) throw options.diverged("gradient norm", gradNorm);
+    return { loss: mean.loss, weight: mean.weight, gradNorm };
+  } finally {
+    tf.dispose([...mean.grads.values()]);
+  }
+}
+
+/** The losses are read behind the step, which leaves the weights alone when one is not finite. */
+function stepAlone(
+  { losses, grads, weight }: UnreadGradients,
+  { optimizer, learningRate, diverged }: GradientStepOptions,
+) {
+  try {
+    const { gradNorm } = optimizer.step(grads, learningRate, losses);
+    const loss = takeLoss(losses);
     if (!Number.isFinite(loss)) throw diverged("loss", loss);
-    const { gradNorm } = optimizer.step(grads, learningRate);
     if (!Number.isFinite(gradNorm)) throw diverged("gradient norm", gradNorm);
     return { loss, weight, gradNorm };
   } finally {

@@ -1,5 +1,4 @@
-import type { tf } from "@stagecraft/tensor";
-import { createGradientAccumulator, valueAndGrads } from "@stagecraft/tensor";
+import { createGradientAccumulator, runRecorded, tf, valueAndGrads } from "@stagecraft/tensor";
 
 /** What the gradient of one optimizer step needs from a task. */
 export interface LossTask<B> {
@@ -10,33 +9,45 @@ export interface LossTask<B> {
   loss(batch: B, denominator: number): tf.Scalar;
 }
 
+/** Losses that were not read yet and the gradient of their sum; the caller disposes both. */
+export interface UnreadGradients {
+  losses: readonly tf.Scalar[];
+  grads: Map<string, tf.Tensor>;
+  /** What the mean is over (tokens, prompts, answers): its weight beside those of other trainers. */
+  weight: number;
+}
+
 /**
- * Value and gradient of a sum of losses, one backward pass each, so that only one of them is in
- * memory at a time. The caller disposes the gradients (`Optimizer.step` does not).
+ * Values and gradient of a sum of losses, one backward pass each, so that only one of them is in
+ * memory at a time. The values are read later, so that an engine that records can compute them with the
+ * optimizer's step. The caller disposes all (`Optimizer.step` does not).
  */
 export function sumGradients(
   params: ReadonlyMap<string, tf.Variable>,
   losses: readonly (() => tf.Scalar)[],
-): { loss: number; grads: Map<string, tf.Tensor> } {
+): Omit<UnreadGradients, "weight"> {
   const accumulator = createGradientAccumulator();
-  let loss = 0;
-  for (const compute of losses) {
+  const values = losses.map((compute, i) => {
+    if (i > 0) runRecorded();
     const { value, grads } = valueAndGrads(params, compute);
-    loss += value.dataSync()[0]!;
-    value.dispose();
     accumulator.add(grads);
-  }
-  return { loss, grads: accumulator.take() };
+    return value;
+  });
+  return { losses: values, grads: accumulator.take() };
+}
+
+/** The sum of the losses, which are disposed. */
+export function takeLoss(losses: readonly tf.Scalar[]): number {
+  const loss = losses.reduce((sum, value) => sum + value.dataSync()[0]!, 0);
+  tf.dispose([...losses]);
+  return loss;
 }
 
 /**
- * Loss and gradient of one optimizer step over its micro-batches. The denominator is the weight of
+ * Losses and gradient of one optimizer step over its micro-batches. The denominator is the weight of
  * all of them, so 1×N and N×1 micro-batches of uneven lengths give equal gradients [reference 1].
  */
-export function accumulateGradients<B>(
-  task: LossTask<B>,
-  batches: readonly B[],
-): { loss: number; grads: Map<string, tf.Tensor>; weight: number } {
+export function accumulateGradients<B>(task: LossTask<B>, batches: readonly B[]): UnreadGradients {
   const weight = batches.reduce((sum, batch) => sum + task.weight(batch), 0);
   // Of weight 0 there is no loss; 1 keeps the gradient 0 instead of NaN.
   const denominator = Math.max(1, weight);

@@ -15,7 +15,7 @@ import type {
 import type { Decoder, DecoderOptions, DecoderWeights } from "./decoder.js";
 import type { Optimizer, OptimizerConfig } from "./optimizer.js";
 
-export type EngineName = "native" | "tensorflow" | "cpu";
+export type EngineName = "native" | "xla" | "tensorflow" | "cpu";
 
 /** What runs in this thread: facts to show, never to branch on which engine it is. */
 export interface EngineInfo {
@@ -88,6 +88,8 @@ export interface Engine {
   readonly ops: Operations;
   createDecoder(weights: DecoderWeights, options: DecoderOptions): Decoder;
   createOptimizer(params: Params, config: OptimizerConfig): Optimizer;
+  /** Computes what was recorded so far; absent where operations are computed as they come. */
+  runRecorded?(): void;
   /** Bytes that a decoder holds for one token of a sequence. */
   kvBytesPerToken(shape: KvShape): number;
   memory(): MemoryReport;

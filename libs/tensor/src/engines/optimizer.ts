@@ -27,15 +27,24 @@ export type OptimizerConfig = AdamWConfig | SgdConfig;
 export interface Optimizer {
   /**
    * Updates the parameters in place; parameters without a gradient stay as they are. The caller
-   * keeps and disposes `grads`. `gradNorm` is the global norm before clipping; when it is not
-   * finite nothing is changed, so that one bad batch cannot poison the weights.
+   * keeps and disposes `grads` and `losses`. `gradNorm` is the global norm before clipping; when it or
+   * one of the losses is not finite nothing is changed, so that one bad batch cannot poison the weights.
    */
-  step(grads: ReadonlyMap<string, tf.Tensor>, learningRate: number): { gradNorm: number };
+  step(
+    grads: ReadonlyMap<string, tf.Tensor>,
+    learningRate: number,
+    losses?: readonly tf.Tensor[],
+  ): { gradNorm: number };
   /** A copy of everything needed to go on: "step" [1] and the moments as "m.<key>", "v.<key>". */
   state(): Map<string, Float32Array>;
   /** Restores `state()`; throws `invalid_argument` naming a missing entry or a wrong length. */
   load(state: ReadonlyMap<string, Float32Array>): void;
   dispose(): void;
+}
+
+/** Whether every one of these scalars is a finite number. */
+export function areFinite(losses: readonly tf.Tensor[]): boolean {
+  return losses.every((loss) => Number.isFinite(loss.dataSync()[0]));
 }
 
 /** 1, or clipNorm / norm when the norm is above clipNorm: the factor on all gradients. */

@@ -5,18 +5,25 @@ import type { Engine, EngineInfo, EngineName } from "./engine.js";
 import { findNative, startNative } from "./native/start.js";
 import { startReference } from "./reference/engine.js";
 import { startTensorFlow } from "./tensorflow/start.js";
+import { startXla } from "./xla/start.js";
 
 export interface EngineOptions {
   /** "auto" (default) takes native where its addon is built, else plain TFJS on the CPU. */
   engine?: "auto" | EngineName;
   /** Threads of the native engine; default: the physical cores. */
   numThreads?: number;
+  /** A PJRT plugin for xla; default: the one that is found. */
+  plugin?: string;
 }
 
-type Start = (options: { numThreads?: number | undefined }) => Promise<Engine>;
+type Start = (options: {
+  numThreads?: number | undefined;
+  plugin?: string | undefined;
+}) => Promise<Engine>;
 
 const STARTS: Record<EngineName, Start> = {
   native: startNative,
+  xla: startXla,
   tensorflow: startTensorFlow,
   cpu: startReference,
 };
@@ -43,9 +50,9 @@ export async function initEngine(options: EngineOptions = {}): Promise<EngineInf
   return result;
 }
 
-async function start({ engine = "auto", numThreads }: EngineOptions): Promise<EngineInfo> {
+async function start({ engine = "auto", ...options }: EngineOptions): Promise<EngineInfo> {
   tf.enableProdMode(); // also silences the advice to install tfjs-node
-  const started = await (engine === "auto" ? startBest : STARTS[engine])({ numThreads });
+  const started = await (engine === "auto" ? startBest : STARTS[engine])(options);
   useEngine(started);
   return started.info;
 }

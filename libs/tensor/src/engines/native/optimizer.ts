@@ -1,6 +1,7 @@
 import type { Params } from "../../gradients.js";
 import type { tf } from "../../tf.js";
 import {
+  areFinite,
   clipScale,
   parameterOf,
   readState,
@@ -35,13 +36,13 @@ export function createOptimizer(
   const moments = createMoments(params, config);
   let numSteps = 0;
   return {
-    step(grads, learningRate) {
+    step(grads, learningRate, losses = []) {
       const slots = collectSlots(backend, params, grads, moments);
       const gradNorm = backend.addon.globalNorm({
         grads: slots.map(({ grad }) => grad),
         sizes: sizesOf(slots),
       });
-      if (!Number.isFinite(gradNorm)) return { gradNorm };
+      if (!Number.isFinite(gradNorm) || !areFinite(losses)) return { gradNorm };
       numSteps += 1;
       backend.addon.optimizerStep({
         ...scalarsOf(config, learningRate, numSteps),

@@ -13,28 +13,38 @@ export interface AttentionCache {
   mask(window: number | undefined): tf.Tensor;
 }
 
+/** Cosine and sine of each row's angles, [N, 1, n]. */
+export interface Angles {
+  cos: tf.Tensor3D;
+  sin: tf.Tensor3D;
+}
+
 /** Rotary embedding (Su et al. 2021) in Hugging Face's half-split layout; x is [N, numHeads·d]. */
-export function rotary(
+export function rotary(x: tf.Tensor2D, positions: Int32Array, options: RotaryOptions): tf.Tensor2D {
+  return rotate(x, options, () => angles(positions, options.rope));
+}
+
+/** `rotary` by angles that somebody else has. */
+export function rotate(
   x: tf.Tensor2D,
-  positions: Int32Array,
   { numHeads, rope }: RotaryOptions,
+  anglesOf: () => Angles,
 ): tf.Tensor2D {
   const [numRows, width] = x.shape;
   const size = width / numHeads;
   const half = rope.frequencies.length;
   const whole = tf.reshape(x, [numRows, numHeads, size]) as tf.Tensor3D;
-  if (2 * half === size) return tf.reshape(turned(whole, positions, rope), [numRows, width]);
+  if (2 * half === size) return tf.reshape(turned(whole, anglesOf()), [numRows, width]);
   const [some, rest] = tf.split(whole, [2 * half, size - 2 * half], 2) as [
     tf.Tensor3D,
     tf.Tensor3D,
   ];
-  return tf.reshape(tf.concat([turned(some, positions, rope), rest], 2), [numRows, width]);
+  return tf.reshape(tf.concat([turned(some, anglesOf()), rest], 2), [numRows, width]);
 }
 
 /** All pairs of x [N, H, 2n]. */
-function turned(x: tf.Tensor3D, positions: Int32Array, rope: Rope): tf.Tensor3D {
+function turned(x: tf.Tensor3D, { cos, sin }: Angles): tf.Tensor3D {
   const [numRows, numHeads, width] = x.shape;
-  const { cos, sin } = angles(positions, rope);
   const heads = tf.reshape(x, [numRows, numHeads, 2, width / 2]);
   const [first, second] = tf.unstack(heads, 2) as [tf.Tensor3D, tf.Tensor3D]; // [N, H, n]
   const rotated = tf.stack(
@@ -47,7 +57,14 @@ function turned(x: tf.Tensor3D, positions: Int32Array, rope: Rope): tf.Tensor3D 
   return tf.reshape(rotated, x.shape);
 }
 
-function angles(positions: Int32Array, { frequencies, scale = 1 }: Rope) {
+function angles(positions: Int32Array, rope: Rope): Angles {
+  const { cos, sin } = anglesAt(positions, rope);
+  const shape: [number, number, number] = [positions.length, 1, rope.frequencies.length];
+  return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) };
+}
+
+/** Cosine and sine of all pairs at each position, computed in double precision. */
+export function anglesAt(positions: Int32Array, { frequencies, scale = 1 }: Rope) {
   const half = frequencies.length;
   const cos = new Float32Array(positions.length * half);
   const sin = new Float32Array(positions.length * half);
@@ -58,8 +75,7 @@ function angles(positions: Int32Array, { frequencies, scale = 1 }: Rope) {
       sin[row * half + i] = scale * Math.sin(angle);
     }
   }
-  const shape: [number, number, number] = [positions.length, 1, half];
-  return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) };
+  return { cos, sin };
 }
 
 /** softmax(q·kᵀ·scale + mask)·v, scores capped first where asked for; q [N, H·d], k and v [N, Hkv·d] → [N, H·d]. */
@@ -74,7 +90,7 @@ export function causalAttention(
 }
 
 /** The n new tokens of B sequences over L keys each: q [B·n, H·d], keys and values [B·L, Hkv·d]. */
-function attend(
+export function attend(
   q: tf.Tensor2D,
   { keys, values }: { keys: tf.Tensor2D; values: tf.Tensor2D },
   { mask, rowMask }: { mask: tf.Tensor; rowMask?: tf.Tensor },

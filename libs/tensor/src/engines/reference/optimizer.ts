@@ -1,6 +1,7 @@
 import type { Params } from "../../gradients.js";
 import { tf } from "../../tf.js";
 import {
+  areFinite,
   clipScale,
   parameterOf,
   readState,
@@ -53,10 +54,10 @@ export function createOptimizer(params: Params, config: OptimizerConfig): Optimi
   }
 
   return {
-    step(grads, learningRate) {
+    step(grads, learningRate, losses = []) {
       for (const [key, gradient] of grads) parameterOf(params, key, gradient);
       const gradNorm = globalNorm([...grads.values()]);
-      if (!Number.isFinite(gradNorm)) return { gradNorm };
+      if (!Number.isFinite(gradNorm) || !areFinite(losses)) return { gradNorm };
       numSteps += 1;
       const gradScale = clipScale(gradNorm, config.clipNorm);
       for (const [key, gradient] of grads) {

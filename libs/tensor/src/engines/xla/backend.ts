@@ -1,0 +1,247 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { PjrtClient } from "@stagecraft/tensor-xla";
+import { tf } from "../../tf.js";
+import { arrayOf, Device, fromDevice } from "./device.js";
+import { splat, Value, type ElementType, type HostArray } from "./value.js";
+
+/** A tensor's data: a value, and how many tensors share it. */
+interface Entry {
+  readonly value: Value;
+  refCount: number;
+}
+
+/** Larger arrays go to the device at once, so that the host's may be changed or dropped. */
+const MAX_COPIED = 1 << 16;
+
+const TYPES: Partial<Record<tf.DataType, ElementType>> = {
+  float32: "f32",
+  int32: "i32",
+  bool: "i1",
+};
+const DTYPES = { f32: "float32", i32: "int32", i1: "bool", bf16: "float32" } as const;
+
+export interface XlaBackendOptions {
+  /** How factors of matrix products are rounded; sums are f32. */
+  products: "f32" | "bf16";
+}
+
+/**
+ * TFJS's backend that records: a kernel adds to a program, which runs when somebody reads. Then all that
+ * was recorded and is still held by a tensor is computed in one call.
+ */
+export class XlaBackend extends tf.KernelBackend {
+  readonly device: Device;
+  private readonly data = new tf.DataStorage<Entry>(this, tf.engine() as unknown as tf.DataMover);
+  /** Values that a tensor holds. */
+  private readonly live = new Set<Value>();
+  /** Values on the device that no tensor holds but a recorded operation may read. */
+  private readonly spent = new Set<Value>();
+  /** Held values that are not computed yet. */
+  private numRecorded = 0;
+  private nextId = 0;
+
+  constructor(
+    readonly client: PjrtClient,
+    readonly options: XlaBackendOptions = { products: "f32" },
+  ) {
+    super();
+    this.device = new Device(client);
+  }
+
+  /** The value behind a tensor. */
+  value(tensor: tf.TensorInfo): Value {
+    return this.data.get(tensor.dataId).value;
+  }
+
+  /** A tensor's description over a new value, for a kernel to return. */
+  info(value: Value): tf.TensorInfo {
+    const dataId = { id: this.nextId++ };
+    this.hold(dataId, value, 1);
+    return { dataId, shape: [...value.shape], dtype: DTYPES[value.type] };
+  }
+
+  /** A tensor over a new value, owned by the current scope. */
+  tensor<T extends tf.Tensor>(value: Value): T {
+    return tf.engine().makeTensorFromTensorInfo(this.info(value), this) as T;
+  }
+
+  /** An input of the next program, which is no tensor; the array may change afterwards. */
+  input(array: Int32Array | Float32Array, shape: readonly number[]): Value {
+    const type = array instanceof Float32Array ? "f32" : "i32";
+    return new Value(shape, type, { kind: "host", array: array.slice() });
+  }
+
+  /** Frees values on the device once what was recorded has run. */
+  retire(values: readonly Value[]): void {
+    for (const value of values) this.spent.add(value);
+    if (this.numRecorded === 0) this.freeSpent();
+  }
+
+  /** Brings a tensor's numbers to the device now, so that programs read them as a buffer of their own. */
+  settle(tensor: tf.Tensor): void {
+    this.device.upload(this.value(tensor));
+  }
+
+  /**
+   * Computes everything recorded that a tensor still holds, in one program. Values that `passing` names
+   * are no results of it: what is recorded of them cannot be read afterwards.
+   */
+  flush(passing: readonly Value[] = []): void {
+    this.settleVariables();
+    const unwanted = new Set(passing);
+    const recorded = [...this.live].filter(({ origin }) => origin.kind === "operation");
+    const outputs = recorded.filter((value) => !unwanted.has(value));
+    if (outputs.length > 0) this.device.compute(outputs, (input) => this.spent.has(input));
+    for (const value of recorded) if (unwanted.has(value)) value.origin = { kind: "gone" };
+    this.numRecorded = 0;
+    this.freeSpent();
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const dataId = { id: this.nextId++ };
+    this.hold(dataId, this.taken(values, shape, dtype), 1);
+    return dataId;
+  }
+
+  override move(
+    dataId: object,
+    values: tf.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    refCount: number,
+  ): void {
+    this.hold(dataId, this.taken(values, shape, dtype), refCount);
+  }
+
+  override readSync(dataId: object): HostArray {
+    const { value } = this.data.get(dataId);
+    if (value.origin.kind === "operation") this.flush();
+    const { origin } = value;
+    if (origin.kind === "device") {
+      return fromDevice(value, origin.buffer.readSync() as HostArray);
+    }
+    return hostCopy(value);
+  }
+
+  override async read(dataId: object): Promise<HostArray> {
+    const { value } = this.data.get(dataId);
+    if (value.origin.kind === "operation") this.flush();
+    const { origin } = value;
+    if (origin.kind !== "device") return hostCopy(value);
+    return fromDevice(value, (await origin.buffer.read()) as HostArray);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const entry = this.data.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    this.data.delete(dataId);
+    this.release(entry.value);
+    return true;
+  }
+
+  override refCount(dataId: object): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: object): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  override timerAvailable(): boolean {
+    return false;
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: false };
+  }
+
+  /** Bytes of the buffers that tensors hold, or that wait for the next program. */
+  usedBytes(): number {
+    const values = [...this.live, ...this.spent];
+    return values.reduce(
+      (sum, { origin, size }) => sum + (origin.kind === "device" ? size * 4 : 0),
+      0,
+    );
+  }
+
+  private hold(dataId: object, value: Value, refCount: number): void {
+    this.data.set(dataId, { value, refCount });
+    if (value.holders++ > 0) return;
+    this.live.add(value);
+    this.spent.delete(value);
+    if (value.origin.kind === "operation") this.numRecorded++;
+  }
+
+  private release(value: Value): void {
+    if (--value.holders > 0) return;
+    this.live.delete(value);
+    if (value.origin.kind === "operation") this.numRecorded--;
+    if (value.origin.kind === "device") this.spent.add(value);
+    if (this.numRecorded === 0) this.freeSpent(); // nobody can read them any more
+  }
+
+  private freeSpent(): void {
+    for (const { origin } of this.spent) if (origin.kind === "device") origin.buffer.free();
+    this.spent.clear();
+  }
+
+  /** Variables are what programs keep reading: buffers of their own from the first program on. */
+  private settleVariables(): void {
+    for (const variable of Object.values(tf.engine().state.registeredVariables)) {
+      if (this.data.has(variable.dataId)) this.settle(variable);
+    }
+  }
+
+  private taken(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Value {
+    const type = TYPES[dtype];
+    if (type === undefined) {
+      throw new StagecraftError("invalid_argument", `engine "xla" has no tensors of type ${dtype}`);
+    }
+    const array = asArray(values as ArrayLike<number>, type);
+    const constant = constantOf(array, type);
+    if (constant !== undefined) return splat(shape, type, constant);
+    const value = new Value(shape, type, { kind: "host", array });
+    if (array.length > MAX_COPIED) this.device.upload(value);
+    else value.origin = { kind: "host", array: array.slice() };
+    return value;
+  }
+}
+
+/** 0 or 1 where all numbers are that: TFJS makes many such tensors, and XLA drops what they do. */
+function constantOf(array: HostArray, type: ElementType): number | undefined {
+  const first = array[0] ?? 0;
+  const isPlain = array.length !== 1 && type === "f32" && (first === 0 || first === 1);
+  return isPlain && array.every((number) => Object.is(number, first)) ? first : undefined;
+}
+
+function asArray(values: ArrayLike<number>, type: ElementType): HostArray {
+  if (type === "f32") return values instanceof Float32Array ? values : Float32Array.from(values);
+  if (type === "i32") return values instanceof Int32Array ? values : Int32Array.from(values);
+  return Uint8Array.from(values);
+}
+
+function hostCopy(value: Value): HostArray {
+  const { origin } = value;
+  if (origin.kind === "gone") {
+    throw new StagecraftError(
+      "failed_precondition",
+      "a gradient is read that an optimizer's step has used up: read it before the step",
+    );
+  }
+  if (origin.kind === "host") return origin.array.slice();
+  return arrayOf(value).fill(origin.kind === "splat" ? origin.value : NaN);
+}

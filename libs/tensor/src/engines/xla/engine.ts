@@ -1,0 +1,24 @@
+import { tf } from "../../tf.js";
+import type { Engine, EngineInfo } from "../engine.js";
+import { createDecodeSession } from "../reference/decode-session.js";
+import type { XlaBackend } from "./backend.js";
+import { createOperations } from "./operations.js";
+import { createOptimizer } from "./optimizer.js";
+
+/** Programs recorded from TFJS code, compiled by XLA, on tensors that stay on their device. */
+export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {
+  return {
+    info,
+    ops: createOperations(backend),
+    createDecoder: createDecodeSession,
+    createOptimizer: (params, config) => createOptimizer(backend, params, config),
+    runRecorded: () => backend.flush(),
+    kvBytesPerToken: ({ numLayers, numKvHeads, headSize }) => numLayers * numKvHeads * headSize * 8,
+    memory() {
+      return { numTensors: tf.memory().numTensors, usedBytes: backend.usedBytes(), idleBytes: 0 };
+    },
+    releaseIdleMemory: () => undefined,
+    releaseWeights: () => undefined,
+    ownValues: () => undefined,
+  };
+}

@@ -1,0 +1,207 @@
+import { sizeOf, typeOf, typeText, type ElementType, type HostArray, type Value } from "./value.js";
+
+/** A recorded program: its text, and the values behind its arguments and results. */
+export interface RecordedProgram {
+  readonly text: string;
+  /** Arguments that are buffers of their own, in order; packed ones follow. */
+  readonly deviceInputs: readonly Value[];
+  /** Host numbers that go as one vector each. */
+  readonly packed: Readonly<Record<"f32" | "i32", readonly Value[]>>;
+  readonly outputs: readonly Value[];
+}
+
+/** Types of the buffers that values of these types are kept in. */
+const storageOf = (type: ElementType): "f32" | "i32" => (type === "f32" ? "f32" : "i32");
+
+/**
+ * The program that computes `outputs`. Equal recordings give equal texts: names follow the order of
+ * operations, never identities. Inputs that `isSpent` may be overwritten by an output of their shape.
+ */
+export function writeProgram(
+  outputs: readonly Value[],
+  isSpent: (input: Value) => boolean,
+): RecordedProgram {
+  const operations = reachable(outputs);
+  const writer = new Writer();
+  for (const value of operations) writer.assign(value);
+  const results = outputs.map((value) => writer.stored(value));
+  return { ...writer.finish(outputs, results, isSpent), outputs };
+}
+
+/** Operations that the outputs need, inputs first. */
+function reachable(outputs: readonly Value[]): Value[] {
+  const seen = new Set<Value>();
+  const waiting = [...outputs];
+  for (let value = waiting.pop(); value; value = waiting.pop()) {
+    if (seen.has(value) || value.origin.kind !== "operation") continue;
+    seen.add(value);
+    waiting.push(...value.origin.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Stands for the type of a packed vector until its size is known. */
+const WHOLE = { f32: "tensor<all xf32>", i32: "tensor<all xi32>" } as const;
+
+class Writer {
+  private readonly names = new Map<Value, string>();
+  private readonly constants = new Map<string, string>();
+  private readonly deviceInputs: Value[] = [];
+  private readonly packed = { f32: [] as Value[], i32: [] as Value[] };
+  private readonly packedSize = { f32: 0, i32: 0 };
+  private readonly lines: string[] = [];
+  private numLines = 0;
+
+  assign(value: Value): void {
+    if (value.origin.kind !== "operation") return;
+    const names = value.origin.inputs.map((input) => this.nameOf(input));
+    this.names.set(value, this.line(value.origin.write(names)));
+  }
+
+  /** The name of a value as a buffer holds it. */
+  stored(value: Value): { name: string; type: string } {
+    const name = this.nameOf(value);
+    const type = typeText(value.shape, storageOf(value.type));
+    if (value.type === storageOf(value.type)) return { name, type };
+    return { name: this.line(`stablehlo.convert ${name} : (${typeOf(value)}) -> ${type}`), type };
+  }
+
+  finish(
+    outputs: readonly Value[],
+    results: readonly { name: string; type: string }[],
+    isSpent: (input: Value) => boolean,
+  ) {
+    const { deviceInputs, packed, packedSize } = this;
+    const aliases = aliasesOf(deviceInputs, outputs, isSpent);
+    const args = deviceInputs.map((value, i) => {
+      const alias = aliases.get(i);
+      const mark = alias === undefined ? "" : ` {tf.aliasing_output = ${alias} : i32}`;
+      return `%arg${i}: ${typeText(value.shape, storageOf(value.type))}${mark}`;
+    });
+    for (const type of ["f32", "i32"] as const) {
+      if (packed[type].length > 0) args.push(`%${type}: tensor<${packedSize[type]}x${type}>`);
+    }
+    const whole = (line: string) =>
+      line
+        .replace(WHOLE.f32, `tensor<${packedSize.f32}xf32>`)
+        .replace(WHOLE.i32, `tensor<${packedSize.i32}xi32>`);
+    const types = results.map(({ type }) => type).join(", ");
+    const names = results.map(({ name }) => name).join(", ");
+    const text = [
+      "module @stagecraft {",
+      `func.func public @main(${args.join(", ")}) -> (${types}) {`,
+      ...this.lines.map(whole),
+      `return ${names} : ${types}`,
+      "}",
+      "}",
+      "",
+    ].join("\n");
+    return { text, deviceInputs, packed };
+  }
+
+  private line(text: string): string {
+    const name = `%${this.numLines++}`;
+    this.lines.push(`${name} = ${text}`);
+    return name;
+  }
+
+  private nameOf(value: Value): string {
+    const known = this.names.get(value);
+    if (known !== undefined) return known;
+    const name = this.input(value);
+    this.names.set(value, name);
+    return name;
+  }
+
+  private input(value: Value): string {
+    switch (value.origin.kind) {
+      case "splat":
+        return this.constant(value, value.origin.value);
+      case "device":
+        return this.loaded(value, `%arg${this.deviceInputs.push(value) - 1}`);
+      case "host":
+        return this.unpacked(value);
+      case "operation":
+      case "gone":
+        throw new Error(`value ${value.id} is used before or after it is there`);
+    }
+  }
+
+  private constant(value: Value, number: number): string {
+    const text = `stablehlo.constant dense<${literal(number, value.type)}> : ${typeOf(value)}`;
+    const name = this.constants.get(text) ?? this.line(text);
+    this.constants.set(text, name);
+    return name;
+  }
+
+  /** A buffer's content as the value's type. */
+  private loaded(value: Value, name: string): string {
+    const stored = typeText(value.shape, storageOf(value.type));
+    if (stored === typeOf(value)) return name;
+    return this.line(`stablehlo.convert ${name} : (${stored}) -> ${typeOf(value)}`);
+  }
+
+  private unpacked(value: Value): string {
+    const type = storageOf(value.type);
+    this.packed[type].push(value);
+    const start = this.packedSize[type];
+    const size = sizeOf(value.shape);
+    this.packedSize[type] += size;
+    const flat = `tensor<${size}x${type}>`;
+    const piece = this.line(
+      `stablehlo.slice %${type} [${start}:${start + size}] : (${WHOLE[type]}) -> ${flat}`,
+    );
+    const shaped = typeText(value.shape, type);
+    const name =
+      shaped === flat ? piece : this.line(`stablehlo.reshape ${piece} : (${flat}) -> ${shaped}`);
+    return this.loaded(value, name);
+  }
+}
+
+/** Input → output that may take its memory: the one that replaces it, else the first of its type. */
+function aliasesOf(
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  isSpent: (input: Value) => boolean,
+): Map<number, number> {
+  const aliases = new Map<number, number>();
+  const taken = new Set<number>();
+  const take = (input: number, output: number) => {
+    if (output < 0) return;
+    aliases.set(input, output);
+    taken.add(output);
+  };
+  const key = (value: Value) => typeText(value.shape, storageOf(value.type));
+  const spent = inputs.flatMap((value, i) => (isSpent(value) ? [i] : []));
+  const heirs = new Map(outputs.map((output, i) => [output.replaces, i]));
+  for (const i of spent) take(i, heirs.get(inputs[i]) ?? -1);
+  for (const i of spent) {
+    if (aliases.has(i)) continue;
+    take(
+      i,
+      outputs.findIndex((output, o) => !taken.has(o) && key(output) === key(inputs[i]!)),
+    );
+  }
+  return aliases;
+}
+
+/** A number as MLIR reads it back to the bit. */
+function literal(number: number, type: ElementType): string {
+  if (type === "i1") return number === 0 ? "false" : "true";
+  if (type === "i32") return String(number);
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, number);
+  return `0x${view.getUint32(0).toString(16).toUpperCase().padStart(8, "0")}`;
+}
+
+/** The numbers of host values end to end, as their argument wants them. */
+export function packedArray(values: readonly Value[], type: "f32" | "i32"): HostArray {
+  const size = values.reduce((sum, value) => sum + value.size, 0);
+  const all = type === "f32" ? new Float32Array(size) : new Int32Array(size);
+  let offset = 0;
+  for (const value of values) {
+    if (value.origin.kind === "host") all.set(value.origin.array, offset);
+    offset += value.size;
+  }
+  return all;
+}

@@ -1,0 +1,32 @@
+import { StagecraftError } from "@stagecraft/core";
+import { openPjrt, type PjrtClient } from "@stagecraft/tensor-xla";
+import { tf } from "../../tf.js";
+import type { Engine } from "../engine.js";
+import { XlaBackend, type XlaBackendOptions } from "./backend.js";
+import { createXlaEngine } from "./engine.js";
+import { registerKernels } from "./kernels/register.js";
+
+const BACKEND_NAME = "xla";
+
+/** Starts XLA on the first device of a plugin; throws what `openPjrt` says of one that does not work. */
+export async function startXla({ plugin }: { plugin?: string | undefined } = {}): Promise<Engine> {
+  if (plugin === undefined) {
+    throw new StagecraftError(
+      "failed_precondition",
+      'engine "xla" needs a PJRT plugin: give its path',
+    );
+  }
+  return startOn(openPjrt(plugin));
+}
+
+/** Registers the backend and its kernels, and makes it the current one. */
+export async function startOn(client: PjrtClient, options?: XlaBackendOptions): Promise<Engine> {
+  const backend = new XlaBackend(client, options);
+  tf.registerBackend(BACKEND_NAME, () => backend);
+  registerKernels();
+  await tf.setBackend(BACKEND_NAME);
+  await tf.ready();
+  const { platform } = client;
+  const simd = platform === "cpu" ? "none" : platform;
+  return createXlaEngine(backend, { name: "xla", numThreads: 1, simd, batchInvariant: false });
+}
