@@ -1,3 +1,4 @@
+export { findPjrtPlugin, HOW_TO_GET_A_PLUGIN } from "./find-plugin.js";
 export { openPjrt } from "./open.js";
 export type {
   PjrtArray,

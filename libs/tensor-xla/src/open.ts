@@ -3,6 +3,7 @@ import { type ErrorCode, StagecraftError } from "@stagecraft/core";
 import { loadAddon, type NamedValue, type XlaAddon } from "./addon.js";
 import { DeviceClient } from "./client.js";
 import { toPjrtError } from "./errors.js";
+import { findCudaTools, HOW_TO_GET_A_PLUGIN } from "./find-plugin.js";
 import type { PjrtClient, PjrtOptions } from "./pjrt.js";
 
 /** Options that are real numbers even when they are whole, such as `memory_fraction: 1`. */
@@ -16,17 +17,24 @@ export function openPjrt(pluginPath: string, options: PjrtOptions = {}): PjrtCli
   if (!existsSync(pluginPath)) {
     throw new StagecraftError(
       "not_found",
-      `there is no PJRT plugin ${pluginPath}: on a GPU node \`pip install jax-cuda13-pjrt\` (or ` +
-        "jax-cuda12-pjrt for an older driver) brings one",
+      `there is no PJRT plugin ${pluginPath}: ${HOW_TO_GET_A_PLUGIN}`,
     );
   }
   const addon = loadAddon();
   try {
     const opened = addon.open(pluginPath, namedValues(options.createOptions ?? {}));
-    return new DeviceClient(addon, opened, options);
+    return new DeviceClient(addon, opened, withCudaTools(pluginPath, options));
   } catch (error) {
     throw explain(error, addon);
   }
+}
+
+/** XLA's compiler for GPUs looks for CUDA's tools where it was built, unless told. */
+function withCudaTools(pluginPath: string, options: PjrtOptions): PjrtOptions {
+  const tools = findCudaTools(pluginPath);
+  if (tools === undefined) return options;
+  const compilerOptions = { xla_gpu_cuda_data_dir: tools, ...options.compilerOptions };
+  return { ...options, compilerOptions };
 }
 
 function namedValues(options: NonNullable<PjrtOptions["createOptions"]>): NamedValue[] {

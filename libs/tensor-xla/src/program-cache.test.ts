@@ -1,0 +1,59 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ProgramCache, type ProgramKey } from "./program-cache.js";
+
+const KEY: ProgramKey = {
+  mlirText: "module {}",
+  options: Uint8Array.of(1, 2),
+  platform: "cuda",
+  pluginVersion: "12080 (PJRT 0.90)",
+  deviceKinds: ["NVIDIA H200"],
+};
+const PROGRAM = Buffer.from("compiled");
+
+describe("ProgramCache", () => {
+  let dir = "";
+  beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), "stagecraft-programs-"))));
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  it("gives back what was written, in another process's cache of the same directory too", () => {
+    const inside = join(dir, "new", "folder");
+    expect(new ProgramCache(inside).read(KEY)).toBeUndefined();
+    new ProgramCache(inside).write(KEY, PROGRAM);
+    expect(new ProgramCache(inside).read({ ...KEY })).toEqual(PROGRAM);
+    expect(readdirSync(inside)).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.pjrt$/)]);
+  });
+
+  const others: readonly Partial<ProgramKey>[] = [
+    { mlirText: "module { }" },
+    { options: Uint8Array.of(1, 3) },
+    { platform: "rocm" },
+    { pluginVersion: "12090 (PJRT 0.91)" },
+    { deviceKinds: ["NVIDIA H100"] },
+    { deviceKinds: ["NVIDIA H200", "NVIDIA H200"] },
+  ];
+  for (const other of others) {
+    it(`knows no program of another ${Object.keys(other).join()}: ${JSON.stringify(other)}`, () => {
+      const cache = new ProgramCache(dir);
+      cache.write(KEY, PROGRAM);
+      expect(cache.read({ ...KEY, ...other })).toBeUndefined();
+    });
+  }
+
+  it("takes a file that is cut short or altered for none", () => {
+    const cache = new ProgramCache(dir);
+    cache.write(KEY, PROGRAM);
+    const file = join(dir, readdirSync(dir)[0] ?? "");
+    const whole = readFileSync(file);
+    for (const damaged of [whole.subarray(0, -1), whole.subarray(0, 10), Buffer.alloc(0)]) {
+      writeFileSync(file, damaged);
+      expect(cache.read(KEY)).toBeUndefined();
+    }
+    const altered = Buffer.from(whole);
+    altered[altered.length - 1]! ^= 1;
+    writeFileSync(file, altered);
+    expect(cache.read(KEY)).toBeUndefined();
+  });
+});
