@@ -8,54 +8,133 @@ import {
   type AsyncBuffer,
   type Compressors,
   type FileMetaData,
+  type ParquetScan,
+  type RowGroup,
+  type SchemaTree,
 } from "hyparquet";
-import type { RecordFileFormat } from "./file-format.js";
+import type { RecordFileFormat, StoredRecord } from "./file-format.js";
+import { pagePlaces, type PagePlace } from "./page-places.js";
 
-/** Parquet, read row group by row group: one group is in memory at a time. */
+/** Bytes of a row group that are read at once, as they are unpacked. */
+const WINDOW_BYTES = 1 << 24;
+
+/** Parquet, read some rows at a time: of each column the pages that hold them are in memory. */
 export const parquetFiles: RecordFileFormat = {
   name: "parquet",
   endings: [".parquet"],
   unit: "row",
+  readRecords: (file, signal) => readParquet(file, { signal }),
+};
 
-  async *readRecords(file, signal) {
-    const handle = await opened(file);
-    try {
-      const buffer = await bufferOf(handle);
-      const metadata = await guarded(file, () => parquetMetadataAsync(buffer));
-      let rowStart = 0;
-      for (const { num_rows: numRows } of metadata.row_groups) {
+export interface ReadParquetOptions {
+  signal?: AbortSignal | undefined;
+  /** About so many bytes of rows are in memory. */
+  windowBytes?: number;
+}
+
+/** Every row of a file, in order. */
+export async function* readParquet(
+  file: string,
+  { signal, windowBytes = WINDOW_BYTES }: ReadParquetOptions = {},
+): AsyncGenerator<StoredRecord> {
+  const handle = await opened(file);
+  try {
+    const buffer = await bufferOf(handle);
+    const metadata = await guarded(file, () => parquetMetadataAsync(buffer));
+    let rowStart = 0;
+    for (const group of metadata.row_groups) {
+      const windows = windowsOf(group, { rowStart, windowBytes });
+      const scan = await guarded(file, () => openGroup(buffer, metadata, { group, windows }));
+      for (const window of windows) {
         throwIfAborted(signal);
-        const rowEnd = rowStart + Number(numRows);
-        const rows = await guarded(file, () => readGroup(buffer, metadata, { rowStart, rowEnd }));
+        const rows = await guarded(file, () => readWindow(scan, window));
         for (let i = 0; i < rows.length; i++) {
           const value = plain(rows[i]);
           rows[i] = {}; // what was handed over need not stay
-          yield { place: rowStart + i + 1, value };
+          yield { place: window.rowStart + i + 1, value };
         }
-        rowStart = rowEnd;
       }
-    } finally {
-      await handle.close();
+      rowStart += Number(group.num_rows);
     }
-  },
-};
+  } finally {
+    await handle.close();
+  }
+}
 
 interface RowRange {
   rowStart: number;
   rowEnd: number;
 }
 
-/** The rows of a group, one column after the other: the bytes of one column are in memory at a time. */
-async function readGroup(
+/** Stretches of a group's rows, each of about as many bytes. */
+function windowsOf(
+  group: RowGroup,
+  { rowStart, windowBytes }: { rowStart: number; windowBytes: number },
+): RowRange[] {
+  const numRows = Number(group.num_rows);
+  const share = windowBytes / Math.max(1, Number(group.total_byte_size));
+  const perWindow = Math.max(1, Math.min(numRows, Math.floor(numRows * share)));
+  return Array.from({ length: Math.ceil(numRows / perWindow) }, (_, i) => ({
+    rowStart: rowStart + i * perWindow,
+    rowEnd: rowStart + Math.min(numRows, (i + 1) * perWindow),
+  }));
+}
+
+interface OpenGroup {
+  group: RowGroup;
+  windows: readonly RowRange[];
+}
+
+/** A group ready to be read in windows: with the places of its pages where the file does not say them. */
+async function openGroup(
   file: AsyncBuffer,
   metadata: FileMetaData,
-  range: RowRange,
+  { group, windows }: OpenGroup,
+): Promise<ParquetScan> {
+  const pageLocationsByGroup: Record<string, PagePlace[]>[] = [];
+  const places: Record<string, PagePlace[]> = {};
+  pageLocationsByGroup[metadata.row_groups.indexOf(group)] = places;
+  const depths = depthsOf(parquetSchema(metadata));
+  for (const { meta_data: column, offset_index_offset: index } of group.columns) {
+    if (!column || index !== undefined || windows.length < 2) continue;
+    const path = column.path_in_schema.join(".");
+    const depth = depths.get(path) ?? 0;
+    places[path] = await pagePlaces(file, column, { depth, compressors: COMPRESSORS });
+  }
+  const { rowStart = 0 } = windows[0] ?? {};
+  const rowEnd = windows.at(-1)?.rowEnd ?? rowStart;
+  const options = {
+    file,
+    metadata,
+    rowStart,
+    rowEnd,
+    compressors: COMPRESSORS,
+    pageLocationsByGroup,
+  };
+  return parquetScan(options);
+}
+
+/** How many lists deep each column's values stand, by its path. */
+function depthsOf({ children }: SchemaTree, path: string[] = [], depth = 0): Map<string, number> {
+  const depths = new Map<string, number>();
+  for (const child of children) {
+    const { name, repetition_type: repetition } = child.element;
+    const [here, at] = [depth + (repetition === "REPEATED" ? 1 : 0), [...path, name]];
+    if (child.children.length === 0) depths.set(at.join("."), here);
+    for (const [below, its] of depthsOf(child, at, here)) depths.set(below, its);
+  }
+  return depths;
+}
+
+/** The rows of a window, one column after the other: the bytes of one column are in memory at a time. */
+async function readWindow(
+  { metadata, readColumn }: ParquetScan,
+  window: RowRange,
 ): Promise<Record<string, unknown>[]> {
-  const scan = await parquetScan({ file, metadata, ...range, compressors: COMPRESSORS });
   const rows: Record<string, unknown>[] = [];
-  for (let i = range.rowStart; i < range.rowEnd; i++) rows.push({});
+  for (let i = window.rowStart; i < window.rowEnd; i++) rows.push({});
   for (const { element } of parquetSchema(metadata).children) {
-    const values = await scan.readColumn({ column: element.name, ...range });
+    const values = await readColumn({ column: element.name, ...window });
     for (let i = 0; i < rows.length; i++) rows[i]![element.name] = values[i] as unknown;
   }
   return rows;
