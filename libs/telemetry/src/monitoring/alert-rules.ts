@@ -113,10 +113,27 @@ export function alertRulesYaml(): string {
       `          description: ${JSON.stringify(advice)}`,
     ].join("\n"),
   );
-  return `# Written by \`npm run docs:metrics\` from libs/telemetry/src/monitoring/alert-rules.ts; change them there.
-groups:
+  return `${WRITTEN_BY}groups:
   - name: stagecraft
     rules:
 ${rules.join("\n")}
+`;
+}
+
+const WRITTEN_BY =
+  "# Written by `npm run docs:metrics` from libs/telemetry/src/monitoring/alert-rules.ts; change them there.\n";
+
+/** The same for the Prometheus operator, as an object of Kubernetes. */
+export function prometheusRuleYaml(): string {
+  const groups = alertRulesYaml().slice(WRITTEN_BY.length).trimEnd().replaceAll(/^/gm, "  ");
+  return `${WRITTEN_BY}apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: stagecraft
+  namespace: stagecraft
+  labels:
+    app.kubernetes.io/part-of: stagecraft
+spec:
+${groups}
 `;
 }

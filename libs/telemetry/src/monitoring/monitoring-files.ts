@@ -1,4 +1,4 @@
-import { alertRulesYaml } from "./alert-rules.js";
+import { alertRulesYaml, prometheusRuleYaml } from "./alert-rules.js";
 import { dashboards } from "./dashboards.js";
 
 /** What stands in deploy/monitoring, by name: Grafana dashboards and Prometheus' alert rules. */
@@ -7,5 +7,9 @@ export function monitoringFiles(): ReadonlyMap<string, string> {
     ({ name, model }) =>
       [`dashboards/${name}.json`, `${JSON.stringify(model, null, 2)}\n`] as const,
   );
-  return new Map([...boards, ["alerts.yaml", alertRulesYaml()]]);
+  const rules = [
+    ["alerts.yaml", alertRulesYaml()],
+    ["prometheus-rule.yaml", prometheusRuleYaml()],
+  ] as const;
+  return new Map([...boards, ...rules]);
 }
