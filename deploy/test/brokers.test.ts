@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { hasNatsServer, NATS_MISSING, tempDir } from "@stagecraft/testing";
+import { hasNatsServer, makeCertificates, NATS_MISSING, tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import { isService, settingsOf } from "./settings.js";
@@ -8,6 +8,9 @@ import { find, serversOf } from "./workloads.js";
 
 const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
 const suite = describe.skipIf(RENDERER_MISSING !== undefined);
+
+/** Those with three brokers. */
+const THREE: string[] = ["overlays/production", EVERYTHING];
 
 /** The broker's files: the ConfigMap it mounts. */
 function filesOf(path: string): Record<string, string> {
@@ -20,7 +23,7 @@ suite(`brokers${skipped}`, () => {
   it.each([...OVERLAYS, EVERYTHING])("%s: as many as there are copies of everything", (path) => {
     const manifests = render(path);
     const nats = serversOf(manifests).find(({ name }) => name === "nats");
-    expect(nats?.replicas).toBe(path === EVERYTHING ? 3 : 1);
+    expect(nats?.replicas).toBe(THREE.includes(path) ? 3 : 1);
     const asked = serversOf(manifests).flatMap((workload) =>
       isService(workload.name) ? [settingsOf(manifests, workload).natsReplicas ?? []] : [],
     );
@@ -43,8 +46,13 @@ suite(`brokers${skipped}`, () => {
   it.skipIf(noServer !== "")(`read their files${noServer}`, async () => {
     await using dir = await tempDir();
     await mkdir(dir.file("data"));
+    makeCertificates(dir.path);
     for (const [name, text] of Object.entries(filesOf(EVERYTHING))) {
-      const here = text.replace("/data", dir.file("data"));
+      const here = text
+        .replace("/data", dir.file("data"))
+        .replaceAll("/etc/nats-tls/tls", dir.file("server"))
+        .replaceAll("/etc/nats-tls", dir.path)
+        .replace(/\$NATS_\w+_PASSWORD/g, "secret");
       await writeFile(dir.file(name), here.replace(/^\s*sync_interval.*$/m, "")); // 2.9 knows it not
     }
     const args = ["-t", "--config", dir.file("cluster.conf")];

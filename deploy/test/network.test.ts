@@ -14,12 +14,16 @@ interface Selector {
   matchExpressions?: Expression[];
 }
 
+interface Peer {
+  podSelector?: Selector;
+  namespaceSelector?: Selector;
+}
+
 interface Rule {
   podSelector: Selector;
-  ingress?: {
-    from: { podSelector?: Selector; namespaceSelector?: Selector }[];
-    ports: { port: number }[];
-  }[];
+  policyTypes: string[];
+  ingress?: { from: Peer[]; ports: { port: number }[] }[];
+  egress?: { to?: Peer[]; ports: { port: number }[] }[];
 }
 
 type Labels = Record<string, string>;
@@ -29,20 +33,37 @@ const selects = ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: 
   matchExpressions.every(({ key, values }) => values.includes(labels[key] ?? ""));
 
 /** Whether a pod with the one labels, in a namespace with those labels, reaches a port of the other. */
-function reaches(rules: readonly Rule[], from: { pod: Labels; namespace?: Labels }, to: Target) {
-  return rules.some(
+function reaches(rules: readonly Rule[], from: Source, to: Target) {
+  const isAsked = rules.some(
     ({ podSelector, ingress = [] }) =>
       selects(podSelector, to.labels) &&
-      ingress.some(
-        (one) =>
-          one.ports.some(({ port }) => port === to.port) &&
-          one.from.some(
-            ({ podSelector: pods = {}, namespaceSelector: spaces }) =>
-              (spaces ? selects(spaces, from.namespace ?? {}) : !from.namespace) &&
-              selects(pods, from.pod),
-          ),
-      ),
+      ingress.some((one) => names(one.ports, to) && one.from.some((peer) => isPeer(peer, from))),
   );
+  return isAsked && (from.namespace !== undefined || mayLeave(rules, from.pod, to));
+}
+
+/** Without a rule about what leaves a pod everything does. */
+function mayLeave(rules: readonly Rule[], pod: Labels, to: Target) {
+  const own = rules.filter(
+    ({ policyTypes, podSelector }) => policyTypes.includes("Egress") && selects(podSelector, pod),
+  );
+  const open = own.flatMap(({ egress = [] }) => egress).filter(({ ports }) => names(ports, to));
+  const isOpen = open.some(
+    ({ to: peers }) => peers?.some((peer) => isPeer(peer, { pod: to.labels })) ?? true,
+  );
+  return own.length === 0 || isOpen;
+}
+
+const names = (ports: readonly { port: number }[], { port }: Target) =>
+  ports.some((one) => one.port === port);
+
+const isPeer = ({ podSelector = {}, namespaceSelector }: Peer, { pod, namespace }: Source) =>
+  (namespaceSelector ? selects(namespaceSelector, namespace ?? {}) : !namespace) &&
+  selects(podSelector, pod);
+
+interface Source {
+  pod: Labels;
+  namespace?: Labels;
 }
 
 interface Target {
@@ -105,5 +126,18 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
     expect(reaches(rules, { pod: {}, namespace }, to)).toBe(false);
     expect(reaches(rules, { pod: client, namespace: {} }, to)).toBe(false);
     expect(reaches(rules, { pod: client }, to)).toBe(true);
+  });
+
+  it.each(["overlays/production", EVERYTHING])("%s leave nothing but what is named", (path) => {
+    const rules = rulesOf(render(path));
+    const elsewhere = { labels: { app: "somebody" }, port: 8080 };
+    for (const { name, labels } of serversOf(render(path))) {
+      expect(mayLeave(rules, labels, elsewhere), name).toBe(false);
+      const database = { labels: {}, port: 5432 };
+      expect(mayLeave(rules, labels, database), name).toBe(name === "gateway");
+    }
+    const brokers = { "app.kubernetes.io/name": "nats" };
+    const route = { labels: brokers, port: 6222 };
+    expect(reaches(rules, { pod: brokers }, route)).toBe(true);
   });
 });

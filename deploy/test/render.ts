@@ -11,6 +11,7 @@ export const OVERLAYS = [
   "overlays/gpu",
   "overlays/gpu-1",
   "overlays/gpu-2",
+  "overlays/production",
 ] as const;
 
 /** What is applied before them, once, and stays. */

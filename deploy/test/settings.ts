@@ -5,7 +5,7 @@ import { rewardModelSchema } from "@stagecraft/service-reward-model";
 import { rolloutSchema } from "@stagecraft/service-rollout";
 import { trainerSchema } from "@stagecraft/service-trainer";
 import { parse } from "yaml";
-import { find, type Workload } from "./workloads.js";
+import { find, valueOf, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
 const SECRET = "some text of a mounted secret";
@@ -36,6 +36,9 @@ export interface Settings {
   deployment?: string;
   natsUrl?: string;
   natsReplicas?: number;
+  natsTlsCa?: string;
+  natsTlsCert?: string;
+  natsTlsKey?: string;
   modelDir?: string;
   models?: string[];
   rewardModels?: string[];
@@ -66,7 +69,9 @@ export function settingsOf(manifests: readonly Manifest[], workload: Workload): 
     "config.yaml": string;
   };
   const prefix = `STAGECRAFT_${name.replaceAll("-", "_").toUpperCase()}`;
-  const env = (container.env ?? []).map((variable) => [variable.name, variable.value] as const);
+  const env = (container.env ?? []).map(
+    (variable) => [variable.name, valueOf(manifests, variable)] as const,
+  );
   const own = env
     .filter(([variable]) => variable.startsWith("STAGECRAFT_"))
     // The content of a mounted secret is not in the manifests: some text that is long enough.

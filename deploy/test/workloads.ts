@@ -6,7 +6,7 @@ export interface Container {
   image: string;
   command?: string[];
   args?: string[];
-  env?: { name: string; value?: string }[];
+  env?: Variable[];
   ports?: { name: string; containerPort: number }[];
   resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
   securityContext?: Record<string, unknown>;
@@ -15,6 +15,16 @@ export interface Container {
   startupProbe?: Probe;
   readinessProbe?: Probe;
   livenessProbe?: Probe;
+}
+
+/** A variable of the environment. */
+export interface Variable {
+  name: string;
+  value?: string;
+  valueFrom?: {
+    configMapKeyRef?: { name: string; key: string };
+    secretKeyRef?: { name: string; key: string };
+  };
 }
 
 /** A probe by gRPC or HTTP. */
@@ -40,6 +50,7 @@ export interface PodSpec {
   volumes?: {
     name: string;
     configMap?: { name: string };
+    secret?: { secretName: string; items?: { key: string; path: string }[] };
     persistentVolumeClaim?: { claimName: string };
   }[];
 }
@@ -92,6 +103,15 @@ export function find(manifests: readonly Manifest[], kind: string, name: string)
   const found = manifests.find((one) => one.kind === kind && one.metadata.name === name);
   if (!found) throw new Error(`no ${kind} ${name}`);
   return found;
+}
+
+/** What stands in a variable; undefined for what only the cluster knows. */
+export function valueOf(manifests: readonly Manifest[], variable: Variable): string | undefined {
+  const { name, key } = variable.valueFrom?.configMapKeyRef ?? {};
+  if (name === undefined || key === undefined) return variable.value;
+  const value = (find(manifests, "ConfigMap", name)["data"] as Record<string, string>)[key];
+  if (value === undefined) throw new Error(`${variable.name}: no ${key} in ConfigMap ${name}`);
+  return value;
 }
 
 const UNITS: Record<string, number> = {

@@ -1,4 +1,4 @@
-import { natsServerConfig } from "./nats-users.js";
+import { natsServerConfig, natsUsers } from "./nats-users.js";
 import { deploymentTopology } from "./topology.js";
 
 /** examples/nats/nats.conf: TLS with client certificates, users with passwords from the environment. */
@@ -13,4 +13,9 @@ export function exampleNatsConfig(deployment: string): string {
       clientCaFile: "/etc/nats/tls/ca.crt",
     },
   });
+}
+
+/** The users of the deployment `main` in Kubernetes: deploy/kustomize/components/secure/users.conf. */
+export function kubernetesNatsUsers(): string {
+  return `# Written by \`npm run docs:nats\`: one user for each role of the deployment "main".\n${natsUsers(deploymentTopology("main"))}`;
 }

@@ -94,6 +94,15 @@ export function natsServerConfig(
   options: { listen: string; storeDir: string; maxFileStore: string; tls?: NatsTlsFiles },
 ): string {
   const { listen, storeDir, maxFileStore, tls } = options;
+  return `# nats-server for the deployment "${topology.deployment}": one user per role, with no more than it needs.
+# Passwords come from the environment: NATS_TRAINER_PASSWORD and so on.
+listen: ${JSON.stringify(listen)}
+jetstream: { store_dir: ${JSON.stringify(storeDir)}, max_file_store: ${maxFileStore} }
+${tlsBlock(tls)}${natsUsers(topology)}`;
+}
+
+/** The users of a deployment alone, as a file for nats-server to include. */
+export function natsUsers(topology: Topology): string {
   const list = (subjects: readonly string[]) =>
     subjects.map((subject) => `\n          ${JSON.stringify(subject)}`).join("");
   const users = NATS_ROLES.map((role) => {
@@ -108,11 +117,7 @@ export function natsServerConfig(
       }
     }`;
   });
-  return `# nats-server for the deployment "${topology.deployment}": one user per role, with no more than it needs.
-# Passwords come from the environment: NATS_TRAINER_PASSWORD and so on.
-listen: ${JSON.stringify(listen)}
-jetstream: { store_dir: ${JSON.stringify(storeDir)}, max_file_store: ${maxFileStore} }
-${tlsBlock(tls)}authorization: {
+  return `authorization: {
   users: [
 ${users.join("\n")}
   ]

@@ -12,7 +12,7 @@ import {
 import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecraft/testing";
 import { connect, headers } from "nats";
 import { describe, expect, it } from "vitest";
-import { exampleNatsConfig } from "../src/example-nats-config.js";
+import { exampleNatsConfig, kubernetesNatsUsers } from "../src/example-nats-config.js";
 
 const topology = deploymentTopology("r1");
 const data = new Uint8Array([1]);
@@ -30,11 +30,13 @@ const secured = () =>
 const as = (url: string, role: NatsRole) =>
   createJetStreamBus({ servers: url, user: role, password: `${role}-pw`, requestTimeoutMs: 1000 });
 
-describe("examples/nats/nats.conf", () => {
-  it("is what the topology needs now", async () => {
-    const file = new URL("../../../examples/nats/nats.conf", import.meta.url);
-    const text = await readFile(file, "utf8");
-    expect(text, "out of date: npm run docs:nats").toBe(exampleNatsConfig("main"));
+describe("NATS's files that are written from the topology", () => {
+  it.each([
+    ["examples/nats/nats.conf", exampleNatsConfig("main")],
+    ["deploy/kustomize/components/secure/users.conf", kubernetesNatsUsers()],
+  ])("%s is what it needs now", async (name, wanted) => {
+    const text = await readFile(new URL(`../../../${name}`, import.meta.url), "utf8");
+    expect(text, "out of date: npm run docs:nats").toBe(wanted);
   });
 });
 
