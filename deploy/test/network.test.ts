@@ -17,6 +17,7 @@ interface Selector {
 interface Peer {
   podSelector?: Selector;
   namespaceSelector?: Selector;
+  ipBlock?: { cidr: string };
 }
 
 interface Rule {
@@ -57,7 +58,11 @@ function mayLeave(rules: readonly Rule[], pod: Labels, to: Target) {
 const names = (ports: readonly { port: number }[], { port }: Target) =>
   ports.some((one) => one.port === port);
 
-const isPeer = ({ podSelector = {}, namespaceSelector }: Peer, { pod, namespace }: Source) =>
+const isPeer = (
+  { podSelector = {}, namespaceSelector, ipBlock }: Peer,
+  { pod, namespace }: Source,
+) =>
+  !ipBlock &&
   (namespaceSelector ? selects(namespaceSelector, namespace ?? {}) : !namespace) &&
   selects(podSelector, pod);
 

@@ -33,6 +33,12 @@ const WORKERS = ["rollout-1", "rollout-2"];
 const SERVICES = ["trainer", ...WORKERS, "policy", "reward-model"];
 const ACCESS = ["--volume", `${join(scratch, "access")}:/etc/access:ro`];
 const STOP_SECONDS = 60;
+/** What the ConfigMap of NATS has, and from which files. */
+const NATS_FILES = {
+  "nats.conf": "nats.conf",
+  "tls.conf": "nats-tls.conf",
+  "users.conf": "nats-users.conf",
+};
 
 const PROBE = `
 const fs = require("node:fs");
@@ -123,10 +129,13 @@ function start(name, options, image, ...command) {
 
 /** Debian's server is 2.9: it lacks what production asks of 2.12, one setting. */
 function startNats() {
-  const file = join(scratch, "nats.conf");
-  const text = readFileSync(join(CONFIG, "nats.conf"), "utf8");
-  writeFileSync(file, text.replace(/^\s*sync_interval:.*$/m, ""));
-  const options = ["--volume", `${file}:/etc/nats/nats.conf:ro`, "--env", "POD_NAME=nats-0"];
+  const folder = join(scratch, "nats");
+  mkdirSync(folder, { mode: 0o755 });
+  for (const [name, from] of Object.entries(NATS_FILES)) {
+    const text = readFileSync(join(CONFIG, from), "utf8");
+    writeFileSync(join(folder, name), text.replace(/^\s*sync_interval:.*$/m, ""), { mode: 0o644 });
+  }
+  const options = ["--volume", `${folder}:/etc/nats:ro`, "--env", "POD_NAME=nats-0"];
   const command = ["nats-server", "--config", "/etc/nats/nats.conf"];
   start("nats", [...options, ...volume("nats", "/data")], flags["nats-image"], ...command);
 }
