@@ -69,3 +69,4 @@ export {
   type WrittenModelConfig,
 } from "./stage/fields.js";
 export { defineStage, type StageScope, type StageSpec } from "./stage/define-stage.js";
+export { loraFields, withLora, type LoraConfig } from "./stage/lora-fields.js";

@@ -105,18 +105,34 @@ describe("dpo stage", () => {
     expect(Math.abs(start!["validationLoss"]! - Math.LN2)).toBeGreaterThan(1e-4);
   });
 
-  it("stopped and resumed, ends bitwise as if never stopped", async () => {
+  it("under LoRA starts at ln 2 as well, and learns", async () => {
     await writeData();
-    const whole = await run("whole");
-    for (const stopAt of [3, 4, 9]) {
-      const controller = new AbortController();
-      const name = `parts${stopAt}`;
-      const onStep = (step: number) => step === stopAt && controller.abort();
-      await expect(run(name, { signal: controller.signal, onStep })).rejects.toThrow("[cancelled]");
-      const resumed = await run(name, { resume: true });
-      expect(await weightsOf(resumed.modelDir!)).toEqual(await weightsOf(whole.modelDir!));
-    }
+    const before = tf.memory().numTensors;
+    const { metrics } = await run("run", {
+      config: { epochs: 4, loraRank: 4, learningRate: 2e-2 },
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    const [start] = await records("run", "eval");
+    expect(start!["validationLoss"]).toBeCloseTo(Math.LN2, 6);
+    expect(metrics["bestValidationLoss"]).toBeLessThan(0.67);
+    expect(metrics["accuracy"]).toBeGreaterThan(0.7);
   });
+
+  for (const config of [{}, { loraRank: 2 }]) {
+    it(`stopped and resumed, ends bitwise as if never stopped ${JSON.stringify(config)}`, async () => {
+      await writeData();
+      const whole = await run("whole", { config });
+      for (const stopAt of [3, 4, 9].slice(0, "loraRank" in config ? 1 : 3)) {
+        const controller = new AbortController();
+        const { signal } = controller;
+        const name = `parts${stopAt}`;
+        const onStep = (step: number) => step === stopAt && controller.abort();
+        await expect(run(name, { config, signal, onStep })).rejects.toThrow("[cancelled]");
+        const resumed = await run(name, { config, resume: true });
+        expect(await weightsOf(resumed.modelDir!)).toEqual(await weightsOf(whole.modelDir!));
+      }
+    });
+  }
 
   it("gives the same weights however the prompts are cut into micro-batches", async () => {
     await writeData();

@@ -7,6 +7,7 @@ import {
   contextProblems,
   dataInputs,
   defineStage,
+  loraFields,
   modelFacts,
   modelInputs,
   optimizationFields,
@@ -15,6 +16,7 @@ import {
   type StageResult,
   type StageScope,
   type TrainTask,
+  withLora,
   writtenModelFields,
 } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
@@ -62,6 +64,7 @@ const schema = z.strictObject({
     .describe("Share of pairs that raters are thought to have the wrong way round"),
   ...rankingBatchFields(16),
   selectModel: selectModelField("held-out loss"),
+  ...loraFields("the model"),
   ...optimizationFields({ learningRate: 1e-4, warmupSteps: 10, weightDecay: 0 }),
   ...progressFields,
   logEvery: progressFields.logEvery.default(1),
@@ -98,7 +101,7 @@ interface DpoData {
 
 async function dpo(config: DpoConfig, scope: StageScope): Promise<StageResult> {
   const tokenizer = await loadTokenizer(config.model);
-  const model = await loadModel(config.model, { heads: ["lm"] });
+  const model = withLora(await loadModel(config.model, { heads: ["lm"] }), config, config.seed);
   try {
     const maxLength = config.contextLength || model.config.maxPositions;
     const rankings = await readRankingFiles(config, scope.context);

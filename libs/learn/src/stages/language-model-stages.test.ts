@@ -198,10 +198,44 @@ describe("sft stage", () => {
     model.dispose();
   });
 
-  for (const more of [{}, { pack: false, optimizer: "sgd", learningRate: 0.1 }]) {
+  it("under LoRA learns, leaves what has no adapter as it was, and writes one plain model", async () => {
+    await writeDemonstrations();
+    const before = tf.memory().numTensors;
+    const lora = { loraRank: 4, loraAlpha: 8, loraTargets: ["q", "v", "down"] };
+    const config = sftConfig({ ...lora, epochs: 16, learningRate: 5e-2 });
+    const { modelDir, metrics } = await run(sftStage, config, { name: "run" });
+    expect(tf.memory().numTensors).toBe(before);
+    const lines = (await readFile(join(dir, "run", "metrics.jsonl"), "utf8")).trim().split("\n");
+    const start = lines.map((line) => JSON.parse(line) as Record<string, number>);
+    const { validationLoss } = start.find((record) => "validationLoss" in record)!;
+    expect(metrics["bestValidationLoss"]).toBeLessThan(validationLoss! - 0.2);
+    const [base, tuned] = [await loadModel(join(dir, "base")), await loadModel(modelDir!)];
+    const changed = [...base.tensors()].filter(
+      ([name, { data }]) => String(data) !== String(tuned.tensors().get(name)!.data),
+    );
+    const names = changed.map(([name]) => /\.(q|k|v|o|gate|up|down)_proj\./.exec(name)?.[1]);
+    expect(names.sort()).toEqual(["down", "q", "v"]);
+    expect([...tuned.params.keys()].filter((name) => name.includes("lora"))).toEqual([]);
+    base.dispose();
+    tuned.dispose();
+  });
+
+  it("refuses new chat tokens under LoRA, whose embeddings nobody would train", async () => {
+    await writeDemonstrations();
+    const config = sftConfig({ loraRank: 4, chatTemplate: "llama3" });
+    await expect(run(sftStage, config, { name: "run" })).rejects.toThrow(
+      "llama3 needs tokens that the model has no embeddings for",
+    );
+  });
+
+  for (const more of [
+    {},
+    { pack: false, optimizer: "sgd", learningRate: 0.1 },
+    { loraRank: 2, accumulationSteps: 2 },
+  ]) {
     it(`stopped twice and resumed, ends bitwise as if never stopped ${JSON.stringify(more)}`, async () => {
       await writeDemonstrations();
-      const steps = "pack" in more ? [2, 9] : [1, 3];
+      const steps = "pack" in more ? [2, 9] : [1, 3].slice(0, "loraRank" in more ? 1 : 2);
       await expectExactResume(sftStage, sftConfig(more), steps);
     });
   }

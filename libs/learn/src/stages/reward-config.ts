@@ -1,6 +1,7 @@
 import {
   recordFields,
   commonFields,
+  loraFields,
   optimizationFields,
   progressFields,
   writtenModelFields,
@@ -48,6 +49,7 @@ export const rewardSchema = z.strictObject({
     .describe("Weight of (r_a + r_b)², which keeps scores near 0; .01 is usual"),
   ...rankingBatchFields(64),
   selectModel: selectModelField("held-out cross-entropy"),
+  ...loraFields("the model; the score head is trained whole"),
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 5, weightDecay: 0.1 }),
   ...progressFields,
   logEvery: progressFields.logEvery.default(1),

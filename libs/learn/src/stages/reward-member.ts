@@ -7,6 +7,7 @@ import {
   type Run,
   type StageContext,
   type TrainTask,
+  withLora,
   withRun,
   writtenAs,
 } from "@stagecraft/runs";
@@ -100,7 +101,7 @@ function memberScope(
 
 async function trainMember(scope: RewardScope): Promise<TrainedMember> {
   const { config } = scope;
-  const model = await initialModel(config);
+  const model = withLora(await initialModel(config), config, config.seed);
   const optimizer = optimizerFor(model.params, config);
   try {
     const task = rewardTask(scope, { model, optimizer });

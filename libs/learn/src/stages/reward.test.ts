@@ -109,6 +109,14 @@ describe("reward stage", () => {
     expect(report.byMargin).toHaveLength(5);
   });
 
+  it("under LoRA learns what raters like, with the score head trained whole", async () => {
+    await writeData();
+    const before = tf.memory().numTensors;
+    const { metrics } = await run("run", { config: { loraRank: 4, epochs: 3 } });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(metrics["accuracy"]).toBeGreaterThan(0.85);
+  });
+
   for (const objective of ["classification", "regression"] as const) {
     it(`${objective}: scores good answers higher`, async () => {
       await writeData();

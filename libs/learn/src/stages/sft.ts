@@ -14,6 +14,7 @@ import {
   contextProblems,
   dataInputs,
   defineStage,
+  loraFields,
   modelFacts,
   modelInputs,
   optimizationFields,
@@ -22,6 +23,7 @@ import {
   type StageContext,
   type StageResult,
   type StageScope,
+  withLora,
   writtenModelFields,
 } from "@stagecraft/runs";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -60,6 +62,7 @@ const schema = z.strictObject({
   epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
   evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
   selectModel: selectModelField("validation loss"),
+  ...loraFields("the model"),
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 20, weightDecay: 0.1 }),
   ...progressFields,
   ...writtenModelFields,
@@ -76,6 +79,7 @@ export const sftStage = defineStage<SftConfig>({
   examples: [
     "npx stagecraft sft --model runs/base/model --data demonstrations.jsonl --run runs/sft",
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
+    "npx stagecraft sft --model models/smollm2 --data demonstrations.jsonl --lora-rank 16 --run runs/sft-lora",
   ],
   inputs: ({ model, data, validationData, chatTemplate }) => [
     ...modelInputs({ model }),
@@ -91,12 +95,25 @@ async function sft(config: SftConfig, scope: StageScope): Promise<StageResult> {
   const { train, validation } = await readData(config, scope.context);
   const loaded = await loadModel(config.model, { heads: ["lm"] });
   const hasRows = tokenizer.vocabSize <= loaded.config.vocabSize;
-  const model = hasRows ? loaded : growVocabulary(loaded, tokenizer.vocabSize);
+  if (!hasRows && config.loraRank > 0) {
+    loaded.dispose();
+    throw newTokensUnderLora(config);
+  }
+  const whole = hasRows ? loaded : growVocabulary(loaded, tokenizer.vocabSize);
+  const model = withLora(whole, config, config.seed);
   try {
     return await trainOn({ train, validation }, { config, model, tokenizer, ...scope });
   } finally {
     model.dispose();
   }
+}
+
+function newTokensUnderLora({ chatTemplate }: SftConfig): StagecraftError {
+  return new StagecraftError(
+    "invalid_argument",
+    `the chat template ${chatTemplate} needs tokens that the model has no embeddings for, and adapters (loraRank) leave the embeddings as they are; train once without loraRank, or choose a template of tokens that are there`,
+    { details: { field: "loraRank" } },
+  );
 }
 
 async function trainOn(

@@ -1,6 +1,7 @@
 import { SAMPLING_LIMITS } from "@stagecraft/core";
 import { corpusFields } from "@stagecraft/learn";
 import {
+  loraFields,
   recordFields,
   commonFields,
   dataInputs,
@@ -30,22 +31,7 @@ const models = {
     .enum(["separate", "shared"])
     .default("separate")
     .describe("A network that starts from the reward model, or a value head on the policy's trunk"),
-  loraRank: z
-    .int()
-    .min(0)
-    .max(1024)
-    .default(0)
-    .describe("Rank of LoRA adapters on policy and critic; 0 = all weights are trained"),
-  loraAlpha: z
-    .number()
-    .positive()
-    .default(16)
-    .describe("Adapters are scaled by loraAlpha/loraRank"),
-  loraTargets: z
-    .array(z.enum(["q", "k", "v", "o", "gate", "up", "down"]))
-    .min(1)
-    .default(["q", "k", "v", "o", "gate", "up", "down"])
-    .describe("Linear maps of every block that get an adapter"),
+  ...loraFields("policy and critic"),
   prompts: z
     .array(z.string().min(1))
     .min(1)

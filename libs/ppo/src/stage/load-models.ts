@@ -1,5 +1,6 @@
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { addLora, loadModel, readModelInfo, type Model } from "@stagecraft/model";
+import { loadModel, readModelInfo, type Model } from "@stagecraft/model";
+import { withLora } from "@stagecraft/runs";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import type { PpoConfig } from "./config.js";
 
@@ -49,7 +50,7 @@ async function loadPolicy(config: PpoConfig, keep: (model: Model) => Model) {
   const heads = config.critic === "shared" ? (["lm", "value"] as const) : (["lm"] as const);
   const base = await loadModel(config.policy, { heads, seed: config.seed });
   if (config.loraRank === 0) return { policy: keep(base), base: undefined };
-  return { policy: keep(withLora(base, config, 0)), base };
+  return { policy: keep(withLora(base, config, config.seed)), base };
 }
 
 /** From the reward model's trunk, with a value head of zeros [IG, St]. */
@@ -61,17 +62,7 @@ async function loadCritic(
   if (config.estimator !== "gae") return undefined;
   if (config.critic === "shared") return policy;
   const base = await loadModel(config.rewardModel, { heads: ["value"], seed: config.seed });
-  return keep(config.loraRank === 0 ? base : withLora(base, config, 1));
-}
-
-function withLora(base: Model, config: PpoConfig, number: number): Model {
-  const { loraRank: rank, loraAlpha: alpha, loraTargets: targets, seed } = config;
-  try {
-    return addLora(base, { rank, alpha, targets, seed: seed + number });
-  } catch (thrown) {
-    base.dispose();
-    throw thrown;
-  }
+  return keep(withLora(base, config, config.seed + 1));
 }
 
 async function checkTokenizers(config: PpoConfig, tokenizer: Tokenizer): Promise<void> {
