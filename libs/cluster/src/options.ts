@@ -37,7 +37,7 @@ export interface ClusterOptions {
   deployment?: string;
   /** Tensor threads of each process; 0 (default) = all cores. */
   threads?: number;
-  engine?: "auto" | "native" | "tensorflow" | "cpu";
+  engine?: "auto" | "native" | "xla" | "tensorflow" | "cpu";
   /** First of the ports; 0 (default) = free ones. */
   portBase?: number;
   /** Time for a process to finish what it has when it is told to end; default 30 s. */

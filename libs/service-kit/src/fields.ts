@@ -126,8 +126,12 @@ export const busFields = {
 /** Settings of a process that computes with tensors. */
 export const engineFields = {
   engine: z
-    .enum(["auto", "native", "tensorflow", "cpu"])
+    .enum(["auto", "native", "xla", "tensorflow", "cpu"])
     .default("auto")
     .describe("Tensor engine; auto takes the fastest that works here"),
+  plugin: z
+    .string()
+    .default("")
+    .describe("A PJRT plugin's file for the engine xla; empty = the one that pip installed"),
   threads: z.int().min(0).max(1024).default(0).describe("Threads of the engine; 0 = all cores"),
 };

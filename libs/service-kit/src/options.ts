@@ -11,8 +11,9 @@ export type ServerSettings = Fields<ReturnType<typeof serverFields>>;
 export type CallSettings = Fields<typeof callFields>;
 /** Parsed `busFields`. */
 export type BusSettings = Fields<typeof busFields>;
-/** Parsed `engineFields`. */
-export type EngineSettings = Fields<typeof engineFields>;
+/** Parsed `engineFields`; `plugin` may be left out. */
+export type EngineSettings = Omit<Fields<typeof engineFields>, "plugin"> &
+  Partial<Pick<Fields<typeof engineFields>, "plugin">>;
 
 type Fields<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
@@ -130,9 +131,10 @@ function tlsFiles(ca: string, cert: string, key: string) {
 }
 
 /** What `initEngine` needs of the settings. */
-export function engineOptions({ engine, threads }: EngineSettings): {
+export function engineOptions({ engine, threads, plugin = "" }: EngineSettings): {
   engine: EngineSettings["engine"];
   numThreads?: number;
+  plugin?: string;
 } {
-  return { engine, ...(threads > 0 ? { numThreads: threads } : {}) };
+  return { engine, ...(threads > 0 && { numThreads: threads }), ...(plugin !== "" && { plugin }) };
 }

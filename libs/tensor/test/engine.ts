@@ -3,7 +3,7 @@ import { initEngine, type EngineName, type EngineOptions } from "../src/index.js
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Set by `npm run test:tensorflow`, which runs the suites on that engine. */
+    /** Set by `npm run test:tensorflow` and `test:xla`, which run the suites on their engine. */
     engine?: EngineName;
   }
 }

@@ -59,11 +59,11 @@ export function loadPolicyConfig(args: readonly string[]): Promise<Readonly<Poli
 
 /** What the engine's thread needs of the configuration. */
 export function engineThreadOptions(config: PolicyConfig): ThreadedEngineOptions {
-  const { name, modelDir, engine, threads, logLevel, stuckAfterMs } = config;
+  const { name, modelDir, engine, plugin, threads, logLevel, stuckAfterMs } = config;
   const { maxActive, maxQueued, maxQueuedTokens, kvCacheBytes } = config;
   const { maxPrefillTokens, startWaitMs, maxScoreTokens } = config;
   return {
-    ...{ name, modelDir, engine: { engine, threads }, logLevel, stuckAfterMs },
+    ...{ name, modelDir, engine: { engine, plugin, threads }, logLevel, stuckAfterMs },
     ...{ maxActive, maxQueued, maxQueuedTokens, kvCacheBytes },
     ...{ maxPrefillTokens, startWaitMs, maxScoreTokens },
   };

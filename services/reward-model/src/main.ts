@@ -26,10 +26,10 @@ runMain(async () => {
   });
   const verifier = await readVerifier(config.verifyKeys);
   if (verifier) for (const { dir } of models) await verifyDirectory(dir, verifier);
-  const { engine, threads, stuckAfterMs } = config;
+  const { engine, plugin, threads, stuckAfterMs } = config;
   await using thread = await createThreadedScorers({
     models,
-    engine: { engine, threads },
+    engine: { engine, plugin, threads },
     stuckAfterMs,
     metrics,
   });

@@ -23,7 +23,7 @@ export function logitsCommand(command: Command, { io }: CommandScope): void {
     .requiredOption("--out <file>", "safetensors: logits.0, logits.1, … of [tokens, vocabulary]")
     .addOption(
       new Option("--engine <name>", "what computes")
-        .choices(["auto", "native", "tensorflow", "cpu"])
+        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
         .default("auto"),
     )
     .option("--json", "one JSON object")

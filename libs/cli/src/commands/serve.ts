@@ -9,7 +9,7 @@ interface ServeFlags {
   host: string;
   port: number;
   apiKey: string[];
-  engine: "auto" | "native" | "tensorflow" | "cpu";
+  engine: "auto" | "native" | "xla" | "tensorflow" | "cpu";
   threads: number;
   maxActive: number;
   maxQueued: number;
@@ -39,7 +39,7 @@ export function serveCommand(command: Command, scope: CommandScope): void {
     .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", [])
     .addOption(
       new Option("--engine <name>", "tensor engine")
-        .choices(["auto", "native", "tensorflow", "cpu"])
+        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
         .default("auto"),
     )
     .addOption(

@@ -11,7 +11,7 @@ interface StudioFlags {
   open: boolean;
   minRankings: number;
   databaseUrl?: string;
-  engine: "auto" | "native" | "tensorflow" | "cpu";
+  engine: "auto" | "native" | "xla" | "tensorflow" | "cpu";
   threads: number;
   json?: boolean;
 }
@@ -35,7 +35,7 @@ export function studioCommand(command: Command, scope: CommandScope): void {
     .option("--database-url <url>", "PostgreSQL instead of the embedded database")
     .addOption(
       new Option("--engine <name>", "tensor engine")
-        .choices(["auto", "native", "tensorflow", "cpu"])
+        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
         .default("auto"),
     )
     .addOption(

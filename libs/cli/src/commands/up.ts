@@ -75,7 +75,7 @@ export function upCommand(command: Command, scope: CommandScope): void {
     )
     .addOption(
       new Option("--engine <name>", "tensor engine")
-        .choices(["auto", "native", "tensorflow", "cpu"])
+        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
         .default("auto"),
     )
     .option("--runs <dir>", "folder of the trainer's runs", "runs")

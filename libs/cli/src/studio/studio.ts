@@ -24,7 +24,7 @@ export interface StudioOptions {
   minRankings: number;
   /** PostgreSQL instead of the embedded database. */
   databaseUrl?: string;
-  engine: "auto" | "native" | "tensorflow" | "cpu";
+  engine: "auto" | "native" | "xla" | "tensorflow" | "cpu";
   threads: number;
   /** Told what goes wrong while the studio is open. */
   warn(text: string): void;

@@ -36,6 +36,6 @@ export function stepOf({ dir, context, numAsides }: Round, name: string): LoopSt
 
 /** What every stage of a round is told. */
 export function commonConfig({ config, number }: Round) {
-  const { engine, threads, seed } = config;
-  return { engine, threads, seed: deriveSeed(seed, "round", number) >>> 1 };
+  const { engine, plugin, threads, seed } = config;
+  return { engine, plugin, threads, seed: deriveSeed(seed, "round", number) >>> 1 };
 }

@@ -20,8 +20,12 @@ export async function runPpoOverServices(
   context: StageContext,
   extraRewards: readonly RewardPort[] = [],
 ): Promise<StageResult> {
-  const { engine, threads, policy, rewardModel, rewardModels } = config;
-  await initEngine({ engine, ...(threads > 0 && { numThreads: threads }) });
+  const { engine, plugin, threads, policy, rewardModel, rewardModels } = config;
+  await initEngine({
+    engine,
+    ...(plugin !== "" && { plugin }),
+    ...(threads > 0 && { numThreads: threads }),
+  });
   await using cluster = await createEmbeddedCluster({
     policyModelDir: policy,
     rewardModelDir: rewardModel,

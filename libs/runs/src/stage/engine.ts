@@ -4,11 +4,12 @@ import type { CommonConfig } from "./fields.js";
 
 /** Starts the engine that the configuration asks for, or takes the one that runs already. */
 export async function startEngine(
-  config: Pick<CommonConfig, "engine" | "threads">,
+  config: Pick<CommonConfig, "engine" | "plugin" | "threads">,
   reporter: StageReporter,
 ): Promise<EngineInfo> {
   const info = await initEngine({
     engine: config.engine,
+    ...(config.plugin !== "" && { plugin: config.plugin }),
     ...(config.threads > 0 ? { numThreads: config.threads } : {}),
   });
   if (info.notice) reporter.info(info.notice);

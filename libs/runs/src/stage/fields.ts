@@ -10,9 +10,13 @@ export const commonFields = {
     .default(1)
     .describe("Seed of everything random in the stage: same seed, same run on one thread"),
   engine: z
-    .enum(["auto", "native", "tensorflow", "cpu"])
+    .enum(["auto", "native", "xla", "tensorflow", "cpu"])
     .default("auto")
     .describe("Tensor engine; auto takes the fastest that works here"),
+  plugin: z
+    .string()
+    .default("")
+    .describe("A PJRT plugin's file for the engine xla, empty = the one that pip installed"),
   threads: z
     .int()
     .min(0)

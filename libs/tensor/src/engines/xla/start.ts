@@ -1,5 +1,10 @@
 import { StagecraftError } from "@stagecraft/core";
-import { openPjrt, type PjrtClient } from "@stagecraft/tensor-xla";
+import {
+  findPjrtPlugin,
+  HOW_TO_GET_A_PLUGIN,
+  openPjrt,
+  type PjrtClient,
+} from "@stagecraft/tensor-xla";
 import { tf } from "../../tf.js";
 import type { Engine } from "../engine.js";
 import { XlaBackend, type XlaBackendOptions } from "./backend.js";
@@ -8,15 +13,15 @@ import { registerKernels } from "./kernels/register.js";
 
 const BACKEND_NAME = "xla";
 
-/** Starts XLA on the first device of a plugin; throws what `openPjrt` says of one that does not work. */
+/**
+ * Starts XLA on the first device of a plugin, of the one that pip installed unless another is named. Throws
+ * what `openPjrt` says of one that does not work.
+ */
 export async function startXla({ plugin }: { plugin?: string | undefined } = {}): Promise<Engine> {
-  if (plugin === undefined) {
-    throw new StagecraftError(
-      "failed_precondition",
-      'engine "xla" needs a PJRT plugin: give its path',
-    );
-  }
-  return startOn(openPjrt(plugin));
+  const file = plugin ?? findPjrtPlugin();
+  if (file !== undefined) return startOn(openPjrt(file));
+  const what = 'engine "xla" needs a PJRT plugin, and none is found';
+  throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
 }
 
 /** Registers the backend and its kernels, and makes it the current one. */

@@ -1,0 +1,15 @@
+/** The suites of `npm run test:xla`: what the engine computes, on that engine. */
+import { configDefaults, mergeConfig } from "vitest/config";
+import base from "../../vitest.config.js";
+import { LEFT_OUT } from "./suites.mjs";
+
+export default mergeConfig(base, {
+  test: {
+    root: new URL("../..", import.meta.url).pathname,
+    setupFiles: [new URL("start-engine.ts", import.meta.url).pathname],
+    provide: { engine: "xla" },
+    exclude: [...configDefaults.exclude, ...Object.keys(LEFT_OUT)],
+    testTimeout: 600_000, // every shape that a test meets is compiled first
+    hookTimeout: 600_000,
+  },
+});
