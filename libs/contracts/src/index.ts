@@ -42,6 +42,8 @@ export {
   parseGeneration,
   parseGenerationInput,
   parseScoreLogProbsRequest,
+  toModelDefaults,
+  type ModelDefaultField,
   type ParsedGeneration,
   type ParsedGenerationInput,
   type ParsedScoreLogProbs,

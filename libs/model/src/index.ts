@@ -12,6 +12,11 @@ export {
 export type { SampledToken, SamplingParams, TokenBias } from "./generation/sampling.js";
 export { eachLogits, judgeSequence, type JudgedTokens } from "./generation/judge-sequence.js";
 export { logSoftmaxAt, type TopToken } from "./generation/top-tokens.js";
+export {
+  generationDefaults,
+  type GenerationDefaults,
+  type GenerationField,
+} from "./generation/generation-config.js";
 export { growVocabulary } from "./grow-vocabulary.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {

@@ -7,6 +7,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { createLoopGate } from "@stagecraft/service-kit";
 import { checkTextBytes, renderChat } from "@stagecraft/tokenizer";
 import type { PolicyModelFacts, SequenceRequest } from "./engine.js";
+import type { FillDefaults } from "./model-defaults.js";
 
 /** Bytes of text encoded in one turn of the event loop: some milliseconds. */
 const gate = createLoopGate(16 * 1024);
@@ -22,9 +23,11 @@ export interface CheckedInput {
 export function checkInput(
   input: policy.GenerationInput | undefined,
   field: string,
-  { vocabSize, maxPositions, tokenizer }: PolicyModelFacts,
+  { facts, fillDefaults }: { facts: PolicyModelFacts; fillDefaults: FillDefaults },
 ): CheckedInput {
-  const parsed = parseGenerationInput(input, field, { vocabSize });
+  const { vocabSize, maxPositions, tokenizer } = facts;
+  const given = parseGenerationInput(input, field, { vocabSize });
+  const parsed = { ...given, sampling: fillDefaults(given) };
   const { prompt } = parsed;
   const limits = { tokenizer, maxTokens: maxPositions - 1, field };
   const texts = textsOf(prompt);

@@ -10,10 +10,11 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
-import type { Metrics } from "@stagecraft/telemetry";
+import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
 import type { WeightFollower } from "@stagecraft/weights";
 import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
+import { modelDefaults } from "./model-defaults.js";
 import { createPolicyMeter, type PolicyMeter } from "./policy-meter.js";
 import { checkInput, prepareInput, type CheckedInput } from "./prompt.js";
 import { describeToken } from "./token-details.js";
@@ -25,6 +26,7 @@ export interface PolicyServiceDeps {
   /** Inputs in one GenerateBatch, sequences in one ScoreLogProbs. */
   maxItemsPerRequest: number;
   metrics?: Metrics;
+  logger?: Logger;
 }
 
 /** A service that can be put on a server. */
@@ -56,6 +58,7 @@ function createHandlers(
 ): Handlers<typeof policy.PolicyServiceService> {
   const { engine, follower } = deps;
   const { facts } = engine;
+  const how = { facts, fillDefaults: modelDefaults(facts, deps.logger ?? silentLogger()) };
   const submit = (requests: SequenceRequest[], signal: AbortSignal) => {
     const answers = meter.watch(requests, engine.submit(requests, signal));
     const floor = Math.max(...requests.map((request) => request.minWeightVersion));
@@ -65,7 +68,7 @@ function createHandlers(
   return {
     async *generate({ model, input }, { signal }) {
       checkModel(model, facts.name);
-      const checked = checkInput(input, "input", facts);
+      const checked = checkInput(input, "input", how);
       const request = await prepareInput(checked, facts, signal);
       if (checked.parsed.echo) yield await judgePrompt(checked, request, { engine, signal });
       if (request.sampling.maxNewTokens === 0) return;
@@ -74,7 +77,7 @@ function createHandlers(
     async generateBatch({ model, inputs }, { signal }) {
       checkModel(model, facts.name);
       checkCount(inputs.length, "inputs", deps.maxItemsPerRequest);
-      const checked = inputs.map((input, i) => checkInput(input, `inputs[${i}]`, facts));
+      const checked = inputs.map((input, i) => checkInput(input, `inputs[${i}]`, how));
       checked.forEach(refuseForBatch);
       const requests: SequenceRequest[] = [];
       for (const each of checked) requests.push(await prepareInput(each, facts, signal));

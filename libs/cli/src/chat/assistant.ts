@@ -1,38 +1,47 @@
 import { initEngine } from "@stagecraft/tensor";
-import { generate, loadModel, type SamplingParams } from "@stagecraft/model";
+import { generate, generationDefaults, loadModel, type SamplingParams } from "@stagecraft/model";
 import { loadTokenizer, renderChat, type Message } from "@stagecraft/tokenizer";
-import { StagecraftError } from "@stagecraft/core";
+import { present, StagecraftError } from "@stagecraft/core";
 
 /** A loaded model that continues conversations. */
 export interface Assistant {
   /** One line about the model, for the greeting. */
   readonly description: string;
+  /** What the model's generation_config.json asks for and is not done. */
+  readonly unsupported: readonly string[];
   /** Streams the answer's text to `onText` and resolves with all of it. */
   answer(messages: readonly Message[], options: AnswerOptions): Promise<string>;
   dispose(): void;
 }
 
 export interface AnswerOptions {
-  sampling: Partial<SamplingParams> & Pick<SamplingParams, "maxNewTokens">;
+  /** What is undefined is the model's default, else ours. */
+  sampling: { [K in keyof SamplingParams]?: SamplingParams[K] | undefined };
   onText(text: string): void;
   /** Told how many of the oldest messages are left out because all do not fit. */
   onLeftOut(numMessages: number): void;
   signal: AbortSignal;
 }
 
+const DEFAULTS = { temperature: 0.7, maxNewTokens: 256 };
+
 /** Loads a model directory for talking; throws when it has no tokenizer or no language-model head. */
 export async function loadAssistant(modelDir: string): Promise<Assistant> {
   await initEngine();
   const model = await loadModel(modelDir, { heads: ["lm"] });
   const tokenizer = await loadTokenizer(modelDir);
+  const defaults = generationDefaults(tokenizer.files(), modelDir);
+  const own = { ...DEFAULTS, ...defaults.sampling };
   return {
+    unsupported: defaults.unsupported,
     description: `${modelDir}: ${model.config.architecture}, ${model.numParams} parameters`,
-    async answer(messages, { sampling, onText, onLeftOut, signal }) {
+    async answer(messages, { sampling: given, onText, onLeftOut, signal }) {
       const { ids, numLeftOut } = fitToContext(messages, {
         render: (kept) => renderChat(tokenizer, kept, { addGenerationPrompt: true }).ids,
         room: model.config.maxPositions - 1,
       });
       if (numLeftOut > 0) onLeftOut(numLeftOut);
+      const sampling = { ...own, ...present(given) };
       const numNew = Math.min(sampling.maxNewTokens, model.config.maxPositions - ids.length);
       const decoder = tokenizer.streamDecoder();
       let text = "";

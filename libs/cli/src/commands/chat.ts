@@ -7,7 +7,10 @@ import type { Assistant } from "../chat/assistant.js";
 import { createConversation, type Conversation } from "../chat/conversation.js";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { unsupportedText } from "./serve.js";
 import { examplesText } from "./stage-command.js";
+
+const ownOr = (value: number) => `default: the model's generation_config.json, else ${value}`;
 
 const chatSchema = z.strictObject({
   system: z.string().optional().describe("System message that opens the conversation"),
@@ -16,23 +19,38 @@ const chatSchema = z.strictObject({
     .number()
     .min(0)
     .max(10)
-    .default(0.7)
-    .describe("0 always takes the likeliest token"),
-  topK: z.number().int().min(0).default(0).describe("Sample from the K likeliest tokens; 0 = all"),
+    .optional()
+    .describe(`0 always takes the likeliest token (${ownOr(0.7)})`),
+  topK: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe(`Sample from the K likeliest tokens, 0 = all (${ownOr(0)})`),
   topP: z
     .number()
     .min(0)
     .max(1)
-    .default(1)
-    .describe("Sample from the likeliest tokens of this mass"),
+    .optional()
+    .describe(`Sample from the likeliest tokens of this mass (${ownOr(1)})`),
   minP: z
     .number()
     .min(0)
     .max(1)
-    .default(0)
-    .describe("Leave out tokens less likely than this share of the best"),
-  repetitionPenalty: z.number().min(0.1).max(10).default(1).describe("Above 1 repeats less"),
-  maxNewTokens: z.number().int().min(1).default(256).describe("Longest answer in tokens"),
+    .optional()
+    .describe(`Leave out tokens less likely than this share of the best (${ownOr(0)})`),
+  repetitionPenalty: z
+    .number()
+    .min(0.1)
+    .max(10)
+    .optional()
+    .describe(`Above 1 repeats less (${ownOr(1)})`),
+  maxNewTokens: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(`Longest answer in tokens (${ownOr(256)})`),
   seed: z.number().int().min(0).default(1).describe("Same seed and words, same answers"),
 });
 type ChatConfig = z.infer<typeof chatSchema>;
@@ -50,6 +68,7 @@ export function chatCommand(command: Command, scope: CommandScope): void {
     const config = (await readConfig(chatSchema, command)) as ChatConfig;
     const { isTooLong, loadAssistant } = await import("../chat/assistant.js");
     const assistant = await loadAssistant(modelDir);
+    scope.io.err.write(unsupportedText(assistant.unsupported));
     const chat = new Chat(assistant, config, { scope, json: flags.json === true, isTooLong });
     try {
       await (config.prompt === undefined ? chat.talk() : chat.ask(config.prompt));
@@ -144,7 +163,8 @@ class Chat {
   async ask(question: string, stop?: AbortSignal): Promise<void> {
     const { io, signal } = this.options.scope;
     const { json } = this.options;
-    const sampling = { ...this.config, stop: [], seed: this.config.seed + this.turn++ };
+    const { system: _, prompt: __, ...given } = this.config;
+    const sampling = { ...given, stop: [], seed: given.seed + this.turn++ };
     const answer = await this.conversation.ask(question, (messages) =>
       this.assistant.answer(messages, {
         sampling,

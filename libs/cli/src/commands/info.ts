@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { readModelDirectory } from "@stagecraft/checkpoint";
 import { formatBytes, formatCount } from "@stagecraft/core";
-import { readModelInfo } from "@stagecraft/model";
+import { generationDefaults, readModelInfo } from "@stagecraft/model";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
 import { alignRows } from "../report/result-text.js";
@@ -35,6 +35,7 @@ async function describeModel(dir: string) {
     dtypes: [...new Set(entries.map(({ dtype }) => dtype))],
     heads,
     extra,
+    generation: generationDefaults(files, dir),
     files: Object.keys(files),
     ...(tokenizer && {
       tokenizer: {
@@ -66,7 +67,14 @@ function infoText(info: ModelInfo): string {
       "tokenizer",
       tokenizer ? `${tokenizer.kind}, ${tokenizer.vocabSize} tokens` : "none in the directory",
     ],
+    ["generation", generationText(info.generation)],
     ["files", info.files.join(", ")],
   ];
   return [info.dir, ...alignRows(rows)].join("\n");
+}
+
+function generationText({ sampling, unsupported }: ModelInfo["generation"]): string {
+  const own = Object.entries(sampling).map(([field, value]) => `${field} ${value}`);
+  const not = unsupported.map((what) => `${what} (not supported, left out)`);
+  return [...own, ...not].join(", ") || "no defaults of its own";
 }

@@ -78,9 +78,16 @@ async function serve(dir: string, flags: ServeFlags, { io, signal }: CommandScop
   };
   await serveModel(options, (serving) => {
     const told = { ...serving, model: name };
+    io.err.write(unsupportedText(serving.unsupported));
     io.out.write(flags.json ? `${JSON.stringify(told)}\n` : textOf(told, flags.apiKey.length > 0));
   });
 }
+
+/** One line for each thing that a model's generation_config.json asks for and that is not done. */
+export const unsupportedText = (unsupported: readonly string[]) =>
+  unsupported
+    .map((what) => `generation_config.json: ${what} is not supported and left out\n`)
+    .join("");
 
 function textOf(
   { url, kind, model, engineName, metricsUrl }: Serving & { model: string },

@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import { policy, reward } from "@stagecraft/contracts";
-import { readModelInfo } from "@stagecraft/model";
+import { generationDefaults, readModelInfo } from "@stagecraft/model";
 import { callInProcess } from "@stagecraft/rpc";
 import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
 import type { EngineSettings } from "@stagecraft/service-kit";
@@ -27,6 +27,8 @@ export interface OpenModel extends AsyncDisposable {
   readonly models: ServedModels;
   /** Name of the tensor engine. */
   readonly engineName: string;
+  /** What the model's generation_config.json asks for and is not done; scores have none. */
+  readonly unsupported: readonly string[];
   /** Resolves with the reason when its thread has died. */
   readonly ended: Promise<StagecraftError | undefined>;
 }
@@ -40,7 +42,9 @@ export async function openModel(options: OpenModelOptions): Promise<OpenModel> {
       `${options.dir} has no tokenizer.json; texts cannot be read without one`,
     );
   }
-  return heads.includes("score") ? openReward(options) : openPolicy(options);
+  if (heads.includes("score")) return openReward(options);
+  const { unsupported } = generationDefaults(files, options.dir);
+  return openPolicy(options, unsupported);
 }
 
 /** Prompt tokens of one step, and tokens of one scoring pass. */
@@ -48,7 +52,10 @@ const PREFILL = 2048;
 const MAX_ITEMS = 256;
 const logger = silentLogger();
 
-async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<OpenModel> {
+async function openPolicy(
+  { dir, name, ...options }: OpenModelOptions,
+  unsupported: readonly string[],
+): Promise<OpenModel> {
   const engine = await createThreadedEngine({
     ...options,
     ...{ name, modelDir: dir, logLevel: "error" },
@@ -68,6 +75,7 @@ async function openPolicy({ dir, name, ...options }: OpenModelOptions): Promise<
     kind: "policy",
     models: fixedModels({ [name]: backend }),
     engineName: engine.engineName,
+    unsupported,
     ended: engine.ended,
     [Symbol.asyncDispose]: () => service.close(),
   };
@@ -85,6 +93,7 @@ async function openReward(options: OpenModelOptions): Promise<OpenModel> {
     kind: "reward",
     models: fixedModels({}, { [name]: backend }),
     engineName: thread.engineName,
+    unsupported: [],
     ended: thread.ended,
     async [Symbol.asyncDispose]() {
       await service.close();

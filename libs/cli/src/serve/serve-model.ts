@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { isLoopbackHost } from "@stagecraft/rpc";
 import { startOpenAiServer, fixedKeys } from "@stagecraft/service-gateway";
 import { createMetrics, serveMetrics } from "@stagecraft/telemetry";
-import { openModel, type OpenModelOptions } from "./open-model.js";
+import { openModel, type OpenModel, type OpenModelOptions } from "./open-model.js";
 
 export interface ServeOptions extends Omit<OpenModelOptions, "metrics"> {
   host: string;
@@ -18,10 +18,8 @@ export interface ServeOptions extends Omit<OpenModelOptions, "metrics"> {
 }
 
 /** What is served where, told when it is. */
-export interface Serving {
+export interface Serving extends Pick<OpenModel, "kind" | "engineName" | "unsupported"> {
   url: string;
-  kind: "policy" | "reward";
-  engineName: string;
   /** Where metrics are read. */
   metricsUrl?: string;
 }
@@ -40,8 +38,9 @@ export async function serveModel(
     models: model.models,
     authenticate: fixedKeys(apiKeys),
   });
-  const { kind, engineName } = model;
-  onServing({ url: server.url, kind, engineName, ...(told && { metricsUrl: told.url }) });
+  const { kind, engineName, unsupported } = model;
+  const serving = { url: server.url, kind, engineName, unsupported };
+  onServing({ ...serving, ...(told && { metricsUrl: told.url }) });
   const stopped = new Promise<"stopped">((resolve) => {
     if (signal.aborted) resolve("stopped");
     signal.addEventListener("abort", () => resolve("stopped"), { once: true });

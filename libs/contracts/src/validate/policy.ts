@@ -2,9 +2,17 @@ import { SAMPLING_LIMITS } from "@stagecraft/core";
 import type {
   Generation,
   GenerationInput,
+  ModelDefaults,
   ScoreLogProbsRequest,
 } from "../gen/stagecraft/policy/v1/policy.js";
-import { checkAligned, checkLength, checkLogProbs, checkPresent, checkRange } from "./check.js";
+import {
+  checkAligned,
+  checkLength,
+  checkLogProbs,
+  checkPresent,
+  checkRange,
+  invalidField,
+} from "./check.js";
 import {
   parseConversation,
   parseSampling,
@@ -29,6 +37,35 @@ export interface ParsedGenerationInput {
   numTop?: number;
   /** The prompt is judged first; then the answer may be of no tokens. */
   echo: boolean;
+  /** Fields of `sampling` that the model decides where it can. */
+  modelDefaults: readonly ModelDefaultField[];
+}
+
+const MODEL_DEFAULTS = {
+  temperature: "temperature",
+  top_k: "topK",
+  top_p: "topP",
+  min_p: "minP",
+  repetition_penalty: "repetitionPenalty",
+  max_new_tokens: "maxNewTokens",
+} as const satisfies Record<string, keyof ParsedSampling>;
+
+/** Sampling parameters that a model can have defaults for. */
+export type ModelDefaultField = (typeof MODEL_DEFAULTS)[keyof typeof MODEL_DEFAULTS];
+
+/** The wire form of the fields that are left to the model. */
+export function toModelDefaults(fields: readonly ModelDefaultField[]): ModelDefaults {
+  const names = Object.entries(MODEL_DEFAULTS);
+  return { fields: names.filter(([, name]) => fields.includes(name)).map(([key]) => key) };
+}
+
+function parseModelDefaults(given: ModelDefaults | undefined, field: string): ModelDefaultField[] {
+  return (given?.fields ?? []).map((key, i) => {
+    if (Object.hasOwn(MODEL_DEFAULTS, key))
+      return MODEL_DEFAULTS[key as keyof typeof MODEL_DEFAULTS];
+    const names = Object.keys(MODEL_DEFAULTS).join(", ");
+    throw invalidField(`${field}.fields[${i}]`, key, `one of ${names}`);
+  });
 }
 
 const MAX_TOP = 20;
@@ -56,7 +93,10 @@ export function parseGenerationInput(
   field: string,
   limits: TokenLimits = {},
 ): ParsedGenerationInput {
-  const { prompt, sampling, minWeightVersion, numTopLogProbs, echo } = checkPresent(input, field);
+  const { prompt, sampling, minWeightVersion, numTopLogProbs, echo, modelDefaults } = checkPresent(
+    input,
+    field,
+  );
   const minNewTokens = echo ? 0 : 1;
   const numTop = numTopLogProbs;
   return {
@@ -67,6 +107,7 @@ export function parseGenerationInput(
       ? {}
       : { numTop: checkRange(numTop, `${field}.num_top_log_probs`, 0, MAX_TOP) }),
     echo: echo ?? false,
+    modelDefaults: parseModelDefaults(modelDefaults, `${field}.model_defaults`),
   };
 }
 

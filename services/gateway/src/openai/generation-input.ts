@@ -1,6 +1,12 @@
 import { randomInt } from "node:crypto";
 import type { common } from "@stagecraft/contracts";
-import { toConversation, toSampling, type policy } from "@stagecraft/contracts";
+import {
+  toConversation,
+  toModelDefaults,
+  toSampling,
+  type ModelDefaultField,
+  type policy,
+} from "@stagecraft/contracts";
 import { deriveSeed } from "@stagecraft/core";
 import type { ChatRequest, CommonRequest, CompletionRequest } from "./request-fields.js";
 
@@ -23,10 +29,13 @@ export function chatChoices(request: ChatRequest): Choice[] {
     role: role === "developer" ? ("system" as const) : role,
     content: typeof content === "string" ? content : content.map(({ text }) => text).join(""),
   }));
-  const limit = request.max_completion_tokens ?? request.max_tokens ?? NO_LIMIT;
+  const limit = request.max_completion_tokens ?? request.max_tokens;
   const numTop = request.logprobs ? (request.top_logprobs ?? 0) : undefined;
   const prompt = { $case: "conversation", value: toConversation(messages) } as const;
-  return choicesOf(request, [prompt], { limit, numTop });
+  return choicesOf(request, [prompt], {
+    ...{ limit: limit ?? NO_LIMIT, numTop },
+    left: [...leftOut(request), ...(limit === undefined ? (["maxNewTokens"] as const) : [])],
+  });
 }
 
 /** The answers that a completion asks for: those to one prompt stand together. */
@@ -36,8 +45,22 @@ export function completionChoices(request: CompletionRequest): Choice[] {
   return choicesOf(request, promptsOf(request.prompt), {
     limit,
     numTop,
+    left: leftOut(request),
     ...(echo ? { echo } : {}),
   });
+}
+
+/** What the request does not say, and the model's generation_config.json may. */
+function leftOut(request: CommonRequest): ModelDefaultField[] {
+  const given = {
+    temperature: request.temperature,
+    topK: request.top_k,
+    topP: request.top_p,
+    minP: request.min_p,
+    repetitionPenalty: request.repetition_penalty,
+  };
+  const fields = Object.entries(given) as [keyof typeof given, number | undefined][];
+  return fields.flatMap(([field, value]) => (value === undefined ? [field] : []));
 }
 
 /** A completion's prompts, each a text or token ids. */
@@ -54,10 +77,18 @@ function promptsOf(prompt: CompletionRequest["prompt"]): Prompt[] {
 
 type Prompt = NonNullable<policy.GenerationInput["prompt"]>;
 
+interface ChoiceLimits {
+  limit: number;
+  numTop: number | undefined;
+  /** What is left to the model. */
+  left: readonly ModelDefaultField[];
+  echo?: boolean;
+}
+
 function choicesOf(
   request: CommonRequest,
   prompts: readonly Prompt[],
-  { limit, numTop, echo }: { limit: number; numTop: number | undefined; echo?: boolean },
+  { limit, numTop, left, echo }: ChoiceLimits,
 ): Choice[] {
   const seed = request.seed ?? randomInt(2 ** 47);
   const perPrompt = request.n ?? 1;
@@ -74,6 +105,7 @@ function choicesOf(
         minWeightVersion: 0,
         numTopLogProbs: numTop,
         echo,
+        modelDefaults: toModelDefaults(left),
       },
     })),
   );

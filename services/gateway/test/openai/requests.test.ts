@@ -55,6 +55,19 @@ describe("what a request asks for", () => {
     expect(asked[1]!.sampling!.seed).not.toBe(5n);
   });
 
+  it("leaves to the model what it does not say", async () => {
+    const { asked, backend } = recorder();
+    await using rig = await serve(backend);
+    await rig.post("/v1/chat/completions", { ...CHAT, top_p: 0.9 });
+    await rig.post("/v1/chat/completions", { ...CHAT, temperature: 1, top_k: 0, max_tokens: 3 });
+    await rig.post("/v1/completions", { model: "m", prompt: "a", min_p: 0, repetition_penalty: 1 });
+    expect(asked.map(({ modelDefaults }) => modelDefaults!.fields)).toEqual([
+      ["temperature", "top_k", "min_p", "repetition_penalty", "max_new_tokens"],
+      ["top_p", "min_p", "repetition_penalty"],
+      ["temperature", "top_k", "top_p"],
+    ]);
+  });
+
   it("takes prompts as a text, texts, token ids, and lists of them", async () => {
     const { asked, backend } = recorder();
     await using rig = await serve(backend);

@@ -63,7 +63,20 @@ export interface GenerationInput {
     | number
     | undefined;
   /** Generate only: first judge the tokens of the prompt. Then max_new_tokens may be 0. */
-  echo?: boolean | undefined;
+  echo?:
+    | boolean
+    | undefined;
+  /** What the caller leaves to the model. Unset means nothing. */
+  modelDefaults?: ModelDefaults | undefined;
+}
+
+/**
+ * Fields of SamplingParams for which the model's generation_config.json is asked first; what it does not
+ * say is as in `sampling`.
+ */
+export interface ModelDefaults {
+  /** Of temperature, top_k, top_p, min_p, repetition_penalty and max_new_tokens. */
+  fields: string[];
 }
 
 /** Asks for one answer. */
@@ -264,7 +277,14 @@ export interface LoadWeightsResponse {
 }
 
 function createBaseGenerationInput(): GenerationInput {
-  return { prompt: undefined, sampling: undefined, minWeightVersion: 0, numTopLogProbs: undefined, echo: undefined };
+  return {
+    prompt: undefined,
+    sampling: undefined,
+    minWeightVersion: 0,
+    numTopLogProbs: undefined,
+    echo: undefined,
+    modelDefaults: undefined,
+  };
 }
 
 export const GenerationInput: MessageFns<GenerationInput> = {
@@ -291,6 +311,9 @@ export const GenerationInput: MessageFns<GenerationInput> = {
     }
     if (message.echo !== undefined) {
       writer.uint32(56).bool(message.echo);
+    }
+    if (message.modelDefaults !== undefined) {
+      ModelDefaults.encode(message.modelDefaults, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -364,6 +387,14 @@ export const GenerationInput: MessageFns<GenerationInput> = {
             message.echo = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.modelDefaults = ModelDefaults.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -397,6 +428,11 @@ export const GenerationInput: MessageFns<GenerationInput> = {
         ? globalThis.Number(object.num_top_log_probs)
         : undefined,
       echo: isSet(object.echo) ? globalThis.Boolean(object.echo) : undefined,
+      modelDefaults: isSet(object.modelDefaults)
+        ? ModelDefaults.fromJSON(object.modelDefaults)
+        : isSet(object.model_defaults)
+        ? ModelDefaults.fromJSON(object.model_defaults)
+        : undefined,
     };
   },
 
@@ -420,6 +456,9 @@ export const GenerationInput: MessageFns<GenerationInput> = {
     }
     if (message.echo !== undefined) {
       obj.echo = message.echo;
+    }
+    if (message.modelDefaults !== undefined) {
+      obj.modelDefaults = ModelDefaults.toJSON(message.modelDefaults);
     }
     return obj;
   },
@@ -455,6 +494,78 @@ export const GenerationInput: MessageFns<GenerationInput> = {
     message.minWeightVersion = object.minWeightVersion ?? 0;
     message.numTopLogProbs = object.numTopLogProbs ?? undefined;
     message.echo = object.echo ?? undefined;
+    message.modelDefaults = (object.modelDefaults !== undefined && object.modelDefaults !== null)
+      ? ModelDefaults.fromPartial(object.modelDefaults)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseModelDefaults(): ModelDefaults {
+  return { fields: [] };
+}
+
+export const ModelDefaults: MessageFns<ModelDefaults> = {
+  encode(message: ModelDefaults, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.fields) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ModelDefaults {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseModelDefaults();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ModelDefaults {
+    return {
+      fields: globalThis.Array.isArray(object?.fields) ? object.fields.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ModelDefaults): unknown {
+    const obj: any = {};
+    if (message.fields?.length) {
+      obj.fields = message.fields;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ModelDefaults>): ModelDefaults {
+    return ModelDefaults.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ModelDefaults>): ModelDefaults {
+    const message = createBaseModelDefaults();
+    message.fields = object.fields?.map((e) => e) || [];
     return message;
   },
 };
