@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { readdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
@@ -13,6 +13,7 @@ import {
   OVERLAYS,
   render,
   RENDERER_MISSING,
+  TOGETHER,
 } from "./render.js";
 import { find, quantity, serversOf, workloadsOf } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
@@ -146,11 +147,10 @@ suite(`another namespace${skipped}`, () => {
 });
 
 suite(`components${skipped}`, () => {
-  it("leave objects of one's own in the namespace that they have", async () => {
-    const names = await readdir(new URL("../kustomize/components", import.meta.url));
+  it("leave objects of one's own in the namespace that they have", () => {
     using mine = overlayOf({
       resources: ["../cpu", "mine.yaml"],
-      components: names.map((name) => `../../components/${name}`),
+      components: TOGETHER.map((name) => `../../components/${name}`),
     });
     writeFileSync(
       join(mine.folder, "mine.yaml"),

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
@@ -13,6 +13,12 @@ export const OVERLAYS = [
   "overlays/gpu-2",
   "overlays/production",
 ] as const;
+
+/** The optional components. */
+export const COMPONENTS = readdirSync(new URL("../kustomize/components", import.meta.url));
+
+/** Those that go together: scoring-gateway-secure has the other one in it. */
+export const TOGETHER = COMPONENTS.filter((name) => name !== "scoring-gateway");
 
 /** What is applied before them, once, and stays. */
 export const DATA = ["data/one-node", "data/shared"] as const;

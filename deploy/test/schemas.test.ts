@@ -1,6 +1,15 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { DATA, EVERYTHING, overlayOf, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
+import {
+  COMPONENTS,
+  DATA,
+  EVERYTHING,
+  overlayOf,
+  OVERLAYS,
+  render,
+  RENDERER_MISSING,
+  TOGETHER,
+} from "./render.js";
 import { RELEASES, schemaProblems, type Manifest } from "./schemas.js";
 
 type Tree = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
@@ -193,9 +202,8 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`rendered by kubectl kustomize${
     },
   );
 
-  const names = readdirSync(new URL("../kustomize/components", import.meta.url));
-  const alone = names.map((name) => [name]);
-  const butOne = names.map((name) => names.filter((other) => other !== name));
+  const alone = COMPONENTS.map((name) => [name]);
+  const butOne = TOGETHER.map((name) => TOGETHER.filter((other) => other !== name));
   it.each([
     ...OVERLAYS.map((overlay) => [overlay, "each component", alone] as const),
     ["overlays/cpu", "all components but one", butOne] as const,
