@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { formatBytes, StagecraftError, type ErrorCode } from "@stagecraft/core";
 import type { BucketOptions, PublishAck, PublishOptions, StreamSpec } from "../bus.js";
 import type { ObjectInfo, ObjectStore } from "../objects.js";
@@ -6,6 +7,8 @@ import type { Broker, StoredMessage } from "./broker.js";
 import { HEADER } from "./headers.js";
 import { storeChunks } from "./object-chunks.js";
 
+const PURGE_ATTEMPTS = 12;
+const PURGE_WAIT_MS = 100;
 const NEW_BUCKET_BYTES = 4 * 1024 ** 3;
 
 interface Manifest {
@@ -48,6 +51,9 @@ export function createObjectStore(
     `$O.${bucket}.M.${Buffer.from(name).toString("base64url")}${padding(name)}`;
   const chunkSubject = (nuid: string) => `$O.${bucket}.C.${nuid}`;
 
+  // Removing gigabytes takes a broker longer than it may take to answer; doing it again does no harm.
+  const purge = (subject: string) => untilAnswered(() => broker.purge(stream, subject));
+
   const manifestOf = async (name: string): Promise<Manifest | undefined> => {
     const message = await broker.read(stream, 1, metaSubject(name));
     const manifest = message && parseManifest(message);
@@ -77,14 +83,14 @@ export function createObjectStore(
       const { nuid, size, chunks, sha256 } = await storeChunks(content, {
         store: async (id, chunk, nuid) =>
           (await publish(chunkSubject(nuid), chunk, { id })).sequence,
-        drop: (nuid) => broker.purge(stream, chunkSubject(nuid)),
+        drop: (nuid) => purge(chunkSubject(nuid)),
       });
       const digest = `SHA-256=${sha256.toString("base64url")}=`;
       await writeManifest({
         ...{ name, nuid, size, chunks, digest, bucket },
         mtime: new Date().toISOString(),
       });
-      if (old) await broker.purge(stream, chunkSubject(old.nuid));
+      if (old) await purge(chunkSubject(old.nuid));
       return { name, sizeBytes: size, sha256: sha256.toString("hex") };
     },
     async get(name) {
@@ -100,13 +106,13 @@ export function createObjectStore(
       const manifest = await manifestOf(name);
       if (!manifest) return;
       await writeManifest({ ...manifest, deleted: true, size: 0, chunks: 0 });
-      await broker.purge(stream, chunkSubject(manifest.nuid));
+      await purge(chunkSubject(manifest.nuid));
     },
     async sweep() {
       const used = new Set((await manifests()).map(({ nuid }) => chunkSubject(nuid)));
       const all = await broker.subjects(stream, `$O.${bucket}.C.>`);
       const left = all.filter((subject) => !used.has(subject));
-      for (const subject of left) await broker.purge(stream, subject);
+      for (const subject of left) await purge(subject);
       return left.length;
     },
     async reserve(bytes, { grow }) {
@@ -119,6 +125,18 @@ export function createObjectStore(
       });
     },
   };
+}
+
+async function untilAnswered(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (thrown) {
+      const isLate = StagecraftError.from(thrown).code === "unavailable";
+      if (!isLate || attempt === PURGE_ATTEMPTS) throw thrown;
+      await delay(PURGE_WAIT_MS);
+    }
+  }
 }
 
 function tooSmall(
