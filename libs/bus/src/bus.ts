@@ -184,8 +184,10 @@ export interface BroadcastMessage {
 }
 
 export interface BucketOptions {
-  /** For objects. Default: what it has; 4 GiB for a new one. */
+  /** For objects. Default: what it has. */
   maxBytes?: number;
+  /** Of a new one whose `maxBytes` is not set; default 4 GiB. */
+  startBytes?: number;
   replicas?: number;
 }
 

@@ -37,6 +37,7 @@ export {
   deleteTopology,
   ensureTopology,
   deploymentTopology,
+  modelsBucket,
   setUpTopology,
   type Topology,
   type TopologyOptions,

@@ -1,5 +1,5 @@
 import { DEAD_PREFIX } from "./dead-letters.js";
-import { CANARY_SUBJECT, type Topology } from "./topology.js";
+import { CANARY_SUBJECT, modelsBucket, type Topology } from "./topology.js";
 
 /** Who may be on the bus. `admin` sets up streams and looks after dead letters; `observer` only hears progress. */
 export const NATS_ROLES = ["admin", "trainer", "policy", "rollout", "observer"] as const;
@@ -44,6 +44,8 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
     `$JS.API.DIRECT.GET.KV_${weightsBucket}.>`,
     `$JS.API.DIRECT.GET.OBJ_${weightsBucket}`,
   ];
+  const models = `OBJ_${modelsBucket(deployment)}`;
+  const readModels = [`$JS.API.STREAM.INFO.${models}`, `$JS.API.DIRECT.GET.${models}`];
   const hearWeights = `$KV.${weightsBucket}.>`;
   switch (role) {
     case "admin":
@@ -54,6 +56,7 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
           ...look,
           ...take(rolloutsConsumer),
           ...readWeights,
+          ...readModels,
           ...[subjects.prompts, subjects.progress, `${DEAD_PREFIX}${deployment}.rollouts`],
           ...[`$KV.${weightsBucket}.>`, `$O.${weightsBucket}.>`, CANARY_SUBJECT],
           `$JS.API.STREAM.PURGE.${rolloutsConsumer.stream}`,
@@ -63,7 +66,7 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
       };
     case "policy":
       return {
-        publish: [...look, ...readWeights],
+        publish: [...look, ...readWeights, ...readModels],
         subscribe: [inbox, hearWeights],
       };
     case "rollout":

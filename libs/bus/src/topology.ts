@@ -41,6 +41,11 @@ export interface Topology {
   bucketOptions: BucketOptions;
 }
 
+/** Where a deployment keeps whole models; made by the first one that is pushed. */
+export function modelsBucket(deployment: string): string {
+  return `models_${deployment}`;
+}
+
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3600_000;
 

@@ -7,6 +7,8 @@ import {
   natsServerConfig,
   NATS_ROLES,
   deploymentTopology,
+  modelsBucket,
+  type EventBus,
   type NatsRole,
 } from "@stagecraft/bus";
 import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecraft/testing";
@@ -48,6 +50,8 @@ describe.skipIf(!hasNatsServer())(
       {
         await using admin = await as(nats.url, "admin");
         await ensureTopology(admin, topology);
+        await admin.ensureBucket(modelsBucket("r1"), { startBytes: 1024 * 1024 });
+        await (await admin.objects(modelsBucket("r1"))).put("tiny", data);
       }
       await using trainer = await as(nats.url, "trainer");
       await using worker = await as(nats.url, "rollout");
@@ -88,10 +92,15 @@ describe.skipIf(!hasNatsServer())(
       await (await trainer.objects(weightsBucket)).put("v1", data);
       await (await trainer.objects(weightsBucket)).delete("v1");
       await (await trainer.objects(weightsBucket)).put("v1", data);
-      const fetched = await (await policy.objects(weightsBucket)).get("v1");
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of fetched!.chunks) chunks.push(chunk);
-      expect(Buffer.concat(chunks)).toEqual(Buffer.from(data));
+      const read = async (bus: EventBus, bucket: string, name: string) => {
+        await bus.streamInfo(`OBJ_${bucket}`);
+        const fetched = await (await bus.objects(bucket)).get(name);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of fetched!.chunks) chunks.push(chunk);
+        expect(Buffer.concat(chunks)).toEqual(Buffer.from(data));
+      };
+      await read(policy, weightsBucket, "v1");
+      for (const bus of [policy, trainer]) await read(bus, modelsBucket("r1"), "tiny");
     });
 
     it("can do nothing else: a rollout worker cannot announce weights", async () => {

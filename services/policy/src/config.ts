@@ -1,9 +1,15 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { modelStoreFields } from "@stagecraft/model-store";
 import { z } from "zod";
 import type { ThreadedEngineOptions } from "./thread-client.js";
 
 const own = {
-  modelDir: z.string().min(1).describe("Model directory served until the first weights arrive"),
+  modelDir: z
+    .string()
+    .min(1)
+    .describe(
+      "Model served until the first weights arrive: a directory, s3://BUCKET/NAME or nats://NAME",
+    ),
   name: z.string().min(1).default("policy").describe("Name that requests use"),
   weightsDir: z
     .string()
@@ -47,6 +53,7 @@ export const policySchema = z.strictObject({
   ...serverFields(50051),
   ...busFields,
   ...engineFields,
+  ...modelStoreFields,
 });
 
 /** `PolicyConfig` of the service's configuration. */

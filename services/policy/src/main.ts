@@ -1,6 +1,7 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
+import { localModel } from "@stagecraft/model-store";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
   busOptions,
@@ -21,11 +22,16 @@ import { createThreadedEngine } from "./thread-client.js";
 const LONGEST_STREAM_MS = 10 * 60_000;
 
 runMain(async () => {
-  const config = await loadPolicyConfig(process.argv.slice(2));
+  const given = await loadPolicyConfig(process.argv.slice(2));
   const terminated = terminationSignal();
-  await using telemetry = await startTelemetry("policy", config);
+  await using telemetry = await startTelemetry("policy", given);
   const { logger, metrics, metricsPort } = telemetry;
-  logger.info({ config: redactConfig(policySchema, config) }, "starting");
+  logger.info({ config: redactConfig(policySchema, given) }, "starting");
+  const info = (text: string) => logger.info(text);
+  const config = {
+    ...given,
+    modelDir: await localModel(given.modelDir, { settings: given, info }),
+  };
 
   const verifier = await readVerifier(config.verifyKeys);
   if (verifier) await verifyDirectory(config.modelDir, verifier);

@@ -1,11 +1,14 @@
-import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { modelStoreFields } from "@stagecraft/model-store";
+import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
 
 const own = {
   models: z
     .array(z.string().regex(/^[^=]+=.+$/, "name=directory"))
     .min(1)
-    .describe("Models as name=directory; the first is the default"),
+    .describe(
+      "Models as name=directory, or name=s3://BUCKET/NAME, name=nats://NAME; the first is the default",
+    ),
   verifyKeys: z
     .array(z.string().min(1))
     .default([])
@@ -26,6 +29,8 @@ export const rewardModelSchema = z.strictObject({
   ...own,
   ...serverFields(50052),
   ...engineFields,
+  ...modelStoreFields,
+  ...busFields,
 });
 
 /** `RewardModelConfig` of the service's configuration. */

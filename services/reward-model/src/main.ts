@@ -1,5 +1,6 @@
 import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
+import { localModel } from "@stagecraft/model-store";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
   createHealth,
@@ -20,10 +21,12 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(rewardModelSchema, config) }, "starting");
 
-  const models = config.models.map((text) => {
+  const info = (text: string) => logger.info(text);
+  const models: { name: string; dir: string }[] = [];
+  for (const text of config.models) {
     const [name = "", ...dir] = text.split("=");
-    return { name, dir: dir.join("=") };
-  });
+    models.push({ name, dir: await localModel(dir.join("="), { settings: config, info }) });
+  }
   const verifier = await readVerifier(config.verifyKeys);
   if (verifier) for (const { dir } of models) await verifyDirectory(dir, verifier);
   const { engine, plugin, threads, stuckAfterMs } = config;

@@ -1,4 +1,5 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { modelStoreFields } from "@stagecraft/model-store";
 import { WEIGHTS_DTYPES } from "@stagecraft/weights";
 import { z } from "zod";
 
@@ -12,6 +13,17 @@ const own = {
     .array(z.string().min(1))
     .default([])
     .describe("Folders that runs may write to, beside their own; for cacheDir"),
+  modelSources: z
+    .array(z.string().regex(/^(s3|nats):\/\/.*$/, "s3://BUCKET, s3://BUCKET/PREFIX, nats://PREFIX"))
+    .default([])
+    .describe(
+      "Beginnings of s3:// and nats:// names that runs may load models from; none = no store",
+    ),
+  pushModels: z
+    .string()
+    .regex(/^$|^(s3:\/\/[^/@]+(\/[^@]+)?|nats:\/\/[^@]+)$/, "s3://BUCKET/PREFIX or nats://PREFIX")
+    .default("")
+    .describe("Where models of finished runs go, each under its run's id; empty = nowhere"),
   weightsDir: z
     .string()
     .min(1)
@@ -75,6 +87,7 @@ export const trainerSchema = z.strictObject({
   ...serverFields(50054, ["CreateRun=60"]),
   ...busFields,
   ...engineFields,
+  ...modelStoreFields,
 });
 
 /** `TrainerConfig` of the service's configuration. */

@@ -20,6 +20,7 @@ import { openTrainerService } from "./open-service.js";
 import { plainStages } from "./runs/plain-stages.js";
 import { createRunThreads } from "./threads/thread-client.js";
 import { signingStage } from "./runs/signing-stage.js";
+import { storeStage } from "./runs/store-stage.js";
 import { holdTrainerLease, untilReplaced } from "./replicas/trainer-lease.js";
 
 runMain(async () => {
@@ -53,7 +54,8 @@ runMain(async () => {
     topology,
     store,
     stages: plainStages(),
-    host: (stage) => signingStage(threads.host(stage), signer),
+    host: (stage) =>
+      storeStage(signingStage(threads.host(stage), signer), { ...config, settings: config }),
     lease,
     selfHealing: true,
     logger,

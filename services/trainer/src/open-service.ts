@@ -14,6 +14,8 @@ export interface OpenTrainerOptions
   /** See RunQuotaOptions; not given: no bound. */
   maxRuns?: number;
   maxRunsMb?: number;
+  /** See FileAccessOptions. */
+  modelSources?: readonly string[];
   /** Folders beside the runs that a run may write to. */
   writeDirs?: readonly string[];
   /** Stages that need nothing but their config; `ppo` and `publish` are added. */
@@ -29,8 +31,15 @@ export async function openTrainerService(options: OpenTrainerOptions): Promise<T
   const stages = [...options.stages, ...own].map((stage) => host(stage));
   for (const { name, schema } of stages) checkTextFields(name, schema);
   const epoch = options.lease?.epoch;
-  const { runsDir, readDirs, writeDirs = [], maxRuns = Infinity, maxRunsMb = 0 } = options;
-  const files = readDirs && createFileAccess({ runsDir, readDirs, writeDirs });
+  const {
+    runsDir,
+    readDirs,
+    writeDirs = [],
+    modelSources = [],
+    maxRuns = Infinity,
+    maxRunsMb = 0,
+  } = options;
+  const files = readDirs && createFileAccess({ runsDir, readDirs, writeDirs, modelSources });
   const quotas = createRunQuotas({ runsDir, maxRuns, maxRunsMb, metrics: options.metrics });
   const registry = await openRunRegistry({ ...options, epoch, stages, files, quotas });
   return createTrainerService({ registry });

@@ -24,13 +24,13 @@ interface Manifest {
 
 /** The stream behind a bucket, named and laid out as NATS object stores are (ADR-20). */
 export function objectStreamSpec(bucket: string, options: BucketOptions): StreamSpec {
-  const { maxBytes, replicas = 1 } = options;
+  const { maxBytes, startBytes = NEW_BUCKET_BYTES, replicas = 1 } = options;
   return {
     name: `OBJ_${bucket}`,
     subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
     retention: "limits",
     discard: "new",
-    maxBytes: maxBytes ?? NEW_BUCKET_BYTES,
+    maxBytes: maxBytes ?? startBytes,
     keepSize: maxBytes === undefined,
     replicas,
     allowRollup: true,

@@ -6,6 +6,7 @@ import { EXIT_CODES } from "../app/exit-codes.js";
 import type { Assistant } from "../chat/assistant.js";
 import { createConversation, type Conversation } from "../chat/conversation.js";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
 import { unsupportedText } from "./serve.js";
 import { examplesText } from "./stage-command.js";
@@ -60,14 +61,14 @@ const HELP = "/reset forgets the conversation, /exit leaves; Ctrl-C stops an ans
 /** `stagecraft chat MODEL`: streaming answers, history, Ctrl-C. */
 export function chatCommand(command: Command, scope: CommandScope): void {
   command
-    .argument("<model>", "model directory")
+    .argument("<model>", "model directory, s3://BUCKET/NAME or nats://NAME")
     .option("--json", "print each answer as one JSON object a line");
   addConfigFlags(command, chatSchema);
   command.addHelpText("after", examplesText(EXAMPLES));
   command.action(async (modelDir: string, flags: { json?: boolean }) => {
     const config = (await readConfig(chatSchema, command)) as ChatConfig;
     const { isTooLong, loadAssistant } = await import("../chat/assistant.js");
-    const assistant = await loadAssistant(modelDir);
+    const assistant = await loadAssistant(await modelArgument(modelDir, whereTo(scope)));
     scope.io.err.write(unsupportedText(assistant.unsupported));
     const chat = new Chat(assistant, config, { scope, json: flags.json === true, isTooLong });
     try {

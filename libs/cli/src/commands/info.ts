@@ -4,18 +4,19 @@ import { formatBytes, formatCount } from "@stagecraft/core";
 import { generationDefaults, readModelInfo } from "@stagecraft/model";
 import { loadTokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
 import { alignRows } from "../report/result-text.js";
 import { examplesText } from "./stage-command.js";
 
 /** `stagecraft info MODEL`: what a model directory holds, with every tensor read and checked. */
-export function infoCommand(command: Command, { io }: CommandScope): void {
+export function infoCommand(command: Command, scope: CommandScope): void {
   command
-    .argument("<model>", "model directory")
+    .argument("<model>", "model directory, s3://BUCKET/NAME or nats://NAME")
     .option("--json", "one JSON object")
     .addHelpText("after", examplesText(["npx stagecraft info runs/demo/ppo/model"]))
     .action(async (dir: string, { json }: { json?: boolean }) => {
-      const info = await describeModel(dir);
-      io.out.write(json ? `${JSON.stringify(info)}\n` : `${infoText(info)}\n`);
+      const info = await describeModel(await modelArgument(dir, whereTo(scope)));
+      scope.io.out.write(json ? `${JSON.stringify(info)}\n` : `${infoText(info)}\n`);
     });
 }
 

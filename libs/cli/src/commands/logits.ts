@@ -6,6 +6,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { Model } from "@stagecraft/model";
 import type { EngineOptions } from "@stagecraft/tensor";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
 import { examplesText } from "./stage-command.js";
 
 interface LogitsFlags {
@@ -16,7 +17,8 @@ interface LogitsFlags {
 }
 
 /** `stagecraft logits MODEL --ids FILE --out FILE`: the logits of given tokens, to compare with other tools. */
-export function logitsCommand(command: Command, { io }: CommandScope): void {
+export function logitsCommand(command: Command, scope: CommandScope): void {
+  const { io } = scope;
   command
     .argument("<model>", "model directory")
     .requiredOption("--ids <file>", "JSON: one list of token ids a sequence")
@@ -38,7 +40,7 @@ export function logitsCommand(command: Command, { io }: CommandScope): void {
       const { loadModel } = await import("@stagecraft/model");
       const { initEngine } = await import("@stagecraft/tensor");
       const { name } = await initEngine({ engine: flags.engine });
-      const model = await loadModel(dir, { heads: ["lm"] });
+      const model = await loadModel(await modelArgument(dir, whereTo(scope)), { heads: ["lm"] });
       await writeSafetensors(flags.out, logitsOf(model, sequences));
       const { vocabSize } = model.config;
       model.dispose();

@@ -3,6 +3,7 @@ import { openRegistry, type ModelRegistry, type RegisteredVersion } from "@stage
 import type { CommandScope } from "../app/command.js";
 import { listText, modelDetails, showText } from "../models/model-text.js";
 import { wholeNumber } from "./cluster-flags.js";
+import { transferCommands } from "./models-transfer.js";
 import { examplesText } from "./stage-command.js";
 
 interface ModelsFlags {
@@ -15,13 +16,14 @@ const EXAMPLES = [
   "npx stagecraft models list",
   "npx stagecraft models show assistant",
   "npx stagecraft models rollback assistant",
+  "npx stagecraft models push assistant s3://models/assistant",
 ];
 
 const NOTES = `
 A registry is one file, models.json: versions of models by name, with the sha256 of their weights, and which of
 them is in use. The loop keeps its own in its run directory, the studio in its folder; --registry names it.`;
 
-/** `stagecraft models`: versions of models, and which of them is in use. */
+/** `stagecraft models`: versions of models, which of them is in use, and their way to other machines. */
 export function modelsCommand(command: Command, scope: CommandScope): void {
   const add = (usage: string, about: string) =>
     command
@@ -67,6 +69,7 @@ export function modelsCommand(command: Command, scope: CommandScope): void {
       const now = await openRegistry(flags.registry).rollBack(name, { by: BY, ...to });
       tell(flags, [now], `${label(now)} is in use again: ${now.path}`);
     });
+  transferCommands(command, scope);
   command.addHelpText("after", NOTES);
   command.addHelpText("after", examplesText(EXAMPLES));
 }

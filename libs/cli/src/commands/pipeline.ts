@@ -14,6 +14,7 @@ import {
   stagesToSkip,
 } from "@stagecraft/pipeline";
 import { worldRanker } from "../demo/world-ranker.js";
+import { withModelUrls } from "../models/model-argument.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";
@@ -59,7 +60,9 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   const original = await readPipelineFile(path);
   const file = { ...original, run: flags.run ?? original.run };
   const variables = bindVariables(file.variables, flags.set ?? []);
-  const plan = planPipeline(file, await loadStages([worldRanker]), variables);
+  const stages = [...(await loadStages([worldRanker]))];
+  const withUrls = new Map(stages.map(([name, stage]) => [name, withModelUrls(stage)]));
+  const plan = planPipeline(file, withUrls, variables);
   if (flags.dryRun) {
     const finished = await stagesToSkip(plan, { runDir: file.run, rerun: flags.rerun ?? [] });
     await checkPlan(plan, { variables, finished });

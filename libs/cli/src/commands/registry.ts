@@ -85,7 +85,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "models",
-    summary: "versions of models: list, show, register, promote, roll back",
+    summary: "versions of models: list, show, register, promote, roll back, push, pull",
     load: async () => (await import("./models.js")).modelsCommand,
   },
   {

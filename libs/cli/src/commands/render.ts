@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { StagecraftError } from "@stagecraft/core";
 import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
 import { readJsonFile } from "./json-file.js";
 import { examplesText } from "./stage-command.js";
 
@@ -18,7 +19,8 @@ interface Conversation {
 }
 
 /** `stagecraft render MODEL --messages FILE`: what a model reads of a conversation, and what it learns. */
-export function renderCommand(command: Command, { io }: CommandScope): void {
+export function renderCommand(command: Command, scope: CommandScope): void {
+  const { io } = scope;
   command
     .argument("<model>", "model directory, or one with a tokenizer")
     .requiredOption(
@@ -37,7 +39,7 @@ export function renderCommand(command: Command, { io }: CommandScope): void {
     )
     .action(async (dir: string, flags: RenderFlags) => {
       const conversations = conversationsOf(await readJsonFile(flags.messages), flags.messages);
-      const tokenizer = await loadTokenizer(dir);
+      const tokenizer = await loadTokenizer(await modelArgument(dir, whereTo(scope)));
       for (const conversation of conversations) {
         const rendered = describe(tokenizer, conversation, flags);
         io.out.write(`${flags.json ? JSON.stringify(rendered) : shown(tokenizer, rendered)}\n`);

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
 import { wholeNumber, wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 import type { Serving } from "../serve/serve-model.js";
@@ -32,7 +33,10 @@ are supported. Ctrl-C finishes what is being answered and stops.`;
 /** `stagecraft serve MODEL`: one model behind OpenAI's API on this machine. */
 export function serveCommand(command: Command, scope: CommandScope): void {
   command
-    .argument("<model>", "model directory; one with a score head serves scores")
+    .argument(
+      "<model>",
+      "model directory, s3://BUCKET/NAME or nats://NAME; one with a score head serves scores",
+    )
     .option("--name <name>", "name that requests use (default: the directory as it is given)")
     .option("--host <host>", "address to listen on", "127.0.0.1")
     .addOption(wholeNumberFlag("--port", "port; 0 = any free one", { min: 0, value: 8080 }))
@@ -67,9 +71,11 @@ export function serveCommand(command: Command, scope: CommandScope): void {
     .action((dir: string, flags: ServeFlags) => serve(dir, flags, scope));
 }
 
-async function serve(dir: string, flags: ServeFlags, { io, signal }: CommandScope): Promise<void> {
+async function serve(text: string, flags: ServeFlags, scope: CommandScope): Promise<void> {
+  const { io, signal } = scope;
   const { serveModel } = await import("../serve/serve-model.js");
-  const name = flags.name ?? (dir.replace(/\/+$/, "") || dir);
+  const name = flags.name ?? (text.replace(/\/+$/, "") || text);
+  const dir = await modelArgument(text, whereTo(scope));
   const { host, port, engine, threads, maxActive, maxQueued, graceMs, metricsPort } = flags;
   const options = {
     ...{ dir, name, host, port, maxActive, maxQueued, graceMs, signal },

@@ -5,6 +5,7 @@ import type { CommandScope } from "../app/command.js";
 import { StagecraftError } from "@stagecraft/core";
 import { schemaOf, UsageError } from "@stagecraft/config";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { withModelUrls } from "../models/model-argument.js";
 import { adviseOnStop } from "../report/advise-on-stop.js";
 import { resultText } from "../report/result-text.js";
 import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";
@@ -37,7 +38,9 @@ export function stageCommand<C>(stage: StageDefinition<C>, choose?: ChooseStage<
     addConfigFlags(command, schema);
     command.addHelpText("after", examplesText(stage.examples));
     command.action(async () => {
-      const chosen = (await choose?.(stage)) ?? stage;
+      const meant = (await choose?.(stage)) ?? stage;
+      // Another stage than the command's runs elsewhere, and names mean what they mean there.
+      const chosen = meant === stage ? withModelUrls(stage) : meant;
       const config = (await readConfig(schemaOf(chosen), command)) as C;
       const flags = command.opts<StageFlags>();
       if (flags.resume && flags.overwrite) {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { StagecraftError } from "@stagecraft/core";
 import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
 import { readJsonFile } from "./json-file.js";
 import { examplesText } from "./stage-command.js";
 
@@ -13,7 +14,8 @@ interface TokenizeFlags {
 }
 
 /** `stagecraft tokenize MODEL --texts FILE`: the token ids of texts, to compare with other tools. */
-export function tokenizeCommand(command: Command, { io }: CommandScope): void {
+export function tokenizeCommand(command: Command, scope: CommandScope): void {
+  const { io } = scope;
   command
     .argument("<model>", "model directory, or one with a tokenizer")
     .requiredOption("--texts <file>", "JSON: a list of texts")
@@ -26,7 +28,7 @@ export function tokenizeCommand(command: Command, { io }: CommandScope): void {
     )
     .action(async (dir: string, flags: TokenizeFlags) => {
       const texts = textsOf(await readJsonFile(flags.texts), flags.texts);
-      const tokenizer = await loadTokenizer(dir);
+      const tokenizer = await loadTokenizer(await modelArgument(dir, whereTo(scope)));
       const start = flags.bos ? [bosOf(tokenizer, dir)] : [];
       const encode = flags.special ? tokenizer.encodeWithSpecials : tokenizer.encode;
       const lists = texts.map((text) => [...start, ...encode(text)]);

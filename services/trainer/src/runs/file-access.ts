@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { lstat, opendir, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
+import { formatModelUrl, isModelUrl, parseModelUrl } from "@stagecraft/model-store";
 import { pathsOf, type NamedPath } from "./stage-paths.js";
 
 /** Where a trainer may read and write on behalf of whoever calls it. */
@@ -12,6 +13,8 @@ export interface FileAccessOptions {
   readDirs: readonly string[];
   /** Further folders that runs may read and write, such as a cache of tokenized text. */
   writeDirs: readonly string[];
+  /** How names of models in object stores begin that runs may read; default none. */
+  modelSources?: readonly string[];
 }
 
 /** What a caller's run may touch. */
@@ -24,7 +27,7 @@ export interface FileAccess {
 
 /** Links are followed before a path is judged, and so are those that stand in a folder. */
 export function createFileAccess(options: FileAccessOptions): FileAccess {
-  const { runsDir, readDirs, writeDirs } = options;
+  const { runsDir, readDirs, writeDirs, modelSources = [] } = options;
   const folders = { write: [runsDir, ...writeDirs], read: [runsDir, ...writeDirs, ...readDirs] };
   return {
     async checkConfig(config, runDir) {
@@ -33,6 +36,10 @@ export function createFileAccess(options: FileAccessOptions): FileAccess {
         write: await Promise.all(folders.write.map(realPathOf)),
       };
       for (const named of pathsOf(config)) {
+        if (isModelUrl(named.path) && named.use === "read") {
+          checkSource(named, modelSources);
+          continue;
+        }
         const path = await realPathOf(named.path);
         const allowed = real[named.use];
         if (!allowed.some((folder) => isInside(path, folder))) {
@@ -123,6 +130,18 @@ async function checkLinks(
     }
     await checkLinks(named, target, where, seen);
   }
+}
+
+function checkSource({ field, path }: NamedPath, sources: readonly string[]): void {
+  const url = formatModelUrl(parseModelUrl(path));
+  const isBelow = (source: string) => url === source || url.startsWith(source.replace(/\/?$/, "/"));
+  if (sources.some((source) => isBelow(source) || url.startsWith(`${source}@`))) return;
+  throw new StagecraftError(
+    "permission_denied",
+    `${field} is ${shown(path)}, and this trainer loads models from ${sources.join(", ") || "no object store"}; ` +
+      "start it with --model-sources, such as s3://BUCKET",
+    { details: { field } },
+  );
 }
 
 function outside({ field, use, path }: NamedPath, folders: readonly string[]): StagecraftError {

@@ -1,0 +1,313 @@
+import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createJetStreamBus, createMemoryBus, type EventBus } from "@stagecraft/bus";
+import { hasNatsServer, NATS_MISSING, startNatsServer, tempDir } from "@stagecraft/testing";
+import { describe, expect, it } from "vitest";
+import {
+  createNatsStore,
+  createS3Store,
+  createTransferProgress,
+  localModel,
+  pullModel,
+  pushModel,
+  type RemoteStore,
+  type StoreSettings,
+} from "../src/index.js";
+import { startS3Double } from "./s3-double.js";
+
+const credentials = { accessKeyId: "key", secretAccessKey: "secret of twenty chars" };
+const region = "eu-central-1";
+const PART = 64 * 1024;
+
+type Opened = { store: RemoteStore } & AsyncDisposable;
+
+/** Weights of several parts; the fill tells models apart. */
+async function writeModel(dir: string, fill: number): Promise<void> {
+  await mkdir(join(dir, "member-1"), { recursive: true });
+  const weights = Uint8Array.from({ length: 3 * PART + 7 }, (_, i) => (i * 31 + fill) % 251);
+  await writeFile(join(dir, "model.safetensors"), weights);
+  await writeFile(join(dir, "config.json"), `{"fill":${fill}}`);
+  await writeFile(join(dir, "empty.txt"), "");
+  await writeFile(join(dir, "member-1/extra.json"), "{}");
+}
+
+async function contentOf(dir: string): Promise<Record<string, string>> {
+  const names = await readdir(dir, { recursive: true });
+  const entries = await Promise.all(
+    names.map(async (name) => {
+      const path = join(dir, name);
+      if ((await stat(path)).isDirectory()) return [];
+      return [[name, (await readFile(path)).toString("base64")] as const];
+    }),
+  );
+  return Object.fromEntries(entries.flat());
+}
+
+/** The contract of RemoteStore, through push and pull. */
+function describeStore(name: string, open: () => Promise<Opened>): void {
+  describe(name, () => {
+    it("a model that is pushed comes back file by file; the same again sends nothing", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      await writeModel(dir.file("model"), 1);
+      const { store } = opened;
+      const pushed = await pushModel(store, dir.file("model"), { name: "team/assistant" });
+      expect(pushed).toMatchObject({ wasThere: false, removed: [] });
+      const pulled = await pullModel(store, dir.file("back"), { name: "team/assistant" });
+      expect(pulled).toEqual({
+        version: pushed.version,
+        sizeBytes: pushed.sizeBytes,
+        wasThere: false,
+      });
+      expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+      expect(await pushModel(store, dir.file("model"), { name: "team/assistant" })).toMatchObject({
+        wasThere: true,
+      });
+      const again = await pullModel(store, dir.file("back"), { name: "team/assistant" });
+      expect(again.wasThere).toBe(true);
+      expect((await readdir(dir.path)).sort()).toEqual(["back", "model"]);
+    });
+
+    it("a newer version is what the name means; the older one stays until it is pruned", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      const { store } = opened;
+      await writeModel(dir.file("one"), 1);
+      await writeModel(dir.file("two"), 2);
+      const one = await pushModel(store, dir.file("one"), { name: "m" });
+      const two = await pushModel(store, dir.file("two"), { name: "m" });
+      await pullModel(store, dir.file("old"), { name: "m", version: one.version });
+      expect(await contentOf(dir.file("old"))).toEqual(await contentOf(dir.file("one")));
+      await expect(pullModel(store, dir.file("old"), { name: "m" })).rejects.toMatchObject({
+        code: "already_exists",
+      });
+      await pullModel(store, dir.file("old"), { name: "m", overwrite: true });
+      expect(await contentOf(dir.file("old"))).toEqual(await contentOf(dir.file("two")));
+      const pruned = await pushModel(store, dir.file("two"), { name: "m", prune: true });
+      expect(pruned).toMatchObject({ version: two.version, removed: [one.version] });
+      await expect(
+        pullModel(store, dir.file("x"), { name: "m", version: one.version }),
+      ).rejects.toMatchObject({ code: "not_found" });
+    });
+
+    it("a push that never ended is no model, and the next one goes on with it", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      const { store } = opened;
+      await writeModel(dir.file("model"), 3);
+      const stop = new AbortController();
+      const progress = { begin: () => undefined, file: () => undefined, add: count };
+      let numAdded = 0;
+      function count() {
+        if (++numAdded === 5) stop.abort(); // within the weights, after the small files
+      }
+      const pushing = pushModel(store, dir.file("model"), {
+        name: "m",
+        signal: stop.signal,
+        progress,
+      });
+      await expect(pushing).rejects.toMatchObject({ code: "cancelled" });
+      await expect(pullModel(store, dir.file("back"), { name: "m" })).rejects.toMatchObject({
+        code: "not_found",
+        message: expect.stringContaining("a push that never ended") as string,
+      });
+      await pushModel(store, dir.file("model"), { name: "m" });
+      await pullModel(store, dir.file("back"), { name: "m" });
+      expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+    });
+
+    it("what is there in part goes on where it ended, and what was changed is never taken for whole", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      const { store } = opened;
+      await writeModel(dir.file("model"), 4);
+      const { version } = await pushModel(store, dir.file("model"), { name: "m" });
+      const whole = await readFile(dir.file("model/model.safetensors"));
+      const partial = dir.file(`.back.${version}.partial`);
+      await mkdir(partial, { recursive: true });
+      const asked: [string, number][] = [];
+      const watched: RemoteStore = {
+        ...store,
+        download: (key, from, how) => {
+          asked.push([key.split("/").at(-1)!, from]);
+          return store.download(key, from, how);
+        },
+      };
+      await writeFile(join(partial, "model.safetensors"), Buffer.alloc(PART + 10, 1));
+      await expect(pullModel(watched, dir.file("back"), { name: "m" })).rejects.toMatchObject({
+        code: "data_loss",
+      });
+      await expect(stat(dir.file("back"))).rejects.toThrow();
+      await writeFile(join(partial, "model.safetensors"), whole.subarray(0, PART + 10));
+      await pullModel(watched, dir.file("back"), { name: "m" });
+      expect(asked.filter(([name]) => name === "model.safetensors")).toEqual([
+        ["model.safetensors", PART + 10],
+        ["model.safetensors", PART + 10],
+      ]);
+      expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+    });
+
+    it("a folder that is no model, and a name that is not there, are told", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      await writeFile(dir.file("notes.txt"), "hello");
+      await expect(pushModel(opened.store, dir.path, { name: "m" })).rejects.toMatchObject({
+        code: "failed_precondition",
+        message: expect.stringContaining("needs config.json and *.safetensors") as string,
+      });
+      await expect(pullModel(opened.store, dir.file("x"), { name: "m" })).rejects.toMatchObject({
+        code: "not_found",
+        message: expect.stringContaining("nothing under this name") as string,
+      });
+    });
+  });
+}
+
+async function openS3() {
+  const double = await startS3Double({ region, credentials });
+  const store = createS3Store({
+    ...{ endpoint: double.url, region, bucket: "models", credentials, partBytes: PART },
+  });
+  return { double, store, [Symbol.asyncDispose]: () => double[Symbol.asyncDispose]() };
+}
+
+describeStore("S3", openS3);
+
+const openOn = (bus: EventBus, close: () => PromiseLike<void>): Opened => {
+  const store = createNatsStore({ bus, bucket: "models_main", replicas: 1, partBytes: PART });
+  return { store, [Symbol.asyncDispose]: close };
+};
+
+describeStore("broker in memory", () => {
+  const bus = createMemoryBus();
+  return Promise.resolve(openOn(bus, () => bus.close()));
+});
+
+describe.skipIf(!hasNatsServer())(`real nats-server (skipped when: ${NATS_MISSING})`, () => {
+  describeStore("JetStream object store", async () => {
+    const server = await startNatsServer();
+    const bus = await createJetStreamBus({ servers: server.url });
+    return openOn(bus, async () => {
+      await bus.close();
+      await server[Symbol.asyncDispose]();
+    });
+  });
+});
+
+describe("S3 alone", () => {
+  it("parts that are there and the same are not sent again; a file that another wrote in part is", async () => {
+    await using opened = await openS3();
+    await using dir = await tempDir();
+    const { double, store } = opened;
+    await writeModel(dir.file("model"), 5);
+    double.failures.push({ match: /partNumber=3/, status: 403, times: 1 });
+    await expect(pushModel(store, dir.file("model"), { name: "m" })).rejects.toMatchObject({
+      code: "permission_denied",
+      message: expect.stringContaining("look at s3AccessKeyId") as string,
+    });
+    const before = double.calls.length;
+    await pushModel(store, dir.file("model"), { name: "m" });
+    const sent = double.calls.slice(before).map((line) => /partNumber=(\d)/.exec(line)?.[1]);
+    expect(sent.filter(Boolean)).toEqual(["3", "4"]);
+    await pullModel(store, dir.file("back"), { name: "m" });
+    expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+  });
+
+  it("what may pass is tried again: a busy store, a connection that is cut", async () => {
+    await using opened = await openS3();
+    await using dir = await tempDir();
+    const { double, store } = opened;
+    await writeModel(dir.file("model"), 6);
+    double.failures.push({ match: /^PUT/, status: 503, times: 1 });
+    await pushModel(store, dir.file("model"), { name: "m" });
+    await pullModel(store, dir.file("warm"), { name: "m" });
+    double.cutAfterBytes = 2 * PART;
+    await rm(dir.file("warm"), { recursive: true });
+    const calls = double.calls.length;
+    await pullModel(store, dir.file("back"), { name: "m" }).catch(() =>
+      pullModel(store, dir.file("back"), { name: "m" }),
+    );
+    expect(double.calls.length).toBeGreaterThan(calls);
+    expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+  });
+
+  it("a wrong secret is told by the store, and keys of strange letters are signed as they are", async () => {
+    await using opened = await openS3();
+    const { double } = opened;
+    const options = { endpoint: double.url, region, bucket: "models" };
+    const wrong = createS3Store({
+      ...options,
+      credentials: { ...credentials, secretAccessKey: "x" },
+    });
+    await expect(wrong.read("a")).rejects.toMatchObject({
+      code: "permission_denied",
+      message: expect.stringContaining("SignatureDoesNotMatch") as string,
+    });
+    const store = createS3Store({ ...options, credentials: { ...credentials, sessionToken: "t" } });
+    await store.write("a b+c(1)'é/x", Buffer.from("1"));
+    expect([...double.objects.keys()]).toEqual(["models/a b+c(1)'é/x"]);
+    expect(await store.list("a b+")).toEqual(["a b+c(1)'é/x"]);
+  });
+});
+
+describe("localModel()", () => {
+  it("gives directories back as they are, and models of a store from the cache, hashes checked", async () => {
+    await using opened = await openS3();
+    await using dir = await tempDir();
+    await writeModel(dir.file("model"), 7);
+    const { version } = await pushModel(opened.store, dir.file("model"), { name: "a/b" });
+    const settings = { modelsCache: dir.file("cache") } as StoreSettings;
+    const said: string[] = [];
+    const how = {
+      settings,
+      info: (text: string) => void said.push(text),
+      open: () => Promise.resolve(opened.store),
+    };
+    expect(await localModel(dir.file("model"), how)).toBe(dir.file("model"));
+    const found = await localModel("s3://models/a/b", how);
+    expect(found).toBe(dir.file(`cache/a_b-${version}`));
+    expect(await contentOf(found)).toEqual(await contentOf(dir.file("model")));
+    await writeFile(join(found, "config.json"), "{}"); // somebody changed the cache
+    await localModel("s3://models/a/b", how);
+    expect(await contentOf(found)).toEqual(await contentOf(dir.file("model")));
+    expect(said[0]).toBe(`loading s3://models/a/b@${version}`);
+    await localModel(`s3://models/a/b@${version}`, how);
+    expect(said.at(-1)).toContain(`is in ${found}`);
+  });
+
+  it("names that are none are refused", async () => {
+    const settings = {} as StoreSettings;
+    for (const bad of [
+      "s3://",
+      "s3://bucket",
+      "s3://b/../x",
+      "nats://",
+      "s3://b/n@zz",
+      "nats://a//b",
+    ]) {
+      await expect(localModel(bad, { settings })).rejects.toMatchObject({
+        code: "invalid_argument",
+      });
+    }
+  });
+});
+
+describe("createTransferProgress()", () => {
+  it("says what is there, of how much, and how fast", () => {
+    let at = 0;
+    const lines: string[] = [];
+    const progress = createTransferProgress((line) => lines.push(line), { now: () => at });
+    progress.begin(4 * 1024 ** 2);
+    progress.file("model.safetensors");
+    at = 1000;
+    progress.add(1024 ** 2);
+    at = 2000;
+    progress.add(1024 ** 2);
+    at = 4000;
+    progress.add(2 * 1024 ** 2);
+    expect(lines).toEqual([
+      "model.safetensors  2.00 MiB of 4.00 MiB  50%  1.00 MiB/s",
+      "model.safetensors  4.00 MiB of 4.00 MiB  100%  1.00 MiB/s",
+    ]);
+  });
+});

@@ -1,0 +1,86 @@
+import {
+  createTransferProgress,
+  isModelUrl,
+  localModel,
+  openModelStore,
+  parseModelUrl,
+  pushModel,
+  type LocalModelOptions,
+  type StoreSettings,
+} from "@stagecraft/model-store";
+import { StagecraftError } from "@stagecraft/core";
+import type { StageReporter } from "@stagecraft/runs";
+import { mapPaths, pathsOf } from "./stage-paths.js";
+import type { TrainerStage } from "./trainer-stage.js";
+
+export interface StoreStageOptions {
+  settings: StoreSettings;
+  /** Where finished models go, each under its run's id; empty: nowhere. */
+  pushModels: string;
+  /** Default: by the settings. */
+  open?: LocalModelOptions["open"];
+}
+
+/**
+ * The stage, with models that its configuration names in an object store brought here first, and its own
+ * finished model pushed there. A push that fails takes nothing from the run: its model is in its folder, and
+ * the run says so.
+ */
+export function storeStage(stage: TrainerStage, options: StoreStageOptions): TrainerStage {
+  return {
+    ...stage,
+    async run(config, context) {
+      const { signal, reporter, runId } = context;
+      const local = await withLocalModels(config as object, options, { signal, reporter });
+      const result = await stage.run(local, context);
+      if (options.pushModels === "" || result.modelDir === undefined) return result;
+      const url = `${options.pushModels.replace(/\/$/, "")}/${runId}`;
+      const pushed = await push(result.modelDir, url, { ...options, reporter });
+      return pushed ? { ...result, outputs: { ...result.outputs, pushed } } : result;
+    },
+  };
+}
+
+async function withLocalModels(
+  config: object,
+  { settings, open }: StoreStageOptions,
+  { signal, reporter }: { signal: AbortSignal; reporter: StageReporter },
+): Promise<object> {
+  const urls = new Set(
+    pathsOf(config)
+      .map(({ path }) => path)
+      .filter(isModelUrl),
+  );
+  if (urls.size === 0) return config;
+  const dirs = new Map<string, string>();
+  const how = {
+    settings,
+    signal,
+    info: (text: string) => reporter.info(text),
+    ...(open && { open }),
+  };
+  for (const url of urls) dirs.set(url, await localModel(url, how));
+  return mapPaths(config, (path) => dirs.get(path) ?? path);
+}
+
+async function push(
+  dir: string,
+  url: string,
+  { settings, open, reporter }: StoreStageOptions & { reporter: StageReporter },
+): Promise<string | undefined> {
+  try {
+    const { name, ...where } = parseModelUrl(url);
+    const parsed = { name, ...where };
+    await using store = await (open ?? ((each) => openModelStore(each, settings)))(parsed);
+    const progress = createTransferProgress((line) => reporter.info(line));
+    const { version } = await pushModel(store, dir, { name, progress });
+    reporter.info(`the model is ${url}@${version}`);
+    return `${url}@${version}`;
+  } catch (thrown) {
+    const { reason } = StagecraftError.from(thrown);
+    reporter.warn(
+      `the model was not pushed to ${url}: ${reason}; it is in ${dir}: "stagecraft models push ${dir} ${url}" does it by hand`,
+    );
+    return undefined;
+  }
+}
