@@ -157,7 +157,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
       if (workload.name === "gateway") expect(served).toHaveLength(2);
       const named = served.map((entry) => entry.split("=")[1]);
       for (const address of [policyAddress, rewardAddress, natsUrl, ...named]) {
-        if (address === undefined) continue;
+        if (address === undefined || address === "") continue;
         const [host = "", port] = address.replace("nats://", "").split(":");
         const { ports } = find(manifests, "Service", host)["spec"] as ServiceSpec;
         expect(ports.map((one) => one.port)).toContain(Number(port));

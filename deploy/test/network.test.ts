@@ -96,7 +96,7 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
         const served = [...(rest.models ?? []), ...(rest.rewardModels ?? [])];
         const named = workload.name === "gateway" ? served.map((one) => one.split("=")[1]) : [];
         const called = [policyAddress, rewardAddress, natsUrl, ...named].filter(
-          (address) => address !== undefined,
+          (address): address is string => (address ?? "") !== "",
         );
         for (const other of servers) {
           for (const { containerPort: port } of other.container.ports ?? []) {

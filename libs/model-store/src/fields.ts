@@ -1,3 +1,4 @@
+import { busFields } from "@stagecraft/service-kit";
 import { z } from "zod";
 
 /** Settings of a process that loads models from object stores. */
@@ -30,3 +31,14 @@ export const modelStoreFields = {
 
 /** Parsed `modelStoreFields`. */
 export type ModelStoreSettings = z.infer<z.ZodObject<typeof modelStoreFields>>;
+
+const { natsReplicas: _1, taskAckWaitMs: _2, weightsMaxMb: _3, ...connection } = busFields;
+
+/** For a service that needs no broker but for nats:// models. */
+export const modelBrokerFields = {
+  ...connection,
+  natsUrl: z
+    .string()
+    .default("")
+    .describe("NATS servers of nats:// models, by comma; empty = none"),
+};

@@ -1,4 +1,4 @@
-export { modelStoreFields, type ModelStoreSettings } from "./fields.js";
+export { modelBrokerFields, modelStoreFields, type ModelStoreSettings } from "./fields.js";
 export { localModel, type LocalModelOptions } from "./local-model.js";
 export { formatModelUrl, isModelUrl, parseModelUrl, type ModelUrl } from "./model-url.js";
 export { createNatsStore, type NatsStoreOptions } from "./nats-store.js";

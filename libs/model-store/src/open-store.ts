@@ -9,7 +9,8 @@ import { createS3Store } from "./s3/s3-store.js";
 
 /** What it takes to reach a store of either kind. */
 export type StoreSettings = ModelStoreSettings &
-  BusSettings &
+  Omit<BusSettings, "natsReplicas" | "taskAckWaitMs" | "weightsMaxMb"> &
+  Partial<Pick<BusSettings, "natsReplicas">> &
   Pick<ServerSettings, "allowPlaintext">;
 
 /** The store that a URL is in. Throws `invalid_argument` naming the settings that are missing. */
@@ -18,8 +19,14 @@ export async function openModelStore(
   settings: StoreSettings,
 ): Promise<RemoteStore> {
   if (scheme === "s3") return openS3(bucket, settings);
+  if (settings.natsUrl === "") {
+    throw new StagecraftError(
+      "invalid_argument",
+      "models of nats:// need natsUrl, the broker's address",
+    );
+  }
   const bus = await createJetStreamBus({ ...busOptions(settings), name: "models" });
-  const { deployment, natsReplicas: replicas } = settings;
+  const { deployment, natsReplicas: replicas = 1 } = settings;
   const store = createNatsStore({ bus, bucket: modelsBucket(deployment), replicas });
   return { ...store, [Symbol.asyncDispose]: () => bus.close() };
 }

@@ -91,11 +91,15 @@ export function clientOptions(
   };
 }
 
+type ConnectionField = Exclude<
+  keyof BusSettings,
+  "natsReplicas" | "deployment" | "taskAckWaitMs" | "weightsMaxMb"
+>;
 type BusSecrets = "token" | "tokenFile" | "user" | "password" | "passwordFile";
 
 /** What `createJetStreamBus` needs of the settings, a name apart. */
 export function busOptions(
-  config: BusSettings & Pick<ServerSettings, "allowPlaintext"> & SecretFiles,
+  config: Pick<BusSettings, ConnectionField> & Pick<ServerSettings, "allowPlaintext"> & SecretFiles,
 ): Pick<JetStreamOptions, "servers" | "tls" | "allowPlaintext" | BusSecrets> {
   const { natsUrl, natsToken, natsUser, natsPassword, allowPlaintext, secretFiles = {} } = config;
   const { natsToken: tokenFile, natsPassword: passwordFile } = secretFiles;

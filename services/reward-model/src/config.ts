@@ -1,5 +1,5 @@
-import { modelStoreFields } from "@stagecraft/model-store";
-import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
+import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { z } from "zod";
 
 const own = {
@@ -30,7 +30,7 @@ export const rewardModelSchema = z.strictObject({
   ...serverFields(50052),
   ...engineFields,
   ...modelStoreFields,
-  ...busFields,
+  ...modelBrokerFields,
 });
 
 /** `RewardModelConfig` of the service's configuration. */
