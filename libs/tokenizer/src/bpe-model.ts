@@ -37,6 +37,7 @@ function mergeRules({ merges }: ModelJson, { table }: TokenList): MergeRules {
   const pairs = new PairTable(merges.length);
   const results = new Int32Array(merges.length);
   let count = 0;
+  let place = 0;
   for (let index = 0; index < merges.length; index++) {
     const merge = merges[index]!;
     const text = typeof merge === "string" ? merge : merge[0];
@@ -44,9 +45,9 @@ function mergeRules({ merges }: ModelJson, { table }: TokenList): MergeRules {
     const [leftEnd, rightStart] = typeof merge === "string" ? gapOf(merge) : [text.length, 0];
     const left = table.findJoined(text, leftEnd, "");
     const right = table.findJoined("", 0, second, rightStart);
-    const result = table.findJoined(text, leftEnd, second, rightStart);
-    if (left < 0 || right < 0 || result < 0) throw unknownMerge(merge, index);
-    if (pairs.intern(left, right) === count) results[count++] = result;
+    place = table.placeOfJoined(text, leftEnd, second, rightStart, Math.max(0, place));
+    if (left < 0 || right < 0 || place < 0) throw unknownMerge(merge, index);
+    if (pairs.intern(left, right) === count) results[count++] = table.idAt(place);
   }
   return { pairs, results: results.subarray(0, count) };
 }

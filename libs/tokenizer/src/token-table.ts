@@ -30,8 +30,23 @@ export class TokenTable {
 
   /** The id of `left`, up to its unit `leftEnd`, and `right`, from its unit `rightStart`, joined; or −1. */
   findJoined(left: string, leftEnd: number, right: string, rightStart = 0): number {
-    const index = this.slots[this.slotOf(left, leftEnd, right, rightStart)]!;
-    return index < 0 ? -1 : this.ids[index]!;
+    return this.idAt(this.slots[this.slotOf(left, leftEnd, right, rightStart)]!);
+  }
+
+  /**
+   * The place of the joined token in the list, or −1. Looked for first at the place given and at the
+   * next: merges name their results nearly in the order of the vocabulary.
+   */
+  placeOfJoined(left: string, leftEnd: number, right: string, rightStart: number, near: number) {
+    for (let index = near; index <= near + 1; index++) {
+      if (this.isAt(index, left, leftEnd, right, rightStart)) return index;
+    }
+    return this.slots[this.slotOf(left, leftEnd, right, rightStart)]!;
+  }
+
+  /** The id of the token at a place; −1 for −1. */
+  idAt(place: number): number {
+    return place < 0 ? -1 : this.ids[place]!;
   }
 
   private add(token: string, index: number): void {
