@@ -7,6 +7,7 @@ import {
   type TensorData,
   type TensorMap,
 } from "@stagecraft/checkpoint";
+import { parsedTokenizerJson } from "@stagecraft/tokenizer";
 import type { ModelConfig } from "./config.js";
 import {
   extraOfHfConfig,
@@ -121,7 +122,7 @@ export function checkVocabulary(
 function numTokensOf(text: string | undefined): number {
   let json: JsonObject;
   try {
-    json = parse(text);
+    json = tokenizerJson(text);
   } catch {
     return 0; // for the tokenizer's own reader to report
   }
@@ -175,7 +176,7 @@ function endIds(files: Readonly<Record<string, string>>, eos: number | null) {
 /** The ids behind the token names of tokenizer_config.json, as tokenizer.json numbers them. */
 function specialIds(files: Readonly<Record<string, string>>): SpecialIds {
   const names = parse(files["tokenizer_config.json"]);
-  const added = parse(files["tokenizer.json"])["added_tokens"];
+  const added = tokenizerJson(files["tokenizer.json"])["added_tokens"];
   const idOf = (field: string) => {
     const named = names[field];
     const content = isObject(named) ? named["content"] : named;
@@ -189,6 +190,10 @@ function specialIds(files: Readonly<Record<string, string>>): SpecialIds {
 
 function parse(text: string | undefined): JsonObject {
   return text === undefined ? {} : (JSON.parse(text) as JsonObject);
+}
+
+function tokenizerJson(text: string | undefined): JsonObject {
+  return text === undefined ? {} : (parsedTokenizerJson(text) as JsonObject);
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -7,6 +7,7 @@ export {
   type RenderedChat,
 } from "./chat.js";
 export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
+export { parsedTokenizerJson } from "./parsed-json.js";
 export { lastSafeCut } from "./text-pieces.js";
 export { NAMED_TEMPLATES } from "./template/named-templates.js";
 export { withChatTemplate } from "./template/with-chat-template.js";

@@ -4,6 +4,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { createCharTokenizer } from "./char-tokenizer.js";
 import { GENERATION_CONFIG, listedEndIds, withEndIds } from "./end-ids.js";
 import { createJsonTokenizer } from "./json-tokenizer.js";
+import { parsedTokenizerJson } from "./parsed-json.js";
 import { checkedTokenizerJson } from "./tokenizer-json-shape.js";
 import { KIND_KEY } from "./tokenizer-config.js";
 import type { Tokenizer } from "./tokenizer.js";
@@ -105,7 +106,8 @@ async function readIfThere(file: string): Promise<string | undefined> {
 function parseJson(files: Readonly<Record<string, string>>, name: string): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(files[name] ?? "");
+    const text = files[name] ?? "";
+    parsed = name === "tokenizer.json" ? parsedTokenizerJson(text) : JSON.parse(text);
   } catch (cause) {
     throw new StagecraftError("invalid_argument", `${name} is not valid JSON`, { cause });
   }
