@@ -53,6 +53,26 @@ function marked(tokenizer: Tokenizer, messages: readonly Message[]): string {
 }
 
 describe("a chat template beside a tokenizer", () => {
+  it("masks a long conversation without encoding its beginning again for every answer", async () => {
+    const tokenizer = await load(CHATML);
+    let numEncoded = 0;
+    const counting = Object.create(tokenizer, {
+      encodeWithSpecials: {
+        value: (text: string, restore?: (text: string) => string) => {
+          numEncoded += text.length;
+          return tokenizer.encodeWithSpecials(text, restore);
+        },
+      },
+    }) as Tokenizer;
+    const messages = Array.from({ length: 80 }, (_, i) => [
+      user(`q${i}`),
+      assistant(`a${i}`),
+    ]).flat();
+    const { text } = renderChat(tokenizer, messages);
+    expect(marked(counting, messages)).toBe(text.replaceAll(/(a\d+<end>)/g, "⟦$1⟧"));
+    expect(numEncoded).toBeLessThan(5 * text.length);
+  });
+
   it("is what renders a conversation; the end of a turn, not what stands behind it, is learnt", async () => {
     const messages = [user("Hi"), assistant("Yo"), user("ok"), assistant("")];
     expect(marked(await load(CHATML), messages)).toBe(

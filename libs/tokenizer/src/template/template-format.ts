@@ -60,10 +60,18 @@ function rendered(
     text: restore(hidden),
     get assistantMask() {
       const spans = () => learnt(all, messages, { ...rendering, inputs, marks, hidden });
-      mask ??= maskOf({ encode, byteLengths: tokenizer.byteLengths }, hidden, ids, spans());
+      const lastSpecial = (text: string) => lastName(text, tokenizer, pattern);
+      const { byteLengths } = tokenizer;
+      mask ??= maskOf({ encode, byteLengths, lastSpecial }, hidden, ids, spans());
       return mask;
     },
   };
+}
+
+/** The last name of a special token in a text. */
+function lastName(text: string, tokenizer: ChatTokens, pattern: RegExp | undefined) {
+  const last = pattern && [...text.matchAll(pattern)].at(-1);
+  return last && { at: last.index, id: tokenizer.idOf(last[0]) };
 }
 
 /** Names of special tokens as single characters, and back. */
