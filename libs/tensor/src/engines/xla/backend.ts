@@ -2,7 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { PjrtClient } from "@stagecraft/tensor-xla";
 import { tf } from "../../tf.js";
 import { arrayOf, Device, fromDevice } from "./device.js";
-import { splat, Value, type ElementType, type HostArray } from "./value.js";
+import { Value, type ElementType, type HostArray } from "./value.js";
 
 /** A tensor's data: a value, and how many tensors share it. */
 interface Entry {
@@ -212,20 +212,11 @@ export class XlaBackend extends tf.KernelBackend {
       throw new StagecraftError("invalid_argument", `engine "xla" has no tensors of type ${dtype}`);
     }
     const array = asArray(values as ArrayLike<number>, type);
-    const constant = constantOf(array, type);
-    if (constant !== undefined) return splat(shape, type, constant);
     const value = new Value(shape, type, { kind: "host", array });
     if (array.length > MAX_COPIED) this.device.upload(value);
     else value.origin = { kind: "host", array: array.slice() };
     return value;
   }
-}
-
-/** 0 or 1 where all numbers are that: TFJS makes many such tensors, and XLA drops what they do. */
-function constantOf(array: HostArray, type: ElementType): number | undefined {
-  const first = array[0] ?? 0;
-  const isPlain = array.length !== 1 && type === "f32" && (first === 0 || first === 1);
-  return isPlain && array.every((number) => Object.is(number, first)) ? first : undefined;
 }
 
 function asArray(values: ArrayLike<number>, type: ElementType): HostArray {

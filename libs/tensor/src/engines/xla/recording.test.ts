@@ -50,7 +50,7 @@ describe("a recorded program", () => {
     const y = tf.tidy(() => {
       const x = tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]);
       const picked = tf.gather(x, tf.tensor1d([1, 0, 1], "int32"));
-      const hidden = tf.tanh(tf.add(picked, tf.ones([3])));
+      const hidden = tf.tanh(tf.add(picked, tf.fill([3], 1)));
       return tf.sum(tf.matMul(hidden, x, false, true), 1);
     });
     y.dataSync();
@@ -91,102 +91,99 @@ describe("a recorded program", () => {
       %5 = stablehlo.slice %f32 [0:1] : (tensor<4xf32>) -> tensor<1xf32>
       %6 = stablehlo.reshape %5 : (tensor<1xf32>) -> tensor<f32>
       %7 = stablehlo.reshape %6 : (tensor<f32>) -> tensor<1x1xf32>
-      %8 = stablehlo.reshape %7 : (tensor<1x1xf32>) -> tensor<f32>
-      %9 = stablehlo.broadcast_in_dim %8, dims = [] : (tensor<f32>) -> tensor<3x3xf32>
-      %10 = stablehlo.constant dense<0x3F800000> : tensor<3x3xf32>
-      %11 = stablehlo.multiply %9, %10 : tensor<3x3xf32>
-      %12 = stablehlo.dot_general %11, %arg1, contracting_dims = [1] x [0], precision = [HIGHEST, HIGHEST] : (tensor<3x3xf32>, tensor<3x2xf32>) -> tensor<3x2xf32>
-      %13 = stablehlo.dot_general %11, %1, contracting_dims = [0] x [0], precision = [HIGHEST, HIGHEST] : (tensor<3x3xf32>, tensor<3x2xf32>) -> tensor<3x2xf32>
-      %14 = stablehlo.constant dense<0x00000000> : tensor<5x2xf32>
-      %15 = stablehlo.slice %i32 [3:6] : (tensor<6xi32>) -> tensor<3xi32>
-      %16 = stablehlo.reshape %15 : (tensor<3xi32>) -> tensor<3x1xi32>
-      %17 = "stablehlo.scatter"(%14, %16, %12) <{indices_are_sorted = false, scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>, unique_indices = false}> ({ ^bb0(%l: tensor<f32>, %r: tensor<f32>): %s = stablehlo.add %l, %r : tensor<f32> stablehlo.return %s : tensor<f32> }) : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
-      %18 = stablehlo.multiply %17, %17 : tensor<5x2xf32>
-      %19 = stablehlo.reduce(%18 init: %3) applies stablehlo.add across dimensions = [0, 1] : (tensor<5x2xf32>, tensor<f32>) -> tensor<f32>
-      %20 = stablehlo.multiply %13, %13 : tensor<3x2xf32>
-      %21 = stablehlo.reduce(%20 init: %3) applies stablehlo.add across dimensions = [0, 1] : (tensor<3x2xf32>, tensor<f32>) -> tensor<f32>
-      %22 = stablehlo.add %3, %19 : tensor<f32>
-      %23 = stablehlo.add %22, %21 : tensor<f32>
-      %24 = stablehlo.sqrt %23 : tensor<f32>
-      %25 = stablehlo.is_finite %24 : (tensor<f32>) -> tensor<i1>
-      %26 = stablehlo.is_finite %4 : (tensor<f32>) -> tensor<i1>
-      %27 = stablehlo.and %25, %26 : tensor<i1>
-      %28 = stablehlo.constant dense<0x3F800000> : tensor<f32>
-      %29 = stablehlo.compare GT, %24, %28, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
-      %30 = stablehlo.divide %28, %24 : tensor<f32>
-      %31 = stablehlo.select %29, %30, %28 : tensor<i1>, tensor<f32>
-      %32 = stablehlo.broadcast_in_dim %31, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
-      %33 = stablehlo.multiply %17, %32 : tensor<5x2xf32>
-      %34 = stablehlo.constant dense<0x3F666666> : tensor<5x2xf32>
-      %35 = stablehlo.multiply %arg2, %34 : tensor<5x2xf32>
-      %36 = stablehlo.constant dense<0x3DCCCCCD> : tensor<5x2xf32>
-      %37 = stablehlo.multiply %33, %36 : tensor<5x2xf32>
-      %38 = stablehlo.add %35, %37 : tensor<5x2xf32>
-      %39 = stablehlo.constant dense<0x3F7D70A4> : tensor<5x2xf32>
-      %40 = stablehlo.multiply %arg3, %39 : tensor<5x2xf32>
-      %41 = stablehlo.multiply %33, %33 : tensor<5x2xf32>
-      %42 = stablehlo.constant dense<0x3C23D70A> : tensor<5x2xf32>
-      %43 = stablehlo.multiply %41, %42 : tensor<5x2xf32>
-      %44 = stablehlo.add %40, %43 : tensor<5x2xf32>
-      %45 = stablehlo.sqrt %44 : tensor<5x2xf32>
-      %46 = stablehlo.slice %f32 [1:2] : (tensor<4xf32>) -> tensor<1xf32>
-      %47 = stablehlo.reshape %46 : (tensor<1xf32>) -> tensor<f32>
-      %48 = stablehlo.broadcast_in_dim %47, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
-      %49 = stablehlo.multiply %45, %48 : tensor<5x2xf32>
-      %50 = stablehlo.constant dense<0x322BCC77> : tensor<5x2xf32>
-      %51 = stablehlo.add %49, %50 : tensor<5x2xf32>
-      %52 = stablehlo.divide %38, %51 : tensor<5x2xf32>
-      %53 = stablehlo.slice %f32 [2:3] : (tensor<4xf32>) -> tensor<1xf32>
-      %54 = stablehlo.reshape %53 : (tensor<1xf32>) -> tensor<f32>
-      %55 = stablehlo.broadcast_in_dim %54, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
-      %56 = stablehlo.multiply %52, %55 : tensor<5x2xf32>
-      %57 = stablehlo.slice %f32 [3:4] : (tensor<4xf32>) -> tensor<1xf32>
-      %58 = stablehlo.reshape %57 : (tensor<1xf32>) -> tensor<f32>
-      %59 = stablehlo.constant dense<0x3DCCCCCD> : tensor<f32>
-      %60 = stablehlo.multiply %58, %59 : tensor<f32>
-      %61 = stablehlo.subtract %28, %60 : tensor<f32>
-      %62 = stablehlo.broadcast_in_dim %61, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
-      %63 = stablehlo.multiply %arg0, %62 : tensor<5x2xf32>
-      %64 = stablehlo.subtract %63, %56 : tensor<5x2xf32>
-      %65 = stablehlo.broadcast_in_dim %27, dims = [] : (tensor<i1>) -> tensor<5x2xi1>
-      %66 = stablehlo.select %65, %64, %arg0 : tensor<5x2xi1>, tensor<5x2xf32>
-      %67 = stablehlo.broadcast_in_dim %27, dims = [] : (tensor<i1>) -> tensor<5x2xi1>
-      %68 = stablehlo.select %67, %38, %arg2 : tensor<5x2xi1>, tensor<5x2xf32>
-      %69 = stablehlo.broadcast_in_dim %27, dims = [] : (tensor<i1>) -> tensor<5x2xi1>
-      %70 = stablehlo.select %69, %44, %arg3 : tensor<5x2xi1>, tensor<5x2xf32>
-      %71 = stablehlo.broadcast_in_dim %31, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
-      %72 = stablehlo.multiply %13, %71 : tensor<3x2xf32>
-      %73 = stablehlo.constant dense<0x3F666666> : tensor<3x2xf32>
-      %74 = stablehlo.multiply %arg4, %73 : tensor<3x2xf32>
-      %75 = stablehlo.constant dense<0x3DCCCCCD> : tensor<3x2xf32>
-      %76 = stablehlo.multiply %72, %75 : tensor<3x2xf32>
-      %77 = stablehlo.add %74, %76 : tensor<3x2xf32>
-      %78 = stablehlo.constant dense<0x3F7D70A4> : tensor<3x2xf32>
-      %79 = stablehlo.multiply %arg5, %78 : tensor<3x2xf32>
-      %80 = stablehlo.multiply %72, %72 : tensor<3x2xf32>
-      %81 = stablehlo.constant dense<0x3C23D70A> : tensor<3x2xf32>
-      %82 = stablehlo.multiply %80, %81 : tensor<3x2xf32>
-      %83 = stablehlo.add %79, %82 : tensor<3x2xf32>
-      %84 = stablehlo.sqrt %83 : tensor<3x2xf32>
-      %85 = stablehlo.broadcast_in_dim %47, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
-      %86 = stablehlo.multiply %84, %85 : tensor<3x2xf32>
-      %87 = stablehlo.constant dense<0x322BCC77> : tensor<3x2xf32>
-      %88 = stablehlo.add %86, %87 : tensor<3x2xf32>
-      %89 = stablehlo.divide %77, %88 : tensor<3x2xf32>
-      %90 = stablehlo.broadcast_in_dim %54, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
-      %91 = stablehlo.multiply %89, %90 : tensor<3x2xf32>
-      %92 = stablehlo.multiply %58, %59 : tensor<f32>
-      %93 = stablehlo.subtract %28, %92 : tensor<f32>
-      %94 = stablehlo.broadcast_in_dim %93, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
-      %95 = stablehlo.multiply %arg1, %94 : tensor<3x2xf32>
-      %96 = stablehlo.subtract %95, %91 : tensor<3x2xf32>
-      %97 = stablehlo.broadcast_in_dim %27, dims = [] : (tensor<i1>) -> tensor<3x2xi1>
-      %98 = stablehlo.select %97, %96, %arg1 : tensor<3x2xi1>, tensor<3x2xf32>
-      %99 = stablehlo.broadcast_in_dim %27, dims = [] : (tensor<i1>) -> tensor<3x2xi1>
-      %100 = stablehlo.select %99, %77, %arg4 : tensor<3x2xi1>, tensor<3x2xf32>
-      %101 = stablehlo.broadcast_in_dim %27, dims = [] : (tensor<i1>) -> tensor<3x2xi1>
-      %102 = stablehlo.select %101, %83, %arg5 : tensor<3x2xi1>, tensor<3x2xf32>
-      return %4, %66, %68, %70, %98, %100, %102, %24 : tensor<f32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<f32>
+      %8 = stablehlo.broadcast_in_dim %7, dims = [0, 1] : (tensor<1x1xf32>) -> tensor<3x3xf32>
+      %9 = stablehlo.dot_general %8, %arg1, contracting_dims = [1] x [0], precision = [HIGHEST, HIGHEST] : (tensor<3x3xf32>, tensor<3x2xf32>) -> tensor<3x2xf32>
+      %10 = stablehlo.dot_general %8, %1, contracting_dims = [0] x [0], precision = [HIGHEST, HIGHEST] : (tensor<3x3xf32>, tensor<3x2xf32>) -> tensor<3x2xf32>
+      %11 = stablehlo.constant dense<0x00000000> : tensor<5x2xf32>
+      %12 = stablehlo.slice %i32 [3:6] : (tensor<6xi32>) -> tensor<3xi32>
+      %13 = stablehlo.reshape %12 : (tensor<3xi32>) -> tensor<3x1xi32>
+      %14 = "stablehlo.scatter"(%11, %13, %9) <{indices_are_sorted = false, scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>, unique_indices = false}> ({ ^bb0(%l: tensor<f32>, %r: tensor<f32>): %s = stablehlo.add %l, %r : tensor<f32> stablehlo.return %s : tensor<f32> }) : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+      %15 = stablehlo.multiply %14, %14 : tensor<5x2xf32>
+      %16 = stablehlo.reduce(%15 init: %3) applies stablehlo.add across dimensions = [0, 1] : (tensor<5x2xf32>, tensor<f32>) -> tensor<f32>
+      %17 = stablehlo.multiply %10, %10 : tensor<3x2xf32>
+      %18 = stablehlo.reduce(%17 init: %3) applies stablehlo.add across dimensions = [0, 1] : (tensor<3x2xf32>, tensor<f32>) -> tensor<f32>
+      %19 = stablehlo.add %3, %16 : tensor<f32>
+      %20 = stablehlo.add %19, %18 : tensor<f32>
+      %21 = stablehlo.sqrt %20 : tensor<f32>
+      %22 = stablehlo.is_finite %21 : (tensor<f32>) -> tensor<i1>
+      %23 = stablehlo.is_finite %4 : (tensor<f32>) -> tensor<i1>
+      %24 = stablehlo.and %22, %23 : tensor<i1>
+      %25 = stablehlo.constant dense<0x3F800000> : tensor<f32>
+      %26 = stablehlo.compare GT, %21, %25, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+      %27 = stablehlo.divide %25, %21 : tensor<f32>
+      %28 = stablehlo.select %26, %27, %25 : tensor<i1>, tensor<f32>
+      %29 = stablehlo.broadcast_in_dim %28, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
+      %30 = stablehlo.multiply %14, %29 : tensor<5x2xf32>
+      %31 = stablehlo.constant dense<0x3F666666> : tensor<5x2xf32>
+      %32 = stablehlo.multiply %arg2, %31 : tensor<5x2xf32>
+      %33 = stablehlo.constant dense<0x3DCCCCCD> : tensor<5x2xf32>
+      %34 = stablehlo.multiply %30, %33 : tensor<5x2xf32>
+      %35 = stablehlo.add %32, %34 : tensor<5x2xf32>
+      %36 = stablehlo.constant dense<0x3F7D70A4> : tensor<5x2xf32>
+      %37 = stablehlo.multiply %arg3, %36 : tensor<5x2xf32>
+      %38 = stablehlo.multiply %30, %30 : tensor<5x2xf32>
+      %39 = stablehlo.constant dense<0x3C23D70A> : tensor<5x2xf32>
+      %40 = stablehlo.multiply %38, %39 : tensor<5x2xf32>
+      %41 = stablehlo.add %37, %40 : tensor<5x2xf32>
+      %42 = stablehlo.sqrt %41 : tensor<5x2xf32>
+      %43 = stablehlo.slice %f32 [1:2] : (tensor<4xf32>) -> tensor<1xf32>
+      %44 = stablehlo.reshape %43 : (tensor<1xf32>) -> tensor<f32>
+      %45 = stablehlo.broadcast_in_dim %44, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
+      %46 = stablehlo.multiply %42, %45 : tensor<5x2xf32>
+      %47 = stablehlo.constant dense<0x322BCC77> : tensor<5x2xf32>
+      %48 = stablehlo.add %46, %47 : tensor<5x2xf32>
+      %49 = stablehlo.divide %35, %48 : tensor<5x2xf32>
+      %50 = stablehlo.slice %f32 [2:3] : (tensor<4xf32>) -> tensor<1xf32>
+      %51 = stablehlo.reshape %50 : (tensor<1xf32>) -> tensor<f32>
+      %52 = stablehlo.broadcast_in_dim %51, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
+      %53 = stablehlo.multiply %49, %52 : tensor<5x2xf32>
+      %54 = stablehlo.slice %f32 [3:4] : (tensor<4xf32>) -> tensor<1xf32>
+      %55 = stablehlo.reshape %54 : (tensor<1xf32>) -> tensor<f32>
+      %56 = stablehlo.constant dense<0x3DCCCCCD> : tensor<f32>
+      %57 = stablehlo.multiply %55, %56 : tensor<f32>
+      %58 = stablehlo.subtract %25, %57 : tensor<f32>
+      %59 = stablehlo.broadcast_in_dim %58, dims = [] : (tensor<f32>) -> tensor<5x2xf32>
+      %60 = stablehlo.multiply %arg0, %59 : tensor<5x2xf32>
+      %61 = stablehlo.subtract %60, %53 : tensor<5x2xf32>
+      %62 = stablehlo.broadcast_in_dim %24, dims = [] : (tensor<i1>) -> tensor<5x2xi1>
+      %63 = stablehlo.select %62, %61, %arg0 : tensor<5x2xi1>, tensor<5x2xf32>
+      %64 = stablehlo.broadcast_in_dim %24, dims = [] : (tensor<i1>) -> tensor<5x2xi1>
+      %65 = stablehlo.select %64, %35, %arg2 : tensor<5x2xi1>, tensor<5x2xf32>
+      %66 = stablehlo.broadcast_in_dim %24, dims = [] : (tensor<i1>) -> tensor<5x2xi1>
+      %67 = stablehlo.select %66, %41, %arg3 : tensor<5x2xi1>, tensor<5x2xf32>
+      %68 = stablehlo.broadcast_in_dim %28, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
+      %69 = stablehlo.multiply %10, %68 : tensor<3x2xf32>
+      %70 = stablehlo.constant dense<0x3F666666> : tensor<3x2xf32>
+      %71 = stablehlo.multiply %arg4, %70 : tensor<3x2xf32>
+      %72 = stablehlo.constant dense<0x3DCCCCCD> : tensor<3x2xf32>
+      %73 = stablehlo.multiply %69, %72 : tensor<3x2xf32>
+      %74 = stablehlo.add %71, %73 : tensor<3x2xf32>
+      %75 = stablehlo.constant dense<0x3F7D70A4> : tensor<3x2xf32>
+      %76 = stablehlo.multiply %arg5, %75 : tensor<3x2xf32>
+      %77 = stablehlo.multiply %69, %69 : tensor<3x2xf32>
+      %78 = stablehlo.constant dense<0x3C23D70A> : tensor<3x2xf32>
+      %79 = stablehlo.multiply %77, %78 : tensor<3x2xf32>
+      %80 = stablehlo.add %76, %79 : tensor<3x2xf32>
+      %81 = stablehlo.sqrt %80 : tensor<3x2xf32>
+      %82 = stablehlo.broadcast_in_dim %44, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
+      %83 = stablehlo.multiply %81, %82 : tensor<3x2xf32>
+      %84 = stablehlo.constant dense<0x322BCC77> : tensor<3x2xf32>
+      %85 = stablehlo.add %83, %84 : tensor<3x2xf32>
+      %86 = stablehlo.divide %74, %85 : tensor<3x2xf32>
+      %87 = stablehlo.broadcast_in_dim %51, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
+      %88 = stablehlo.multiply %86, %87 : tensor<3x2xf32>
+      %89 = stablehlo.multiply %55, %56 : tensor<f32>
+      %90 = stablehlo.subtract %25, %89 : tensor<f32>
+      %91 = stablehlo.broadcast_in_dim %90, dims = [] : (tensor<f32>) -> tensor<3x2xf32>
+      %92 = stablehlo.multiply %arg1, %91 : tensor<3x2xf32>
+      %93 = stablehlo.subtract %92, %88 : tensor<3x2xf32>
+      %94 = stablehlo.broadcast_in_dim %24, dims = [] : (tensor<i1>) -> tensor<3x2xi1>
+      %95 = stablehlo.select %94, %93, %arg1 : tensor<3x2xi1>, tensor<3x2xf32>
+      %96 = stablehlo.broadcast_in_dim %24, dims = [] : (tensor<i1>) -> tensor<3x2xi1>
+      %97 = stablehlo.select %96, %74, %arg4 : tensor<3x2xi1>, tensor<3x2xf32>
+      %98 = stablehlo.broadcast_in_dim %24, dims = [] : (tensor<i1>) -> tensor<3x2xi1>
+      %99 = stablehlo.select %98, %80, %arg5 : tensor<3x2xi1>, tensor<3x2xf32>
+      return %4, %63, %65, %67, %95, %97, %99, %21 : tensor<f32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<f32>
       }
       }
       "

@@ -9,6 +9,7 @@ import { tf } from "../../tf.js";
 import type { Engine } from "../engine.js";
 import { XlaBackend, type XlaBackendOptions } from "./backend.js";
 import { createXlaEngine } from "./engine.js";
+import { registerGradients } from "./kernels/gradients.js";
 import { registerKernels } from "./kernels/register.js";
 
 const BACKEND_NAME = "xla";
@@ -29,6 +30,7 @@ export async function startOn(client: PjrtClient, options?: XlaBackendOptions): 
   const backend = new XlaBackend(client, options);
   tf.registerBackend(BACKEND_NAME, () => backend);
   registerKernels();
+  registerGradients(BACKEND_NAME);
   await tf.setBackend(BACKEND_NAME);
   await tf.ready();
   const { platform } = client;
