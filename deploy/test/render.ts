@@ -12,6 +12,7 @@ export const OVERLAYS = [
   "overlays/gpu-1",
   "overlays/gpu-2",
   "overlays/production",
+  "overlays/trial",
 ] as const;
 
 /** The optional components. */
