@@ -14,6 +14,7 @@ export { ALIVE, type HealthStatus } from "./health.js";
 export { callInProcess, type RpcMethods } from "./in-process.js";
 export type { RpcLimits } from "./limits.js";
 export { idMetadata, type CallIds } from "./log-ids.js";
+export { followCertificate } from "./pem-files.js";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.js";
 export { statusFromError, type RpcStatus } from "./status.js";
 export type {

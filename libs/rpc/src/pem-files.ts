@@ -88,6 +88,23 @@ export function watchPemFiles(
   };
 }
 
+/**
+ * Tells the certificate and key of files, now and whenever they were renewed, until the returned function is
+ * called: for servers that are no gRPC ones. Throws and warns as `watchPemFiles` does.
+ */
+export function followCertificate(
+  files: { certFile: string; keyFile: string },
+  onChange: (pair: { cert: Buffer; key: Buffer }) => void,
+  onWarning?: (message: string) => void,
+): () => void {
+  const provider = watchPemFiles(files, onWarning);
+  const listener: experimental.IdentityCertificateUpdateListener = (update) => {
+    if (update) onChange({ cert: update.certificate, key: update.privateKey });
+  };
+  provider.addIdentityCertificateListener(listener);
+  return () => provider.removeIdentityCertificateListener(listener);
+}
+
 function readAll({ certFile, keyFile, caFile }: PemFiles): Content {
   const [cert, key] = [certFile, keyFile].map((file) => (file ? readPem(file) : undefined));
   if (cert && key) checkPair(cert, key, String(keyFile));

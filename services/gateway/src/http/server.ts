@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { Server as HttpsServer } from "node:https";
 import { fileURLToPath } from "node:url";
 import cookie from "@fastify/cookie";
+import { followCertificate } from "@stagecraft/rpc";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { LoopControl } from "../loop/loop-control.js";
@@ -115,6 +117,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     return reply.status(status).send(body);
   });
   const graceful = closeGracefully(app);
+  const unfollow = site.tls && showRenewed(app, site.tls, logger);
   await app.register(cookie);
   secureHeaders(app, { isSecure });
   const { requestsPerMinute = { perPerson: 1200, perAddress: 300 } } = options;
@@ -129,7 +132,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const { signal } = graceful;
   await app.register(openAiApi, { models, authenticate, logger, signal });
   await staticPages(app, pagesDir);
-  const close = () => graceful.close(graceMs);
+  const close = () => {
+    unfollow?.();
+    return graceful.close(graceMs);
+  };
   return {
     async start() {
       await app.listen({ host: site.host, port: site.port });
@@ -150,6 +156,13 @@ function noteRoutes(app: FastifyInstance): string[] {
     for (const each of [method].flat()) if (each !== "HEAD") routes.push(`${each} ${url}`);
   });
   return routes;
+}
+
+/** New connections see a renewed certificate; those that stand keep theirs. */
+function showRenewed(app: FastifyInstance, tls: NonNullable<Site["tls"]>, logger: Logger) {
+  const server = app.server as unknown as HttpsServer;
+  const warn = (message: string) => logger.warn({ certFile: tls.certFile }, message);
+  return followCertificate(tls, (pair) => server.setSecureContext(pair), warn);
 }
 
 function createApp({ tls, trustedProxies }: Site): FastifyInstance {
