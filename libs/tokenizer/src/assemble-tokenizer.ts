@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { endIdsOf, GENERATION_CONFIG, listedEndIds, withEndIds } from "./end-ids.js";
 import { createStreamDecoder } from "./stream-decoder.js";
+import { templateSourceOf } from "./template/template-source.js";
 import type { SpecialIds, Tokenizer } from "./tokenizer.js";
 import type { Vocabulary } from "./vocabulary.js";
 
@@ -23,6 +24,7 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
   const listed = listedEndIds(parts.files[GENERATION_CONFIG], GENERATION_CONFIG);
   let endIds: readonly number[] | undefined;
   let fingerprint: string | undefined;
+  let chatFingerprint: string | undefined;
   const tokenizer: Tokenizer = {
     kind: parts.kind,
     vocabSize: vocabulary.size,
@@ -35,6 +37,10 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
     get fingerprint() {
       fingerprint ??= sha256(parts.files["tokenizer.json"] ?? "");
       return fingerprint;
+    },
+    get chatFingerprint() {
+      chatFingerprint ??= chatFingerprintOf(parts.files);
+      return chatFingerprint;
     },
     get byteLengths() {
       return vocabulary.byteLengths;
@@ -59,6 +65,16 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
 function filesWithEnds(files: TokenizerParts["files"], endIds: readonly number[]) {
   if (endIds.length === 0) return { ...files };
   return { ...files, [GENERATION_CONFIG]: withEndIds(files[GENERATION_CONFIG], endIds) };
+}
+
+function chatFingerprintOf(files: TokenizerParts["files"]): string {
+  const source = templateSourceOf(files);
+  if (source === undefined) return "";
+  const { text, withTools } = source;
+  const used = Object.entries(source.names).filter(([name]) =>
+    `${text}${withTools}`.includes(name),
+  );
+  return sha256(JSON.stringify([text, withTools, used.sort()]));
 }
 
 function sha256(text: string): string {

@@ -47,6 +47,11 @@ export interface Tokenizer {
   readonly endIds: readonly number[];
   /** sha256 (hex) of tokenizer.json: two tokenizers with one fingerprint give the same ids. */
   readonly fingerprint: string;
+  /**
+   * sha256 (hex) of the chat template with the names of tokens that it uses, "" without one: two
+   * tokenizers in which this and `fingerprint` are equal render conversations to the same ids.
+   */
+  readonly chatFingerprint: string;
   /** UTF-8 bytes each id stands for [vocabSize]; 0 for special tokens. */
   readonly byteLengths: Int32Array;
   /**

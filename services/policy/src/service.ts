@@ -234,6 +234,7 @@ function describe(engine: PolicyEngine): common.ModelInfo {
     vocabSize: facts.vocabSize,
     maxPositions: facts.maxPositions,
     tokenizerFingerprint: facts.tokenizer.fingerprint,
+    chatFingerprint: facts.tokenizer.chatFingerprint,
     specialTokens: { pad, bos, eos, ends: [...facts.tokenizer.endIds] },
   });
 }

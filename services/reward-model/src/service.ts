@@ -157,6 +157,7 @@ function describe({ scorer }: ServedModel): common.ModelInfo {
     ...config,
     numParams: BigInt(numParams),
     tokenizerFingerprint: scorer.tokenizer.fingerprint,
+    chatFingerprint: scorer.tokenizer.chatFingerprint,
     specialTokens: { pad, bos, eos, ends: [...scorer.tokenizer.endIds] },
     scoreMean: scorer.scoreMean,
     scoreStd: scorer.scoreStd,

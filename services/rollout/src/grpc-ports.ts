@@ -1,4 +1,5 @@
 import {
+  type common,
   parseGeneration,
   parseScore,
   type policy,
@@ -33,25 +34,35 @@ export function createGrpcPolicyPort(client: PolicyClient): PolicyPort {
   };
 }
 
+/** What tells how a policy's conversations become token ids. */
+export type PolicyText = Pick<common.ModelInfo, "tokenizerFingerprint" | "chatFingerprint">;
+
 export interface GrpcRewardOptions {
   /** Model to ask for; empty means the server's default. */
   model: string;
-  /** Send token ids if the reward model's tokenizer has this fingerprint, text otherwise. */
-  tokenizerFingerprint: string;
+  /**
+   * Of the policy: token ids are sent where the reward model's tokenizer and chat template are the same
+   * ones, else the conversation, which the reward model renders as it learnt it.
+   */
+  policy: PolicyText;
 }
 
 /** Scores on a reward-model server. Answers too long for the model are refused, never cut. */
 export function createGrpcRewardPort(client: RewardClient, options: GrpcRewardOptions): RewardPort {
   const model = { name: options.model, version: "" };
   let asTokens: Promise<boolean> | undefined;
-  const sharesTokenizer = async () => {
+  const rendersAlike = async () => {
     const { info } = await client.getModelInfo({ model });
-    return info?.tokenizerFingerprint === options.tokenizerFingerprint;
+    const { tokenizerFingerprint, chatFingerprint } = options.policy;
+    return (
+      info?.tokenizerFingerprint === tokenizerFingerprint &&
+      info.chatFingerprint === chatFingerprint
+    );
   };
   return {
     async score(answer, signal, call) {
       // A failed look at the model is tried again with the next answer.
-      asTokens ??= sharesTokenizer().catch((error: unknown) => {
+      asTokens ??= rendersAlike().catch((error: unknown) => {
         asTokens = undefined;
         throw error;
       });
@@ -79,7 +90,7 @@ function toScoreInput({ ids, messages }: AnswerToScore, asTokens: boolean): rewa
   }
   throw new StagecraftError(
     "invalid_argument",
-    "the reward model has another tokenizer and the task carries no conversation; send tasks with text",
+    "the reward model has another tokenizer or chat template, and the task carries no conversation; send tasks with text",
   );
 }
 

@@ -9,7 +9,12 @@ import {
   type Metrics,
   type TraceContext,
 } from "@stagecraft/telemetry";
-import { createGrpcPolicyPort, createGrpcRewardPort, type PolicyClient } from "./grpc-ports.js";
+import {
+  createGrpcPolicyPort,
+  createGrpcRewardPort,
+  type PolicyClient,
+  type PolicyText,
+} from "./grpc-ports.js";
 import type { WeightedReward } from "./ports.js";
 import { processTask, rolloutIdOf } from "./process-task.js";
 import { createRolloutService, type RolloutService } from "./service.js";
@@ -62,8 +67,8 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
     idempotent: "all",
     waitForReady: true,
   });
-  const { endIds, fingerprint } = await askPolicy(policyClient, options.connectTimeoutMs);
-  const { rewards, close: closeRewards } = connectRewards(options, fingerprint);
+  const { endIds, text } = await askPolicy(policyClient, options.connectTimeoutMs);
+  const { rewards, close: closeRewards } = connectRewards(options, text);
   const consume = () => bus.consume({ ...topology.promptsConsumer, prefetch: concurrency });
   const consumer = await consume();
   const port = createGrpcPolicyPort(policyClient);
@@ -101,12 +106,13 @@ async function askPolicy(client: PolicyClient, timeoutMs: number) {
   const { ends = [], eos } = info?.specialTokens ?? {};
   // A policy server of an earlier version says only its eos.
   const endIds = ends.length > 0 || eos === undefined ? ends : [eos];
-  return { endIds, fingerprint: info?.tokenizerFingerprint ?? "" };
+  const { tokenizerFingerprint = "", chatFingerprint = "" } = info ?? {};
+  return { endIds, text: { tokenizerFingerprint, chatFingerprint } };
 }
 
 function connectRewards(
   { rewards, localRewards = [], connection, scoreTimeoutMs, metrics }: OpenRolloutOptions,
-  tokenizerFingerprint: string,
+  policy: PolicyText,
 ): { rewards: WeightedReward[]; close(): void } {
   const clients = rewards.map(({ address }) =>
     createRpcClient(reward.RewardServiceClient, address, {
@@ -118,7 +124,7 @@ function connectRewards(
     }),
   );
   const remote = rewards.map(({ model, weight }, i) => {
-    const port = createGrpcRewardPort(clients[i]!, { model, tokenizerFingerprint });
+    const port = createGrpcRewardPort(clients[i]!, { model, policy });
     return { port, weight };
   });
   return {

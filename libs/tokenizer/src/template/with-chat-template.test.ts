@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { renderChat } from "../chat.js";
+import { tokenizerFromFiles } from "../load-tokenizer.js";
 import { trainBpe } from "../train-bpe.js";
 import { withChatTemplate } from "./with-chat-template.js";
 
@@ -47,4 +48,14 @@ describe("withChatTemplate()", () => {
       'chatTokens: the chat template does not write "<turn>"',
     );
   });
+});
+
+it("two tokenizers that differ in their chat template alone differ in chatFingerprint alone", async () => {
+  const base = withChatTemplate(await bare(), template("'a' + eos_token", "'b'"));
+  const other = withChatTemplate(await bare(), template("'a' + eos_token", "'c'"));
+  expect(other.fingerprint).toBe(base.fingerprint);
+  expect(other.chatFingerprint).not.toBe(base.chatFingerprint);
+  const again = tokenizerFromFiles(base.files());
+  expect(again.chatFingerprint).toBe(base.chatFingerprint);
+  expect((await bare()).chatFingerprint).toBe("");
 });

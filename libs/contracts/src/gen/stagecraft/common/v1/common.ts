@@ -288,6 +288,11 @@ export interface ModelInfo {
   scoreMean: number;
   /** Reward models: standard deviation of those scores, 0 when not recorded. */
   scoreStd: number;
+  /**
+   * sha256 of the chat template with the names it uses, empty without one: conversations have the same
+   * token ids where this and tokenizer_fingerprint are equal.
+   */
+  chatFingerprint: string;
 }
 
 function createBaseMessage(): Message {
@@ -1164,6 +1169,7 @@ function createBaseModelInfo(): ModelInfo {
     specialTokens: undefined,
     scoreMean: 0,
     scoreStd: 0,
+    chatFingerprint: "",
   };
 }
 
@@ -1207,6 +1213,9 @@ export const ModelInfo: MessageFns<ModelInfo> = {
     }
     if (message.scoreStd !== 0) {
       writer.uint32(97).double(message.scoreStd);
+    }
+    if (message.chatFingerprint !== "") {
+      writer.uint32(106).string(message.chatFingerprint);
     }
     return writer;
   },
@@ -1320,6 +1329,14 @@ export const ModelInfo: MessageFns<ModelInfo> = {
             message.scoreStd = reader.double();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.chatFingerprint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1374,6 +1391,11 @@ export const ModelInfo: MessageFns<ModelInfo> = {
         : isSet(object.score_std)
         ? globalThis.Number(object.score_std)
         : 0,
+      chatFingerprint: isSet(object.chatFingerprint)
+        ? globalThis.String(object.chatFingerprint)
+        : isSet(object.chat_fingerprint)
+        ? globalThis.String(object.chat_fingerprint)
+        : "",
     };
   },
 
@@ -1415,6 +1437,9 @@ export const ModelInfo: MessageFns<ModelInfo> = {
     if (message.scoreStd !== 0) {
       obj.scoreStd = floatToJson(message.scoreStd);
     }
+    if (message.chatFingerprint !== "") {
+      obj.chatFingerprint = message.chatFingerprint;
+    }
     return obj;
   },
 
@@ -1439,6 +1464,7 @@ export const ModelInfo: MessageFns<ModelInfo> = {
       : undefined;
     message.scoreMean = object.scoreMean ?? 0;
     message.scoreStd = object.scoreStd ?? 0;
+    message.chatFingerprint = object.chatFingerprint ?? "";
     return message;
   },
 };
