@@ -2,29 +2,53 @@ import { checkIds, fail } from "../../checks.js";
 import { tf } from "../../tf.js";
 import type { Decoder, DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
 import { capped } from "./attention.js";
-import { decoderHidden } from "./decoder.js";
 import { KvCache } from "./kv-cache.js";
+
+/** Where a session keeps keys and values, and how new tokens are run over them. */
+export interface SequenceCache {
+  /** Tokens in a slot. */
+  lengthOf(slot: number): number;
+  /** Rows whose numbers of tokens are of one group are read as one batch. */
+  groupOf(numTokens: number): number;
+  /** Hidden states after the last token of rows of one group, [R or more, D]; the slots hold their tokens then. */
+  read(rows: readonly DecoderRow[], weights: DecoderWeights): tf.Tensor2D;
+  fork(from: number, to: number, length: number): void;
+  truncate(slot: number, length: number): void;
+  dispose(): void;
+}
 
 /**
  * A decoder in plain TFJS operations; its cache stays on their device. Rows that bring the same number
  * of tokens run as one batch, so that no query is padded.
  */
 export function createDecodeSession(weights: DecoderWeights, options: DecoderOptions): Decoder {
-  return new DecodeSession(weights, options);
+  const { maxSequences } = options;
+  return sessionOver(
+    new KvCache({ numLayers: weights.layers.length, maxSequences }),
+    weights,
+    options,
+  );
+}
+
+/** A session that checks its rows and computes logits; the cache does the rest. */
+export function sessionOver(
+  cache: SequenceCache,
+  weights: DecoderWeights,
+  options: DecoderOptions,
+): Decoder {
+  return new DecodeSession(cache, weights, options);
 }
 
 class DecodeSession implements Decoder {
-  private readonly cache: KvCache;
   private readonly vocab: number;
   /** The weights as they were at the last refresh. */
   private held: DecoderWeights;
 
   constructor(
+    private readonly cache: SequenceCache,
     private readonly weights: DecoderWeights,
     private readonly options: DecoderOptions,
   ) {
-    const { maxSequences } = options;
-    this.cache = new KvCache({ numLayers: weights.layers.length, maxSequences });
     this.vocab = weights.lm.shape[0];
     this.held = mapTensors(weights, hold);
   }
@@ -33,7 +57,7 @@ class DecodeSession implements Decoder {
     this.check(rows);
     const { vocab } = this;
     const logits = new Float32Array(rows.length * vocab);
-    for (const members of groupByCount(rows)) {
+    for (const members of this.groups(rows)) {
       const tensor = this.read(members.map((at) => rows[at]!));
       const values = (await tensor.data()) as Float32Array;
       tensor.dispose();
@@ -71,27 +95,28 @@ class DecodeSession implements Decoder {
     mapTensors(this.held, release);
   }
 
-  /** Logits after the last token of rows that bring equally many, [R, V]. */
+  /** Logits after the last token of rows of one group, [R or more, V]. */
   private read(rows: readonly DecoderRow[]): tf.Tensor2D {
     const { held, cache } = this;
-    const slots = rows.map(({ slot }) => slot);
-    const count = rows[0]!.ids.length;
-    const [batchSize, length] = [rows.length, count];
-    const ids = Int32Array.from(rows.flatMap((row) => [...row.ids]));
-    const positions = Int32Array.from(
-      ids,
-      (_, i) => cache.lengthOf(slots[Math.floor(i / count)]!) + (i % count),
-    );
-    const last = Int32Array.from(rows, (_, r) => (r + 1) * count - 1);
-    return cache.extend(slots, count, (caches) =>
-      tf.tidy(() => {
-        const hidden = decoderHidden(ids, held, { batchSize, length, positions }, last, caches); // [R, D]
-        const { divisor = 1, softcap } = held.logits ?? {};
-        const all = tf.matMul(hidden, held.lm, false, true);
-        const plain = divisor === 1 ? all : (tf.div(all, divisor) as tf.Tensor2D);
-        return (softcap === undefined ? plain : capped(plain, softcap)) as tf.Tensor2D;
-      }),
-    );
+    return tf.tidy(() => {
+      const hidden = cache.read(rows, held); // [R, D]
+      const { divisor = 1, softcap } = held.logits ?? {};
+      const all = tf.matMul(hidden, held.lm, false, true);
+      const plain = divisor === 1 ? all : (tf.div(all, divisor) as tf.Tensor2D);
+      return (softcap === undefined ? plain : capped(plain, softcap)) as tf.Tensor2D;
+    });
+  }
+
+  /** Indices of the rows, by group. */
+  private groups(rows: readonly DecoderRow[]): Iterable<number[]> {
+    const groups = new Map<number, number[]>();
+    rows.forEach(({ ids }, at) => {
+      const key = this.cache.groupOf(ids.length);
+      const group = groups.get(key);
+      if (group) group.push(at);
+      else groups.set(key, [at]);
+    });
+    return groups.values();
   }
 
   private check(rows: readonly DecoderRow[]): void {
@@ -137,15 +162,4 @@ function mapTensors<T>(value: T, f: (tensor: tf.Tensor) => tf.Tensor): T {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, mapTensors<unknown>(item, f)]),
   ) as T;
-}
-
-/** Indices of the rows, grouped by how many tokens they bring. */
-function groupByCount(rows: readonly DecoderRow[]): Iterable<number[]> {
-  const groups = new Map<number, number[]>();
-  rows.forEach(({ ids }, at) => {
-    const group = groups.get(ids.length);
-    if (group) group.push(at);
-    else groups.set(ids.length, [at]);
-  });
-  return groups.values();
 }

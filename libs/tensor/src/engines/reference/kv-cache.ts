@@ -1,5 +1,8 @@
 import { tf } from "../../tf.js";
+import type { DecoderRow, DecoderWeights } from "../decoder.js";
 import { MASKED, type AttentionCache } from "./attention.js";
+import type { SequenceCache } from "./decode-session.js";
+import { decoderHidden } from "./decoder.js";
 
 /** Tables grow by at least so many rows before those that no slot holds are looked for. */
 const SLACK_ROWS = 64;
@@ -13,7 +16,7 @@ interface Table {
  * Keys and values of all slots, on the device: every layer is a table with a row for each token, and a
  * slot is a list of rows. A fork copies the list; rows that no slot holds any more go now and then.
  */
-export class KvCache {
+export class KvCache implements SequenceCache {
   private readonly slots: number[][];
   /** One a layer, undefined while nothing was written. */
   private tables: (Table | undefined)[];
@@ -37,11 +40,34 @@ export class KvCache {
     this.slots[slot]!.length = length;
   }
 
+  groupOf(numTokens: number): number {
+    return numTokens;
+  }
+
+  read(rows: readonly DecoderRow[], weights: DecoderWeights): tf.Tensor2D {
+    const slots = rows.map(({ slot }) => slot);
+    const count = rows[0]!.ids.length;
+    const [batchSize, length] = [rows.length, count];
+    const ids = Int32Array.from(rows.flatMap((row) => [...row.ids]));
+    const positions = Int32Array.from(
+      ids,
+      (_, i) => this.lengthOf(slots[Math.floor(i / count)]!) + (i % count),
+    );
+    const last = Int32Array.from(rows, (_, r) => (r + 1) * count - 1);
+    return this.extend(slots, count, (caches) =>
+      tf.tidy(() => decoderHidden(ids, weights, { batchSize, length, positions }, last, caches)),
+    );
+  }
+
   /**
    * Runs `read` with a cache for each layer, every one to be extended once by `count` new tokens of each
    * slot. They are the slots' own when it returns; when it throws, the slots are as they were.
    */
-  extend<T>(slots: readonly number[], count: number, read: (caches: AttentionCache[]) => T): T {
+  private extend<T>(
+    slots: readonly number[],
+    count: number,
+    read: (caches: AttentionCache[]) => T,
+  ): T {
     if (this.numRows > this.compactAt) this.compact();
     const rows = slots.map((slot, i) => {
       const fresh = Array.from({ length: count }, (_, k) => this.numRows + i * count + k);

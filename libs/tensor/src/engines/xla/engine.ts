@@ -1,16 +1,19 @@
 import { tf } from "../../tf.js";
 import type { Engine, EngineInfo } from "../engine.js";
-import { createDecodeSession } from "../reference/decode-session.js";
+import { sessionOver } from "../reference/decode-session.js";
 import type { XlaBackend } from "./backend.js";
+import { DeviceCache } from "./device-cache.js";
 import { createOperations } from "./operations.js";
 import { createOptimizer } from "./optimizer.js";
 
 /** Programs recorded from TFJS code, compiled by XLA, on tensors that stay on their device. */
 export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {
+  const ops = createOperations(backend);
   return {
     info,
-    ops: createOperations(backend),
-    createDecoder: createDecodeSession,
+    ops,
+    createDecoder: (weights, options) =>
+      sessionOver(new DeviceCache(backend, ops, { weights, options }), weights, options),
     createOptimizer: (params, config) => createOptimizer(backend, params, config),
     runRecorded: () => backend.flush(),
     kvBytesPerToken: ({ numLayers, numKvHeads, headSize }) => numLayers * numKvHeads * headSize * 8,

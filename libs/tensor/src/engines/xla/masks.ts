@@ -28,6 +28,21 @@ export function maskOf(
   return select(reshape(seen, whole), splat([], "f32", 0), splat([], "f32", MASKED));
 }
 
+/**
+ * [R, 1, 1, n, L]: 0 where a token at a position, of [R, n], sees one of L keys that lie at their positions,
+ * else MASKED.
+ */
+export function positionMaskOf(positions: Value, length: number, window?: number): Value {
+  const [R, n] = positions.shape as [number, number];
+  const shape = [R, n, length];
+  const [own, key] = [broadcast(positions, shape, [0, 1]), iota(shape, 2)];
+  const past = compare("LE", key, own);
+  const near = () =>
+    compare("GT", key, binary("subtract", own, splat([], "i32", window ?? length)));
+  const seen = window === undefined ? past : binary("and", past, near());
+  return select(reshape(seen, [R, 1, 1, n, length]), splat([], "f32", 0), splat([], "f32", MASKED));
+}
+
 /** [B, 1, 1, T, 1]: 0 for padding, else 1. */
 export function rowMaskOf({ B, T }: Size, segments: Value): Value {
   const real = compare("NE", segments, splat([], "i32", 0));

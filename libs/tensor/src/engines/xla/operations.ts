@@ -13,7 +13,7 @@ import { createRopeTables } from "./rope-tables.js";
  * The definitions, recorded. What they would compute on the host from ids, segments and positions is
  * recorded too, so that a program has those as its inputs, not masks and angles.
  */
-export function createOperations(backend: XlaBackend): Operations {
+export function createOperations(backend: XlaBackend): Operations & BlockOperations {
   const tables = createRopeTables(backend);
   const rotary = (x: tf.Tensor2D, positions: Int32Array, options: RotaryOptions) =>
     rotate(x, options, () => tables.angles(options.rope, positions));

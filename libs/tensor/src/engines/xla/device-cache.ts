@@ -1,0 +1,202 @@
+import { tf } from "../../tf.js";
+import type { AttentionOptions } from "../../types.js";
+import { composeDecoder, type Attend, type BlockOperations } from "../blocks.js";
+import type { DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
+import { attend } from "../reference/attention.js";
+import type { SequenceCache } from "../reference/decode-session.js";
+import type { XlaBackend } from "./backend.js";
+import { concat, gather, reshape, scatter } from "./hlo.js";
+import { positionMaskOf } from "./masks.js";
+import { sameShape, splat, type Value } from "./value.js";
+
+/** Tokens that a slot has room for at first; the room doubles as sequences grow. */
+const MIN_LENGTH = 64;
+
+/** Keys or values of all slots in a layer, [slots, length, Hkv·d]. */
+type Table = tf.Tensor;
+
+interface Layer {
+  keys: Table;
+  values: Table;
+}
+
+/** One call's new tokens, padded to sizes that few programs serve. */
+interface Batch {
+  /** Rows and tokens a row. */
+  readonly R: number;
+  readonly n: number;
+  /** [R·n] */
+  readonly ids: Int32Array;
+  readonly positions: Int32Array;
+  /** [R·n] slot of each token, a slot that does not exist for padding: what is written there is dropped. */
+  readonly slots: Int32Array;
+  /** [R] slot that each row sees; any for padding. */
+  readonly seen: Int32Array;
+  /** [R] the last token of each row. */
+  readonly last: Int32Array;
+}
+
+/**
+ * Keys and values in tables on the device that every call overwrites in place: a slot is a row, a token lies at
+ * its position. Rows, tokens a row, slots and lengths are rounded up to powers of two, so that a handful of
+ * compiled programs serve a session; what is added is never seen.
+ */
+export class DeviceCache implements SequenceCache {
+  private readonly lengths: Int32Array;
+  private layers: Layer[] = [];
+  /** Of the tables. */
+  private numSlots = 0;
+  private length = 0;
+
+  constructor(
+    private readonly backend: XlaBackend,
+    private readonly ops: BlockOperations,
+    private readonly about: { weights: DecoderWeights; options: DecoderOptions },
+  ) {
+    this.lengths = new Int32Array(about.options.maxSequences);
+  }
+
+  lengthOf(slot: number): number {
+    return this.lengths[slot]!;
+  }
+
+  groupOf(numTokens: number): number {
+    return roundUp(numTokens, this.about.options.maxLength);
+  }
+
+  read(rows: readonly DecoderRow[], weights: DecoderWeights): tf.Tensor2D {
+    this.makeRoom(rows);
+    const batch = this.batchOf(rows);
+    const { R, n, ids, positions, last } = batch;
+    const layout = { batchSize: R, length: n, positions };
+    const attends = this.layers.map((layer) => this.attendOver(layer, batch));
+    const hidden = composeDecoder(this.ops, ids, weights, layout, { rows: last, attends });
+    for (const { slot, ids: own } of rows) this.lengths[slot]! += own.length;
+    return hidden;
+  }
+
+  fork(from: number, to: number, length: number): void {
+    if (length > 0) {
+      this.makeRoom([], to);
+      const input = (slot: number) => this.backend.input(Int32Array.of(slot), [1]);
+      for (const layer of this.layers) {
+        this.update(layer, (table) => {
+          const row = gather(table, input(from), 0); // [1, L, W]
+          return scatter(table, reshape(input(to), [1, 1]), row, "replace");
+        });
+      }
+      this.backend.flush(); // a program of its own: what follows stays the program that it was
+    }
+    this.lengths[to] = length;
+  }
+
+  truncate(slot: number, length: number): void {
+    this.lengths[slot] = length;
+  }
+
+  dispose(): void {
+    for (const { keys, values } of this.layers) tf.dispose([keys, values]);
+    this.layers = [];
+  }
+
+  private batchOf(rows: readonly DecoderRow[]): Batch {
+    const n = this.groupOf(rows[0]!.ids.length);
+    const R = roundUp(rows.length, this.about.options.maxSequences);
+    const batch: Batch = {
+      ...{ R, n },
+      ids: new Int32Array(R * n),
+      positions: new Int32Array(R * n),
+      slots: new Int32Array(R * n).fill(this.numSlots),
+      seen: new Int32Array(R),
+      last: new Int32Array(R),
+    };
+    rows.forEach(({ slot, ids }, r) => {
+      const [start, held] = [r * n, this.lengthOf(slot)];
+      batch.ids.set(ids, start);
+      ids.forEach((_, i) => (batch.positions[start + i] = held + i));
+      batch.slots.fill(slot, start, start + ids.length);
+      batch.seen[r] = slot;
+      batch.last[r] = start + ids.length - 1;
+    });
+    return batch;
+  }
+
+  /** Writes a layer's new keys and values into its tables and attends over the rows' slots. */
+  private attendOver(layer: Layer, { R, n, positions, slots, seen }: Batch): Attend {
+    const { backend, length } = this;
+    const N = R * n;
+    const column = (array: Int32Array) => backend.input(array, [N, 1]);
+    const isWhole = R === this.numSlots && seen.every((slot, r) => slot === r);
+    return (q, k, v, options: AttentionOptions) => {
+      const at = concat([column(slots), column(positions)], 1); // [N, 2]
+      const write = (table: Value, rows: tf.Tensor) =>
+        scatter(table, at, backend.value(rows), "replace");
+      this.update(layer, (table, name) => write(table, name === "keys" ? k : v));
+      const visible = (table: Table) => {
+        const all = backend.value(table);
+        const own = isWhole ? all : gather(all, backend.input(seen, [R]), 0); // [R, L, W]
+        return backend.tensor<tf.Tensor2D>(reshape(own, [R * length, k.shape[1]]));
+      };
+      const mask = positionMaskOf(backend.input(positions, [R, n]), length, options.window);
+      return attend(
+        q,
+        { keys: visible(layer.keys), values: visible(layer.values) },
+        { mask: backend.tensor(mask) },
+        options,
+      );
+    };
+  }
+
+  /** Tables for the slots and lengths that come. */
+  private makeRoom(rows: readonly DecoderRow[], slot = 0): void {
+    const { maxSequences, maxLength } = this.about.options;
+    const slots = Math.max(slot, ...rows.map((row) => row.slot)) + 1;
+    const longest = Math.max(0, ...rows.map((row) => this.lengthOf(row.slot) + row.ids.length));
+    const numSlots = Math.max(this.numSlots, roundUp(slots, maxSequences));
+    const length = Math.max(this.length, roundUp(Math.max(longest, MIN_LENGTH), maxLength));
+    if (numSlots === this.numSlots && length === this.length) return;
+    if (this.layers.length === 0) {
+      this.layers = this.about.weights.layers.map(({ attention }) => {
+        const empty = (width: number) => {
+          const table = this.backend.tensor(splat([numSlots, length, width], "f32", 0));
+          this.backend.settle(table); // an input of the first program as of all others
+          return tf.keep(table);
+        };
+        const [width] = attention.k.weight.shape;
+        return { keys: empty(width), values: empty(width) };
+      });
+    } else {
+      for (const layer of this.layers)
+        this.update(layer, (table) => grown(table, numSlots, length));
+      this.backend.flush();
+    }
+    [this.numSlots, this.length] = [numSlots, length];
+  }
+
+  /** Puts new tables in place of a layer's, in the same memory where their sizes are the same. */
+  private update(layer: Layer, change: (table: Value, name: keyof Layer) => Value): void {
+    for (const name of ["keys", "values"] as const) {
+      const old = layer[name];
+      const [before, after] = [this.backend.value(old), change(this.backend.value(old), name)];
+      if (sameShape(before.shape, after.shape)) after.replaces = before;
+      layer[name] = tf.keep(this.backend.tensor(after));
+      old.dispose();
+    }
+  }
+}
+
+/** The next power of two, but no more than `most`. */
+function roundUp(count: number, most: number): number {
+  return Math.min(2 ** Math.ceil(Math.log2(count)), most);
+}
+
+/** A table with zeros behind its slots and tokens. */
+function grown(table: Value, numSlots: number, length: number): Value {
+  const [slots, tokens, width] = table.shape as [number, number, number];
+  const longer = concatZeros(table, [slots, length - tokens, width], 1);
+  return concatZeros(longer, [numSlots - slots, length, width], 0);
+}
+
+function concatZeros(table: Value, shape: number[], axis: number): Value {
+  return shape[axis] === 0 ? table : concat([table, splat(shape, "f32", 0)], axis);
+}
