@@ -1,6 +1,6 @@
 import { positionsOf } from "../../layout.js";
 import { tf } from "../../tf.js";
-import type { AttentionOptions, Rope, RotaryOptions, SequenceLayout } from "../../types.js";
+import type { AttentionOptions, RotaryOptions, SequenceLayout } from "../../types.js";
 import { composeDecoder, type BlockOperations } from "../blocks.js";
 import type { Operations } from "../engine.js";
 import { attend, rotate } from "../reference/attention.js";

@@ -1,0 +1,100 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tf } from "../../tf.js";
+import { createTensors } from "../../testing/random.js";
+import { createRecordingClient } from "../../testing/recording-client.js";
+import type { DecoderWeights } from "../decoder.js";
+import type { Engine } from "../engine.js";
+import { startOn } from "./start.js";
+
+const client = createRecordingClient();
+let engine: Engine;
+beforeAll(async () => {
+  engine = await startOn(client);
+});
+beforeEach(() => {
+  client.texts.length = 0;
+  client.calls.length = 0;
+});
+
+const [V, D, H, F] = [11, 8, 2, 12];
+
+function tinyWeights(): DecoderWeights {
+  const t = createTensors(3);
+  const norm = () => ({ weight: t.vector(D, 0.1, 1) });
+  const linear = (rows: number, columns: number) => ({ weight: t.matrix(rows, columns) });
+  const layer = () => ({
+    attention: {
+      norm: norm(),
+      ...{ q: linear(D, D), k: linear(D, D), v: linear(D, D), o: linear(D, D) },
+    },
+    mlp: { norm: norm(), up: linear(F, D), down: linear(D, F) },
+    rope: { frequencies: Float64Array.of(1, 0.1) },
+  });
+  return {
+    embedding: t.matrix(V, D),
+    layers: [layer(), layer()],
+    finalNorm: norm(),
+    lm: t.matrix(V, D),
+    attentionOptions: { numHeads: H, numKvHeads: H, norm: "rms", normEps: 1e-6 },
+    mlpOptions: { norm: "rms", normEps: 1e-6, activation: "silu" },
+  };
+}
+
+const row = (slot: number, numTokens: number) => ({ slot, ids: new Int32Array(numTokens).fill(1) });
+
+describe("a decode session on the engine xla", () => {
+  it("compiles one program for all single tokens of as many rows, whatever slots they are in", async () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 8, maxLength: 64 });
+    await decoder.append([row(0, 3), row(1, 4), row(5, 3)]);
+    const forPrompts = client.texts.length;
+    for (let i = 0; i < 20; i++) {
+      const slots = i % 2 === 0 ? [0, 1, 5] : [5, 0, 1, 2]; // three rows run as four
+      await decoder.append(slots.map((slot) => row(slot, 1)));
+    }
+    expect([forPrompts, client.texts.length - forPrompts]).toEqual([1, 1]);
+    decoder.dispose();
+  });
+
+  it("overwrites its tables in place: every table of a call is donated to one of its outputs", async () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 2, maxLength: 64 });
+    await decoder.append([row(0, 1)]);
+    const before = client.liveBuffers;
+    for (let i = 0; i < 5; i++) await decoder.append([row(0, 1)]);
+    expect(client.liveBuffers).toBe(before);
+    const args = /@main\((.*)\) -> /.exec(client.texts.at(-1)!)![1]!.split(/, (?=%)/);
+    const tables = args.filter((arg) => arg.includes(`tensor<1x64x${D}xf32>`));
+    expect(tables).toHaveLength(2 * 2);
+    for (const table of tables) expect(table).toMatch(/tf\.aliasing_output = \d+/);
+    decoder.dispose();
+  });
+
+  it("copies a slot by a program of its own, which serves every pair of slots", async () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 4, maxLength: 64 });
+    await decoder.append([row(0, 2), row(3, 2)]);
+    await decoder.append([row(0, 1)]);
+    const before = client.texts.length;
+    decoder.fork(0, 1, 3);
+    decoder.fork(3, 2, 2);
+    await decoder.append([row(1, 1)]);
+    expect(client.texts.length - before).toBe(1);
+    decoder.dispose();
+  });
+
+  it("makes room by doubling, and leaks nothing", async () => {
+    const weights = tinyWeights();
+    const counts = () => [tf.memory().numTensors, client.liveBuffers];
+    const session = async () => {
+      const decoder = engine.createDecoder(weights, { maxSequences: 3, maxLength: 200 });
+      await decoder.append([row(0, 60)]);
+      await decoder.append([row(0, 60), row(2, 1)]);
+      await decoder.append([row(0, 60), row(2, 1)]);
+      expect(client.calls.at(-1)!.filter((type) => type === `f32[3,200,${D}]`)).toHaveLength(4);
+      decoder.dispose();
+      return counts();
+    };
+    const numTensors = tf.memory().numTensors;
+    const after = await session(); // a table of angles stays on the device
+    expect(after[0]).toBe(numTensors);
+    expect(await session()).toEqual(after);
+  });
+});
