@@ -28,7 +28,7 @@ export class DeviceClient implements PjrtClient {
   readonly version: string;
   readonly devices: readonly PjrtDevice[];
   readonly #handle: ClientHandle;
-  readonly #cache: ProgramCache | undefined;
+  #cache: ProgramCache | undefined;
 
   constructor(
     private readonly addon: XlaAddon,
@@ -57,8 +57,19 @@ export class DeviceClient implements PjrtClient {
     );
     const program = this.#programOf(compiled, { mlirText, numReplicas, fromCache: false });
     const serialized = this.#cache && program.serialize();
-    if (serialized) this.#cache?.write(key, serialized);
+    if (serialized) this.#keep(key, serialized);
     return program;
+  }
+
+  /** A full disk ends the keeping of programs, not the work. */
+  #keep(key: ProgramKey, serialized: Buffer): void {
+    try {
+      this.#cache?.write(key, serialized);
+    } catch (error) {
+      this.#cache = undefined;
+      const reason = error instanceof Error ? error.message : String(error);
+      process.emitWarning(`compiled programs are not kept any more: ${reason}`);
+    }
   }
 
   load(

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -41,6 +41,21 @@ describe("ProgramCache", () => {
       expect(cache.read({ ...KEY, ...other })).toBeUndefined();
     });
   }
+
+  it("drops what was used least recently above its size", () => {
+    const cache = new ProgramCache(dir, 2 * (32 + PROGRAM.length));
+    const keys = ["a", "b", "c"].map((mlirText) => ({ ...KEY, mlirText }));
+    const [a, b, c] = keys as [ProgramKey, ProgramKey, ProgramKey];
+    cache.write(a, PROGRAM);
+    const [first = ""] = readdirSync(dir);
+    utimesSync(join(dir, first), 1, 1);
+    cache.write(b, PROGRAM);
+    const [second = ""] = readdirSync(dir).filter((name) => name !== first);
+    utimesSync(join(dir, second), 2, 2); // both long ago, a before b
+    expect(cache.read(a)).toEqual(PROGRAM); // and one again now
+    cache.write(c, PROGRAM);
+    expect([a, b, c].map((key) => cache.read(key) !== undefined)).toEqual([true, false, true]);
+  });
 
   it("takes a file that is cut short or altered for none", () => {
     const cache = new ProgramCache(dir);

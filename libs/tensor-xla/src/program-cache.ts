@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Everything that a compiled program depends on. */
@@ -13,13 +14,18 @@ export interface ProgramKey {
 }
 
 const HASH_BYTES = 32;
+const MAX_BYTES = 4 * 2 ** 30;
 
 /**
  * Compiled programs in a directory, a file each, named by the key's hash. Written beside and renamed, so that
- * several processes may share it; a file that is cut short or altered counts as absent. Delete files at will.
+ * several processes may share it; a file that is cut short or altered counts as absent. Above `maxBytes`
+ * (default 4 GiB) those go that were used least recently. Delete files at will.
  */
 export class ProgramCache {
-  constructor(private readonly dir: string) {}
+  constructor(
+    private readonly dir: string,
+    private readonly maxBytes = MAX_BYTES,
+  ) {}
 
   read(key: ProgramKey): Buffer | undefined {
     const file = this.#fileOf(key);
@@ -27,11 +33,16 @@ export class ProgramCache {
     try {
       stored = readFileSync(file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+        return undefined;
+      }
       throw error;
     }
     const program = stored.subarray(HASH_BYTES);
-    return sha256(program).equals(stored.subarray(0, HASH_BYTES)) ? program : undefined;
+    if (!sha256(program).equals(stored.subarray(0, HASH_BYTES))) return undefined;
+
+    touch(file);
+    return program;
   }
 
   write(key: ProgramKey, program: Uint8Array): void {
@@ -44,12 +55,39 @@ export class ProgramCache {
     } finally {
       rmSync(unfinished, { force: true });
     }
+    this.#prune();
+  }
+
+  #prune(): void {
+    const names = readdirSync(this.dir).filter((name) => name.endsWith(".pjrt"));
+    const files = names.flatMap((name) => sizeOf(join(this.dir, name)) ?? []);
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    for (const { path, size } of files.sort((a, b) => a.usedMs - b.usedMs)) {
+      if (total <= this.maxBytes) return;
+      rmSync(path, { force: true });
+      total -= size;
+    }
   }
 
   #fileOf(key: ProgramKey): string {
     const { mlirText, options, ...rest } = key;
     const hash = createHash("sha256").update(JSON.stringify(rest)).update("\0").update(options);
     return join(this.dir, `${hash.update("\0").update(mlirText).digest("hex")}.pjrt`);
+  }
+}
+
+/** Undefined for a file that another process has removed meanwhile. */
+function sizeOf(path: string): { path: string; size: number; usedMs: number } | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && { path, size: found.size, usedMs: found.mtimeMs };
+}
+
+/** Marks a file as used now, where that is allowed. */
+function touch(file: string): void {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // a directory that others may only read
   }
 }
 

@@ -46,6 +46,18 @@ describe("the cache of compiled programs", () => {
     expect(run().fromCache).toBe(true);
   });
 
+  it("warns once and goes on when programs cannot be written", async () => {
+    const file = join(cacheDir, "file");
+    writeFileSync(file, "");
+    const client = openTestPlugin({ cacheDir: join(file, "inside") });
+    const warnings: string[] = [];
+    process.on("warning", ({ message }) => warnings.push(message));
+    for (let i = 0; i < 2; i++) expect(client.compile(STEP).numOutputs).toBe(2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([expect.stringContaining("compiled programs are not kept any more")]);
+    client.close();
+  });
+
   it("lets a program be carried by hand", () => {
     const client = openTestPlugin();
     const bytes = client.compile(STEP).serialize();

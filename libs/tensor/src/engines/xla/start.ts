@@ -1,3 +1,6 @@
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
 import {
   findPjrtPlugin,
@@ -14,15 +17,36 @@ import { registerKernels } from "./kernels/register.js";
 
 const BACKEND_NAME = "xla";
 
+/** Where compiled programs are kept: only ones that this user wrote are run. */
+const CACHE_DIR = join(homedir(), ".cache", "stagecraft", "xla");
+
 /**
  * Starts XLA on the first device of a plugin, of the one that pip installed unless another is named. Throws
  * what `openPjrt` says of one that does not work.
  */
 export async function startXla({ plugin }: { plugin?: string | undefined } = {}): Promise<Engine> {
   const file = plugin ?? findPjrtPlugin();
-  if (file !== undefined) return startOn(openPjrt(file));
+  if (file !== undefined) return startWithCache(file);
   const what = 'engine "xla" needs a PJRT plugin, and none is found';
   throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
+}
+
+/** With compiled programs kept from run to run, where that is possible. */
+async function startWithCache(file: string, cacheDir = CACHE_DIR): Promise<Engine> {
+  if (isWritable(cacheDir)) return startOn(openPjrt(file, { cacheDir }));
+  const engine = await startOn(openPjrt(file));
+  const notice = `engine "xla" compiles anew in every process: ${cacheDir} cannot be written`;
+  return { ...engine, info: { ...engine.info, notice } };
+}
+
+function isWritable(dir: string): boolean {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    accessSync(dir, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Registers the backend and its kernels, and makes it the current one. */
