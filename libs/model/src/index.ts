@@ -17,7 +17,7 @@ export {
   type GenerationDefaults,
   type GenerationField,
 } from "./generation/generation-config.js";
-export { growVocabulary } from "./grow-vocabulary.js";
+export { loadModelToTeach, loadTokenizerOf } from "./chat-model.js";
 export { fromHfConfig, toHfConfig, type HfConfigOptions, type SpecialIds } from "./hf-config.js";
 export {
   checkVocabulary,

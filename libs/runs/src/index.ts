@@ -61,6 +61,7 @@ export {
 export { dataInputs, modelInputs, type StageInput } from "./stage/stage-input.js";
 export { recordFields, recordOptions } from "./stage/record-fields.js";
 export {
+  chatFields,
   commonFields,
   optimizationFields,
   progressFields,

@@ -10,7 +10,11 @@ export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokeniz
 export { parsedTokenizerJson } from "./parsed-json.js";
 export { lastSafeCut } from "./text-pieces.js";
 export { NAMED_TEMPLATES } from "./template/named-templates.js";
-export { withChatTemplate } from "./template/with-chat-template.js";
+export {
+  chatTemplateFile,
+  loadChatTokenizer,
+  type ChosenTemplate,
+} from "./template/chosen-template.js";
 export { utf8CharLength } from "./utf8.js";
 export type {
   DecodeOptions,

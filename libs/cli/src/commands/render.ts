@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { StagecraftError } from "@stagecraft/core";
-import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
+import { loadChatTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { readJsonFile } from "./json-file.js";
@@ -10,6 +10,8 @@ interface RenderFlags {
   messages: string;
   generationPrompt?: boolean;
   mask?: boolean;
+  chatTemplate?: string;
+  chatTokens?: string[];
   json?: boolean;
 }
 
@@ -29,6 +31,11 @@ export function renderCommand(command: Command, scope: CommandScope): void {
     )
     .option("--generation-prompt", "end with what the model's answer follows")
     .option("--mask", "which tokens are learnt; without --json they stand between ⟦ and ⟧")
+    .option(
+      "--chat-template <template>",
+      "in place of the model's: chatml, llama3 or a file in Jinja",
+    )
+    .option("--chat-tokens <names...>", "tokens of that template whose names might be text as well")
     .option("--json", "an object of text, ids and mask a conversation")
     .addHelpText(
       "after",
@@ -39,7 +46,7 @@ export function renderCommand(command: Command, scope: CommandScope): void {
     )
     .action(async (dir: string, flags: RenderFlags) => {
       const conversations = conversationsOf(await readJsonFile(flags.messages), flags.messages);
-      const tokenizer = await loadTokenizer(await modelArgument(dir, whereTo(scope)));
+      const tokenizer = await loadChatTokenizer(await modelArgument(dir, whereTo(scope)), flags);
       for (const conversation of conversations) {
         const rendered = describe(tokenizer, conversation, flags);
         io.out.write(`${flags.json ? JSON.stringify(rendered) : shown(tokenizer, rendered)}\n`);

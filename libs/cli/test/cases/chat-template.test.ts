@@ -63,3 +63,44 @@ it("takes a chat template from a file, and names one that is not there", async (
   ]);
   expect(missing.code).not.toBe(0);
 });
+
+it("reward and dpo learn with a chat template that is given, and what only reads a model refuses its new tokens", async () => {
+  await using workshop = await openWorkshop();
+  await bareBase(workshop);
+  const model = workshop.path("base");
+  const ranking = { prompt: "Hi", answers: ["Yo", "No"], ranks: [1, 2] };
+  const data = await writeRecords(workshop, "ranked.jsonl", Array(8).fill(ranking));
+  const pace = ["--epochs", "1", "--validation-fraction", "0", "--chat-template", "chatml"];
+  for (const stage of ["reward", "dpo"]) {
+    const run = workshop.path(stage);
+    await succeed([stage, "--model", model, "--data", data, ...pace, "--run", run]);
+    const tokenizer = await loadTokenizer(join(run, "model"));
+    expect(tokenizer.tokenOf(tokenizer.endIds[0]!)).toBe("<|im_end|>");
+    expect((await readModelInfo(join(run, "model"))).config.vocabSize).toBe(259);
+  }
+  const prompts = await writeRecords(workshop, "prompts.jsonl", [{ prompt: "Hi" }]);
+  const ask = ["--prompts", prompts, "--max-new-tokens", "4", "--chat-template"];
+  const collect = ["collect", "--model", model, ...ask];
+  const refused = await runCli([...collect, "chatml", "--run", workshop.path("none")]);
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    expect.stringContaining("chatml needs 2 tokens that"),
+  ]);
+  const plain = await workshop.write("plain.jinja", "{{ messages[0].content }}{{ eos_token }}");
+  await succeed([...collect, plain, "--run", workshop.path("collected")]);
+  const evaluate = ["evaluate", "--models", `m=${model}`, ...ask];
+  await succeed([...evaluate, plain, "--run", workshop.path("evaluated")]);
+});
+
+it("takes names of chat tokens that might be text where they are given", async () => {
+  await using workshop = await openWorkshop();
+  const args = await bareBase(workshop);
+  const turns = "{% for m in messages %}<turn>{{ m.content }}</turn>{% endfor %}";
+  const template = ["--chat-template", await workshop.write("turns.jinja", turns)];
+  const names = ["--chat-tokens", "<turn>", "--chat-tokens", "</turn>"];
+  await succeed([...args, ...template, ...names, "--run", workshop.path("run")]);
+  const tokenizer = await loadTokenizer(join(workshop.path("run"), "model"));
+  expect(tokenizer.tokenOf(tokenizer.endIds[0]!)).toBe("</turn>");
+  const alone = await runCli([...args, ...names, "--run", workshop.path("alone")]);
+  expect(alone.err).toContain("chatTokens: they are tokens of a chat template");
+});

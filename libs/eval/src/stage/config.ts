@@ -1,4 +1,4 @@
-import { recordFields, commonFields } from "@stagecraft/runs";
+import { chatFields, commonFields, recordFields } from "@stagecraft/runs";
 import { z } from "zod";
 
 /** What `stagecraft evaluate` can be told. */
@@ -80,6 +80,7 @@ export const evaluateSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe("Scores that differ by no more count as a tie in win rates"),
+  ...chatFields,
   ...recordFields("prompts"),
   ...commonFields,
 });

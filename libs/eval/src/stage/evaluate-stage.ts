@@ -16,8 +16,8 @@ import {
   type StageResult,
   type StageScope,
 } from "@stagecraft/runs";
-import { loadModel, readModelInfo } from "@stagecraft/model";
-import { loadTokenizer } from "@stagecraft/tokenizer";
+import { loadModel, loadTokenizerOf, readModelInfo } from "@stagecraft/model";
+import { chatTemplateFile, type ChosenTemplate } from "@stagecraft/tokenizer";
 import { answerPrompts, type AnsweringParts } from "./answer-prompts.js";
 import type { AnswerRecord, AnswerScorers } from "./answer-record.js";
 import {
@@ -54,8 +54,9 @@ export function createEvaluateStage({
       "npx stagecraft evaluate --models sft=runs/sft/model --models ppo=runs/ppo/model --baselines sft=runs/sft/model --best-of 8 --reward-model runs/reward/model --prompts heldout.jsonl --run runs/comparison",
       "npx stagecraft evaluate --models runs/sft/model --tasks hellaswag=data/hellaswag --tasks gsm8k=data/gsm8k/main --limit 200 --run runs/benchmarks",
     ],
-    inputs: ({ models, baselines, rewardModel, prompts, tasks, examples }) => [
+    inputs: ({ models, baselines, rewardModel, prompts, tasks, examples, ...chosen }) => [
       ...modelInputs({ models: models.map(dirOf), baselines: baselines.map(dirOf), rewardModel }),
+      ...dataInputs({ chatTemplate: chatTemplateFile(chosen) }),
       ...dataInputs({ prompts, tasks: taskPaths(tasks), examples: examples.map(dirOf) }),
     ],
     contradictions: (config) => [...contestantProblems(config), ...purposeProblems(config)],
@@ -195,7 +196,7 @@ async function withModel(
   { named, config, scorers, rewardScorer, context }: AnswerAllParts,
   body: (parts: AnsweringParts) => Promise<void>,
 ): Promise<void> {
-  const tokenizer = await loadTokenizer(named.dir);
+  const tokenizer = await loadTokenizerOf(named.dir, config);
   const model = await loadModel(named.dir, { heads: ["lm"] });
   try {
     await body({ config, named, model, tokenizer, scorers, rewardScorer, signal: context.signal });
@@ -210,7 +211,7 @@ async function readAll(
 ): Promise<PromptRecord[]> {
   const { limit, rewardModel, maxNewTokens } = config;
   const dirs = [...new Set(models.map(({ dir }) => dir))];
-  const readers = await Promise.all(dirs.map(readerOf));
+  const readers = await Promise.all(dirs.map((dir) => readerOf(dir, config)));
   if (rewardModel !== "") {
     const judge = await readerOf(rewardModel);
     const name = `the reward model ${rewardModel}`;
@@ -231,9 +232,9 @@ async function readAll(
   return prompts;
 }
 
-async function readerOf(name: string): Promise<PromptReader> {
+async function readerOf(name: string, chosen: ChosenTemplate = {}): Promise<PromptReader> {
   const { maxPositions } = (await readModelInfo(name)).config;
-  return { name, tokenizer: await loadTokenizer(name), maxPositions };
+  return { name, tokenizer: await loadTokenizerOf(name, chosen), maxPositions };
 }
 
 function contestantProblems(config: EvaluateConfig): string[] {

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { openJsonlAppender, type JsonlAppender } from "@stagecraft/data";
-import { loadModel, type Model } from "@stagecraft/model";
+import { loadModel, loadTokenizerOf, type Model } from "@stagecraft/model";
 import { recordOptions, type StageResult, type StageScope } from "@stagecraft/runs";
-import { loadTokenizer } from "@stagecraft/tokenizer";
 import { contestants, type EvaluateConfig, type NamedModel } from "../stage/config.js";
 import { askModel, type Asking, type TaskAnswer } from "./ask-model.js";
 import { readTask, type Task } from "./read-task.js";
@@ -73,7 +72,7 @@ async function askAll({ name, dir }: NamedModel, work: Work): Promise<void> {
   if (sizeOf(open) === 0) return;
   const { asChat, batchSize, taskTokens } = scope.config;
   const { signal } = scope.context;
-  const tokenizer = await loadTokenizer(dir);
+  const tokenizer = await loadTokenizerOf(dir, scope.config);
   const model = await loadModel(dir, { heads: ["lm"] });
   const tokensOf = (task: Task) => taskTokens || (task.shape.maxNewTokens ?? 1);
   try {

@@ -11,9 +11,9 @@ import { writeTinyWorld } from "../world/tiny-world.js";
 /** A stage that takes memory without end. */
 const GREEDY: Mutation = {
   file: "libs/learn/dist/stages/collect.js",
-  find: "const tokenizer = await loadTokenizer(config.model);",
+  find: "const tokenizer = await loadTokenizerOf(config.model, config);",
   replace:
-    "const kept = []; for (;;) kept.push(new Array(2_000_000).fill(kept.length + 0.5)); const tokenizer = await loadTokenizer(config.model);",
+    "const kept = []; for (;;) kept.push(new Array(2_000_000).fill(kept.length + 0.5)); const tokenizer = await loadTokenizerOf(config.model, config);",
 };
 const MAX_CRASHES = 3;
 /** Before the third attempt; there is none before the second. */

@@ -7,11 +7,12 @@ import {
   type PromptRecord,
   type Ranking,
 } from "@stagecraft/data";
-import { generate, loadModel, type Model } from "@stagecraft/model";
+import { generate, loadModel, loadTokenizerOf, type Model } from "@stagecraft/model";
 import {
   recordFields,
   recordOptions,
   answerProblems,
+  chatFields,
   commonFields,
   createThroughput,
   dataInputs,
@@ -21,7 +22,7 @@ import {
   type StageResult,
   type StageScope,
 } from "@stagecraft/runs";
-import { loadTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
+import { chatTemplateFile, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import { readUsablePrompts } from "./usable-prompts.js";
 
@@ -55,6 +56,7 @@ const schema = z.strictObject({
   topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
   maxNewTokens: z.int().min(1).default(128).describe("Longest answer in tokens"),
   batchSize: z.int().min(1).default(32).describe("Answers generated at the same time"),
+  ...chatFields,
   ...recordFields("prompts"),
   ...commonFields,
 });
@@ -73,7 +75,10 @@ export function createCollectStage(
       "npx stagecraft collect --model runs/sft/model --prompts prompts.jsonl --run runs/answers",
       "npx stagecraft collect --model runs/sft/model --prompts prompts.jsonl --samples-per-prompt 9 --temperature 0.8 --run runs/answers9",
     ],
-    inputs: ({ model, prompts }) => [...modelInputs({ model }), ...dataInputs({ prompts })],
+    inputs: ({ model, prompts, ...chosen }) => [
+      ...modelInputs({ model }),
+      ...dataInputs({ prompts, chatTemplate: chatTemplateFile(chosen) }),
+    ],
     problems: ({ maxNewTokens, model }, ahead) => answerProblems(maxNewTokens, [model], ahead),
     outputs: ({ samplesPerPrompt }) => {
       const answers = { answersPerPrompt: samplesPerPrompt };
@@ -92,7 +97,7 @@ interface Scope extends StageScope {
 }
 
 async function collect(config: CollectConfig, scope: Scope): Promise<StageResult> {
-  const tokenizer = await loadTokenizer(config.model);
+  const tokenizer = await loadTokenizerOf(config.model, config);
   const model = await loadModel(config.model, { heads: ["lm"] });
   const file = join(scope.run.dir, "answers.jsonl");
   let tokensPerSecond: number;

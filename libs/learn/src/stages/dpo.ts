@@ -1,8 +1,9 @@
 import { meanOf, present, throwIfAborted } from "@stagecraft/core";
 import { openItemBatches, type Ranking } from "@stagecraft/data";
-import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import { loadModelToTeach, saveModel, type Model } from "@stagecraft/model";
 import {
   recordFields,
+  chatFields,
   commonFields,
   contextProblems,
   dataInputs,
@@ -20,7 +21,7 @@ import {
   writtenModelFields,
 } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
-import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
 import {
   answerLogProbs,
@@ -62,6 +63,7 @@ const schema = z.strictObject({
     .max(0.49)
     .default(0)
     .describe("Share of pairs that raters are thought to have the wrong way round"),
+  ...chatFields,
   ...rankingBatchFields(16),
   selectModel: selectModelField("held-out loss"),
   ...loraFields("the model"),
@@ -84,9 +86,9 @@ export const dpoStage = defineStage<DpoConfig>({
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --run runs/dpo",
     "npx stagecraft dpo --model runs/sft/model --data rankings.jsonl --beta 0.3 --label-smoothing 0.1 --run runs/dpo-smooth",
   ],
-  inputs: ({ model, reference, data, validationData }) => [
+  inputs: ({ model, reference, data, validationData, ...chosen }) => [
     ...modelInputs({ model, reference }),
-    ...dataInputs({ data, validationData }),
+    ...dataInputs({ data, validationData, chatTemplate: chatTemplateFile(chosen) }),
   ],
   problems: ({ contextLength, model, reference }, ahead) =>
     contextProblems(contextLength, [model, ...(reference ? [reference] : [])], ahead),
@@ -100,8 +102,10 @@ interface DpoData {
 }
 
 async function dpo(config: DpoConfig, scope: StageScope): Promise<StageResult> {
-  const tokenizer = await loadTokenizer(config.model);
-  const model = withLora(await loadModel(config.model, { heads: ["lm"] }), config, config.seed);
+  const tokenizer = await loadChatTokenizer(config.model, config);
+  const { loraRank } = config;
+  const start = await loadModelToTeach(config.model, { tokenizer, loraRank, heads: ["lm"] });
+  const model = withLora(start, config, config.seed);
   try {
     const maxLength = config.contextLength || model.config.maxPositions;
     const rankings = await readRankingFiles(config, scope.context);
@@ -115,7 +119,7 @@ async function dpo(config: DpoConfig, scope: StageScope): Promise<StageResult> {
     const validation = usable(rankings.validation, "held-out rankings");
     warnWithoutJudgement(validation, rankings.validation, scope.context);
     const data = { train, validation };
-    await addReference(data, model, config);
+    await addReference(data, { start: model, tokenizer, config });
     return await trainOn(data, { config, model, tokenizer, ...scope });
   } finally {
     model.dispose();
@@ -123,8 +127,13 @@ async function dpo(config: DpoConfig, scope: StageScope): Promise<StageResult> {
 }
 
 /** Fills in log π_ref once; with the start model as reference, before training or resuming moves it. */
-async function addReference(data: DpoData, start: Model, { reference }: DpoConfig): Promise<void> {
-  const model = reference === "" ? start : await loadModel(reference, { heads: ["lm"] });
+async function addReference(
+  data: DpoData,
+  { start, tokenizer, config }: { start: Model; tokenizer: Tokenizer; config: DpoConfig },
+): Promise<void> {
+  const { reference } = config;
+  const model =
+    reference === "" ? start : await loadModelToTeach(reference, { tokenizer, heads: ["lm"] });
   try {
     const items = [...data.train, ...data.validation];
     const measured = measureLogProbs(model, items);

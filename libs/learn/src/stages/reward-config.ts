@@ -1,5 +1,6 @@
 import {
   recordFields,
+  chatFields,
   commonFields,
   loraFields,
   optimizationFields,
@@ -24,6 +25,7 @@ export const rewardSchema = z.strictObject({
     .default([])
     .describe("Demonstrations whose mean score becomes 0; empty = all ranked answers"),
   ...recordFields("rankings"),
+  ...chatFields,
   objective: z
     .enum(["ranking", "classification", "regression"])
     .default("ranking")

@@ -1,7 +1,14 @@
 import type { TensorEntry } from "@stagecraft/checkpoint";
 import { deriveSeed, present, throwIfAborted } from "@stagecraft/core";
 import { openItemBatches } from "@stagecraft/data";
-import { HEAD_NAMES, loadModel, modelFromTensors, saveModel, type Model } from "@stagecraft/model";
+import {
+  HEAD_NAMES,
+  loadModel,
+  loadModelToTeach,
+  modelFromTensors,
+  saveModel,
+  type Model,
+} from "@stagecraft/model";
 import {
   optimizerFor,
   type Run,
@@ -101,7 +108,7 @@ function memberScope(
 
 async function trainMember(scope: RewardScope): Promise<TrainedMember> {
   const { config } = scope;
-  const model = withLora(await initialModel(config), config, config.seed);
+  const model = withLora(await initialModel(config, scope.tokenizer), config, config.seed);
   const optimizer = optimizerFor(model.params, config);
   try {
     const task = rewardTask(scope, { model, optimizer });
@@ -187,8 +194,9 @@ export function momentsOf(values: ArrayLike<number>): { mean: number; std: numbe
 }
 
 /** The starting model with a score head without bias, cut to `keepLayers` layers. */
-async function initialModel({ model, keepLayers, seed }: RewardConfig): Promise<Model> {
-  const full = await loadModel(model, { heads: ["score"], seed });
+async function initialModel(config: RewardConfig, tokenizer: Tokenizer): Promise<Model> {
+  const { model, keepLayers, seed, loraRank } = config;
+  const full = await loadModelToTeach(model, { tokenizer, loraRank, heads: ["score"], seed });
   const numLayers = Math.min(keepLayers || Infinity, full.config.numLayers);
   const whole = numLayers === full.config.numLayers;
   if (whole && !full.params.has(HEAD_NAMES.score.bias)) return full;

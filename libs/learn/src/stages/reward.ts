@@ -15,7 +15,7 @@ import {
   type StageScope,
   writtenAs,
 } from "@stagecraft/runs";
-import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { ensembleReport, type EnsembleReport } from "../reward/ensemble-report.js";
 import { raterAgreement, type RaterAgreement } from "../reward/rater-agreement.js";
 import type { RankingReport } from "../reward/ranking-metrics.js";
@@ -57,9 +57,9 @@ export const rewardStage = defineStage<RewardConfig>({
     "npx stagecraft reward --model runs/sft/model --keep-layers 2 --data rankings.jsonl --references demonstrations.jsonl --run runs/reward-small",
     "npx stagecraft reward --model runs/sft/model --data rankings.jsonl --ensemble 3 --run runs/reward-ensemble",
   ],
-  inputs: ({ model, data, validationData, references }) => [
+  inputs: ({ model, data, validationData, references, ...chosen }) => [
     ...modelInputs({ model }),
-    ...dataInputs({ data, validationData, references }),
+    ...dataInputs({ data, validationData, references, chatTemplate: chatTemplateFile(chosen) }),
   ],
   problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
   outputs: async ({ model }, ahead) => ({
@@ -73,7 +73,7 @@ export const rewardStage = defineStage<RewardConfig>({
 type Agreement = RaterAgreement | undefined;
 
 async function reward(config: RewardConfig, { run, context }: StageScope): Promise<StageResult> {
-  const tokenizer = await loadTokenizer(config.model);
+  const tokenizer = await loadChatTokenizer(config.model, config);
   const { config: modelConfig } = await readModelInfo(config.model);
   const maxLength = config.contextLength || modelConfig.maxPositions;
   const { data, agreement } = await readData(config, { tokenizer, maxLength, context });

@@ -6,10 +6,11 @@ import {
   type Conversation,
   type SftBatchSource,
 } from "@stagecraft/data";
-import { growVocabulary, loadModel, type Model } from "@stagecraft/model";
+import { loadModelToTeach, type Model } from "@stagecraft/model";
 import {
   recordFields,
   recordOptions,
+  chatFields,
   commonFields,
   contextProblems,
   dataInputs,
@@ -26,9 +27,8 @@ import {
   withLora,
   writtenModelFields,
 } from "@stagecraft/runs";
-import type { Tokenizer } from "@stagecraft/tokenizer";
+import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { z } from "zod";
-import { chatTemplateFile, tokenizerForChat } from "./chat-template.js";
 import { heldOutFields, overlongField, selectModelField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
 import { lmTask, takeBatches } from "./language-model.js";
@@ -50,13 +50,7 @@ const schema = z.strictObject({
   overlong: overlongField.describe(
     "Conversations of more tokens: cut (they lose their end), drop, or stop with an error",
   ),
-  chatTemplate: z
-    .string()
-    .default("")
-    .describe(
-      "Chat template in the place of the model's: chatml, llama3 or a file in Jinja; tokens that it needs and " +
-        "the tokenizer lacks are added, and the embeddings get rows for them. Empty = the model's own",
-    ),
+  ...chatFields,
   pack: z.boolean().default(true).describe("Several short conversations in one sequence"),
   batchSize: z.int().min(1).default(8).describe("Sequences per micro-batch"),
   epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
@@ -81,9 +75,9 @@ export const sftStage = defineStage<SftConfig>({
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
     "npx stagecraft sft --model models/smollm2 --data demonstrations.jsonl --lora-rank 16 --run runs/sft-lora",
   ],
-  inputs: ({ model, data, validationData, chatTemplate }) => [
+  inputs: ({ model, data, validationData, ...chosen }) => [
     ...modelInputs({ model }),
-    ...dataInputs({ data, validationData, chatTemplate: chatTemplateFile(chatTemplate) }),
+    ...dataInputs({ data, validationData, chatTemplate: chatTemplateFile(chosen) }),
   ],
   problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
   outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
@@ -91,29 +85,16 @@ export const sftStage = defineStage<SftConfig>({
 });
 
 async function sft(config: SftConfig, scope: StageScope): Promise<StageResult> {
-  const tokenizer = await tokenizerForChat(config);
+  const tokenizer = await loadChatTokenizer(config.model, config);
   const { train, validation } = await readData(config, scope.context);
-  const loaded = await loadModel(config.model, { heads: ["lm"] });
-  const hasRows = tokenizer.vocabSize <= loaded.config.vocabSize;
-  if (!hasRows && config.loraRank > 0) {
-    loaded.dispose();
-    throw newTokensUnderLora(config);
-  }
-  const whole = hasRows ? loaded : growVocabulary(loaded, tokenizer.vocabSize);
-  const model = withLora(whole, config, config.seed);
+  const { loraRank, seed } = config;
+  const start = await loadModelToTeach(config.model, { tokenizer, loraRank, heads: ["lm"] });
+  const model = withLora(start, config, seed);
   try {
     return await trainOn({ train, validation }, { config, model, tokenizer, ...scope });
   } finally {
     model.dispose();
   }
-}
-
-function newTokensUnderLora({ chatTemplate }: SftConfig): StagecraftError {
-  return new StagecraftError(
-    "invalid_argument",
-    `the chat template ${chatTemplate} needs tokens that the model has no embeddings for, and adapters (loraRank) leave the embeddings as they are; train once without loraRank, or choose a template of tokens that are there`,
-    { details: { field: "loraRank" } },
-  );
 }
 
 async function trainOn(

@@ -7,14 +7,15 @@ import {
   type Conversation,
   type PromptRecord,
 } from "@stagecraft/data";
-import { recordFields, recordOptions, dataInputs, defineStage } from "@stagecraft/runs";
-import { loadTokenizer, renderChat } from "@stagecraft/tokenizer";
+import { chatFields, recordFields, recordOptions, dataInputs, defineStage } from "@stagecraft/runs";
+import { chatTemplateFile, loadChatTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
   data: z.array(z.string().min(1)).min(1).describe("Demonstrations (JSONL)"),
   tokenizer: z.string().min(1).describe("Tokenizer or model directory, to measure prompts with"),
   maxTokens: z.number().int().min(1).default(192).describe("Longer prompts are left out"),
   limit: z.number().int().min(0).default(0).describe("At most this many prompts, 0 = all"),
+  ...chatFields,
   ...recordFields("conversations"),
   seed: z.number().int().min(0).default(1).describe("Not used: prompts keep their order"),
 });
@@ -25,15 +26,15 @@ export const promptsStage = defineStage<z.infer<typeof schema>>({
   summary: "take the prompts out of demonstrations, for collect and ppo",
   schema,
   examples: [],
-  inputs: ({ data, tokenizer }) => [
-    ...dataInputs({ data }),
+  inputs: ({ data, tokenizer, ...chosen }) => [
+    ...dataInputs({ data, chatTemplate: chatTemplateFile(chosen) }),
     { field: "tokenizer", kind: "tokenizer", path: tokenizer },
   ],
   outputs: () => Promise.resolve({ prompts: {} }),
   leaves: { "prompts.jsonl": "work" },
   async work(config, { run, context }) {
     const { maxTokens, limit } = config;
-    const tokenizer = await loadTokenizer(config.tokenizer);
+    const tokenizer = await loadChatTokenizer(config.tokenizer, config);
     const found = readConversations(config.data, recordOptions(config, context));
     const prompts: PromptRecord[] = [];
     let numTooLong = 0;

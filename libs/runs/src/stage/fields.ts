@@ -54,6 +54,23 @@ export function writtenAs(
   };
 }
 
+/** Fields of stages that render conversations. */
+export const chatFields = {
+  chatTemplate: z
+    .string()
+    .default("")
+    .describe(
+      "Chat template in the place of the model's: chatml, llama3 or a file in Jinja; empty = the model's own. " +
+        "Stages that train a model add the tokens that it needs, others refuse one that needs some",
+    ),
+  chatTokens: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Tokens of that template whose names might be text as well, such as <start_of_turn>; names in <|…|> are known",
+    ),
+};
+
 /** Bookkeeping of stages that train step by step. */
 export const progressFields = {
   logEvery: z.int().min(1).default(10).describe("Optimizer steps between records in metrics.jsonl"),

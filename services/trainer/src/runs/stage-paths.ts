@@ -67,6 +67,7 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   ptxSeparator: "no path",
   columns: "no path",
   chatTemplate: template,
+  chatTokens: "no path",
   courtesies: "no path",
   scoreWeights: "no path",
 };
