@@ -62,6 +62,7 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   rewardModel: read,
   rewardModels: named,
   policy: read,
+  plugin: read,
   ptxCorpus: weighted,
   ptxTextField: "no path",
   ptxSeparator: "no path",
