@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { pythonWith, run } from "./python.mjs";
 
 /** Of values' largest magnitude; float32 sums in another order. */
-const TOLERANCE = 1e-4;
+export const TOLERANCE = 1e-4;
 
 const NEW = 32;
 
@@ -43,7 +43,7 @@ export async function checkModels(root) {
 }
 
 /** @param {string} root */
-async function loadLibrary(root) {
+export async function loadLibrary(root) {
   const load = (/** @type {string} */ path) => import(pathToFileURL(join(root, "libs", path)).href);
   const [checkpoint, model, weights, decoder, tensor] = await Promise.all([
     load("checkpoint/dist/index.js"),
@@ -201,7 +201,7 @@ async function greedyOf(library, model, prompt) {
  * @param {Float32Array} found
  * @param {Float32Array} expected
  */
-function relativeError(found, expected) {
+export function relativeError(found, expected) {
   if (found.length !== expected.length) return Infinity;
   const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
   let worst = 0;

@@ -1,6 +1,7 @@
 // `npm run test:interop`: what other tools write is read as they mean it. Needs Python; see python.mjs.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkAdapters } from "./adapters.mjs";
 import { checkData } from "./data.mjs";
 import { checkModels } from "./models.mjs";
 import { checkTemplates } from "./templates.mjs";
@@ -12,6 +13,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const AREAS = {
   data: checkData,
   models: checkModels,
+  adapters: checkAdapters,
   tokenizers: checkTokenizers,
   templates: checkTemplates,
 };

@@ -71,7 +71,12 @@ export async function readModelDescription(
   const home = await locateDirectory(directory, fileSystem);
   const names = await listNames(home, fileSystem);
   if (names.length === 0) throw missing(directory, "no such directory, or it is empty");
-  if (!names.includes(CONFIG_FILE)) throw missing(directory, `it has no ${CONFIG_FILE}`);
+  if (!names.includes(CONFIG_FILE)) {
+    const isAdapter = names.includes("adapter_config.json");
+    const merge = `npx stagecraft export model BASE --adapter ${directory} --out MODEL`;
+    const hint = isAdapter ? `; it is a PEFT adapter: make a model of it with \`${merge}\`` : "";
+    throw missing(directory, `it has no ${CONFIG_FILE}${hint}`);
+  }
   const files: Record<string, string> = {};
   for (const name of names) {
     if (name === CONFIG_FILE || name === INDEX_FILE || !TEXT_FILE.test(name)) continue;

@@ -1,3 +1,8 @@
+export {
+  saveAdapter,
+  type SaveAdapterOptions,
+  type SavedAdapter,
+} from "./adapter/adapter-files.js";
 export type { ModelConfig, PresetSizes } from "./config.js";
 export { ARCHITECTURES, type Architecture } from "./families/index.js";
 export { generate, type GeneratedSequence, type GenerateOptions } from "./generation/generate.js";

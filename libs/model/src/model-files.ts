@@ -8,6 +8,7 @@ import {
   type TensorMap,
 } from "@stagecraft/checkpoint";
 import { parsedTokenizerJson } from "@stagecraft/tokenizer";
+import { applyAdapter } from "./adapter/adapter-files.js";
 import type { ModelConfig } from "./config.js";
 import {
   extraOfHfConfig,
@@ -26,6 +27,8 @@ export interface LoadModelOptions {
   heads?: readonly Head[];
   /** Seed of heads that the directory does not hold; default 0. */
   seed?: number;
+  /** Directory of a PEFT adapter, which is added to the weights; default none. */
+  adapter?: string | undefined;
 }
 
 export interface SaveModelOptions {
@@ -56,11 +59,12 @@ export interface ModelInfo {
  */
 export async function loadModel(
   directory: string,
-  { heads, seed = 0 }: LoadModelOptions = {},
+  { heads, seed = 0, adapter }: LoadModelOptions = {},
 ): Promise<Model> {
   const { config: hf, tensors, files } = await readModelDirectory(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
   checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
+  if (adapter !== undefined) await applyAdapter(tensors, adapter);
   const { tensors: ours, dtype } = fromHfTensors(config, tensors);
   refuseNotFinite(ours, directory);
   return modelFromTensors(config, ours, {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Argument, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import { UsageError } from "@stagecraft/config";
 import { feedback } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
@@ -17,6 +17,7 @@ import {
 } from "@stagecraft/service-gateway";
 import { silentLogger } from "@stagecraft/telemetry";
 import type { CommandScope } from "../app/command.js";
+import { exportAdapterCommand, exportModelCommand } from "./export-model.js";
 import { examplesText } from "./stage-command.js";
 
 interface ExportFlags {
@@ -34,12 +35,21 @@ const KINDS = ["rankings", "demonstrations", "flags"] as const satisfies readonl
 const EXAMPLES = [
   "npx stagecraft export rankings --feedback-dir runs/demo/studio",
   "npx stagecraft export demonstrations --feedback-address 127.0.0.1:50055 --format parquet --out said/demonstrations.parquet",
+  "npx stagecraft export flags --database-url postgres://user:password@host/name",
+  "npx stagecraft export model runs/demo/ppo/model --dtype bf16 --out assistant-bf16",
 ];
 
-/** `stagecraft export KIND`: what people said, as files that the stages read. */
+/** `stagecraft export KIND`: what people said, as files that the stages read; models for other tools. */
 export function exportCommand(command: Command, scope: CommandScope): void {
+  for (const kind of KINDS) exportKindCommand(command.command(kind), kind, scope);
+  exportModelCommand(command.command("model"), scope);
+  exportAdapterCommand(command.command("adapter"), scope);
+  command.addHelpText("after", examplesText(EXAMPLES));
+}
+
+function exportKindCommand(command: Command, kind: ExportKind, scope: CommandScope): void {
   command
-    .addArgument(new Argument("<kind>", "what they said").choices(KINDS))
+    .description(`${kind} of people, as a file that stages read`)
     .option("--feedback-address <host:port>", "a gateway that runs")
     .option("--feedback-dir <dir>", "the folder of one that does not, such as a studio's")
     .option("--database-url <url>", "its PostgreSQL, such as postgres://user:password@host/name")
@@ -52,8 +62,8 @@ export function exportCommand(command: Command, scope: CommandScope): void {
     )
     .option("--out <file>", "file that is written, whole or not at all (default: KIND.FORMAT)")
     .option("--json", "print the result as NDJSON")
-    .addHelpText("after", examplesText(EXAMPLES))
-    .action((kind: ExportKind, flags: ExportFlags) => exportKind(kind, flags, scope));
+    .addHelpText("after", examplesText(EXAMPLES.filter((example) => example.includes(kind))))
+    .action((flags: ExportFlags) => exportKind(kind, flags, scope));
 }
 
 async function exportKind(kind: ExportKind, flags: ExportFlags, scope: CommandScope) {

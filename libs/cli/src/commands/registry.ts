@@ -75,7 +75,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "export",
-    summary: "what people said, as files for the stages",
+    summary: "what people said, as files for the stages; models and adapters for other tools",
     load: async () => (await import("./export.js")).exportCommand,
   },
   {

@@ -1,0 +1,123 @@
+import { Option, type Command } from "commander";
+import { UsageError } from "@stagecraft/config";
+import { StagecraftError } from "@stagecraft/core";
+import type { ModelDtype } from "@stagecraft/model";
+import type { CommandScope } from "../app/command.js";
+import { wholeNumberFlag } from "./cluster-flags.js";
+import { examplesText } from "./stage-command.js";
+
+interface ModelFlags {
+  out: string;
+  adapter?: string;
+  dtype?: ModelDtype;
+  maxShardMegabytes: number;
+  json?: boolean;
+}
+
+/** `stagecraft export model`: a model as another directory: other type, shards, an adapter merged in. */
+export function exportModelCommand(command: Command, scope: CommandScope): void {
+  command
+    .description("a model in another type, in shards, or with a PEFT adapter merged into it")
+    .argument("<model>", "model directory")
+    .requiredOption("--out <dir>", "model directory that is written")
+    .option("--adapter <dir>", "PEFT adapter (LoRA) that is added to the weights")
+    .addOption(dtypeFlag(["f32", "bf16", "f16"]))
+    .addOption(
+      wholeNumberFlag("--max-shard-megabytes", "larger weights become several files; 0 = one", {
+        ...{ min: 0, value: 0 },
+      }),
+    )
+    .option("--json", "print the result as NDJSON")
+    .addHelpText(
+      "after",
+      examplesText([
+        "npx stagecraft export model runs/demo/ppo/model --dtype bf16 --out assistant-bf16",
+        "npx stagecraft export model models/base --adapter adapters/mine --out models/mine",
+      ]),
+    )
+    .action((dir: string, flags: ModelFlags) => exportModel(dir, flags, scope));
+}
+
+/** Files that are about the weights as they were. */
+const ABOUT_OTHER_WEIGHTS = new Set(["lineage.json", "README.md", "signature.json"]);
+
+async function exportModel(dir: string, flags: ModelFlags, { io }: CommandScope): Promise<void> {
+  const { loadModel, readModelInfo, saveModel } = await import("@stagecraft/model");
+  const { initEngine } = await import("@stagecraft/tensor");
+  const info = await readModelInfo(dir);
+  refuseEnsemble(dir, info.extra);
+  await initEngine({ engine: "cpu" });
+  const model = await loadModel(dir, { adapter: flags.adapter });
+  // What an adapter adds may be less than bf16 can tell.
+  const { dtype = flags.adapter ? "f32" : model.dtype, maxShardMegabytes, out } = flags;
+  const kept = Object.entries(info.files).filter(([name]) => !ABOUT_OTHER_WEIGHTS.has(name));
+  await saveModel(out, model, {
+    tokenizerFiles: Object.fromEntries(kept),
+    ...{ extra: info.extra, dtype },
+    ...(maxShardMegabytes > 0 && { maxShardBytes: maxShardMegabytes * 1e6 }),
+  });
+  const result = { out, dtype, numParams: model.numParams };
+  model.dispose();
+  tell(io, flags, result, `${out}: ${result.numParams} parameters in ${dtype}`);
+}
+
+function refuseEnsemble(dir: string, { rewardModel }: Record<string, unknown>): void {
+  if ((rewardModel as { members?: unknown } | undefined)?.members === undefined) return;
+  throw new StagecraftError(
+    "unimplemented",
+    `${dir} is a reward model of several members; only models of one are exported`,
+  );
+}
+
+interface AdapterFlags {
+  base: string;
+  out: string;
+  maxRank: number;
+  json?: boolean;
+}
+
+/** `stagecraft export adapter`: what LoRA learnt, for PEFT. */
+export function exportAdapterCommand(command: Command, { io }: CommandScope): void {
+  command
+    .description("what training with adapters learnt, as a PEFT adapter (LoRA) of its base model")
+    .argument("<model>", "model directory, trained from the base with --lora-rank")
+    .requiredOption("--base <dir>", "model directory it was trained from")
+    .requiredOption("--out <dir>", "directory that is written")
+    .addOption(
+      wholeNumberFlag("--max-rank", "refuse a change of more ranks", { min: 1, value: 256 }),
+    )
+    .option("--json", "print the result as NDJSON")
+    .addHelpText(
+      "after",
+      examplesText([
+        "npx stagecraft export adapter runs/ppo/model --base runs/sft/model --out adapter",
+      ]),
+    )
+    .action(async (model: string, flags: AdapterFlags) => {
+      const { saveAdapter } = await import("@stagecraft/model");
+      const { base, out, maxRank } = flags;
+      const { rank, modules } = await saveAdapter(out, { base, model, maxRank });
+      const result = { out, rank, numModules: modules.length };
+      tell(io, flags, result, `${out}: rank ${rank}, of ${modules.length} maps of ${base}`);
+    });
+}
+
+export function dtypeFlag(choices: readonly string[]): Option {
+  const text = "type of the weights (default: as they are; f32 with an adapter)";
+  return new Option("--dtype <type>", text).choices(choices);
+}
+
+export function tell(
+  { out }: Pick<CommandScope["io"], "out">,
+  { json }: { json?: boolean },
+  result: object,
+  text: string,
+): void {
+  out.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`);
+}
+
+/** Throws where a flag must name a file of this ending. */
+export function requireEnding(flag: string, file: string, ending: string): void {
+  if (file.endsWith(ending)) return;
+  throw new UsageError(`${flag} ${file} must end in ${ending}`);
+}

@@ -1,0 +1,56 @@
+import { cp, mkdir, readFile } from "node:fs/promises";
+import { readModelDirectory, readSafetensors } from "@stagecraft/checkpoint";
+import { expect, it } from "vitest";
+import { makeBase, openWorkshop, runCli, succeed, writeRecords } from "./case-kit.js";
+
+it("what ppo's adapters learnt goes out as a PEFT adapter, and in again to the same weights", async () => {
+  await using workshop = await openWorkshop();
+  const base = await makeBase(workshop.path("base"), { contextLength: 32 });
+  const reward = await makeBase(workshop.path("reward"), { heads: ["score"], contextLength: 32 });
+  const prompts = await writeRecords(workshop, "prompts.jsonl", [{ id: "p", prompt: "Q0" }]);
+  const short = ["--updates", "2", "--prompts-per-update", "2", "--max-new-tokens", "4"];
+  const models = ["--policy", base, "--reward-model", reward];
+  const lora = ["--lora-rank", "2", "--learning-rate", "0.01"];
+  const run = workshop.path("ppo");
+  await succeed(["ppo", ...models, "--prompts", prompts, ...short, ...lora, "--run", run]);
+
+  const [tuned, adapter, again] = [
+    `${run}/model`,
+    workshop.path("adapter"),
+    workshop.path("again"),
+  ];
+  const out = await succeed([
+    ...["export", "adapter", tuned, "--base", base, "--out", adapter, "--json"],
+  ]);
+  expect(JSON.parse(out.out)).toMatchObject({ out: adapter, rank: 2 });
+  expect(
+    Object.keys(JSON.parse(await readFile(`${adapter}/adapter_config.json`, "utf8"))),
+  ).toContain("target_modules");
+  await succeed(["export", "model", base, "--adapter", adapter, "--out", again]);
+  const [wanted, found] = [await readModelDirectory(tuned), await readModelDirectory(again)];
+  expect(Object.keys(found.files)).toContain("tokenizer.json");
+  for (const [name, { data }] of wanted.tensors) {
+    const values = found.tensors.get(name)!.data as Float32Array;
+    values.forEach((value, i) => expect(value).toBeCloseTo(data[i] as number, 5));
+  }
+
+  const { code, err } = await runCli(["chat", adapter, "--prompt", "Hi"]);
+  expect(code).toBe(1);
+  expect(err).toContain(`npx stagecraft export model BASE --adapter ${adapter} --out MODEL`);
+}, 60_000);
+
+it("a model is exported in another type and in shards, its files and its heads kept", async () => {
+  await using workshop = await openWorkshop();
+  const base = await makeBase(workshop.path("base"), { heads: ["score"] });
+  const out = workshop.path("small");
+  const shards = ["--max-shard-megabytes", "1"];
+  await succeed(["export", "model", base, "--dtype", "bf16", ...shards, "--out", out]);
+  const { tensors } = await readSafetensors(`${out}/model.safetensors`); // less than 1 MB
+  expect([...new Set([...tensors.values()].map(({ dtype }) => dtype))]).toEqual(["BF16"]);
+  const { heads } = JSON.parse((await succeed(["info", out, "--json"])).out) as { heads: string[] };
+  expect(heads).toEqual(["score"]);
+  await mkdir(workshop.path("taken"));
+  await cp(`${base}/config.json`, workshop.path("taken/thesis.txt"));
+  const taken = await runCli(["export", "model", base, "--out", workshop.path("taken")]);
+  expect([taken.code, taken.err]).toEqual([1, expect.stringContaining("thesis.txt")]);
+});
