@@ -3,6 +3,7 @@ import {
   decoderHidden,
   embedding,
   linear,
+  paddedSize,
   tf,
   tokenLogProbs,
   type TokenLogProbs,
@@ -51,8 +52,9 @@ export class ModelForward {
     const weight = this.need("lm");
     const { targets, rows = rowsWithTarget(targets) } = batch;
     const { logProbs, entropy } = tf.tidy(() => {
-      const hidden = this.hiddenAt(batch, rows);
-      return readTargets(hidden, weight, { targets, rows }, this.shaped(options));
+      const read = paddedRows(rows, targets.length);
+      const hidden = this.hiddenAt(batch, read);
+      return readTargets(hidden, weight, { targets, rows, read }, this.shaped(options));
     });
     return { logProbs, entropy };
   }
@@ -61,7 +63,8 @@ export class ModelForward {
     const { weight, bias } = this.need("value");
     const { rows, ids } = batch;
     return tf.tidy(() => {
-      const values = flat(linear(this.hiddenAt(batch, rows), weight, bias)); // [R]
+      const read = paddedRows(rows, ids.length);
+      const values = flat(linear(this.hiddenAt(batch, read), weight, bias)); // [R]
       return spread(values, rows, ids.length); // [N]
     });
   }
@@ -71,9 +74,10 @@ export class ModelForward {
     const { weight, bias } = this.need("value");
     const { targets, rows } = batch;
     const { logProbs, entropy, values } = tf.tidy(() => {
-      const hidden = this.hiddenAt(batch, rows);
+      const read = paddedRows(rows, targets.length);
+      const hidden = this.hiddenAt(batch, read);
       return {
-        ...readTargets(hidden, lm, { targets, rows }, this.shaped(options)),
+        ...readTargets(hidden, lm, { targets, rows, read }, this.shaped(options)),
         values: spread(flat(linear(hidden, weight, bias)), rows, targets.length), // [N]
       };
     });
@@ -121,24 +125,37 @@ export class ModelForward {
 function readTargets(
   hidden: tf.Tensor2D,
   weight: tf.Tensor2D,
-  { targets, rows }: { targets: Int32Array; rows: Int32Array | undefined },
+  { targets, rows, read }: { targets: Int32Array; rows: Rows; read: Rows },
   options: TokenLogProbsOptions,
 ): { logProbs: tf.Tensor1D; entropy: tf.Tensor1D } {
-  const { logProbs, entropy } = tokenLogProbs(hidden, weight, pick(targets, rows), options);
+  const { logProbs, entropy } = tokenLogProbs(hidden, weight, pick(targets, read), options);
   return {
     logProbs: spread(logProbs, rows, targets.length),
     entropy: spread(entropy, rows, targets.length),
   };
 }
 
-function pick(values: Int32Array, rows: Int32Array | undefined): Int32Array {
+type Rows = Int32Array | undefined;
+
+/** The rows asked for and, where the engine likes certain sizes, some of the others behind them. */
+function paddedRows(rows: Rows, numRows: number): Rows {
+  const size = Math.min(numRows, paddedSize(rows?.length ?? numRows));
+  if (!rows || size === rows.length) return rows;
+  const asked = new Set(rows);
+  const padded = new Int32Array(size);
+  padded.set(rows);
+  for (let row = 0, at = rows.length; at < size; row++) if (!asked.has(row)) padded[at++] = row;
+  return padded;
+}
+
+function pick(values: Int32Array, rows: Rows): Int32Array {
   return rows ? Int32Array.from(rows, (row) => values[row]!) : values;
 }
 
-/** One value for each of `rows`, put there in a vector of `size`; 0 elsewhere. */
-function spread(values: tf.Tensor1D, rows: Int32Array | undefined, size: number): tf.Tensor1D {
+/** The first values, one for each of `rows`, put there in a vector of `size`; 0 elsewhere. */
+function spread(values: tf.Tensor1D, rows: Rows, size: number): tf.Tensor1D {
   if (!rows) return values;
-  const none = rows.length;
+  const none = values.size;
   const from = new Int32Array(size).fill(none);
   rows.forEach((row, i) => (from[row] = i));
   const table = tf.reshape(tf.concat1d([values, tf.zeros([1])]), [none + 1, 1]);

@@ -32,7 +32,7 @@ export {
   releaseIdleMemory,
   releaseWeights,
 } from "./memory.js";
-export { createLaterReads, runRecorded, type LaterReads } from "./recorded.js";
+export { createLaterReads, paddedSize, runRecorded, type LaterReads } from "./recorded.js";
 export type {
   Activation,
   AttentionBlockOptions,

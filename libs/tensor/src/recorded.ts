@@ -9,6 +9,14 @@ export function runRecorded(): void {
   currentEngine().runRecorded?.();
 }
 
+/**
+ * A size of at least this to pad a batch to: the size itself, but on an engine that compiles a program for each
+ * shape one of few.
+ */
+export function paddedSize(size: number): number {
+  return currentEngine().paddedSize?.(size) ?? size;
+}
+
 /** Results of a step that are read when it is over, so that one program computes them and the step. */
 export interface LaterReads {
   /** Keeps the tensors past their scope and hands over their values at `read()`. */

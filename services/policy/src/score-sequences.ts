@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { throwIfAborted } from "@stagecraft/core";
 import type { Model } from "@stagecraft/model";
-import { tf } from "@stagecraft/tensor";
+import { paddedSize, tf } from "@stagecraft/tensor";
 import type { SequenceToScore } from "./engine.js";
 
 export interface ScoreSequencesOptions {
@@ -40,8 +40,10 @@ function scoreBatch(
   batch: readonly SequenceToScore[],
   temperature: number,
 ): Float32Array[] {
-  const length = Math.max(...batch.map(({ ids }) => ids.length));
-  const size = batch.length * length;
+  const longest = Math.max(...batch.map(({ ids }) => ids.length));
+  const length = Math.max(longest, Math.min(model.config.maxPositions, paddedSize(longest)));
+  const batchSize = paddedSize(batch.length);
+  const size = batchSize * length;
   const ids = new Int32Array(size);
   const segments = new Int32Array(size);
   const targets = new Int32Array(size).fill(-1);
@@ -51,7 +53,7 @@ function scoreBatch(
     targets.set(sequence.ids.subarray(sequence.promptLength), firstRow(sequence, b, length));
   });
   const numbers = tf.tidy(() => {
-    const rows = { ids, segments, targets, batchSize: batch.length, length };
+    const rows = { ids, segments, targets, batchSize, length };
     return model.logProbs(rows, { temperature }).logProbs.dataSync() as Float32Array;
   });
   return batch.map((sequence, b) => {

@@ -1,6 +1,6 @@
 import type { ChatMessage } from "@stagecraft/contracts";
 import { combineScores } from "@stagecraft/learn";
-import { tf } from "@stagecraft/tensor";
+import { paddedSize, tf } from "@stagecraft/tensor";
 import { renderScored, type Tokenizer } from "@stagecraft/tokenizer";
 
 /** The part of a model with a score head that scoring needs. */
@@ -82,9 +82,12 @@ export function createScorer({
     render: (messages) => renderScored(tokenizer, [...messages]),
     score: (sequences) =>
       tf.tidy(() => {
-        const rows = padRows(sequences);
-        const last = Int32Array.from(sequences, (ids, b) => b * rows.length + ids.length - 1);
-        const scores = members.map((member) => member.scores(rows, last).dataSync());
+        const rows = padRows(sequences, model.config.maxPositions);
+        const last = new Int32Array(rows.batchSize);
+        sequences.forEach((ids, b) => (last[b] = b * rows.length + ids.length - 1));
+        const scores = members.map((member) =>
+          Array.from(member.scores(rows, last).dataSync()).slice(0, sequences.length),
+        );
         return combineScores(scores, memberMeans).map(({ mean, std }) => ({
           value: mean,
           uncertainty: std,
@@ -94,10 +97,11 @@ export function createScorer({
   };
 }
 
-/** Pads on the right to the longest sequence with token 0 in segment 0. */
-function padRows(sequences: readonly Int32Array[]): TokenRows {
-  const length = Math.max(...sequences.map((ids) => ids.length));
-  const batchSize = sequences.length;
+/** Pads on the right to the longest sequence, or what the engine likes, with token 0 in segment 0. */
+function padRows(sequences: readonly Int32Array[], maxLength: number): TokenRows {
+  const longest = Math.max(...sequences.map((ids) => ids.length));
+  const length = Math.max(longest, Math.min(maxLength, paddedSize(longest)));
+  const batchSize = paddedSize(sequences.length);
   const ids = new Int32Array(batchSize * length);
   const segments = new Int32Array(batchSize * length);
   sequences.forEach((sequence, row) => {

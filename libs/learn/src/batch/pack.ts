@@ -1,3 +1,5 @@
+import { paddedSize } from "@stagecraft/tensor";
+
 /** Where a sequence goes in a batch of rows of equal length. */
 export interface Place {
   row: number;
@@ -7,9 +9,9 @@ export interface Place {
 }
 
 export interface Packing {
-  /** Rows. */
+  /** Rows; on an engine that likes certain sizes the last ones may be empty. */
   batchSize: number;
-  /** Tokens per row: the longest sequence. */
+  /** Tokens per row: the longest sequence, or more on such an engine. */
   length: number;
   /** One per sequence, in the given order. */
   places: Place[];
@@ -20,10 +22,10 @@ export interface Packing {
  * packing depends on the lengths alone. Without `pack` every sequence has its own row.
  */
 export function packSequences(lengths: readonly number[], pack = true): Packing {
-  const length = lengths.reduce((max, value) => Math.max(max, value), 0);
+  const length = paddedSize(lengths.reduce((max, value) => Math.max(max, value), 0));
   if (!pack) {
     const places = lengths.map((_, row) => ({ row, column: 0, segment: 1 }));
-    return { batchSize: lengths.length, length, places };
+    return { batchSize: paddedSize(lengths.length), length, places };
   }
   const rows: { used: number; count: number }[] = [];
   const places: Place[] = [];
@@ -35,5 +37,11 @@ export function packSequences(lengths: readonly number[], pack = true): Packing 
     places[i] = { row: index, column: row.used, segment: ++row.count };
     row.used += lengths[i]!;
   }
-  return { batchSize: rows.length, length, places };
+  return { batchSize: paddedSize(rows.length), length, places };
+}
+
+/** The numbers with zeros behind them up to a size that the engine likes. */
+export function padded(numbers: readonly number[]): number[] {
+  const size = paddedSize(numbers.length);
+  return [...numbers, ...new Array<number>(size - numbers.length).fill(0)];
 }

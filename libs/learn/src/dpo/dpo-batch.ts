@@ -63,7 +63,7 @@ function answered(tokenizer: Tokenizer, prompt: readonly Message[], content: str
 
 /**
  * log π of each answer, summed over its tokens, differentiable; [Σ K] in the order of items and
- * answers. Tokens of the prompt are no targets: nothing is learnt from them.
+ * answers, zeros behind them where the engine likes another size. Tokens of the prompt are no targets: nothing is learnt from them.
  */
 export function answerLogProbs(
   model: Model,
@@ -75,7 +75,8 @@ export function answerLogProbs(
     const layout = layoutForScores(sequences);
     const size = layout.ids.length;
     const targets = new Int32Array(size).fill(-1);
-    const membership = new Float32Array(sequences.length * size);
+    const numRows = layout.lastIndex.length;
+    const membership = new Float32Array(numRows * size);
     answerLengths.forEach((answerLength, i) => {
       const last = layout.lastIndex[i]!;
       for (let at = last - answerLength; at < last; at++) {
@@ -84,8 +85,8 @@ export function answerLogProbs(
       }
     });
     const { logProbs } = model.logProbs({ ...layout, targets }); // [N]
-    const rows = tf.tensor2d(membership, [sequences.length, size]);
-    return tf.matMul(rows, logProbs.reshape([size, 1])).reshape([sequences.length]) as tf.Tensor1D;
+    const rows = tf.tensor2d(membership, [numRows, size]);
+    return tf.matMul(rows, logProbs.reshape([size, 1])).reshape([numRows]) as tf.Tensor1D;
   });
 }
 

@@ -8,6 +8,7 @@
  *    preferences"): −(1 − ε)·log σ(h) − ε·log σ(−h).
  */
 import { tf } from "@stagecraft/tensor";
+import { padded } from "../batch/pack.js";
 import {
   logSigmoid,
   pairsOf,
@@ -70,10 +71,10 @@ export function dpoLossTensor(
   }
   // All tied: 0 that still depends on the model, so that every parameter has a gradient.
   if (weights.length === 0) return logRatios.sum().mul(0);
-  const won = tf.gather(logRatios, tf.tensor1d(winners, "int32"));
-  const lost = tf.gather(logRatios, tf.tensor1d(losers, "int32"));
+  const won = tf.gather(logRatios, tf.tensor1d(padded(winners), "int32"));
+  const lost = tf.gather(logRatios, tf.tensor1d(padded(losers), "int32"));
   const h = won.sub(lost).mul(beta); // [pairs]
   const agree = tf.softplus(h.neg()).mul(1 - labelSmoothing); // −log σ(h)
   const losses = labelSmoothing > 0 ? agree.add(tf.softplus(h).mul(labelSmoothing)) : agree;
-  return losses.mul(tf.tensor1d(weights)).sum();
+  return losses.mul(tf.tensor1d(padded(weights))).sum();
 }

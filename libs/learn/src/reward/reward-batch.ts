@@ -1,5 +1,5 @@
 import type { Model } from "@stagecraft/model";
-import { tf } from "@stagecraft/tensor";
+import { paddedSize, tf } from "@stagecraft/tensor";
 import type { RankedPair } from "./ranking-loss.js";
 import { packSequences } from "../batch/pack.js";
 
@@ -17,7 +17,10 @@ export interface RewardItem {
   targets: number[];
 }
 
-/** Sequences laid out for `Model.scores`; `lastIndex` follows the order of the sequences. */
+/**
+ * Sequences laid out for `Model.scores`; `lastIndex` follows the order of the sequences, behind which it may be
+ * padded with row 0.
+ */
 export interface ScoreLayout {
   batchSize: number;
   length: number;
@@ -37,7 +40,7 @@ export function layoutForScores(sequences: readonly Int32Array[], padId = 0): Sc
     ids: new Int32Array(size).fill(padId),
     segments: new Int32Array(size),
     positions: new Int32Array(size),
-    lastIndex: new Int32Array(sequences.length),
+    lastIndex: new Int32Array(paddedSize(sequences.length)),
   };
   sequences.forEach((ids, i) => {
     const { row, column, segment } = places[i]!;
@@ -68,7 +71,7 @@ export function scoreSequences(
     }
     const layout = layoutForScores(sequences.slice(start, end));
     scores.set(
-      tf.tidy(() => model.scores(layout, layout.lastIndex).dataSync()),
+      tf.tidy(() => model.scores(layout, layout.lastIndex).dataSync()).subarray(0, end - start),
       start,
     );
     start = end;

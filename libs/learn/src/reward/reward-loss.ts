@@ -1,5 +1,6 @@
 import type { Model } from "@stagecraft/model";
 import { tf } from "@stagecraft/tensor";
+import { padded } from "../batch/pack.js";
 import { pairsOf } from "./ranking-loss.js";
 import { layoutForScores, type RewardItem } from "./reward-batch.js";
 
@@ -58,11 +59,11 @@ export function rankingLossTensor(
   }
   // All tied: 0 that still depends on the scores, so that every parameter has a gradient.
   if (weights.length === 0) return scores.sum().mul(0);
-  const won = tf.gather(scores, tf.tensor1d(winners, "int32"));
-  const lost = tf.gather(scores, tf.tensor1d(losers, "int32"));
+  const won = tf.gather(scores, tf.tensor1d(padded(winners), "int32"));
+  const lost = tf.gather(scores, tf.tensor1d(padded(losers), "int32"));
   let losses: tf.Tensor = tf.softplus(lost.sub(won)); // −log σ(r_w − r_l)
   if (centerCoef > 0) losses = losses.add(won.add(lost).square().mul(centerCoef));
-  return losses.mul(tf.tensor1d(weights)).sum();
+  return losses.mul(tf.tensor1d(padded(weights))).sum();
 }
 
 /** Σ over prompts of the mean over their answers of the cross-entropy or the squared error. */
@@ -71,9 +72,9 @@ function answerLossTensor(
   items: readonly RewardItem[],
   objective: "classification" | "regression",
 ): tf.Tensor {
-  const targets = tf.tensor1d(items.flatMap((item) => item.targets));
+  const targets = tf.tensor1d(padded(items.flatMap((item) => item.targets)));
   const weights = tf.tensor1d(
-    items.flatMap((item) => item.targets.map(() => 1 / item.targets.length)),
+    padded(items.flatMap((item) => item.targets.map(() => 1 / item.targets.length))),
   );
   const losses =
     objective === "classification"

@@ -30,6 +30,7 @@ import {
   toDpoItem,
   type DpoItem,
 } from "../dpo/dpo-batch.js";
+import { padded } from "../batch/pack.js";
 import { dpoLoss, dpoLossTensor } from "../dpo/dpo-loss.js";
 import { pairsOf } from "../reward/ranking-loss.js";
 import { rankingReport } from "../reward/ranking-metrics.js";
@@ -177,7 +178,7 @@ function lossOf(
   options: { beta: number; labelSmoothing: number; denominator: number },
 ): tf.Scalar {
   return tf.tidy(() => {
-    const reference = tf.tensor1d(items.flatMap(({ refLogProbs }) => refLogProbs));
+    const reference = tf.tensor1d(padded(items.flatMap(({ refLogProbs }) => refLogProbs)));
     const logRatios = answerLogProbs(model, items).sub(reference) as tf.Tensor1D; // [Σ K]
     return dpoLossTensor(logRatios, items, options).div(options.denominator).asScalar();
   });

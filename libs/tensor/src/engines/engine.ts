@@ -90,6 +90,8 @@ export interface Engine {
   createOptimizer(params: Params, config: OptimizerConfig): Optimizer;
   /** Computes what was recorded so far; absent where operations are computed as they come. */
   runRecorded?(): void;
+  /** See `paddedSize`; absent where no shape is better than another. */
+  paddedSize?(size: number): number;
   /** Bytes that a decoder holds for one token of a sequence. */
   kvBytesPerToken(shape: KvShape): number;
   memory(): MemoryReport;

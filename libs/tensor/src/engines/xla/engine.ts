@@ -6,6 +6,15 @@ import { DeviceCache } from "./device-cache.js";
 import { createOperations } from "./operations.js";
 import { createOptimizer } from "./optimizer.js";
 
+/**
+ * The next of 1, 2, 3, 4, 6, 8, 12, 16, 24, …: a program is compiled for each size, and a third more
+ * work at most costs less than another program.
+ */
+export function paddedSize(size: number): number {
+  const power = 2 ** Math.ceil(Math.log2(Math.max(1, size)));
+  return size <= 0.75 * power && power > 2 ? 0.75 * power : power;
+}
+
 /** Programs recorded from TFJS code, compiled by XLA, on tensors that stay on their device. */
 export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {
   const ops = createOperations(backend);
@@ -16,6 +25,7 @@ export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {
       sessionOver(new DeviceCache(backend, ops, { weights, options }), weights, options),
     createOptimizer: (params, config) => createOptimizer(backend, params, config),
     runRecorded: () => backend.flush(),
+    paddedSize,
     kvBytesPerToken: ({ numLayers, numKvHeads, headSize }) => numLayers * numKvHeads * headSize * 8,
     memory() {
       return { numTensors: tf.memory().numTensors, usedBytes: backend.usedBytes(), idleBytes: 0 };
