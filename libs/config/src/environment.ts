@@ -10,6 +10,14 @@ export function readEnvironment(): Environment {
   return process.env;
 }
 
+/** A variable that others have named, such as KUBECONFIG; empty counts as absent. */
+export function environmentVariable(
+  name: string,
+  environment: Environment = readEnvironment(),
+): string | undefined {
+  return environment[name] || undefined;
+}
+
 /**
  * The fields given as variables `<PREFIX>_<FIELD_NAME>`; empty ones count as absent. A field may also
  * come as `<PREFIX>_<FIELD_NAME>_FILE`, the path of a file with the value (mounted secrets). Other

@@ -6,10 +6,10 @@ export {
   type ConfigSchema,
   type FieldDoc,
 } from "./describe.js";
-export { fromEnvironment, type Environment } from "./environment.js";
+export { environmentVariable, fromEnvironment, type Environment } from "./environment.js";
 export { loadConfig, type ConfigLayers, type LoadedConfig } from "./load-config.js";
 export { liveText, secretFiles } from "./live-text.js";
-export { loadConfigFile, type ConfigFile } from "./load-file.js";
+export { loadConfigFile, yamlText, type ConfigFile } from "./load-file.js";
 export { parseConfig, type ParseOptions } from "./parse.js";
 export { redactConfig } from "./redact.js";
 export { schemaOf } from "./schema-of.js";

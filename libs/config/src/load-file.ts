@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { StagecraftError } from "@stagecraft/core";
-import { isMap, LineCounter, parseDocument, type Document } from "yaml";
+import { isMap, LineCounter, parseDocument, stringify, type Document } from "yaml";
 
 /** A file's values and where each stands. */
 export interface ConfigFile {
@@ -36,6 +36,11 @@ export async function loadConfigFile(path: string): Promise<ConfigFile> {
       return offset === undefined ? path : `${path}:${lineOf(offset)}`;
     },
   };
+}
+
+/** A value as YAML. */
+export function yamlText(value: unknown): string {
+  return stringify(value, { lineWidth: 0 });
 }
 
 async function readText(path: string): Promise<string> {

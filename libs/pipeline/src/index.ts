@@ -3,6 +3,14 @@ export {
   type EmbeddedCluster,
   type EmbeddedClusterOptions,
 } from "./embedded/embedded-cluster.js";
+export { readKubeAccess } from "./kubernetes/kube-config.js";
+export { createKubeClient } from "./kubernetes/kube-client.js";
+export {
+  checkJobName,
+  type JobVolume,
+  type PipelineJobsOptions,
+} from "./kubernetes/pipeline-jobs.js";
+export { kubernetesObjects, runOnKubernetes } from "./kubernetes/run-on-kubernetes.js";
 export { createFeedbackClient, type FeedbackTarget } from "./loop/feedback-client.js";
 export { loopName, roundResult } from "./loop/loop-reports.js";
 export { findLoopState } from "./loop/loop-state.js";
@@ -19,7 +27,7 @@ export { readPipelineFile, type PipelineFile } from "./runner/pipeline-file.js";
 export type { StageRecord } from "./runner/pipeline-state.js";
 export { planPipeline, type AnyStage, type PlannedStage } from "./runner/plan.js";
 export type { Bindings } from "./runner/references.js";
-export { runPipeline, stagesToSkip } from "./runner/run-pipeline.js";
+export { runPipeline, stagesToSkip, withDependents } from "./runner/run-pipeline.js";
 export { ppoOverServices, runPpoOverServices } from "./stages/ppo-stage.js";
 export { loadStages } from "./stages/stage-table.js";
 export { tokenizerStage } from "./stages/tokenizer-stage.js";

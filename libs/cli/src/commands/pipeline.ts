@@ -5,6 +5,7 @@ import type { CommandScope } from "../app/command.js";
 import { UsageError } from "@stagecraft/config";
 import {
   type Bindings,
+  type PlannedStage,
   checkPlan,
   loadStages,
   pipelineJsonSchema,
@@ -18,10 +19,12 @@ import { withModelUrls } from "../models/model-argument.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";
+import { addKubernetesFlags, runAsJobs, type KubernetesFlags } from "./pipeline-kubernetes.js";
 import { examplesText } from "./stage-command.js";
 
-interface RunFlags extends SinkFlags {
+interface RunFlags extends SinkFlags, KubernetesFlags {
   run?: string;
+  until?: string;
   set?: string[];
   rerun?: string[];
   json?: boolean;
@@ -30,16 +33,19 @@ interface RunFlags extends SinkFlags {
 
 /** `stagecraft pipeline run FILE` and `stagecraft pipeline schema`. */
 export function pipelineCommand(command: Command, scope: CommandScope): void {
-  addSinkFlags(command.command("run"))
+  addKubernetesFlags(addSinkFlags(command.command("run")))
     .description("run a pipeline file; finished stages are skipped, an interrupted one resumes")
     .argument("<file>", "pipeline file (YAML or JSON)")
     .option("--run <dir>", "run directory instead of the file's own")
     .option("--set <name=value...>", "values for the file's variables")
     .option("--rerun <id...>", "run these stages again, and all that use their outputs")
-    .option("--dry-run", "check the whole file and print the plan")
+    .option("--until <id>", "end after this stage")
+    .option("--dry-run", "check the whole file and print the plan; with --kubernetes the objects")
     .option("--json", "print NDJSON")
     .addHelpText("after", examplesText(EXAMPLES))
-    .action((file: string, flags: RunFlags) => run(file, flags, scope));
+    .action((file: string, flags: RunFlags) =>
+      flags.kubernetes ? runInCluster(file, flags, scope) : run(file, flags, scope),
+    );
   command
     .command("schema")
     .description("print the JSON schema of pipeline files")
@@ -54,6 +60,7 @@ const EXAMPLES = [
   "npx stagecraft pipeline run examples/pipeline.yaml",
   "npx stagecraft pipeline run examples/pipeline.yaml --set data=/my/texts --run runs/mine",
   "npx stagecraft pipeline run examples/pipeline.yaml --rerun sft",
+  "npx stagecraft pipeline run examples/pipeline.yaml --kubernetes --set data=/models/data --dry-run",
 ];
 
 async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<void> {
@@ -62,7 +69,7 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   const variables = bindVariables(file.variables, flags.set ?? []);
   const stages = [...(await loadStages([worldRanker]))];
   const withUrls = new Map(stages.map(([name, stage]) => [name, withModelUrls(stage)]));
-  const plan = planPipeline(file, withUrls, variables);
+  const plan = planUntil(planPipeline(file, withUrls, variables), flags.until);
   if (flags.dryRun) {
     const finished = await stagesToSkip(plan, { runDir: file.run, rerun: flags.rerun ?? [] });
     await checkPlan(plan, { variables, finished });
@@ -97,6 +104,24 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   } finally {
     reporter.close();
   }
+}
+
+/** `--kubernetes`: the stages as Jobs; files that are there cannot be looked at from here. */
+async function runInCluster(path: string, flags: RunFlags, scope: CommandScope): Promise<void> {
+  const file = await readPipelineFile(path);
+  const variables = bindVariables(file.variables, flags.set ?? []);
+  const stages = await loadStages([worldRanker]);
+  const plan = planUntil(planPipeline(file, stages, variables), flags.until);
+  await runAsJobs({ path, file, plan, flags }, scope);
+}
+
+/** The plan up to a stage. */
+function planUntil(plan: PlannedStage[], id: string | undefined): PlannedStage[] {
+  if (id === undefined) return plan;
+  const at = plan.findIndex((stage) => stage.id === id);
+  if (at >= 0) return plan.slice(0, at + 1);
+  const known = plan.map((stage) => stage.id).join(", ");
+  throw new UsageError(`--until ${id}: no such stage; known: ${known}`);
 }
 
 /** The file's variables with `--set name=value` on top; numbers and booleans keep their type. */

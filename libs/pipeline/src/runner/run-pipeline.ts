@@ -200,7 +200,8 @@ function outputsOf(result: StageResult): [string, string][] {
   return result.modelDir === undefined ? outputs : [...outputs, ["model", result.modelDir]];
 }
 
-function withDependents(plan: readonly PlannedStage[], ids: readonly string[]): Set<string> {
+/** The named stages with all that use their outputs. Throws `invalid_argument` for one that is not there. */
+export function withDependents(plan: readonly PlannedStage[], ids: readonly string[]): Set<string> {
   for (const id of ids) {
     if (plan.some((stage) => stage.id === id)) continue;
     const known = plan.map((stage) => stage.id).join(", ");

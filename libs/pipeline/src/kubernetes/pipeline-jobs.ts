@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import { StagecraftError } from "@stagecraft/core";
+
+/** An object of Kubernetes as it is sent. */
+export type KubeObject = Record<string, unknown>;
+
+/** A claim and where a pod finds it. */
+export interface JobVolume {
+  claim: string;
+  path: string;
+  readOnly: boolean;
+}
+
+export interface PipelineJobsOptions {
+  /** Of everything in the cluster: `NAME`, `NAME-STAGE`. */
+  name: string;
+  namespace: string;
+  /** The pipeline file as it is. */
+  fileText: string;
+  /** `NAME=VALUE` for the file's variables. */
+  settings: readonly string[];
+  /** Run directory in the pods. */
+  runDir: string;
+  /** Stages that are done again from their beginning; those that use their outputs are among them. */
+  again: ReadonlySet<string>;
+  image: string;
+  volumes: readonly JobVolume[];
+  cpu: string;
+  memory: string;
+  gpus: number;
+  /** Kueue's LocalQueue: the Job waits until the queue admits it. */
+  queue?: string | undefined;
+  /** Secret whose entries become variables, such as STAGECRAFT_S3_SECRET_ACCESS_KEY. */
+  envSecret?: string | undefined;
+  serviceAccount?: string | undefined;
+}
+
+export const FINGERPRINT = "stagecraft.dev/fingerprint";
+const PIPELINE = "stagecraft.dev/pipeline";
+const MOUNT = "/etc/stagecraft";
+/** Until a checkpoint is written. */
+const GRACE_S = 300;
+
+/** Throws `invalid_argument` for what cannot be part of the names of Kubernetes' objects. */
+export function checkJobName(name: string, most = 40): void {
+  if (name.length <= most && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return;
+  throw new StagecraftError(
+    "invalid_argument",
+    `${JSON.stringify(name)} is no name for Jobs: up to ${most} lower-case letters, digits and dashes; give another with --name`,
+  );
+}
+
+/** The file for the pods. */
+export function pipelineConfigMap({ name, namespace, fileText }: PipelineJobsOptions): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace, labels: labelsOf(name) },
+    data: { "pipeline.yaml": fileText },
+  };
+}
+
+/**
+ * The Job of one stage: the same command as here, up to that stage. What is finished in the run directory is
+ * skipped there and what was interrupted goes on, so a pod that is lost costs what came after its checkpoint. A
+ * stage that fails by its own word (exit codes 1 to 3) is not tried again.
+ */
+export function stageJob(stage: string, options: PipelineJobsOptions): KubeObject {
+  const { name, namespace, queue } = options;
+  checkJobName(`${name}-${stage}`, 63);
+  const spec = podSpec(stage, options);
+  const queued = queue === undefined ? {} : { "kueue.x-k8s.io/queue-name": queue };
+  const fingerprint = fingerprintOf({ spec, queue, fileText: options.fileText });
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: `${name}-${stage}`,
+      namespace,
+      labels: { ...labelsOf(name), ...queued },
+      annotations: { [FINGERPRINT]: fingerprint },
+    },
+    spec: {
+      backoffLimit: 6,
+      ...(queue === undefined ? {} : { suspend: true }),
+      podFailurePolicy: {
+        rules: [
+          { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+          {
+            action: "FailJob",
+            onExitCodes: { containerName: "stage", operator: "In", values: [1, 2, 3] },
+          },
+        ],
+      },
+      template: { metadata: { labels: labelsOf(name) }, spec },
+    },
+  };
+}
+
+function podSpec(stage: string, options: PipelineJobsOptions): KubeObject {
+  const { name, image, runDir, settings, again, volumes, envSecret, serviceAccount } = options;
+  const set = settings.length > 0 ? ["--set", ...settings] : [];
+  const rerun = again.has(stage) ? ["--rerun", stage] : [];
+  return {
+    restartPolicy: "Never",
+    // One name for all pods of the run: a lock that a lost one left is known as outlived.
+    hostname: name,
+    ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount }),
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: GRACE_S,
+    securityContext: {
+      ...{ runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, fsGroup: 10001 },
+      fsGroupChangePolicy: "OnRootMismatch",
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    containers: [
+      {
+        name: "stage",
+        image,
+        imagePullPolicy: "IfNotPresent",
+        args: [
+          ...["pipeline", "run", `${MOUNT}/pipeline.yaml`, "--run", runDir, "--until", stage],
+          ...[...set, ...rerun],
+        ],
+        ...(envSecret === undefined ? {} : { envFrom: [{ secretRef: { name: envSecret } }] }),
+        env: [{ name: "STAGECRAFT_MODELS_CACHE", value: "/tmp/models" }],
+        resources: resourcesOf(options),
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        },
+        volumeMounts: [
+          { name: "pipeline", mountPath: MOUNT, readOnly: true },
+          { name: "tmp", mountPath: "/tmp" },
+          ...volumes.map(({ path, readOnly }, i) => ({
+            ...{ name: `volume-${i}`, mountPath: path },
+            ...(readOnly ? { readOnly } : {}),
+          })),
+        ],
+      },
+    ],
+    volumes: [
+      { name: "pipeline", configMap: { name } },
+      { name: "tmp", emptyDir: {} },
+      ...volumes.map(({ claim }, i) => ({
+        ...{ name: `volume-${i}`, persistentVolumeClaim: { claimName: claim } },
+      })),
+    ],
+  };
+}
+
+function resourcesOf({ cpu, memory, gpus }: PipelineJobsOptions): KubeObject {
+  const gpu = gpus === 0 ? {} : { "nvidia.com/gpu": String(gpus) };
+  return { requests: { cpu, memory, ...gpu }, limits: { memory, ...gpu } };
+}
+
+function labelsOf(name: string): Record<string, string> {
+  return { "app.kubernetes.io/name": "pipeline", [PIPELINE]: name };
+}
+
+/** What a Job was made from: the same again is joined, another replaces it. */
+function fingerprintOf(made: object): string {
+  return createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
+}
