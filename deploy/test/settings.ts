@@ -84,5 +84,12 @@ export function settingsOf(manifests: readonly Manifest[], workload: Workload): 
   if (Object.keys(overrides).length !== own.length) {
     throw new Error(`${name} does not know one of ${own.map(([variable]) => variable).join(", ")}`);
   }
-  return schema.parse({ ...(parse(text) as object), ...overrides }) as Settings;
+  return used(schema.parse({ ...(parse(text) as object), ...overrides }) as Settings);
+}
+
+/** Without what is set for a broker that is not named: the service is not on the bus. */
+function used(settings: Settings): Settings {
+  if (settings.natsUrl !== "") return settings;
+  const entries = Object.entries(settings).filter(([field]) => !field.startsWith("nats"));
+  return Object.fromEntries(entries) as unknown as Settings;
 }
