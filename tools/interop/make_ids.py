@@ -14,6 +14,7 @@ for folder in folders:
     for name, as_text in [("text", True), ("special", False)]:
         tokenizer.encode_special_tokens = as_text
         entry[name] = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    entry["added"] = [tokenizer.encode(text).ids for text in texts]
     entry["decoded"] = [tokenizer.decode(ids, skip_special_tokens=False) for ids in entry["text"]]
     result["tokenizers"].append(entry)
 with open(out, "w", encoding="utf8") as file:

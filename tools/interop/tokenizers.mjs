@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { TOKENIZERS, tokenizerFiles } from "./npm-files.mjs";
 import { pythonWith, run } from "./python.mjs";
 
-/** @typedef {{ folder: string, text: number[][], special: number[][], decoded: string[] }} Expected */
+/** @typedef {{ folder: string, text: number[][], special: number[][], added: number[][], decoded: string[] }} Expected */
 
 /**
  * @param {string} root
@@ -49,6 +49,10 @@ function problemsOf(root, { name, file, texts }, expected) {
     {
       name: `tokenizer ${name}, specials read`,
       ...difference(texts, tokenize("--special"), expected.special),
+    },
+    {
+      name: `tokenizer ${name}, special tokens added`,
+      ...difference(texts, tokenize("--special", "--add-special-tokens"), expected.added),
     },
   ];
 }

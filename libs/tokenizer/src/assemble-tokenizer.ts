@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { endIdsOf, GENERATION_CONFIG, listedEndIds, withEndIds } from "./end-ids.js";
 import { createStreamDecoder } from "./stream-decoder.js";
 import { templateSourceOf } from "./template/template-source.js";
+import { textAffixesOf, type TextAffixes } from "./text-affixes.js";
 import type { SpecialIds, Tokenizer } from "./tokenizer.js";
 import type { Vocabulary } from "./vocabulary.js";
 
@@ -13,6 +14,8 @@ export interface TokenizerParts {
   encodeWithSpecials: Tokenizer["encodeWithSpecials"];
   encodeBytes(bytes: Uint8Array): Int32Array;
   files: Readonly<Record<string, string>>;
+  /** `post_processor` of tokenizer.json. */
+  postProcessor?: unknown;
 }
 
 /** Joins an encoder and a vocabulary to the public interface. */
@@ -25,6 +28,7 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
   let endIds: readonly number[] | undefined;
   let fingerprint: string | undefined;
   let chatFingerprint: string | undefined;
+  let textAffixes: TextAffixes | undefined;
   const tokenizer: Tokenizer = {
     kind: parts.kind,
     vocabSize: vocabulary.size,
@@ -41,6 +45,10 @@ export function assembleTokenizer(parts: TokenizerParts): Tokenizer {
     get chatFingerprint() {
       chatFingerprint ??= chatFingerprintOf(parts.files);
       return chatFingerprint;
+    },
+    get textAffixes() {
+      textAffixes ??= textAffixesOf(parts.postProcessor);
+      return textAffixes;
     },
     get byteLengths() {
       return vocabulary.byteLengths;

@@ -77,6 +77,7 @@ export function createJsonTokenizer(
       return out.toArray();
     },
     files,
+    postProcessor: json.post_processor,
   });
 }
 

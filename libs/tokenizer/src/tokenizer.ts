@@ -1,3 +1,5 @@
+import type { TextAffixes } from "./text-affixes.js";
+
 /** The role of the writer of a message. */
 export type Role = "system" | "user" | "assistant";
 
@@ -52,6 +54,11 @@ export interface Tokenizer {
    * tokenizers in which this and `fingerprint` are equal render conversations to the same ids.
    */
   readonly chatFingerprint: string;
+  /**
+   * What Hugging Face's `add_special_tokens` puts around a text; nothing here adds it unasked. Throws
+   * `unimplemented` for a post-processor that is not known.
+   */
+  readonly textAffixes: TextAffixes;
   /** UTF-8 bytes each id stands for [vocabSize]; 0 for special tokens. */
   readonly byteLengths: Int32Array;
   /**

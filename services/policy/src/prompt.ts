@@ -5,7 +5,7 @@ import {
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
 import { createLoopGate } from "@stagecraft/service-kit";
-import { checkTextBytes, renderChat } from "@stagecraft/tokenizer";
+import { checkTextBytes, renderChat, startOfText } from "@stagecraft/tokenizer";
 import type { PolicyModelFacts, SequenceRequest } from "./engine.js";
 import type { FillDefaults } from "./model-defaults.js";
 
@@ -56,8 +56,7 @@ function promptIdsOf(
 ): Int32Array {
   if (prompt.kind === "tokens") return prompt.ids;
   if (prompt.kind === "text") {
-    const { bos } = tokenizer.specials;
-    return Int32Array.from([...(bos === undefined ? [] : [bos]), ...tokenizer.encode(prompt.text)]);
+    return Int32Array.from([...startOfText(tokenizer), ...tokenizer.encode(prompt.text)]);
   }
   return renderChat(tokenizer, prompt.messages, { addGenerationPrompt: true }).ids;
 }

@@ -11,6 +11,7 @@ import {
 import { StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
+import { startOfText } from "@stagecraft/tokenizer";
 import type { WeightFollower } from "@stagecraft/weights";
 import { createAnswerText } from "./answer-text.js";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
@@ -130,7 +131,6 @@ async function judgePrompt(
   const { tokenizer } = engine.facts;
   const { logProbs, tops, weights } = await engine.judge(promptIds, numTop ?? 0, signal);
   const tokenIds = Array.from(promptIds);
-  const { bos } = tokenizer.specials;
   const isAll = sampling.maxNewTokens === 0;
   return policy.GenerateResponse.fromPartial({
     prompt: {
@@ -138,7 +138,7 @@ async function judgePrompt(
       logProbs: logProbs.map(Math.fround),
       details:
         numTop === undefined ? [] : tokenIds.map((id, i) => describeToken(tokenizer, id, tops[i]!)),
-      beginsDocument: parsed.prompt.kind === "text" && bos !== undefined,
+      beginsDocument: parsed.prompt.kind === "text" && startOfText(tokenizer).length > 0,
       weights: toWeights(weights),
     },
     ...(isAll

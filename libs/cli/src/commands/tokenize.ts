@@ -10,6 +10,7 @@ interface TokenizeFlags {
   texts: string;
   special?: boolean;
   bos?: boolean;
+  addSpecialTokens?: boolean;
   json?: boolean;
 }
 
@@ -21,6 +22,10 @@ export function tokenizeCommand(command: Command, scope: CommandScope): void {
     .requiredOption("--texts <file>", "JSON: a list of texts")
     .option("--special", "read special tokens where their names stand; without it they are text")
     .option("--bos", "put the token that begins a text before each")
+    .option(
+      "--add-special-tokens",
+      "put around each what the tokenizer's post-processor puts there, as Hugging Face does",
+    )
     .option("--json", "one list of ids a text, as one JSON list")
     .addHelpText(
       "after",
@@ -30,12 +35,15 @@ export function tokenizeCommand(command: Command, scope: CommandScope): void {
       const texts = textsOf(await readJsonFile(flags.texts), flags.texts);
       const tokenizer = await loadTokenizer(await modelArgument(dir, whereTo(scope)));
       const start = flags.bos ? [bosOf(tokenizer, dir)] : [];
+      const { before, after } = flags.addSpecialTokens ? tokenizer.textAffixes : NO_AFFIXES;
       const encode = flags.special ? tokenizer.encodeWithSpecials : tokenizer.encode;
-      const lists = texts.map((text) => [...start, ...encode(text)]);
+      const lists = texts.map((text) => [...start, ...before, ...encode(text), ...after]);
       if (flags.json) io.out.write(`${JSON.stringify(lists)}\n`);
       else for (const ids of lists) io.out.write(`${shown(tokenizer, ids)}\n`);
     });
 }
+
+const NO_AFFIXES = { before: [], after: [] };
 
 function textsOf(value: unknown, file: string): string[] {
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;

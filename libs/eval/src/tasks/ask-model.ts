@@ -90,7 +90,7 @@ function pairOf(asked: AskedItem, continuation: string, asking: Asking): Pair {
   const context = stripEnd(text);
   const encode = asking.asChat
     ? (each: string) => tokenizer.encodeWithSpecials(each)
-    : (each: string) => tokenizer.encode(each);
+    : (each: string) => withBefore(tokenizer, each);
   const alone = encode(context);
   const ids = encode(context + text.slice(context.length) + continuation);
   if (alone.length > 0 && ids.length > alone.length) return { ids, from: alone.length };
@@ -99,6 +99,11 @@ function pairOf(asked: AskedItem, continuation: string, asking: Asking): Pair {
     "invalid_argument",
     `${asked.id}: the answer ${JSON.stringify(continuation)} has no token of its own after its question`,
   );
+}
+
+/** As lm-eval's own models: after what Hugging Face puts before a text, such as Llama 3's first token. */
+function withBefore(tokenizer: Tokenizer, text: string): Int32Array {
+  return Int32Array.from([...tokenizer.textAffixes.before, ...tokenizer.encode(text)]);
 }
 
 function textOf({ text, messages }: AskedItem, { asChat, tokenizer }: Asking): string {
@@ -147,7 +152,7 @@ async function write(
   const prompts = items.map((asked) =>
     asChat
       ? renderChat(tokenizer, [...asked.messages], { addGenerationPrompt: true }).ids
-      : tokenizer.encode(asked.text),
+      : withBefore(tokenizer, asked.text),
   );
   const params = { temperature: 0, maxNewTokens, stop: task.shape.stop ?? [] };
   const fitted = prompts.map((ids) => ids.subarray(-room));
