@@ -34,7 +34,7 @@ describe("loadAddon()", () => {
 describe("openPjrt()", () => {
   it("says where a plugin comes from when the file is missing, before it asks for the addon", () => {
     expect(() => openPjrt(join(dir, "no.so"))).toThrow(
-      `[not_found] there is no PJRT plugin ${join(dir, "no.so")}: install one with \`pip install jax-cuda13-pjrt\``,
+      `[not_found] there is no PJRT plugin ${join(dir, "no.so")}: install one with \`pip install "jax-cuda13-plugin[with-cuda]"\``,
     );
   });
 });

@@ -12,8 +12,8 @@ const CUDA_TOOLS = [join("nvidia", "cu13"), join("nvidia", "cuda_nvcc")];
 
 /** What to do where no plugin is found. */
 export const HOW_TO_GET_A_PLUGIN =
-  "install one with `pip install jax-cuda13-pjrt` (jax-cuda12-pjrt for an older driver) for the python3 on the " +
-  "PATH, or name its file xla_cuda_plugin.so in the setting `plugin`";
+  'install one with `pip install "jax-cuda13-plugin[with-cuda]"` (jax-cuda12-plugin for an older driver) for ' +
+  "the python3 on the PATH, or name its file xla_cuda_plugin.so in the setting `plugin`";
 
 /**
  * The CUDA plugin that pip installed for a Python, or undefined.

@@ -51,7 +51,8 @@ function namedValues(options: NonNullable<PjrtOptions["createOptions"]>): NamedV
 const REFUSALS: Readonly<Record<string, (addon: XlaAddon) => [ErrorCode, string]>> = {
   ERR_PLUGIN_LOAD: () => [
     "failed_precondition",
-    "the plugin does not load. Its CUDA libraries come with the wheel's dependencies: install it with pip, not by copying one file",
+    "the plugin does not load. CUDA's libraries come with it when it is installed by " +
+      '`pip install "jax-cuda13-plugin[with-cuda]"`, not when one file is copied',
   ],
   ERR_PLUGIN_SYMBOL: () => [
     "invalid_argument",
@@ -59,7 +60,7 @@ const REFUSALS: Readonly<Record<string, (addon: XlaAddon) => [ErrorCode, string]
   ],
   ERR_PLUGIN_OLD: () => [
     "failed_precondition",
-    "the plugin is too old. Install a newer one: `pip install --upgrade jax-cuda13-pjrt`",
+    'the plugin is too old. Install a newer one: `pip install --upgrade "jax-cuda13-plugin[with-cuda]"`',
   ],
   ERR_PLUGIN_NEW: ({ pjrtVersion }) => [
     "failed_precondition",

@@ -32,7 +32,7 @@ describe("openPjrt() refuses by name, and says what to do,", () => {
     const file = join(dir, "text.so");
     writeFileSync(file, "text");
     expect(() => openPjrt(file)).toThrow(
-      /\[failed_precondition\] .*text\.so: .*: the plugin does not load\. .*install it with pip/,
+      /\[failed_precondition\] .*text\.so: .*: the plugin does not load\. .*pip install "jax-cuda13-plugin/,
     );
   });
 

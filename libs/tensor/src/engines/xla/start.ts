@@ -17,8 +17,8 @@ import { registerKernels } from "./kernels/register.js";
 
 const BACKEND_NAME = "xla";
 
-/** Where compiled programs are kept: only ones that this user wrote are run. */
-const CACHE_DIR = join(homedir(), ".cache", "stagecraft", "xla");
+/** Where compiled programs are kept, below the user's home: only ones that the user wrote are run. */
+const CACHE_DIR = join(".cache", "stagecraft", "xla");
 
 /**
  * Starts XLA on the first device of a plugin, of the one that pip installed unless another is named. Throws
@@ -32,20 +32,24 @@ export async function startXla({ plugin }: { plugin?: string | undefined } = {})
 }
 
 /** With compiled programs kept from run to run, where that is possible. */
-async function startWithCache(file: string, cacheDir = CACHE_DIR): Promise<Engine> {
-  if (isWritable(cacheDir)) return startOn(openPjrt(file, { cacheDir }));
+async function startWithCache(file: string): Promise<Engine> {
+  const cacheDir = findCacheDir();
+  if (cacheDir !== undefined) return startOn(openPjrt(file, { cacheDir }));
   const engine = await startOn(openPjrt(file));
-  const notice = `engine "xla" compiles anew in every process: ${cacheDir} cannot be written`;
+  const reason = `~/${CACHE_DIR} cannot be written`;
+  const notice = `engine "xla" compiles its programs anew in every process: ${reason}`;
   return { ...engine, info: { ...engine.info, notice } };
 }
 
-function isWritable(dir: string): boolean {
+/** Undefined for a user without a home, as in containers, or with one that cannot be written. */
+function findCacheDir(): string | undefined {
   try {
+    const dir = join(homedir(), CACHE_DIR);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     accessSync(dir, constants.W_OK);
-    return true;
+    return dir;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
