@@ -281,14 +281,14 @@ suite(`GPUs${skipped}`, () => {
     ["overlays/gpu", 5, ["policy", "reward-model", "trainer"]],
     ["overlays/gpu-2", 2, ["policy", "trainer"]],
     ["overlays/gpu-1", 1, ["trainer"]],
-  ])("%s asks for %i GPUs, for %j, with the TensorFlow engine", (path, numGpus, expected) => {
+  ])("%s asks for %i GPUs, for %j, with the engine xla", (path, numGpus, expected) => {
     const manifests = render(path);
     const onGpu = ours(manifests).filter(({ container }) => container.resources?.limits?.[GPU]);
     expect(onGpu.map(({ name }) => name)).toEqual(expected);
     expect(onGpu.reduce((sum, { replicas }) => sum + replicas, 0)).toBe(numGpus);
     for (const workload of onGpu) {
       const { name, pod, container } = workload;
-      expect(settingsOf(manifests, workload).engine, name).toBe("tensorflow");
+      expect(settingsOf(manifests, workload).engine, name).toBe("xla");
       expect(container.resources?.limits?.[GPU], name).toBe("1");
       expect(pod.nodeSelector, name).toEqual({ "nvidia.com/gpu.present": "true" });
       expect(pod.tolerations, name).toContainEqual(expect.objectContaining({ key: GPU }));

@@ -26,8 +26,7 @@ const LOCAL_BUILD_BASE = "localhost/stagecraft-base/node-build:bookworm";
  * @property {string} [npmrc]
  * @property {string} [ca]
  * @property {string} [pipconf]
- * @property {string} [gpuBase]
- * @property {string} [wheel] instead of `tensorflow`, such as `tensorflow-cpu==2.21.0`
+ * @property {string} [pjrtPlugin] what pip installs, such as `jax-cuda12-plugin[with-cuda]==0.11.2`
  * @property {readonly string[]} [options]
  *
  * @param {import("../setup/steps.mjs").Steps} steps
@@ -56,8 +55,7 @@ export function buildCommand(name, image, options) {
   const buildArgs = {
     BASE: options.base,
     BUILD_BASE: options.buildBase,
-    GPU_BASE: options.gpuBase,
-    TENSORFLOW_WHEEL: options.wheel,
+    PJRT_PLUGIN: options.pjrtPlugin,
   };
   const secrets = Object.entries({ npmrc, ca, pipconf }).filter(([, file]) => file);
   return [
@@ -89,8 +87,8 @@ export function defaultTag() {
   return String(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version);
 }
 
-/** The bases made here, for `--local`; there is no CUDA in them. */
-export const localBases = { base: LOCAL_BASE, buildBase: LOCAL_BUILD_BASE, gpuBase: LOCAL_BASE };
+/** The bases made here, for `--local`. */
+export const localBases = { base: LOCAL_BASE, buildBase: LOCAL_BUILD_BASE };
 
 /** Services that have an image for GPU nodes too. */
 const ON_GPUS = ["policy", "reward-model", "trainer"];
@@ -101,10 +99,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     options: {
       base: { type: "string" },
       "build-base": { type: "string" },
-      "gpu-base": { type: "string" },
       local: { type: "boolean", default: false },
       gpu: { type: "boolean", default: false },
-      wheel: { type: "string" },
+      "pjrt-plugin": { type: "string" },
       tag: { type: "string", default: defaultTag() },
       engine: { type: "string" },
       npmrc: { type: "string" },
@@ -113,20 +110,20 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
       option: { type: "string", multiple: true },
     },
   });
-  const { "build-base": buildBase, "gpu-base": gpuBase, base } = values;
+  const { "build-base": buildBase, "pjrt-plugin": pjrtPlugin, base } = values;
   await runTool("Images", async (steps) => {
     const onGpus = ON_GPUS.map((name) => `${name}-gpu`);
     const known = [...Object.keys(PACKABLE), ...(values.gpu ? onGpus : [])];
     const unknown = positionals.find((name) => ![...known, ...onGpus].includes(name));
     if (unknown) throw new StepError(`no image "${unknown}": there are ${known.join(", ")}`);
-    const { tag, pipconf, wheel, option: options } = values;
+    const { tag, pipconf, option: options } = values;
     await buildImages(steps, {
-      ...{ tag, pipconf, wheel, options },
+      ...{ tag, pipconf, pjrtPlugin, options },
       engine: findEngine(values.engine),
       names: positionals.length > 0 ? positionals : known,
       npmrc: values.npmrc ?? npmFile("userconfig"),
       ca: values.ca ?? npmFile("cafile"),
-      ...(values.local ? localBases : { base, buildBase, gpuBase }),
+      ...(values.local ? localBases : { base, buildBase }),
     });
     return 0;
   });

@@ -41,7 +41,18 @@ describe("deploy/images/Dockerfile", () => {
       expect(stage, name).toContain(`ENTRYPOINT ["node", "${project}/`);
     }
     expect(stages.get("runtime")).toMatch(/^USER \d+:\d+$/m);
-    expect(stages.get("gpu-runtime")).toMatch(/^USER \d+:\d+$/m);
+    expect(stages.get("gpu-runtime")).toMatch(/^FROM runtime AS/); // as nobody in particular, too
+  });
+
+  it("gives each service on GPUs the addon, and the plugin by its own setting", () => {
+    for (const name of ["policy", "reward-model", "trainer"]) {
+      const stage = stages.get(`${name}-gpu`) ?? "";
+      expect(stage).toContain(`COPY --from=build /out/${name} /app\n`);
+      expect(stage).toContain("/src/libs/tensor-xla/build /app/libs/tensor-xla/build\n");
+      const variable = `STAGECRAFT_${name.toUpperCase().replace("-", "_")}_PLUGIN`;
+      expect(stage).toContain(`ENV ${variable}=/opt/pjrt/plugin.so\n`);
+    }
+    expect(command({ pjrtPlugin: "p==1" })).toContain("--build-arg PJRT_PLUGIN=p==1");
   });
 
   it("has no HEALTHCHECK and copies nothing from the build but what was packed", () => {

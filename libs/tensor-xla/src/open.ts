@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { type ErrorCode, StagecraftError } from "@stagecraft/core";
 import { loadAddon, type NamedValue, type XlaAddon } from "./addon.js";
 import { DeviceClient } from "./client.js";
@@ -22,16 +22,17 @@ export function openPjrt(pluginPath: string, options: PjrtOptions = {}): PjrtCli
   }
   const addon = loadAddon();
   try {
-    const opened = addon.open(pluginPath, namedValues(options.createOptions ?? {}));
-    return new DeviceClient(addon, opened, withCudaTools(pluginPath, options));
+    const file = realpathSync(pluginPath); // the plugin finds CUDA's libraries from where it lies itself
+    const opened = addon.open(file, namedValues(options.createOptions ?? {}));
+    return new DeviceClient(addon, opened, withCudaTools(file, options));
   } catch (error) {
     throw explain(error, addon);
   }
 }
 
 /** XLA's compiler for GPUs looks for CUDA's tools where it was built, unless told. */
-function withCudaTools(pluginPath: string, options: PjrtOptions): PjrtOptions {
-  const tools = findCudaTools(pluginPath);
+function withCudaTools(file: string, options: PjrtOptions): PjrtOptions {
+  const tools = findCudaTools(file);
   if (tools === undefined) return options;
   const compilerOptions = { xla_gpu_cuda_data_dir: tools, ...options.compilerOptions };
   return { ...options, compilerOptions };

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openPjrt } from "@stagecraft/tensor-xla";
@@ -74,6 +74,13 @@ describe("openPjrt() refuses by name, and says what to do,", () => {
     expect(() => openPjrt(file)).toThrow(/has no version of the PJRT API .*too old/);
     const none = compile("none", "void* GetPjrtApi(void) { return 0; }");
     expect(() => openPjrt(none)).toThrow(/has no version of the PJRT API/);
+  });
+
+  it("by its own name a plugin that is given by a link, so that its libraries are found beside it", () => {
+    const file = plugin("linked", "{ sizeof(struct table), NULL, 24, NULL, 7, 3 }");
+    const link = join(dir, "link.so");
+    symlinkSync(file, link);
+    expect(() => openPjrt(link)).toThrow(`${file} speaks PJRT 7.3`);
   });
 
   it("options that a plugin does not know", () => {

@@ -3,19 +3,7 @@ import { tf } from "../../tf.js";
 import type { Decoder, DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
 import { capped } from "./attention.js";
 import { KvCache } from "./kv-cache.js";
-
-/** Where a session keeps keys and values, and how new tokens are run over them. */
-export interface SequenceCache {
-  /** Tokens in a slot. */
-  lengthOf(slot: number): number;
-  /** Rows whose numbers of tokens are of one group are read as one batch. */
-  groupOf(numTokens: number): number;
-  /** Hidden states after the last token of rows of one group, [R or more, D]; the slots hold their tokens then. */
-  read(rows: readonly DecoderRow[], weights: DecoderWeights): tf.Tensor2D;
-  fork(from: number, to: number, length: number): void;
-  truncate(slot: number, length: number): void;
-  dispose(): void;
-}
+import type { SequenceCache } from "./sequence-cache.js";
 
 /**
  * A decoder in plain TFJS operations; its cache stays on their device. Rows that bring the same number

@@ -1,8 +1,8 @@
 import { tf } from "../../tf.js";
 import type { DecoderRow, DecoderWeights } from "../decoder.js";
 import { MASKED, type AttentionCache } from "./attention.js";
-import type { SequenceCache } from "./decode-session.js";
 import { decoderHidden } from "./decoder.js";
+import type { SequenceCache } from "./sequence-cache.js";
 
 /** Tables grow by at least so many rows before those that no slot holds are looked for. */
 const SLACK_ROWS = 64;

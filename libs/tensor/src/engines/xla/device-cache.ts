@@ -3,7 +3,7 @@ import type { AttentionOptions } from "../../types.js";
 import { composeDecoder, type Attend, type BlockOperations } from "../blocks.js";
 import type { DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
 import { attend } from "../reference/attention.js";
-import type { SequenceCache } from "../reference/decode-session.js";
+import type { SequenceCache } from "../reference/sequence-cache.js";
 import type { XlaBackend } from "./backend.js";
 import { concat, gather, reshape, scatter } from "./hlo.js";
 import { positionMaskOf } from "./masks.js";
