@@ -69,6 +69,12 @@ export const gatewaySchema = z.strictObject({
     .string()
     .default("")
     .describe("Registry of models (models.json) that operators see and choose from; empty = none"),
+  publishModel: z
+    .string()
+    .default("")
+    .describe(
+      "Name in the registry whose version in use the trainer's policies serve; empty = none",
+    ),
   runsDirs: z
     .array(z.string().min(1))
     .default([])

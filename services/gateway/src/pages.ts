@@ -1,5 +1,6 @@
 import { policy, reward } from "@stagecraft/contracts";
-import { connectTrainer } from "@stagecraft/client";
+import { connectTrainer, type TrainerClient } from "@stagecraft/client";
+import { StagecraftError } from "@stagecraft/core";
 import { createRpcClient } from "@stagecraft/rpc";
 import { clientOptions } from "@stagecraft/service-kit";
 import type { Logger } from "@stagecraft/telemetry";
@@ -8,6 +9,7 @@ import { createOidcProvider } from "./auth/oidc/provider.js";
 import type { PersonRole } from "./http/api/index.js";
 import type { HttpServerOptions } from "./http/server.js";
 import { openPeopleServer } from "./http/people-server.js";
+import { publishToPolicies } from "./models/publish-to-policies.js";
 import type { RegistryDesk } from "./models/registry-view.js";
 import { fixedModels } from "./openai/index.js";
 import { openRegistry } from "@stagecraft/registry";
@@ -38,7 +40,7 @@ export async function startPages(
     runs: createRunCatalog({ dirs, trainer, trainerAddress }),
     graceMs: config.graceMs,
     ...oidcOf(config),
-    ...(config.registry !== "" && { registry: registryDesk(config.registry) }),
+    ...(config.registry !== "" && { registry: registryDesk(config, trainer) }),
     ...(certFile !== "" && { tls: { certFile, keyFile } }),
   });
   logger.info({ pages: pages.origin }, "pages are served");
@@ -53,9 +55,30 @@ export async function startPages(
   };
 }
 
-/** Which version is in use is told to whoever reads the registry; the policies follow their trainer. */
-function registryDesk(file: string): RegistryDesk {
-  return { registry: openRegistry(file), served: [], onChange: () => Promise.resolve() };
+/**
+ * Which version is in use is told to whoever reads the registry. Policies follow their trainer: it is asked to
+ * publish the versions of `publishModel`.
+ */
+function registryDesk(
+  { registry: file, publishModel }: GatewayConfig,
+  client: TrainerClient | undefined,
+): RegistryDesk {
+  const registry = openRegistry(file);
+  if (publishModel === "") return { registry, served: [], onChange: () => Promise.resolve() };
+  if (!client) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `publishModel ${publishModel} needs trainerAddress: the trainer gives the policies their weights`,
+    );
+  }
+  return {
+    registry,
+    served: [publishModel],
+    async onChange(name) {
+      const current = name === publishModel ? await registry.current(name) : undefined;
+      if (current) await publishToPolicies(current, { client });
+    },
+  };
 }
 
 /** `NAME=ADDRESS` … as what is behind each name. */
