@@ -35,3 +35,6 @@ export {
   type RewardModel,
 } from "./reward/reward-model.js";
 export { dpoStage, type DpoConfig } from "./stages/dpo.js";
+export { answerLogProbs } from "./dpo/dpo-batch.js";
+export { dpoLossTensor } from "./dpo/dpo-loss.js";
+export { rewardLoss } from "./reward/reward-loss.js";

@@ -1,5 +1,6 @@
 /** StableHLO operations on recorded values; shapes are inferred here, as XLA does not. */
-import { operation, sameShape, splat, typeOf, typeText, Value, type ElementType } from "./value.js";
+import type { Value } from "./value.js";
+import { operation, sameShape, splat, typeOf, typeText, type ElementType } from "./value.js";
 
 type Shape = readonly number[];
 

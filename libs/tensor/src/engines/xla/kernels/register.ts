@@ -1,7 +1,8 @@
 import { tf } from "../../../tf.js";
 import type { XlaBackend } from "../backend.js";
 import { binary, concat, convert, reduce, reshape, select, slice, transpose } from "../hlo.js";
-import { splat, Value, type ElementType } from "../value.js";
+import type { Value } from "../value.js";
+import { splat, type ElementType } from "../value.js";
 import {
   axisOf,
   gatherRows,
