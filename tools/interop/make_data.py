@@ -2,6 +2,7 @@
 
 python make_data.py FOLDER: the files, and expected.json with kind, format, counts and the first item.
 """
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -90,6 +91,68 @@ shape("shp", lambda i: {"post_id": str(i), "history": f"question {i}", "human_re
       "rankings", "shp", {"prompt": [user("question 0")], "answers": ["bad", "good"], "ranks": [2, 1]})
 shape("prompts", lambda i: {"id": i, "prompt": f"question {i}", "accepted": ["a", "b"]},
       "prompts", "prompt", {"id": "0", "messages": [user("question 0")], "accepted": ["a", "b"]})
+
+shape("self-instruct", lambda i: {"name": f"t{i}", "instruction": f"question {i}",
+                                  "instances": [{"input": "", "output": f"é 👋 {i}"}]},
+      "conversations", "self-instruct", {"kind": "t0", **turns})
+shape("ranking", lambda i: {"id": str(i), "prompt": [user(f"question {i}")], "answers": ["bad", "good", "fair"],
+                            "ranks": [3, 1, 2], "rater": "ann"},
+      "rankings", "ranking",
+      {"id": "0", "prompt": [user("question 0")], "answers": ["bad", "good", "fair"], "ranks": [3, 1, 2], "rater": "ann"})
+shape("kto", lambda i: {"prompt": f"question {i}", "completion": "good", "label": i % 2 == 0},
+      "prompts", "kto", {"id": "", "messages": [user("question 0")]})
+shape("prompts-messages", lambda i: {"messages": [user(f"question {i}")]},
+      "prompts", "messages", {"id": "", "messages": [user("question 0")]})
+shape("prompts-instruction", lambda i: {"instruction": f"question {i}", "input": "", "output": f"answer {i}"},
+      "prompts", "alpaca", {"id": "", "messages": [user("question 0")], "reference": "answer 0"})
+shape("prompts-question", lambda i: {"question": f"question {i}", "answer": f"so\n#### {i}"},
+      "prompts", "question", {"id": "", "messages": [user("question 0")], "reference": "so\n#### 0"})
+shape("prompts-text", lambda i: {"text": f"question {i}"},
+      "prompts", "text", {"id": "", "messages": [user("question 0")]})
+
+
+def reply(text, rank=None, role="assistant", replies=()):
+    return {"role": role, "text": text, "rank": rank, "replies": list(replies)}
+
+
+def tree(i):
+    more = reply(f"more {i}", role="prompter", replies=[reply(f"again {i}", 0)])
+    answers = [reply("bad", 1), reply(f"good {i}", 0, replies=[more])]
+    return {"message_tree_id": str(i), "tree_state": "ready",
+            "prompt": reply(f"question {i}", role="prompter", replies=answers)}
+
+
+def trees(kind, items, first):
+    """As the hub has them: lines, packed; no table holds trees."""
+    name = f"oasst-{kind}.trees.jsonl.gz"
+    with gzip.open(folder / name, "wt", encoding="utf8") as file:
+        file.writelines(json.dumps(tree(i)) + "\n" for i in range(ROWS))
+    expected.append({"file": name, "kind": kind, "format": "oasst", "records": ROWS, "items": items, "first": first})
+
+
+trees("conversations", ROWS, {"id": "0", "messages": [
+    user("question 0"), assistant("good 0"), user("more 0"), assistant("again 0")]})
+trees("rankings", ROWS, {"prompt": [user("question 0")], "answers": ["bad", "good 0"], "ranks": [2, 1]})
+trees("prompts", ROWS, {"id": "0", "messages": [user("question 0")]})
+
+# A folder of the hub: notes beside the table are none.
+snapshot = folder / "snapshot"
+(snapshot / "data").mkdir(parents=True)
+(snapshot / "README.md").write_text("# notes", encoding="utf8")
+(snapshot / "dataset_infos.json").write_text("{}", encoding="utf8")
+Dataset.from_list([{"messages": [user(f"question {i}"), assistant(f"é 👋 {i}")]} for i in range(ROWS)]).to_parquet(
+    snapshot / "data" / "train-00000-of-00001.parquet")
+expected.append({"file": "snapshot", "kind": "conversations", "format": "messages", "records": ROWS, "items": ROWS,
+                 "first": turns})
+
+# One group of rows that is read in several parts: its pages have no index, as pyarrow writes them.
+long = pa.table({"messages": [[user(f"question {i}"), assistant(f"é 👋 {i}" if i == 0 else f"{i} é 👋 " * 8000)]
+                              for i in range(ROWS)]})
+for version in ["1.0", "2.0"]:
+    file = folder / f"paged-{version}.parquet"
+    pq.write_table(long, file, data_page_version=version, data_page_size=2**18)
+    expected.append({"file": file.name, "kind": "conversations", "format": "messages", "records": ROWS, "items": ROWS,
+                     "first": turns})
 
 text = {"file": "corpus.csv", "kind": "texts", "format": "text", "records": ROWS, "items": ROWS, "first": 'line 0, "é"\n'}
 Dataset.from_list([{"text": f'line {i}, "é"\n', "n": i} for i in range(ROWS)]).to_csv(folder / text["file"], index=False)
