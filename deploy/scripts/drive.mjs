@@ -1,28 +1,32 @@
-// Inside the cli image, from /app: waits until every service reports SERVING, runs PPO on the trainer,
-// prints one line an update and, last, what was seen as JSON. Exit code 1 unless the run succeeds.
-// `node scripts/drive.mjs UPDATES ROLLOUT_HOST…`
+// Inside the cli image, from /app: waits until every service reports SERVING, gives people something to rank,
+// runs PPO on the trainer, prints one line an update and, last, what was seen as JSON. Exit code 1 unless the run
+// succeeds and what was given to rank is still there. `node scripts/drive.mjs UPDATES POLICY_OR_ROLLOUT_HOST…`
 import { readFileSync } from "node:fs";
-import { common, health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
+import { common, feedback, health, policy, reward, rollout, trainer } from "@stagecraft/contracts";
 import { createRpcClient } from "@stagecraft/rpc";
 import { startRun } from "./start-run.mjs";
 
-const [updates = "3", ...workers] = process.argv.slice(2);
+const [updates = "3", ...hosts] = process.argv.slice(2);
+const workers = hosts.filter((host) => host.startsWith("rollout"));
 const READY_MS = 180_000;
 const token = readFileSync("/etc/access/admin", "utf8").trim();
 const plain = { allowPlaintext: true, token };
 
-const probed = ["policy", "reward-model", "trainer", ...workers];
+const probed = ["reward-model", "trainer", "gateway", ...hosts];
 await Promise.all(probed.map((host) => waitUntilServing(`${host}:50061`)));
 console.log(`serving: ${probed.join(", ")}`);
+
+const gateway = createRpcClient(feedback.FeedbackServiceClient, "gateway:50055", plain);
+const { numAdded } = await gateway.addComparisons({ comparisons: [comparison("before")] });
 
 const config = {
   policy: "/models/policy",
   rewardModel: "/models/reward",
   prompts: ["/models/prompts.jsonl"],
   updates: Number(updates),
-  promptsPerUpdate: 8,
+  promptsPerUpdate: 16,
   epochs: 2,
-  maxNewTokens: 16,
+  maxNewTokens: 32,
   engine: "native",
   threads: 1,
 };
@@ -43,11 +47,14 @@ for (const host of workers) {
   worker.close();
 }
 const score = await scoreOnce();
-policyClient.close();
+await gateway.addComparisons({ comparisons: [comparison("after")] });
+const kept = (await gateway.getQueueStatus({ batch: "" })).numOpen;
+for (const client of [policyClient, gateway]) client.close();
 const state = trainer.RunState[ended?.state ?? 0];
 const summary = { state, error: ended?.error?.message, numUpdates, weights: weights?.version };
-console.log(JSON.stringify({ ...summary, rollouts, score }));
-process.exit(state === "SUCCEEDED" && numUpdates === Number(updates) ? 0 : 1);
+console.log(JSON.stringify({ ...summary, rollouts, score, comparisons: { numAdded, kept } }));
+const isWhole = state === "SUCCEEDED" && numUpdates === Number(updates) && kept === 2;
+process.exit(isWhole ? 0 : 1);
 
 /** @param {string} address */
 async function waitUntilServing(address) {
@@ -61,6 +68,13 @@ async function waitUntilServing(address) {
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   probe.close();
+}
+
+/** @param {string} comparisonId */
+function comparison(comparisonId) {
+  const messages = [{ role: common.Role.USER, content: "who?" }];
+  const answers = ["a cat.", "a dog."];
+  return { comparisonId, prompt: { messages }, answers, kind: "", modelVersion: "", batch: "" };
 }
 
 /** What a user of the reward model does. */

@@ -1,7 +1,7 @@
 // `npm run deploy:base`: the base images made on this machine, for places where none can be
 // downloaded: Debian 12 by debootstrap, and this machine's own Node, because Debian 12 packages
 // Node 18 and Stagecraft needs 20.19. A stand-in for node:22-bookworm(-slim), never for production.
-// Needs root and debootstrap. Makes stagecraft-base/{node,node-build,nats}:bookworm.
+// Needs root and debootstrap. Makes stagecraft-base/{node,node-build,nats,postgres}:bookworm, or those named.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
 import { realpathSync, rmSync, symlinkSync } from "node:fs";
@@ -12,7 +12,8 @@ import { runTool } from "../setup/main.mjs";
 import { StepError } from "../setup/steps.mjs";
 import { findEngine, imageMegabytes } from "./container.mjs";
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     engine: { type: "string" },
     mirror: { type: "string", default: "http://deb.debian.org/debian" },
@@ -29,20 +30,31 @@ await runTool("Base images from Debian's packages", async (steps) => {
   const engine = findEngine(flags.engine);
   if (process.getuid?.() !== 0) throw new StepError("debootstrap needs root");
   const work = mkdtempSync(join(tmpdir(), "stagecraft-base-"));
+  /** @type {Record<string, (folder: string) => Promise<void>>} */
+  const images = {
+    async node(folder) {
+      await debootstrap(steps, folder, NODE_NEEDS);
+      copyNode(folder);
+    },
+    async "node-build"(folder) {
+      await debootstrap(steps, folder, BUILD_NEEDS);
+      copyNode(folder);
+      copyNpm(folder);
+    },
+    async nats(folder) {
+      await debootstrap(steps, folder, NODE_NEEDS);
+      await addNatsServer(steps, folder, join(work, "deb"));
+    },
+    postgres: (folder) => debootstrap(steps, folder, ["postgresql"]),
+  };
+  const unknown = positionals.filter((name) => !(name in images));
+  if (unknown.length > 0) throw new StepError(`no such image: ${unknown.join(", ")}`);
   try {
-    const runtime = join(work, "node");
-    await debootstrap(steps, runtime, NODE_NEEDS);
-    copyNode(runtime);
-    await importImage(steps, runtime, `stagecraft-base/node:${SUITE}`);
-
-    const build = join(work, "node-build");
-    await debootstrap(steps, build, BUILD_NEEDS);
-    copyNode(build);
-    copyNpm(build);
-    await importImage(steps, build, `stagecraft-base/node-build:${SUITE}`);
-
-    await addNatsServer(steps, runtime, join(work, "deb"));
-    await importImage(steps, runtime, `stagecraft-base/nats:${SUITE}`);
+    for (const name of positionals.length > 0 ? positionals : Object.keys(images)) {
+      await images[name]?.(join(work, name));
+      await importImage(steps, join(work, name), `stagecraft-base/${name}:${SUITE}`);
+      rmSync(join(work, name), { recursive: true, force: true });
+    }
     return 0;
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -1,44 +1,30 @@
 // `npm run deploy:podman-run [-- --updates N --tag TAG --build --keep]`: PPO through the images on
-// this machine. NATS, policy, reward-model, two rollout workers and the trainer run as containers as
-// Kubernetes would run them (a user of their own, root file system read-only, no capabilities, the
-// ConfigMaps of deploy/kustomize/base); a few updates on a tiny model must succeed and everything must
-// stop in good order. Nothing of it stays.
-import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// this machine. Three brokers, two policies, reward-model, two rollout workers, the trainer, and the gateway on
+// PostgreSQL run as containers as Kubernetes would run them. While a tiny model learns, one broker and one
+// policy are killed and lost without a word: the run must go on within 15 s and succeed, what people were
+// given to rank must still be there, and everything must stop in good order. Nothing of it stays.
 import { parseArgs } from "node:util";
-import { root, runTool } from "../setup/main.mjs";
+import { runTool } from "../setup/main.mjs";
 import { StepError } from "../setup/steps.mjs";
-import { engineOutput, findEngine, IMAGE_PREFIX, ULIMITS } from "./container.mjs";
+import { findEngine } from "./container.mjs";
 import { buildImages, defaultTag, localBases, npmFile } from "./images.mjs";
 import { PACKABLE } from "./pack.mjs";
+import { createContainers, POLICIES, SERVICES, WORKERS } from "./podman/containers.mjs";
+import { MAX_STALL_SECONDS, watchUpdates } from "./podman/faults.mjs";
 
 const { values: flags } = parseArgs({
   options: {
-    updates: { type: "string", default: "3" },
+    updates: { type: "string", default: "40" },
     tag: { type: "string", default: defaultTag() },
     "nats-image": { type: "string", default: "localhost/stagecraft-base/nats:bookworm" },
+    "postgres-image": { type: "string", default: "localhost/stagecraft-base/postgres:bookworm" },
     build: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
   },
 });
-const podman = findEngine("podman");
-const id = `stagecraft-run-${process.pid}`;
-const scratch = mkdtempSync(join(tmpdir(), `${id}-`));
-const CONFIG = join(root, "deploy", "kustomize", "base", "config");
-const WORKERS = ["rollout-1", "rollout-2"];
-/** Stop order: those that hold work first, the bus last. */
-const SERVICES = ["trainer", ...WORKERS, "policy", "reward-model"];
-const ACCESS = ["--volume", `${join(scratch, "access")}:/etc/access:ro`];
-const STOP_SECONDS = 60;
-/** What the ConfigMap of NATS has, and from which files. */
-const NATS_FILES = {
-  "nats.conf": "nats.conf",
-  "tls.conf": "nats-tls.conf",
-  "users.conf": "nats-users.conf",
-};
+const LOST_POLICY = "policy-2";
+const LOST_BROKER = "nats-1";
+const SETUP = ["libs/cli/bin/stagecraft.mjs", "nats", "setup", "--nats-url", "nats://nats:4222"];
 
 const PROBE = `
 const fs = require("node:fs");
@@ -49,167 +35,76 @@ const tools = ["npm", "npx", "tsc", "g++", "make", "python3"].filter((tool) =>
   process.env.PATH.split(":").some((folder) => fs.existsSync(folder + "/" + tool)));
 console.log(JSON.stringify({ uid: process.getuid(), written, tools }));`;
 
-const LOCKED_DOWN = [
-  ...["--read-only", "--tmpfs", "/tmp:rw,size=64m", "--user", "10001:10001"],
-  ...["--cap-drop", "all", "--security-opt", "no-new-privileges", ...ULIMITS],
-];
-
 await runTool("PPO through the images, with podman", async (steps) => {
+  const podman = findEngine("podman");
   if (flags.build) {
     const names = Object.keys(PACKABLE);
     const npm = { npmrc: npmFile("userconfig"), ca: npmFile("cafile") };
     await buildImages(steps, { engine: podman, names, tag: flags.tag, ...npm, ...localBases });
   }
+  const { tag, "nats-image": natsImage, "postgres-image": postgresImage } = flags;
+  const all = createContainers({ tag, natsImage, postgresImage });
   try {
-    run("network", "create", id);
-    await steps.run("tiny models on a volume", () => cli("make-models.mjs", "/models"));
-    writeAccess();
-    startNats();
-    await steps.run("five services", startServices);
-    const seen = await steps.run(`${flags.updates} PPO updates`, () =>
-      cli("drive.mjs", flags.updates, ...WORKERS),
+    all.createNetwork();
+    all.writeAccess();
+    await steps.run("tiny models on a volume", () => all.cli("scripts/make-models.mjs", "/models"));
+    await steps.run("three brokers, PostgreSQL", async () => {
+      all.startPostgres();
+      all.startBrokers();
+      await untilItWorks(() => all.cli(...SETUP, "--allow-plaintext", "--replicas", "3"));
+    });
+    await steps.run("the services", () => all.startServices());
+    const watch = watchUpdates({
+      10: { what: `${LOST_BROKER} lost`, act: () => all.kill(LOST_BROKER) },
+      20: { what: `${LOST_BROKER} back`, act: () => all.restart(LOST_BROKER) },
+      25: { what: `${LOST_POLICY} lost`, act: () => all.kill(LOST_POLICY) },
+    });
+    const seen = await steps.run(`${flags.updates} PPO updates, a broker and a policy lost`, () =>
+      all.followCli(watch.onLine, "scripts/drive.mjs", flags.updates, ...POLICIES, ...WORKERS),
     );
-    const checked = SERVICES.map(checkLockedDown);
-    const codes = await steps.run("SIGTERM, in order", () => SERVICES.map(stop));
-    const summary = JSON.parse(String(seen.split("\n").at(-1)));
-    console.log(JSON.stringify({ ...summary, checked, exitCodes: codes }, null, 2));
-    const failed = codes.some(({ code }) => code !== 0);
-    return failed ? 1 : 0;
+    const left = SERVICES.filter((name) => name !== LOST_POLICY);
+    const checked = left.map((name) =>
+      checkLockedDown(name, all.exec(name, ["node", "-e", PROBE])),
+    );
+    const exitCodes = await steps.run("SIGTERM, in order", () => left.map(all.stop));
+    const stalls = await watch.stalls();
+    console.log(JSON.stringify({ ...JSON.parse(seen), stalls, checked, exitCodes }, null, 2));
+    const isLate = stalls.some(({ seconds }) => seconds > MAX_STALL_SECONDS);
+    return isLate || stalls.length < 3 || exitCodes.some(({ code }) => code !== 0) ? 1 : 0;
   } catch (error) {
-    for (const name of ["nats", ...SERVICES]) printLogs(name);
+    all.printLogs();
     throw error;
   } finally {
-    if (flags.keep) steps.note(`kept: podman ps --filter name=${id}`);
-    else removeAll();
-    rmSync(scratch, { recursive: true, force: true });
+    if (flags.keep) steps.note(`kept: podman ps --filter name=${all.id}`);
+    else all.removeAll();
+    all[Symbol.dispose]();
   }
 });
 
-/** @param {...string} args */
-function run(...args) {
-  return engineOutput(podman, args, { timeoutMs: 600_000 });
-}
-
 /**
- * A script of deploy/scripts in the cli image, above its packages, on the network of the run.
- * @param {string} script
- * @param {...string} args
+ * Servers that have just been started need a moment to know each other.
+ * @param {() => unknown} attempt
  */
-function cli(script, ...args) {
-  const scripts = `${join(root, "deploy", "scripts")}:/app/scripts:ro`;
-  return run(
-    ...["run", "--rm", "--network", id, ...LOCKED_DOWN, "--volume", scripts],
-    ...[...volume("models", "/models"), ...ACCESS, "--entrypoint", "node"],
-    ...[`${IMAGE_PREFIX}/cli:${flags.tag}`, `/app/scripts/${script}`, ...args],
-  );
-}
-
-/**
- * A named volume of this run; `U` gives it to the container's user.
- * @param {string} name
- * @param {string} path
- */
-function volume(name, path, options = "U") {
-  return ["--volume", `${id}-${name}:${path}:${options}`];
-}
-
-/**
- * @param {string} name
- * @param {readonly string[]} options
- * @param {string} image
- * @param {...string} command
- */
-function start(name, options, image, ...command) {
-  const alias = name.startsWith("rollout") ? [] : ["--network-alias", name];
-  return run(
-    ...["run", "--detach", "--name", `${id}-${name}`, "--network", id, ...alias],
-    ...["--network-alias", name, ...LOCKED_DOWN, ...options, image, ...command],
-  );
-}
-
-/** Debian's server is 2.9: it lacks what production asks of 2.12, one setting. */
-function startNats() {
-  const folder = join(scratch, "nats");
-  mkdirSync(folder, { mode: 0o755 });
-  for (const [name, from] of Object.entries(NATS_FILES)) {
-    const text = readFileSync(join(CONFIG, from), "utf8");
-    writeFileSync(join(folder, name), text.replace(/^\s*sync_interval:.*$/m, ""), { mode: 0o644 });
+async function untilItWorks(attempt, seconds = 90) {
+  for (const endsAt = Date.now() + seconds * 1000; ;) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (Date.now() > endsAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
   }
-  const options = ["--volume", `${folder}:/etc/nats:ro`, "--env", "POD_NAME=nats-0"];
-  const command = ["nats-server", "--config", "/etc/nats/nats.conf"];
-  start("nats", [...options, ...volume("nats", "/data")], flags["nats-image"], ...command);
-}
-
-/** The Secret of Kubernetes: what servers accept, and what workers and the driver show. */
-function writeAccess() {
-  const [worker, admin] = [randomBytes(24).toString("hex"), randomBytes(24).toString("hex")];
-  mkdirSync(join(scratch, "access"), { mode: 0o755 });
-  const tokens = `worker=generate+score:${worker},driver=admin:${admin}`;
-  for (const [name, text] of Object.entries({ tokens, worker, admin })) {
-    writeFileSync(join(scratch, "access", name), text, { mode: 0o644 });
-  }
-}
-
-function startServices() {
-  const models = volume("models", "/models", "ro");
-  service("policy", "policy", models);
-  service("reward-model", "reward-model", models);
-  for (const worker of WORKERS) service(worker, "rollout", []);
-  const data = volume("data", "/data");
-  service("trainer", "trainer", [...models, ...data]);
-}
-
-/**
- * @param {string} name
- * @param {"policy" | "reward-model" | "rollout" | "trainer"} kind
- * @param {readonly string[]} volumes
- */
-function service(name, kind, volumes) {
-  const config = `${join(CONFIG, `${kind}.yaml`)}:/etc/stagecraft/config.yaml:ro`;
-  const prefix = `STAGECRAFT_${kind.toUpperCase().replace("-", "_")}`;
-  const options = [
-    ...["--volume", config, ...ACCESS, "--env", `${prefix}_TOKENS_FILE=/etc/access/tokens`],
-    ...(kind === "rollout"
-      ? ["--env", `${prefix}_CALL_TOKEN_FILE=/etc/access/worker`]
-      : ["--env", `${prefix}_THREADS=1`]),
-  ];
-  const image = `${IMAGE_PREFIX}/${kind}:${flags.tag}`;
-  start(name, [...options, ...volumes], image, "--config", "/etc/stagecraft/config.yaml");
 }
 
 /**
  * Inside the running container: not root, nothing but /tmp can be written, no build tools.
  * @param {string} name
+ * @param {string} probed
  */
-function checkLockedDown(name) {
-  const found = JSON.parse(run("exec", `${id}-${name}`, "node", "-e", PROBE));
+function checkLockedDown(name, probed) {
+  const found = JSON.parse(probed);
   if (found.uid === 0 || found.written !== "" || found.tools.length > 0) {
     throw new StepError(`${name} is not locked down: ${JSON.stringify(found)}`);
   }
   return name;
-}
-
-/**
- * @param {string} name
- * @returns {{ name: string, code: number, seconds: number }}
- */
-function stop(name) {
-  const startMs = Date.now();
-  run("stop", "--time", String(STOP_SECONDS), `${id}-${name}`);
-  const code = Number(run("inspect", "-f", "{{.State.ExitCode}}", `${id}-${name}`));
-  return { name, code, seconds: Math.round((Date.now() - startMs) / 100) / 10 };
-}
-
-/** @param {string} name */
-function printLogs(name) {
-  process.stderr.write(`--- ${name}\n`);
-  spawnSync(podman, ["logs", "--tail", "15", `${id}-${name}`], { stdio: ["ignore", 2, 2] });
-}
-
-function removeAll() {
-  const names = ["nats", ...SERVICES].map((name) => `${id}-${name}`);
-  engineOutput(podman, ["rm", "--force", "--ignore", "--time", "1", ...names]);
-  engineOutput(podman, ["network", "rm", "--force", id]);
-  const volumes = ["models", "data", "nats"].map((name) => `${id}-${name}`);
-  engineOutput(podman, ["volume", "rm", "--force", ...volumes]);
 }
