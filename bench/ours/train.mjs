@@ -1,7 +1,7 @@
 // Our side of the training rows: train.mjs LAYERS HEADS WIDTH LENGTH BATCH VOCAB THREADS; a round is one
 // step of the training loop's own parts (loss, gradients, AdamW) on a GPT without biases, as nanoGPT's.
 import { lmLoss } from "@stagecraft/learn";
-import { optimizerFor, sumGradients } from "@stagecraft/runs";
+import { optimizerFor, sumGradients, takeLoss } from "@stagecraft/runs";
 import { createModel, presetConfig } from "@stagecraft/model";
 import { initEngine } from "@stagecraft/tensor";
 import { serveRounds } from "../lib/serve.mjs";
@@ -34,10 +34,10 @@ let step = 0;
 
 function trainStep() {
   const batch = batches[step++ % batches.length];
-  const { loss, grads } = sumGradients(model.params, [() => lmLoss(model, batch, numTargets)]);
-  optimizer.step(grads, 1e-3);
+  const { losses, grads } = sumGradients(model.params, [() => lmLoss(model, batch, numTargets)]);
+  optimizer.step(grads, 1e-3, losses);
   for (const grad of grads.values()) grad.dispose();
-  return { loss };
+  return { loss: takeLoss(losses) };
 }
 
 await serveRounds(trainStep, { facts: { params: model.numParams } });

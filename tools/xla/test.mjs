@@ -9,6 +9,13 @@ import { runAttached, StepError } from "../setup/steps.mjs";
 import { buildTestPlugin, buildXlaAddon } from "./build.mjs";
 import { LEFT_OUT, SUITES } from "./suites.mjs";
 
+/** @param {string} plugin */
+const tinyBench = (plugin) => {
+  const out = join(root, ".stagecraft", "xla", "gpu-tiny.json");
+  const script = join(root, "bench", "gpu", "run.mjs");
+  return [process.execPath, script, "--tiny", "--plugin", plugin, "--out", out];
+};
+
 await runTool("Stagecraft on the engine xla", async (steps) => {
   await prepare(root, steps);
   await buildXlaAddon(steps);
@@ -25,6 +32,8 @@ await runTool("Stagecraft on the engine xla", async (steps) => {
   const isFiltered = args.some((arg) => !arg.startsWith("-"));
   const isOnOurs = process.env.XLA_PLUGIN === undefined; // its options and counts are what the addon's tests need
   const addon = isFiltered || !isOnOurs ? 0 : await run("libs/tensor-xla/plugin.config.mjs", args);
+  if (!isFiltered)
+    await steps.command("the script for GPU machines, tiny", tinyBench(plugin), { env });
   const suites = await run("tools/xla/vitest.config.ts", isFiltered ? args : [...SUITES, ...args]);
   return addon || suites;
 });

@@ -1,0 +1,48 @@
+// One training, as the product's loop does it: loss, gradients and AdamW of a GPT without biases, as nanoGPT's.
+import { createRandom } from "@stagecraft/core";
+import { lmLoss } from "@stagecraft/learn";
+import { createModel, presetConfig } from "@stagecraft/model";
+import { optimizerFor, sumGradients, takeLoss } from "@stagecraft/runs";
+
+const ADAMW = {
+  ...{ optimizer: "adamw", beta1: 0.9, beta2: 0.99, adamEps: 1e-8 },
+  ...{ momentum: 0, weightDecay: 0.1, clipNorm: 1 },
+};
+
+/**
+ * @typedef {{ layers: number, heads: number, width: number, length: number, batch: number, vocab: number }} Shape
+ * @param {Shape} shape
+ */
+export function createTraining({ layers, heads, width, length, batch, vocab }) {
+  const sizes = { numLayers: layers, numHeads: heads, hiddenSize: width, vocabSize: vocab };
+  const config = presetConfig("gpt2", { ...sizes, maxPositions: length, bias: false });
+  const model = createModel(config, { heads: ["lm"], seed: 0 });
+  const optimizer = optimizerFor(model.params, ADAMW);
+  const random = createRandom(1);
+  const numTargets = batch * length;
+  const draw = () => Int32Array.from({ length: numTargets }, () => random.nextInt(vocab));
+  const batches = Array.from({ length: 4 }, () => ({ ids: draw(), targets: draw() }));
+  let step = 0;
+  return {
+    numParams: model.numParams,
+    /** One step, and its loss. */
+    step() {
+      const { ids, targets } = batches[step++ % batches.length];
+      const given = { batchSize: batch, length, ids, targets, numTargets };
+      const loss = () => lmLoss(model, given, numTargets);
+      const { losses, grads } = sumGradients(model.params, [loss]);
+      optimizer.step(grads, 1e-3, losses);
+      for (const grad of grads.values()) grad.dispose();
+      return takeLoss(losses);
+    },
+    dispose() {
+      optimizer.dispose();
+      model.dispose();
+    },
+  };
+}
+
+/** FLOP of one training step as nanoGPT counts them: 6 for each weight and token, and attention's 12·L·D·T. */
+export function stepFlops({ layers, width, length, batch }, numParams) {
+  return batch * length * (6 * numParams + 12 * layers * width * length);
+}
