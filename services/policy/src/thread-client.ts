@@ -9,7 +9,7 @@ import {
   type Thread,
 } from "@stagecraft/service-kit";
 import type { Metrics } from "@stagecraft/telemetry";
-import { loadTokenizer } from "@stagecraft/tokenizer";
+import { loadTokenizerOf } from "@stagecraft/model";
 import { openAnswers, type Withdraw } from "./answers.js";
 import type {
   EngineStatus,
@@ -57,7 +57,7 @@ export async function createThreadedEngine(
   // Nothing is told before something is asked.
   let receive: (event: EngineThreadEvent) => void = () => undefined;
   const [tokenizer, thread] = await Promise.all([
-    loadTokenizer(options.modelDir),
+    loadTokenizerOf(options.modelDir, options.chat ?? {}),
     startThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>({
       name: "engine",
       module: threadModule("./thread.js", import.meta.url),

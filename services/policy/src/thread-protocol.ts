@@ -2,6 +2,7 @@ import type { TensorMap } from "@stagecraft/checkpoint";
 import type { FinishReasonName, ParsedWeights } from "@stagecraft/contracts";
 import type { EngineSettings, PlainError } from "@stagecraft/service-kit";
 import type { TopToken } from "@stagecraft/model";
+import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import type {
   EngineStatus,
   JudgedSequence,
@@ -17,6 +18,8 @@ export interface EngineThreadData extends Omit<
   "model" | "tokenizer" | "logger" | "onStep" | "onWeights"
 > {
   modelDir: string;
+  /** A chat template in the place of the model's. */
+  chat?: ChosenTemplate | undefined;
   engine: EngineSettings;
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
 }

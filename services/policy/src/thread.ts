@@ -1,9 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
-import { loadModel } from "@stagecraft/model";
+import { loadModel, loadTokenizerOf } from "@stagecraft/model";
 import { engineOptions, Moved, serveThread, toPlainError } from "@stagecraft/service-kit";
 import { createLogger, watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
-import { loadTokenizer } from "@stagecraft/tokenizer";
 import type { Withdraw } from "./answers.js";
 import { createLocalEngine } from "./local-engine.js";
 import type {
@@ -17,10 +16,10 @@ import { createTokenBatcher } from "./token-batcher.js";
 /** The worker thread of `createThreadedEngine`: a local engine, its tokens told once a step. */
 serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>(
   async ({ data, emit, metrics }) => {
-    const { modelDir, engine: settings, logLevel, ...options } = data;
+    const { modelDir, chat = {}, engine: settings, logLevel, ...options } = data;
     const { name: engineName } = await initEngine(engineOptions(settings));
     watchEngine(metrics, memoryReport);
-    const tokenizer = await loadTokenizer(modelDir);
+    const tokenizer = await loadTokenizerOf(modelDir, chat);
     const model = await loadModel(modelDir, { heads: ["lm"] });
     const batcher = createTokenBatcher();
     const withdraws = new Map<number, Withdraw>();

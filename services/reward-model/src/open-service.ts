@@ -1,6 +1,7 @@
 import { sha256OfTensors } from "@stagecraft/checkpoint";
 import { loadRewardModel } from "@stagecraft/learn";
-import { loadTokenizer } from "@stagecraft/tokenizer";
+import { loadTokenizerOf } from "@stagecraft/model";
+import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import type { BatchingOptions } from "./model-set.js";
 import { createScorer, type LocalScorer, type Scorer } from "./scorer.js";
 import { createRewardModelService, type RewardModelService } from "./service.js";
@@ -9,6 +10,8 @@ import { createRewardModelService, type RewardModelService } from "./service.js"
 export interface NamedModelDir {
   name: string;
   dir: string;
+  /** A chat template in the place of the model's. */
+  chat?: ChosenTemplate | undefined;
 }
 
 export interface OpenRewardModelOptions extends BatchingOptions {
@@ -27,8 +30,8 @@ export async function openRewardModelService(
 }
 
 /** Loads a reward model; its version is the beginning of the hash of its weights. */
-export async function loadScorer({ name, dir }: NamedModelDir): Promise<LocalScorer> {
-  const tokenizer = await loadTokenizer(dir);
+export async function loadScorer({ name, dir, chat = {} }: NamedModelDir): Promise<LocalScorer> {
+  const tokenizer = await loadTokenizerOf(dir, chat);
   const { members, scoreMean, scoreStd, memberMeans } = await loadRewardModel(dir);
   const [model, ...otherMembers] = members;
   const weights = members.flatMap((member, index) =>

@@ -4,7 +4,8 @@ import {
   type SupervisedThread,
   type Thread,
 } from "@stagecraft/service-kit";
-import { loadTokenizer, renderScored, type Tokenizer } from "@stagecraft/tokenizer";
+import { loadTokenizerOf } from "@stagecraft/model";
+import { renderScored, type Tokenizer } from "@stagecraft/tokenizer";
 import type { Metrics } from "@stagecraft/telemetry";
 import type { Scorer } from "./scorer.js";
 import type { ScoreThreadApi, ScoreThreadData, ScoreThreadFacts } from "./thread-protocol.js";
@@ -29,7 +30,7 @@ export async function createThreadedScorers(
 ): Promise<ThreadedScorers> {
   const { stuckAfterMs, metrics, ...data } = options;
   const [tokenizers, thread] = await Promise.all([
-    Promise.all(options.models.map(({ dir }) => loadTokenizer(dir))),
+    Promise.all(options.models.map(({ dir, chat = {} }) => loadTokenizerOf(dir, chat))),
     startThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>({
       name: "scoring",
       module: threadModule("./thread.js", import.meta.url),

@@ -7,6 +7,8 @@ import type { Serving } from "../serve/serve-model.js";
 
 interface ServeFlags {
   name?: string;
+  chatTemplate?: string;
+  chatTokens?: string[];
   host: string;
   port: number;
   apiKey: string[];
@@ -38,6 +40,11 @@ export function serveCommand(command: Command, scope: CommandScope): void {
       "model directory, s3://BUCKET/NAME or nats://NAME; one with a score head serves scores",
     )
     .option("--name <name>", "name that requests use (default: the directory as it is given)")
+    .option(
+      "--chat-template <template>",
+      "in place of the model's: chatml, llama3 or a file in Jinja",
+    )
+    .option("--chat-tokens <names...>", "tokens of that template whose names might be text as well")
     .option("--host <host>", "address to listen on", "127.0.0.1")
     .addOption(wholeNumberFlag("--port", "port; 0 = any free one", { min: 0, value: 8080 }))
     .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", [])
@@ -79,6 +86,7 @@ async function serve(text: string, flags: ServeFlags, scope: CommandScope): Prom
   const { host, port, engine, threads, maxActive, maxQueued, graceMs, metricsPort } = flags;
   const options = {
     ...{ dir, name, host, port, maxActive, maxQueued, graceMs, signal },
+    chat: { chatTemplate: flags.chatTemplate, chatTokens: flags.chatTokens },
     ...{ engine: { engine, threads }, apiKeys: flags.apiKey },
     ...(metricsPort !== undefined && { metricsPort }),
   };

@@ -2,6 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import { policy, reward } from "@stagecraft/contracts";
 import { generationDefaults, readModelInfo } from "@stagecraft/model";
 import { callInProcess } from "@stagecraft/rpc";
+import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
 import type { EngineSettings } from "@stagecraft/service-kit";
 import { createPolicyService, createThreadedEngine } from "@stagecraft/service-policy";
@@ -14,6 +15,8 @@ export interface OpenModelOptions {
   dir: string;
   /** The name that requests use. */
   name: string;
+  /** A chat template in the place of the model's. */
+  chat?: ChosenTemplate;
   engine: EngineSettings;
   maxActive: number;
   maxQueued: number;
@@ -82,8 +85,8 @@ async function openPolicy(
 }
 
 async function openReward(options: OpenModelOptions): Promise<OpenModel> {
-  const { dir, name, engine, maxActive, maxQueued } = options;
-  const models = [{ name, dir }];
+  const { dir, name, chat, engine, maxActive, maxQueued } = options;
+  const models = [{ name, dir, chat }];
   const thread = await createThreadedScorers({ models, engine, ...metered(options) });
   const batching = { ...metered(options), maxBatch: maxActive, maxWaitMs: 1, maxQueued };
   const { scorers } = thread;
