@@ -10,6 +10,7 @@ export const LEFT_OUT = {
   "libs/tensor/src/engines/tensorflow/start.test.ts": "needs another engine to be absent",
   "libs/tensor/src/engines/xla/recording.test.ts": "records on a double of the plugin",
   "libs/tensor/src/engines/xla/device-cache.test.ts": "records on a double of the plugin",
+  "libs/ppo/test/recorded-steps.test.ts": "records on a double of the plugin",
   "libs/tensor/src/engines/native/buffers.test.ts": "the native engine's memory",
   "libs/tensor/src/engines/native/decoder.test.ts": "the native engine's decoder",
   "libs/tensor/src/engines/native/engine.test.ts":
