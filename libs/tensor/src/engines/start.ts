@@ -5,10 +5,10 @@ import type { Engine, EngineInfo, EngineName } from "./engine.js";
 import { findNative, startNative } from "./native/start.js";
 import { startReference } from "./reference/engine.js";
 import { startTensorFlow } from "./tensorflow/start.js";
-import { startXla } from "./xla/start.js";
+import { hasGpuAndPlugin, startXla } from "./xla/start.js";
 
 export interface EngineOptions {
-  /** "auto" (default) takes native where its addon is built, else plain TFJS on the CPU. */
+  /** "auto" (default) takes xla where a plugin and a GPU are, else native where its addon is built, else plain TFJS. */
   engine?: "auto" | EngineName;
   /** Threads of the native engine; default: the physical cores. */
   numThreads?: number;
@@ -57,7 +57,19 @@ async function start({ engine = "auto", ...options }: EngineOptions): Promise<En
   return started.info;
 }
 
+/** xla where a plugin and a GPU are; when it does not start, the CPU's best, and why. */
 const startBest: Start = async (options) => {
+  if (!hasGpuAndPlugin(options)) return startOnCpu(options);
+  try {
+    return await startXla(options);
+  } catch (thrown) {
+    const engine = await startOnCpu(options);
+    const notice = `a GPU is there, but is not used: ${StagecraftError.from(thrown).reason}`;
+    return { ...engine, info: { ...engine.info, notice } };
+  }
+};
+
+const startOnCpu: Start = async (options) => {
   const native = findNative();
   if ("addon" in native) return startNative(options);
   const reference = await startReference();

@@ -50,6 +50,8 @@ class Writer {
   private readonly packed = { f32: [] as Value[], i32: [] as Value[] };
   private readonly packedSize = { f32: 0, i32: 0 };
   private readonly lines: string[] = [];
+  /** Lines that read a packed vector, whose size is known at the end. */
+  private readonly slices: { at: number; type: "f32" | "i32" }[] = [];
   private numLines = 0;
 
   assign(value: Value): void {
@@ -81,16 +83,16 @@ class Writer {
     for (const type of ["f32", "i32"] as const) {
       if (packed[type].length > 0) args.push(`%${type}: tensor<${packedSize[type]}x${type}>`);
     }
-    const whole = (line: string) =>
-      line
-        .replace(WHOLE.f32, `tensor<${packedSize.f32}xf32>`)
-        .replace(WHOLE.i32, `tensor<${packedSize.i32}xi32>`);
+    for (const { at, type } of this.slices) {
+      const whole = `tensor<${packedSize[type]}x${type}>`;
+      this.lines[at] = this.lines[at]!.replace(WHOLE[type], whole);
+    }
     const types = results.map(({ type }) => type).join(", ");
     const names = results.map(({ name }) => name).join(", ");
     const text = [
       "module @stagecraft {",
       `func.func public @main(${args.join(", ")}) -> (${types}) {`,
-      ...this.lines.map(whole),
+      ...this.lines,
       `return ${names} : ${types}`,
       "}",
       "}",
@@ -148,6 +150,7 @@ class Writer {
     const size = sizeOf(value.shape);
     this.packedSize[type] += size;
     const flat = `tensor<${size}x${type}>`;
+    this.slices.push({ at: this.lines.length, type });
     const piece = this.line(
       `stablehlo.slice %${type} [${start}:${start + size}] : (${WHOLE[type]}) -> ${flat}`,
     );

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
@@ -29,6 +29,17 @@ export async function startXla({ plugin }: { plugin?: string | undefined } = {})
   if (file !== undefined) return startWithCache(file);
   const what = 'engine "xla" needs a PJRT plugin, and none is found';
   throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
+}
+
+/** There wherever NVIDIA's driver is loaded. */
+const GPU_DEVICE = "/dev/nvidiactl";
+
+/** Whether "auto" should try this engine; a plugin is looked for only where a GPU is. */
+export function hasGpuAndPlugin(
+  { plugin }: { plugin?: string | undefined } = {},
+  { device = GPU_DEVICE, findPlugin = () => findPjrtPlugin() } = {},
+): boolean {
+  return existsSync(device) && (plugin ?? findPlugin()) !== undefined;
 }
 
 /** With compiled programs kept from run to run, where that is possible. */

@@ -38,6 +38,13 @@ export class Value {
   get size(): number {
     return sizeOf(this.shape);
   }
+
+  /** As `typeText` writes it; asked for many times in a program. */
+  get typeText(): string {
+    return (this.text ??= typeText(this.shape, this.type));
+  }
+
+  private text: string | undefined;
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -46,8 +53,7 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) 
 export const typeText = (shape: readonly number[], type: ElementType): string =>
   `tensor<${[...shape, type].join("x")}>`;
 
-export const typeOf = ({ shape, type }: Pick<Value, "shape" | "type">): string =>
-  typeText(shape, type);
+export const typeOf = (value: Value): string => value.typeText;
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
