@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkAdapters } from "./adapters.mjs";
+import { checkGguf } from "./gguf.mjs";
 import { checkData } from "./data.mjs";
 import { checkModels } from "./models.mjs";
 import { checkTemplates } from "./templates.mjs";
@@ -14,6 +15,7 @@ const AREAS = {
   data: checkData,
   models: checkModels,
   adapters: checkAdapters,
+  gguf: checkGguf,
   tokenizers: checkTokenizers,
   templates: checkTemplates,
 };

@@ -43,7 +43,7 @@ export {
 export { readSafetensors } from "./read-safetensors.js";
 export { signDirectory, verifyDirectory } from "./signed-directory.js";
 export { createKeyPair, readSigner, readVerifier, type Signer, type Verifier } from "./signing.js";
-export { narrowBF16, widenBF16 } from "./half.js";
+export { narrowBF16, narrowF16, widenBF16 } from "./half.js";
 export {
   BYTES_PER_ELEMENT,
   f32,

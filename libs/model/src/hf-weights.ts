@@ -25,14 +25,15 @@ export interface ConvertedWeights {
  */
 export function fromHfTensors(config: ModelConfig, tensors: TensorMap): ConvertedWeights {
   const { convert } = familyOf(config);
-  const cleaned = clean(config, tensors);
+  const cleaned = cleanHfTensors(config, tensors);
   const dtype = dtypeOf(cleaned);
   return { tensors: convert ? convert.fromHf(config, cleaned) : cleaned, dtype };
 }
 
 const BUFFER = /(\.attn\.(bias|masked_bias)|\.rotary_emb\.inv_freq)$/;
 
-function clean(config: ModelConfig, tensors: TensorMap): Map<string, TensorEntry> {
+/** Weights as transformers saves them today: with their prefix, without buffers and repeated matrices. */
+export function cleanHfTensors(config: ModelConfig, tensors: TensorMap): Map<string, TensorEntry> {
   const { embedding } = familyOf(config).names;
   const prefix = embedding.slice(0, embedding.indexOf(".") + 1);
   const bare = tensors.has(embedding.slice(prefix.length));

@@ -1,7 +1,7 @@
 import { Option, type Command } from "commander";
 import { UsageError } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
-import type { ModelDtype } from "@stagecraft/model";
+import type { GgufType, ModelDtype } from "@stagecraft/model";
 import type { CommandScope } from "../app/command.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
@@ -99,6 +99,49 @@ export function exportAdapterCommand(command: Command, { io }: CommandScope): vo
       const { rank, modules } = await saveAdapter(out, { base, model, maxRank });
       const result = { out, rank, numModules: modules.length };
       tell(io, flags, result, `${out}: rank ${rank}, of ${modules.length} maps of ${base}`);
+    });
+}
+
+interface GgufFlags {
+  out: string;
+  dtype: GgufType;
+  pre?: string;
+  json?: boolean;
+}
+
+const PRE_TOKENIZERS = ["gpt-2", "llama-bpe", "qwen2", "smollm"];
+
+/** `stagecraft export gguf`: a model and its tokenizer in one file for llama.cpp. */
+export function exportGgufCommand(command: Command, { io }: CommandScope): void {
+  command
+    .description("a language model and its tokenizer as one GGUF file, for llama.cpp")
+    .argument("<model>", "model directory")
+    .requiredOption("--out <file>", "file that is written; ends in .gguf")
+    .addOption(
+      new Option("--dtype <type>", "of the matrices")
+        .choices(["f32", "f16", "bf16", "q8_0"])
+        .default("f16"),
+    )
+    .addOption(
+      new Option(
+        "--pre <name>",
+        "llama.cpp's pattern of words, for a tokenizer whose own it has not: some texts get other tokens then",
+      ).choices(PRE_TOKENIZERS),
+    )
+    .option("--json", "print the result as NDJSON")
+    .addHelpText(
+      "after",
+      examplesText([
+        "npx stagecraft export gguf models/smollm2 --dtype q8_0 --out smollm2.gguf",
+        "npx stagecraft export gguf runs/demo/ppo/model --pre qwen2 --out assistant.gguf",
+      ]),
+    )
+    .action(async (model: string, flags: GgufFlags) => {
+      const { exportGguf } = await import("@stagecraft/model");
+      const { out, dtype, pre } = flags;
+      requireEnding("--out", out, ".gguf");
+      const { numTensors } = await exportGguf(model, out, { dtype, pre });
+      tell(io, flags, { out, dtype, numTensors }, `${out}: ${numTensors} tensors in ${dtype}`);
     });
 }
 

@@ -17,7 +17,7 @@ import {
 } from "@stagecraft/service-gateway";
 import { silentLogger } from "@stagecraft/telemetry";
 import type { CommandScope } from "../app/command.js";
-import { exportAdapterCommand, exportModelCommand } from "./export-model.js";
+import { exportAdapterCommand, exportGgufCommand, exportModelCommand } from "./export-model.js";
 import { examplesText } from "./stage-command.js";
 
 interface ExportFlags {
@@ -44,6 +44,7 @@ export function exportCommand(command: Command, scope: CommandScope): void {
   for (const kind of KINDS) exportKindCommand(command.command(kind), kind, scope);
   exportModelCommand(command.command("model"), scope);
   exportAdapterCommand(command.command("adapter"), scope);
+  exportGgufCommand(command.command("gguf"), scope);
   command.addHelpText("after", examplesText(EXAMPLES));
 }
 

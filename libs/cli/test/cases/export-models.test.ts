@@ -39,6 +39,20 @@ it("what ppo's adapters learnt goes out as a PEFT adapter, and in again to the s
   expect(err).toContain(`npx stagecraft export model BASE --adapter ${adapter} --out MODEL`);
 }, 60_000);
 
+it("a model of ours goes into a GGUF file once the nearest pattern of words is named", async () => {
+  await using workshop = await openWorkshop();
+  const base = await makeBase(workshop.path("base"));
+  const out = workshop.path("base.gguf");
+  const refused = await runCli(["export", "gguf", base, "--out", out]);
+  expect(refused.code).toBe(1);
+  expect(refused.err).toContain("a pattern of words that llama.cpp has not; --pre");
+  const named = ["--pre", "qwen2", "--dtype", "q8_0"];
+  await succeed(["export", "gguf", base, "--out", out, ...named]);
+  expect((await readFile(out)).toString("latin1", 0, 4)).toBe("GGUF");
+  const misnamed = await runCli(["export", "gguf", base, "--out", "base.bin"]);
+  expect([misnamed.code, misnamed.err]).toEqual([2, expect.stringContaining("must end in .gguf")]);
+});
+
 it("a model is exported in another type and in shards, its files and its heads kept", async () => {
   await using workshop = await openWorkshop();
   const base = await makeBase(workshop.path("base"), { heads: ["score"] });

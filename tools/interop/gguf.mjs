@@ -1,0 +1,98 @@
+// Models written for llama.cpp: it reads them (through npm's node-llama-cpp, whose binaries are in its packages),
+// has the same tokens and the same greedy text; the package gguf makes the same bytes of every tensor.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { loadLibrary } from "./models.mjs";
+import { pythonWith, run } from "./python.mjs";
+
+const VERSION = "3.22.1";
+const TYPES = ["f32", "f16", "bf16", "q8_0"];
+
+/**
+ * @param {string} root
+ * @returns {Promise<{ name: string, problem?: string }[]>}
+ */
+export async function checkGguf(root) {
+  const folder = mkdtempSync(join(tmpdir(), "interop-gguf-"));
+  const python = pythonWith(root, ["torch", "transformers", "tokenizers", "gguf"]);
+  const script = join(root, "tools", "interop", "gguf_models.py");
+  try {
+    run(python, [script, "make", folder]);
+    const { exportGguf } = await loadLibrary(root);
+    const { text, ids, greedy } = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
+    const llama = await loadLlama(root);
+    const results = [];
+    for (const [name, expected] of Object.entries(greedy)) {
+      for (const dtype of TYPES) {
+        const file = join(folder, `${name}-${dtype}.gguf`);
+        await exportGguf(join(folder, name), file, { dtype });
+        const found = await ask(llama, file, { text, ids, numNew: expected.length });
+        const problem = differences(found, { ids, expected, isExact: dtype === "f32" });
+        results.push({ name: `gguf ${name} ${dtype} in llama.cpp`, ...(problem && { problem }) });
+      }
+    }
+    run(python, [script, "check", folder]);
+    const bytes = JSON.parse(readFileSync(join(folder, "problems.json"), "utf8"));
+    for (const [name, problems] of Object.entries(bytes)) {
+      const problem = problems.map((/** @type {string} */ each) => `  ${each}`).join("\n");
+      results.push({ name: `gguf ${name}, every byte`, ...(problem && { problem }) });
+    }
+    return results;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * llama.cpp on the CPU, of an npm package that is no dependency of ours.
+ * @param {string} root
+ */
+async function loadLlama(root) {
+  const home = join(root, ".cache", "interop", "llama");
+  const installed = join(home, "node_modules", "node-llama-cpp");
+  if (!existsSync(installed)) {
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "package.json"), '{ "private": true }\n');
+    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", home];
+    run("npm", ["install", ...flags, `node-llama-cpp@${VERSION}`]);
+  }
+  const { getLlama } = await import(pathToFileURL(join(installed, "dist", "index.js")).href);
+  return getLlama({ gpu: false, build: "never", logLevel: "error" });
+}
+
+/**
+ * @param {any} llama
+ * @param {string} file
+ * @param {{ text: string, ids: number[], numNew: number }} what
+ */
+async function ask(llama, file, { text, ids, numNew }) {
+  const model = await llama.loadModel({ modelPath: file });
+  const context = await model.createContext({ contextSize: 128, flashAttention: false });
+  const greedy = [];
+  const drawing = context.getSequence().evaluate([...ids], {
+    ...{ temperature: 0, yieldEogToken: true },
+  });
+  for await (const id of drawing) {
+    greedy.push(id);
+    if (greedy.length === numNew) break;
+  }
+  const tokens = [...model.tokenize(text, false)];
+  await context.dispose();
+  await model.dispose();
+  return { tokens, greedy };
+}
+
+/**
+ * Rounded weights may lead to another text: of them only the tokens and the length are compared.
+ * @param {{ tokens: number[], greedy: number[] }} found
+ * @param {{ ids: number[], expected: number[], isExact: boolean }} wanted
+ */
+function differences({ tokens, greedy }, { ids, expected, isExact }) {
+  const problems = [];
+  if (tokens.join() !== ids.join()) problems.push(`  tokens ${tokens.join()}, not ${ids.join()}`);
+  const same = isExact ? greedy.join() === expected.join() : greedy.length === expected.length;
+  if (!same) problems.push(`  greedy ${greedy.join()}, not ${expected.join()}`);
+  return problems.join("\n");
+}
