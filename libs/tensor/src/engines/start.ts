@@ -14,12 +14,11 @@ export interface EngineOptions {
   numThreads?: number;
   /** A PJRT plugin for xla; default: the one that is found. */
   plugin?: string;
+  /** How xla rounds the factors of matrix products, whose sums are f32; default f32, without tf32's shortcut. */
+  products?: "f32" | "bf16";
 }
 
-type Start = (options: {
-  numThreads?: number | undefined;
-  plugin?: string | undefined;
-}) => Promise<Engine>;
+type Start = (options: Omit<EngineOptions, "engine">) => Promise<Engine>;
 
 const STARTS: Record<EngineName, Start> = {
   native: startNative,

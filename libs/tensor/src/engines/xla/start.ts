@@ -24,9 +24,12 @@ const CACHE_DIR = join(".cache", "stagecraft", "xla");
  * Starts XLA on the first device of a plugin, of the one that pip installed unless another is named. Throws
  * what `openPjrt` says of one that does not work.
  */
-export async function startXla({ plugin }: { plugin?: string | undefined } = {}): Promise<Engine> {
+export async function startXla({
+  plugin,
+  products = "f32",
+}: { plugin?: string | undefined } & Partial<XlaBackendOptions> = {}): Promise<Engine> {
   const file = plugin ?? findPjrtPlugin();
-  if (file !== undefined) return startWithCache(file);
+  if (file !== undefined) return startWithCache(file, { products });
   const what = 'engine "xla" needs a PJRT plugin, and none is found';
   throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
 }
@@ -43,10 +46,10 @@ export function hasGpuAndPlugin(
 }
 
 /** With compiled programs kept from run to run, where that is possible. */
-async function startWithCache(file: string): Promise<Engine> {
+async function startWithCache(file: string, options: XlaBackendOptions): Promise<Engine> {
   const cacheDir = findCacheDir();
-  if (cacheDir !== undefined) return startOn(openPjrt(file, { cacheDir }));
-  const engine = await startOn(openPjrt(file));
+  if (cacheDir !== undefined) return startOn(openPjrt(file, { cacheDir }), options);
+  const engine = await startOn(openPjrt(file), options);
   const reason = `~/${CACHE_DIR} cannot be written`;
   const notice = `engine "xla" compiles its programs anew in every process: ${reason}`;
   return { ...engine, info: { ...engine.info, notice } };
