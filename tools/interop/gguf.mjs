@@ -59,7 +59,7 @@ async function loadLlama(root) {
     run("npm", ["install", ...flags, `node-llama-cpp@${VERSION}`]);
   }
   const { getLlama } = await import(pathToFileURL(join(installed, "dist", "index.js")).href);
-  return getLlama({ gpu: false, build: "never", logLevel: "error" });
+  return getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: 1 });
 }
 
 /**
@@ -69,7 +69,11 @@ async function loadLlama(root) {
  */
 async function ask(llama, file, { text, ids, numNew }) {
   const model = await llama.loadModel({ modelPath: file });
-  const context = await model.createContext({ contextSize: 128, flashAttention: false });
+  const context = await model.createContext({
+    contextSize: 128,
+    threads: 1,
+    flashAttention: false,
+  });
   const greedy = [];
   const drawing = context.getSequence().evaluate([...ids], {
     ...{ temperature: 0, yieldEogToken: true },
