@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { overlayOf, render, RENDERER_MISSING } from "./render.js";
+import { COMPONENTS, overlayOf, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import { workloadsOf } from "./workloads.js";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(folder, "README.md"), "utf8");
 const dockerfile = readFileSync(join(folder, "images", "Dockerfile"), "utf8");
+const work =
+  /```yaml\n# deploy\/kustomize\/overlays\/work.*\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
 const [, registry = ""] = /^REGISTRY=(\S+)$/m.exec(readme) ?? [];
 const overlay =
   /```yaml\n# deploy\/kustomize\/overlays\/mine.*\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
@@ -19,6 +21,12 @@ const images = dockerfile
   .map((part) => /AS (\S+)/.exec(part)?.[1] ?? "");
 
 describe("deploy/README.md", () => {
+  it("names every component and every overlay that there is", () => {
+    for (const name of [...COMPONENTS, ...OVERLAYS.map((path) => path.split("/")[1]!)]) {
+      expect(readme, name).toContain(`\`${name}\``);
+    }
+  });
+
   it("pushes every image that there is", () => {
     const [, line = "", more = ""] =
       /^for name in (.*); do +# with GPUs also (.*)$/m.exec(readme) ?? [];
@@ -27,6 +35,12 @@ describe("deploy/README.md", () => {
 
   const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
   describe.skipIf(RENDERER_MISSING !== undefined)(`its own overlay${skipped}`, () => {
+    it("for production has what production has, and more", () => {
+      using mine = overlayOf(work);
+      const kinds = render(mine.path).map(({ kind }) => kind);
+      expect(kinds).toEqual(expect.arrayContaining(["Certificate", "Ingress", "ScaledObject"]));
+    });
+
     it.each(["cpu", "gpu", "gpu-1", "gpu-2"])(
       "leaves no image of %s to a public account",
       (from) => {
