@@ -1,6 +1,5 @@
 export { exportGguf, type ExportGgufOptions } from "./gguf/export-gguf.js";
-export { GGUF_TYPES, type GgufType } from "./gguf/gguf-file.js";
-export { PRE_TOKENIZERS } from "./gguf/gguf-tokenizer.js";
+export type { GgufType } from "./gguf/gguf-file.js";
 export {
   saveAdapter,
   type SaveAdapterOptions,

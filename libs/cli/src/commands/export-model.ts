@@ -109,8 +109,6 @@ interface GgufFlags {
   json?: boolean;
 }
 
-const PRE_TOKENIZERS = ["gpt-2", "llama-bpe", "qwen2", "smollm"];
-
 /** `stagecraft export gguf`: a model and its tokenizer in one file for llama.cpp. */
 export function exportGgufCommand(command: Command, { io }: CommandScope): void {
   command
@@ -122,11 +120,9 @@ export function exportGgufCommand(command: Command, { io }: CommandScope): void 
         .choices(["f32", "f16", "bf16", "q8_0"])
         .default("f16"),
     )
-    .addOption(
-      new Option(
-        "--pre <name>",
-        "llama.cpp's pattern of words, for a tokenizer whose own it has not: some texts get other tokens then",
-      ).choices(PRE_TOKENIZERS),
+    .option(
+      "--pre <name>",
+      "llama.cpp's pattern of words, for a tokenizer whose own it has not: some texts get other tokens then",
     )
     .option("--json", "print the result as NDJSON")
     .addHelpText(
@@ -145,12 +141,12 @@ export function exportGgufCommand(command: Command, { io }: CommandScope): void 
     });
 }
 
-export function dtypeFlag(choices: readonly string[]): Option {
+function dtypeFlag(choices: readonly string[]): Option {
   const text = "type of the weights (default: as they are; f32 with an adapter)";
   return new Option("--dtype <type>", text).choices(choices);
 }
 
-export function tell(
+function tell(
   { out }: Pick<CommandScope["io"], "out">,
   { json }: { json?: boolean },
   result: object,
@@ -160,7 +156,7 @@ export function tell(
 }
 
 /** Throws where a flag must name a file of this ending. */
-export function requireEnding(flag: string, file: string, ending: string): void {
+function requireEnding(flag: string, file: string, ending: string): void {
   if (file.endsWith(ending)) return;
   throw new UsageError(`${flag} ${file} must end in ${ending}`);
 }

@@ -5,8 +5,6 @@ import { quantizeQ8 } from "./q8.js";
 /** How the elements of a tensor are stored. */
 export type GgufType = "f32" | "f16" | "bf16" | "q8_0";
 
-export const GGUF_TYPES = ["f32", "f16", "bf16", "q8_0"] as const satisfies readonly GgufType[];
-
 /** A value of the metadata, with its type where a number alone does not say it. */
 export type GgufValue =
   | string

@@ -13,7 +13,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
 };
 
 /** Names that `--pre` takes: the nearest one, where llama.cpp has not the pattern itself. */
-export const PRE_TOKENIZERS = ["gpt-2", "llama-bpe", "qwen2", "smollm"];
+const PRE_TOKENIZERS = ["gpt-2", "llama-bpe", "qwen2", "smollm"];
 
 const [NORMAL, CONTROL, USER_DEFINED, UNUSED] = [1, 3, 4, 5] as const;
 
@@ -35,6 +35,10 @@ export function ggufTokenizer(
   const config = parse(files["tokenizer_config.json"]);
   const model = isObject(json["model"]) ? json["model"] : {};
   const problems = problemsOf(json, model);
+  if (pre !== undefined && !PRE_TOKENIZERS.includes(pre)) {
+    const names = PRE_TOKENIZERS.join(", ");
+    throw new StagecraftError("invalid_argument", `--pre must be one of ${names}, got ${pre}`);
+  }
   const name = pre ?? preOf(json["pre_tokenizer"]);
   if (name === undefined) {
     problems.push(

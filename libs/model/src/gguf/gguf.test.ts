@@ -193,7 +193,10 @@ describe("a GGUF file", () => {
       await writeFile(`${at.model}/tokenizer.json`, JSON.stringify(tokenizerJson(changes)));
       const write = (pre?: string) => exportGguf(at.model, at.file, { dtype: "f32", pre });
       await expect(write()).rejects.toThrow(problem);
-      if (problem.includes("--pre")) await write("qwen2");
+      if (problem.includes("--pre")) {
+        await expect(write("qwen9")).rejects.toThrow("--pre must be one of gpt-2, llama-bpe");
+        await write("qwen2");
+      }
     });
   }
 });
