@@ -1,6 +1,9 @@
 import { Option, type Command } from "commander";
 import type { CheckedKind, FileReport, KindReport } from "@stagecraft/data";
 import type { CommandScope } from "../app/command.js";
+import { UsageError } from "@stagecraft/config";
+import { loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { renderedSamples, type RenderedSample } from "../models/rendered-samples.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { examplesText } from "./stage-command.js";
 
@@ -16,6 +19,9 @@ interface CheckFlags {
   format: string;
   columns: string[];
   samples: string;
+  model?: string;
+  chatTemplate?: string;
+  chatTokens?: string[];
   json?: boolean;
 }
 
@@ -35,12 +41,22 @@ export function dataCommand(command: Command, scope: CommandScope): void {
     )
     .option("--columns <field=column...>", "columns under other names, such as prompt=question", [])
     .option("--samples <number>", "first records to show", "3")
+    .option(
+      "--model <dir>",
+      "model or tokenizer directory: shows the first records as it reads them",
+    )
+    .option(
+      "--chat-template <template>",
+      "in place of the model's: chatml, llama3 or a file in Jinja",
+    )
+    .option("--chat-tokens <names...>", "tokens of that template whose names might be text as well")
     .option("--json", "NDJSON: one object a file")
     .addHelpText(
       "after",
       examplesText([
         "npx stagecraft data check examples/data/demonstrations.jsonl",
         "npx stagecraft data check 'data/train-*.parquet' --kind rankings --json",
+        "npx stagecraft data check examples/data/demonstrations.jsonl --model runs/demo/sft/model",
       ]),
     )
     .action(async (paths: string[], flags: CheckFlags) => check(paths, flags, scope));
@@ -55,16 +71,31 @@ async function check(paths: string[], flags: CheckFlags, scope: CommandScope): P
     numSamples: Number(flags.samples),
     signal: scope.signal,
   };
+  const tokenizer = await tokenizerOf(flags);
   let hasProblems = false;
   for (const path of paths) {
     for (const file of await listFiles(path)) {
       const report = await checkFile(file, options);
       const chosen = report.kind && report.kinds[report.kind];
       hasProblems ||= chosen === undefined || chosen.numProblems > 0;
-      scope.io.out.write(`${flags.json ? JSON.stringify(report) : reportText(report)}\n`);
+      const rendered = tokenizer && renderedSamples(tokenizer, report);
+      const text = flags.json
+        ? JSON.stringify({ ...report, ...(rendered && { rendered }) })
+        : [reportText(report), ...(rendered ?? []).map(sampleText)].join("\n");
+      scope.io.out.write(`${text}\n`);
     }
   }
   if (hasProblems) scope.setExitCode(EXIT_CODES.fellShort);
+}
+
+async function tokenizerOf(flags: CheckFlags): Promise<Tokenizer | undefined> {
+  if (flags.model !== undefined) return loadChatTokenizer(flags.model, flags);
+  if (flags.chatTemplate === undefined && flags.chatTokens === undefined) return undefined;
+  throw new UsageError("--chat-template needs the --model whose tokenizer reads it");
+}
+
+function sampleText({ text, numTokens }: RenderedSample): string {
+  return `  --- ${numTokens} tokens\n${text}`;
 }
 
 function reportText(report: FileReport): string {

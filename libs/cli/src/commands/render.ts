@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { StagecraftError } from "@stagecraft/core";
 import { loadChatTokenizer, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
 import type { CommandScope } from "../app/command.js";
+import { markedText } from "../models/marked-text.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { readJsonFile } from "./json-file.js";
 import { examplesText } from "./stage-command.js";
@@ -49,7 +50,9 @@ export function renderCommand(command: Command, scope: CommandScope): void {
       const tokenizer = await loadChatTokenizer(await modelArgument(dir, whereTo(scope)), flags);
       for (const conversation of conversations) {
         const rendered = describe(tokenizer, conversation, flags);
-        io.out.write(`${flags.json ? JSON.stringify(rendered) : shown(tokenizer, rendered)}\n`);
+        io.out.write(
+          `${flags.json ? JSON.stringify(rendered) : markedText(tokenizer, rendered)}\n`,
+        );
       }
     });
 }
@@ -69,20 +72,6 @@ function describe(
   const chat = renderChat(tokenizer, messages, options);
   const { text, ids } = chat;
   return { text, ids: [...ids], ...(mask ? { mask: [...chat.assistantMask] } : {}) };
-}
-
-function shown(tokenizer: Tokenizer, { text, ids, mask }: Rendered): string {
-  if (mask === undefined) return text;
-  const parts = ids.map((id, i) => {
-    const open = mask[i] === 1 && mask[i - 1] !== 1 ? "⟦" : "";
-    const close = mask[i] === 1 && mask[i + 1] !== 1 ? "⟧" : "";
-    return [
-      Buffer.from(open),
-      tokenizer.decodeBytes([id], { skipSpecials: false }),
-      Buffer.from(close),
-    ];
-  });
-  return Buffer.concat(parts.flat()).toString("utf8");
 }
 
 function conversationsOf(value: unknown, file: string): Conversation[] {
