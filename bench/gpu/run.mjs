@@ -1,6 +1,7 @@
 // The measurements of a GPU machine in one go, results written after each part, so that a cut loses nothing:
-//   node bench/gpu/run.mjs --plugin FILE --out results.json [--python PYTHON] [--tiny] [PART…]
-// `--python` names one with PyTorch for the figures beside ours; `--tiny` tries the script on a CPU.
+//   node bench/gpu/run.mjs --plugin FILE --out FILE [--products bf16] [--python PYTHON] [--tiny] [PART…]
+// `--python` names one with PyTorch for the figures beside ours, by the same products; `--tiny` tries the script
+// on a CPU.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -15,10 +16,12 @@ const { values, positionals } = parseArgs({
     out: { type: "string", default: "gpu.json" },
     python: { type: "string" },
     peer: { type: "string", default: new URL("torch_step.py", import.meta.url).pathname },
+    products: { type: "string", default: "f32" },
     tiny: { type: "boolean", default: false },
   },
 });
-const { plugin, python, peer, out, tiny } = values;
+const { plugin, python, peer, out, products, tiny } = values;
+if (products !== "f32" && products !== "bf16") throw new Error("--products is f32 or bf16");
 if (plugin === undefined) throw new Error("name the plugin: --plugin /…/xla_cuda_plugin.so");
 const sizes = tiny ? TINY : FULL;
 const { decoded, steps } = sizes;
@@ -26,11 +29,11 @@ const { decoded, steps } = sizes;
 /** @type {[string, () => unknown][]} */
 const plan = [
   ["open", () => parts.open({ plugin })],
-  ["start", () => initEngine({ engine: "xla", plugin })],
-  ["losses", () => parts.losses()],
+  ["start", () => initEngine({ engine: "xla", plugin, products })],
+  ["losses", () => parts.losses(products)],
   ...Object.entries(sizes.trained).map(([name, shape]) => [
     `train ${name}`,
-    () => parts.train({ shape, steps, python, peer }),
+    () => parts.train({ shape: { ...shape, products }, steps, python, peer }),
   ]),
   ...decoded.sequences.map((sequences) => [
     `decode ${sequences}`,
@@ -49,7 +52,7 @@ function machine() {
   }
 }
 
-const results = { machine: machine(), node: process.version, tiny, parts: {} };
+const results = { machine: machine(), node: process.version, products, tiny, parts: {} };
 let failed = 0;
 const needed = ["open", "start"];
 for (const [name, work] of plan) {
