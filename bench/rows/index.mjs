@@ -1,6 +1,7 @@
 import { GENERATE } from "./generate.mjs";
 import { LLAMACPP } from "./llamacpp.mjs";
 import { LOAD_MODEL } from "./load-model.mjs";
+import { LORA } from "./lora.mjs";
 import { OVERLAP } from "./overlap.mjs";
 import { PEOPLE_ROWS } from "./people.mjs";
 import { PPO } from "./ppo.mjs";
@@ -18,6 +19,7 @@ import { TRAIN } from "./train.mjs";
  */
 export const BENCHES = [
   ...TRAIN,
+  ...LORA,
   ...GENERATE,
   ...LLAMACPP,
   ...SCORE,
