@@ -91,6 +91,19 @@ describe("LoraModel", () => {
     model.dispose();
   });
 
+  it("has no gradients of the base, whose kernels leave them out; who asks for one is refused", () => {
+    const model = addLora(tinyModel(config), OPTIONS);
+    const { params } = model.base;
+    expect([...params.values()].every(({ trainable }) => !trainable)).toBe(true);
+    const loss = () =>
+      tf.mean(model.logProbs({ ...batch, targets: batch.ids }).logProbs).asScalar();
+    for (const name of ["lm_head.weight", "model.embed_tokens.weight"]) {
+      const asked = new Map([[name, params.get(name)!]]);
+      expect(() => valueAndGrads(asked, loss), name).toThrow();
+    }
+    model.dispose();
+  });
+
   it("leaks no tensor and refuses what cannot work", () => {
     const before = tf.memory().numTensors;
     const model = addLora(tinyModel(config), OPTIONS);

@@ -5,7 +5,7 @@
  */
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
 import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
-import { tf } from "@stagecraft/tensor";
+import { linear, tf } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
 import type { Model } from "./model.js";
 import { ModelForward, type LogProbOptions, type TargetBatch } from "./model-forward.js";
@@ -68,7 +68,9 @@ class AdaptedModel implements LoraModel {
     this.adapters = new Map(
       names.map((name) => [name, createAdapter(base, name, options)] as const),
     );
-    this.params = new Map([...namesOf(this.adapters), ...headParams(base)]);
+    const trained = headParams(base);
+    freeze(base, new Map(trained));
+    this.params = new Map([...namesOf(this.adapters), ...trained]);
     this.numParams = [...this.params.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
@@ -144,8 +146,10 @@ class AdaptedModel implements LoraModel {
   private merged(): Map<string, tf.Tensor> {
     const merged = new Map<string, tf.Tensor>(this.base.params);
     for (const [name, { a, b }] of this.adapters) {
-      const change = tf.matMul(b as unknown as tf.Tensor2D, a as unknown as tf.Tensor2D);
-      merged.set(name, tf.add(merged.get(name)!, tf.mul(change, this.scale)));
+      // B·A as a linear map, which engines have kernels for, forward and backward.
+      const scaled = tf.mul<tf.Tensor2D>(b, this.scale);
+      const change = linear(scaled, tf.transpose(a as unknown as tf.Tensor2D));
+      merged.set(name, tf.add(merged.get(name)!, change));
     }
     return merged;
   }
@@ -167,6 +171,13 @@ function createAdapter(base: Model, name: string, { rank, seed }: LoraOptions): 
     a: tf.variable(tf.tensor2d(values, [rank, width])),
     b: tf.variable(tf.zeros([out, rank])),
   }));
+}
+
+/** Kernels leave out the gradients of variables that are not trained. */
+function freeze(base: Model, trained: ReadonlyMap<string, tf.Variable>): void {
+  for (const [name, variable] of base.params) {
+    if (!trained.has(name)) (variable as { trainable: boolean }).trainable = false;
+  }
 }
 
 /** Names as PEFT has them: `….q_proj.lora_A.weight`. */

@@ -171,7 +171,7 @@ struct TokenLogProbsGrad {
   const float* d_log_probs;
   const float* d_entropy;  // or null
   float* d_hidden;
-  float* d_weight;
+  float* d_weight;  // or null
 };
 
 struct OptimizerTensor {

@@ -117,7 +117,7 @@ class LayersArgs {
     g.list = grads_.data();
     if (stack_.normalizes) g.norm = read_norm_grad(args_, "dfinalNormWeight", "dfinalNormBias", width);
     const TokenEmbedding& e = stack_.embedding;
-    if (stack_.embeds) g.embedding.table = args_.floats("dtable", size_t(e.vocab), size_t(width));
+    if (stack_.embeds) g.embedding.table = args_.optional_floats("dtable", size_t(e.vocab), size_t(width));
     if (e.position_table)
       g.embedding.position_table = args_.floats("dpositionTable", size_t(e.max_positions), size_t(width));
     return g;

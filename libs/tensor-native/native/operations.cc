@@ -160,7 +160,7 @@ napi_value token_log_probs_grad(napi_env, const Args& args) {
   const size_t rows = size_t(p.rows), width = size_t(p.width);
   kernels().token_log_probs_grad(p, {args.floats("dLogProbs", rows), args.optional_floats("dEntropy", rows),
                                      args.floats("dHidden", rows, width),
-                                     args.floats("dWeight", size_t(p.vocab), width)});
+                                     args.optional_floats("dWeight", size_t(p.vocab), width)});
   return nullptr;
 }
 

@@ -153,7 +153,8 @@ static void decoder_layers(const DecoderLayers& asked) {
 
 static ScatterTasks token_grads(const DecoderLayers& s, const DecoderLayersGrad& g, const float* dx) {
   const AttentionBlock& first = s.list[0].attention;
-  return {s.embedding.ids, rows_of(first), dx, s.embedding.vocab, s.embeds ? first.width : 0, g.embedding.table};
+  const int width = s.embeds && g.embedding.table ? first.width : 0;  // without: no task
+  return {s.embedding.ids, rows_of(first), dx, s.embedding.vocab, width, g.embedding.table};
 }
 
 static ScatterTasks position_grads(const DecoderLayers& s, const DecoderLayersGrad& g, const float* dx) {

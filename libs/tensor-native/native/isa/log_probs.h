@@ -163,9 +163,9 @@ static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& 
   Scratch scratch;
   const int rows = r1 - r0;
   float* z = scratch.floats((size_t)rows * GRAD_COLUMNS);
-  float* packed_z = scratch.floats(packed_size(imin(GRAD_COLUMNS, p.vocab), rows));
   const float* hidden = active.hidden + (size_t)r0 * p.width;
-  const float* packed_hidden = packed_rows(scratch, hidden, rows, p.width);
+  float* packed_z = g.d_weight ? scratch.floats(packed_size(imin(GRAD_COLUMNS, p.vocab), rows)) : nullptr;
+  const float* packed_hidden = g.d_weight ? packed_rows(scratch, hidden, rows, p.width) : nullptr;
   for (int v0 = 0; v0 < p.vocab; v0 += GRAD_COLUMNS) {
     Scratch tile_scratch;
     const int count = imin(GRAD_COLUMNS, p.vocab - v0);
@@ -183,15 +183,20 @@ static void log_prob_grad_rows(const TokenLogProbs& p, const TokenLogProbsGrad& 
         const int target = p.targets[at] - v0;
         if (target >= 0 && target < count) row[target] += g.d_log_probs[at] / p.temperature;
         if (slopes) multiply_by(row, count, slopes);
-        pack_row(packed_z, rows, r, row, count);
+        if (packed_z) pack_row(packed_z, rows, r, row, count);
       }
     });
     const float* weight = p.weight + (size_t)v0 * (size_t)p.width;
     const Output to_hidden = v0 ? accumulate(d_hidden, p.width) : plain(d_hidden, p.width);
+    const Product hidden_grad{rows, p.width, count, rows_of(z, GRAD_COLUMNS),
+                              packed_weights_back(tile_scratch, stack_of(weight, count, p.width)), to_hidden};
+    if (!g.d_weight) {
+      multiply(hidden_grad);
+      continue;
+    }
     float* d_weight = g.d_weight + (size_t)v0 * (size_t)p.width;
     const Product products[] = {
-        {rows, p.width, count, rows_of(z, GRAD_COLUMNS),
-         packed_weights_back(tile_scratch, stack_of(weight, count, p.width)), to_hidden},
+        hidden_grad,
         {count, p.width, rows, panels_of(packed_z, rows), packed_hidden,
          r0 ? accumulate(d_weight, p.width) : plain(d_weight, p.width)},
     };
@@ -205,7 +210,7 @@ static void token_log_probs_grad(const TokenLogProbs& p, const TokenLogProbsGrad
   const bool gathered = active.count != p.rows;
   const size_t size = (size_t)p.rows * (size_t)p.width;
   float* d_hidden = gathered ? scratch.floats(size + 1) : g.d_hidden;
-  if (active.count == 0) memset(g.d_weight, 0, sizeof(float) * (size_t)p.vocab * (size_t)p.width);
+  if (active.count == 0 && g.d_weight) memset(g.d_weight, 0, sizeof(float) * (size_t)p.vocab * (size_t)p.width);
   const float* packed = packed_weights(scratch, stack_of(p.weight, p.vocab, p.width));
   for (int r0 = 0; r0 < active.count; r0 += GRAD_ROWS)
     log_prob_grad_rows(p, g, active, r0, imin(active.count, r0 + GRAD_ROWS), packed,

@@ -18,7 +18,10 @@ export interface FusedOperation {
     keep: (name: string, length: number) => Float32Array,
     keepForGradient: (name: string, length: number) => Float32Array | undefined,
   ): tf.Tensor;
-  /** One gradient for every input, by name; `values` holds the inputs and what was kept. */
+  /**
+   * One gradient for every input, by name, frozen ones as you like; `values` holds the inputs and what was
+   * kept.
+   */
   backward(dy: Float32Array, values: Arrays): Readonly<Record<string, tf.Tensor>>;
 }
 
@@ -45,7 +48,7 @@ export function runFused({ backend, inputs, forward, backward }: FusedOperation)
       };
       const grads = backward(backend.peek(dy), values);
       tf.dispose(saved); // TFJS would keep them to the end of the step; the next block can use them
-      return names.map((name) => grads[name] as tf.Tensor);
+      return names.map((name) => grads[name] ?? nobodys());
     };
     return { value, gradFunc };
   });
@@ -57,6 +60,13 @@ function valuesOf(backend: NativeBackend, names: readonly string[], tensors: rea
   names.forEach((name, i) => (values[name] = backend.peek(tensors[i] as tf.Tensor)));
   return values;
 }
+
+/** A variable that is not trained; who asks for its gradient nevertheless is refused by TFJS. */
+export const isFrozen = (input: tf.Tensor): boolean =>
+  input instanceof tf.Variable && !input.trainable;
+
+/** In the place of a gradient that nobody asks for: fits no variable, so that TFJS refuses whoever does. */
+const nobodys = () => tf.tensor1d([]);
 
 /** True inside tf.grads and its kin; TFJS has no public question for it. */
 export function isRecording(): boolean {

@@ -155,7 +155,7 @@ function runPart(backend: NativeBackend, part: Part): tf.Tensor2D {
       return tensor;
     },
     backward(dy, values) {
-      const grads = createGradients(backend, inputs);
+      const grads = createGradients(backend, inputs, ["table"]);
       backend.addon.decoderLayersGrad({ ...fields, ...values, dy, ...grads.values });
       return grads.tensors;
     },

@@ -28,7 +28,7 @@ export function tokenLogProbs(
       return tensor;
     },
     backward(dy, values) {
-      const grads = createGradients(backend, inputs);
+      const grads = createGradients(backend, inputs, ["weight"]);
       backend.addon.tokenLogProbsGrad({
         ...sizes,
         ...values,

@@ -1,6 +1,6 @@
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { startTestEngine } from "../../../test/engine.js";
-import { tf } from "../../index.js";
+import { tf, tokenLogProbs } from "../../index.js";
 import { ATTENTION } from "../../testing/attention-cases.js";
 import { plainRope } from "../../rope.js";
 import type { Inputs } from "../../testing/compare.js";
@@ -149,6 +149,26 @@ describe("operations against their definitions", () => {
         f.tokenLogProbs(h as tf.Tensor2D, w as tf.Tensor2D, new Int32Array(4).fill(-1)).logProbs,
       inputs,
     );
+  });
+});
+
+describe("a frozen weight", () => {
+  it("has no gradient, and that of the hidden states has the same bits, few targets or none", () => {
+    const [hidden, values] = [t.matrix(33, 24), t.matrix(700, 24)];
+    for (const targets of [t.ids(33, 700, -1), new Int32Array(33).fill(-1)]) {
+      const gradient = (isTrained: boolean) => {
+        const weight = tf.variable(values, isTrained);
+        const grad = tf.grad((h) => tokenLogProbs(h as tf.Tensor2D, weight, targets).logProbs);
+        const result = grad(hidden).dataSync();
+        if (!isTrained) {
+          const ofWeight = () => tf.grads((w) => tokenLogProbs(hidden, w as tf.Tensor2D, targets).logProbs);
+          expect(() => ofWeight()([weight])).toThrow();
+        }
+        weight.dispose();
+        return result;
+      };
+      expect(gradient(false)).toEqual(gradient(true));
+    }
   });
 });
 
