@@ -49,7 +49,9 @@ export function createS3Store(options: S3StoreOptions): RemoteStore {
       const headers: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {};
       const answer = await client.call({ method: "GET", key, headers, signal });
       if (from > 0 && answer.status !== 206) throw noRange(client.name);
-      for await (const chunk of answer.body ?? []) yield chunk as Uint8Array;
+      // Node's streams can be read so; the types of the browser's, which fetch has, do not know it.
+      const body = answer.body as AsyncIterable<Uint8Array> | null;
+      for await (const chunk of body ?? []) yield chunk;
     },
     async list(prefix) {
       const keys: string[] = [];
