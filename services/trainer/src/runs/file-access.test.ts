@@ -45,6 +45,14 @@ describe("createFileAccess()", () => {
     }
   });
 
+  it("loads no library that a caller names, wherever it lies", async () => {
+    await writeFile(at("models/evil.so"), "");
+    await expect(files.checkConfig({ plugin: at("models/evil.so") }, own())).rejects.toThrow(
+      /permission_denied.*loads no library that a caller names/,
+    );
+    await files.checkConfig({ plugin: "" }, own());
+  });
+
   const outside: [string, () => object, RegExp][] = [
     ["a file of the system", () => ({ prompts: ["/etc/passwd"] }), /prompts\[0\] is "\/etc\/pass/],
     ["dots that lead out", () => ({ data: [at("models/../elsewhere/secret.jsonl")] }), /data\[0\]/],

@@ -36,6 +36,7 @@ export function createFileAccess(options: FileAccessOptions): FileAccess {
         write: await Promise.all(folders.write.map(realPathOf)),
       };
       for (const named of pathsOf(config)) {
+        if (named.use === "load") throw foreignCode(named);
         if (isModelUrl(named.path) && named.use === "read") {
           checkSource(named, modelSources);
           continue;
@@ -58,6 +59,14 @@ export function createFileAccess(options: FileAccessOptions): FileAccess {
       if (others.length > 0) throw notOwn(runDir, "holds something that is no run");
     },
   };
+}
+
+function foreignCode({ field, path }: NamedPath): StagecraftError {
+  return new StagecraftError(
+    "permission_denied",
+    `${field} is "${path}": a trainer loads no library that a caller names; leave it out, the trainer's own setting ${field} decides`,
+    { details: { field } },
+  );
 }
 
 /** Left by a process that ended while it began a run here. */

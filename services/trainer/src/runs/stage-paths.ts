@@ -9,8 +9,8 @@ type Change = (path: string) => string;
 
 /** How a stage's field names a file or folder. */
 interface PathField {
-  /** What the stage does with it. */
-  use: "read" | "write";
+  /** What the stage does with it; a library that is loaded is code of whoever names it. */
+  use: "read" | "write" | "load";
   /** The entry with its path changed; finds the path as the stage itself does. */
   map(text: string, change: Change): string;
 }
@@ -62,7 +62,7 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
   rewardModel: read,
   rewardModels: named,
   policy: read,
-  plugin: read,
+  plugin: { ...read, use: "load" },
   ptxCorpus: weighted,
   ptxTextField: "no path",
   ptxSeparator: "no path",
@@ -77,7 +77,7 @@ const TEXT_FIELDS: Readonly<Record<string, PathField | "no path">> = {
 export interface NamedPath {
   /** Such as `prompts[1]`. */
   field: string;
-  use: "read" | "write";
+  use: PathField["use"];
   path: string;
 }
 
