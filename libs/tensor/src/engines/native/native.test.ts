@@ -161,7 +161,8 @@ describe("a frozen weight", () => {
         const grad = tf.grad((h) => tokenLogProbs(h as tf.Tensor2D, weight, targets).logProbs);
         const result = grad(hidden).dataSync();
         if (!isTrained) {
-          const ofWeight = () => tf.grads((w) => tokenLogProbs(hidden, w as tf.Tensor2D, targets).logProbs);
+          const ofWeight = () =>
+            tf.grads((w) => tokenLogProbs(hidden, w as tf.Tensor2D, targets).logProbs);
           expect(() => ofWeight()([weight])).toThrow();
         }
         weight.dispose();
