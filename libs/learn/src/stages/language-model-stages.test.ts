@@ -224,7 +224,7 @@ describe("sft stage", () => {
     await writeDemonstrations();
     const config = sftConfig({ loraRank: 4, chatTemplate: "llama3" });
     await expect(run(sftStage, config, { name: "run" })).rejects.toThrow(
-      "llama3 needs tokens that the model has no embeddings for",
+      "the chat template needs tokens that the model has no embeddings for",
     );
   });
 
