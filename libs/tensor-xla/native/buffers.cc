@@ -1,4 +1,7 @@
 // Arrays to the device and back.
+#include <condition_variable>
+#include <memory>
+#include <mutex>
 #include <unordered_set>
 
 #include "entries.h"
@@ -76,9 +79,28 @@ napi_value read_sync(const Call& call) {
   return nullptr;
 }
 
+// Opened by the plugin's thread when it has nothing more to do with a read.
+struct Gate {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_open = false;
+
+  void open() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    is_open = true;
+    changed.notify_all();
+  }
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [this] { return is_open; });
+  }
+};
+
 // A read that JavaScript awaits. The plugin writes into the array until `event` is ready, so the array is
-// kept, and a thread that ends waits for it.
+// kept, and a thread that ends waits for it, and until the plugin's thread has told so: what it tells is
+// gone with the thread that ends.
 struct Read {
+  std::shared_ptr<Gate> told = std::make_shared<Gate>();
   ClientRef owner;
   PJRT_Event* event = nullptr;
   napi_ref array = nullptr;
@@ -91,16 +113,12 @@ struct Read {
 void on_ready(PJRT_Error* error, void* data) {
   auto* read = static_cast<Read*>(data);
   if (error != nullptr) read->failure.reset(new Failure(read->owner->plugin.failure(error)));
+  const std::shared_ptr<Gate> told = read->told;  // `read` may be settled, and gone, as soon as it is told
   napi_call_threadsafe_function(read->done, read, napi_tsfn_nonblocking);
+  told->open();
 }
 
-void wait_for(void* data) {
-  auto* read = static_cast<Read*>(data);
-  PJRT_ARGS(PJRT_Event_Await_Args, wait);
-  wait.event = read->event;
-  PJRT_Error* error = read->owner->api().PJRT_Event_Await(&wait);
-  if (error != nullptr) read->owner->plugin.failure(error);
-}
+void wait_for(void* data) { static_cast<Read*>(data)->told->wait(); }
 
 // Back on JavaScript's thread; without `env` that thread is ending.
 void settle(napi_env env, napi_value, void*, void* data) {
