@@ -31,7 +31,9 @@ export function fakeWriting() {
   const answer: FakeRoute = ({ body, response }) => {
     asked.push(body as { turns: Turn[]; model: string });
     const answerId = `answer-${asked.length}`;
-    const text = silent.delete(asked.length) ? "" : MODEL_ANSWER;
+    const isSecond = asked.at(-1)!.model === "m2";
+    const spoken = isSecond ? `${MODEL_ANSWER} Begin today.` : MODEL_ANSWER;
+    const text = silent.delete(asked.length) ? "" : spoken;
     answers.set(answerId, text);
     const words = text === "" ? [] : text.split(/(?<= )/);
     const events: AnswerEvent[] = [

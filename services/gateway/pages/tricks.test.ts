@@ -177,7 +177,7 @@ async function use(page: Page, path: string): Promise<void> {
     await page.fill(".message-box textarea", QUESTION);
     await page.keyboard.press("Enter");
     await page.click("text=Answer 1 is better");
-    await page.waitForSelector("text=Stored as a pair");
+    await page.waitForSelector("text=there is nothing to learn from");
     await expectText(page, "side by side");
     await page.click("text=One version");
   }
