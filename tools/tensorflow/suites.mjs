@@ -1,5 +1,5 @@
 /** Folders whose tests run on the tensorflow engine. */
-export const SUITES = ["libs/tensor", "libs/model", "libs/runs", "libs/learn", "libs/ppo"];
+export const SUITES = ["libs/tensor/", "libs/model/", "libs/runs", "libs/learn", "libs/ppo"];
 
 /**
  * Test files of those folders that are about another engine: file → why it is left out.
@@ -8,6 +8,9 @@ export const SUITES = ["libs/tensor", "libs/model", "libs/runs", "libs/learn", "
 export const OTHER_ENGINES = {
   "libs/tensor/src/engines/start.test.ts": "starts plain TFJS and sees other engines refused",
   "libs/tensor/src/engines/tensorflow/start.test.ts": "needs the engine to be absent",
+  "libs/tensor/src/engines/xla/recording.test.ts": "records on a double of a PJRT plugin",
+  "libs/tensor/src/engines/xla/device-cache.test.ts": "records on a double of a PJRT plugin",
+  "libs/ppo/test/recorded-steps.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/native/buffers.test.ts": "the native engine's memory",
   "libs/tensor/src/engines/native/decoder.test.ts": "the native engine's decoder",
   "libs/tensor/src/engines/native/engine.test.ts":

@@ -12,7 +12,7 @@ import { loadModel, saveModel } from "../model-files.js";
 import type { Model, ModelContents } from "../model.js";
 import { saveAdapter } from "./adapter-files.js";
 
-beforeAll(() => initEngine({ engine: "cpu" }));
+beforeAll(() => initEngine({ numThreads: 1 }));
 
 const TARGETS = ["q", "v", "o", "up", "down"] as const;
 

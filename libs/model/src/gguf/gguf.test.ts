@@ -11,7 +11,7 @@ import { loadModel, saveModel } from "../model-files.js";
 import { exportGguf } from "./export-gguf.js";
 import { quantizeQ8 } from "./q8.js";
 
-beforeAll(() => initEngine({ engine: "cpu" }));
+beforeAll(() => initEngine({ numThreads: 1 }));
 
 const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false };
 
