@@ -136,7 +136,7 @@ const TESTS = {
     await assert.rejects(chat({ temperature: -1 }), { status: 400, param: "temperature" });
     const tools = [{ type: "function", function: { name: "f" } }];
     await assert.rejects(chat({ tools }), { status: 400, code: "unsupported_parameter" });
-    const long = [{ role: "user", content: "fox ".repeat(200) }];
+    const long = [{ role: "user", content: "fox ".repeat(1000) }];
     await assert.rejects(chat({ messages: long }), { code: "context_length_exceeded" });
   },
   async "frees the place of a stream that is broken off"() {
