@@ -1,6 +1,6 @@
 """Milliseconds of a training step in PyTorch, eager and compiled, of the GPT that our side trains: products in f32
 without tf32 or in bf16 (autocast), AdamW, clip 1. One JSON argument: layers, heads, width, length, batch, vocab,
-products, steps."""
+products, steps. The model is that of ../peers/train.py, written here once more: this file travels alone."""
 
 import json
 import sys

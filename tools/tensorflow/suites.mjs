@@ -1,13 +1,13 @@
-/** Folders whose tests run on the tensorflow engine. */
+/** Folders whose tests run on an engine of their own, tensorflow or xla. */
 export const SUITES = ["libs/tensor/", "libs/model/", "libs/runs", "libs/learn", "libs/ppo"];
 
 /**
- * Test files of those folders that are about another engine: file → why it is left out.
+ * Test files of those folders that are about another engine than these: file → why it is left out.
  * @type {Readonly<Record<string, string>>}
  */
 export const OTHER_ENGINES = {
   "libs/tensor/src/engines/start.test.ts": "starts plain TFJS and sees other engines refused",
-  "libs/tensor/src/engines/tensorflow/start.test.ts": "needs the engine to be absent",
+  "libs/tensor/src/engines/tensorflow/start.test.ts": "needs other engines to be absent",
   "libs/tensor/src/engines/xla/recording.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/device-cache.test.ts": "records on a double of a PJRT plugin",
   "libs/ppo/test/recorded-steps.test.ts": "records on a double of a PJRT plugin",

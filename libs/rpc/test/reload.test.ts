@@ -1,7 +1,6 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { connect } from "node:tls";
 import { createLogger } from "@stagecraft/telemetry";
-import { makeCertificates, tempDir, waitFor } from "@stagecraft/testing";
+import { makeCertificates, shownCertificate, tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { createCallers } from "../src/callers.js";
 import { echoClient, startEcho } from "./echo-service.js";
@@ -21,17 +20,6 @@ async function startWorld() {
   return { at, use, file, server, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
 }
 
-/** Of the certificate that the server shows to somebody who connects now. */
-function fingerprint(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerCertificate().fingerprint256);
-      socket.destroy();
-    });
-    socket.on("error", reject);
-  });
-}
-
 describe("certificates that are renewed under a running server", () => {
   it("are shown to new connections, trusted by clients, and cut nobody off", async () => {
     await using world = await startWorld();
@@ -41,9 +29,9 @@ describe("certificates that are renewed under a running server", () => {
     );
     await using late = echoClient(echo.port, { tls: { caFile: world.file("ca.crt") } });
     expect(await echo.client.say({ text: "old" })).toEqual({ text: "old" });
-    const before = await fingerprint(echo.port);
+    const before = await shownCertificate(echo.port);
     await world.use("new", "server.crt", "server.key", "ca.crt");
-    await waitFor(async () => (await fingerprint(echo.port)) !== before);
+    await waitFor(async () => (await shownCertificate(echo.port)) !== before);
     expect(await late.say({ text: "new" })).toEqual({ text: "new" });
     expect(await echo.client.say({ text: "still" })).toEqual({ text: "still" });
     await using stranger = echoClient(echo.port, { tls: { caFile: world.at("old", "ca.crt") } });
@@ -58,15 +46,15 @@ describe("certificates that are renewed under a running server", () => {
       destination: { write: (line) => lines.push(line) },
     });
     await using echo = await startEcho({}, { server: { tls: world.server, logger } });
-    const before = await fingerprint(echo.port);
+    const before = await shownCertificate(echo.port);
     await world.use("new", "server.key");
     await waitFor(() => lines.some((line) => line.includes("is not the key of its certificate")));
-    expect(await fingerprint(echo.port)).toBe(before);
+    expect(await shownCertificate(echo.port)).toBe(before);
     await writeFile(world.file("server.key"), "rubbish");
     await waitFor(() => lines.some((line) => line.includes("is not a PEM file")));
-    expect(await fingerprint(echo.port)).toBe(before);
+    expect(await shownCertificate(echo.port)).toBe(before);
     await world.use("new", "server.crt", "server.key");
-    await waitFor(async () => (await fingerprint(echo.port)) !== before);
+    await waitFor(async () => (await shownCertificate(echo.port)) !== before);
   });
 
   it("of a client and of the authority it must come from are followed too", async () => {

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { connect } from "node:tls";
 
 /**
  * Writes PEM files (`<name>.crt`, `<name>.key`) for tests of TLS, by openssl: an authority `ca`, its
@@ -22,4 +23,15 @@ export function makeCertificates(dir: string): void {
   sign("server", "localhost", "-days", "2");
   sign("client", "rollout", "-days", "2");
   sign("expired", "rollout", "-days", "-1");
+}
+
+/** Fingerprint of the certificate that a server on loopback shows to somebody who connects now. */
+export function shownCertificate(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().fingerprint256);
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
 }

@@ -1,6 +1,6 @@
 export { closeTo, describeDifference, expectAllclose, type Tolerance } from "./allclose.js";
 export { CHROMIUM, launchBrowser, openPage, SCREENS } from "./browser.js";
-export { makeCertificates } from "./certificates.js";
+export { makeCertificates, shownCertificate } from "./certificates.js";
 export { Crash, crashAfter, fullAfter } from "./fault-file-system.js";
 export { createFaultProxy, type FaultProxy } from "./fault-proxy.js";
 export {

@@ -1,19 +1,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
-import { connect } from "node:tls";
-import { makeCertificates, tempDir, waitFor } from "@stagecraft/testing";
+import { makeCertificates, shownCertificate, tempDir, waitFor } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { createHttpServer } from "../src/http/server.js";
-
-/** Of the certificate that somebody who connects now is shown. */
-function fingerprint(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerCertificate().fingerprint256);
-      socket.destroy();
-    });
-    socket.on("error", reject);
-  });
-}
 
 describe("the pages' certificate", () => {
   it("that was renewed is shown without a restart", async () => {
@@ -33,8 +21,8 @@ describe("the pages' certificate", () => {
     await using server = await createHttpServer({ database, tls, pagesDir: import.meta.dirname });
     const { port, origin } = await server.start();
     expect(origin).toMatch(/^https:/);
-    const before = await fingerprint(port);
+    const before = await shownCertificate(port);
     await use("new");
-    await waitFor(async () => (await fingerprint(port)) !== before);
+    await waitFor(async () => (await shownCertificate(port)) !== before);
   });
 });
