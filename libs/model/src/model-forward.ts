@@ -6,6 +6,7 @@ import {
   paddedSize,
   tf,
   tokenLogProbs,
+  type LogitOptions,
   type TokenLogProbs,
   type TokenLogProbsOptions,
 } from "@stagecraft/tensor";
@@ -38,14 +39,7 @@ export class ModelForward {
 
   logits(batch: ModelBatch): tf.Tensor2D {
     const weight = this.need("lm");
-    const { divisor = 1, softcap } = this.weights.logits ?? {};
-    return tf.tidy(() => {
-      const plain = linear(this.hidden(batch), weight); // [N, V]
-      const logits = divisor === 1 ? plain : tf.div<tf.Tensor2D>(plain, divisor);
-      return softcap === undefined
-        ? logits
-        : tf.mul(tf.tanh(tf.div<tf.Tensor2D>(logits, softcap)), softcap);
-    });
+    return tf.tidy(() => readLogits(this.hidden(batch), weight, this.weights.logits)); // [N, V]
   }
 
   logProbs(batch: TargetBatch, options: LogProbOptions = {}): TokenLogProbs {
@@ -119,6 +113,21 @@ export class ModelForward {
       `the model has no ${head} head, only ${this.heads.join(", ") || "none"}; load it with heads: ["${head}"]`,
     );
   }
+}
+
+/** Logits [R, V] of hidden states [R, D]: the language head's product, divided and capped as the family has it. */
+export function readLogits(
+  hidden: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  { divisor = 1, softcap }: LogitOptions = {},
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const plain = linear(hidden, weight);
+    const logits = divisor === 1 ? plain : tf.div<tf.Tensor2D>(plain, divisor);
+    return softcap === undefined
+      ? logits
+      : tf.mul(tf.tanh(tf.div<tf.Tensor2D>(logits, softcap)), softcap);
+  });
 }
 
 /** Log-probs and entropy [N] from the hidden states of the rows that are read. */

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { throwIfAborted } from "@stagecraft/core";
-import { linear, tf } from "@stagecraft/tensor";
+import { tf } from "@stagecraft/tensor";
+import { readLogits } from "../model-forward.js";
 import type { Model } from "../model.js";
 import { logSoftmaxAt, topTokens, type TopToken } from "./top-tokens.js";
 
@@ -70,6 +71,7 @@ function logitsOf(
 ): Float32Array {
   return tf.tidy(() => {
     const rows = tf.slice2d(hidden, [from, 0], [count, -1]); // [count, D]
-    return linear(rows, model.weights.lm!).dataSync() as Float32Array;
+    const { lm, logits } = model.weights;
+    return readLogits(rows, lm!, logits).dataSync() as Float32Array;
   });
 }
