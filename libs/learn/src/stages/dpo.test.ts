@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentReporter } from "@stagecraft/runs";
@@ -116,6 +116,17 @@ describe("dpo stage", () => {
     expect(start!["validationLoss"]).toBeCloseTo(Math.LN2, 6);
     expect(metrics["bestValidationLoss"]).toBeLessThan(0.67);
     expect(metrics["accuracy"]).toBeGreaterThan(0.7);
+  });
+
+  it("refuses a reference with another tokenizer", async () => {
+    await writeData();
+    await writeTinyModel(join(dir, "other"), { seed: 7 });
+    const file = join(dir, "other", "tokenizer.json");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace('"a":', '"?":'));
+    await expect(run("run", { config: { reference: join(dir, "other") } })).rejects.toThrow(
+      /has another tokenizer than/,
+    );
   });
 
   for (const config of [{}, { loraRank: 2 }]) {

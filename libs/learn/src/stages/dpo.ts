@@ -1,4 +1,4 @@
-import { meanOf, present, throwIfAborted } from "@stagecraft/core";
+import { meanOf, present, StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { openItemBatches, type Ranking } from "@stagecraft/data";
 import { loadModelToTeach, saveModel, type Model } from "@stagecraft/model";
 import {
@@ -21,7 +21,12 @@ import {
   writtenModelFields,
 } from "@stagecraft/runs";
 import { tf } from "@stagecraft/tensor";
-import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import {
+  chatTemplateFile,
+  loadChatTokenizer,
+  loadTokenizer,
+  type Tokenizer,
+} from "@stagecraft/tokenizer";
 import { z } from "zod";
 import {
   answerLogProbs,
@@ -133,6 +138,7 @@ async function addReference(
   { start, tokenizer, config }: { start: Model; tokenizer: Tokenizer; config: DpoConfig },
 ): Promise<void> {
   const { reference } = config;
+  if (reference !== "") await checkReference(reference, config.model);
   const model =
     reference === "" ? start : await loadModelToTeach(reference, { tokenizer, heads: ["lm"] });
   try {
@@ -142,6 +148,17 @@ async function addReference(
   } finally {
     if (model !== start) model.dispose();
   }
+}
+
+/** A reference with other tokens, or with fewer, would be asked for tokens that nobody taught it. */
+async function checkReference(reference: string, start: string): Promise<void> {
+  const [own, other] = [await loadTokenizer(start), await loadTokenizer(reference)];
+  if (own.fingerprint === other.fingerprint) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `the reference ${reference} has another tokenizer than ${start}; give one that shares it, or none for the start model`,
+    { details: { field: "reference" } },
+  );
 }
 
 type Parts = StageScope & { config: DpoConfig; model: Model; tokenizer: Tokenizer };
