@@ -36,3 +36,4 @@ export {
   TEMPERATURE_RANGE,
 } from "./sampling-limits.js";
 export { renderTextTable, type TextColumn, type TextTableOptions } from "./text-table.js";
+export { privateDirectoryProblem } from "./private-directory.js";

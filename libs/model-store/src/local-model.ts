@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { privateDirectoryProblem, StagecraftError } from "@stagecraft/core";
 import { formatModelUrl, isModelUrl, parseModelUrl } from "./model-url.js";
 import { openModelStore, type StoreSettings } from "./open-store.js";
 import { findManifest, holds, pullModel } from "./pull.js";
@@ -29,7 +29,9 @@ export async function localModel(text: string, options: LocalModelOptions): Prom
   const manifest = await findManifest(store, url.name, url.version);
   const { version } = manifest;
   const cache = settings.modelsCache || join(tmpdir(), `stagecraft-models-${userInfo().uid}`);
-  await mkdir(cache, { recursive: true, mode: 0o700 });
+  const problem = privateDirectoryProblem(cache);
+  // One that somebody names is his affair: a volume of a cluster has other rights.
+  if (problem !== undefined && settings.modelsCache === "") throw foreignCache(cache, problem);
   const dir = join(cache, `${url.name.replaceAll("/", "_")}-${version}`);
   const named = formatModelUrl({ ...url, version });
   if (existsSync(dir) && (await holds(dir, manifest, signal))) {
@@ -40,4 +42,12 @@ export async function localModel(text: string, options: LocalModelOptions): Prom
   const progress = createTransferProgress(info);
   await pullModel(store, dir, { name: url.name, version, overwrite: true, signal, progress });
   return dir;
+}
+
+function foreignCache(cache: string, problem: string): StagecraftError {
+  return new StagecraftError(
+    "failed_precondition",
+    `${cache} ${problem}: models are not kept there; remove it, or name a folder of yours by modelsCache`,
+    { details: { field: "modelsCache" } },
+  );
 }

@@ -131,7 +131,7 @@ async function runPlugin({ command, args, env }: z.infer<typeof exec>): Promise<
     const { reason } = StagecraftError.from(cause);
     throw new StagecraftError(
       "unauthenticated",
-      `the kubeconfig's ${command} gave no credentials: ${reason}`,
+      `the kubeconfig's ${command} gave no credentials: ${reason.replace(/^Command failed: .*/, "it failed")}`,
       {
         cause,
       },

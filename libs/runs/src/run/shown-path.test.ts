@@ -6,8 +6,10 @@ describe("shownPath()", () => {
     ["runs/sft/model", "runs/sft/model"],
     ["/home/ann/work/runs/sft/model", "runs/sft/model"],
     ["/home/ann/secret/data/talks.jsonl", "…/data/talks.jsonl"],
-    ["/home/ann/work", "…/ann/work"],
-    ["/data/talks.jsonl", "/data/talks.jsonl"],
+    ["/home/ann/work", "."],
+    ["/data/talks.jsonl", "…/talks.jsonl"],
+    ["../../ann/secret/talks.jsonl", "…/secret/talks.jsonl"],
+    ["/home/ann", "…/ann"],
     ["/home/ann/work/..old/x", "..old/x"],
   ])("%s is shown as %s", (path, shown) => {
     expect(shownPath(path, "/home/ann/work")).toBe(shown);

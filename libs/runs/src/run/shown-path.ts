@@ -1,4 +1,4 @@
-import { isAbsolute, relative, sep } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 
 /**
  * A path as a model that travels may show it: from the working directory where it lies below that,
@@ -6,13 +6,14 @@ import { isAbsolute, relative, sep } from "node:path";
  * was is told by its hash.
  */
 export function shownPath(path: string, from = process.cwd()): string {
-  if (!isAbsolute(path)) return path;
-  const below = relative(from, path);
-  if (below !== "" && below !== ".." && !below.startsWith(`..${sep}`) && !isAbsolute(below)) {
-    return below;
+  const below = relative(from, resolve(from, path));
+  if (below !== ".." && !below.startsWith(`..${sep}`) && !isAbsolute(below)) {
+    return isAbsolute(path) ? below || "." : path;
   }
-  const parts = path.split(sep).filter((part) => part !== "");
-  return parts.length > 2 ? `…/${parts.slice(-2).join("/")}` : path;
+  const parts = resolve(from, path)
+    .split(sep)
+    .filter((part) => part !== "");
+  return `…/${parts.slice(parts.length > 2 ? -2 : -1).join("/")}`;
 }
 
 /** A configuration whose absolute paths are shown so, lists and nested values included. */
@@ -24,4 +25,5 @@ export function withShownPaths<T>(value: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-const isPath = (text: string) => isAbsolute(text) && !text.includes("\n");
+const isPath = (text: string) =>
+  (isAbsolute(text) || text.startsWith(`..${sep}`)) && !text.includes("\n");

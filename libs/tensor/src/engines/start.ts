@@ -58,7 +58,7 @@ async function start({ engine = "auto", ...options }: EngineOptions): Promise<En
 
 /** xla where a plugin and a GPU are; when it does not start, the CPU's best, and why. */
 const startBest: Start = async (options) => {
-  if (!hasGpuAndPlugin(options)) return startOnCpu(options);
+  if (!hasGpuAndPlugin(options)) return withoutGpu(options);
   try {
     return await startXla(options);
   } catch (thrown) {
@@ -67,6 +67,14 @@ const startBest: Start = async (options) => {
     return { ...engine, info: { ...engine.info, notice } };
   }
 };
+
+/** Who names a plugin expects a GPU. */
+async function withoutGpu(options: EngineOptions): Promise<Engine> {
+  const engine = await startOnCpu(options);
+  if (options.plugin === undefined) return engine;
+  const notice = `the plugin ${options.plugin} is not used: this machine shows no NVIDIA GPU; --engine xla uses it all the same`;
+  return { ...engine, info: { ...engine.info, notice } };
+}
 
 const startOnCpu: Start = async (options) => {
   const native = findNative();

@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { StagecraftError } from "@stagecraft/core";
+import { privateDirectoryProblem, StagecraftError } from "@stagecraft/core";
 import {
   findPjrtPlugin,
   HOW_TO_GET_A_PLUGIN,
@@ -50,7 +50,7 @@ async function startWithCache(file: string, options: XlaBackendOptions): Promise
   const cacheDir = findCacheDir();
   if (cacheDir !== undefined) return startOn(openPjrt(file, { cacheDir }), options);
   const engine = await startOn(openPjrt(file), options);
-  const reason = `~/${CACHE_DIR} cannot be written`;
+  const reason = `~/${CACHE_DIR} cannot be written, or by others too`;
   const notice = `engine "xla" compiles its programs anew in every process: ${reason}`;
   return { ...engine, info: { ...engine.info, notice } };
 }
@@ -59,7 +59,7 @@ async function startWithCache(file: string, options: XlaBackendOptions): Promise
 function findCacheDir(): string | undefined {
   try {
     const dir = join(homedir(), CACHE_DIR);
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    if (privateDirectoryProblem(dir) !== undefined) return undefined;
     accessSync(dir, constants.W_OK);
     return dir;
   } catch {
