@@ -28,7 +28,8 @@ import {
   type EvaluateConfig,
 } from "./config.js";
 import { evaluateTasks } from "../tasks/evaluate-tasks.js";
-import { taskPaths, taskProblems } from "../tasks/task-files.js";
+import { taskPaths } from "../tasks/task-files.js";
+import { purposeProblems } from "./purpose.js";
 import { loadRewardScorer, type RewardScorer } from "./reward-scorer.js";
 import { summarise, type Evaluation } from "./summarise.js";
 
@@ -77,25 +78,6 @@ export function createEvaluateStage({
         ? evaluateTasks({ config, ...scope })
         : evaluate(contestants(config), { config, ...scope, scorers }),
   });
-}
-
-/** Prompts are answered and compared, tasks measured: a run does one of both. */
-function purposeProblems(config: EvaluateConfig): string[] {
-  const { prompts, tasks, examples, rewardModel, baselines } = config;
-  if (tasks.length === 0) {
-    return prompts.length > 0
-      ? []
-      : ["there is nothing to evaluate on: give prompts to answer, or tasks to measure"];
-  }
-  const strange = [
-    ...(prompts.length > 0 ? ["prompts"] : []),
-    ...(rewardModel !== "" ? ["rewardModel"] : []),
-    ...(baselines.length > 0 ? ["baselines"] : []),
-  ];
-  return [
-    ...strange.map((field) => `${field} has no part in tasks: leave it out, or evaluate twice`),
-    ...taskProblems(tasks, examples),
-  ];
 }
 
 /** Every model that has to have room for a prompt and its answer. */
