@@ -16,6 +16,7 @@ export type { CorpusSplit, PreparedCorpus } from "./corpus/prepared-corpus.js";
 export { RecordProblem } from "./bad-records.js";
 export { columnsOf } from "./columns.js";
 export { holdOut, promptKey, shareProblem, type SplitSizes } from "./hold-out.js";
+export { stemOf } from "./formats/files/table.js";
 export { has, objectOf, stringField, stringList, type Fields } from "./formats/records/fields.js";
 export { recordFormatNames } from "./formats/records/table.js";
 export type { RecordKinds } from "./formats/records/record-format.js";
@@ -40,7 +41,7 @@ export { lastWords, rankedMatter } from "./last-words.js";
 export { listFiles } from "./list-files.js";
 export { nameRecord, namingRecord, type Origin } from "./origin.js";
 export { readPrompts } from "./prompts.js";
-export { readParsed } from "./read-records.js";
+export { listRecordFiles, readParsed } from "./read-records.js";
 export { MAX_ANSWERS } from "./formats/records/ranking.js";
 export { readRankings, validateRanking, writeRankings } from "./rankings.js";
 export type {

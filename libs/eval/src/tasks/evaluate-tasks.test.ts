@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluateSchema } from "../stage/config.js";
 import { evaluateStage } from "../stage/evaluate-stage.js";
 import type { TaskAnswer } from "./ask-model.js";
+import { readTask } from "./read-task.js";
 import type { TaskEvaluation } from "./summarise-tasks.js";
+import { findTask } from "./task-files.js";
 
 describe("evaluate with tasks", () => {
   let dir: string;
@@ -65,7 +67,7 @@ describe("evaluate with tasks", () => {
     await write("gsm8k/main/test-00000-of-00001.jsonl", [1, 2, 3].map(gsm8k));
     await write(
       "gsm8k/main/train-00000-of-00001.jsonl",
-      Array.from({ length: 30 }, (_, i) => gsm8k(i)),
+      Array.from({ length: 30 }, (_, i) => gsm8k(100 + i)),
     );
   });
   afterAll(() => rm(dir, { recursive: true }));
@@ -130,11 +132,105 @@ describe("evaluate with tasks", () => {
     expect(await answersOf("again")).toEqual(await answersOf("whole"));
   });
 
+  describe("in a folder of several data sets", () => {
+    const set = async (path: string, from: number) => write(path, [from, from + 1].map(choose));
+    const idsOf = (runDir: string) => answersOf(runDir).then((answers) => answers.length);
+
+    it("refuses to mix them, and lists them", async () => {
+      await set("several/ARC-Easy/test-00000-of-00001.jsonl", 0);
+      await set("several/ARC-Challenge/test-00000-of-00001.jsonl", 10);
+      const tasks = [`choose=${join(dir, "several")}`];
+      await expect(resultOf("mixed", { tasks })).rejects.toThrow(
+        /several holds 2 data sets: .*ARC-Challenge.test-00000-of-00001\.jsonl, .*ARC-Easy.test-00000-of-00001\.jsonl; name the folder or the file of one, choose=PATH/,
+      );
+    });
+
+    it("takes the one that is called as the task is, with its worked examples", async () => {
+      await set("called/ARC-Easy/test.jsonl", 0);
+      await set("called/arc_challenge_test.jsonl", 10);
+      await set("called/arc_challenge_train.jsonl", 20);
+      await set("called/ARC-Easy/train.jsonl", 30);
+      const { asked } = await readOnly("arc_easy", { shots: 2 });
+      expect(asked.map((text) => [...text.matchAll(/Word (\d+)/g)].map(([, i]) => i))).toEqual([
+        expect.arrayContaining(["30", "31"]),
+        expect.arrayContaining(["30", "31"]),
+      ]);
+      expect((await readOnly("arc-challenge", { shots: 1 })).asked[0]).toMatch(/^Word 2[01] is/);
+    });
+
+    const readOnly = async (name: string, more: object) => {
+      const files = await findTask(`${name}=${join(dir, "called")}`, []);
+      const task = await readTask(files, { shots: 0, limit: 0, records: {}, ...more });
+      return { asked: task.items.map(({ text }) => text) };
+    };
+
+    it("refuses the same set stored twice", async () => {
+      await set("twice/test.jsonl", 0);
+      await set("twice/test.json", 0);
+      const tasks = [`choose=${join(dir, "twice")}`];
+      await expect(resultOf("twice-run", { tasks })).rejects.toThrow("holds 2 data sets");
+    });
+
+    it("takes all subjects of mmlu, each once", async () => {
+      for (const subject of ["law", "history"])
+        await write(`subjects/${subject}/test-00000-of-00001.jsonl`, [mmlu(subject, 1)]);
+      await resultOf("subjects-run", { tasks: [`mmlu=${join(dir, "subjects")}`] });
+      expect(await idsOf("subjects-run")).toBe(2);
+    });
+  });
+
+  it("never shows an item its own answer as a worked example, and says how many stood there", async () => {
+    const file = join(dir, "gsm8k/main/test-00000-of-00001.jsonl");
+    const files = await findTask(`gsm8k=${file}`, [`gsm8k=${file}`]);
+    const task = await readTask(files, { shots: 2, limit: 0, records: {} });
+    for (const { text, item } of task.items) {
+      expect(text.split(item.question)).toHaveLength(2); // asked, and nowhere else
+      expect(text.match(/Question:/g)).toHaveLength(3);
+    }
+    expect(task.numShared).toBe(3);
+    await expect(readTask(files, { shots: 3, limit: 0, records: {} })).rejects.toThrow(
+      "gsm8k has 2 worked examples besides the question itself for 3",
+    );
+    const warnings: string[] = [];
+    const reporter = silentReporter({ warn: (text) => warnings.push(text) });
+    const more = { tasks: [`gsm8k=${file}`], examples: [`gsm8k=${file}`], shots: 1, taskTokens: 8 };
+    await evaluateStage.run(config(more), context("shared", { reporter }));
+    expect(warnings[0]).toBe(
+      "3 of 3 items of gsm8k stand in its worked examples too: each is asked without itself before it",
+    );
+  });
+
+  it("refuses worked examples that no item is asked with", async () => {
+    const file = join(dir, "own.jsonl");
+    await expect(resultOf("unused", { tasks: [file], examples: [`own=${file}`] })).rejects.toThrow(
+      "examples: own is asked without any; set shots",
+    );
+  });
+
   const mistakes: [string, object, string][] = [
     ["nothing to evaluate on", {}, "give prompts to answer, or tasks to measure"],
     ["a task without its file", { tasks: ["gsm8k"] }, "gsm8k needs its file: gsm8k=PATH"],
     ["two tasks of one name", { tasks: ["x=a", "x=b"] }, 'two tasks are called "x"'],
-    ["prompts beside tasks", { tasks: ["x=a"], prompts: ["p"] }, "prompts has no part in tasks"],
+    [
+      "prompts beside tasks",
+      { tasks: ["x=a"], prompts: ["p"], temperature: 1, tieMargin: 0.1, format: "messages" },
+      "prompts belongs to prompts and has no part in tasks: leave it out, or evaluate twice; temperature belongs to prompts",
+    ],
+    [
+      "settings of tasks beside prompts",
+      { prompts: ["p"], shots: 3, asChat: true, taskTokens: 9, examples: ["x=a"] },
+      "examples belongs to tasks and has no part in prompts: leave it out, or evaluate twice; shots belongs to tasks",
+    ],
+    [
+      "a chat template where items are no chats",
+      { tasks: ["x=a"], chatTemplate: "chatml" },
+      "chatTemplate belongs to asChat: set that too",
+    ],
+    [
+      "the temperature of baselines that are none",
+      { prompts: ["p"], baselineTemperature: 2 },
+      "baselineTemperature belongs to baselines: set that too",
+    ],
     ["examples of no task", { tasks: ["x=a"], examples: ["y=a"] }, 'there is no task "y"'],
   ];
   for (const [what, more, message] of mistakes) {

@@ -47,7 +47,13 @@ async function readTasks({ config, context }: Scope): Promise<Task[]> {
   const tasks: Task[] = [];
   for (const entry of config.tasks) {
     const files = await findTask(entry, config.examples);
-    tasks.push(await readTask(files, { shots, limit, records }));
+    const task = await readTask(files, { shots, limit, records });
+    if (task.numShared > 0) {
+      context.reporter.warn(
+        `${task.numShared} of ${task.items.length} items of ${task.name} stand in its worked examples too: each is asked without itself before it`,
+      );
+    }
+    tasks.push(task);
   }
   return tasks;
 }

@@ -1,11 +1,8 @@
 import { StagecraftError } from "@stagecraft/core";
 import { readParsed, type Message, type RecordOptions } from "@stagecraft/data";
-import { pythonRandom } from "./python-random.js";
 import type { TaskItem, TaskShape } from "./shapes/shape.js";
 import type { TaskFiles } from "./task-files.js";
-
-/** lm-eval's, so that its worked examples are drawn. */
-const SEED = 1234;
+import { workedExamples } from "./worked-examples.js";
 
 /** A task with all that is asked. */
 export interface Task {
@@ -13,6 +10,8 @@ export interface Task {
   readonly shape: TaskShape;
   readonly numShots: number;
   readonly items: readonly AskedItem[];
+  /** Items that stand among the worked examples too; each was asked without itself before it. */
+  readonly numShared: number;
 }
 
 export interface AskedItem {
@@ -39,12 +38,13 @@ export async function readTask(files: TaskFiles, options: ReadTaskOptions): Prom
   const items = limited(await itemsOf(files.questions, shape, options), options.limit);
   if (items.length === 0)
     throw wrong(`tasks: ${name} has no item in ${files.questions.join(", ")}`);
-  const pool = numShots === 0 ? [] : await itemsOf(files.examples, shape, options);
-  const examplesOf = chooser(files, pool, numShots);
-  return {
-    ...{ name, shape, numShots },
-    items: items.map((item, i) => asked(item, examplesOf(item), `${name}:${i + 1}`)),
-  };
+  if (numShots === 0 && files.hasOwnExamples) {
+    throw wrong(`examples: ${name} is asked without any; set shots, or leave its examples out`);
+  }
+  const pool = numShots === 0 ? [] : await itemsOf(await files.examples(), shape, options);
+  const examples = workedExamples(files, pool, numShots);
+  const all = items.map((item, i) => asked(item, examples.before(item), `${name}:${i + 1}`));
+  return { name, shape, numShots, items: all, numShared: examples.numShared };
 }
 
 async function itemsOf(
@@ -66,49 +66,6 @@ function limited(items: readonly TaskItem[], limit: number): readonly TaskItem[]
     counts.set(group, (counts.get(group) ?? 0) + 1);
     return counts.get(group)! <= limit;
   });
-}
-
-type Chooser = (item: TaskItem) => readonly TaskItem[];
-
-function chooser({ name, shape }: TaskFiles, pool: readonly TaskItem[], count: number): Chooser {
-  if (count === 0) return () => [];
-  if (shape.exampleSplits.length === 0) throw wrong(`shots: ${name} has no worked examples; use 0`);
-  const groups = new Map<string, TaskItem[]>();
-  for (const item of pool)
-    groups.set(item.group ?? "", [...(groups.get(item.group ?? "") ?? []), item]);
-  const margin = shape.examples === "drawn-others" ? 1 : 0;
-  const random = pythonRandom(SEED);
-  return (item) => {
-    const { group = "" } = item;
-    const from = groups.get(group) ?? [];
-    if (from.length < count + margin) throw tooFew({ name, shape, group, has: from.length, count });
-    if (shape.examples === "first") return from.slice(0, count);
-    const draw = (of: readonly TaskItem[], size: number) =>
-      random.sample(of.length, size).map((i) => of[i]!);
-    if (margin === 0) return draw(from, count);
-    const drawn = draw(from, count + margin).filter((other) => !isSame(other, item));
-    if (drawn.length >= count) return drawn.slice(0, count);
-    const others = from.filter((other) => !isSame(other, item));
-    if (others.length < count) throw tooFew({ name, shape, group, has: others.length, count });
-    return draw(others, count);
-  };
-}
-
-const isSame = (a: TaskItem, b: TaskItem) =>
-  a.question === b.question && String(a.choices) === String(b.choices) && a.gold === b.gold;
-
-function tooFew(told: {
-  name: string;
-  shape: TaskShape;
-  group: string;
-  has: number;
-  count: number;
-}) {
-  const { name, shape, group, has, count } = told;
-  const what = group === "" ? name : `${name}, ${group},`;
-  return wrong(
-    `shots: ${what} has ${has} worked examples for ${count}; put the split ${shape.exampleSplits.join(" or ")} beside its file, name it with examples (${name}=PATH), or set shots 0`,
-  );
 }
 
 function asked(item: TaskItem, examples: readonly TaskItem[], id: string): AskedItem {

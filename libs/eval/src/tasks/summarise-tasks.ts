@@ -16,6 +16,8 @@ export interface TaskFigures {
   readonly numItems: number;
   /** Items whose text lost its beginning to fit into the model. */
   readonly numCut: number;
+  /** Items that stand among the worked examples too; each was asked without itself before it. */
+  readonly numShared: number;
   readonly metrics: Readonly<Record<string, TaskMetric>>;
   /** The same of each group, such as a subject. */
   readonly groups?: Readonly<Record<string, Readonly<Record<string, TaskMetric>>>>;
@@ -59,6 +61,7 @@ function figuresOf(task: Task, answers: readonly TaskAnswer[]): TaskFigures {
     shots: task.numShots,
     numItems: answers.length,
     numCut: answers.filter(({ cut }) => cut).length,
+    numShared: task.numShared,
     metrics: metricsOf(answers),
     groups: groups.length > 0 ? (Object.fromEntries(byGroup) as TaskFigures["groups"]) : undefined,
   });

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
-import { dirname, relative, sep } from "node:path";
+import { dirname, relative } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
-import { listFiles, readParsed } from "@stagecraft/data";
+import { listRecordFiles, readParsed } from "@stagecraft/data";
 import { parseModel } from "../stage/config.js";
+import { chosenSets, dataSetsOf, isCalled, type DataSet } from "./data-sets.js";
 import { shapeNamed, shapeNames, shapeOf } from "./shapes/table.js";
 import type { TaskShape } from "./shapes/shape.js";
 
@@ -11,8 +12,10 @@ export interface TaskFiles {
   readonly name: string;
   readonly shape: TaskShape;
   readonly questions: readonly string[];
+  /** Whether the configuration names the worked examples. */
+  readonly hasOwnExamples: boolean;
   /** Files of worked examples; [] when none was found. */
-  readonly examples: readonly string[];
+  examples(): Promise<readonly string[]>;
 }
 
 /** Name and path of `hellaswag=PATH`, `NAME=PATH` or a path alone. */
@@ -43,45 +46,85 @@ export function taskProblems(tasks: readonly string[], examples: readonly string
   ];
 }
 
-/** Where a task's records are; throws `invalid_argument` when its format is not known. */
+/**
+ * Where a task's records are. Throws `invalid_argument` when their format is not known, or when a folder
+ * holds several data sets and none is called as the task is.
+ */
 export async function findTask(entry: string, examples: readonly string[]): Promise<TaskFiles> {
   const { name, path } = parseTask(entry);
+  const files = await listRecordFiles(path);
   const isFolder = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
   );
-  const all = await listFiles(path);
-  const shape = shapeNamed(name) ?? (await recognised(all[0]!));
-  const questions = isFolder ? ofSplit(all, path, shape.questionSplits) : all;
-  if (questions.length === 0) {
-    const splits = shape.questionSplits.join(" or ");
-    throw wrong(`tasks: ${path} has no file of the split ${splits}; name the file itself`);
-  }
+  const first = files.find((file) => isCalled(relative(path, dirname(file)), name)) ?? files[0]!;
+  const shape = shapeNamed(name) ?? (await recognised(first));
+  const found = { name, path, shape, files };
+  const sets = isFolder ? questionSets(found) : [];
+  const questions = isFolder ? sets.flatMap((each) => each.files) : files;
   const given = examples.map(parseTask).find((each) => each.name === name);
-  const root = isFolder ? path : dirname(path);
   return {
-    ...{ name, shape, questions },
-    examples: given ? await listFiles(given.path) : await beside(root, shape, all),
+    ...{ name, shape, questions, hasOwnExamples: given !== undefined },
+    async examples() {
+      if (given) return listRecordFiles(given.path);
+      const beside = isFolder ? examplesOf(sets, found) : await examplesBeside(found);
+      return beside.filter((file) => !questions.includes(file));
+    },
   };
 }
 
-/** The split of worked examples in the same folder. */
-async function beside(
-  root: string,
-  { exampleSplits }: TaskShape,
-  named: readonly string[],
-): Promise<string[]> {
-  if (exampleSplits.length === 0) return [];
-  const files = ofSplit(await listFiles(root), root, exampleSplits);
-  return files.filter((file) => !named.includes(file) || named.length > 1);
+interface Found {
+  readonly name: string;
+  readonly path: string;
+  readonly shape: TaskShape;
+  readonly files: readonly string[];
 }
 
-/** Files whose path below the folder names the split; of a hub snapshot with all in one, those alone. */
-function ofSplit(files: readonly string[], root: string, splits: readonly string[]): string[] {
-  const split = new RegExp(`(^|[^a-z])(${splits.join("|")})([^a-z]|$)`, "i");
-  const found = files.filter((file) => split.test(relative(root, file).split(sep).at(-1)!));
-  const whole = found.filter((file) => relative(root, file).split(sep).includes("all"));
-  return whole.length > 0 ? whole : found;
+/** In a folder: the split of the questions of one data set. */
+function questionSets({ name, path, shape, files }: Found): readonly DataSet[] {
+  const { questionSplits, inParts = false } = shape;
+  for (const split of questionSplits) {
+    const sets = dataSetsOf(files, { root: path, split });
+    const told = (shown: string) =>
+      `tasks: ${path} holds ${shown}; name the folder or the file of one, ${name}=PATH`;
+    if (sets.length > 0) return chosenSets(sets, { task: name, inParts, told });
+  }
+  const splits = questionSplits.join(" or ");
+  throw wrong(`tasks: ${path} has no file of the split ${splits}; name the file itself`);
+}
+
+/** In a folder: the split of worked examples of the same data sets. */
+function examplesOf(questions: readonly DataSet[], { path, ...found }: Found): string[] {
+  const names = new Set(questions.map(({ name }) => name));
+  const sets = exampleSets(found, path).filter(({ name }) => names.has(name));
+  return oneOf(sets, found);
+}
+
+/** Beside files that were named themselves: the split of worked examples of the same name, or the only one. */
+async function examplesBeside(found: Found): Promise<string[]> {
+  const { shape, files } = found;
+  const all: string[] = [];
+  for (const root of new Set(files.map(dirname))) {
+    const here = (await listRecordFiles(root)).filter((file) => dirname(file) === root);
+    const named = files.filter((file) => dirname(file) === root);
+    const own = shape.questionSplits.flatMap((split) => dataSetsOf(named, { root, split }));
+    const sets = exampleSets({ ...found, files: here }, root);
+    const same = sets.filter((set) => own.some(({ name }) => name === set.name));
+    all.push(...oneOf(same.length > 0 ? same : sets, found));
+  }
+  return all;
+}
+
+function exampleSets({ shape, files }: Pick<Found, "shape" | "files">, root: string): DataSet[] {
+  const sets = shape.exampleSplits.map((split) => dataSetsOf(files, { root, split }));
+  return sets.find((each) => each.length > 0) ?? [];
+}
+
+function oneOf(sets: readonly DataSet[], { name, shape }: Omit<Found, "path">): string[] {
+  const told = (shown: string) =>
+    `examples: the worked examples of ${name} are in ${shown}; name one of them, examples ${name}=PATH`;
+  const chosen = chosenSets(sets, { task: name, inParts: shape.inParts ?? false, told });
+  return chosen.flatMap(({ files }) => files);
 }
 
 async function recognised(file: string): Promise<TaskShape> {

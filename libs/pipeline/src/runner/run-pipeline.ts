@@ -27,8 +27,6 @@ export interface RunPipelineOptions {
   variables: Bindings;
   /** Stages to run again from scratch, together with all that use their outputs. */
   rerun: readonly string[];
-  /** Name of that rerun: by the same one it happens once, however often it is asked for. */
-  rerunId?: string | undefined;
   /** Called first, once the directory exists and is this process's. */
   prepare?: () => Promise<void>;
   context: Pick<StageContext, "signal" | "reporter">;
@@ -60,9 +58,11 @@ export async function runPipeline(
 /** Finished stages that stay so. */
 export async function stagesToSkip(
   plan: readonly PlannedStage[],
-  { runDir, rerun, rerunId }: Pick<RunPipelineOptions, "runDir" | "rerun" | "rerunId">,
+  { runDir, rerun }: Pick<RunPipelineOptions, "runDir" | "rerun">,
 ): Promise<Set<string>> {
-  return readFinished(runDir, { ids: withDependents(plan, rerun), rerunId });
+  const finished = await readFinished(runDir);
+  for (const id of withDependents(plan, rerun)) finished.delete(id);
+  return finished;
 }
 
 async function runStages(
@@ -70,9 +70,7 @@ async function runStages(
   options: RunPipelineOptions,
 ): Promise<Map<string, StageRecord>> {
   const state = await openPipelineState(options.runDir);
-  if (options.rerun.length > 0) {
-    await state.drop(withDependents(plan, options.rerun), options.rerunId);
-  }
+  if (options.rerun.length > 0) await state.drop(withDependents(plan, options.rerun));
   const records = new Map<string, StageRecord>();
   const bindings = new Map(options.variables);
   for (const [i, stage] of plan.entries()) {

@@ -8,6 +8,7 @@ export const mmluShape: TaskShape = {
   name: "mmlu",
   questionSplits: ["test"],
   exampleSplits: ["dev"],
+  inParts: true,
   numShots: 0,
   examples: "first",
   metrics: ["acc"],

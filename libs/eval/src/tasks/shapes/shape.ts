@@ -28,6 +28,8 @@ export interface TaskShape {
   /** Parts of file names that mark the questions, and those of worked examples. */
   readonly questionSplits: readonly string[];
   readonly exampleSplits: readonly string[];
+  /** Data sets in one folder are parts of the benchmark, such as its subjects. */
+  readonly inParts?: true;
   /** Worked examples before a question. */
   readonly numShots: number;
   /**
