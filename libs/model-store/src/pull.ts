@@ -1,10 +1,11 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
-import { hashDirectory, hashInto } from "./local-files.js";
-import { fileKey, manifestOf, type ModelFile, type ModelManifest } from "./model-manifest.js";
+import { StagecraftError } from "@stagecraft/core";
+import { hashDirectory } from "./local-files.js";
+import { fileKey, manifestOf, type ModelManifest } from "./model-manifest.js";
+import { pullFile } from "./pull-file.js";
+import { lockTarget } from "./pull-lock.js";
 import { newestOf } from "./push.js";
 import type { RemoteStore } from "./remote-store.js";
 import type { TransferReporter } from "./transfer-progress.js";
@@ -16,6 +17,8 @@ export interface PullOptions {
   version?: string | undefined;
   /** Replace another model in the directory. Default false: refused. */
   overwrite?: boolean;
+  /** How long another process that fills the directory may bring nothing; default 10 minutes. */
+  patienceMs?: number;
   signal?: AbortSignal | undefined;
   progress?: TransferReporter | undefined;
 }
@@ -29,30 +32,51 @@ export interface Pulled {
 
 /**
  * Brings a model into a directory, which is there only when every file has the hash of the manifest. What
- * comes in lies beside it, in `.NAME.VERSION.partial`, and is gone on with after an interruption.
+ * comes in lies beside it, in `.NAME.VERSION.partial`, and is gone on with after an interruption. Of several
+ * processes that want the same one works, and the others wait and find it whole.
  */
 export async function pullModel(
   store: RemoteStore,
   dir: string,
-  { name, version, overwrite = false, signal, progress }: PullOptions,
+  options: PullOptions,
 ): Promise<Pulled> {
+  const { name, version, patienceMs = 600_000, signal, progress } = options;
   const manifest = await findManifest(store, name, version);
   const sizeBytes = manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const done = { version: manifest.version, sizeBytes };
   const target = resolve(dir);
-  if (existsSync(target)) {
-    if (await holds(target, manifest, signal)) return { ...done, wasThere: true };
-    if (!overwrite) throw isTaken(target, name, manifest.version);
-  }
+  if (await isThere(target, manifest, options)) return { ...done, wasThere: true };
   const partial = join(dirname(target), `.${basename(target)}.${manifest.version}.partial`);
-  progress?.begin(sizeBytes);
-  for (const file of manifest.files) {
-    progress?.file(file.name);
-    const key = fileKey(name, manifest.version, file.name);
-    await pullFile(store, { key, file, path: join(partial, file.name), signal, progress });
+  await mkdir(dirname(target), { recursive: true });
+  const say = (text: string) => progress?.say(text);
+  const lock = await lockTarget(target, { partial, patienceMs, say, signal });
+  try {
+    if (await isThere(target, manifest, options)) return { ...done, wasThere: true };
+    progress?.begin(sizeBytes);
+    for (const file of manifest.files) {
+      lock.check();
+      progress?.file(file.name);
+      const key = fileKey(name, manifest.version, file.name);
+      await pullFile(store, { key, file, path: join(partial, file.name), signal, progress });
+    }
+    lock.check();
+    await putInPlace(partial, target, manifest.version);
+    return { ...done, wasThere: false };
+  } finally {
+    await lock.release();
   }
-  await putInPlace(partial, target, manifest.version);
-  return { ...done, wasThere: false };
+}
+
+/** Whether the directory holds the model already. Throws `already_exists` for another one, unless it may go. */
+async function isThere(
+  target: string,
+  manifest: ModelManifest,
+  { name, overwrite = false, signal }: PullOptions,
+): Promise<boolean> {
+  if (!existsSync(target)) return false;
+  if (await holds(target, manifest, signal)) return true;
+  if (overwrite) return false;
+  throw isTaken(target, name, manifest.version);
 }
 
 /** Whether a directory holds exactly the files of a manifest, by their hashes. */
@@ -83,46 +107,6 @@ export async function findManifest(
     "not_found",
     `${store.name} has no model ${what}: ${why}; "stagecraft models push DIR URL" puts one there`,
     { details: { store: store.name, name } },
-  );
-}
-
-interface FileJob {
-  key: string;
-  file: ModelFile;
-  path: string;
-  signal?: AbortSignal | undefined;
-  progress?: TransferReporter | undefined;
-}
-
-async function pullFile(store: RemoteStore, job: FileJob): Promise<void> {
-  const { key, file, path, signal, progress } = job;
-  await mkdir(dirname(path), { recursive: true });
-  const present = await stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
-  const from = present > file.sizeBytes ? 0 : present;
-  const hash = createHash("sha256");
-  await hashInto(hash, path, { signal, length: from });
-  progress?.add(from);
-  await using out = await open(path, from === 0 ? "w" : "r+");
-  let at = from;
-  if (at < file.sizeBytes || file.sizeBytes === 0) {
-    for await (const chunk of store.download(key, from, { signal })) {
-      throwIfAborted(signal);
-      await out.write(chunk, 0, chunk.length, at);
-      hash.update(chunk);
-      at += chunk.length;
-      progress?.add(chunk.length);
-    }
-  }
-  await out.sync();
-  if (at === file.sizeBytes && hash.digest("hex") === file.sha256) return;
-  await rm(path, { force: true }); // or the next attempt would go on with it
-  throw new StagecraftError(
-    "data_loss",
-    `${store.name}/${key} is not what its manifest says (${at} of ${file.sizeBytes} bytes, or another sha256); pull again, and push the model anew if it stays so`,
-    { details: { key } },
   );
 }
 

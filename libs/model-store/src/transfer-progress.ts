@@ -6,6 +6,8 @@ export interface TransferReporter {
   file(name: string): void;
   /** More bytes are there. */
   add(numBytes: number): void;
+  /** What else happens: a connection that was cut, another process that is waited for. */
+  say(text: string): void;
 }
 
 /**
@@ -29,6 +31,7 @@ export function createTransferProgress(
     write(`${name}  ${formatBytes(done)} of ${formatBytes(total)}  ${share}%${rate}`);
   };
   return {
+    say: write,
     begin(totalBytes) {
       [total, done] = [totalBytes, 0];
       startedAt = saidAt = now();

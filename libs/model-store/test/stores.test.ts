@@ -1,4 +1,5 @@
 import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { createJetStreamBus, createMemoryBus, type EventBus } from "@stagecraft/bus";
 import { hasNatsServer, NATS_MISSING, startNatsServer, tempDir } from "@stagecraft/testing";
@@ -96,7 +97,12 @@ function describeStore(name: string, open: () => Promise<Opened>): void {
       const { store } = opened;
       await writeModel(dir.file("model"), 3);
       const stop = new AbortController();
-      const progress = { begin: () => undefined, file: () => undefined, add: count };
+      const progress = {
+        begin: () => undefined,
+        file: () => undefined,
+        say: () => undefined,
+        add: count,
+      };
       let numAdded = 0;
       function count() {
         if (++numAdded === 5) stop.abort(); // within the weights, after the small files
@@ -223,12 +229,35 @@ describe("S3 alone", () => {
     await pullModel(store, dir.file("warm"), { name: "m" });
     double.cutAfterBytes = 2 * PART;
     await rm(dir.file("warm"), { recursive: true });
-    const calls = double.calls.length;
-    await pullModel(store, dir.file("back"), { name: "m" }).catch(() =>
-      pullModel(store, dir.file("back"), { name: "m" }),
+    const said: string[] = [];
+    const progress = createTransferProgress((line) => said.push(line));
+    await pullModel(store, dir.file("back"), { name: "m", progress });
+    expect(said[0]).toMatch(
+      /^model\.safetensors: s3:\/\/models cut the connection \(.*\); attempt 2 of 5 goes on at [\d.]+ \w+$/,
     );
-    expect(double.calls.length).toBeGreaterThan(calls);
     expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+  });
+
+  it("a store that only ever cuts is given up after five attempts without a byte", async () => {
+    await using opened = await openS3();
+    await using dir = await tempDir();
+    const { double, store } = opened;
+    await writeModel(dir.file("model"), 6);
+    await pushModel(store, dir.file("model"), { name: "m" });
+    let numAsked = 0;
+    const cutting: RemoteStore = {
+      ...store,
+      download: (key, from, how) => {
+        if (!key.endsWith("model.safetensors")) return store.download(key, from, how);
+        numAsked++;
+        double.cutAfterBytes = 0;
+        return store.download(key, from, how);
+      },
+    };
+    await expect(pullModel(cutting, dir.file("back"), { name: "m" })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+    expect(numAsked).toBe(5);
   });
 
   it("a wrong secret is told by the store, and keys of strange letters are signed as they are", async () => {
@@ -247,6 +276,69 @@ describe("S3 alone", () => {
     await store.write("a b+c(1)'é/x", Buffer.from("1"));
     expect([...double.objects.keys()]).toEqual(["models/a b+c(1)'é/x"]);
     expect(await store.list("a b+")).toEqual(["a b+c(1)'é/x"]);
+  });
+});
+
+describe("two pulls into one directory", () => {
+  async function openShared() {
+    const opened = await openS3();
+    const dir = await tempDir();
+    await writeModel(dir.file("model"), 8);
+    await pushModel(opened.store, dir.file("model"), { name: "m" });
+    return {
+      ...{ ...opened, dir },
+      async [Symbol.asyncDispose]() {
+        await opened[Symbol.asyncDispose]();
+        await dir[Symbol.asyncDispose]();
+      },
+    };
+  }
+  const keepSaying = (hear: (text: string) => void) => createTransferProgress(hear);
+
+  it("the second waits for the first, and finds the model whole without bringing a byte", async () => {
+    await using shared = await openShared();
+    const { store, dir } = shared;
+    let open = () => undefined as void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let numBegun = 0;
+    const gated: RemoteStore = {
+      ...store,
+      async *download(key, from, how) {
+        if (++numBegun === 2) open(); // the second one brings too: they meet
+        await gate;
+        yield* store.download(key, from, how);
+      },
+    };
+    const first = pullModel(gated, dir.file("back"), { name: "m" });
+    await expect.poll(() => numBegun).toBe(1);
+    const said: string[] = [];
+    const progress = keepSaying((text) => {
+      said.push(text);
+      open();
+    });
+    const second = pullModel(gated, dir.file("back"), { name: "m", progress });
+    expect(await first).toMatchObject({ wasThere: false });
+    expect(await second).toMatchObject({ wasThere: true });
+    expect(said).toEqual([
+      `${dir.file("back")}: process ${process.pid} on ${hostname()} brings it already; waiting for it`,
+    ]);
+    expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+    expect((await readdir(dir.path)).sort()).toEqual(["back", "model"]);
+  });
+
+  it("one that a lost machine has begun is gone on with when nothing comes in any more", async () => {
+    await using shared = await openShared();
+    const { store, dir } = shared;
+    const lost = { pid: 1, host: "lost.example", token: "x", lockedAt: "then", epoch: 1 };
+    await writeFile(dir.file(".back.lock"), JSON.stringify(lost));
+    const said: string[] = [];
+    const progress = keepSaying((text) => void said.push(text));
+    await pullModel(store, dir.file("back"), { name: "m", patienceMs: 1, progress });
+    expect(said.slice(0, 2)).toEqual([
+      `${dir.file("back")}: process 1 on lost.example brings it already; waiting for it`,
+      `${dir.file("back")}: nothing has come in for 0.001 s; going on in its place`,
+    ]);
+    expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
   });
 });
 

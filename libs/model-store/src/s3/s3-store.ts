@@ -1,4 +1,4 @@
-import { StagecraftError } from "@stagecraft/core";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { readPart } from "../local-files.js";
 import type { LocalFile, RemoteStore, TransferOptions } from "../remote-store.js";
 import { uploadInParts } from "./multipart.js";
@@ -51,7 +51,12 @@ export function createS3Store(options: S3StoreOptions): RemoteStore {
       if (from > 0 && answer.status !== 206) throw noRange(client.name);
       // Node's streams can be read so; the types of the browser's, which fetch has, do not know it.
       const body = answer.body as AsyncIterable<Uint8Array> | null;
-      for await (const chunk of body ?? []) yield chunk;
+      try {
+        for await (const chunk of body ?? []) yield chunk;
+      } catch (thrown) {
+        throwIfAborted(signal);
+        throw wasCut(client.name, thrown);
+      }
     },
     async list(prefix) {
       const keys: string[] = [];
@@ -89,4 +94,11 @@ function missingAs<T>(instead: T, calling: Promise<Response>): Promise<Response 
 
 function noRange(name: string): StagecraftError {
   return new StagecraftError("unimplemented", `${name} gives no parts of an object (Range)`);
+}
+
+function wasCut(name: string, cause: unknown): StagecraftError {
+  const { message } = ((cause as Error).cause ?? cause) as Error;
+  return new StagecraftError("unavailable", `${name} cut the connection (${message})`, {
+    cause,
+  });
 }
