@@ -78,6 +78,9 @@ export function limitRow({ name, value, limit, unit, target }) {
   return { name, ours, peer: tidy(limit), unit, ratio, target, goal, met, peerIs: "machine limit" };
 }
 
+/** Keeps the place of a benchmark that this machine cannot run, which is no failure. */
+export const skippedRow = (name, reason) => ({ name, skipped: reason });
+
 /** Keeps the place of a benchmark that could not run. */
 export const failedRow = (name, error) => ({ name, error: error.message, met: false });
 

@@ -12,9 +12,10 @@ const COLUMNS = [
 /** The heading of the table. */
 export const tableHead = () => line(COLUMNS.map(({ title }) => title));
 
-/** One row of it; a failed one says why, a missing peer how to get it. */
+/** One row of it; one that failed or was skipped says why, a missing peer how to get it. */
 export function tableRow(row) {
   if (row.error !== undefined) return `${row.name.padEnd(30)} failed: ${row.error}`;
+  if (row.skipped !== undefined) return `${row.name.padEnd(30)} skipped: ${row.skipped}`;
   return line(COLUMNS.map(({ text }) => text(row)));
 }
 

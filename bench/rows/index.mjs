@@ -10,6 +10,7 @@ import { SCALING } from "./scaling.mjs";
 import { SCORE } from "./score.mjs";
 import { SERVE_HTTP } from "./serve-http.mjs";
 import { TRAIN } from "./train.mjs";
+import { XLA_CPU } from "./xla-cpu.mjs";
 
 /**
  * Every benchmark in the order of a full run. `seconds` is about what it takes; `run` gives its rows.
@@ -20,6 +21,7 @@ import { TRAIN } from "./train.mjs";
 export const BENCHES = [
   ...TRAIN,
   ...LORA,
+  ...XLA_CPU,
   ...GENERATE,
   ...LLAMACPP,
   ...SCORE,
