@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 const PLATFORM = [
   "core",
+  "fields",
   "contracts",
   "config",
   "telemetry",
@@ -15,7 +16,7 @@ const PLATFORM = [
   "environments",
 ];
 const ML = [
-  ...["core", "checkpoint", "registry", "report", "tokenizer"],
+  ...["core", "fields", "checkpoint", "registry", "report", "tokenizer"],
   ...[
     "tensor-native",
     "tensor-xla",
@@ -40,7 +41,7 @@ export const MAY_IMPORT = {
   core: { libs: [], ordered: true },
   contracts: { libs: PLATFORM, ordered: true },
   platform: { libs: PLATFORM, ordered: true },
-  store: { libs: ["core", "contracts"], ordered: false },
+  store: { libs: ["core", "fields", "contracts"], ordered: false },
   registry: { libs: ["core", "checkpoint"], ordered: false },
   report: { libs: ["core", "checkpoint"], ordered: false },
   ml: { libs: ML, ordered: true },

@@ -1,27 +1,20 @@
+import { choice, decimal, flag, text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 /** Settings of a process that answers gRPC, with the service's usual port and quotas of calls. */
 export function serverFields(port: number, callQuotas: readonly string[] = []) {
   return {
-    host: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
-    port: z.int().min(0).max(65535).default(port).describe("gRPC port; 0 = any free one"),
-    metricsPort: z
-      .int()
-      .min(0)
-      .max(65535)
-      .default(0)
-      .describe("Port of GET /metrics; 0 = any free"),
-    metricsHost: z.string().min(1).default("127.0.0.1").describe("Address of GET /metrics"),
-    probePort: z
-      .int()
-      .min(0)
-      .max(65535)
-      .default(0)
-      .describe("Port that answers health in plaintext and nothing else; 0 = none"),
-    tlsCert: z.string().default("").describe("PEM certificate; empty = plaintext"),
-    tlsKey: z.string().default("").describe("PEM key of the certificate"),
-    tlsClientCa: z.string().default("").describe("PEM authority that clients must show (mTLS)"),
-    allowPlaintext: z.boolean().default(false).describe("Plaintext beyond loopback"),
+    host: text("127.0.0.1").describe("Address to listen on"),
+    port: whole({ max: 65535, default: port }).describe("gRPC port; 0 = any free one"),
+    metricsPort: whole({ max: 65535, default: 0 }).describe("Port of GET /metrics; 0 = any free"),
+    metricsHost: text("127.0.0.1").describe("Address of GET /metrics"),
+    probePort: whole({ max: 65535, default: 0 }).describe(
+      "Port that answers health in plaintext and nothing else; 0 = none",
+    ),
+    tlsCert: text("").describe("PEM certificate; empty = plaintext"),
+    tlsKey: text("").describe("PEM key of the certificate"),
+    tlsClientCa: text("").describe("PEM authority that clients must show (mTLS)"),
+    allowPlaintext: flag(false).describe("Plaintext beyond loopback"),
     tokens: z
       .array(z.string().min(16))
       .default([])
@@ -33,105 +26,76 @@ export function serverFields(port: number, callQuotas: readonly string[] = []) {
       .array(z.string().regex(/^.+=[a-z-]+(\+[a-z-]+)*$/, "CN=ROLE+ROLE"))
       .default([])
       .describe("Roles of client certificates, CN=ROLE+ROLE; none = all may do everything"),
-    auditFile: z
-      .string()
-      .default("")
-      .describe("JSON lines: who changed what; empty = among the log's lines"),
+    auditFile: text("").describe("JSON lines: who changed what; empty = among the log's lines"),
     callQuotas: z
       .array(z.string().regex(/^[A-Za-z/.0-9]+=[1-9]\d*$/, "METHOD=NUMBER"))
       .default([...callQuotas])
       .describe("Calls a minute that each client may make of a method, METHOD=NUMBER"),
-    receiveTimeoutMs: z
-      .int()
-      .min(1)
-      .default(20_000)
-      .describe("Time for a request to arrive, ms; then DEADLINE_EXCEEDED"),
-    streamIdleMs: z
-      .int()
-      .min(1)
-      .default(60_000)
-      .describe(
-        "Silence of a stream's caller, nothing being owed to it, or an answer not taken, ms; then the call ends",
-      ),
-    reflection: z.boolean().default(false).describe("Let clients list services (development)"),
-    graceMs: z.int().min(0).default(20_000).describe("Time for calls in flight at the end, ms"),
-    logLevel: z
-      .enum(["debug", "info", "warn", "error"])
-      .default("info")
-      .describe("Least severe line"),
-    tracesEndpoint: z
-      .string()
-      .default("")
-      .describe("OTLP collector for traces, e.g. http://127.0.0.1:4318; empty = none"),
-    traceSampleRatio: z.number().min(0).max(1).default(1).describe("Share of traces recorded"),
+    receiveTimeoutMs: whole({ min: 1, default: 20_000 }).describe(
+      "Time for a request to arrive, ms; then DEADLINE_EXCEEDED",
+    ),
+    streamIdleMs: whole({ min: 1, default: 60_000 }).describe(
+      "Silence of a stream's caller, nothing being owed to it, or an answer not taken, ms; then the call ends",
+    ),
+    reflection: flag(false).describe("Let clients list services (development)"),
+    graceMs: whole({ default: 20_000 }).describe("Time for calls in flight at the end, ms"),
+    logLevel: choice(["debug", "info", "warn", "error"], "info").describe("Least severe line"),
+    tracesEndpoint: text("").describe(
+      "OTLP collector for traces, e.g. http://127.0.0.1:4318; empty = none",
+    ),
+    traceSampleRatio: decimal({ max: 1, default: 1 }).describe("Share of traces recorded"),
   };
 }
 
 /** Settings of a process that calls others over gRPC. */
 export const callFields = {
-  callToken: z
-    .string()
-    .default("")
+  callToken: text("")
     .describe("Bearer token for the servers it calls; empty = none")
     .meta({ secret: true }),
-  callTlsCa: z
-    .string()
-    .default("")
-    .describe('PEM authority of those servers, "system" for the usual ones; empty = plaintext'),
-  callTlsCert: z.string().default("").describe("PEM certificate shown to those servers (mTLS)"),
-  callTlsKey: z.string().default("").describe("PEM key of that certificate"),
-  callTlsServerName: z
-    .string()
-    .default("")
-    .describe("Name in those servers' certificate; empty = the host that is called"),
+  callTlsCa: text("").describe(
+    'PEM authority of those servers, "system" for the usual ones; empty = plaintext',
+  ),
+  callTlsCert: text("").describe("PEM certificate shown to those servers (mTLS)"),
+  callTlsKey: text("").describe("PEM key of that certificate"),
+  callTlsServerName: text("").describe(
+    "Name in those servers' certificate; empty = the host that is called",
+  ),
 };
 
 /** Settings of a process that meets others on the bus. */
 export const busFields = {
-  natsUrl: z.string().min(1).default("nats://127.0.0.1:4222").describe("NATS servers, by comma"),
-  natsToken: z.string().default("").describe("Token for NATS; empty = none").meta({ secret: true }),
-  natsUser: z.string().default("").describe("User at NATS; empty = none"),
-  natsPassword: z.string().default("").describe("Password of that user").meta({ secret: true }),
-  natsTlsCa: z
-    .string()
-    .default("")
-    .describe('PEM authority of NATS, "system" for the usual ones; empty = plaintext'),
-  natsTlsCert: z.string().default("").describe("PEM certificate shown to NATS (mTLS)"),
-  natsTlsKey: z.string().default("").describe("PEM key of that certificate"),
-  natsReplicas: z
-    .int()
-    .min(1)
-    .max(5)
-    .default(1)
-    .describe("Copies of every stream and bucket, 3 with three NATS servers; alike everywhere"),
+  natsUrl: text("nats://127.0.0.1:4222").describe("NATS servers, by comma"),
+  natsToken: text("").describe("Token for NATS; empty = none").meta({ secret: true }),
+  natsUser: text("").describe("User at NATS; empty = none"),
+  natsPassword: text("").describe("Password of that user").meta({ secret: true }),
+  natsTlsCa: text("").describe(
+    'PEM authority of NATS, "system" for the usual ones; empty = plaintext',
+  ),
+  natsTlsCert: text("").describe("PEM certificate shown to NATS (mTLS)"),
+  natsTlsKey: text("").describe("PEM key of that certificate"),
+  natsReplicas: whole({ min: 1, max: 5, default: 1 }).describe(
+    "Copies of every stream and bucket, 3 with three NATS servers; alike everywhere",
+  ),
   deployment: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,48}$/)
     .default("main")
     .describe("Deployment's name on the bus; its parts meet there"),
-  weightsMaxMb: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe(
-      "Size of the weights' objects on NATS, MiB, alike everywhere; 0 = the trainer makes it grow",
-    ),
-  taskAckWaitMs: z
-    .int()
-    .min(300)
-    .default(30_000)
-    .describe("A silent worker's prompt task goes to another after this, ms; alike everywhere"),
+  weightsMaxMb: whole({ default: 0 }).describe(
+    "Size of the weights' objects on NATS, MiB, alike everywhere; 0 = the trainer makes it grow",
+  ),
+  taskAckWaitMs: whole({ min: 300, default: 30_000 }).describe(
+    "A silent worker's prompt task goes to another after this, ms; alike everywhere",
+  ),
 };
 
 /** Settings of a process that computes with tensors. */
 export const engineFields = {
-  engine: z
-    .enum(["auto", "native", "xla", "tensorflow", "cpu"])
-    .default("auto")
-    .describe("Tensor engine; auto takes the fastest that works here"),
-  plugin: z
-    .string()
-    .default("")
-    .describe("A PJRT plugin's file for the engine xla; empty = the one that pip installed"),
-  threads: z.int().min(0).max(1024).default(0).describe("Threads of the engine; 0 = all cores"),
+  engine: choice(["auto", "native", "xla", "tensorflow", "cpu"], "auto").describe(
+    "Tensor engine; auto takes the fastest that works here",
+  ),
+  plugin: text("").describe(
+    "A PJRT plugin's file for the engine xla; empty = the one that pip installed",
+  ),
+  threads: whole({ max: 1024, default: 0 }).describe("Threads of the engine; 0 = all cores"),
 };

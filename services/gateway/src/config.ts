@@ -1,52 +1,37 @@
 import { callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 const ROLE_RULE = /^.+=(rater|writer|operator|admin)(\+(rater|writer|operator|admin))*$/;
 
 /** Configuration of the gateway service. */
 export const gatewaySchema = z.strictObject({
-  feedbackDir: z
-    .string()
-    .min(1)
-    .describe("Folder of the embedded database, and of the journal of older gateways"),
-  databaseUrl: z
-    .string()
-    .default("")
+  feedbackDir: text().describe(
+    "Folder of the embedded database, and of the journal of older gateways",
+  ),
+  databaseUrl: text("")
     .describe("PostgreSQL, such as postgres://user:password@host/name; empty = embedded")
     .meta({ secret: true }),
-  ratersPerComparison: z
-    .int()
-    .min(1)
-    .max(100)
-    .default(1)
-    .describe("People who rank each comparison, until an operator sets another number"),
-  httpHost: z.string().min(1).default("127.0.0.1").describe("Address of the pages"),
-  httpPort: z
-    .int()
-    .min(-1)
-    .max(65535)
-    .default(8080)
-    .describe("Port of the pages; 0 = any free one, -1 = no pages"),
-  httpTlsCert: z.string().default("").describe("PEM certificate of the pages; empty = plaintext"),
-  httpTlsKey: z.string().default("").describe("PEM key of that certificate"),
-  httpPublicUrl: z
-    .string()
-    .default("")
-    .describe(
-      "Where people find the pages, such as https://rank.example.org; empty = as they listen",
-    ),
-  httpTrustedProxies: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("Addresses of proxies with TLS in front of the pages, whose headers are believed"),
-  oidcIssuer: z
-    .string()
-    .default("")
-    .describe("OpenID Connect provider at which people sign in, its https URL; empty = none"),
-  oidcClientId: z.string().default("").describe("What this gateway is called there"),
-  oidcClientSecret: z
-    .string()
-    .default("")
+  ratersPerComparison: whole({ min: 1, max: 100, default: 1 }).describe(
+    "People who rank each comparison, until an operator sets another number",
+  ),
+  httpHost: text("127.0.0.1").describe("Address of the pages"),
+  httpPort: whole({ min: -1, max: 65535, default: 8080 }).describe(
+    "Port of the pages; 0 = any free one, -1 = no pages",
+  ),
+  httpTlsCert: text("").describe("PEM certificate of the pages; empty = plaintext"),
+  httpTlsKey: text("").describe("PEM key of that certificate"),
+  httpPublicUrl: text("").describe(
+    "Where people find the pages, such as https://rank.example.org; empty = as they listen",
+  ),
+  httpTrustedProxies: texts([]).describe(
+    "Addresses of proxies with TLS in front of the pages, whose headers are believed",
+  ),
+  oidcIssuer: text("").describe(
+    "OpenID Connect provider at which people sign in, its https URL; empty = none",
+  ),
+  oidcClientId: text("").describe("What this gateway is called there"),
+  oidcClientSecret: text("")
     .describe("Its secret there; empty = a public client")
     .meta({ secret: true }),
   oidcName: z.string().default("your organisation").describe("What people call the provider"),
@@ -65,24 +50,16 @@ export const gatewaySchema = z.strictObject({
     .array(z.string().regex(/^[^=]+=.+$/, "NAME=ADDRESS"))
     .default([])
     .describe("Reward models that score over the API, NAME=ADDRESS"),
-  registry: z
-    .string()
-    .default("")
-    .describe("Registry of models (models.json) that operators see and choose from; empty = none"),
-  publishModel: z
-    .string()
-    .default("")
-    .describe(
-      "Name in the registry whose version in use the trainer's policies serve; empty = none",
-    ),
-  runsDirs: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("Folders of run directories that operators may look at on the pages"),
-  trainerAddress: z
-    .string()
-    .default("")
-    .describe("Trainer whose runs the pages show and steer; empty = none"),
+  registry: text("").describe(
+    "Registry of models (models.json) that operators see and choose from; empty = none",
+  ),
+  publishModel: text("").describe(
+    "Name in the registry whose version in use the trainer's policies serve; empty = none",
+  ),
+  runsDirs: texts([]).describe(
+    "Folders of run directories that operators may look at on the pages",
+  ),
+  trainerAddress: text("").describe("Trainer whose runs the pages show and steer; empty = none"),
   ...callFields,
   ...serverFields(50055),
 });

@@ -1,50 +1,37 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { modelStoreFields } from "@stagecraft/model-store";
+import { decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { ThreadedEngineOptions } from "./thread-client.js";
 
 const own = {
-  modelDir: z
-    .string()
-    .min(1)
-    .describe(
-      "Model served until the first weights arrive: a directory, s3://BUCKET/NAME or nats://NAME",
-    ),
-  name: z.string().min(1).default("policy").describe("Name that requests use"),
-  weightsDir: z
-    .string()
-    .min(1)
-    .describe('Directory of the weight store, or "nats:" for the object store of the bus'),
-  verifyKeys: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("PEM public keys; weights and models without a signature by one of them are refused"),
-  maxActive: z.int().min(1).max(4096).default(64).describe("Sequences in a decode step"),
-  maxQueued: z.int().min(0).default(1024).describe("Sequences that may wait beyond those"),
-  maxQueuedTokens: z
-    .int()
-    .min(0)
-    .default(1_000_000)
-    .describe("Tokens, prompts and longest answers, of the sequences that wait"),
-  kvCacheBytes: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe("Memory for keys and values; 0 = what maxActive of the longest sequences take"),
-  maxPrefillTokens: z.int().min(1).default(2048).describe("Prompt tokens read in one step"),
-  startWaitMs: z
-    .number()
-    .min(0)
-    .max(1000)
-    .default(10)
-    .describe("Longest wait for more requests before the first step after a rest, ms"),
-  maxScoreTokens: z.int().min(1).default(8192).describe("Tokens of one pass of ScoreLogProbs"),
-  maxItemsPerRequest: z.int().min(1).default(256).describe("Inputs of one request"),
-  stuckAfterMs: z
-    .int()
-    .min(1000)
-    .default(30_000)
-    .describe("Silence of the engine's thread after which health is NOT_SERVING, ms"),
+  modelDir: text().describe(
+    "Model served until the first weights arrive: a directory, s3://BUCKET/NAME or nats://NAME",
+  ),
+  name: text("policy").describe("Name that requests use"),
+  weightsDir: text().describe(
+    'Directory of the weight store, or "nats:" for the object store of the bus',
+  ),
+  verifyKeys: texts([]).describe(
+    "PEM public keys; weights and models without a signature by one of them are refused",
+  ),
+  maxActive: whole({ min: 1, max: 4096, default: 64 }).describe("Sequences in a decode step"),
+  maxQueued: whole({ default: 1024 }).describe("Sequences that may wait beyond those"),
+  maxQueuedTokens: whole({ default: 1_000_000 }).describe(
+    "Tokens, prompts and longest answers, of the sequences that wait",
+  ),
+  kvCacheBytes: whole({ default: 0 }).describe(
+    "Memory for keys and values; 0 = what maxActive of the longest sequences take",
+  ),
+  maxPrefillTokens: whole({ min: 1, default: 2048 }).describe("Prompt tokens read in one step"),
+  startWaitMs: decimal({ max: 1000, default: 10 }).describe(
+    "Longest wait for more requests before the first step after a rest, ms",
+  ),
+  maxScoreTokens: whole({ min: 1, default: 8192 }).describe("Tokens of one pass of ScoreLogProbs"),
+  maxItemsPerRequest: whole({ min: 1, default: 256 }).describe("Inputs of one request"),
+  stuckAfterMs: whole({ min: 1000, default: 30_000 }).describe(
+    "Silence of the engine's thread after which health is NOT_SERVING, ms",
+  ),
 };
 
 /** Configuration of the policy service. */

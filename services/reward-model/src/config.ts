@@ -1,5 +1,6 @@
 import { modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
 import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { decimal, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 const own = {
@@ -9,19 +10,16 @@ const own = {
     .describe(
       "Models as name=directory, or name=s3://BUCKET/NAME, name=nats://NAME; the first is the default",
     ),
-  verifyKeys: z
-    .array(z.string().min(1))
-    .default([])
-    .describe("PEM public keys; models without a signature by one of them are refused"),
-  maxBatch: z.int().min(1).max(4096).default(32).describe("Items in one forward pass"),
-  maxWaitMs: z.number().min(0).max(1000).default(2).describe("Wait of an item for company, ms"),
-  maxQueued: z.int().min(1).default(4096).describe("Items that may wait"),
-  maxItemsPerRequest: z.int().min(1).default(1024).describe("Items of one ScoreBatch"),
-  stuckAfterMs: z
-    .int()
-    .min(1000)
-    .default(30_000)
-    .describe("Silence of the scoring thread after which health is NOT_SERVING, ms"),
+  verifyKeys: texts([]).describe(
+    "PEM public keys; models without a signature by one of them are refused",
+  ),
+  maxBatch: whole({ min: 1, max: 4096, default: 32 }).describe("Items in one forward pass"),
+  maxWaitMs: decimal({ max: 1000, default: 2 }).describe("Wait of an item for company, ms"),
+  maxQueued: whole({ min: 1, default: 4096 }).describe("Items that may wait"),
+  maxItemsPerRequest: whole({ min: 1, default: 1024 }).describe("Items of one ScoreBatch"),
+  stuckAfterMs: whole({ min: 1000, default: 30_000 }).describe(
+    "Silence of the scoring thread after which health is NOT_SERVING, ms",
+  ),
 };
 
 /** Configuration of the reward-model service. */

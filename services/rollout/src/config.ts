@@ -1,25 +1,26 @@
 import { busFields, callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { RewardSource } from "./open-service.js";
 
 const own = {
-  workerId: z.string().default("").describe("Name in events and logs; empty = host and process id"),
-  policyAddress: z.string().min(1).default("127.0.0.1:50051").describe("Policy servers"),
-  rewardAddress: z.string().min(1).default("127.0.0.1:50052").describe("Reward-model servers"),
+  workerId: text("").describe("Name in events and logs; empty = host and process id"),
+  policyAddress: text("127.0.0.1:50051").describe("Policy servers"),
+  rewardAddress: text("127.0.0.1:50052").describe("Reward-model servers"),
   rewardModels: z
     .array(z.string().regex(/^[^=]*=-?[0-9.]+$/, "name=weight"))
     .default(["=1"])
     .describe(
       "Reward models as name=weight; no name = the server's default, weight 0 = only logged",
     ),
-  concurrency: z.int().min(1).max(4096).default(64).describe("Tasks in flight at once"),
-  generateTimeoutMs: z
-    .int()
-    .min(1)
-    .default(120_000)
-    .describe("For one answer, waiting included, ms"),
-  scoreTimeoutMs: z.int().min(1).default(30_000).describe("For one score, ms"),
-  connectTimeoutMs: z.int().min(1).default(60_000).describe("For the policy server to be up, ms"),
+  concurrency: whole({ min: 1, max: 4096, default: 64 }).describe("Tasks in flight at once"),
+  generateTimeoutMs: whole({ min: 1, default: 120_000 }).describe(
+    "For one answer, waiting included, ms",
+  ),
+  scoreTimeoutMs: whole({ min: 1, default: 30_000 }).describe("For one score, ms"),
+  connectTimeoutMs: whole({ min: 1, default: 60_000 }).describe(
+    "For the policy server to be up, ms",
+  ),
 };
 
 /** Configuration of the rollout service. */

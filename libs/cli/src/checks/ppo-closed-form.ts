@@ -1,23 +1,20 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { choice, decimal, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { LearningCheck } from "./learning-check.js";
 
 const ESTIMATORS = { ppo: "gae", rloo: "rloo", grpo: "grpo" } as const;
 
 const schema = z.strictObject({
-  beta: z.number().min(0.05).max(10).default(0.5).describe("Price of a nat of KL, β"),
-  estimator: z.enum(["ppo", "rloo", "grpo"]).default("ppo").describe("Advantages"),
-  staleness: z
-    .int()
-    .min(0)
-    .max(64)
-    .default(0)
-    .describe("η: updates that sampling runs ahead of training"),
-  reference: z
-    .enum(["peaked", "uniform"])
-    .default("peaked")
-    .describe("Where the policy starts and the KL is taken to"),
+  beta: decimal({ min: 0.05, max: 10, default: 0.5 }).describe("Price of a nat of KL, β"),
+  estimator: choice(["ppo", "rloo", "grpo"], "ppo").describe("Advantages"),
+  staleness: whole({ max: 64, default: 0 }).describe(
+    "η: updates that sampling runs ahead of training",
+  ),
+  reference: choice(["peaked", "uniform"], "peaked").describe(
+    "Where the policy starts and the KL is taken to",
+  ),
 });
 
 /** PPO, synchronous: as close as the published setting comes. The rest has more variance. */

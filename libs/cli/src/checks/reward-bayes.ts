@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { LearningCheck } from "./learning-check.js";
 
 const schema = z.strictObject({
-  prompts: z.int().min(100).max(100_000).default(2000).describe("Ranked prompts to train on"),
-  k: z.int().min(2).max(9).default(4).describe("Answers per prompt"),
+  prompts: whole({ min: 100, max: 100_000, default: 2000 }).describe("Ranked prompts to train on"),
+  k: whole({ min: 2, max: 9, default: 4 }).describe("Answers per prompt"),
 });
 
 /** A reward model on Plackett–Luce labels of a known utility, against what their noise allows. */

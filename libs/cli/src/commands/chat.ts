@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
+import { decimal, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { isCancelled, rawStream, StagecraftError } from "@stagecraft/core";
 import { EXIT_CODES } from "../app/exit-codes.js";
@@ -16,43 +17,25 @@ const ownOr = (value: number) => `default: the model's generation_config.json, e
 const chatSchema = z.strictObject({
   system: z.string().optional().describe("System message that opens the conversation"),
   prompt: z.string().optional().describe("Answer this one message and leave"),
-  temperature: z
-    .number()
-    .min(0)
-    .max(10)
+  temperature: decimal({ max: 10 })
     .optional()
     .describe(`0 always takes the likeliest token (${ownOr(0.7)})`),
-  topK: z
-    .number()
-    .int()
-    .min(0)
+  topK: whole()
     .optional()
     .describe(`Sample from the K likeliest tokens, 0 = all (${ownOr(0)})`),
-  topP: z
-    .number()
-    .min(0)
-    .max(1)
+  topP: decimal({ max: 1 })
     .optional()
     .describe(`Sample from the likeliest tokens of this mass (${ownOr(1)})`),
-  minP: z
-    .number()
-    .min(0)
-    .max(1)
+  minP: decimal({ max: 1 })
     .optional()
     .describe(`Leave out tokens less likely than this share of the best (${ownOr(0)})`),
-  repetitionPenalty: z
-    .number()
-    .min(0.1)
-    .max(10)
+  repetitionPenalty: decimal({ min: 0.1, max: 10 })
     .optional()
     .describe(`Above 1 repeats less (${ownOr(1)})`),
-  maxNewTokens: z
-    .number()
-    .int()
-    .min(1)
+  maxNewTokens: whole({ min: 1 })
     .optional()
     .describe(`Longest answer in tokens (${ownOr(256)})`),
-  seed: z.number().int().min(0).default(1).describe("Same seed and words, same answers"),
+  seed: whole({ default: 1 }).describe("Same seed and words, same answers"),
 });
 type ChatConfig = z.infer<typeof chatSchema>;
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { decimal, text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { createRandom, deriveSeed } from "@stagecraft/core";
 import { writeRankings, type Ranking } from "@stagecraft/data";
@@ -8,15 +9,12 @@ import { readAnswers } from "@stagecraft/pipeline";
 import { worldFields, worldOf } from "./world-fields.js";
 
 const schema = z.strictObject({
-  answers: z.string().min(1).describe("Sampled answers (JSONL), as `collect` writes them"),
+  answers: text().describe("Sampled answers (JSONL), as `collect` writes them"),
   ...worldFields,
-  heldOutShare: z
-    .number()
-    .min(0.01)
-    .max(0.5)
-    .default(0.15)
-    .describe("Rankings kept for validation"),
-  seed: z.number().int().min(0).default(1).describe("Seed of the labelers' noise"),
+  heldOutShare: decimal({ min: 0.01, max: 0.5, default: 0.15 }).describe(
+    "Rankings kept for validation",
+  ),
+  seed: whole({ default: 1 }).describe("Seed of the labelers' noise"),
 });
 
 /** The world's labelers order the sampled answers: the rubric, seen through noise. */

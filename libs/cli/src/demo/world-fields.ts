@@ -1,10 +1,11 @@
-import { z } from "zod";
+import { whole } from "@stagecraft/fields";
 import { createWorld, type World } from "@stagecraft/world";
+import { z } from "zod";
 
 /** Which world a stage's prompts come from; it is made again from these two. */
 export const worldFields = {
   worldSize: z.enum(["demo", "tiny"]).describe("Size of the world the prompts come from"),
-  worldSeed: z.number().int().min(0).describe("Seed of that world"),
+  worldSeed: whole().describe("Seed of that world"),
 };
 
 /** The world that `worldStage` wrote down. */

@@ -1,11 +1,12 @@
 import { join } from "node:path";
+import { choice, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { defineStage } from "@stagecraft/runs";
 import { writeWorld } from "@stagecraft/world";
 
 const schema = z.strictObject({
-  size: z.enum(["demo", "tiny"]).default("demo").describe("How much of a world"),
-  seed: z.number().int().min(0).default(1).describe("Seed of everything in the world"),
+  size: choice(["demo", "tiny"], "demo").describe("How much of a world"),
+  seed: whole({ default: 1 }).describe("Seed of everything in the world"),
 });
 
 /** Writes the demo world: texts, demonstrations, training and held-out prompts. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { createJetStreamBus, type EventBus } from "@stagecraft/bus";
 import { busFields, busOptions } from "@stagecraft/service-kit";
+import { flag, text } from "@stagecraft/fields";
 import { z } from "zod";
 import { clusterLayout, connectControl } from "@stagecraft/cluster";
 import { addClusterFlags, clusterDirOf, type ClusterFlags } from "../commands/cluster-flags.js";
@@ -11,16 +12,15 @@ const DEFAULT_DEPLOYMENT = "main";
 
 const schema = z.strictObject({
   ...busFields,
-  natsUrl: z
-    .string()
-    .default("")
-    .describe(`NATS servers, by comma; empty = the cluster that is up here, else ${DEFAULT_URL}`),
+  natsUrl: text("").describe(
+    `NATS servers, by comma; empty = the cluster that is up here, else ${DEFAULT_URL}`,
+  ),
   deployment: z
     .string()
     .regex(/^[A-Za-z0-9_-]{0,48}$/)
     .default("")
     .describe(`Deployment's name on the bus; empty = that cluster's, else ${DEFAULT_DEPLOYMENT}`),
-  allowPlaintext: z.boolean().default(false).describe("Plaintext beyond loopback"),
+  allowPlaintext: flag(false).describe("Plaintext beyond loopback"),
 });
 
 /** Where the bus is, and how to get onto it. */

@@ -8,6 +8,7 @@ import {
 } from "@stagecraft/model-store";
 import type { StageDefinition } from "@stagecraft/runs";
 import { busFields } from "@stagecraft/service-kit";
+import { flag } from "@stagecraft/fields";
 import { z } from "zod";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
@@ -15,7 +16,7 @@ import { addConfigFlags, readConfig } from "../flags/config-flags.js";
 const schema = z.strictObject({
   ...modelStoreFields,
   ...busFields,
-  allowPlaintext: z.boolean().default(false).describe("Plaintext beyond loopback"),
+  allowPlaintext: flag(false).describe("Plaintext beyond loopback"),
 });
 
 /** The flags of a store, for `models push` and `pull`. */

@@ -23,6 +23,7 @@ import {
   type StageScope,
 } from "@stagecraft/runs";
 import { chatTemplateFile, renderChat, type Message, type Tokenizer } from "@stagecraft/tokenizer";
+import { decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { readUsablePrompts } from "./usable-prompts.js";
 
@@ -42,20 +43,17 @@ export interface AnswerSet {
 export type Ranker = (set: AnswerSet) => Promise<Ranking | undefined> | Ranking | undefined;
 
 const schema = z.strictObject({
-  model: z.string().min(1).describe("Model directory that answers, normally the SFT model"),
-  prompts: z.array(z.string().min(1)).min(1).describe("JSONL files of prompts"),
-  limit: z.int().min(0).default(0).describe("At most this many prompts, 0 = all"),
-  samplesPerPrompt: z
-    .int()
-    .min(1)
-    .max(64)
-    .default(4)
-    .describe("Answers per prompt; 4 to 9 in InstructGPT"),
-  temperature: z.number().min(0).max(10).default(1).describe("Sampling temperature, 0 = greedy"),
-  topK: z.int().min(0).default(0).describe("Draw from this many likeliest tokens, 0 = all"),
-  topP: z.number().positive().max(1).default(1).describe("Draw from this share of probability"),
-  maxNewTokens: z.int().min(1).default(128).describe("Longest answer in tokens"),
-  batchSize: z.int().min(1).default(32).describe("Answers generated at the same time"),
+  model: text().describe("Model directory that answers, normally the SFT model"),
+  prompts: texts().describe("JSONL files of prompts"),
+  limit: whole({ default: 0 }).describe("At most this many prompts, 0 = all"),
+  samplesPerPrompt: whole({ min: 1, max: 64, default: 4 }).describe(
+    "Answers per prompt; 4 to 9 in InstructGPT",
+  ),
+  temperature: decimal({ max: 10, default: 1 }).describe("Sampling temperature, 0 = greedy"),
+  topK: whole({ default: 0 }).describe("Draw from this many likeliest tokens, 0 = all"),
+  topP: decimal({ above: 0, max: 1, default: 1 }).describe("Draw from this share of probability"),
+  maxNewTokens: whole({ min: 1, default: 128 }).describe("Longest answer in tokens"),
+  batchSize: whole({ min: 1, default: 32 }).describe("Answers generated at the same time"),
   ...chatFields,
   ...recordFields("prompts"),
   ...commonFields,

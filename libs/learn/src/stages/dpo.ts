@@ -27,6 +27,7 @@ import {
   loadTokenizer,
   type Tokenizer,
 } from "@stagecraft/tokenizer";
+import { decimal, text, texts } from "@stagecraft/fields";
 import { z } from "zod";
 import {
   answerLogProbs,
@@ -49,26 +50,17 @@ import { readRankingFiles } from "./ranking-files.js";
 import { stepsOf, trainToModel } from "./train-model.js";
 
 const schema = z.strictObject({
-  model: z.string().min(1).describe("Model directory to start from, normally the SFT model"),
-  reference: z
-    .string()
-    .default("")
-    .describe("Model directory of the frozen reference; empty = the start model"),
-  data: z.array(z.string().min(1)).min(1).describe("JSONL files of ranked answers"),
+  model: text().describe("Model directory to start from, normally the SFT model"),
+  reference: text("").describe("Model directory of the frozen reference; empty = the start model"),
+  data: texts().describe("JSONL files of ranked answers"),
   ...heldOutFields("rankings", 0.1),
   ...recordFields("rankings"),
-  beta: z
-    .number()
-    .positive()
-    .max(100)
-    .default(0.1)
-    .describe("β, the price of a nat away from the reference"),
-  labelSmoothing: z
-    .number()
-    .min(0)
-    .max(0.49)
-    .default(0)
-    .describe("Share of pairs that raters are thought to have the wrong way round"),
+  beta: decimal({ above: 0, max: 100, default: 0.1 }).describe(
+    "β, the price of a nat away from the reference",
+  ),
+  labelSmoothing: decimal({ max: 0.49, default: 0 }).describe(
+    "Share of pairs that raters are thought to have the wrong way round",
+  ),
   ...chatFields,
   ...rankingBatchFields(16),
   selectModel: selectModelField("held-out loss"),

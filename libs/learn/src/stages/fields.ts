@@ -1,14 +1,12 @@
+import { choice, decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 /** How the texts of a corpus are read. */
 export const corpusFields = {
   textField: z.string().default("text").describe("In .jsonl: the field that holds the text"),
-  separator: z
-    .string()
-    .default("")
-    .describe(
-      "In .txt and .md: what stands between documents, such as \\n\\n; empty = a file is one document",
-    ),
+  separator: text("").describe(
+    "In .txt and .md: what stands between documents, such as \\n\\n; empty = a file is one document",
+  ),
 };
 
 /** What becomes of a record with more tokens than a sequence holds; each stage says what a cut takes. */
@@ -16,39 +14,28 @@ export const overlongField = z.enum(["cut", "drop", "error"]).default("cut");
 
 /** Records to measure with: files of them, or a share of `data`. */
 export const heldOutFields = (records: string, share: number) => ({
-  validationData: z
-    .array(z.string().min(1))
-    .default([])
-    .describe(`Held-out ${records}; empty = a share of data`),
-  validationFraction: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(share)
-    .describe("Share of data held out when validationData is empty"),
+  validationData: texts([]).describe(`Held-out ${records}; empty = a share of data`),
+  validationFraction: decimal({ max: 0.5, default: share }).describe(
+    "Share of data held out when validationData is empty",
+  ),
 });
 
 /** How rankings become batches, for the stages that learn from them. */
 export const rankingBatchFields = (batchSize: number) => ({
-  contextLength: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe("Longest sequence, prompt and answer; 0 = the model's positions"),
+  contextLength: whole({ default: 0 }).describe(
+    "Longest sequence, prompt and answer; 0 = the model's positions",
+  ),
   overlong: overlongField.describe(
     "Rankings with longer answers: cut (they lose their beginning), drop, or stop with an error",
   ),
-  batchSize: z
-    .int()
-    .min(1)
-    .default(batchSize)
-    .describe("Prompts per micro-batch, all answers of each"),
-  epochs: z.number().positive().max(1000).default(1).describe("Passes over the rankings"),
+  batchSize: whole({ min: 1, default: batchSize }).describe(
+    "Prompts per micro-batch, all answers of each",
+  ),
+  epochs: decimal({ above: 0, max: 1000, default: 1 }).describe("Passes over the rankings"),
 });
 
 /** Which weights a stage gives; `lowest` is what the best ones have. */
 export const selectModelField = (lowest: string) =>
-  z
-    .enum(["best", "last"])
-    .default("best")
-    .describe(`Which weights become the result: lowest ${lowest}, or the last`);
+  choice(["best", "last"], "best").describe(
+    `Which weights become the result: lowest ${lowest}, or the last`,
+  );

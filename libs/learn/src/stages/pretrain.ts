@@ -40,67 +40,53 @@ import {
   trainCharTokenizer,
   type Tokenizer,
 } from "@stagecraft/tokenizer";
+import { choice, decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { corpusFields, selectModelField } from "./fields.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { trainToModel } from "./train-model.js";
 
 const schema = z.strictObject({
-  corpus: z
-    .array(z.string().min(1))
-    .min(1)
-    .describe("Texts: .txt, .md, .jsonl(.gz) or folders; PATH=WEIGHT draws a source more or less"),
+  corpus: texts().describe(
+    "Texts: .txt, .md, .jsonl(.gz) or folders; PATH=WEIGHT draws a source more or less",
+  ),
   ...corpusFields,
-  cacheDir: z
-    .string()
-    .default("")
-    .describe("Where tokenized text is cached; empty = inside the run directory"),
-  split: z
-    .enum(["documents", "tail"])
-    .default("documents")
-    .describe("Hold out whole documents, or the last part of the text"),
-  validationFraction: z.number().min(0).max(0.5).default(0.05).describe("Share held out"),
-  maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
-  tokenizer: z
-    .string()
-    .default("")
-    .describe("Directory of a tokenizer; empty = train one on the corpus first"),
-  tokenizerKind: z
-    .enum(["bpe", "chars"])
-    .default("bpe")
-    .describe("Kind of tokenizer to train: byte-level BPE, or characters"),
-  vocabSize: z.int().min(263).max(1_000_000).default(4096).describe("BPE: tokens in all"),
-  init: z
-    .string()
-    .default("")
-    .describe("Model directory to continue from; empty = fresh weights of the sizes below"),
-  architecture: z.enum(ARCHITECTURES).default("llama").describe("Family of the model"),
-  numLayers: z.int().min(1).max(200).default(4).describe("Transformer layers"),
-  numHeads: z.int().min(1).max(256).default(4).describe("Attention heads"),
-  numKvHeads: z.int().min(0).max(256).default(0).describe("Key/value heads, 0 = numHeads"),
-  hiddenSize: z.int().min(2).max(65_536).default(128).describe("Width"),
-  intermediateSize: z.int().min(0).default(0).describe("Width of the MLP, 0 = the family's rule"),
-  tieEmbeddings: z
-    .enum(["default", "yes", "no"])
-    .default("default")
-    .describe("Share input and output embeddings; default = as the family does"),
-  bias: z
-    .enum(["default", "yes", "no"])
-    .default("default")
-    .describe("Biases in linear maps and norms; default = as the family does"),
-  ropeTheta: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe("Base of the rotary positions, 0 = the family's; refused where it has none (gpt2)"),
-  contextLength: z.int().min(2).max(1_048_576).default(256).describe("Tokens per sequence"),
-  batchSize: z.int().min(1).default(12).describe("Sequences per micro-batch"),
-  batching: z
-    .enum(["packed", "random-window"])
-    .default("packed")
-    .describe("Whole documents packed into rows, or windows anywhere in the text (nanoGPT)"),
-  steps: z.int().min(1).default(2000).describe("Optimizer steps"),
-  evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
+  cacheDir: text("").describe("Where tokenized text is cached; empty = inside the run directory"),
+  split: choice(["documents", "tail"], "documents").describe(
+    "Hold out whole documents, or the last part of the text",
+  ),
+  validationFraction: decimal({ max: 0.5, default: 0.05 }).describe("Share held out"),
+  maxBadRecords: whole({ default: 0 }).describe("Malformed records to skip before stopping"),
+  tokenizer: text("").describe("Directory of a tokenizer; empty = train one on the corpus first"),
+  tokenizerKind: choice(["bpe", "chars"], "bpe").describe(
+    "Kind of tokenizer to train: byte-level BPE, or characters",
+  ),
+  vocabSize: whole({ min: 263, max: 1_000_000, default: 4096 }).describe("BPE: tokens in all"),
+  init: text("").describe(
+    "Model directory to continue from; empty = fresh weights of the sizes below",
+  ),
+  architecture: choice(ARCHITECTURES, "llama").describe("Family of the model"),
+  numLayers: whole({ min: 1, max: 200, default: 4 }).describe("Transformer layers"),
+  numHeads: whole({ min: 1, max: 256, default: 4 }).describe("Attention heads"),
+  numKvHeads: whole({ max: 256, default: 0 }).describe("Key/value heads, 0 = numHeads"),
+  hiddenSize: whole({ min: 2, max: 65_536, default: 128 }).describe("Width"),
+  intermediateSize: whole({ default: 0 }).describe("Width of the MLP, 0 = the family's rule"),
+  tieEmbeddings: choice(["default", "yes", "no"], "default").describe(
+    "Share input and output embeddings; default = as the family does",
+  ),
+  bias: choice(["default", "yes", "no"], "default").describe(
+    "Biases in linear maps and norms; default = as the family does",
+  ),
+  ropeTheta: decimal({ default: 0 }).describe(
+    "Base of the rotary positions, 0 = the family's; refused where it has none (gpt2)",
+  ),
+  contextLength: whole({ min: 2, max: 1_048_576, default: 256 }).describe("Tokens per sequence"),
+  batchSize: whole({ min: 1, default: 12 }).describe("Sequences per micro-batch"),
+  batching: choice(["packed", "random-window"], "packed").describe(
+    "Whole documents packed into rows, or windows anywhere in the text (nanoGPT)",
+  ),
+  steps: whole({ min: 1, default: 2000 }).describe("Optimizer steps"),
+  evalBatches: whole({ min: 1, default: 20 }).describe("Held-out batches per evaluation"),
   selectModel: selectModelField("validation loss"),
   ...optimizationFields({ learningRate: 1e-3, warmupSteps: 100, weightDecay: 0.1 }),
   ...progressFields,

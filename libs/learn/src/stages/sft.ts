@@ -28,6 +28,7 @@ import {
   writtenModelFields,
 } from "@stagecraft/runs";
 import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { decimal, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { heldOutFields, overlongField, selectModelField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
@@ -35,26 +36,21 @@ import { lmTask, takeBatches } from "./language-model.js";
 import { stepsOf, trainToModel } from "./train-model.js";
 
 const schema = z.strictObject({
-  model: z.string().min(1).describe("Model directory to start from, with its tokenizer"),
-  data: z
-    .array(z.string().min(1))
-    .min(1)
-    .describe("Demonstrations: files, folders or patterns, in a format of docs/data.md"),
+  model: text().describe("Model directory to start from, with its tokenizer"),
+  data: texts().describe("Demonstrations: files, folders or patterns, in a format of docs/data.md"),
   ...heldOutFields("demonstrations", 0.05),
   ...recordFields("conversations"),
-  contextLength: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe("Tokens per sequence; 0 = as many as the model has positions"),
+  contextLength: whole({ default: 0 }).describe(
+    "Tokens per sequence; 0 = as many as the model has positions",
+  ),
   overlong: overlongField.describe(
     "Conversations of more tokens: cut (they lose their end), drop, or stop with an error",
   ),
   ...chatFields,
-  pack: z.boolean().default(true).describe("Several short conversations in one sequence"),
-  batchSize: z.int().min(1).default(8).describe("Sequences per micro-batch"),
-  epochs: z.number().positive().max(1000).default(3).describe("Passes over the demonstrations"),
-  evalBatches: z.int().min(1).default(20).describe("Held-out batches per evaluation"),
+  pack: flag(true).describe("Several short conversations in one sequence"),
+  batchSize: whole({ min: 1, default: 8 }).describe("Sequences per micro-batch"),
+  epochs: decimal({ above: 0, max: 1000, default: 3 }).describe("Passes over the demonstrations"),
+  evalBatches: whole({ min: 1, default: 20 }).describe("Held-out batches per evaluation"),
   selectModel: selectModelField("validation loss"),
   ...loraFields("the model"),
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 20, weightDecay: 0.1 }),

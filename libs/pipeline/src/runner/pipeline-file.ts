@@ -1,3 +1,4 @@
+import { text } from "@stagecraft/fields";
 import { z } from "zod";
 import { loadConfigFile, parseConfig, UsageError } from "@stagecraft/config";
 
@@ -6,11 +7,8 @@ const ID = z.string().regex(/^[a-z][a-z0-9-]*$/, "lower-case letters, digits and
 /** A pipeline file: stages in the order they run, each a configuration that may refer to earlier ones. */
 export const pipelineSchema = z.strictObject({
   $schema: z.string().optional().describe("JSON schema of this file, for editors"),
-  name: z.string().min(1).describe("What the pipeline makes"),
-  run: z
-    .string()
-    .min(1)
-    .describe("Directory of the run; every stage gets a folder of its id in it"),
+  name: text().describe("What the pipeline makes"),
+  run: text().describe("Directory of the run; every stage gets a folder of its id in it"),
   variables: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .default({})

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { StagecraftError } from "@stagecraft/core";
 import {
@@ -11,13 +12,13 @@ import { chatFields, recordFields, recordOptions, dataInputs, defineStage } from
 import { chatTemplateFile, loadChatTokenizer, renderChat } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
-  data: z.array(z.string().min(1)).min(1).describe("Demonstrations (JSONL)"),
-  tokenizer: z.string().min(1).describe("Tokenizer or model directory, to measure prompts with"),
-  maxTokens: z.number().int().min(1).default(192).describe("Longer prompts are left out"),
-  limit: z.number().int().min(0).default(0).describe("At most this many prompts, 0 = all"),
+  data: texts().describe("Demonstrations (JSONL)"),
+  tokenizer: text().describe("Tokenizer or model directory, to measure prompts with"),
+  maxTokens: whole({ min: 1, default: 192 }).describe("Longer prompts are left out"),
+  limit: whole({ default: 0 }).describe("At most this many prompts, 0 = all"),
   ...chatFields,
   ...recordFields("conversations"),
-  seed: z.number().int().min(0).default(1).describe("Not used: prompts keep their order"),
+  seed: whole({ default: 1 }).describe("Not used: prompts keep their order"),
 });
 
 /** Takes the prompts out of demonstrations, with the demonstrated answer as reference. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { flag, text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { StagecraftError } from "@stagecraft/core";
 import { MAX_ANSWERS, writeRankings, type Ranking } from "@stagecraft/data";
@@ -9,9 +10,9 @@ import { chrf } from "../ranking/chrf.js";
 import { ranksOf } from "../ranking/rank-by-score.js";
 
 const schema = z.strictObject({
-  answers: z.string().min(1).describe("Sampled answers (JSONL), as `collect` writes them"),
-  addReference: z.boolean().default(true).describe("The ideal answer takes part, and wins"),
-  seed: z.number().int().min(0).default(1).describe("Not used: the ranking is deterministic"),
+  answers: text().describe("Sampled answers (JSONL), as `collect` writes them"),
+  addReference: flag(true).describe("The ideal answer takes part, and wins"),
+  seed: whole({ default: 1 }).describe("Not used: the ranking is deterministic"),
 });
 
 /**

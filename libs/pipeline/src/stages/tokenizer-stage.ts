@@ -1,3 +1,4 @@
+import { choice, flag, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { corpusSource, readTexts, type BadRecord } from "@stagecraft/data";
 import { corpusFields } from "@stagecraft/learn";
@@ -10,36 +11,18 @@ import {
 } from "@stagecraft/tokenizer";
 
 const schema = z.strictObject({
-  corpus: z
-    .array(z.string().min(1))
-    .min(1)
-    .describe("Texts: .txt, .md, .jsonl(.gz) files or folders of them"),
+  corpus: texts().describe("Texts: .txt, .md, .jsonl(.gz) files or folders of them"),
   ...corpusFields,
-  kind: z.enum(["bpe", "chars"]).default("bpe").describe("Byte-level BPE, or characters as tokens"),
-  vocabSize: z
-    .number()
-    .int()
-    .min(263)
-    .max(1_000_000)
-    .default(4096)
-    .describe("BPE: tokens in all, with the 256 bytes and 6 special ones"),
-  minFrequency: z.number().int().min(1).default(2).describe("BPE: rarer pairs are not merged"),
-  byteFallback: z
-    .boolean()
-    .default(false)
-    .describe("chars: add the 256 bytes, so that unseen characters can be written"),
-  maxBadRecords: z
-    .number()
-    .int()
-    .min(0)
-    .default(0)
-    .describe("Malformed records to skip before stopping"),
-  seed: z
-    .number()
-    .int()
-    .min(0)
-    .default(1)
-    .describe("Not used: training a tokenizer is deterministic"),
+  kind: choice(["bpe", "chars"], "bpe").describe("Byte-level BPE, or characters as tokens"),
+  vocabSize: whole({ min: 263, max: 1_000_000, default: 4096 }).describe(
+    "BPE: tokens in all, with the 256 bytes and 6 special ones",
+  ),
+  minFrequency: whole({ min: 1, default: 2 }).describe("BPE: rarer pairs are not merged"),
+  byteFallback: flag(false).describe(
+    "chars: add the 256 bytes, so that unseen characters can be written",
+  ),
+  maxBadRecords: whole({ default: 0 }).describe("Malformed records to skip before stopping"),
+  seed: whole({ default: 1 }).describe("Not used: training a tokenizer is deterministic"),
 });
 type TokenizerConfig = z.infer<typeof schema>;
 

@@ -1,20 +1,16 @@
 import { addLora, type Model } from "@stagecraft/model";
+import { decimal, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 /** Low-rank adapters in the place of all weights, for every stage that goes on from a model. */
 export function loraFields(what: string) {
   return {
-    loraRank: z
-      .int()
-      .min(0)
-      .max(1024)
-      .default(0)
-      .describe(`Rank of LoRA adapters on ${what}; 0 = all weights are trained`),
-    loraAlpha: z
-      .number()
-      .positive()
-      .default(16)
-      .describe("Adapters are scaled by loraAlpha/loraRank"),
+    loraRank: whole({ max: 1024, default: 0 }).describe(
+      `Rank of LoRA adapters on ${what}; 0 = all weights are trained`,
+    ),
+    loraAlpha: decimal({ above: 0, default: 16 }).describe(
+      "Adapters are scaled by loraAlpha/loraRank",
+    ),
     loraTargets: z
       .array(z.enum(["q", "k", "v", "o", "gate", "up", "down"]))
       .min(1)

@@ -5,23 +5,23 @@ import {
   type RecordKinds,
   type RecordOptions,
 } from "@stagecraft/data";
+import { choice, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { StageContext } from "./stage.js";
 
 /** Fields of stages that read records of a kind: how they are read, and how many may be malformed. */
 export function recordFields(kind: keyof RecordKinds) {
   return {
-    format: z
-      .enum(["auto", ...recordFormatNames(kind)])
-      .default("auto")
-      .describe("Format of the records (docs/data.md); auto: each is read as what it looks like"),
+    format: choice(["auto", ...recordFormatNames(kind)], "auto").describe(
+      "Format of the records (docs/data.md); auto: each is read as what it looks like",
+    ),
     columns: z
       .array(z.string().regex(/^[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*$/))
       .default([])
       .describe(
         "Columns under other names, FIELD=COLUMN, such as prompt=question,completion=answer",
       ),
-    maxBadRecords: z.int().min(0).default(0).describe("Malformed records to skip before stopping"),
+    maxBadRecords: whole({ default: 0 }).describe("Malformed records to skip before stopping"),
   };
 }
 

@@ -2,11 +2,12 @@ import { ensureTopology } from "@stagecraft/bus";
 import { loadModel } from "@stagecraft/model";
 import { defineStage, modelInputs } from "@stagecraft/runs";
 import { openWeightPublisher, type PublisherOptions } from "@stagecraft/weights";
+import { text } from "@stagecraft/fields";
 import { z } from "zod";
 import { toTrainerStage, type TrainerStage } from "../runs/trainer-stage.js";
 
 const schema = z.strictObject({
-  model: z.string().min(1).describe("Model directory whose weights the policies are to serve"),
+  model: text().describe("Model directory whose weights the policies are to serve"),
 });
 
 /**

@@ -1,0 +1,1 @@
+export { choice, decimal, flag, text, texts, whole } from "./fields.js";
