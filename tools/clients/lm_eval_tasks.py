@@ -8,6 +8,8 @@ import json
 import os
 import sys
 
+from lm_eval_stubs import INSTRUCTION_METRICS, without_downloads
+
 os.environ.update(HF_DATASETS_OFFLINE="1", HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 ITEMS = 6
 EXAMPLES = 12
@@ -51,12 +53,29 @@ def gsm8k(i):
     return {"question": f"The fox eats {i} and {i} fish?", "answer": f"{i}+{i}={2 * i}\n#### {2 * i}"}
 
 
-SETS = {"hellaswag": hellaswag, "arc": arc, "mmlu": mmlu, "gsm8k": gsm8k}
+def ifeval(i):
+    instructions = [
+        ("punctuation:no_comma", {}),
+        ("length_constraints:number_words", {"num_words": 3, "relation": "less than"}),
+        ("keywords:letter_frequency", {"letter": "e", "let_frequency": 2, "let_relation": "at least"}),
+        ("keywords:forbidden_words", {"forbidden_words": ["fox"]}),
+    ]
+    chosen = [instructions[i % 4], instructions[(i + 1) % 4]][: 1 + i % 2]
+    return {
+        "key": i,
+        "prompt": f"Where is fish {i}? The",
+        "instruction_id_list": [name for name, _ in chosen],
+        "kwargs": [arguments for _, arguments in chosen],
+    }
+
+
+SETS = {"hellaswag": hellaswag, "arc": arc, "mmlu": mmlu, "gsm8k": gsm8k, "ifeval-like": ifeval}
 SPLITS = {
     "hellaswag": ("validation", "train"),
     "arc": ("test", "train"),
     "mmlu": ("test", "dev"),
     "gsm8k": ("test", "train"),
+    "ifeval-like": ("train", None),
 }
 
 
@@ -72,7 +91,8 @@ def make(folder):
         questions, examples = SPLITS[name]
         rows = [row(i) for i in range(ITEMS + EXAMPLES)]
         Dataset.from_list(rows[:ITEMS]).to_parquet(path(folder, name, questions))
-        Dataset.from_list(rows[ITEMS:]).to_parquet(path(folder, name, examples))
+        if examples:
+            Dataset.from_list(rows[ITEMS:]).to_parquet(path(folder, name, examples))
 
 
 def configuration(folder, name):
@@ -85,26 +105,29 @@ def configuration(folder, name):
         "arc": "arc/arc_challenge.yaml",
         "mmlu": "mmlu/default/mmlu_world_religions.yaml",
         "gsm8k": "gsm8k/gsm8k.yaml",
+        "ifeval-like": "ifeval/ifeval.yaml",
     }
     config = load_yaml(os.path.join(os.path.dirname(lm_eval.tasks.__file__), files[name]))
-    data = {split: path(folder, name, split) for split in SPLITS[name]}
+    data = {split: path(folder, name, split) for split in SPLITS[name] if split}
     config.update(
         task=f"ours_{name}",
         dataset_path="parquet",
         dataset_kwargs={"data_files": data},
-        num_fewshot=SHOTS,
+        num_fewshot=SHOTS if SPLITS[name][1] else 0,
     )
     for key in ["dataset_name", "tag", "task_alias", "include", "group"]:
         config.pop(key, None)
     if name == "arc":
         config["validation_split"] = None
-    if name == "gsm8k":
+    if "generation_kwargs" in config:
         config["generation_kwargs"]["max_gen_toks"] = TOKENS
     return config
 
 
 def evaluate(folder, url, model, model_dir):
     import lm_eval
+
+    without_downloads()
     from lm_eval.tasks import TaskManager
 
     return lm_eval.simple_evaluate(
@@ -125,8 +148,11 @@ def evaluate(folder, url, model, model_dir):
 
 
 def ours(run, name):
-    with open(os.path.join(run, "task-answers.jsonl")) as file:
-        return [each for each in map(json.loads, file) if each["task"] == name]
+    answers = []
+    for part in os.listdir(run):
+        with open(os.path.join(run, part, "task-answers.jsonl")) as file:
+            answers += [each for each in map(json.loads, file) if each["task"] == name]
+    return answers
 
 
 def compare(folder, run, url, key, model, model_dir):
@@ -143,6 +169,14 @@ def compare(folder, run, url, key, model, model_dir):
                 assert answer["answer"] == s["resps"][0][0], (answer, s["resps"])
                 assert answer["figures"]["exact_match_strict"] == [s["exact_match"]]
                 assert answer["figures"]["exact_match_flexible"] == [f["exact_match"]]
+                compared += 1
+            continue
+        if name == "ifeval-like":
+            for answer, sample in zip(answers, samples, strict=True):
+                assert answer["answer"] == sample["resps"][0][0], (answer, sample["resps"])
+                for ours_, theirs in INSTRUCTION_METRICS.items():
+                    value = sample[theirs] if isinstance(sample[theirs], list) else [sample[theirs]]
+                    assert answer["figures"][ours_] == [int(each) for each in value], (ours_, answer, sample)
                 compared += 1
             continue
         for answer, sample in zip(answers, samples, strict=True):

@@ -1,8 +1,8 @@
-// `npm run test:clients -- [node] [python] [lm-eval] [lm-eval-tasks] [streams] [malformed [--count N] [--seed S]]`: the official
+// `npm run test:clients -- [node] [python] [lm-eval] [lm-eval-tasks] [lm-eval-answers] [streams] [malformed [--count N] [--seed S]]`: the official
 // clients, unchanged, against `stagecraft serve`. They are installed into a folder of their own, never as
 // dependencies; a part whose packages cannot be installed says so and counts as not run.
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -43,19 +43,29 @@ const PARTS = {
     const python = lmEval();
     const made = await run(python, [program, "make", items]);
     if (made !== 0) return made;
-    const names = ["hellaswag", "arc", "mmlu", "gsm8k"];
-    const tasks = names.flatMap((name) => ["--tasks", `${name}=${join(items, name)}`]);
-    const how = ["--shots", "5", "--task-tokens", "12", "--run", out];
-    const measured = await run(process.execPath, [
-      bin,
-      "evaluate",
-      "--models",
-      modelDir,
-      ...tasks,
-      ...how,
-    ]);
-    if (measured !== 0) return measured;
+    const withShots = ["hellaswag", "arc", "mmlu", "gsm8k"];
+    for (const [names, shots] of /** @type {const} */ ([
+      [withShots, "5"],
+      [["ifeval-like"], "0"],
+    ])) {
+      const tasks = names.flatMap((name) => ["--tasks", `${name}=${join(items, name)}`]);
+      const how = ["--shots", shots, "--task-tokens", "12", "--run", join(out, shots)];
+      const args = ["evaluate", "--models", modelDir, ...tasks, ...how];
+      const measured = await run(process.execPath, [bin, ...args]);
+      if (measured !== 0) return measured;
+    }
     return run(python, [program, "compare", items, out, url, KEY, MODEL, modelDir]);
+  },
+  /** How answers are judged, on answers made to be seen differently by two languages. */
+  async "lm-eval-answers"({ folder }) {
+    const file = join(folder, "answers.jsonl");
+    const python = lmEval();
+    const out = openSync(file, "w");
+    const cases = [join(here, "answer-cases.mjs"), "20000", "1"];
+    const made = spawnSync(process.execPath, cases, { stdio: ["ignore", out, "inherit"] });
+    closeSync(out);
+    if (made.status !== 0) return made.status ?? 1;
+    return run(python, [join(here, "lm_eval_answers.py"), file]);
   },
 };
 
@@ -63,7 +73,8 @@ const PARTS = {
 function lmEval() {
   const needs = ["datasets", "numpy", "jinja2", "scikit-learn", "tqdm", "requests", "aiohttp"];
   const more = ["tenacity", "dill", "more_itertools", "sacrebleu", "transformers", "tiktoken"];
-  return installPython("lm_eval", [...needs, ...more], ["lm-eval"]);
+  const all = [...needs, ...more, "nltk", "immutabledict"];
+  return installPython("lm_eval, nltk, immutabledict", all, ["lm-eval"]);
 }
 
 /** Parts that are tests of `npm test`, with greater numbers. */

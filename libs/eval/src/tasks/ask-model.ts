@@ -2,7 +2,8 @@ import { StagecraftError } from "@stagecraft/core";
 import { eachLogits, generate, logSoftmaxAt, type Model } from "@stagecraft/model";
 import { renderChat, type Tokenizer } from "@stagecraft/tokenizer";
 import type { AskedItem, Task } from "./read-task.js";
-import { stripEnd, type Figures } from "./shapes/shape.js";
+import { stripEnd } from "./shapes/python-text.js";
+import type { Figures } from "./shapes/shape.js";
 
 /** A line of task-answers.jsonl: what one model did with one item. */
 export interface TaskAnswer {

@@ -200,6 +200,11 @@ describe("evaluate with tasks", () => {
     );
   });
 
+  it("refuses a length of answers where none is written", async () => {
+    const more = { tasks: [join(dir, "own.jsonl")], taskTokens: 9 };
+    await expect(resultOf("no-tokens", more)).rejects.toThrow("taskTokens belongs to tasks with");
+  });
+
   it("refuses worked examples that no item is asked with", async () => {
     const file = join(dir, "own.jsonl");
     await expect(resultOf("unused", { tasks: [file], examples: [`own=${file}`] })).rejects.toThrow(

@@ -55,6 +55,13 @@ async function readTasks({ config, context }: Scope): Promise<Task[]> {
     }
     tasks.push(task);
   }
+  if (config.taskTokens > 0 && tasks.every(({ shape }) => shape.metrics !== undefined)) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `taskTokens belongs to tasks with written answers (gsm8k, ifeval-like): leave it out`,
+      { details: { field: "taskTokens" } },
+    );
+  }
   return tasks;
 }
 

@@ -1,5 +1,6 @@
 import { has, stringField } from "@stagecraft/data";
-import { strip, type TaskShape } from "./shape.js";
+import { strip } from "./python-text.js";
+import type { TaskShape } from "./shape.js";
 
 /**
  * GSM8K [Cobbe et al. 2021]: sums in words. `exact_match_strict` reads the number after the first `####`

@@ -1,5 +1,6 @@
 import { has, stringField, stringList } from "@stagecraft/data";
-import { indexField, strip, type TaskShape } from "./shape.js";
+import { strip } from "./python-text.js";
+import { indexField, type TaskShape } from "./shape.js";
 
 /** HellaSwag [Zellers et al. 2019]: which of four endings continues a text. */
 export const hellaswagShape: TaskShape = {

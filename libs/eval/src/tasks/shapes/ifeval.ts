@@ -7,7 +7,8 @@ import {
   type Fields,
 } from "@stagecraft/data";
 import { INSTRUCTIONS } from "./instructions.js";
-import { strip, type Figures, type TaskShape } from "./shape.js";
+import { strip } from "./python-text.js";
+import type { Figures, TaskShape } from "./shape.js";
 
 /**
  * Prompts with instructions that a program checks, as IFEval [Zhou et al. 2023]. `prompt_…` counts

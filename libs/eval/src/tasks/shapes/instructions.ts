@@ -1,5 +1,5 @@
 import { RecordProblem, stringField, stringList, type Fields } from "@stagecraft/data";
-import { strip } from "./shape.js";
+import { foldedIs, isPythonJson, PYTHON_WORDS, pythonPattern, strip } from "./python-text.js";
 
 /**
  * The instructions of IFEval [Zhou et al. 2023] that a program can check exactly, by name: given the
@@ -9,18 +9,18 @@ import { strip } from "./shape.js";
 export const INSTRUCTIONS: Readonly<Record<string, (args: Fields) => (answer: string) => boolean>> =
   {
     "keywords:existence"(args) {
-      const patterns = stringList(args["keywords"], "keywords").map((word) => pattern(word, "i"));
-      return (answer) => patterns.every((each) => each.test(answer));
+      const found = stringList(args["keywords"], "keywords").map((word) => anyCase(word));
+      return (answer) => found.every((each) => each(answer) > 0);
     },
     "keywords:forbidden_words"(args) {
       const words = stringList(args["forbidden_words"], "forbidden_words");
-      const patterns = words.map((word) => pattern(`${EDGE}${word}${EDGE}`, "iu"));
-      return (answer) => !patterns.some((each) => each.test(answer));
+      const found = words.map((word) => anyCase(`\\b${word}\\b`));
+      return (answer) => !found.some((each) => each(answer) > 0);
     },
     "keywords:frequency"(args) {
-      const word = pattern(strip(stringField(args, "keyword")), "gi");
+      const found = anyCase(strip(stringField(args, "keyword")));
       const fits = relation(args, "relation", "frequency");
-      return (answer) => fits(matches(answer, word).length);
+      return (answer) => fits(found(answer));
     },
     "keywords:letter_frequency"(args) {
       const letter = stringField(args, "letter").toLowerCase();
@@ -29,11 +29,11 @@ export const INSTRUCTIONS: Readonly<Record<string, (args: Fields) => (answer: st
     },
     "length_constraints:number_words"(args) {
       const fits = relation(args, "relation", "num_words");
-      return (answer) => fits(matches(answer, /[\p{L}\p{N}_]+/gu).length);
+      return (answer) => fits(matches(answer, PYTHON_WORDS).length);
     },
     "length_constraints:number_paragraphs"(args) {
       const wanted = count(args, "num_paragraphs");
-      return (answer) => numParagraphs(answer.split(/\s?\*\*\*\s?/)) === wanted;
+      return (answer) => numParagraphs(answer.split(DIVIDER)) === wanted;
     },
     "length_constraints:nth_paragraph_first_word"(args) {
       const [total, nth] = [count(args, "num_paragraphs"), count(args, "nth_paragraph")];
@@ -55,13 +55,13 @@ export const INSTRUCTIONS: Readonly<Record<string, (args: Fields) => (answer: st
         "P.P.S": "p\\.\\s?p\\.\\s?s",
         "P.S.": "p\\.\\s?s\\.",
       };
-      const found = pattern(known[marker] ?? marker.toLowerCase(), "");
+      const found = pythonPattern(known[marker] ?? marker.toLowerCase());
       return (answer) => found.test(answer.toLowerCase());
     },
     "detectable_format:number_bullet_lists"(args) {
       const wanted = count(args, "num_bullets");
-      const stars = /(?<=^|\n)\s*\*[^*][^\n]*/g;
-      const lines = /(?<=^|\n)\s*-[^\n]*/g;
+      const stars = pythonPattern("(?<=^|\\n)\\s*\\*[^*].*", "g");
+      const lines = pythonPattern("(?<=^|\\n)\\s*-.*", "g");
       return (answer) => matches(answer, stars).length + matches(answer, lines).length === wanted;
     },
     "detectable_format:constrained_response": () => (answer) =>
@@ -73,7 +73,7 @@ export const INSTRUCTIONS: Readonly<Record<string, (args: Fields) => (answer: st
     "detectable_format:multiple_sections"(args) {
       const name = strip(stringField(args, "section_spliter"));
       const least = count(args, "num_sections");
-      const head = pattern(`\\s?${name}\\s?\\d+\\s?`, "g");
+      const head = pythonPattern(`\\s?${name}\\s?\\d+\\s?`, "g");
       return (answer) => matches(answer, head).length >= least;
     },
     "detectable_format:json_format": () => isJson,
@@ -101,17 +101,15 @@ export const INSTRUCTIONS: Readonly<Record<string, (args: Fields) => (answer: st
     "punctuation:no_comma": () => (answer) => !answer.includes(","),
   };
 
-/** A word's edge as Python sees it: letters of all languages count. */
-const EDGE = "(?:(?<=[\\p{L}\\p{N}_])(?![\\p{L}\\p{N}_])|(?<![\\p{L}\\p{N}_])(?=[\\p{L}\\p{N}_]))";
+const DIVIDER = pythonPattern("\\s?\\*\\*\\*\\s?");
+const SPACES = pythonPattern("\\s+");
 
 const matches = (text: string, each: RegExp): string[] => text.match(each) ?? [];
 
-function pattern(source: string, flags: string): RegExp {
-  try {
-    return new RegExp(source, flags);
-  } catch {
-    throw new RecordProblem(`"${source}" is no regular expression that is read here`);
-  }
+/** How often a pattern stands in a text, in capitals or not. */
+function anyCase(source: string): (text: string) => number {
+  const each = pythonPattern(foldedIs(source), "gi");
+  return (text) => matches(foldedIs(text), each).length;
 }
 
 function count(args: Fields, name: string): number {
@@ -135,7 +133,7 @@ function numParagraphs(parts: readonly string[]): number | undefined {
 }
 
 function firstWord(paragraph: string): string {
-  const [word = ""] = strip(paragraph).split(/\s+/);
+  const [word = ""] = strip(paragraph).split(SPACES);
   const bare = word.replace(/^'+/, "").replace(/^"+/, "");
   return /^[^.,?!'"]*/.exec(bare)![0].toLowerCase();
 }
@@ -151,10 +149,5 @@ function isJson(answer: string): boolean {
     .replace(/^```(json|Json|JSON)/, "")
     .replace(/^```/, "")
     .replace(/```$/, "");
-  try {
-    JSON.parse(strip(bare));
-    return true;
-  } catch {
-    return false;
-  }
+  return isPythonJson(strip(bare));
 }

@@ -1,5 +1,6 @@
 import { has, RecordProblem, stringField, stringList } from "@stagecraft/data";
-import { indexField, strip, type TaskShape } from "./shape.js";
+import { strip } from "./python-text.js";
+import { indexField, type TaskShape } from "./shape.js";
 
 const LETTERS = ["A", "B", "C", "D"];
 

@@ -48,18 +48,6 @@ export interface TaskShape {
   item(fields: Fields): TaskItem;
 }
 
-/** The white space that Python's `str.strip` takes. */
-const SPACE =
-  "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const END = new RegExp(`[${SPACE}]+$`);
-const ENDS = new RegExp(`^[${SPACE}]+|${END.source}`, "g");
-
-/** As Python's `str.strip()`. */
-export const strip = (text: string) => text.replace(ENDS, "");
-
-/** As Python's `str.rstrip()`. */
-export const stripEnd = (text: string) => text.replace(END, "");
-
 /** A whole number from 0 up to and without `count`, or a `RecordProblem` that names the field. */
 export function indexField(value: unknown, name: string, count: number): number {
   const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;

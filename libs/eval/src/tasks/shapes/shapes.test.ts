@@ -139,6 +139,60 @@ describe("instructions that a program checks", () => {
     });
   }
 
+  // Each of these was judged otherwise than by lm-eval, which is Python.
+  const SEEN_BY_PYTHON: [string, string, object, string, 0 | 1][] = [
+    [
+      "digits of other scripts",
+      "detectable_format:multiple_sections",
+      { section_spliter: "Part", num_sections: 1 },
+      "Part ٣",
+      1,
+    ],
+    [
+      "numbers that are none in JSON",
+      "detectable_format:json_format",
+      {},
+      '[NaN, -Infinity, "NaN"]',
+      1,
+    ],
+    ["words beside such numbers", "detectable_format:json_format", {}, "1NaN", 0],
+    [
+      "Turkish i",
+      "keywords:frequency",
+      { keyword: "i", frequency: 2, relation: "at least" },
+      "İı",
+      1,
+    ],
+    ["the long s", "keywords:existence", { keywords: ["is"] }, "ſ iſ", 1],
+    [
+      "accents of their own",
+      "length_constraints:number_words",
+      { num_words: 2, relation: "less than" },
+      "e\u0301null",
+      1,
+    ],
+    [
+      "a full stop before a carriage return",
+      "keywords:existence",
+      { keywords: ["f.x"] },
+      "f\rx",
+      1,
+    ],
+    ["needless backslashes", "keywords:existence", { keywords: ["a\\-b", "c]"] }, "a-b c]", 1],
+    [
+      "separators that are white space",
+      "length_constraints:nth_paragraph_first_word",
+      { num_paragraphs: 1, nth_paragraph: 1, first_word: "a" },
+      "a\x1cb",
+      1,
+    ],
+  ];
+  for (const [what, name, args, answer, expected] of SEEN_BY_PYTHON) {
+    it(`sees ${what} as Python does`, () => {
+      expect(follow(name, args, answer)["prompt_strict"]).toEqual([expected]);
+    });
+  }
+
   it("forgives a first line loosely, and an empty answer never", () => {
     const figures = follow("startend:quotation", {}, 'Sure:\n"a"');
     expect([figures["prompt_strict"], figures["prompt_loose"]]).toEqual([[0], [1]]);
