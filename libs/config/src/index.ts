@@ -6,7 +6,12 @@ export {
   type ConfigSchema,
   type FieldDoc,
 } from "./describe.js";
-export { environmentVariable, fromEnvironment, type Environment } from "./environment.js";
+export {
+  environmentVariable,
+  fromEnvironment,
+  readEnvironment,
+  type Environment,
+} from "./environment.js";
 export { loadConfig, type ConfigLayers, type LoadedConfig } from "./load-config.js";
 export { liveText, secretFiles } from "./live-text.js";
 export { loadConfigFile, yamlText, type ConfigFile } from "./load-file.js";

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { StagecraftError, throwIfAborted, type ErrorCode } from "@stagecraft/core";
-import type { KubeAccess } from "./kube-config.js";
+import type { KubeAccess, KubeIdentity } from "./kube-config.js";
 
 /** Calls of an API server, JSON both ways. */
 export interface KubeClient {
@@ -17,7 +17,8 @@ const ANSWER_MS = 30_000;
 
 /** Plain HTTP only to loopback, such as `kubectl proxy`: a token would go in the clear. */
 export function createKubeClient(access: KubeAccess): KubeClient {
-  const { server, ca, cert, key, token } = access;
+  const { server, ca, renew } = access;
+  let identity: KubeIdentity = access;
   const base = new URL(server);
   const isLoopback = ["127.0.0.1", "localhost", "[::1]"].includes(base.hostname);
   if (base.protocol !== "https:" && !isLoopback) {
@@ -26,8 +27,9 @@ export function createKubeClient(access: KubeAccess): KubeClient {
       `${server} has no TLS, and is not on this machine`,
     );
   }
-  const open = (method: string, path: string, body: unknown, signal?: AbortSignal) =>
+  const openOnce = (method: string, path: string, body: unknown, signal?: AbortSignal) =>
     new Promise<IncomingMessage>((done, fail) => {
+      const { cert, key, token } = identity;
       const text = body === undefined ? undefined : JSON.stringify(body);
       const start = base.protocol === "https:" ? httpsRequest : httpRequest;
       const request = start(new URL(`${server.replace(/\/$/, "")}${path}`), {
@@ -59,6 +61,15 @@ export function createKubeClient(access: KubeAccess): KubeClient {
         cause: thrown,
       });
     });
+  /** Tokens of clouds live for minutes: one that the server does not take any more is asked for anew, once. */
+  const open: typeof openOnce = async (...request) => {
+    const used = identity;
+    const response = await openOnce(...request);
+    if (response.statusCode !== 401 || !renew) return response;
+    response.resume();
+    if (identity === used) identity = await renew();
+    return openOnce(...request);
+  };
   const call = async <T>(method: string, path: string, body?: unknown, signal?: AbortSignal) => {
     const response = await open(method, path, body, signal);
     const answer = await textOf(response);

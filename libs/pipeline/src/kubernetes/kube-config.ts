@@ -1,21 +1,26 @@
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { environmentVariable, loadConfigFile } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { z } from "zod";
+import { execSchema, runPlugin } from "./credential-plugin.js";
 
-/** How an API server is reached, and as whom. */
-export interface KubeAccess {
-  server: string;
-  namespace: string | undefined;
-  ca: string | undefined;
+/** As whom a server is called. */
+export interface KubeIdentity {
   cert: string | undefined;
   key: string | undefined;
   token: string | undefined;
+}
+
+/** How an API server is reached, and as whom. */
+export interface KubeAccess extends KubeIdentity {
+  server: string;
+  namespace: string | undefined;
+  ca: string | undefined;
+  /** Asks anew who we are, where that may change: a plugin, a file with a token. */
+  renew?: () => Promise<KubeIdentity>;
 }
 
 export interface KubeAccessOptions {
@@ -28,11 +33,6 @@ export interface KubeAccessOptions {
 const text = z.string().optional();
 const named = <T extends z.ZodType>(name: string, content: T) =>
   z.array(z.looseObject({ name: z.string(), [name]: content })).default([]);
-const exec = z.looseObject({
-  command: z.string(),
-  args: z.array(z.string()).nullish(),
-  env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
-});
 const user = z.looseObject({
   "client-certificate": text,
   "client-certificate-data": text,
@@ -40,7 +40,7 @@ const user = z.looseObject({
   "client-key-data": text,
   token: text,
   tokenFile: text,
-  exec: exec.optional(),
+  exec: execSchema.optional(),
 });
 const cluster = z.looseObject({
   server: z.string(),
@@ -72,10 +72,11 @@ export async function readKubeAccess(options: KubeAccessOptions = {}): Promise<K
 
 async function ownAccount(host: string): Promise<KubeAccess> {
   const port = environmentVariable("KUBERNETES_SERVICE_PORT") ?? "443";
-  const read = (name: string) => readFile(`${ACCOUNT}/${name}`, "utf8");
-  const [token, ca, namespace] = await Promise.all(["token", "ca.crt", "namespace"].map(read));
+  const read = async (name: string) => (await readFile(`${ACCOUNT}/${name}`, "utf8")).trim();
+  const [ca, namespace] = await Promise.all(["ca.crt", "namespace"].map(read));
   const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  return { server, ca, namespace, token: token!.trim(), cert: undefined, key: undefined };
+  const renew = async () => ({ token: await read("token"), cert: undefined, key: undefined });
+  return { server, ca, namespace, ...(await renew()), renew };
 }
 
 async function fromFile(file: string, wanted: string | undefined): Promise<KubeAccess> {
@@ -99,42 +100,19 @@ async function fromFile(file: string, wanted: string | undefined): Promise<KubeA
     if (data !== undefined) return Buffer.from(data, "base64").toString("utf8");
     return path === undefined ? undefined : readFile(resolve(dirname(file), path), "utf8");
   };
-  const plugin = who.exec && (await runPlugin(who.exec));
-  const tokenFile = who.tokenFile && (await readFile(who.tokenFile, "utf8")).trim();
-  const cert = await pem(who["client-certificate-data"], who["client-certificate"]);
-  const key = await pem(who["client-key-data"], who["client-key"]);
-  return {
-    server,
-    namespace: chosen.namespace,
-    ca: await pem(trust["certificate-authority-data"], trust["certificate-authority"]),
-    cert: plugin?.clientCertificateData ?? cert,
-    key: plugin?.clientKeyData ?? key,
-    token: plugin?.token ?? who.token ?? tokenFile,
+  const renew = async (): Promise<KubeIdentity> => {
+    const plugin = who.exec && (await runPlugin(who.exec));
+    const tokenFile = who.tokenFile && (await readFile(who.tokenFile, "utf8")).trim();
+    const cert = await pem(who["client-certificate-data"], who["client-certificate"]);
+    const key = await pem(who["client-key-data"], who["client-key"]);
+    return {
+      cert: plugin?.clientCertificateData ?? cert,
+      key: plugin?.clientKeyData ?? key,
+      token: plugin?.token ?? who.token ?? tokenFile,
+    };
   };
-}
-
-interface ExecStatus {
-  token?: string;
-  clientCertificateData?: string;
-  clientKeyData?: string;
-}
-
-/** A credential plugin, as cloud providers' are: client.authentication.k8s.io ExecCredential. */
-async function runPlugin({ command, args, env }: z.infer<typeof exec>): Promise<ExecStatus> {
-  const settings = (env ?? []).map(({ name, value }) => `${name}=${value}`);
-  // env(1) adds to the environment, which is not ours to read.
-  const [program, ...rest] = settings.length > 0 ? ["env", ...settings, command] : [command];
-  try {
-    const { stdout } = await promisify(execFile)(program!, [...rest, ...(args ?? [])]);
-    return (JSON.parse(stdout) as { status?: ExecStatus }).status ?? {};
-  } catch (cause) {
-    const { reason } = StagecraftError.from(cause);
-    throw new StagecraftError(
-      "unauthenticated",
-      `the kubeconfig's ${command} gave no credentials: ${reason.replace(/^Command failed: .*/, "it failed")}`,
-      {
-        cause,
-      },
-    );
-  }
+  const ca = await pem(trust["certificate-authority-data"], trust["certificate-authority"]);
+  const changes = who.exec !== undefined || who.tokenFile !== undefined;
+  const access = { server, namespace: chosen.namespace, ca, ...(await renew()) };
+  return changes ? { ...access, renew } : access;
 }

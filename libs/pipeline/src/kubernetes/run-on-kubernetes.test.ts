@@ -137,6 +137,28 @@ describe("runOnKubernetes()", () => {
   });
 });
 
+describe("createKubeClient()", () => {
+  it("asks for its token anew when the server does not take it any more, once a call", async () => {
+    await using kube = await startKubeDouble({ token: "second" });
+    const tokens = ["second", "third"];
+    let numAsked = 0;
+    const identity = () => ({ token: tokens[numAsked++], cert: undefined, key: undefined });
+    const renew = () => Promise.resolve(identity());
+    const client = createKubeClient({ ...access(kube.url, "first"), renew });
+    const pods = "/api/v1/namespaces/ns/pods";
+    await Promise.all([client.get(pods), client.get(pods)]);
+    kube.pods.push({ job: "j", name: "p", status: {}, lines: ["a"] });
+    for await (const line of client.lines(`${pods}/p/log`, new AbortController().signal)) {
+      expect(line).toBe("a");
+    }
+    expect(numAsked).toBe(1);
+    await using other = await startKubeDouble({ token: "another" });
+    const stranger = createKubeClient({ ...access(other.url, "first"), renew });
+    await expect(stranger.get(pods)).rejects.toMatchObject({ code: "unauthenticated" });
+    expect(numAsked).toBe(2);
+  });
+});
+
 describe("stageJob()", () => {
   it("has Kueue's label and waits for it, GPUs, secrets and claims where they are asked for", () => {
     const [, plain] = kubernetesObjects(["base"], JOBS);
