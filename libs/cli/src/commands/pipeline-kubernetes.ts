@@ -74,6 +74,7 @@ interface Asked {
     run?: string;
     set?: string[];
     rerun?: string[];
+    rerunId?: string;
     json?: boolean;
     dryRun?: boolean;
   };
@@ -82,9 +83,8 @@ interface Asked {
 /** Runs a planned pipeline in the cluster, or prints what would be made there. */
 export async function runAsJobs(asked: Asked, scope: CommandScope): Promise<void> {
   const { plan, flags, file } = asked;
-  const stages = plan.map(({ id }) => id);
   if (flags.dryRun) {
-    const objects = kubernetesObjects(stages, await jobsOptions(asked, undefined));
+    const objects = kubernetesObjects(plan, await jobsOptions(asked, undefined));
     scope.io.out.write(objects.map((object) => `---\n${yamlText(object)}`).join(""));
     return;
   }
@@ -93,8 +93,9 @@ export async function runAsJobs(asked: Asked, scope: CommandScope): Promise<void
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
     const client = createKubeClient(access);
-    await runOnKubernetes({ ...options, client, stages, reporter, signal: scope.signal });
+    await runOnKubernetes({ ...options, client, stages: plan, reporter, signal: scope.signal });
     const { name, namespace, runDir } = options;
+    const stages = plan.map(({ id }) => id);
     const record = { pipeline: file.name, name, namespace, run: runDir, stages };
     reporter.result(record, `${file.name}: done, ${stages.length} stages in ${runDir}`);
   } finally {
@@ -116,6 +117,7 @@ async function jobsOptions(
     settings: flags.set ?? [],
     runDir: flags.run ?? `/data/runs/${name}`,
     again: withDependents(plan, flags.rerun ?? []),
+    rerunId: flags.rerunId ?? new Date().toISOString(),
     volumes: flags.volume.map(readVolume),
   };
 }

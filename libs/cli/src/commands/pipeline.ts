@@ -27,6 +27,7 @@ interface RunFlags extends SinkFlags, KubernetesFlags {
   until?: string;
   set?: string[];
   rerun?: string[];
+  rerunId?: string;
   json?: boolean;
   dryRun?: boolean;
 }
@@ -39,6 +40,10 @@ export function pipelineCommand(command: Command, scope: CommandScope): void {
     .option("--run <dir>", "run directory instead of the file's own")
     .option("--set <name=value...>", "values for the file's variables")
     .option("--rerun <id...>", "run these stages again, and all that use their outputs")
+    .option(
+      "--rerun-id <name>",
+      "name of that rerun: by the same name it happens once, and the command goes on with it",
+    )
     .option("--until <id>", "end after this stage")
     .option("--dry-run", "check the whole file and print the plan; with --kubernetes the objects")
     .option("--json", "print NDJSON")
@@ -71,7 +76,8 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   const withUrls = new Map(stages.map(([name, stage]) => [name, withModelUrls(stage)]));
   const plan = planUntil(planPipeline(file, withUrls, variables), flags.until);
   if (flags.dryRun) {
-    const finished = await stagesToSkip(plan, { runDir: file.run, rerun: flags.rerun ?? [] });
+    const { rerun = [], rerunId } = flags;
+    const finished = await stagesToSkip(plan, { runDir: file.run, rerun, rerunId });
     await checkPlan(plan, { variables, finished });
     const rows = plan.map(({ id, definition, runDir }): [string, string] => [
       id,
@@ -84,13 +90,13 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
   }
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
-    const rerun = flags.rerun ?? [];
+    const { rerun = [], rerunId } = flags;
     const work = () =>
       withSinks(flags, { root: file.run, reporter }, (told) => {
         const context = { signal: scope.signal, reporter: told };
-        return runPipeline(plan, { runDir: file.run, variables, rerun, context });
+        return runPipeline(plan, { runDir: file.run, variables, rerun, rerunId, context });
       });
-    const advice = `stopped; ${goesOn({ "--rerun": rerun.length > 0 })}`;
+    const advice = `stopped; ${goesOn({ "--rerun": rerun.length > 0 && rerunId === undefined })}`;
     const records = await adviseOnStop(work, { reporter, advice });
     const rows = [...records].map(([id, { durationMs, result }]): [string, string] => [
       id,

@@ -23,6 +23,8 @@ export interface PipelineJobsOptions {
   runDir: string;
   /** Stages that are done again from their beginning; those that use their outputs are among them. */
   again: ReadonlySet<string>;
+  /** Name of that rerun, its time: a pod that comes after a lost one goes on with it. */
+  rerunId: string;
   image: string;
   volumes: readonly JobVolume[];
   cpu: string;
@@ -35,11 +37,21 @@ export interface PipelineJobsOptions {
   serviceAccount?: string | undefined;
 }
 
+/** A stage of a pipeline, and the earlier ones whose outputs it uses. */
+export interface JobStage {
+  id: string;
+  uses: readonly string[];
+}
+
 export const FINGERPRINT = "stagecraft.dev/fingerprint";
+/** Id of the rerun that a Job belongs to. */
+export const RERUN = "stagecraft.dev/rerun";
 const PIPELINE = "stagecraft.dev/pipeline";
 const MOUNT = "/etc/stagecraft";
 /** Until a checkpoint is written. */
 const GRACE_S = 300;
+
+export const jobsPath = (namespace: string) => `/apis/batch/v1/namespaces/${namespace}/jobs`;
 
 /** Throws `invalid_argument` for what cannot be part of the names of Kubernetes' objects. */
 export function checkJobName(name: string, most = 40): void {
@@ -65,12 +77,17 @@ export function pipelineConfigMap({ name, namespace, fileText }: PipelineJobsOpt
  * skipped there and what was interrupted goes on, so a pod that is lost costs what came after its checkpoint. A
  * stage that fails by its own word (exit codes 1 to 3) is not tried again.
  */
-export function stageJob(stage: string, options: PipelineJobsOptions): KubeObject {
-  const { name, namespace, queue } = options;
+export function stageJob(
+  stage: string,
+  options: PipelineJobsOptions & { rerun?: string | undefined },
+): KubeObject {
+  const { name, namespace, queue, rerun } = options;
   checkJobName(`${name}-${stage}`, 63);
   const spec = podSpec(stage, options);
   const queued = queue === undefined ? {} : { "kueue.x-k8s.io/queue-name": queue };
-  const fingerprint = fingerprintOf({ spec, queue, fileText: options.fileText });
+  // A rerun is the same work once more: whoever calls without --rerun joins it.
+  const plain = podSpec(stage, { ...options, rerun: undefined });
+  const fingerprint = fingerprintOf({ spec: plain, queue, fileText: options.fileText });
   return {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -78,7 +95,10 @@ export function stageJob(stage: string, options: PipelineJobsOptions): KubeObjec
       name: `${name}-${stage}`,
       namespace,
       labels: { ...labelsOf(name), ...queued },
-      annotations: { [FINGERPRINT]: fingerprint },
+      annotations: {
+        [FINGERPRINT]: fingerprint,
+        ...(rerun === undefined ? {} : { [RERUN]: rerun }),
+      },
     },
     spec: {
       backoffLimit: 6,
@@ -97,10 +117,13 @@ export function stageJob(stage: string, options: PipelineJobsOptions): KubeObjec
   };
 }
 
-function podSpec(stage: string, options: PipelineJobsOptions): KubeObject {
-  const { name, image, runDir, settings, again, volumes, envSecret, serviceAccount } = options;
+function podSpec(
+  stage: string,
+  options: PipelineJobsOptions & { rerun?: string | undefined },
+): KubeObject {
+  const { name, image, runDir, settings, rerun, volumes, envSecret, serviceAccount } = options;
   const set = settings.length > 0 ? ["--set", ...settings] : [];
-  const rerun = again.has(stage) ? ["--rerun", stage] : [];
+  const again = rerun === undefined ? [] : ["--rerun", stage, "--rerun-id", rerun];
   return {
     restartPolicy: "Never",
     // One name for all pods of the run: a lock that a lost one left is known as outlived.
@@ -121,7 +144,7 @@ function podSpec(stage: string, options: PipelineJobsOptions): KubeObject {
         imagePullPolicy: "IfNotPresent",
         args: [
           ...["pipeline", "run", `${MOUNT}/pipeline.yaml`, "--run", runDir, "--until", stage],
-          ...[...set, ...rerun],
+          ...[...set, ...again],
         ],
         ...(envSecret === undefined ? {} : { envFrom: [{ secretRef: { name: envSecret } }] }),
         env: [{ name: "STAGECRAFT_MODELS_CACHE", value: "/tmp/models" }],

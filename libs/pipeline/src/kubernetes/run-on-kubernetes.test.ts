@@ -4,10 +4,22 @@ import { createKubeClient } from "./kube-client.js";
 import type { PipelineJobsOptions } from "./pipeline-jobs.js";
 import { kubernetesObjects, runOnKubernetes } from "./run-on-kubernetes.js";
 
-const STAGES = ["base", "sft", "reward"];
+const STAGES = [
+  { id: "base", uses: [] },
+  { id: "sft", uses: ["base"] },
+  { id: "reward", uses: ["sft"] },
+];
+const IDS = STAGES.map(({ id }) => id);
 const JOBS: PipelineJobsOptions = {
   ...{ name: "mine", namespace: "ns", fileText: "name: mine", settings: ["seed=2"] },
-  ...{ runDir: "/data/runs/mine", again: new Set<string>(), image: "cli", cpu: "1", memory: "1Gi" },
+  ...{
+    runDir: "/data/runs/mine",
+    again: new Set<string>(),
+    rerunId: "1",
+    image: "cli",
+    cpu: "1",
+    memory: "1Gi",
+  },
   ...{ gpus: 0, volumes: [{ claim: "data", path: "/data", readOnly: false }] },
 };
 const access = (url: string, token = "t") => {
@@ -39,10 +51,10 @@ describe("runOnKubernetes()", () => {
     await rig.run();
     expect(rig.kube.changes).toEqual([
       "POST configmaps mine",
-      ...STAGES.map((stage) => `POST jobs mine-${stage}`),
+      ...IDS.map((stage) => `POST jobs mine-${stage}`),
     ]);
     expect(rig.said).toEqual(
-      STAGES.flatMap((stage, i) => [
+      IDS.flatMap((stage, i) => [
         `${stage} (stage ${i + 1} of 3): Job mine-${stage}`,
         `mine-${stage} line`,
       ]),
@@ -76,7 +88,10 @@ describe("runOnKubernetes()", () => {
 
   it("joins a Job that works: nothing is made twice when the command is called again", async () => {
     await using rig = await createRig();
-    const [, job] = kubernetesObjects(["base"], JOBS) as [unknown, { metadata: { name: string } }];
+    const [, job] = kubernetesObjects(STAGES.slice(0, 1), JOBS) as [
+      unknown,
+      { metadata: { name: string } },
+    ];
     rig.kube.jobs.set("mine-base", job);
     const pod = {
       job: "mine-base",
@@ -121,10 +136,54 @@ describe("runOnKubernetes()", () => {
     await using rig = await createRig();
     rig.kube.onJob = succeed;
     await rig.run();
-    await rig.run({ again: new Set(["sft", "reward"]) });
+    await rig.run({ again: new Set(["sft", "reward"]), rerunId: "2" });
     expect(rig.made().slice(3)).toEqual(["POST jobs mine-sft", "POST jobs mine-reward"]);
     const args = JSON.stringify(rig.kube.jobs.get("mine-reward"));
-    expect(args).toContain('"--until","reward","--set","seed=2","--rerun","reward"');
+    expect(args).toContain(
+      '"--until","reward","--set","seed=2","--rerun","reward","--rerun-id","2"',
+    );
+    await rig.run(); // without --rerun nothing is left to do
+    expect(rig.made()).toHaveLength(5);
+  });
+
+  it("goes on with a rerun that was left: same id for what had begun, what uses it is done again, too", async () => {
+    await using rig = await createRig();
+    rig.kube.onJob = succeed;
+    await rig.run();
+    rig.kube.onJob = (job, kube) => endWith(kube, job, 1);
+    const again = { again: new Set(["sft", "reward"]), rerunId: "2" };
+    await expect(rig.run(again)).rejects.toMatchObject({ code: "failed_precondition" });
+    rig.kube.onJob = succeed;
+    await rig.run();
+    expect(rig.made().slice(4)).toEqual(["POST jobs mine-sft", "POST jobs mine-reward"]);
+    for (const stage of ["sft", "reward"]) {
+      const args = JSON.stringify(rig.kube.jobs.get(`mine-${stage}`));
+      expect(args).toContain(`"--rerun","${stage}","--rerun-id","2"`);
+    }
+  });
+
+  it("a rerun is refused while a later stage works, before anything is changed in the cluster", async () => {
+    await using rig = await createRig();
+    rig.kube.onJob = succeed;
+    await rig.run();
+    delete rig.kube.jobs.get("mine-reward")!.status; // it works
+    const before = rig.kube.changes.length;
+    const again = { again: new Set(["sft", "reward"]), rerunId: "2", settings: ["seed=2"] };
+    await expect(rig.run(again)).rejects.toMatchObject({
+      code: "failed_precondition",
+      message: expect.stringMatching(/Job mine-reward is working.*--rerun/) as string,
+    });
+    rig.kube.jobs.delete("mine-base"); // its time after the end was over
+    await expect(rig.run()).rejects.toMatchObject({
+      code: "failed_precondition",
+      message: expect.stringMatching(
+        /Job mine-reward is working.*mine-base would be made/,
+      ) as string,
+    });
+    await expect(rig.run({ fileText: "another" })).rejects.toMatchObject({
+      code: "failed_precondition",
+    });
+    expect(rig.kube.changes.slice(before)).toEqual([]);
   });
 
   it("says when the cluster does not know us, and sends no token in the clear", async () => {
@@ -161,10 +220,10 @@ describe("createKubeClient()", () => {
 
 describe("stageJob()", () => {
   it("has Kueue's label and waits for it, GPUs, secrets and claims where they are asked for", () => {
-    const [, plain] = kubernetesObjects(["base"], JOBS);
+    const [, plain] = kubernetesObjects(STAGES.slice(0, 1), JOBS);
     expect(JSON.stringify(plain)).not.toMatch(/kueue|suspend|gpu|envFrom/);
     const volumes = [{ claim: "models", path: "/models", readOnly: true }];
-    const [, job] = kubernetesObjects(["base"], {
+    const [, job] = kubernetesObjects(STAGES.slice(0, 1), {
       ...{ ...JOBS, queue: "team", gpus: 2, envSecret: "s3", serviceAccount: "sa", volumes },
     });
     expect(job).toMatchObject({

@@ -1,20 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { StagecraftError } from "@stagecraft/core";
 import type { StageReporter } from "@stagecraft/runs";
-import { followJob, outcomeOf, type JobObject } from "./follow-job.js";
+import { followJob } from "./follow-job.js";
+import { lookAtJobs, type JobStep } from "./job-step.js";
 import type { KubeClient } from "./kube-client.js";
 import {
-  FINGERPRINT,
+  jobsPath,
   pipelineConfigMap,
   stageJob,
+  type JobStage,
   type KubeObject,
   type PipelineJobsOptions,
 } from "./pipeline-jobs.js";
 
 export interface RunOnKubernetesOptions extends PipelineJobsOptions {
   client: KubeClient;
-  /** Ids in their order. */
-  stages: readonly string[];
+  /** In their order. */
+  stages: readonly JobStage[];
   reporter: Pick<StageReporter, "info" | "warn">;
   signal: AbortSignal;
   /** Between looks; default 2 s. */
@@ -23,28 +25,36 @@ export interface RunOnKubernetesOptions extends PipelineJobsOptions {
 
 /** Everything that a run makes in the cluster, in its order. */
 export function kubernetesObjects(
-  stages: readonly string[],
+  stages: readonly JobStage[],
   options: PipelineJobsOptions,
 ): KubeObject[] {
-  return [pipelineConfigMap(options), ...stages.map((stage) => stageJob(stage, options))];
+  const jobs = stages.map(({ id }) => {
+    const rerun = options.again.has(id) ? options.rerunId : undefined;
+    return stageJob(id, { ...options, rerun });
+  });
+  return [pipelineConfigMap(options), ...jobs];
 }
 
 /**
  * Runs the stages as Jobs, one after another. A Job that is there and was made from the same is joined, or
- * passed over when it is complete; one that has failed, or was made from something else, is replaced. The
- * signal ends the Job that works, whose stage writes a checkpoint, and throws `cancelled`.
+ * passed over when it is complete; one that has failed, or was made from something else, is replaced. What
+ * cannot be done beside a Job that works is refused before anything is changed. The signal ends the Job that
+ * works, whose stage writes a checkpoint, and throws `cancelled`.
  */
 export async function runOnKubernetes(options: RunOnKubernetesOptions): Promise<void> {
-  const { client, namespace, name, stages, reporter, signal } = options;
+  const { client, namespace, stages, reporter, signal } = options;
+  await lookAtJobs(stages, options);
   await apply(client, `/api/v1/namespaces/${namespace}/configmaps`, pipelineConfigMap(options));
-  for (const [i, stage] of stages.entries()) {
-    const job = `${name}-${stage}`;
-    const isDone = await ensureJob(stageJob(stage, options), { ...options, job, stage });
+  for (const i of stages.keys()) {
+    // Once more: somebody else's command may have made it meanwhile.
+    const step = (await lookAtJobs(stages.slice(0, i + 1), options))[i]!;
+    const { stage, job } = step;
     const place = `stage ${i + 1} of ${stages.length}`;
-    if (isDone) {
+    if (step.does === "pass over") {
       reporter.info(`${stage} (${place}): Job ${job} is complete already`);
       continue;
     }
+    if (step.does === "make") await make(options, step);
     reporter.info(`${stage} (${place}): Job ${job}`);
     try {
       await followJob({ ...options, job });
@@ -55,35 +65,13 @@ export async function runOnKubernetes(options: RunOnKubernetesOptions): Promise<
   }
 }
 
-const jobsPath = (namespace: string) => `/apis/batch/v1/namespaces/${namespace}/jobs`;
-
-/** True when the Job has been done already. */
-async function ensureJob(
-  wanted: KubeObject,
-  options: RunOnKubernetesOptions & { job: string; stage: string },
-): Promise<boolean> {
-  const { client, namespace, job, stage, again, reporter } = options;
-  const path = `${jobsPath(namespace)}/${job}`;
-  const present = await client.get<JobObject>(path);
-  const { annotations } = wanted["metadata"] as { annotations: Record<string, string> };
-  const isSame = present?.metadata?.annotations?.[FINGERPRINT] === annotations[FINGERPRINT];
-  const outcome = present && outcomeOf(present);
-  if (outcome === "active" && !isSame) {
-    throw new StagecraftError(
-      "failed_precondition",
-      `Job ${job} is working on another version of this pipeline; wait for its end, delete it, or choose another --name`,
-    );
-  }
-  if (outcome === "active") return false;
-  if (outcome === "complete" && isSame && !again.has(stage)) return true;
-  if (present) {
-    reporter.info(
-      `Job ${job} is made anew: ${outcome === "failed" ? "it had failed" : "it is of before"}`,
-    );
+async function make(options: RunOnKubernetesOptions, { job, why, wanted }: JobStep): Promise<void> {
+  const { client, namespace, reporter } = options;
+  if (why !== undefined) {
+    reporter.info(`Job ${job} is made anew: ${why}`);
     await remove(options, job);
   }
   await client.send("POST", jobsPath(namespace), wanted);
-  return false;
 }
 
 /** Deletes a Job and waits until it and its pods are gone. */

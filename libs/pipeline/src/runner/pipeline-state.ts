@@ -21,8 +21,8 @@ export interface PipelineState {
   get(id: string): StageRecord | undefined;
   /** Remembers a finished stage. */
   put(id: string, record: StageRecord): Promise<void>;
-  /** Forgets stages that are to run again from scratch. */
-  drop(ids: Iterable<string>): Promise<void>;
+  /** Forgets stages that are to run again from scratch; with an id those that it has not dropped before. */
+  drop(ids: Iterable<string>, rerunId?: string): Promise<void>;
   /** When the stage was dropped, if it has not finished since: an older run of it does not count. */
   droppedAt(id: string): string | undefined;
 }
@@ -31,13 +31,29 @@ interface StateFile {
   stages: Record<string, StageRecord>;
   /** When the stages that are to run again were dropped; kept until they are finished. */
   dropped?: Record<string, string>;
+  /** The last id by which a stage was dropped: by the same one it is not dropped again. */
+  reruns?: Record<string, string>;
 }
 
 const STATE_FILE = "pipeline.json";
 
-/** Ids of the stages that are finished in a directory; none where no pipeline has run. */
-export async function readFinished(runDir: string): Promise<Set<string>> {
-  return new Set(Object.keys((await readState(join(runDir, STATE_FILE))).stages));
+/**
+ * Ids of the stages that are finished in a directory, without those to be dropped; none where no pipeline has
+ * run.
+ */
+export async function readFinished(
+  runDir: string,
+  drop: { ids: Iterable<string>; rerunId?: string | undefined },
+): Promise<Set<string>> {
+  const { stages, reruns = {} } = await readState(join(runDir, STATE_FILE));
+  const finished = new Set(Object.keys(stages));
+  for (const id of drop.ids) if (isNewRerun(reruns[id], drop.rerunId)) finished.delete(id);
+  return finished;
+}
+
+/** Without an id every rerun is a new one. */
+function isNewRerun(last: string | undefined, rerunId: string | undefined): boolean {
+  return rerunId === undefined || last !== rerunId;
 }
 
 /** Reads the state, and writes it down at once: the file marks the directory as a pipeline's. */
@@ -46,10 +62,12 @@ export async function openPipelineState(runDir: string): Promise<PipelineState> 
   const read = await readState(file);
   const stages = new Map(Object.entries(read.stages));
   const dropped = new Map(Object.entries(read.dropped ?? {}));
+  const reruns = new Map(Object.entries(read.reruns ?? {}));
   const save = () => {
     const state: StateFile = {
       stages: Object.fromEntries(stages),
       ...(dropped.size > 0 && { dropped: Object.fromEntries(dropped) }),
+      ...(reruns.size > 0 && { reruns: Object.fromEntries(reruns) }),
     };
     return atomicWriteFile(file, `${JSON.stringify(state, null, 2)}\n`);
   };
@@ -61,9 +79,11 @@ export async function openPipelineState(runDir: string): Promise<PipelineState> 
       dropped.delete(id);
       await save();
     },
-    async drop(ids) {
+    async drop(ids, rerunId) {
       const now = new Date().toISOString();
       for (const id of ids) {
+        if (!isNewRerun(reruns.get(id), rerunId)) continue;
+        if (rerunId !== undefined) reruns.set(id, rerunId);
         stages.delete(id);
         dropped.set(id, now);
       }

@@ -58,11 +58,11 @@ function file(change: Partial<Record<"a" | "b" | "c", object>> = {}): PipelineFi
     },
   };
 }
-const run = (pipeline: PipelineFile, rerun: string[] = []) => {
+const run = (pipeline: PipelineFile, rerun: string[] = [], rerunId?: string) => {
   const context = { signal: new AbortController().signal, reporter: silentReporter() };
   const variables = new Map<string, string>();
   const plan = planPipeline(pipeline, stages, variables);
-  return runPipeline(plan, { runDir, variables, rerun, context });
+  return runPipeline(plan, { runDir, variables, rerun, rerunId, context });
 };
 const ran = () => calls.map(({ id }) => id);
 
@@ -154,6 +154,23 @@ describe("runPipeline()", () => {
     calls = [];
     await run(file());
     expect(calls).toEqual([]);
+  });
+
+  it("a rerun with an id happens once: called again after a loss it goes on, and then skips", async () => {
+    await run(file());
+    failing = "b";
+    await expect(run(file(), ["a"], "first")).rejects.toThrow("b failed");
+    failing = undefined;
+    calls = [];
+    await run(file(), ["a"], "first");
+    expect(calls.map(({ id, resume, overwrite }) => [id, resume, overwrite])).toEqual([
+      ["b", true, false], // a is done again already, and b had begun
+    ]);
+    calls = [];
+    await run(file(), ["a"], "first");
+    expect(ran()).toEqual([]);
+    await run(file(), ["a"], "second");
+    expect(ran()).toEqual(["a", "b"]);
   });
 
   it("does not know stages that are not there", async () => {

@@ -27,6 +27,8 @@ export interface RunPipelineOptions {
   variables: Bindings;
   /** Stages to run again from scratch, together with all that use their outputs. */
   rerun: readonly string[];
+  /** Name of that rerun: by the same one it happens once, however often it is asked for. */
+  rerunId?: string | undefined;
   /** Called first, once the directory exists and is this process's. */
   prepare?: () => Promise<void>;
   context: Pick<StageContext, "signal" | "reporter">;
@@ -58,11 +60,9 @@ export async function runPipeline(
 /** Finished stages that stay so. */
 export async function stagesToSkip(
   plan: readonly PlannedStage[],
-  { runDir, rerun }: Pick<RunPipelineOptions, "runDir" | "rerun">,
+  { runDir, rerun, rerunId }: Pick<RunPipelineOptions, "runDir" | "rerun" | "rerunId">,
 ): Promise<Set<string>> {
-  const finished = await readFinished(runDir);
-  for (const id of withDependents(plan, rerun)) finished.delete(id);
-  return finished;
+  return readFinished(runDir, { ids: withDependents(plan, rerun), rerunId });
 }
 
 async function runStages(
@@ -70,7 +70,9 @@ async function runStages(
   options: RunPipelineOptions,
 ): Promise<Map<string, StageRecord>> {
   const state = await openPipelineState(options.runDir);
-  if (options.rerun.length > 0) await state.drop(withDependents(plan, options.rerun));
+  if (options.rerun.length > 0) {
+    await state.drop(withDependents(plan, options.rerun), options.rerunId);
+  }
   const records = new Map<string, StageRecord>();
   const bindings = new Map(options.variables);
   for (const [i, stage] of plan.entries()) {
