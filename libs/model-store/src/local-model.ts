@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { privateDirectoryProblem, StagecraftError } from "@stagecraft/core";
-import { formatModelUrl, isModelUrl, parseModelUrl } from "./model-url.js";
+import { formatModelUrl, isModelUrl, parseModelUrl, type ModelUrl } from "./model-url.js";
 import { openModelStore, type StoreSettings } from "./open-store.js";
 import { findManifest, holds, pullModel } from "./pull.js";
+import { newestOf } from "./push.js";
 import type { RemoteStore } from "./remote-store.js";
 import { createTransferProgress } from "./transfer-progress.js";
 
@@ -13,26 +14,39 @@ export interface LocalModelOptions {
   /** Told what is brought, and how it goes. */
   info?(text: string): void;
   signal?: AbortSignal | undefined;
+  /**
+   * The configuration that an earlier attempt of the same work ended up with: a name without a version means
+   * what it meant there.
+   */
+  earlier?: object | undefined;
   /** Default: by the settings. */
   open?(url: ReturnType<typeof parseModelUrl>): Promise<RemoteStore>;
 }
 
 /**
  * A directory with the model that a text names: the text itself, or, for `s3://…` and `nats://…`, a folder of
- * the cache with the version that the store has now. Every file's hash is looked at, also of what is there.
+ * the cache with the version that the store has now, or that an earlier attempt had; a newer one is told then.
+ * Every file's hash is looked at, also of what is there.
  */
 export async function localModel(text: string, options: LocalModelOptions): Promise<string> {
   if (!isModelUrl(text)) return text;
   const { settings, info = () => undefined, signal } = options;
   const url = parseModelUrl(text);
-  await using store = await (options.open ?? ((each) => openModelStore(each, settings)))(url);
-  const manifest = await findManifest(store, url.name, url.version);
+  await using store = await openOf(options)(url);
+  const before = url.version === undefined ? versionIn(options.earlier, text) : undefined;
+  const manifest = await findManifest(store, url.name, url.version ?? before);
   const { version } = manifest;
+  const newest = before === undefined ? undefined : await newestOf(store, url.name);
+  if (newest !== undefined && newest.version !== before) {
+    info(
+      `${text} is @${newest.version} by now; this run goes on with @${before}, which it began with`,
+    );
+  }
   const cache = settings.modelsCache || join(tmpdir(), `stagecraft-models-${userInfo().uid}`);
   const problem = privateDirectoryProblem(cache);
   // One that somebody names is his affair: a volume of a cluster has other rights.
   if (problem !== undefined && settings.modelsCache === "") throw foreignCache(cache, problem);
-  const dir = join(cache, `${url.name.replaceAll("/", "_")}-${version}`);
+  const dir = join(cache, folderOf({ ...url, version }));
   const named = formatModelUrl({ ...url, version });
   if (existsSync(dir) && (await holds(dir, manifest, signal))) {
     info(`${named} is in ${dir}`);
@@ -42,6 +56,32 @@ export async function localModel(text: string, options: LocalModelOptions): Prom
   const progress = createTransferProgress(info);
   await pullModel(store, dir, { name: url.name, version, overwrite: true, signal, progress });
   return dir;
+}
+
+/** The version that the store has of a model named by URL. Throws `not_found` when there is none. */
+export async function newestVersion(text: string, options: LocalModelOptions): Promise<string> {
+  const url = parseModelUrl(text);
+  await using store = await openOf(options)(url);
+  return (await findManifest(store, url.name, url.version)).version;
+}
+
+/** The version of a model named by URL that stands, as a folder of a cache, in a configuration. */
+export function versionIn(config: object | undefined, text: string): string | undefined {
+  const url = parseModelUrl(text);
+  const values = Object.values(config ?? {}).flat() as unknown[];
+  for (const value of values) {
+    const version = /-([0-9a-f]{16})$/.exec(String(value))?.[1];
+    if (version === undefined) continue;
+    if (basename(String(value)) === folderOf({ ...url, version })) return version;
+  }
+  return undefined;
+}
+
+const openOf = ({ open, settings }: LocalModelOptions) =>
+  open ?? ((url: ModelUrl) => openModelStore(url, settings));
+
+function folderOf({ name, version }: ModelUrl): string {
+  return `${name.replaceAll("/", "_")}-${version}`;
 }
 
 function foreignCache(cache: string, problem: string): StagecraftError {

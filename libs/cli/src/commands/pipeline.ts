@@ -15,7 +15,7 @@ import {
   stagesToSkip,
 } from "@stagecraft/pipeline";
 import { worldRanker } from "../demo/world-ranker.js";
-import { withModelUrls } from "../models/model-argument.js";
+import { withModelUrls } from "../models/with-model-urls.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";

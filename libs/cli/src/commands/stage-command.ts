@@ -5,7 +5,7 @@ import type { CommandScope } from "../app/command.js";
 import { StagecraftError } from "@stagecraft/core";
 import { schemaOf, UsageError } from "@stagecraft/config";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
-import { withModelUrls } from "../models/model-argument.js";
+import { withModelUrls } from "../models/with-model-urls.js";
 import { adviseOnStop } from "../report/advise-on-stop.js";
 import { resultText } from "../report/result-text.js";
 import { addSinkFlags, withSinks, type SinkFlags } from "../sinks/sink-flags.js";

@@ -105,8 +105,12 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
     hashInputs(stage.definition.inputs?.(config) ?? [], { signal, reporter, missing });
   const finished = scope.state.get(stage.id);
   if (finished) {
-    const now = { config, uses: inputs, inputs: await read("leave out") };
-    return stillStands(stage, finished, { ...now, reporter });
+    const before = finished.inputs ?? {};
+    const there = {
+      ...(await read("leave out")),
+      ...(await newestOf(stage, config, before, scope)),
+    };
+    return stillStands(stage, finished, { config, uses: inputs, inputs: there, reporter });
   }
   const hashes = await read("refuse");
   reporter.info(`${stage.id} (stage ${scope.place}): ${stage.definition.summary}`);
@@ -124,9 +128,10 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
   const result = await stage.definition.run(config, context);
   const finishedAt = now();
   const durationMs = finishedAt.getTime() - startMs;
+  const brought = await stage.definition.remote?.used(config, stage.runDir);
   const record = {
     fingerprint: wanted,
-    inputs: hashes,
+    inputs: { ...hashes, ...brought },
     finishedAt: finishedAt.toISOString(),
     durationMs,
     result,
@@ -135,6 +140,29 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
   reporter.info(`${stage.id}: done in ${formatDuration(durationMs)}`);
   scope.onFinished?.(stage, record);
   return record;
+}
+
+/**
+ * What a finished stage brought from elsewhere, with the versions of now. Where nobody can be asked, what there was
+ * stands: the work is done.
+ */
+async function newestOf(
+  { id, definition }: PlannedStage,
+  config: unknown,
+  before: InputHashes,
+  { context }: StageScope,
+): Promise<InputHashes> {
+  const { signal, reporter } = context;
+  try {
+    const newest = (await definition.remote?.newest(config, signal)) ?? {};
+    // Stages that older versions finished have noted none.
+    return Object.fromEntries(Object.entries(newest).filter(([name]) => name in before));
+  } catch (thrown) {
+    throwIfAborted(signal);
+    const { reason } = StagecraftError.from(thrown);
+    reporter.warn(`${id}: whether there are newer models is not known: ${reason}`);
+    return Object.fromEntries(Object.entries(before).filter(([name]) => /^\w+:\/\//.test(name)));
+  }
 }
 
 /** Whether what the directory holds is from before the stage was to run again, maybe in an earlier call. */

@@ -45,6 +45,14 @@ export interface StageResult {
  */
 export type Leaves = Readonly<Record<string, "work" | "scratch" | "runs">>;
 
+/** What a stage brings from elsewhere when it runs, by name, with the versions of it. */
+export interface RemoteInputs<C> {
+  /** What the names mean now. */
+  newest(config: C, signal: AbortSignal): Promise<Record<string, string>>;
+  /** What they meant to the run of a directory. */
+  used(config: C, runDir: string): Promise<Record<string, string>>;
+}
+
 /** A stage of training, as commands, pipelines and the trainer run it; see `defineStage`. */
 export interface StageDefinition<C> {
   name: string;
@@ -63,6 +71,8 @@ export interface StageDefinition<C> {
   /** What its outputs will be, by name (`model`, `answers`, …), as far as that is known already. */
   outputs?(config: C, ahead: Forecast): Promise<Record<string, OutputFacts>>;
   leaves?: Leaves;
+  /** Of what it reads from elsewhere, such as models in object stores: names and their versions. */
+  remote?: RemoteInputs<C>;
   run(config: C, context: StageContext): Promise<StageResult>;
   /** Command lines for --help. */
   examples: string[];

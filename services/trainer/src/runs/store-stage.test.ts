@@ -26,6 +26,8 @@ async function createRig(pushModels = "") {
   const stage: TrainerStage = {
     ...{ name: "s", summary: "", schema: z.strictObject({ policy: z.string() }) },
     async run(config, { runDir }) {
+      await mkdir(runDir, { recursive: true });
+      await writeFile(join(runDir, "run.json"), JSON.stringify({ config }));
       const { policy } = config as { policy: string };
       const weights = await readFile(join(policy, "model.safetensors"), "utf8");
       seen.push({ policy, weights });
@@ -41,8 +43,8 @@ async function createRig(pushModels = "") {
     signal: new AbortController().signal,
     reporter: { ...silentReporter(), info: note, warn: note },
   };
-  const run = (policy: string, how = open) =>
-    storeStage(stage, { settings, pushModels, open: how }).run({ policy }, context);
+  const run = (policy: string, how = open, resume = false) =>
+    storeStage(stage, { settings, pushModels, open: how }).run({ policy }, { ...context, resume });
   return { dir, store, seen, said, run, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
 }
 
@@ -56,6 +58,18 @@ describe("storeStage()", () => {
     expect(outputs["pushed"]).toMatch(/^nats:\/\/results\/run7@[0-9a-f]{16}$/);
     await pullModel(rig.store, rig.dir.file("back"), { name: "results/run7" });
     expect(await readFile(rig.dir.file("back/model.safetensors"), "utf8")).toBe("base, trained");
+  });
+
+  it("a run that goes on keeps the version that it began with", async () => {
+    await using rig = await createRig();
+    await pushModel(rig.store, await writeModel(rig.dir.file("m"), "one"), { name: "base" });
+    await rig.run("nats://base");
+    await pushModel(rig.store, await writeModel(rig.dir.file("m"), "two"), { name: "base" });
+    await rig.run("nats://base", undefined, true);
+    expect(rig.seen.map(({ weights }) => weights)).toEqual(["one", "one"]);
+    expect(rig.said.join("\n")).toMatch(/by now; this run goes on with @/);
+    await rig.run("nats://base");
+    expect(rig.seen.at(-1)).toMatchObject({ weights: "two" });
   });
 
   it("a store that is away takes no result from a run, which says where its model is", async () => {

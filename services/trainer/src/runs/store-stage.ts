@@ -9,7 +9,7 @@ import {
   type StoreSettings,
 } from "@stagecraft/model-store";
 import { StagecraftError } from "@stagecraft/core";
-import type { StageReporter } from "@stagecraft/runs";
+import { readRunRecord, type StageReporter } from "@stagecraft/runs";
 import { mapPaths, pathsOf } from "./stage-paths.js";
 import type { TrainerStage } from "./trainer-stage.js";
 
@@ -23,15 +23,16 @@ export interface StoreStageOptions {
 
 /**
  * The stage, with models that its configuration names in an object store brought here first, and its own
- * finished model pushed there. A push that fails takes nothing from the run: its model is in its folder, and
+ * finished model pushed there. A run that goes on keeps the versions that it began with. A push that fails takes nothing from the run: its model is in its folder, and
  * the run says so.
  */
 export function storeStage(stage: TrainerStage, options: StoreStageOptions): TrainerStage {
   return {
     ...stage,
     async run(config, context) {
-      const { signal, reporter, runId } = context;
-      const local = await withLocalModels(config as object, options, { signal, reporter });
+      const { signal, reporter, runId, runDir, resume, overwrite } = context;
+      const earlier = resume && !overwrite ? (await readRunRecord(runDir))?.config : undefined;
+      const local = await withLocalModels(config as object, options, { signal, reporter, earlier });
       const result = await stage.run(local, context);
       if (options.pushModels === "" || result.modelDir === undefined) return result;
       const url = `${options.pushModels.replace(/\/$/, "")}/${runId}`;
@@ -44,7 +45,11 @@ export function storeStage(stage: TrainerStage, options: StoreStageOptions): Tra
 async function withLocalModels(
   config: object,
   { settings, open }: StoreStageOptions,
-  { signal, reporter }: { signal: AbortSignal; reporter: StageReporter },
+  {
+    signal,
+    reporter,
+    earlier,
+  }: { signal: AbortSignal; reporter: StageReporter; earlier: object | undefined },
 ): Promise<object> {
   const urls = new Set(
     pathsOf(config)
@@ -56,6 +61,7 @@ async function withLocalModels(
   const how = {
     settings,
     signal,
+    earlier,
     info: (text: string) => reporter.info(text),
     ...(open && { open }),
   };

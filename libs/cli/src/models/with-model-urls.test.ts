@@ -1,0 +1,125 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createS3Store, pushModel } from "@stagecraft/model-store";
+import { planPipeline, runPipeline } from "@stagecraft/pipeline";
+import { modelInputs, silentReporter, stageProblems, type StageDefinition } from "@stagecraft/runs";
+import { tempDir } from "@stagecraft/testing";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import { startS3Double } from "../../../model-store/test/s3-double.js";
+import { withModelUrls } from "./with-model-urls.js";
+
+const URL = "s3://models/team/base";
+const credentials = { accessKeyId: "key", secretAccessKey: "a secret of some length" };
+const schema = z.strictObject({ model: z.string(), steps: z.number().default(1) });
+type Config = z.infer<typeof schema>;
+
+/** A store with a model of two versions to push, and a stage that notes its model as every stage does. */
+async function createRig() {
+  const dir = await tempDir();
+  const s3 = await startS3Double({ region: "us-east-1", credentials });
+  vi.stubEnv("STAGECRAFT_S3_ENDPOINT", s3.url);
+  vi.stubEnv("STAGECRAFT_S3_ACCESS_KEY_ID", credentials.accessKeyId);
+  vi.stubEnv("STAGECRAFT_S3_SECRET_ACCESS_KEY", credentials.secretAccessKey);
+  vi.stubEnv("STAGECRAFT_MODELS_CACHE", dir.file("cache"));
+  const store = createS3Store({
+    ...{ endpoint: s3.url, region: "us-east-1", bucket: "models", credentials },
+  });
+  const push = async (text: string) => {
+    await mkdir(dir.file(text));
+    await writeFile(dir.file(`${text}/config.json`), "{}");
+    await writeFile(dir.file(`${text}/model.safetensors`), text);
+    return (await pushModel(store, dir.file(text), { name: "team/base" })).version;
+  };
+  const used: string[] = [];
+  let fails = false;
+  const stage = withModelUrls<Config>({
+    ...{ name: "s", summary: "", schema, examples: [] },
+    inputs: ({ model }) => modelInputs({ model }),
+    problems: async ({ steps, model }, ahead) => [
+      ...(steps < 1 ? ["steps is none"] : []),
+      ...(ahead.of(model) ? [] : [`${model} is not there`]),
+    ],
+    async run(config, { runDir }) {
+      used.push(config.model);
+      await mkdir(runDir, { recursive: true });
+      const record = { startedAt: new Date().toISOString(), config };
+      await writeFile(join(runDir, "run.json"), JSON.stringify(record));
+      if (fails) throw new Error("stopped");
+      return { outputs: {}, metrics: {} };
+    },
+  } satisfies StageDefinition<Config>);
+  const said: string[] = [];
+  const note = (text: string) => void said.push(text);
+  const context = {
+    signal: new AbortController().signal,
+    reporter: { ...silentReporter(), info: note, warn: note },
+  };
+  const run = (resume: boolean, overwrite = false) =>
+    stage.run({ model: URL, steps: 1 }, { ...context, runDir: dir.file("run"), resume, overwrite });
+  const runDir = dir.file("pipeline");
+  const file = { name: "p", run: runDir, variables: {} };
+  const stages = { a: { stage: "s", config: { model: URL } } };
+  const pipeline = (rerun: string[] = []) => {
+    const plan = planPipeline({ ...file, stages }, new Map([["s", stage]]), new Map());
+    return runPipeline(plan, { runDir, variables: new Map(), rerun, context });
+  };
+  return {
+    ...{ dir, s3, stage, push, used, said, run, pipeline },
+    stop: (is: boolean) => (fails = is),
+    async [Symbol.asyncDispose]() {
+      await s3[Symbol.asyncDispose]();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe("withModelUrls()", () => {
+  it("a run that goes on keeps the version that it began with, and says that there is a newer one", async () => {
+    await using rig = await createRig();
+    const one = await rig.push("one");
+    await rig.run(false);
+    const two = await rig.push("two");
+    await rig.run(true);
+    expect(rig.used).toEqual([one, one].map((each) => rig.dir.file(`cache/team_base-${each}`)));
+    expect(rig.said).toContain(
+      `${URL} is @${two} by now; this run goes on with @${one}, which it began with`,
+    );
+    await rig.run(true, true);
+    expect(rig.used.at(-1)).toBe(rig.dir.file(`cache/team_base-${two}`));
+  });
+
+  it("problems that have nothing to do with the model are told all the same", async () => {
+    await using rig = await createRig();
+    const found = await stageProblems(rig.stage, { model: URL, steps: 0 });
+    expect(found).toEqual({ missing: [], problems: ["steps is none"] });
+  });
+
+  it("a pipeline refuses a finished stage whose model has a newer version, and one that is away is no matter", async () => {
+    await using rig = await createRig();
+    const one = await rig.push("one");
+    rig.stop(true);
+    await expect(rig.pipeline()).rejects.toThrow("stopped");
+    rig.stop(false);
+    await rig.push("two");
+    const records = await rig.pipeline(); // begun with one, so it ends with one
+    expect(records.get("a")!.inputs).toEqual({ [URL]: one });
+    await expect(rig.pipeline()).rejects.toMatchObject({
+      code: "failed_precondition",
+      message: expect.stringMatching(
+        /different now: s3:\/\/models\/team\/base has changed.*--rerun a/,
+      ) as string,
+    });
+    expect(rig.used).toHaveLength(2);
+    vi.stubEnv("STAGECRAFT_S3_SECRET_ACCESS_KEY", "another");
+    await rig.pipeline();
+    expect(rig.said.at(-2)).toMatch(/^a: whether there are newer models is not known: .*403/);
+    vi.stubEnv("STAGECRAFT_S3_SECRET_ACCESS_KEY", credentials.secretAccessKey);
+    await rig.pipeline(["a"]);
+    expect(rig.used).toHaveLength(3);
+    await rig.pipeline();
+    expect(rig.used).toHaveLength(3);
+  });
+});

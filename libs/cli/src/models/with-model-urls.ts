@@ -1,0 +1,88 @@
+import { isModelUrl, newestVersion, parseModelUrl, versionIn } from "@stagecraft/model-store";
+import type { StageContext, StageDefinition } from "@stagecraft/runs";
+import { modelArgument, storeVariables } from "./model-argument.js";
+
+/**
+ * The stage, with models that its configuration names in an object store brought here when it runs. A run that
+ * goes on keeps the versions that it began with.
+ */
+export function withModelUrls<C>(stage: StageDefinition<C>): StageDefinition<C> {
+  const { inputs, problems, outputs } = stage;
+  return {
+    ...stage,
+    ...(inputs && {
+      inputs: (config: C) => inputs(config).filter(({ path }) => urlIn(path) === undefined),
+    }),
+    ...(problems && { problems: (config, ahead) => problems(config, unseen(ahead)) }),
+    ...(outputs && { outputs: (config, ahead) => outputs(config, unseen(ahead)) }),
+    remote: {
+      newest: (config, signal) =>
+        versionsOf(config, async (url) =>
+          newestVersion(url, { settings: await storeVariables(), signal }),
+        ),
+      async used(config, runDir) {
+        const { readRunRecord } = await import("@stagecraft/runs"); // not for --help
+        const record = await readRunRecord(runDir);
+        return versionsOf(config, (url) => Promise.resolve(versionIn(record?.config, url)));
+      },
+    },
+    async run(config, context) {
+      const dirs = new Map<string, string>();
+      const { signal, reporter } = context;
+      const urls = urlsOf(config);
+      const earlier = urls.length === 0 ? undefined : await earlierConfig(context);
+      const how = { signal, earlier, info: (text: string) => reporter.info(text) };
+      for (const url of urls) dirs.set(url, await modelArgument(url, how));
+      return stage.run(dirs.size === 0 ? config : replaced(config, dirs), context);
+    },
+  };
+}
+
+type Ahead<C> = Parameters<NonNullable<StageDefinition<C>["problems"]>>[1];
+
+/** Of a model that is not here yet nothing can be said but that it will be: the stage itself looks again. */
+function unseen<C>(ahead: Ahead<C>): Ahead<C> {
+  return { of: (path) => (urlIn(path) === undefined ? ahead.of(path) : {}) };
+}
+
+/** Of the run that is gone on with. */
+async function earlierConfig({ runDir, resume, overwrite }: StageContext) {
+  if (!resume || overwrite === true) return undefined;
+  const { readRunRecord } = await import("@stagecraft/runs"); // not for --help
+  return (await readRunRecord(runDir))?.config;
+}
+
+/** Versions of the models that are named without one. */
+async function versionsOf(
+  config: unknown,
+  look: (url: string) => Promise<string | undefined>,
+): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const url of urlsOf(config)) {
+    const version = parseModelUrl(url).version === undefined ? await look(url) : undefined;
+    if (version !== undefined) found[url] = version;
+  }
+  return found;
+}
+
+/** The URL in `URL` or `NAME=URL`. */
+function urlIn(text: unknown): string | undefined {
+  if (typeof text !== "string") return undefined;
+  const url = text.replace(/^[^:/=]+=/, "");
+  return isModelUrl(url) ? url : undefined;
+}
+
+function urlsOf(config: unknown): string[] {
+  const values = Object.values(config as object).flat() as unknown[];
+  return [...new Set(values.map(urlIn).filter((url) => url !== undefined))];
+}
+
+function replaced<C>(config: C, dirs: ReadonlyMap<string, string>): C {
+  const change = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(change);
+    const url = urlIn(value);
+    return url === undefined ? value : (value as string).replace(url, () => dirs.get(url)!);
+  };
+  const entries = Object.entries(config as object).map(([name, value]) => [name, change(value)]);
+  return Object.fromEntries(entries) as C;
+}
