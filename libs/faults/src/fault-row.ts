@@ -32,15 +32,21 @@ export interface FaultResult {
   figures: Record<string, number | string>;
 }
 
-/** A guard and what the product becomes without it: the row must then find a problem. */
-export interface FaultControl {
+/** A guard, the change that takes it away, and what the row must then find. */
+export interface FaultControl extends Mutation {
   name: string;
-  mutations: readonly Mutation[];
+  /** What is changed beside it. */
+  also?: readonly Mutation[];
   /** Whose modules are changed: the services' (default), or the harness's own, as their client. */
   where?: "services" | "harness";
   count: number;
   /** Some problem must match. */
   expect: RegExp;
+}
+
+/** All that a control changes. */
+export function mutationsOf({ also = [], ...first }: FaultControl): Mutation[] {
+  return [first, ...also].map(({ file, find, replace }) => ({ file, find, replace }));
 }
 
 /** One row of the table of faults. */

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import { formatDuration } from "@stagecraft/core";
 import type { FaultRow } from "./fault-row.js";
 import { FAULT_ROWS } from "./rows/index.js";
 import { runControl, runRow, type RowOutcome, type RunRowOptions } from "./run-row.js";
 import { formatOutcomes } from "./table.js";
+import { teller } from "./teller.js";
 import { missingServices } from "./world/service-process.js";
 
 const HELP = `npm run test:faults -- [NAME…] [options]
@@ -83,23 +83,6 @@ function rowOf(name: string): FaultRow {
   const row = FAULT_ROWS.find((candidate) => candidate.name === name);
   if (row) return row;
   throw new Error(`no fault ${name}; there are ${FAULT_ROWS.map((r) => r.name).join(", ")}`);
-}
-
-/** One line that is written over on a terminal, one in ten seconds elsewhere. */
-function teller(name: string): RunRowOptions["onProgress"] {
-  const startedAt = performance.now();
-  let toldAt = 0;
-  return (done, total, note = "") => {
-    const now = performance.now();
-    const every = process.stderr.isTTY ? 200 : 10_000;
-    if (now - toldAt < every && done < total) return;
-    toldAt = now;
-    const perStrike = (now - startedAt) / done;
-    const rate = (1000 / perStrike).toFixed(2);
-    const left = formatDuration(perStrike * (total - done));
-    const line = `${name}  ${done}/${total}  ${rate}/s  ${left} left  ${note}`;
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
-  };
 }
 
 function tell({ name, control, passed, skipped, seconds, problems }: RowOutcome): void {

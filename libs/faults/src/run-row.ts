@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { createRandom } from "@stagecraft/core";
 import { startProcess } from "@stagecraft/testing";
-import type { FaultControl, FaultResult, FaultRow } from "./fault-row.js";
+import { mutationsOf, type FaultControl, type FaultResult, type FaultRow } from "./fault-row.js";
 import { preloadOf } from "./world/service-process.js";
 
 /** What became of a row or of one of its controls. */
@@ -74,7 +74,7 @@ async function run(
       random: createRandom(`${row.name}/${seed}`),
       checkTimes: checkTimes && !control,
       patienceMs: control ? CONTROL_PATIENCE_MS : PATIENCE_MS,
-      mutations: control?.mutations ?? [],
+      mutations: control ? mutationsOf(control) : [],
       progress: onProgress,
     });
   } catch (thrown) {
@@ -88,14 +88,14 @@ async function run(
 /** In a process of its own, whose modules are changed as they are loaded. */
 async function runChanged(
   row: FaultRow,
-  { mutations, count }: FaultControl,
+  control: FaultControl,
   { seed }: RunRowOptions,
 ): Promise<RowOutcome> {
   const main = fileURLToPath(new URL("main.js", import.meta.url));
-  const args = [main, row.name, "--json", "--count", String(count), "--seed", String(seed)];
+  const args = [main, row.name, "--json", "--count", String(control.count), "--seed", String(seed)];
   await using child = await startProcess(process.execPath, [
     "--import",
-    preloadOf("mutate.mjs", mutations),
+    preloadOf("mutate.mjs", mutationsOf(control)),
     ...args,
   ]);
   await child.exited;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "@stagecraft/core";
-import type { FaultContext, FaultRow } from "./fault-row.js";
+import { mutationsOf, type FaultContext, type FaultRow } from "./fault-row.js";
 import { FAULT_ROWS } from "./rows/index.js";
 import { runControl, runRow } from "./run-row.js";
 import { formatOutcomes } from "./table.js";
@@ -12,7 +12,9 @@ const row = (run: FaultRow["run"]): FaultRow => ({
   doc: "a toy breaks: nobody cries",
   counts: { full: 3, short: 1 },
   run,
-  controls: [{ name: "no glue", mutations: [], count: 1, expect: /broke/ }],
+  controls: [
+    { name: "no glue", file: "toy.js", find: "glue", replace: "", count: 1, expect: /broke/ },
+  ],
 });
 const options = { seed: 7, count: 3, checkTimes: true, onProgress: () => undefined };
 
@@ -84,7 +86,7 @@ describe("FAULT_ROWS", () => {
 describe("controls of the fault table", () => {
   const root = new URL("../../../", import.meta.url);
   const mutations = FAULT_ROWS.flatMap(({ name, controls }) =>
-    controls.flatMap((control) => control.mutations.map((mutation) => ({ name, ...mutation }))),
+    controls.flatMap((control) => mutationsOf(control).map((mutation) => ({ name, ...mutation }))),
   );
   const textOf = (file: string) => {
     const built = fileURLToPath(new URL(file, root));

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
-import { formatBytes, formatDuration } from "@stagecraft/core";
+import { formatBytes } from "@stagecraft/core";
 import { tempDir } from "@stagecraft/testing";
 import { missingServices } from "../world/service-process.js";
+import { teller } from "../teller.js";
 import { fuzz, type FuzzResult } from "./fuzz.js";
 import { attackServers, type LiveResult } from "./live.js";
 import type { HostileTarget } from "./hostile-target.js";
@@ -114,17 +115,4 @@ function liveSummary(count: number, live: LiveResult): string {
 function say(text: string): number {
   process.stdout.write(`${text}\n`);
   return 0;
-}
-
-function teller(what: string) {
-  const startedAt = performance.now();
-  let toldAt = 0;
-  return (done: number, total: number) => {
-    const now = performance.now();
-    if (now - toldAt < (process.stderr.isTTY ? 200 : 10_000) && done < total) return;
-    toldAt = now;
-    const perInput = (now - startedAt) / done;
-    const line = `${what} ${done}/${total}  ${Math.round(1000 / perInput)}/s  ${formatDuration(perInput * (total - done))} left`;
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
-  };
 }

@@ -127,25 +127,17 @@ export const access: FaultRow = {
   controls: [
     {
       name: "tokens are not compared",
-      mutations: [
-        {
-          file: "libs/rpc/dist/callers.js",
-          find: "return callerOf(tokens(), authorization);",
-          replace: 'return { name: "nobody", roles: EVERYTHING };',
-        },
-      ],
+      file: "libs/rpc/dist/callers.js",
+      find: "return callerOf(tokens(), authorization);",
+      replace: 'return { name: "nobody", roles: EVERYTHING };',
       count: 1,
       expect: /no token: answered|scored \d+ items for strangers/,
     },
     {
       name: "certificates of clients are not asked for",
-      mutations: [
-        {
-          file: "services/reward-model/dist/main.js",
-          find: "serverOptions(config, limits)",
-          replace: 'serverOptions({ ...config, tlsClientCa: "" }, limits)',
-        },
-      ],
+      file: "services/reward-model/dist/main.js",
+      find: "serverOptions(config, limits)",
+      replace: 'serverOptions({ ...config, tlsClientCa: "" }, limits)',
       count: 1,
       expect: /no certificate: answered/,
     },

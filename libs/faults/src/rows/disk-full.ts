@@ -163,13 +163,9 @@ export const diskFull: FaultRow = {
   controls: [
     {
       name: "a failed run is not tried again",
-      mutations: [
-        {
-          file: "services/trainer/dist/runs/transient-failures.js",
-          find: "return code !== undefined && TRANSIENT.has(code);",
-          replace: "return false;",
-        },
-      ],
+      file: "services/trainer/dist/runs/transient-failures.js",
+      find: "return code !== undefined && TRANSIENT.has(code);",
+      replace: "return false;",
       count: 1,
       expect: /the run failed for good: .*(no space|ENOSPC|resource_exhausted)/,
     },

@@ -141,20 +141,16 @@ export const gatewayKill: FaultRow = {
   controls: [
     {
       name: "the gateway acknowledges before it commits",
-      mutations: [
-        {
-          file: "services/gateway/dist/store/database.js",
-          find: "return await db.transaction().execute(work);",
-          // Only what is submitted: invitations and assignments are asked for again at once.
-          replace: `if (!String(work).includes("insertFeedback")) return await db.transaction().execute(work);
+      file: "services/gateway/dist/store/database.js",
+      find: "return await db.transaction().execute(work);",
+      // Only what is submitted: invitations and assignments are asked for again at once.
+      replace: `if (!String(work).includes("insertFeedback")) return await db.transaction().execute(work);
           return await new Promise((resolve, reject) => {
             db.transaction().execute(async (tx) => {
               resolve(await work(tx));
               await new Promise((commit) => setTimeout(commit, 50));
             }).catch(reject);
           });`,
-        },
-      ],
       count: 9,
       expect: /^lost: /,
     },

@@ -117,10 +117,15 @@ function hostileRequests(cleanup: Cleanup, servers: ModelServers): Record<string
 
 const refused = (send: Hostile["send"]): Hostile => ({ code: "invalid_argument", send });
 
-const NUMBERS_UNCHECKED: readonly Mutation[] = [
-  ["value === 0 || (value >= minTemperature && value <= maxTemperature)"],
-  ["value >= minRepetitionPenalty && value <= maxRepetitionPenalty"],
-].map(([find]) => ({ file: "libs/core/dist/sampling-limits.js", find: find!, replace: "true" }));
+const unchecked = (find: string): Mutation => ({
+  file: "libs/core/dist/sampling-limits.js",
+  find,
+  replace: "true",
+});
+const TEMPERATURE = unchecked(
+  "value === 0 || (value >= minTemperature && value <= maxTemperature)",
+);
+const PENALTY = unchecked("value >= minRepetitionPenalty && value <= maxRepetitionPenalty");
 
 /** See `doc`. */
 export const hostileRequest: FaultRow = {
@@ -131,14 +136,16 @@ export const hostileRequest: FaultRow = {
   controls: [
     {
       name: "sampling parameters are not held against their limits",
-      mutations: NUMBERS_UNCHECKED,
+      ...TEMPERATURE,
+      also: [PENALTY],
       count: 1,
       expect: /(penalty|temperature) \S+: \w+ instead of invalid_argument/,
     },
     {
       name: "nor does a sequence without finite logits fail alone",
-      mutations: [
-        ...NUMBERS_UNCHECKED,
+      ...TEMPERATURE,
+      also: [
+        PENALTY,
         {
           file: "libs/model/dist/generation/generation-engine.js",
           find: "if (!onFailure)",

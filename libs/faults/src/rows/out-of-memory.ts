@@ -128,37 +128,25 @@ export const outOfMemory: FaultRow = {
   controls: [
     {
       name: "a thread that ends takes the process along",
-      mutations: [
-        {
-          file: "services/trainer/dist/threads/thread-client.js",
-          find: "await thread.ended;",
-          replace: "process.exit(1);",
-        },
-      ],
+      file: "services/trainer/dist/threads/thread-client.js",
+      find: "await thread.ended;",
+      replace: "process.exit(1);",
       count: 1,
       expect: /the trainer ended|unavailable/i,
     },
     {
       name: "attempts are not counted",
-      mutations: [
-        {
-          file: "services/trainer/dist/runs/crash-ledger.js",
-          find: "count(runId) + 1",
-          replace: "1",
-        },
-      ],
+      file: "services/trainer/dist/runs/crash-ledger.js",
+      find: "count(runId) + 1",
+      replace: "1",
       count: 1,
       expect: /the end of greedy-0/,
     },
     {
       name: "attempts follow each other without a pause",
-      mutations: [
-        {
-          file: "services/trainer/dist/runs/crash-ledger.js",
-          find: "return crashes <= 1 ? 0",
-          replace: "return true ? 0",
-        },
-      ],
+      file: "services/trainer/dist/runs/crash-ledger.js",
+      find: "return crashes <= 1 ? 0",
+      replace: "return true ? 0",
       count: 1,
       expect: /at most \d+ ms between attempts/,
     },

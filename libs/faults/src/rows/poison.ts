@@ -148,18 +148,17 @@ async function notFinite({ runDir }: Pipeline): Promise<string[]> {
   return [];
 }
 
-const NUMBERS_UNCHECKED: readonly Mutation[] = [
-  {
-    file: "libs/contracts/dist/validate/check.js",
-    find: "Number.isFinite(",
-    replace: "((_) => true)(",
-  },
-  {
-    file: "libs/core/dist/log-prob.js",
-    find: "return value >= MIN_LOG_PROB && value <= MAX_LOG_PROB;",
-    replace: "return true;",
-  },
-];
+const NUMBERS_UNCHECKED: Mutation = {
+  file: "libs/contracts/dist/validate/check.js",
+  find: "Number.isFinite(",
+  replace: "((_) => true)(",
+};
+
+const LOG_PROBS_UNCHECKED: Mutation = {
+  file: "libs/core/dist/log-prob.js",
+  find: "return value >= MIN_LOG_PROB && value <= MAX_LOG_PROB;",
+  replace: "return true;",
+};
 
 const LOSS_UNCHECKED: readonly Mutation[] = [
   "libs/runs/dist/loop/gradient-step.js",
@@ -182,25 +181,23 @@ export const poison: FaultRow = {
   controls: [
     {
       name: "rollouts are not held against their task",
-      mutations: [
-        {
-          file: "services/trainer/dist/rollouts/bus-rollouts.js",
-          find: "problemOf: (rollout) => this.problemOf(rollout)",
-          replace: "problemOf: () => undefined",
-        },
-      ],
+      file: "services/trainer/dist/rollouts/bus-rollouts.js",
+      find: "problemOf: (rollout) => this.problemOf(rollout)",
+      replace: "problemOf: () => undefined",
       count: 8,
       expect: /the run failed for good: .*did not load the published weights/,
     },
     {
       name: "numbers are not checked on arrival (the optimizer refuses its loss)",
-      mutations: NUMBERS_UNCHECKED,
+      ...NUMBERS_UNCHECKED,
+      also: [LOG_PROBS_UNCHECKED],
       count: 8,
       expect: /the run failed for good: .*loss is NaN/,
     },
     {
       name: "numbers are not checked, nor is the loss, nor what a checkpoint says of it",
-      mutations: [...NUMBERS_UNCHECKED, ...LOSS_UNCHECKED],
+      ...NUMBERS_UNCHECKED,
+      also: [LOG_PROBS_UNCHECKED, ...LOSS_UNCHECKED],
       count: 8,
       expect: /weights of step-\d+ hold a NaN/,
     },
@@ -216,13 +213,9 @@ export const hostileRollout: FaultRow = {
   controls: [
     {
       name: "tokens and scores are not held against the run's rules",
-      mutations: [
-        {
-          file: "libs/ppo/dist/rollouts/rollout-rules.js",
-          find: "return (shapeProblem(sample, task, rules.endIds) ??",
-          replace: "return undefined; return (shapeProblem(sample, task, rules.endIds) ??",
-        },
-      ],
+      file: "libs/ppo/dist/rollouts/rollout-rules.js",
+      find: "return (shapeProblem(sample, task, rules.endIds) ??",
+      replace: "return undefined; return (shapeProblem(sample, task, rules.endIds) ??",
       count: 7,
       expect: /the run failed for good|is not among the dead letters/,
     },

@@ -63,13 +63,9 @@ export const rollingTerm: FaultRow = {
   controls: [
     {
       name: "nobody waits for SIGTERM",
-      mutations: [
-        {
-          file: "libs/service-kit/dist/process.js",
-          find: '["SIGTERM", "SIGINT"]',
-          replace: '["SIGINT"]',
-        },
-      ],
+      file: "libs/service-kit/dist/process.js",
+      find: '["SIGTERM", "SIGINT"]',
+      replace: '["SIGINT"]',
       count: 1,
       expect: /ended with SIGTERM/,
     },

@@ -31,13 +31,9 @@ export const serverKill: FaultRow = {
     {
       name: "the client does not retry",
       where: "harness",
-      mutations: [
-        {
-          file: "libs/rpc/dist/retry.js",
-          find: "if (started || policy.maxAttempts === 1)",
-          replace: "if (true)",
-        },
-      ],
+      file: "libs/rpc/dist/retry.js",
+      find: "if (started || policy.maxAttempts === 1)",
+      replace: "if (true)",
       count: 4,
       expect: /calls failed/,
     },

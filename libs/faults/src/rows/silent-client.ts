@@ -123,25 +123,17 @@ export const silentClient: FaultRow = {
   controls: [
     {
       name: "calls that wait for their caller make no room",
-      mutations: [
-        {
-          file: "libs/rpc/dist/admission.js",
-          find: "options.waiting.makeRoom(method)",
-          replace: "false",
-        },
-      ],
+      file: "libs/rpc/dist/admission.js",
+      find: "options.waiting.makeRoom(method)",
+      replace: "false",
       count: 2,
       expect: /(honest|late) \w+ failed: .*resource_exhausted/,
     },
     {
       name: "silent connections are kept, new ones refused",
-      mutations: [
-        {
-          file: "libs/rpc/dist/connections.js",
-          find: "const idle = idleOf(connections);",
-          replace: "const idle = undefined;",
-        },
-      ],
+      file: "libs/rpc/dist/connections.js",
+      find: "const idle = idleOf(connections);",
+      replace: "const idle = undefined;",
       count: 2,
       expect: /late \w+ failed/,
     },

@@ -79,13 +79,9 @@ export const slowTrainer: FaultRow = {
   controls: [
     {
       name: "no staleness gate",
-      mutations: [
-        {
-          file: "libs/ppo/dist/rollouts/staleness-gate.js",
-          find: "version + maxStaleness",
-          replace: "version + 60",
-        },
-      ],
+      file: "libs/ppo/dist/rollouts/staleness-gate.js",
+      find: "version + maxStaleness",
+      replace: "version + 60",
       count: 10,
       expect: /rollouts ahead|stuck/,
     },

@@ -72,24 +72,18 @@ export const trainerKill: FaultRow = {
   controls: [
     {
       name: "rollouts are acknowledged before the checkpoint",
-      mutations: [
-        {
-          file: LOOP,
-          find: 'await this.phase("checkpoint", () =>',
-          replace: 'await task.saved?.(); await this.phase("checkpoint", () =>',
-        },
-      ],
+      file: LOOP,
+      find: 'await this.phase("checkpoint", () =>',
+      replace: 'await task.saved?.(); await this.phase("checkpoint", () =>',
       count: 12,
       expect: /is acknowledged before its checkpoint/,
     },
     {
       name: "checkpoints are written in place",
-      mutations: [
-        {
-          file: "libs/checkpoint/dist/atomic-directory.js",
-          find: "const temporary = temporaryName(directory);",
-          replace: "const temporary = directory;",
-        },
+      file: "libs/checkpoint/dist/atomic-directory.js",
+      find: "const temporary = temporaryName(directory);",
+      replace: "const temporary = directory;",
+      also: [
         {
           file: "libs/checkpoint/dist/atomic-directory.js",
           find: "await swapIn(temporary, directory, fileSystem);",
@@ -101,7 +95,9 @@ export const trainerKill: FaultRow = {
     },
     {
       name: "the trainer does not restore its checkpoint",
-      mutations: [{ file: LOOP, find: "context.resume ?", replace: "context.never ?" }],
+      file: LOOP,
+      find: "context.resume ?",
+      replace: "context.never ?",
       count: 4,
       expect: /went back|committed twice|stuck/,
     },

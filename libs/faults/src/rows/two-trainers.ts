@@ -90,12 +90,10 @@ export const twoTrainers: FaultRow = {
   controls: [
     {
       name: "no lock on the directory and no lease",
-      mutations: [
-        {
-          file: "libs/checkpoint/dist/directory-lock.js",
-          find: "throw takenOver(file, holder);",
-          replace: "return;",
-        },
+      file: "libs/checkpoint/dist/directory-lock.js",
+      find: "throw takenOver(file, holder);",
+      replace: "return;",
+      also: [
         {
           file: "libs/bus/dist/lease.js",
           find: "this.losing.abort(reason);",

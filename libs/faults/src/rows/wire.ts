@@ -179,13 +179,9 @@ export const wire: FaultRow = {
   controls: [
     {
       name: "a decoder may throw",
-      mutations: [
-        {
-          file: "libs/rpc/dist/handlers.js",
-          find: "return new Undecodable(cause);",
-          replace: "throw cause;",
-        },
-      ],
+      file: "libs/rpc/dist/handlers.js",
+      find: "return new Undecodable(cause);",
+      replace: "throw cause;",
       count: 20,
       expect: /garbage: 13 is no answer/,
     },

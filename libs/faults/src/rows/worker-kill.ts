@@ -45,13 +45,9 @@ export const workerKill: FaultRow = {
   controls: [
     {
       name: "the worker acknowledges a task before it is done",
-      mutations: [
-        {
-          file: "libs/bus/dist/handle-messages.js",
-          find: "await handle(message);",
-          replace: "await message.ack(); await handle(message);",
-        },
-      ],
+      file: "libs/bus/dist/handle-messages.js",
+      find: "await handle(message);",
+      replace: "await message.ack(); await handle(message);",
       count: 12,
       expect: /tasks are acknowledged without a stored rollout/,
     },

@@ -43,14 +43,10 @@ export const workerStop: FaultRow = {
   controls: [
     {
       name: "each delivery makes a rollout of its own, and the trainer takes any",
-      mutations: [
-        {
-          file: "libs/ppo/dist/rollouts/ledger.js",
-          find: "known = new Set(updates.flat());\n        },",
-          replace:
-            "known = new Set(updates.flat()); updates.at(-1).push(...(updates.at(-2) ?? []).slice(0, 1)); },",
-        },
-      ],
+      file: "libs/ppo/dist/rollouts/ledger.js",
+      find: "known = new Set(updates.flat());\n        },",
+      replace:
+        "known = new Set(updates.flat()); updates.at(-1).push(...(updates.at(-2) ?? []).slice(0, 1)); },",
       count: 1,
       expect: /learnt from twice/,
     },
