@@ -186,7 +186,7 @@ export interface BroadcastMessage {
 export interface BucketOptions {
   /** For objects. Default: what it has. */
   maxBytes?: number;
-  /** Of a new one whose `maxBytes` is not set; default 4 GiB. */
+  /** Of a new one whose `maxBytes` is not set; default 16 MiB. */
   startBytes?: number;
   replicas?: number;
 }

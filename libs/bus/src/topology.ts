@@ -21,8 +21,10 @@ export interface TopologyOptions {
   rolloutAckWaitMs?: number;
   /** Rollouts the trainer may hold before it commits; default 65536. */
   rolloutsMaxAckPending?: number;
-  /** Size of the weights' objects. Default: the trainer makes it grow with the model, from 4 GiB on. */
+  /** Size of the weights' objects. Default: the trainer makes it grow by its model and `keepWeights`. */
   weightsMaxBytes?: number;
+  /** That of a new bucket, for a trainer that may not make it grow; default 16 MiB. */
+  weightsStartBytes?: number;
   /** Copies of everything; default 1, production wants 3. */
   replicas?: number;
 }
@@ -52,7 +54,7 @@ const DAY_MS = 24 * 3600_000;
 /** Pure: what a deployment of that name uses. Throws `invalid_argument` for a name that is no subject token. */
 export function deploymentTopology(deployment: string, options: TopologyOptions = {}): Topology {
   checkName("deployment", deployment);
-  const replicas = options.replicas ?? 1;
+  const { replicas = 1, weightsMaxBytes: maxBytes, weightsStartBytes: startBytes } = options;
   const subjects = {
     prompts: `stagecraft.${deployment}.prompts`,
     rollouts: `stagecraft.${deployment}.rollouts`,
@@ -65,7 +67,8 @@ export function deploymentTopology(deployment: string, options: TopologyOptions 
     subjects,
     weightsBucket: `weights_${deployment}`,
     bucketOptions: {
-      ...(options.weightsMaxBytes === undefined ? {} : { maxBytes: options.weightsMaxBytes }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...(startBytes === undefined ? {} : { startBytes }),
       replicas,
     },
     streams: [

@@ -17,8 +17,6 @@ export interface NatsStoreOptions {
 
 const DEFAULT_PART_BYTES = 32 * 1024 ** 2;
 const MIB = 1024 ** 2;
-/** Of a new bucket, before the first model. */
-const START_BYTES = 16 * MIB;
 
 /** Models in a bucket of the broker's object store: `KEY` for small objects, `KEY#0`, `KEY#1`, … for files. */
 export function createNatsStore(options: NatsStoreOptions): RemoteStore {
@@ -53,7 +51,7 @@ export function createNatsStore(options: NatsStoreOptions): RemoteStore {
       await (await objects()).put(key, content);
     },
     async makeRoom(sizeBytes) {
-      await bus.ensureBucket(bucket, { startBytes: START_BYTES, replicas });
+      await bus.ensureBucket(bucket, { replicas });
       const wanted = (await used()) + Math.ceil(1.01 * sizeBytes) + MIB;
       await (await objects()).reserve(wanted, { grow: true });
     },

@@ -9,7 +9,8 @@ import { storeChunks } from "./object-chunks.js";
 
 const PURGE_ATTEMPTS = 12;
 const PURGE_WAIT_MS = 100;
-const NEW_BUCKET_BYTES = 4 * 1024 ** 3;
+/** Whoever puts much there reserves it first: what a broker has promised, nobody else gets. */
+const NEW_BUCKET_BYTES = 16 * 1024 ** 2;
 
 interface Manifest {
   name: string;

@@ -46,6 +46,18 @@ export function describeTopology(kit: BusKit): void {
       await kit.bus.checkReady(2000);
     });
 
+    it("reserves no gigabytes for weights that nobody publishes; a run reserves what it needs", async () => {
+      const sizeOf = async (name: string) => (await kit.bus.streamInfo(`OBJ_${name}`)).maxBytes;
+      const { weightsBucket } = await ensureTopology(kit.bus, "idle");
+      expect(await sizeOf(weightsBucket)).toBe(2 ** 24);
+      await (await kit.bus.objects(weightsBucket)).reserve(2 ** 26, { grow: true });
+      await ensureTopology(kit.bus, "idle"); // another service starts
+      expect(await sizeOf(weightsBucket)).toBe(2 ** 26);
+      const options = { weightsStartBytes: 2 ** 30 };
+      const { weightsBucket: admins } = await ensureTopology(kit.bus, "admins", options);
+      expect(await sizeOf(admins)).toBe(2 ** 30);
+    });
+
     it("can be run by many processes at once", async () => {
       await Promise.all([1, 2, 3, 4].map(() => ensureTopology(kit.bus, "crowd")));
       expect((await kit.bus.streamInfo("PROMPTS_crowd")).messages).toBe(0);

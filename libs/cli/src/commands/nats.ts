@@ -12,6 +12,9 @@ const EXAMPLES = [
   "npx stagecraft nats setup --nats-url nats://10.0.0.5:4222 --allow-plaintext --deployment main --replicas 3",
 ];
 
+/** An admin sets up what the others may not change: room for weights that a trainer cannot make grow. */
+const START_BYTES = 4 * 1024 ** 3;
+
 interface SetupFlags {
   replicas: number;
   json?: boolean;
@@ -28,7 +31,8 @@ export function natsCommand(command: Command, { io }: CommandScope): void {
     const { replicas, json } = setup.opts<SetupFlags>();
     const config = await readBusConfig(setup);
     await using bus = await openBus(config);
-    const options = topologyOptions({ ...config, natsReplicas: replicas });
+    const sized = topologyOptions({ ...config, natsReplicas: replicas });
+    const options = { ...sized, weightsStartBytes: START_BYTES };
     const parts = await setUpTopology(bus, deploymentTopology(config.deployment, options));
     const rows = parts.map(({ kind, name, outcome }) => [`${kind} ${name}`, outcome] as const);
     const text = [`deployment ${config.deployment} on ${config.natsUrl}`, ...alignRows(rows)].join(
