@@ -38,9 +38,9 @@ export async function loadConfigFile(path: string): Promise<ConfigFile> {
   };
 }
 
-/** A value as YAML. */
+/** A value as YAML, also for readers of YAML 1.1 such as kubectl, to whom a bare `off` is no text. */
 export function yamlText(value: unknown): string {
-  return stringify(value, { lineWidth: 0 });
+  return stringify(value, { lineWidth: 0, compat: "yaml-1.1" });
 }
 
 async function readText(path: string): Promise<string> {
