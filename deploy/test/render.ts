@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
@@ -20,6 +20,13 @@ export const COMPONENTS = readdirSync(new URL("../kustomize/components", import.
 
 /** Those that go together: scoring-gateway-secure has the other one in it. */
 export const TOGETHER = COMPONENTS.filter((name) => name !== "scoring-gateway");
+
+/** Of these components those that an overlay does not have yet: twice is an error of kustomize. */
+export function addable(overlay: string, components: readonly string[] = TOGETHER): string[] {
+  const file = new URL(`../kustomize/${overlay}/kustomization.yaml`, import.meta.url);
+  const own = readFileSync(file, "utf8");
+  return components.filter((name) => !own.includes(`components/${name}\n`));
+}
 
 /** What is applied before them, once, and stays. */
 export const DATA = ["data/one-node", "data/shared"] as const;

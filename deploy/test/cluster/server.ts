@@ -1,6 +1,6 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { stringify } from "yaml";
+import { promisify } from "node:util";
 import { overlayOf, render } from "../render.js";
 import type { Manifest } from "../schemas.js";
 
@@ -21,18 +21,40 @@ export function kubectl(args: readonly string[], input?: string): string {
   return stdout;
 }
 
+/** The same while something else goes on. */
+export async function kubectlBeside(args: readonly string[]): Promise<string> {
+  return (await promisify(execFile)("kubectl", args, { maxBuffer: 2 ** 26 })).stdout;
+}
+
 /** Applied by the server, every unknown field an error; `--dry-run=server` keeps nothing. */
 export function apply(manifests: readonly Manifest[], ...flags: string[]): string {
   const strict = ["apply", "--server-side", "--force-conflicts", "--validate=strict"];
-  const text = manifests.map((one) => stringify(one)).join("---\n");
-  return kubectl([...strict, "--field-manager", "stagecraft-test", ...flags, "-f", "-"], text);
+  const manager = ["--field-manager", "stagecraft-test"];
+  return kubectl([...strict, ...manager, ...flags, "-f", "-"], textOf(manifests));
 }
 
-/** Objects of kinds that this server has; an operator that is not installed has none. */
-export function knownOf(manifests: readonly Manifest[]): Manifest[] {
-  const known = new Set(kubectl(["api-resources", "--no-headers"]).split("\n").map(groupAndKind));
-  return manifests.filter(({ apiVersion, kind }) => known.has(`${apiVersion} ${kind}`));
+/** As deploy/README.md says it: `kubectl apply`, which compares with what it applied before. */
+export function applyAsPeopleDo(manifests: readonly Manifest[]): string {
+  return kubectl(["apply", "-f", "-"], textOf(manifests));
 }
+
+/** JSON: kubectl reads YAML by 1.1, where a bare `off` is no text. */
+const textOf = (manifests: readonly Manifest[]) =>
+  manifests.map((one) => JSON.stringify(one)).join("\n---\n");
+
+/** Objects of kinds that this server has; an operator that is not installed has none. */
+function knownOf(manifests: readonly Manifest[]): Manifest[] {
+  const unknown = unknownOf(manifests);
+  return manifests.filter((manifest) => !unknown.has(kindOf(manifest)));
+}
+
+/** Kinds that this server does not have: their operators are not installed. */
+export function unknownOf(manifests: readonly Manifest[]): Set<string> {
+  const known = new Set(kubectl(["api-resources", "--no-headers"]).split("\n").map(groupAndKind));
+  return new Set(manifests.map(kindOf).filter((kind) => !known.has(kind)));
+}
+
+const kindOf = ({ apiVersion, kind }: Manifest) => `${apiVersion} ${kind}`;
 
 /** NAME [SHORT] APIVERSION NAMESPACED KIND. */
 function groupAndKind(line: string): string {
