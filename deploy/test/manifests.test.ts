@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { deploymentTopology } from "@stagecraft/bus";
+import { BROKER_WAIT_MS } from "@stagecraft/service-kit";
 import { OBJECT_STORE_LOCATION } from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
 import { DATA, EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
@@ -84,6 +85,16 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
       }
       const { periodSeconds = 10, failureThreshold = 3 } = startupProbe ?? {};
       expect(periodSeconds * failureThreshold, workload.name).toBeGreaterThanOrEqual(60);
+    }
+  });
+
+  it("starts no service anew that waits for the broker, and for the policy, to be up", () => {
+    const manifests = render(path);
+    for (const workload of ours(manifests)) {
+      const { natsUrl, connectTimeoutMs = 0 } = settingsOf(manifests, workload);
+      const waitMs = (natsUrl === undefined ? 0 : BROKER_WAIT_MS) + connectTimeoutMs;
+      const { periodSeconds = 10, failureThreshold = 3 } = workload.container.startupProbe ?? {};
+      expect(periodSeconds * failureThreshold * 1000, workload.name).toBeGreaterThan(waitMs);
     }
   });
 

@@ -49,6 +49,7 @@ export interface Settings {
   runsDir?: string;
   policyAddress?: string;
   rewardAddress?: string;
+  connectTimeoutMs?: number;
 }
 
 /** True for the pods of our services. */

@@ -1,4 +1,5 @@
 import { hasNatsServer, NATS_MISSING, startNatsServer, waitFor } from "@stagecraft/testing";
+import { createLogger } from "@stagecraft/telemetry";
 import { describe, expect, it } from "vitest";
 import { createJetStreamBus, ensureTopology, type EventBus } from "@stagecraft/bus";
 
@@ -136,6 +137,24 @@ describe.skipIf(!hasNatsServer())(`JetStream faults (skipped when: ${NATS_MISSIN
     await expect(bus.checkReady(300)).rejects.toMatchObject({ code: "unavailable" });
     await server.resume();
     await bus.checkReady(5000);
+  });
+
+  it("waits for a broker that comes up later than its services, and says so", async () => {
+    await using server = await startNatsServer();
+    await server.kill();
+    const lines: string[] = [];
+    const logger = createLogger({
+      service: "policy",
+      destination: { write: (line) => void lines.push(line) },
+    });
+    const connecting = createJetStreamBus({ servers: server.url, logger });
+    await waitFor(() => lines.length > 0, { what: "the log" });
+    await server.restart();
+    await using bus = await connecting;
+    await bus.checkReady(5000);
+    const [said, ...more] = lines.filter((line) => line.includes("no broker yet, waiting"));
+    expect(said).toContain(server.url);
+    expect(more).toEqual([]);
   });
 
   it("explains a broker that is absent, refuses us, or is far away without TLS", async () => {

@@ -7,6 +7,7 @@ export {
 } from "./load-service-config.js";
 export { runMain, terminationSignal } from "./process.js";
 export {
+  BROKER_WAIT_MS,
   busOptions,
   clientOptions,
   engineOptions,

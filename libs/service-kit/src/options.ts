@@ -95,6 +95,9 @@ type ConnectionField = Exclude<
   keyof BusSettings,
   "natsReplicas" | "deployment" | "taskAckWaitMs" | "weightsMaxMb"
 >;
+/** For the broker, which may start at the same time as a service, to be up. */
+export const BROKER_WAIT_MS = 60_000;
+
 type BusSecrets = "token" | "tokenFile" | "user" | "password" | "passwordFile";
 
 /** What `createJetStreamBus` needs of the settings, a name apart. */

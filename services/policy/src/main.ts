@@ -4,6 +4,7 @@ import { redactConfig } from "@stagecraft/config";
 import { localModel } from "@stagecraft/model-store";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  BROKER_WAIT_MS,
   busOptions,
   createHealth,
   runMain,
@@ -38,6 +39,7 @@ runMain(async () => {
   const engine = await createThreadedEngine({ ...engineThreadOptions(config), metrics });
   await using bus = await createJetStreamBus({
     ...busOptions(config),
+    connectTimeoutMs: BROKER_WAIT_MS,
     name: "policy",
     logger,
     metrics,

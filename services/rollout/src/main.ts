@@ -3,6 +3,7 @@ import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  BROKER_WAIT_MS,
   busOptions,
   clientOptions,
   createHealth,
@@ -25,6 +26,7 @@ runMain(async () => {
 
   await using bus = await createJetStreamBus({
     ...busOptions(config),
+    connectTimeoutMs: BROKER_WAIT_MS,
     name: "rollout",
     logger,
     metrics,

@@ -4,6 +4,7 @@ import { redactConfig } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  BROKER_WAIT_MS,
   busOptions,
   createHealth,
   runMain,
@@ -32,6 +33,7 @@ runMain(async () => {
 
   await using bus = await createJetStreamBus({
     ...busOptions(config),
+    connectTimeoutMs: BROKER_WAIT_MS,
     name: "trainer",
     logger,
     metrics,

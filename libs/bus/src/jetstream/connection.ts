@@ -57,7 +57,7 @@ export async function openConnection(
   options: JetStreamOptions,
   logger: Logger,
 ): Promise<Connection> {
-  const nc = await firstConnection(connectionOptions(options), options);
+  const nc = await firstConnection(connectionOptions(options), options, logger);
   const listeners = new Set<() => void>();
   const requestTimeoutMs = options.requestTimeoutMs ?? 2000;
   let up = true;
@@ -107,15 +107,17 @@ function reconnection(listeners: Set<() => void>, timeoutMs: number): Promise<vo
 async function firstConnection(
   settings: ConnectionOptions,
   { servers, connectTimeoutMs = 10_000 }: JetStreamOptions,
+  logger: Logger,
 ): Promise<NatsConnection> {
   const endsAt = performance.now() + connectTimeoutMs;
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     try {
       return await connect(settings);
     } catch (error) {
       const { code } = error as { code?: string };
       const refused = code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_EXPIRED";
       if (!refused && performance.now() + FIRST_RETRY_MS < endsAt) {
+        if (isFirst) logger.warn({ servers, connectTimeoutMs }, "bus: no broker yet, waiting");
         await new Promise((resolve) => setTimeout(resolve, FIRST_RETRY_MS));
         continue;
       }
