@@ -15,7 +15,7 @@ describe.skipIf(missing !== undefined)(`pods on pretended nodes${skipped}`, () =
   it.each(["production", "cpu"])(
     "of %s stay within their budgets while two of four nodes are drained, one after another",
     async (overlay) => {
-      using space = testNamespace();
+      using space = testNamespace({ pods: true });
       using nodes = pretendNodes(space.name, 4);
       const inSpace = ["--namespace", space.name];
       apply(space.render(overlay, ["model-loader"]));
@@ -39,7 +39,7 @@ describe.skipIf(missing !== undefined)(`pods on pretended nodes${skipped}`, () =
   it(
     "of a node that falls silent are made anew on others, and soon",
     async () => {
-      using space = testNamespace();
+      using space = testNamespace({ pods: true });
       using nodes = pretendNodes(space.name, 4);
       const inSpace = ["--namespace", space.name];
       apply(space.render("production"));
@@ -58,7 +58,7 @@ describe.skipIf(missing !== undefined)(`pods on pretended nodes${skipped}`, () =
   it(
     "find a GPU for the trainer, that of a policy where there is no other",
     async () => {
-      using space = testNamespace();
+      using space = testNamespace({ pods: true });
       using nodes = pretendNodes(space.name, 1, { gpus: 1 });
       const inSpace = ["--namespace", space.name];
       const manifests = space.render("gpu-2");

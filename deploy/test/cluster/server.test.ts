@@ -35,7 +35,7 @@ describe.skipIf(missing !== undefined)(`an API server${skipped}`, () => {
   it.each(OVERLAYS)(
     "admits every pod of %s as restricted, and not one that wants more",
     (path) => {
-      using space = testNamespace();
+      using space = testNamespace({ pods: true });
       const manifests = space.render(path.split("/")[1]!, addable(path));
       const pods = workloadsOf(manifests).map(({ name, pod, labels, claimTemplates }) => ({
         apiVersion: "v1",

@@ -62,11 +62,14 @@ function groupAndKind(line: string): string {
   return `${apiVersion} ${kind}`;
 }
 
-/** A namespace of the test's own, restricted as data/shared makes it, gone with it. */
-export function testNamespace() {
+/**
+ * A namespace of the test's own, restricted as data/shared makes it, gone with it. Without pods, unless it
+ * asks for them: where there are nodes they would take the places of others, whose priority is lower.
+ */
+export function testNamespace({ pods = false } = {}) {
   const name = `stagecraft-test-${randomBytes(4).toString("hex")}`;
   using data = overlayOf({ namespace: name, resources: ["../../data/one-node"] });
-  apply(render(data.path));
+  apply([...render(data.path), ...(pods ? [] : [noPods(name)])]);
   return {
     name,
     /** What an overlay of ours, with these components, puts into it. */
@@ -83,3 +86,10 @@ export function testNamespace() {
     },
   };
 }
+
+const noPods = (namespace: string): Manifest & { spec: unknown } => ({
+  apiVersion: "v1",
+  kind: "ResourceQuota",
+  metadata: { name: "no-pods", namespace },
+  spec: { hard: { pods: "0" } },
+});
