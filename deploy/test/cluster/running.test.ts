@@ -47,7 +47,9 @@ describe.skipIf(missing !== undefined)(`a running cluster${skipped}`, () => {
         ours("scale", "deployment/reward-model", `--replicas=${replicas}`);
         ours("rollout", "status", "deployment/reward-model", "--timeout=600s");
       }
-      expect((await load.end()).failed).toEqual([]);
+      const { scores, failed } = await load.end();
+      expect(failed).toEqual([]);
+      expect(scores).toBeGreaterThan(10);
     },
     30 * MINUTES,
   );
@@ -70,29 +72,7 @@ describe.skipIf(missing !== undefined)(`a running cluster${skipped}`, () => {
   );
 });
 
-/** Calls from a pod that is labelled as a client, as a program's would be, until it is told to end. */
-const LOAD = `
-import { readFileSync } from "node:fs";
-import { common, policy, reward } from "@stagecraft/contracts";
-import { createRpcClient } from "@stagecraft/rpc";
-const connection = { allowPlaintext: true, token: readFileSync("/etc/access/worker", "utf8").trim() };
-const scorer = createRpcClient(reward.RewardServiceClient, "reward-model:50052", connection);
-const writer = createRpcClient(policy.PolicyServiceClient, "policy:50051", connection);
-const messages = [{ role: common.Role.USER, content: "who?" }, { role: common.Role.ASSISTANT, content: "a cat." }];
-const items = [{ input: { $case: "conversation", value: { messages } } }];
-const seen = { scores: 0, answers: 0, failed: [] };
-let ending = false;
-process.stdin.on("data", () => (ending = true));
-const fail = (error) => void seen.failed.push(String(error.message ?? error));
-console.log("begun");
-while (!ending) {
-  const truncation = reward.TruncationPolicy.REFUSE;
-  await scorer.scoreBatch({ model: undefined, items, truncation }).then(() => seen.scores++, fail);
-  await writer.getModelInfo({}).then(() => seen.answers++, fail);
-}
-console.log(JSON.stringify(seen));
-process.exit(0);
-`;
+const LOAD = readFileSync(new URL("load.mjs", import.meta.url), "utf8");
 
 interface Seen {
   scores: number;
