@@ -24,4 +24,15 @@ describe("growVocabulary()", () => {
       grown.dispose();
     });
   }
+
+  it("holds no weight twice that has no row for each token", () => {
+    const sizes = { vocabSize: 7, hiddenSize: 8, numLayers: 1, numHeads: 2, maxPositions: 8 };
+    const model = createModel(presetConfig("llama", sizes), { seed: 1 });
+    const before = new Map(model.params);
+    const grown = growVocabulary(model, 9);
+    const moved = [...grown.params].filter(([name, variable]) => variable === before.get(name));
+    expect(moved).toHaveLength(before.size - 2); // all but the embeddings and the head
+    expect(before.get("model.embed_tokens.weight")!.isDisposed).toBe(true);
+    grown.dispose();
+  });
 });

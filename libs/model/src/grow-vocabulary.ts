@@ -1,28 +1,24 @@
 import { f32, type TensorEntry } from "@stagecraft/checkpoint";
 import { familyOf } from "./families/index.js";
-import { modelFromTensors, type Model } from "./model.js";
+import { withParameters, type Model } from "./model.js";
 import { HEAD_NAMES } from "./names.js";
 
 /**
  * The model with rows for more tokens, for a tokenizer that got new ones: each new row of the embeddings
  * and of the language-model head is the mean of those that were there, so that a new token is at first
- * about as likely as any (Hewitt 2021, "Initializing new word embeddings"). Disposes the given model.
+ * about as likely as any (Hewitt 2021, "Initializing new word embeddings"). Takes the given model over: its
+ * other weights become those of the result, and are never held twice.
  * @param vocabSize at least the model's
  */
 export function growVocabulary(model: Model, vocabSize: number): Model {
-  const { config, heads, dtype } = model;
-  const byToken: readonly string[] = [
-    familyOf(config).names.embedding,
-    ...Object.values(HEAD_NAMES.lm),
-  ];
-  const tensors = new Map(
-    [...model.tensors()].map(([name, entry]): [string, TensorEntry] => {
-      return [name, byToken.includes(name) ? withRows(entry, vocabSize) : entry];
-    }),
-  );
-  model.dispose();
-  const grown = { ...config, vocabSize };
-  return modelFromTensors(grown, tensors, { heads, dtype, seed: 0, adopt: "exclusive" });
+  const byToken = [familyOf(model.config).names.embedding, ...Object.values(HEAD_NAMES.lm)];
+  const grown = byToken.flatMap((name): [string, TensorEntry][] => {
+    const variable = model.params.get(name);
+    if (!variable) return [];
+    const known = f32(variable.shape, variable.dataSync() as Float32Array);
+    return [[name, withRows(known, vocabSize)]];
+  });
+  return withParameters(model, { ...model.config, vocabSize }, new Map(grown));
 }
 
 function withRows({ shape, data }: TensorEntry, numRows: number): TensorEntry {

@@ -117,6 +117,20 @@ export function modelFromTensors(
   return new DecoderModel(valid, { heads, dtype, params: new Map(params) });
 }
 
+/** The model with some parameters put in the place of its own, whose memory is freed; the others move to the result. */
+export function withParameters(model: Model, config: ModelConfig, tensors: TensorMap): Model {
+  const valid = validateModelConfig(config);
+  const { heads, dtype } = model;
+  releaseWeights(model.weights.embedding);
+  const params = [...model.params].map(([name, variable]): [string, tf.Variable] => {
+    const entry = tensors.get(name);
+    if (!entry) return [name, variable];
+    variable.dispose();
+    return [name, toVariable(entry, { adopt: "exclusive" })];
+  });
+  return new DecoderModel(valid, { heads, dtype, params: new Map(params) });
+}
+
 function withHeads(
   tensors: TensorMap,
   wanted: { specs: readonly ParameterSpec[]; heads: readonly Head[]; seed: number },
