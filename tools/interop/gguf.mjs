@@ -20,7 +20,7 @@ export async function checkGguf(root) {
   const script = join(root, "tools", "interop", "gguf_models.py");
   try {
     run(python, [script, "make", folder]);
-    const { exportGguf } = await loadLibrary(root);
+    const { exportGguf, loadTokenizer } = await loadLibrary(root);
     const { text, ids, greedy } = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
     const llama = await loadLlama(root);
     const results = [];
@@ -29,9 +29,19 @@ export async function checkGguf(root) {
         const file = join(folder, `${name}-${dtype}.gguf`);
         await exportGguf(join(folder, name), file, { dtype });
         const found = await ask(llama, file, { text, ids, numNew: expected.length });
-        const problem = differences(found, { ids, expected, isExact: dtype === "f32" });
+        const problem = differences(found, { ids, expected });
         results.push({ name: `gguf ${name} ${dtype} in llama.cpp`, ...(problem && { problem }) });
       }
+    }
+    const { texts, patterns } = JSON.parse(readFileSync(join(folder, "texts.json"), "utf8"));
+    for (const pattern of patterns) {
+      const directory = join(folder, `tokens-${pattern}`);
+      const file = `${directory}.gguf`;
+      await exportGguf(directory, file, { dtype: "f32" });
+      const ours = await loadTokenizer(directory);
+      const problem = await otherTokens(llama, file, { texts, ours });
+      const name = `gguf tokens of ${pattern}, ${texts.length} hard texts`;
+      results.push({ name, ...(problem && { problem }) });
     }
     run(python, [script, "check", folder]);
     const bytes = JSON.parse(readFileSync(join(folder, "problems.json"), "utf8"));
@@ -89,14 +99,34 @@ async function ask(llama, file, { text, ids, numNew }) {
 }
 
 /**
- * Rounded weights may lead to another text: of them only the tokens and the length are compared.
- * @param {{ tokens: number[], greedy: number[] }} found
- * @param {{ ids: number[], expected: number[], isExact: boolean }} wanted
+ * @param {any} llama
+ * @param {string} file
+ * @param {{ texts: string[], ours: any }} what
  */
-function differences({ tokens, greedy }, { ids, expected, isExact }) {
+async function otherTokens(llama, file, { texts, ours }) {
+  const model = await llama.loadModel({ modelPath: file, vocabOnly: true });
+  const wrong = texts.flatMap((text) => {
+    const [wanted, found] = [[...ours.encode(text)], [...model.tokenize(text, false)]];
+    return wanted.join() === found.join()
+      ? []
+      : [`${JSON.stringify(text)}: ${found.join()}, not ${wanted.join()}`];
+  });
+  await model.dispose();
+  if (wrong.length === 0) return "";
+  return [`  ${wrong.length} texts differ`, ...wrong.slice(0, 5).map((each) => `  ${each}`)].join(
+    "\n",
+  );
+}
+
+/**
+ * @param {{ tokens: number[], greedy: number[] }} found
+ * @param {{ ids: number[], expected: number[] }} wanted
+ */
+function differences({ tokens, greedy }, { ids, expected }) {
   const problems = [];
   if (tokens.join() !== ids.join()) problems.push(`  tokens ${tokens.join()}, not ${ids.join()}`);
-  const same = isExact ? greedy.join() === expected.join() : greedy.length === expected.length;
-  if (!same) problems.push(`  greedy ${greedy.join()}, not ${expected.join()}`);
+  if (greedy.join() !== expected.join()) {
+    problems.push(`  greedy ${greedy.join()}, not ${expected.join()}`);
+  }
   return problems.join("\n");
 }

@@ -45,15 +45,16 @@ export async function checkModels(root) {
 /** @param {string} root */
 export async function loadLibrary(root) {
   const load = (/** @type {string} */ path) => import(pathToFileURL(join(root, "libs", path)).href);
-  const [checkpoint, model, weights, decoder, tensor] = await Promise.all([
+  const [checkpoint, model, weights, decoder, tensor, tokenizer] = await Promise.all([
     load("checkpoint/dist/index.js"),
     load("model/dist/index.js"),
     load("model/dist/hf-weights.js"),
     load("model/dist/generation/decoder.js"),
     load("tensor/dist/index.js"),
+    load("tokenizer/dist/index.js"),
   ]);
   await tensor.initEngine({ engine: process.env["INTEROP_ENGINE"] ?? "auto" });
-  return { ...tensor, ...checkpoint, ...model, ...weights, ...decoder };
+  return { ...tokenizer, ...tensor, ...checkpoint, ...model, ...weights, ...decoder };
 }
 
 /**

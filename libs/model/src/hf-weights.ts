@@ -33,7 +33,7 @@ export function fromHfTensors(config: ModelConfig, tensors: TensorMap): Converte
 const BUFFER = /(\.attn\.(bias|masked_bias)|\.rotary_emb\.inv_freq)$/;
 
 /** Weights as transformers saves them today: with their prefix, without buffers and repeated matrices. */
-export function cleanHfTensors(config: ModelConfig, tensors: TensorMap): Map<string, TensorEntry> {
+function cleanHfTensors(config: ModelConfig, tensors: TensorMap): Map<string, TensorEntry> {
   const { embedding } = familyOf(config).names;
   const prefix = embedding.slice(0, embedding.indexOf(".") + 1);
   const bare = tensors.has(embedding.slice(prefix.length));

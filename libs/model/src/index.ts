@@ -1,6 +1,7 @@
-export { exportGguf, type ExportGgufOptions } from "./gguf/export-gguf.js";
+export { exportGguf, type ExportGgufOptions, type ExportedGguf } from "./gguf/export-gguf.js";
 export type { GgufType } from "./gguf/gguf-file.js";
 export {
+  baseOfAdapter,
   saveAdapter,
   type SaveAdapterOptions,
   type SavedAdapter,
@@ -30,9 +31,11 @@ export {
   checkVocabulary,
   loadModel,
   readModelInfo,
+  readWholeModel,
   saveModel,
   type LoadModelOptions,
   type ModelInfo,
+  type WholeModel,
   type SaveModelOptions,
 } from "./model-files.js";
 export { MODEL_DTYPES, storeAs, type ModelDtype } from "./model-dtype.js";

@@ -23,24 +23,36 @@ export function dtypeOf(tensors: TensorMap): ModelDtype {
   );
 }
 
-/** Beyond this, the nearest float16 is infinity. */
-const F16_LIMIT = 65_520;
+/** From here on, the nearest float16 is infinity. */
+export const F16_LIMIT = 65_520;
 
 /** The weights as they are to be stored; throws `failed_precondition` for values that the type cannot hold. */
 export function storeAs(dtype: ModelDtype, tensors: TensorMap): TensorMap {
-  if (dtype === "f16") for (const [name, entry] of tensors) requireF16(name, entry);
+  if (dtype === "f16") {
+    for (const [name, { shape, data }] of tensors) requireWithin("f16", { name, shape, data });
+  }
   return new Map(
     [...tensors].map(([name, entry]) => [name, { ...entry, dtype: STORED[dtype].safetensors }]),
   );
 }
 
-function requireF16(name: string, { data, shape }: TensorEntry): void {
+/** Throws `failed_precondition` for a value of a tensor that a type cannot hold. */
+export function requireWithin(
+  type: string,
+  {
+    name,
+    shape,
+    data,
+    limit = F16_LIMIT,
+  }: Pick<TensorEntry, "shape" | "data"> & { name: string; limit?: number },
+): void {
   const values = data as Float32Array;
   for (let i = 0; i < sizeOfShape(shape); i++) {
-    if (Math.abs(values[i]!) < F16_LIMIT) continue;
+    if (Math.abs(values[i]!) < limit) continue;
+    const most = limit === F16_LIMIT ? 65_504 : limit;
     throw new StagecraftError(
       "failed_precondition",
-      `${name} has the value ${values[i]}, more than f16 can hold (65504): write the model as bf16 or f32`,
+      `${name} has the value ${values[i]}, more than ${type} can hold (${most}): write the model as bf16 or f32`,
     );
   }
 }

@@ -20,7 +20,9 @@ import {
 import { fromHfTensors, toHfTensors } from "./hf-weights.js";
 import { modelFromTensors, type Model, type ModelContents } from "./model.js";
 import { storeAs, type ModelDtype } from "./model-dtype.js";
-import type { Head } from "./names.js";
+import { HEAD_NAMES, type Head } from "./names.js";
+import { parameterSpecs } from "./parameters.js";
+import { checkTensors } from "./strict-load.js";
 
 export interface LoadModelOptions {
   /** Default: the heads that were saved. Missing value and score heads are initialised afresh. */
@@ -51,25 +53,63 @@ export interface ModelInfo {
   readonly files: Readonly<Record<string, string>>;
 }
 
+/** A model directory as it was read and looked at: what `saveModel` takes, without an engine. */
+export interface WholeModel extends ModelContents {
+  /** Tokenizer and other text files by name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** What config.json keeps of ours. */
+  readonly extra: JsonObject;
+}
+
 /**
- * Loads a model directory in Hugging Face layout, ours or a foreign one (docs/models.md). Throws
- * `not_found` for a missing directory or file, `data_loss` for damaged weights, `unimplemented` for
- * another architecture, `failed_precondition` listing every weight that does not fit, or for a tokenizer
- * with more tokens than the embeddings have rows.
+ * Reads a model directory in Hugging Face layout, ours or a foreign one (docs/models.md): the one way to its
+ * weights. Throws `not_found` for a missing directory or file, `data_loss` for damaged weights and values that
+ * are not finite, `unimplemented` for another architecture, `failed_precondition` for a tokenizer with more
+ * tokens than the embeddings have rows.
  */
-export async function loadModel(
+async function readModel(
   directory: string,
-  { heads, seed = 0, adapter }: LoadModelOptions = {},
-): Promise<Model> {
+  { adapter }: Pick<LoadModelOptions, "adapter">,
+): Promise<Omit<WholeModel, "tensors"> & { tensors: TensorMap }> {
   const { config: hf, tensors, files } = await readModelDirectory(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
   checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
   if (adapter !== undefined) await applyAdapter(tensors, adapter);
   const { tensors: ours, dtype } = fromHfTensors(config, tensors);
   refuseNotFinite(ours, directory);
-  return modelFromTensors(config, ours, {
-    heads: heads ?? headsOfHfConfig(hf),
-    ...{ seed, dtype },
+  return {
+    ...{ config, files, dtype, tensors: ours },
+    heads: headsOfHfConfig(hf),
+    extra: extraOfHfConfig(hf),
+  };
+}
+
+/**
+ * A model as its directory has it, every weight there and none beyond. Errors as `loadModel`.
+ */
+export async function readWholeModel(
+  directory: string,
+  options: Pick<LoadModelOptions, "adapter"> = {},
+): Promise<WholeModel> {
+  const { tensors, ...read } = await readModel(directory, options);
+  const { config, heads } = read;
+  const others = (Object.keys(HEAD_NAMES) as Head[]).filter((head) => !heads.includes(head));
+  const foreign = new Set<string>(others.flatMap((head) => Object.values(HEAD_NAMES[head])));
+  const own = new Map([...tensors].filter(([name]) => !foreign.has(name)));
+  const scoreBias = own.has(HEAD_NAMES.score.bias);
+  checkTensors(config, parameterSpecs(config, heads, { scoreBias }), own);
+  return { ...read, tensors: () => own };
+}
+
+/** The model of a directory. Errors as `readModel`, and `failed_precondition` listing every weight that does not fit. */
+export async function loadModel(
+  directory: string,
+  { heads, seed = 0, adapter }: LoadModelOptions = {},
+): Promise<Model> {
+  const read = await readModel(directory, { adapter });
+  return modelFromTensors(read.config, read.tensors, {
+    heads: heads ?? read.heads,
+    ...{ seed, dtype: read.dtype },
     adopt: "exclusive", // read for this model alone
   });
 }

@@ -9,6 +9,8 @@ export {
 export { startOfText } from "./start-of-text.js";
 export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
 export { parsedTokenizerJson } from "./parsed-json.js";
+export { namedTokenId } from "./named-specials.js";
+export { templateSourceOf } from "./template/template-source.js";
 export { lastSafeCut } from "./text-pieces.js";
 export { NAMED_TEMPLATES } from "./template/named-templates.js";
 export {

@@ -1,8 +1,10 @@
+import { basename, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { UsageError } from "@stagecraft/config";
-import { StagecraftError } from "@stagecraft/core";
 import type { GgufType, ModelDtype } from "@stagecraft/model";
 import type { CommandScope } from "../app/command.js";
+import { modelArgument, whereTo } from "../models/model-argument.js";
+import { writeModelAs } from "../models/write-model.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 
@@ -38,35 +40,11 @@ export function exportModelCommand(command: Command, scope: CommandScope): void 
     .action((dir: string, flags: ModelFlags) => exportModel(dir, flags, scope));
 }
 
-/** Files that are about the weights as they were. */
-const ABOUT_OTHER_WEIGHTS = new Set(["lineage.json", "README.md", "signature.json"]);
-
-async function exportModel(dir: string, flags: ModelFlags, { io }: CommandScope): Promise<void> {
-  const { loadModel, readModelInfo, saveModel } = await import("@stagecraft/model");
-  const { initEngine } = await import("@stagecraft/tensor");
-  const info = await readModelInfo(dir);
-  refuseEnsemble(dir, info.extra);
-  await initEngine({ engine: "cpu" });
-  const model = await loadModel(dir, { adapter: flags.adapter });
-  // What an adapter adds may be less than bf16 can tell.
-  const { dtype = flags.adapter ? "f32" : model.dtype, maxShardMegabytes, out } = flags;
-  const kept = Object.entries(info.files).filter(([name]) => !ABOUT_OTHER_WEIGHTS.has(name));
-  await saveModel(out, model, {
-    tokenizerFiles: Object.fromEntries(kept),
-    ...{ extra: info.extra, dtype },
-    ...(maxShardMegabytes > 0 && { maxShardBytes: maxShardMegabytes * 1e6 }),
-  });
-  const result = { out, dtype, numParams: model.numParams };
-  model.dispose();
-  tell(io, flags, result, `${out}: ${result.numParams} parameters in ${dtype}`);
-}
-
-function refuseEnsemble(dir: string, { rewardModel }: Record<string, unknown>): void {
-  if ((rewardModel as { members?: unknown } | undefined)?.members === undefined) return;
-  throw new StagecraftError(
-    "unimplemented",
-    `${dir} is a reward model of several members; only models of one are exported`,
-  );
+async function exportModel(dir: string, flags: ModelFlags, scope: CommandScope): Promise<void> {
+  const { out } = flags;
+  const result = await writeModelAs(await modelArgument(dir, whereTo(scope)), flags);
+  const { dtype, numParams } = result;
+  tell(scope.io, flags, { out, ...result }, `${out}: ${numParams} parameters in ${dtype}`);
 }
 
 interface AdapterFlags {
@@ -110,7 +88,7 @@ interface GgufFlags {
 }
 
 /** `stagecraft export gguf`: a model and its tokenizer in one file for llama.cpp. */
-export function exportGgufCommand(command: Command, { io }: CommandScope): void {
+export function exportGgufCommand(command: Command, scope: CommandScope): void {
   command
     .description("a language model and its tokenizer as one GGUF file, for llama.cpp")
     .argument("<model>", "model directory")
@@ -136,8 +114,11 @@ export function exportGgufCommand(command: Command, { io }: CommandScope): void 
       const { exportGguf } = await import("@stagecraft/model");
       const { out, dtype, pre } = flags;
       requireEnding("--out", out, ".gguf");
-      const { numTensors } = await exportGguf(model, out, { dtype, pre });
-      tell(io, flags, { out, dtype, numTensors }, `${out}: ${numTensors} tensors in ${dtype}`);
+      const dir = await modelArgument(model, whereTo(scope));
+      const result = await exportGguf(dir, out, { dtype, pre, name: basename(resolve(model)) });
+      const types = Object.entries(result.types).map(([type, count]) => `${count} in ${type}`);
+      const text = `${out}: ${result.numTensors} tensors, ${types.join(", ")}`;
+      tell(scope.io, flags, { out, dtype, ...result }, [text, ...result.notes].join("\n"));
     });
 }
 

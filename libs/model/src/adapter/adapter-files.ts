@@ -1,6 +1,7 @@
 /** PEFT's LoRA adapters as directories: adapter_config.json and adapter_model.safetensors. */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   atomicWriteFile,
   readModelDirectory,
@@ -25,6 +26,22 @@ export async function applyAdapter(weights: TensorMap, directory: string): Promi
   const file = join(directory, ADAPTER_WEIGHTS);
   const { tensors } = await readSafetensors(file);
   mergeAdapter(weights, tensors, { config, source: directory });
+}
+
+/**
+ * The directory of the model that an adapter changes, by `base_model_name_or_path`: from here, or from the
+ * adapter. Throws `not_found` where there is none, as of a name in a hub.
+ */
+export async function baseOfAdapter(directory: string): Promise<string> {
+  const name = (await readConfig(directory))["base_model_name_or_path"];
+  const places = typeof name === "string" ? [name, resolve(directory, name)] : [];
+  const base = places.find((place) => existsSync(join(place, "config.json")));
+  if (base !== undefined) return base;
+  const merge = `npx stagecraft export model BASE --adapter ${directory} --out MODEL`;
+  throw new StagecraftError(
+    "not_found",
+    `${directory} is a PEFT adapter of ${JSON.stringify(name) ?? "no named model"}, which is no model directory here; name it by its path in ${ADAPTER_CONFIG}, or make a model of both: ${merge}`,
+  );
 }
 
 async function readConfig(directory: string): Promise<JsonObject> {

@@ -1,12 +1,11 @@
-import { basename, dirname, join } from "node:path";
-import { readModelDirectory } from "@stagecraft/checkpoint";
+import { basename, resolve } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
 import type { ModelConfig } from "../config.js";
 import { familyOf } from "../families/index.js";
-import { fromHfConfig, headsOfHfConfig } from "../hf-config.js";
-import { cleanHfTensors } from "../hf-weights.js";
+import { readWholeModel } from "../model-files.js";
 import { GGUF_FAMILIES, type GgufFamily } from "./gguf-families.js";
-import { writeGguf, type GgufType, type GgufValue } from "./gguf-file.js";
+import { writeGguf, type GgufTensor, type GgufType, type GgufValue } from "./gguf-file.js";
+import { ropeMetadata, ropeProblems } from "./gguf-rope.js";
 import { ggufTensors } from "./gguf-tensors.js";
 import { ggufTokenizer } from "./gguf-tokenizer.js";
 
@@ -14,50 +13,65 @@ export interface ExportGgufOptions {
   dtype: GgufType;
   /** llama.cpp's name of a pattern of words, in the place of the tokenizer's own. */
   pre?: string | undefined;
+  /** What the file calls the model; default its directory's name. */
+  name?: string;
+}
+
+export interface ExportedGguf {
+  readonly numTensors: number;
+  /** How many tensors have each type: some keep another than the one asked for. */
+  readonly types: Readonly<Partial<Record<GgufType, number>>>;
+  /** What differs in llama.cpp, each a sentence. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Writes a language model and its tokenizer for llama.cpp. Throws `unimplemented` naming what llama.cpp would
- * compute otherwise.
+ * Writes a language model and its tokenizer for llama.cpp. Throws as `loadModel` does, `unimplemented` naming
+ * what llama.cpp would compute otherwise, and `failed_precondition` for values that the type cannot hold.
  */
 export async function exportGguf(
   directory: string,
   file: string,
-  { dtype, pre }: ExportGgufOptions,
-): Promise<{ numTensors: number }> {
-  const { config: hf, files, tensors: stored } = await readModelDirectory(directory);
-  const config = fromHfConfig(hf, join(directory, "config.json"));
-  const family = GGUF_FAMILIES[config.architecture];
-  const problems = problemsOf(config, family, headsOfHfConfig(hf));
-  if (problems.length > 0 || !family) {
-    throw new StagecraftError(
-      "unimplemented",
-      `${directory} cannot be a GGUF file: ${problems.join("; ")}`,
-      { details: { directory, problems } },
-    );
-  }
-  const name = basename(dirname(join(directory, "x")));
-  const tokenizer = ggufTokenizer(files, { vocabSize: config.vocabSize, pre, origin: directory });
-  const metadata = new Map([...modelMetadata(config, family, { name, dtype }), ...tokenizer]);
-  const tensors = ggufTensors(cleanHfTensors(config, stored), { config, family, dtype });
-  await writeGguf(file, { metadata, tensors });
-  return { numTensors: tensors.size };
+  { dtype, pre, name = basename(resolve(directory)) }: ExportGgufOptions,
+): Promise<ExportedGguf> {
+  const { config, heads, files, tensors: weights } = await readWholeModel(directory);
+  const family = requireFamily(directory, config, heads);
+  const { vocabSize } = config;
+  const tokenizer = await ggufTokenizer(files, { vocabSize, pre, origin: directory });
+  const own = modelMetadata(config, family, { name: plainName(name), dtype });
+  const tensors = ggufTensors(weights(), { config, family, dtype });
+  await writeGguf(file, { metadata: new Map([...own, ...tokenizer.metadata]), tensors });
+  return { numTensors: tensors.size, types: countTypes(tensors), notes: tokenizer.notes };
 }
 
-function problemsOf(
+/** llama.cpp takes spaces away after special tokens of models that are named so (src/llama-vocab.cpp). */
+const plainName = (name: string) => name.replace(/(phi)-?(?=3)|(modern)-(?=bert)/gi, "$1$2 ");
+
+function countTypes(tensors: ReadonlyMap<string, GgufTensor>): ExportedGguf["types"] {
+  const counts: Partial<Record<GgufType, number>> = {};
+  for (const { type } of tensors.values()) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
+function requireFamily(
+  directory: string,
   config: ModelConfig,
-  family: GgufFamily | undefined,
   heads: readonly string[],
-): string[] {
-  if (!family) return [`models of type ${config.architecture} are not written`];
-  const scaling = config.ropeScaling?.rope_type ?? "default";
-  return [
-    ...(heads.join() === "lm" ? [] : [`heads ${heads.join(", ")} (a language model has lm alone)`]),
-    ...(["default", "linear", "llama3", "dynamic"].includes(scaling)
-      ? []
-      : [`rotary angles of type ${scaling}`]),
-    ...(family.problems?.(config) ?? []),
-  ];
+): GgufFamily {
+  const family = GGUF_FAMILIES[config.architecture];
+  const problems = family
+    ? [
+        ...(heads.join() === "lm" ? [] : [`heads ${heads.join(", ")} (a language model has lm)`]),
+        ...ropeProblems(config, family),
+        ...(family.problems?.(config) ?? []),
+      ]
+    : [`models of type ${config.architecture} are not written`];
+  if (family && problems.length === 0) return family;
+  throw new StagecraftError(
+    "unimplemented",
+    `${directory} cannot be a GGUF file: ${problems.join("; ")}`,
+    { details: { directory, problems } },
+  );
 }
 
 const FILE_TYPES: Readonly<Record<GgufType, number>> = { f32: 0, f16: 1, q8_0: 7, bf16: 32 };
@@ -91,18 +105,4 @@ function modelMetadata(
     ["general.quantization_version", { u32: 2 }],
     ...Object.entries(own).map(([key, value]) => [`${architecture}.${key}`, value] as const),
   ]);
-}
-
-function ropeMetadata({
-  ropeTheta,
-  ropeScaling,
-  headSize,
-}: ModelConfig): Record<string, GgufValue> {
-  const factor = ropeScaling?.["factor"];
-  const isLinear = ropeScaling?.rope_type === "linear" && typeof factor === "number";
-  return {
-    "rope.freq_base": { f32: ropeTheta },
-    "rope.dimension_count": { u32: headSize },
-    ...(isLinear && { "rope.scaling.type": "linear", "rope.scaling.factor": { f32: factor } }),
-  };
 }

@@ -5,67 +5,29 @@ import type { GgufValue } from "./gguf-file.js";
 export interface GgufFamily {
   /** llama.cpp's name of the architecture. */
   readonly architecture: string;
-  /** A name of transformers in llama.cpp's words; undefined for one that it has no place for. */
-  rename(name: string): string | undefined;
   /** Queries and keys have their rotary pairs side by side. */
   readonly interleaves?: boolean;
-  /** Norms are 1 + w in transformers, w in the file. */
-  readonly shiftsNorms?: boolean;
-  /** Names of maps that transformers keeps as [in, out]. */
-  readonly transposes?: RegExp;
+  /** Weights of which it has one in the place of several (gguf-names.ts). */
+  readonly joins?: readonly string[];
+  /** The output map has to be there, also where it is the embeddings. */
+  readonly needsOutput?: boolean;
+  /** Every map and norm has to have a bias; those that a model has not are 0. */
+  readonly needsBiases?: boolean;
+  /** Types of scaled rotary angles that it computes as we do; default linear, dynamic and yarn. */
+  readonly ropeTypes?: readonly string[];
   /** Metadata beyond what all have, without the prefix. */
   readonly metadata?: (config: ModelConfig) => Readonly<Record<string, GgufValue>>;
   /** What llama.cpp would compute otherwise. */
   readonly problems?: (config: ModelConfig) => string[];
 }
 
-const BLOCK: Readonly<Record<string, string>> = {
-  input_layernorm: "attn_norm",
-  "self_attn.q_proj": "attn_q",
-  "self_attn.k_proj": "attn_k",
-  "self_attn.v_proj": "attn_v",
-  "self_attn.o_proj": "attn_output",
-  "self_attn.q_norm": "attn_q_norm",
-  "self_attn.k_norm": "attn_k_norm",
-  post_attention_layernorm: "ffn_norm",
-  "mlp.gate_proj": "ffn_gate",
-  "mlp.up_proj": "ffn_up",
-  "mlp.down_proj": "ffn_down",
-};
-
-/** Norms before and after each part (Gemma), or after alone (OLMo 2). */
-const WITH_POST_NORMS = {
-  ...BLOCK,
-  post_attention_layernorm: "post_attention_norm",
-  pre_feedforward_layernorm: "ffn_norm",
-  post_feedforward_layernorm: "post_ffw_norm",
-};
-
-const WHOLE: Readonly<Record<string, string>> = {
-  "model.embed_tokens": "token_embd",
-  "model.norm": "output_norm",
-  lm_head: "output",
-  "transformer.wte": "token_embd",
-  "transformer.wpe": "position_embd",
-  "transformer.ln_f": "output_norm",
-};
-
-const GPT2_BLOCK: Readonly<Record<string, string>> = {
-  ...{ ln_1: "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output" },
-  ...{ ln_2: "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down" },
-};
-
-const renaming = (block: Readonly<Record<string, string>>) => (name: string) => {
-  const [, path = "", kind = ""] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
-  const [, layer, part = ""] = /^(?:model\.layers|transformer\.h)\.(\d+)\.(.+)$/.exec(path) ?? [];
-  const known = layer === undefined ? WHOLE[path] : block[part] && `blk.${layer}.${block[part]}`;
-  return known && `${known}.${kind}`;
-};
+/** Families that read divisors of each angle, as Llama 3's scaling needs. */
+const WITH_FACTORS = ["linear", "dynamic", "yarn", "llama3"];
 
 const llama: GgufFamily = {
   architecture: "llama",
-  rename: renaming(BLOCK),
   interleaves: true,
+  ropeTypes: WITH_FACTORS,
 };
 
 const isEveryFourth = ({ ropeLayers, numLayers }: ModelConfig) =>
@@ -73,10 +35,24 @@ const isEveryFourth = ({ ropeLayers, numLayers }: ModelConfig) =>
     (turns, i) => (ropeLayers?.[i] ?? true) === turns,
   );
 
-const ownScale = ({ attentionScale, headSize }: ModelConfig) =>
-  attentionScale === undefined || Math.abs(attentionScale * Math.sqrt(headSize) - 1) < 1e-6
+const withoutBias = ({ bias, architecture }: ModelConfig) =>
+  bias === false ? [] : [`biases of attention in ${architecture}`];
+
+const withoutWindow = ({ slidingWindow = Infinity, maxPositions, architecture }: ModelConfig) =>
+  slidingWindow >= maxPositions ? [] : [`a sliding window (llama.cpp's ${architecture} has none)`];
+
+/** Both Gemmas: the factor on scores comes from the number of layers, 27B's from another size. */
+function gemmaScale(config: ModelConfig, layersOf27B: number): string[] {
+  const { attentionScale, headSize, numLayers, hiddenSize, numHeads } = config;
+  const size = numLayers === layersOf27B ? Math.floor(hiddenSize / numHeads) : headSize;
+  return Math.abs((attentionScale ?? headSize ** -0.5) * Math.sqrt(size) - 1) < 1e-6
     ? []
-    : ["attention scores with another factor than 1/√headSize (query_pre_attn_scalar)"];
+    : [`attention scores with another factor than 1/√${size} (query_pre_attn_scalar)`];
+}
+
+/** GELU by tanh is transformers' gelu_new, gelu_fast and gelu_pytorch_tanh. */
+const tanhGelu = (activation: string, type: string) =>
+  activation === "gelu" ? [] : [`the activation ${activation} in ${type} (it has GELU by tanh)`];
 
 /** A window in all layers but every `step`th. */
 const windowPattern = (step: number, { windowLayers, numLayers }: ModelConfig) =>
@@ -86,19 +62,21 @@ const windowPattern = (step: number, { windowLayers, numLayers }: ModelConfig) =
     ? []
     : [`windows in other layers than all but every ${step}th`];
 
+const window = ({ slidingWindow }: ModelConfig) => ({
+  "attention.sliding_window": { u32: slidingWindow ?? 4096 },
+});
+
 /** By our names; a family that is not here cannot be exported. */
 export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
   llama,
-  mistral: {
-    ...llama,
-    problems: ({ slidingWindow = Infinity, maxPositions }) =>
-      slidingWindow >= maxPositions ? [] : ["a sliding window (llama.cpp's llama has none)"],
-  },
+  mistral: { ...llama, problems: withoutWindow },
   smollm3: {
-    ...llama,
     architecture: "smollm3",
-    problems: (config) =>
-      isEveryFourth(config) ? [] : ["layers without rotary positions other than every fourth"],
+    interleaves: true,
+    problems: (config) => [
+      ...withoutBias(config),
+      ...(isEveryFourth(config) ? [] : ["layers without rotary positions other than every fourth"]),
+    ],
   },
   granite: {
     ...llama,
@@ -110,37 +88,63 @@ export const GGUF_FAMILIES: Readonly<Record<string, GgufFamily>> = {
       logit_scale: { f32: logitDivisor ?? 1 },
     }),
   },
-  qwen2: { architecture: "qwen2", rename: renaming(BLOCK) },
-  qwen3: {
-    architecture: "qwen3",
-    rename: renaming(BLOCK),
-    problems: ({ bias }) => (bias === false ? [] : ["biases of attention in qwen3"]),
-  },
-  olmo2: {
-    architecture: "olmo2",
-    rename: renaming(WITH_POST_NORMS),
-    problems: ({ bias }) => (bias === false ? [] : ["biases of attention in olmo2"]),
+  qwen2: { architecture: "qwen2" },
+  qwen3: { architecture: "qwen3", problems: withoutBias },
+  olmo2: { architecture: "olmo2", problems: withoutBias },
+  phi3: {
+    architecture: "phi3",
+    joins: ["attn_qkv", "ffn_up"],
+    ropeTypes: ["longrope"],
+    problems: (config) => [
+      ...withoutWindow(config),
+      ...(config.headSize * config.numHeads === config.hiddenSize
+        ? []
+        : ["heads of another size than hidden size / heads in phi3"]),
+    ],
   },
   gemma2: {
     architecture: "gemma2",
-    rename: renaming(WITH_POST_NORMS),
-    shiftsNorms: true,
-    metadata: ({ attentionSoftcap, logitSoftcap, slidingWindow }) => ({
-      attn_logit_softcapping: { f32: attentionSoftcap ?? 0 },
-      final_logit_softcapping: { f32: logitSoftcap ?? 0 },
-      "attention.sliding_window": { u32: slidingWindow ?? 4096 },
+    ropeTypes: ["linear", "dynamic"],
+    metadata: (config) => ({
+      ...window(config),
+      attn_logit_softcapping: { f32: config.attentionSoftcap ?? 0 },
+      final_logit_softcapping: { f32: config.logitSoftcap ?? 0 },
     }),
     problems: (config) => [
-      ...ownScale(config),
+      ...withoutBias(config),
+      ...gemmaScale(config, 46),
       ...windowPattern(2, config),
+      ...(config.tieEmbeddings ? [] : ["an output map of its own in gemma2"]),
       ...(config.attentionSoftcap && config.logitSoftcap ? [] : ["gemma2 without its two caps"]),
     ],
   },
+  gemma3_text: {
+    architecture: "gemma3",
+    ropeTypes: ["linear", "dynamic"],
+    metadata: (config) => ({
+      ...window(config),
+      "rope.freq_base_swa": { f32: config.localRopeTheta ?? 10_000 },
+      ...(config.logitSoftcap && { final_logit_softcapping: { f32: config.logitSoftcap } }),
+    }),
+    problems: (config) => [
+      ...withoutBias(config),
+      ...gemmaScale(config, 62),
+      ...windowPattern(6, config),
+      ...(config.attentionSoftcap ? ["capped attention scores in gemma3_text"] : []),
+    ],
+  },
+  gpt_neox: {
+    architecture: "gptneox",
+    joins: ["attn_qkv"],
+    needsOutput: true,
+    needsBiases: true,
+    metadata: ({ parallelBlocks }) => ({ use_parallel_residual: parallelBlocks === true }),
+    problems: ({ activation = "gelu-erf" }) => tanhGelu(activation, "gpt_neox"),
+  },
   gpt2: {
     architecture: "gpt2",
-    rename: renaming(GPT2_BLOCK),
-    transposes: /\.(attn_qkv|attn_output|ffn_up|ffn_down)\.weight$/,
-    problems: ({ activation = "gelu" }) =>
-      activation === "gelu" ? [] : [`the activation ${activation} in gpt2`],
+    joins: ["attn_qkv"],
+    needsBiases: true,
+    problems: ({ activation = "gelu" }) => tanhGelu(activation, "gpt2"),
   },
 };

@@ -1,33 +1,37 @@
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
-import { StagecraftError } from "@stagecraft/core";
 import type { ModelConfig } from "../config.js";
-import { ropeOf } from "../rope.js";
-import { plainRope } from "@stagecraft/tensor";
+import { requireWithin } from "../model-dtype.js";
 import type { GgufFamily } from "./gguf-families.js";
 import type { GgufTensor, GgufType } from "./gguf-file.js";
-import { Q8_BLOCK } from "./q8.js";
+import { ggufNamed } from "./gguf-names.js";
+import { ropeTensors } from "./gguf-rope.js";
+import { Q8_BLOCK, Q8_LIMIT } from "./q8.js";
 
-/** The weights of a model, stored as transformers has them, in llama.cpp's names and order. */
+interface GgufTensorOptions {
+  config: ModelConfig;
+  family: GgufFamily;
+  dtype: GgufType;
+}
+
+/**
+ * The weights of a model in our layout, in llama.cpp's names and order. Throws `failed_precondition` for
+ * values that the type cannot hold.
+ */
 export function ggufTensors(
   weights: TensorMap,
-  { config, family, dtype }: { config: ModelConfig; family: GgufFamily; dtype: GgufType },
+  { config, family, dtype }: GgufTensorOptions,
 ): Map<string, GgufTensor> {
   const tensors = new Map<string, GgufTensor>();
-  for (const [name, entry] of weights) {
-    const renamed = family.rename(name);
-    if (renamed === undefined) {
-      throw new StagecraftError("unimplemented", `llama.cpp has no place for the weights ${name}`);
-    }
-    const { shape, data } = arrange(renamed, entry, { config, family });
-    tensors.set(renamed, {
-      shape,
-      data: data as Float32Array,
-      type: typeFor(renamed, shape, dtype),
-    });
+  for (const [name, entry] of ggufNamed(config, weights, family)) {
+    const { shape, data } = arrange(name, entry, { config, family });
+    const type = typeFor(name, shape, dtype);
+    if (type === "f16") requireWithin("f16", { name, shape, data });
+    if (type === "q8_0") requireWithin("q8_0", { name, shape, data, limit: Q8_LIMIT });
+    tensors.set(name, { shape, data: data as Float32Array, type });
   }
-  const factors = ropeFactors(config);
-  if (factors)
-    tensors.set("rope_freqs.weight", { shape: [factors.length], data: factors, type: "f32" });
+  for (const [name, data] of ropeTensors(config)) {
+    tensors.set(name, { shape: [data.length], data, type: "f32" });
+  }
   return tensors;
 }
 
@@ -41,21 +45,11 @@ function typeFor(name: string, shape: readonly number[], dtype: GgufType): GgufT
 function arrange(
   name: string,
   entry: TensorEntry,
-  { config, family }: { config: ModelConfig; family: GgufFamily },
+  { config, family }: Pick<GgufTensorOptions, "config" | "family">,
 ): TensorEntry {
-  const data = entry.data as Float32Array;
-  if (family.shiftsNorms && name.endsWith("norm.weight")) {
-    return f32(
-      entry.shape,
-      data.map((value) => value + 1),
-    );
-  }
-  if (family.transposes?.test(name)) return transpose(entry);
   const heads = /\.attn_q\./.test(name) ? config.numHeads : config.numKvHeads;
-  if (family.interleaves && /\.attn_[qk]\.(weight|bias)$/.test(name)) {
-    return interleave(entry, heads);
-  }
-  return entry;
+  const turns = family.interleaves && /\.attn_[qk]\.(weight|bias)$/.test(name);
+  return turns ? interleave(entry, heads) : entry;
 }
 
 /** transformers keeps the rotary pairs of a head as two halves, llama.cpp side by side. */
@@ -69,21 +63,4 @@ function interleave({ shape, data }: TensorEntry, heads: number): TensorEntry {
     turned.set((data as Float32Array).subarray(row * width, (row + 1) * width), to * width);
   }
   return f32(shape, turned);
-}
-
-function transpose({ shape, data }: TensorEntry): TensorEntry {
-  const [rows, columns] = shape as [number, number];
-  const turned = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j] as number;
-  }
-  return f32([columns, rows], turned);
-}
-
-/** Llama 3's scaling, as divisors of the plain frequencies. */
-function ropeFactors(config: ModelConfig): Float32Array | undefined {
-  if (config.ropeScaling?.rope_type !== "llama3") return undefined;
-  const { frequencies } = ropeOf(config);
-  const plain = plainRope(config.ropeTheta, frequencies.length).frequencies;
-  return Float32Array.from(frequencies, (frequency, i) => plain[i]! / frequency);
 }

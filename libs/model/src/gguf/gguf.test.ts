@@ -1,95 +1,29 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { readModelDirectory, writeModelDirectory } from "@stagecraft/checkpoint";
 import { initEngine } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
-import { tinyConfig, tinyModel } from "../../test/tiny.js";
+import {
+  VOCAB_SIZE,
+  filesOf,
+  readGguf,
+  save,
+  tokenizerJson,
+  workshop,
+} from "../../test/gguf-files.js";
 import type { ModelConfig } from "../config.js";
 import type { Architecture } from "../families/index.js";
 import { loadModel, saveModel } from "../model-files.js";
 import { exportGguf } from "./export-gguf.js";
+import type { GgufType } from "./gguf-file.js";
 import { quantizeQ8 } from "./q8.js";
 
 beforeAll(() => initEngine({ numThreads: 1 }));
 
-const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false };
-
-/** A byte-level tokenizer of two tokens and a merge. */
-const tokenizerJson = (changes: object = {}) => ({
-  added_tokens: [
-    { id: 3, content: "<s>", special: true },
-    { id: 4, content: "<x>", special: false },
-  ],
-  normalizer: null,
-  pre_tokenizer: BYTE_LEVEL,
-  model: { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: [["a", "b"]] },
-  ...changes,
-});
-
-const filesOf = (json: object) => ({
-  "tokenizer.json": JSON.stringify(json),
-  "tokenizer_config.json": JSON.stringify({ bos_token: "<s>", eos_token: "<s>" }),
-  "chat_template.jinja": "{{ messages }}",
-});
-
-async function workshop() {
-  const path = await mkdtemp(join(tmpdir(), "stagecraft-gguf-"));
-  return {
-    model: join(path, "model"),
-    file: join(path, "m.gguf"),
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
-  };
-}
-
-/** Metadata and tensors of a file, read by what the format says. */
-async function readGguf(file: string) {
-  const bytes = await readFile(file);
-  let at = 8;
-  const u32 = () => bytes.readUInt32LE((at += 4) - 4);
-  const u64 = () => Number(bytes.readBigUInt64LE((at += 8) - 8));
-  const text = () => {
-    const length = u64();
-    return bytes.toString("utf8", at, (at += length));
-  };
-  const read: Record<number, () => unknown> = {
-    4: u32,
-    5: () => bytes.readInt32LE((at += 4) - 4),
-    6: () => bytes.readFloatLE((at += 4) - 4),
-    7: () => bytes[at++] === 1,
-    8: text,
-    9: () => {
-      const type = u32();
-      return Array.from({ length: u64() }, () => read[type]!());
-    },
-  };
-  const [numTensors, numKeys] = [u64(), u64()];
-  const metadata: Record<string, unknown> = {};
-  for (let i = 0; i < numKeys; i++) metadata[text()] = read[u32()]!();
-  const tensors: Record<string, { dims: number[]; type: number; offset: number }> = {};
-  for (let i = 0; i < numTensors; i++) {
-    tensors[text()] = {
-      dims: Array.from({ length: u32() }, u64),
-      type: u32(),
-      offset: u64(),
-    };
-  }
-  const start = Math.ceil(at / 32) * 32;
-  return {
-    head: bytes.toString("latin1", 0, 4),
-    version: bytes[4],
-    metadata,
-    tensors,
-    start,
-    bytes,
-  };
-}
-
-async function save(model: string, architecture: Architecture, fields: Partial<ModelConfig> = {}) {
-  const tiny = tinyModel(tinyConfig(architecture, fields));
-  await saveModel(model, tiny, { tokenizerFiles: filesOf(tokenizerJson()) });
-  return tiny;
-}
+const CONTEXT = { original_max_position_embeddings: 16 };
+const YARN = { rope_type: "yarn", factor: 2, ...CONTEXT };
+const LLAMA3 = {
+  ...{ rope_type: "llama3", factor: 2, low_freq_factor: 1, high_freq_factor: 4 },
+  ...CONTEXT,
+};
 
 describe("a GGUF file", () => {
   it("holds the metadata, the tokenizer and every tensor, each where it is said to be", async () => {
@@ -111,7 +45,7 @@ describe("a GGUF file", () => {
     });
     const tokens = metadata["tokenizer.ggml.tokens"] as string[];
     expect(tokens.slice(0, 6)).toEqual(["a", "b", "ab", "<s>", "<x>", "[PAD5]"]);
-    expect(tokens).toHaveLength(23);
+    expect(tokens).toHaveLength(VOCAB_SIZE);
     expect((metadata["tokenizer.ggml.token_type"] as number[]).slice(0, 6)).toEqual([
       1, 1, 1, 3, 4, 5,
     ]);
@@ -151,21 +85,100 @@ describe("a GGUF file", () => {
     expect(typeOf("blk.0.attn_norm.weight")).toBe(0);
   });
 
+  it("says how many tensors have another type than the one asked for", async () => {
+    await using at = await workshop();
+    await save(at.model, "llama", { hiddenSize: 32, intermediateSize: 24 });
+    const { numTensors, types } = await exportGguf(at.model, at.file, { dtype: "q8_0" });
+    expect({ numTensors, types }).toEqual({ numTensors: 21, types: { q8_0: 14, f16: 2, f32: 5 } });
+  });
+
+  it("has no name by which llama.cpp would read texts otherwise", async () => {
+    await using at = await workshop();
+    await save(`${at.model}-Phi-3`, "llama");
+    await exportGguf(`${at.model}-Phi-3`, at.file, { dtype: "f32" });
+    expect((await readGguf(at.file)).metadata["general.name"]).toBe("model-Phi 3");
+  });
+
+  it("has zero biases where llama.cpp needs some and the model has none", async () => {
+    await using at = await workshop();
+    await save(at.model, "gpt2", { bias: false });
+    await exportGguf(at.model, at.file, { dtype: "f32" });
+    const { tensors } = await readGguf(at.file);
+    expect(tensors["blk.1.attn_qkv.bias"]!.dims).toEqual([48]);
+    expect(tensors["output_norm.bias"]!.dims).toEqual([16]);
+  });
+
+  it("holds fused weights, and the output map that GPT-NeoX has to have", async () => {
+    await using at = await workshop();
+    const phi = await save(at.model, "phi3");
+    await exportGguf(at.model, at.file, { dtype: "f32" });
+    const { tensors, bytes, start } = await readGguf(at.file);
+    expect(tensors["blk.0.attn_qkv.weight"]!.dims).toEqual([16, 32]);
+    const { dims, offset } = tensors["blk.0.ffn_up.weight"]!;
+    expect(dims).toEqual([16, 48]);
+    const gate = phi.tensors().get("model.layers.0.mlp.gate_proj.weight")!.data;
+    const first = bytes.subarray(start + offset, start + offset + 4 * gate.length);
+    expect(first.equals(Buffer.from(gate.buffer, gate.byteOffset, gate.byteLength))).toBe(true);
+    await save(at.model, "gpt_neox", { activation: "gelu", tieEmbeddings: true });
+    await exportGguf(at.model, at.file, { dtype: "f32" });
+    expect(Object.keys((await readGguf(at.file)).tensors)).toContain("output.weight");
+  });
+
+  it("says the types of rotary angles that llama.cpp computes", async () => {
+    await using at = await workshop();
+    const metadataOf = async (architecture: Architecture, ropeScaling: object) => {
+      const fields = { ropeScaling, numHeads: 4, headSize: 4 } as unknown as Partial<ModelConfig>;
+      await save(at.model, architecture, fields);
+      await exportGguf(at.model, at.file, { dtype: "f32" });
+      return readGguf(at.file);
+    };
+    const context = { original_max_position_embeddings: 32 };
+    const yarn = { rope_type: "yarn", factor: 4, ...context };
+    const own = await metadataOf("qwen2", { ...yarn, attention_factor: 1.5 });
+    expect(own.metadata).toMatchObject({
+      "qwen2.rope.scaling.type": "yarn",
+      "qwen2.rope.scaling.factor": 4,
+      "qwen2.rope.scaling.original_context_length": 32,
+    });
+    const scale = own.metadata["qwen2.rope.scaling.attn_factor"] as number;
+    expect(scale * (1 + 0.1 * Math.log(4))).toBeCloseTo(1.5, 6);
+    const plain = (await metadataOf("llama", yarn)).metadata;
+    expect(plain["llama.rope.scaling.attn_factor"]).toBe(1);
+    const factors = {
+      short_factor: [1, 2],
+      long_factor: [3, 4],
+      attention_factor: 1.25,
+      factor: 4,
+    };
+    const long = await metadataOf("phi3", { rope_type: "longrope", ...factors, ...context });
+    expect(long.metadata["phi3.rope.scaling.attn_factor"]).toBe(1.25);
+    expect(long.tensors["rope_factors_short.weight"]!.dims).toEqual([2]);
+    expect(long.tensors["rope_factors_long.weight"]!.dims).toEqual([2]);
+  });
+
   for (const [architecture, fields, problem] of [
-    ["phi3", {}, "models of type phi3 are not written"],
+    ["phi3", { slidingWindow: 4 }, "a sliding window (llama.cpp's phi3 has none)"],
+    ["gpt_neox", {}, "the activation gelu-erf in gpt_neox"],
+    [
+      "gemma3_text",
+      { slidingWindow: 4, windowLayers: [true, false] },
+      "windows in other layers than all but every 6th",
+    ],
+    ["gemma3_text", { attentionScale: 0.1 }, "query_pre_attn_scalar"],
+    ["gemma3_text", { attentionSoftcap: 3 }, "capped attention scores"],
+    ["smollm3", { bias: "attention" }, "biases of attention in smollm3"],
+    ["qwen2", { ropeScaling: LLAMA3 }, "rotary angles of type llama3 in qwen2"],
     ["mistral", { slidingWindow: 4 }, "a sliding window"],
     ["smollm3", { ropeLayers: [true, false] }, "layers without rotary positions"],
     ["gemma2", {}, "gemma2 without its two caps"],
     ["gpt2", { activation: "relu" }, "the activation relu in gpt2"],
-    ["llama", { ropeScaling: { rope_type: "yarn", factor: 2 } }, "rotary angles of type yarn"],
+    ["llama", { ropeScaling: { ...YARN, truncate: false } }, "yarn with truncate false"],
+    ["llama", { ropeScaling: { ...YARN, beta_fast: 16 } }, "yarn with other betas than 32 and 1"],
     ["qwen3", { bias: "attention" }, "biases of attention in qwen3"],
   ] as const) {
     it(`is not written of what llama.cpp would compute otherwise: ${problem}`, async () => {
       await using at = await workshop();
-      const more = architecture === "llama" ? { original_max_position_embeddings: 16 } : {};
-      const scaled =
-        "ropeScaling" in fields ? { ropeScaling: { ...fields.ropeScaling, ...more } } : {};
-      await save(at.model, architecture, { ...fields, ...scaled } as Partial<ModelConfig>);
+      await save(at.model, architecture, fields as unknown as Partial<ModelConfig>);
       await expect(exportGguf(at.model, at.file, { dtype: "f32" })).rejects.toThrow(problem);
     });
   }
@@ -178,27 +191,36 @@ describe("a GGUF file", () => {
     await expect(exportGguf(at.model, at.file, { dtype: "f32" })).rejects.toThrow("heads score");
   });
 
-  for (const [changes, problem] of [
-    [{ normalizer: { type: "NFC" } }, "a normalizer"],
-    [{ pre_tokenizer: { type: "Whitespace" } }, "it is no byte-level BPE"],
-    [{ model: { type: "Unigram", vocab: [] } }, "it is no byte-level BPE"],
-    [
-      { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split" }, BYTE_LEVEL] } },
-      "a pattern of words that llama.cpp has not; --pre gpt-2|",
-    ],
-  ] as const) {
-    it(`is not written with a tokenizer that llama.cpp has not: ${problem}`, async () => {
-      await using at = await workshop();
-      await save(at.model, "llama");
-      await writeFile(`${at.model}/tokenizer.json`, JSON.stringify(tokenizerJson(changes)));
-      const write = (pre?: string) => exportGguf(at.model, at.file, { dtype: "f32", pre });
-      await expect(write()).rejects.toThrow(problem);
-      if (problem.includes("--pre")) {
-        await expect(write("qwen9")).rejects.toThrow("--pre must be one of gpt-2, llama-bpe");
-        await write("qwen2");
-      }
-    });
-  }
+  it("is not written of weights that loadModel refuses: a missing one, or one that is not finite", async () => {
+    await using at = await workshop();
+    await save(at.model, "llama");
+    const { config, files, tensors } = await readModelDirectory(at.model);
+    const write = async (changed: typeof tensors) => {
+      await writeModelDirectory(at.model, { config, files, tensors: changed });
+      return exportGguf(at.model, at.file, { dtype: "f32" });
+    };
+    const headless = new Map([...tensors].filter(([name]) => name !== "lm_head.weight"));
+    await expect(write(headless)).rejects.toThrow("1 missing: lm_head.weight");
+    (tensors.get("lm_head.weight")!.data as Float32Array)[3] = NaN;
+    await expect(write(tensors)).rejects.toThrow("values of lm_head.weight are not finite");
+  });
+
+  it("is not written of values that its type cannot hold", async () => {
+    await using at = await workshop();
+    const write = async (value: number, dtype: GgufType) => {
+      const tiny = await save(at.model, "llama", { hiddenSize: 32 });
+      const tensors = tiny.tensors();
+      (tensors.get("lm_head.weight")!.data as Float32Array)[3] = value;
+      tiny.load(tensors);
+      await saveModel(at.model, tiny, { tokenizerFiles: filesOf(tokenizerJson()) });
+      return exportGguf(at.model, at.file, { dtype });
+    };
+    const problem = (type: string) => `output.weight has the value .*, more than ${type} can hold`;
+    await expect(write(7e4, "f16")).rejects.toThrow(new RegExp(problem("f16")));
+    await expect(write(9e6, "q8_0")).rejects.toThrow(new RegExp(problem("q8_0")));
+    await write(7e4, "q8_0");
+    await write(7e4, "bf16");
+  });
 });
 
 describe("quantizeQ8()", () => {

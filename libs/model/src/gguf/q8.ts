@@ -1,7 +1,10 @@
 import { narrowF16 } from "@stagecraft/checkpoint";
+import { F16_LIMIT } from "../model-dtype.js";
 
 /** Elements that share one scale; a row has to be made of whole blocks. */
 export const Q8_BLOCK = 32;
+/** The scale of a block is a float16: values from here on have none. */
+export const Q8_LIMIT = 127 * F16_LIMIT;
 const BLOCK_BYTES = 2 + Q8_BLOCK;
 
 /** ggml's q8_0: for each block a scale d = max |x| / 127 in float16, and x/d rounded to int8, halves away from 0. */
