@@ -1,4 +1,5 @@
-import { loadModel, saveModel, type Model } from "@stagecraft/model";
+import { f32, type TensorEntry } from "@stagecraft/checkpoint";
+import { HEAD_NAMES, readWholeModel, saveModel, type Model } from "@stagecraft/model";
 import { loopOptionsFor, trainLoop, writtenAs } from "@stagecraft/runs";
 import type {
   WrittenModelConfig,
@@ -70,12 +71,16 @@ export function stepsOf(
   return Math.max(1, Math.ceil((epochs * batchesPerEpoch) / accumulationSteps));
 }
 
-/** Puts the weights of the run's best evaluation into the model. */
+/**
+ * Puts the weights of the run's best evaluation into the model: those that were read, not copies of them. A head
+ * that was not written with them stays as it is.
+ */
 export async function restoreBest(run: Run, model: Model): Promise<void> {
-  const best = await loadModel(run.bestDir, { heads: model.heads });
-  try {
-    model.load(best.tensors());
-  } finally {
-    best.dispose();
-  }
+  const best = (await readWholeModel(run.bestDir)).tensors();
+  const heads = new Set<string>(Object.values(HEAD_NAMES).flatMap((head) => Object.values(head)));
+  const others = [...model.params].filter(([name]) => heads.has(name) && !best.has(name));
+  const kept = others.map(([name, variable]): [string, TensorEntry] => {
+    return [name, f32(variable.shape, new Float32Array(variable.dataSync()))];
+  });
+  model.load(new Map([...best, ...kept]), { adopt: "exclusive" });
 }
