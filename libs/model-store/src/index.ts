@@ -1,5 +1,11 @@
 export { modelBrokerFields, modelStoreFields, type ModelStoreSettings } from "./fields.js";
-export { localModel, newestVersion, versionIn, type LocalModelOptions } from "./local-model.js";
+export {
+  localModel,
+  modelsFolder,
+  newestVersion,
+  versionIn,
+  type LocalModelOptions,
+} from "./local-model.js";
 export { formatModelUrl, isModelUrl, parseModelUrl, type ModelUrl } from "./model-url.js";
 export { createNatsStore, type NatsStoreOptions } from "./nats-store.js";
 export { openModelStore, type StoreSettings } from "./open-store.js";

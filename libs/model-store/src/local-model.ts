@@ -42,11 +42,7 @@ export async function localModel(text: string, options: LocalModelOptions): Prom
       `${text} is @${newest.version} by now; this run goes on with @${before}, which it began with`,
     );
   }
-  const cache = settings.modelsCache || join(tmpdir(), `stagecraft-models-${userInfo().uid}`);
-  const problem = privateDirectoryProblem(cache);
-  // One that somebody names is his affair: a volume of a cluster has other rights.
-  if (problem !== undefined && settings.modelsCache === "") throw foreignCache(cache, problem);
-  const dir = join(cache, folderOf({ ...url, version }));
+  const dir = join(modelsFolder(settings), folderOf({ ...url, version }));
   const named = formatModelUrl({ ...url, version });
   if (existsSync(dir) && (await holds(dir, manifest, signal))) {
     info(`${named} is in ${dir}`);
@@ -82,6 +78,15 @@ const openOf = ({ open, settings }: LocalModelOptions) =>
 
 function folderOf({ name, version }: ModelUrl): string {
   return `${name.replaceAll("/", "_")}-${version}`;
+}
+
+/** The folder where models are kept that were brought or made for a command. Throws for one that others can write. */
+export function modelsFolder({ modelsCache }: Pick<StoreSettings, "modelsCache">): string {
+  const cache = modelsCache || join(tmpdir(), `stagecraft-models-${userInfo().uid}`);
+  const problem = privateDirectoryProblem(cache);
+  // One that somebody names is his affair: a volume of a cluster has other rights.
+  if (problem !== undefined && modelsCache === "") throw foreignCache(cache, problem);
+  return cache;
 }
 
 function foreignCache(cache: string, problem: string): StagecraftError {

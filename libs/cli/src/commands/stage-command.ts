@@ -5,6 +5,8 @@ import type { CommandScope } from "../app/command.js";
 import { StagecraftError } from "@stagecraft/core";
 import { schemaOf, UsageError } from "@stagecraft/config";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { whereTo } from "../models/model-argument.js";
+import { withMergedAdapters } from "../models/with-merged-adapters.js";
 import { withModelUrls } from "../models/with-model-urls.js";
 import { adviseOnStop } from "../report/advise-on-stop.js";
 import { resultText } from "../report/result-text.js";
@@ -41,7 +43,8 @@ export function stageCommand<C>(stage: StageDefinition<C>, choose?: ChooseStage<
       const meant = (await choose?.(stage)) ?? stage;
       // Another stage than the command's runs elsewhere, and names mean what they mean there.
       const chosen = meant === stage ? withModelUrls(stage) : meant;
-      const config = (await readConfig(schemaOf(chosen), command)) as C;
+      const read = (await readConfig(schemaOf(chosen), command)) as C;
+      const config = meant === stage ? await withMergedAdapters(read, whereTo(scope)) : read;
       const flags = command.opts<StageFlags>();
       if (flags.resume && flags.overwrite) {
         throw new UsageError("--resume continues a run and --overwrite replaces it: choose one");

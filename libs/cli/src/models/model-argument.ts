@@ -12,6 +12,7 @@ import { flag } from "@stagecraft/fields";
 import { z } from "zod";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";
+import { mergedAdapter } from "./adapter-argument.js";
 
 const schema = z.strictObject({
   ...modelStoreFields,
@@ -31,14 +32,17 @@ export async function readStoreSettings(command: Command): Promise<StoreSettings
 }
 
 /**
- * A directory for a command that takes one: the text itself, or a folder of the cache for `s3://BUCKET/NAME`
- * and `nats://NAME`. The store's settings are variables, `STAGECRAFT_S3_ENDPOINT` and so on.
+ * A directory for a command that takes one: the text itself; a folder of the cache for `s3://BUCKET/NAME` and
+ * `nats://NAME`, whose settings are variables, `STAGECRAFT_S3_ENDPOINT` and so on; and for an adapter, one with its
+ * base merged.
  */
 export async function modelArgument(
   text: string,
   how: Pick<LocalModelOptions, "info" | "signal" | "earlier">,
 ): Promise<string> {
-  if (!isModelUrl(text)) return text;
+  if (!isModelUrl(text)) {
+    return (await mergedAdapter(text, { ...how, settings: storeVariables })) ?? text;
+  }
   return localModel(text, { ...how, settings: await storeVariables() });
 }
 

@@ -1,6 +1,7 @@
 import { isModelUrl, newestVersion, parseModelUrl, versionIn } from "@stagecraft/model-store";
 import type { StageContext, StageDefinition } from "@stagecraft/runs";
 import { modelArgument, storeVariables } from "./model-argument.js";
+import { pathIn, pathsOf, withPaths } from "./named-paths.js";
 
 /**
  * The stage, with models that its configuration names in an object store brought here when it runs. A run that
@@ -33,7 +34,7 @@ export function withModelUrls<C>(stage: StageDefinition<C>): StageDefinition<C> 
       const earlier = urls.length === 0 ? undefined : await earlierConfig(context);
       const how = { signal, earlier, info: (text: string) => reporter.info(text) };
       for (const url of urls) dirs.set(url, await modelArgument(url, how));
-      return stage.run(dirs.size === 0 ? config : replaced(config, dirs), context);
+      return stage.run(dirs.size === 0 ? config : withPaths(config, dirs), context);
     },
   };
 }
@@ -65,24 +66,9 @@ async function versionsOf(
   return found;
 }
 
-/** The URL in `URL` or `NAME=URL`. */
-function urlIn(text: unknown): string | undefined {
-  if (typeof text !== "string") return undefined;
-  const url = text.replace(/^[^:/=]+=/, "");
+function urlIn(path: string): string | undefined {
+  const url = pathIn(path);
   return isModelUrl(url) ? url : undefined;
 }
 
-function urlsOf(config: unknown): string[] {
-  const values = Object.values(config as object).flat() as unknown[];
-  return [...new Set(values.map(urlIn).filter((url) => url !== undefined))];
-}
-
-function replaced<C>(config: C, dirs: ReadonlyMap<string, string>): C {
-  const change = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(change);
-    const url = urlIn(value);
-    return url === undefined ? value : (value as string).replace(url, () => dirs.get(url)!);
-  };
-  const entries = Object.entries(config as object).map(([name, value]) => [name, change(value)]);
-  return Object.fromEntries(entries) as C;
-}
+const urlsOf = (config: unknown) => pathsOf(config).filter(isModelUrl);

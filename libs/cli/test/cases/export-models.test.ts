@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { readModelDirectory, readSafetensors } from "@stagecraft/checkpoint";
 import { expect, it } from "vitest";
 import { makeBase, openWorkshop, runCli, succeed, writeRecords } from "./case-kit.js";
@@ -34,8 +34,23 @@ it("what ppo's adapters learnt goes out as a PEFT adapter, and in again to the s
     values.forEach((value, i) => expect(value).toBeCloseTo(data[i] as number, 5));
   }
 
+  const ids = await workshop.write("ids.json", "[[1, 2, 3]]");
+  const logitsOf = async (dir: string) => {
+    const file = workshop.path("logits.safetensors");
+    const { err } = await succeed(["logits", dir, "--ids", ids, "--out", file]);
+    return { err, values: (await readSafetensors(file)).tensors.get("logits.0")!.data };
+  };
+  const own = await logitsOf(adapter);
+  expect(own.err).toContain(`it is taken with its base ${base}`);
+  expect(own.values).toEqual((await logitsOf(again)).values);
+  const answers = ["evaluate", "--prompts", prompts, "--max-new-tokens", "4"];
+  await succeed([...answers, "--models", `own=${adapter}`, "--run", workshop.path("measured")]);
+  const config = JSON.parse(await readFile(`${adapter}/adapter_config.json`, "utf8")) as object;
+  const hub = { ...config, base_model_name_or_path: "someone/model" };
+  await writeFile(`${adapter}/adapter_config.json`, JSON.stringify(hub));
   const { code, err } = await runCli(["chat", adapter, "--prompt", "Hi"]);
   expect(code).toBe(1);
+  expect(err).toContain('a PEFT adapter of "someone/model", which is no model directory here');
   expect(err).toContain(`npx stagecraft export model BASE --adapter ${adapter} --out MODEL`);
 }, 60_000);
 
