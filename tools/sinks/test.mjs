@@ -115,19 +115,25 @@ function metricsPoints() {
   });
 }
 
+/** One worker and no jobs: each would be a process of its own that imports all of MLflow. */
 async function startMlflow() {
   const port = await freePort();
-  const store = ["--backend-store-uri", `sqlite:///${join(dir, "mlflow.db")}`];
+  const store = ["--backend-store-uri", `sqlite:///${join(dir, "mlflow.db")}`, "--workers", "1"];
   const args = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", String(port), ...store];
-  const process = spawn(PYTHON, args, { stdio: "ignore", cwd: dir });
+  const env = { ...process.env, MLFLOW_SERVER_ENABLE_JOB_EXECUTION: "false" };
+  const server = spawn(PYTHON, args, { stdio: ["ignore", "pipe", "pipe"], cwd: dir, env });
+  let told = "";
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.on("data", (chunk) => (told = (told + String(chunk)).slice(-2000)));
+  }
   const url = `http://127.0.0.1:${port}`;
-  for (let i = 0; i < 240; i++) {
+  for (let i = 0; i < 600 && server.exitCode === null; i++) {
     const answer = await fetch(`${url}/health`).catch(() => undefined);
-    if (answer?.ok) return { url, process };
+    if (answer?.ok) return { url, process: server };
     await delay(500);
   }
-  process.kill();
-  throw new Error("the MLflow server did not start within two minutes");
+  server.kill();
+  throw new Error(`the MLflow server did not start within five minutes: ${told}`);
 }
 
 /** @returns {Promise<number>} */
