@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { Argument, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
-import { UsageError } from "@stagecraft/config";
 import { barLine, judge } from "../checks/bars.js";
 import { checkFlags, readCheckOptions } from "../checks/check-flags.js";
 import { demoCheck } from "../checks/demo.js";
@@ -12,6 +11,7 @@ import { rewardBayesCheck } from "../checks/reward-bayes.js";
 import { shakespeareCheck } from "../checks/shakespeare.js";
 import { sortCheck } from "../checks/sort.js";
 import { alignRows } from "../report/result-text.js";
+import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 
 const CHECKS: readonly LearningCheck[] = [
@@ -23,7 +23,7 @@ const CHECKS: readonly LearningCheck[] = [
 ];
 
 interface CheckFlags {
-  seed: string;
+  seed: number;
   run?: string;
   data?: string;
   json?: boolean;
@@ -34,7 +34,7 @@ export function checkCommand(command: Command, scope: CommandScope): void {
   const checks = CHECKS.map(({ name, summary }): [string, string] => [name, summary]);
   command
     .addArgument(new Argument("<name>", "which check").choices(CHECKS.map(({ name }) => name)))
-    .option("--seed <number>", "seed of everything random", "1")
+    .addOption(wholeNumberFlag("--seed", "seed of everything random", 1))
     .option("--run <dir>", "run directory (default: runs/check-NAME-SEED); replaced")
     .option("--data <dir>", "for shakespeare: folder with tinyshakespeare.txt")
     .option("--json", "print NDJSON; the last line has the figures");
@@ -58,10 +58,7 @@ async function runCheck(
   scope: CommandScope,
 ): Promise<void> {
   const check = CHECKS.find((each) => each.name === name)!;
-  const seed = Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0) {
-    throw new UsageError(`--seed ${flags.seed}: expected a whole number of 0 or more`);
-  }
+  const { seed } = flags;
   const options = await readCheckOptions(check, CHECKS, command);
   const reporter = scope.createReporter({ json: flags.json === true });
   try {

@@ -28,14 +28,17 @@ export function clusterDirOf({ name, dir }: ClusterFlags): string {
 export function wholeNumberFlag(
   flag: string,
   doc: string,
-  { min, value }: { min: number; value: number },
+  value: number,
+  { min = 0 }: { min?: number } = {},
 ): Option {
-  return new Option(`${flag} <n>`, doc).default(value).argParser((text) => wholeNumber(text, min));
+  return new Option(`${flag} <n>`, doc).default(value).argParser(wholeFrom(min));
 }
 
-/** Throws commander's own error, which becomes a usage error with the flag's name. */
-export function wholeNumber(text: string, min: number): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= min) return value;
-  throw new InvalidArgumentError(`expected a whole number of ${min} or more`);
+/** Reads a whole number; throws commander's own error, which becomes a usage error with the flag's name. */
+export function wholeFrom(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isSafeInteger(value) && value >= min) return value;
+    throw new InvalidArgumentError(`expected a whole number of ${min} or more`);
+  };
 }

@@ -5,7 +5,9 @@ import { UsageError } from "@stagecraft/config";
 import { loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { renderedSamples, type RenderedSample } from "../models/rendered-samples.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
+import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
+import { chatTemplateFlag, chatTokensFlag } from "../flags/model-flags.js";
 
 const PURPOSES: Record<CheckedKind, string> = {
   rankings: "rankings (reward, dpo, loop)",
@@ -18,7 +20,7 @@ interface CheckFlags {
   kind?: CheckedKind;
   format: string;
   columns: string[];
-  samples: string;
+  samples: number;
   model?: string;
   chatTemplate?: string;
   chatTokens?: string[];
@@ -40,16 +42,13 @@ export function dataCommand(command: Command, scope: CommandScope): void {
       "auto",
     )
     .option("--columns <field=column...>", "columns under other names, such as prompt=question", [])
-    .option("--samples <number>", "first records to show", "3")
+    .addOption(wholeNumberFlag("--samples", "first records to show", 3))
     .option(
       "--model <dir>",
       "model or tokenizer directory: shows the first records as it reads them",
     )
-    .option(
-      "--chat-template <template>",
-      "in place of the model's: chatml, llama3 or a file in Jinja",
-    )
-    .option("--chat-tokens <names...>", "tokens of that template whose names might be text as well")
+    .addOption(chatTemplateFlag())
+    .addOption(chatTokensFlag())
     .option("--json", "NDJSON: one object a file")
     .addHelpText(
       "after",
@@ -68,7 +67,7 @@ async function check(paths: string[], flags: CheckFlags, scope: CommandScope): P
     kind: flags.kind,
     format: flags.format,
     columns: columnsOf(flags.columns),
-    numSamples: Number(flags.samples),
+    numSamples: flags.samples,
     signal: scope.signal,
   };
   const tokenizer = await tokenizerOf(flags);

@@ -12,7 +12,7 @@ import type { CommandScope } from "../app/command.js";
 import { UsageError } from "@stagecraft/config";
 import { addBusFlags, openBus, readBusConfig } from "../flags/bus-flags.js";
 import { alignRows } from "../report/result-text.js";
-import { wholeNumber, wholeNumberFlag } from "./cluster-flags.js";
+import { wholeFrom, wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 
 const EXAMPLES = [
@@ -43,7 +43,7 @@ export function deadLettersCommand(command: Command, { io }: CommandScope): void
   const list = addBusFlags(command.command("list"))
     .description("what was given up and why, oldest first")
     .option("--subject <pattern>", "only of this subject, * and > allowed")
-    .addOption(wholeNumberFlag("--limit", "at most so many", { min: 1, value: 100 }))
+    .addOption(wholeNumberFlag("--limit", "at most so many", 100, { min: 1 }))
     .option("--json", "one JSON object a line");
   list.action(async () => {
     const { json, ...which } = list.opts<ListFlags>();
@@ -55,7 +55,7 @@ export function deadLettersCommand(command: Command, { io }: CommandScope): void
 
   const show = addBusFlags(command.command("show"))
     .description("one of them with its content")
-    .argument("<number>", "as the list shows it", (text: string) => wholeNumber(text, 1))
+    .argument("<number>", "as the list shows it", wholeFrom(1))
     .option("--json", "one JSON object");
   show.action(async (sequence: number) => {
     await using bus = await busOf(show);
@@ -109,7 +109,7 @@ export function requeueAudited(bus: Pick<EventBus, "deadLetters">, auditFile: st
 }
 
 function addNumber(text: string, before: number[] = []): number[] {
-  return [...before, wholeNumber(text, 1)];
+  return [...before, wholeFrom(1)(text)];
 }
 
 async function busOf(command: Command): Promise<EventBus> {

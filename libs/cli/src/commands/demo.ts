@@ -3,17 +3,17 @@ import { Option, type Command } from "commander";
 import { formatDuration } from "@stagecraft/core";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
-import { UsageError } from "@stagecraft/config";
 import { PRESETS, type PresetName } from "../demo/presets.js";
 import type { DemoOutcome } from "../demo/run-demo.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
+import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 
 interface DemoFlags {
   preset: PresetName;
   out: string;
-  seed: string;
+  seed: number;
   fresh?: boolean;
   rerun?: string[];
   check?: boolean;
@@ -28,7 +28,7 @@ export function demoCommand(command: Command, scope: CommandScope): void {
   command
     .addOption(new Option("--preset <name>", "how large").choices(PRESETS).default("default"))
     .option("--out <dir>", "where everything goes", join("runs", "demo"))
-    .option("--seed <number>", "seed of everything random", "1")
+    .addOption(wholeNumberFlag("--seed", "seed of everything random", 1))
     .option("--fresh", "delete the demo that is there and start over; without it the demo goes on")
     .option("--rerun <id...>", "run these stages again, and all that use their outputs")
     .option("--check", "exit with 3 when the demo does not show what it should")
@@ -46,17 +46,13 @@ const EXAMPLES = [
 ];
 
 async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
-  const seed = Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0) {
-    throw new UsageError(`--seed ${flags.seed}: expected a whole number of 0 or more`);
-  }
   // Only now: the tensor engine takes a second to load, and --help does not need it.
   const { runDemo } = await import("../demo/run-demo.js");
   const { demoText } = await import("../demo/demo-text.js");
   const startMs = Date.now();
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
-    const { preset, out, rerun = [] } = flags;
+    const { preset, out, seed, rerun = [] } = flags;
     const fresh = flags.fresh === true;
     const context = { signal: scope.signal, reporter };
     const work = () => runDemo({ preset, seed, out, fresh, rerun }, context);

@@ -25,9 +25,7 @@ export function exportModelCommand(command: Command, scope: CommandScope): void 
     .option("--adapter <dir>", "PEFT adapter (LoRA) that is added to the weights")
     .addOption(dtypeFlag(["f32", "bf16", "f16"]))
     .addOption(
-      wholeNumberFlag("--max-shard-megabytes", "larger weights become several files; 0 = one", {
-        ...{ min: 0, value: 0 },
-      }),
+      wholeNumberFlag("--max-shard-megabytes", "larger weights become several files; 0 = one", 0),
     )
     .option("--json", "print the result as NDJSON")
     .addHelpText(
@@ -61,9 +59,7 @@ export function exportAdapterCommand(command: Command, { io }: CommandScope): vo
     .argument("<model>", "model directory, trained from the base with --lora-rank")
     .requiredOption("--base <dir>", "model directory it was trained from")
     .requiredOption("--out <dir>", "directory that is written")
-    .addOption(
-      wholeNumberFlag("--max-rank", "refuse a change of more ranks", { min: 1, value: 256 }),
-    )
+    .addOption(wholeNumberFlag("--max-rank", "refuse a change of more ranks", 256, { min: 1 }))
     .option("--json", "print the result as NDJSON")
     .addHelpText(
       "after",

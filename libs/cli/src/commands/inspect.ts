@@ -4,12 +4,13 @@ import { atomicWriteFile } from "@stagecraft/checkpoint";
 import { findRollouts, renderRollouts, rolloutText, type FoundRollouts } from "@stagecraft/report";
 import type { CommandScope } from "../app/command.js";
 import { UsageError } from "@stagecraft/config";
+import { wholeFrom } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 
 interface InspectFlags {
   run: string;
-  update?: string;
-  index?: string;
+  update?: number;
+  index?: number;
   html?: string | true;
   json?: boolean;
 }
@@ -26,17 +27,16 @@ export function inspectCommand(command: Command, { io }: CommandScope): void {
   command
     .argument("<rollout>", "a file of rollouts/, a run directory, or a rollout's id")
     .option("--run <dir>", "run directory to look in for an id", join("runs", "ppo"))
-    .option("--update <number>", "of a run directory: which update (default: the last)")
-    .option("--index <number>", "which answer of the update (default: 1)")
+    .option("--update <n>", "of a run directory: which update (default: the last)", wholeFrom(0))
+    .option("--index <n>", "which answer of the update (default: 1)", wholeFrom(1))
     .option("--html [file]", "write all answers as a coloured page (default: beside the rollouts)")
     .option("--json", "print the answer as one JSON line")
     .addHelpText("after", examplesText(EXAMPLES))
     .action(async (word: string, flags: InspectFlags) => {
-      const { run: runDir } = flags;
-      const update = wholeNumber("--update", flags.update, 0);
+      const { run: runDir, update } = flags;
       const found = await findRollouts(word, { runDir, ...(update !== undefined && { update }) });
       const { rollouts } = found;
-      const index = wholeNumber("--index", flags.index, 1) ?? (found.wanted ?? 0) + 1;
+      const index = flags.index ?? (found.wanted ?? 0) + 1;
       const rollout = rollouts[index - 1];
       if (!rollout) {
         throw new UsageError(`--index ${index}: ${found.file} holds ${rollouts.length} answers`);
@@ -61,11 +61,4 @@ async function writePage(
   const title = `Rollouts of update ${shown[0]!.update}`;
   await atomicWriteFile(page, renderRollouts(shown, { title }));
   return page;
-}
-
-function wholeNumber(flag: string, text: string | undefined, min: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min) return value;
-  throw new UsageError(`${flag} ${text}: expected a whole number of ${min} or more`);
 }

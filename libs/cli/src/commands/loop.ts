@@ -9,7 +9,7 @@ import {
 } from "@stagecraft/pipeline";
 import type { CommandScope } from "../app/command.js";
 import { worldRanker } from "../demo/world-ranker.js";
-import { wholeNumber } from "./cluster-flags.js";
+import { wholeFrom } from "./cluster-flags.js";
 import { stageCommand } from "./stage-command.js";
 
 interface LoopFlags {
@@ -29,7 +29,7 @@ export function loopCommand(command: Command, scope: CommandScope): void {
     .option(
       "--rollback <round>",
       "make the models of this finished round the current ones instead; 0 = those at the beginning",
-      (text) => wholeNumber(text, 0),
+      wholeFrom(0),
     );
   stageCommand(createLoopStage({ rankers }), async (stage) => {
     const { cluster, rollback } = command.opts<LoopFlags>();

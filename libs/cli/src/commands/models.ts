@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { openRegistry, type ModelRegistry, type RegisteredVersion } from "@stagecraft/registry";
 import type { CommandScope } from "../app/command.js";
 import { listText, modelDetails, showText } from "../models/model-text.js";
-import { wholeNumber } from "./cluster-flags.js";
+import { wholeFrom } from "./cluster-flags.js";
 import { transferCommands } from "./models-transfer.js";
 import { examplesText } from "./stage-command.js";
 
@@ -63,7 +63,7 @@ export function modelsCommand(command: Command, scope: CommandScope): void {
     tell(flags, [now], `${label(now)} is in use: ${now.path}`);
   });
   add("rollback <name>", "back to the version that was in use before")
-    .option("--to <version>", "back to this one", (text) => wholeNumber(text, 1))
+    .option("--to <version>", "back to this one", wholeFrom(1))
     .action(async (name: string, flags: ModelsFlags & { to?: number }) => {
       const to = flags.to === undefined ? {} : { to: flags.to };
       const now = await openRegistry(flags.registry).rollBack(name, { by: BY, ...to });

@@ -24,7 +24,7 @@ interface SetupFlags {
 export function natsCommand(command: Command, { io }: CommandScope): void {
   const setup = addBusFlags(command.command("setup"))
     .description("create streams, consumers and buckets, or bring them to their settings")
-    .addOption(wholeNumberFlag("--replicas", "copies of everything", { min: 1, value: 1 }))
+    .addOption(wholeNumberFlag("--replicas", "copies of everything", 1, { min: 1 }))
     .option("--json", "one JSON object a line")
     .addHelpText("after", examplesText(EXAMPLES));
   setup.action(async () => {

@@ -55,7 +55,7 @@ export function addKubernetesFlags(command: Command): Command {
     )
     .option("--cpu <n>", "processors that a Job asks for", "4")
     .option("--memory <size>", "memory of a Job", "8Gi")
-    .addOption(wholeNumberFlag("--gpus", "GPUs of a Job (nvidia.com/gpu)", { min: 0, value: 0 }))
+    .addOption(wholeNumberFlag("--gpus", "GPUs of a Job (nvidia.com/gpu)", 0))
     .option("--queue <name>", "Kueue's queue (LocalQueue) that admits the Jobs")
     .option(
       "--env-secret <name>",

@@ -6,6 +6,7 @@ import { markedText } from "../models/marked-text.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { readJsonFile } from "./json-file.js";
 import { examplesText } from "./stage-command.js";
+import { chatTemplateFlag, chatTokensFlag } from "../flags/model-flags.js";
 
 interface RenderFlags {
   messages: string;
@@ -32,11 +33,8 @@ export function renderCommand(command: Command, scope: CommandScope): void {
     )
     .option("--generation-prompt", "end with what the model's answer follows")
     .option("--mask", "which tokens are learnt; without --json they stand between ⟦ and ⟧")
-    .option(
-      "--chat-template <template>",
-      "in place of the model's: chatml, llama3 or a file in Jinja",
-    )
-    .option("--chat-tokens <names...>", "tokens of that template whose names might be text as well")
+    .addOption(chatTemplateFlag())
+    .addOption(chatTokensFlag())
     .option("--json", "an object of text, ids and mask a conversation")
     .addHelpText(
       "after",

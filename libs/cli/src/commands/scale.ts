@@ -7,7 +7,7 @@ import {
   SCALABLE,
   type ScalableService,
 } from "@stagecraft/cluster";
-import { addClusterFlags, clusterDirOf, wholeNumber, type ClusterFlags } from "./cluster-flags.js";
+import { addClusterFlags, clusterDirOf, wholeFrom, type ClusterFlags } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 
 const EXAMPLES = ["npx stagecraft scale rollout 16", "npx stagecraft scale policy 3 --name second"];
@@ -16,9 +16,7 @@ const EXAMPLES = ["npx stagecraft scale rollout 16", "npx stagecraft scale polic
 export function scaleCommand(command: Command, { io }: CommandScope): void {
   addClusterFlags(command)
     .addArgument(new Argument("<service>", "which service").choices([...SCALABLE]))
-    .addArgument(
-      new Argument("<count>", "processes of it").argParser((text: string) => wholeNumber(text, 1)),
-    )
+    .addArgument(new Argument("<count>", "processes of it").argParser(wholeFrom(1)))
     .option("--json", "one JSON object")
     .addHelpText("after", examplesText(EXAMPLES))
     .action(

@@ -1,9 +1,10 @@
 import { Option, type Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
-import { wholeNumber, wholeNumberFlag } from "./cluster-flags.js";
+import { wholeFrom, wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 import type { Serving } from "../serve/serve-model.js";
+import { chatTemplateFlag, chatTokensFlag, engineFlag } from "../flags/model-flags.js";
 
 interface ServeFlags {
   name?: string;
@@ -40,37 +41,25 @@ export function serveCommand(command: Command, scope: CommandScope): void {
       "model directory, s3://BUCKET/NAME or nats://NAME; one with a score head serves scores",
     )
     .option("--name <name>", "name that requests use (default: the directory as it is given)")
-    .option(
-      "--chat-template <template>",
-      "in place of the model's: chatml, llama3 or a file in Jinja",
-    )
-    .option("--chat-tokens <names...>", "tokens of that template whose names might be text as well")
+    .addOption(chatTemplateFlag())
+    .addOption(chatTokensFlag())
     .option("--host <host>", "address to listen on", "127.0.0.1")
-    .addOption(wholeNumberFlag("--port", "port; 0 = any free one", { min: 0, value: 8080 }))
+    .addOption(wholeNumberFlag("--port", "port; 0 = any free one", 8080))
     .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", [])
+    .addOption(engineFlag())
+    .addOption(wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", 0))
     .addOption(
-      new Option("--engine <name>", "tensor engine")
-        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
-        .default("auto"),
+      wholeNumberFlag("--max-active", "answers that grow at the same time", 64, { min: 1 }),
     )
+    .addOption(wholeNumberFlag("--max-queued", "answers that may wait", 1024))
     .addOption(
-      wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", { min: 0, value: 0 }),
-    )
-    .addOption(
-      wholeNumberFlag("--max-active", "answers that grow at the same time", { min: 1, value: 64 }),
-    )
-    .addOption(wholeNumberFlag("--max-queued", "answers that may wait", { min: 0, value: 1024 }))
-    .addOption(
-      wholeNumberFlag("--grace-ms", "time at the end for what is being answered, ms", {
-        min: 0,
-        value: 20_000,
-      }),
+      wholeNumberFlag("--grace-ms", "time at the end for what is being answered, ms", 20_000),
     )
     .addOption(
       new Option(
         "--metrics-port <n>",
         "port of GET /metrics on this machine; 0 = any free one (default: no metrics)",
-      ).argParser((text) => wholeNumber(text, 0)),
+      ).argParser(wholeFrom(0)),
     )
     .option("--json", "print one JSON object when it serves")
     .addHelpText("after", NOTES)

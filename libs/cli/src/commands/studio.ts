@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
+import { engineFlag } from "../flags/model-flags.js";
 
 interface StudioFlags {
   from: string;
@@ -25,22 +26,12 @@ const EXAMPLES = [
 export function studioCommand(command: Command, scope: CommandScope): void {
   command
     .option("--from <dir>", "runs whose models answer and learn", join("runs", "demo"))
-    .addOption(
-      wholeNumberFlag("--port", "port of the pages; 0 = any free one", { min: 0, value: 8080 }),
-    )
+    .addOption(wholeNumberFlag("--port", "port of the pages; 0 = any free one", 8080))
     .option("--no-open", "do not open a browser")
-    .addOption(
-      wholeNumberFlag("--min-rankings", "rankings that a round waits for", { min: 1, value: 10 }),
-    )
+    .addOption(wholeNumberFlag("--min-rankings", "rankings that a round waits for", 10, { min: 1 }))
     .option("--database-url <url>", "PostgreSQL instead of the embedded database")
-    .addOption(
-      new Option("--engine <name>", "tensor engine")
-        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
-        .default("auto"),
-    )
-    .addOption(
-      wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", { min: 0, value: 0 }),
-    )
+    .addOption(engineFlag())
+    .addOption(wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", 0))
     .option("--json", "print one JSON object when the pages are there")
     .addHelpText("after", examplesText(EXAMPLES))
     .action((flags: StudioFlags) => studio(flags, scope));

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { UsageError } from "@stagecraft/config";
 import {
@@ -19,6 +19,7 @@ import {
   type ClusterFlags,
 } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
+import { engineFlag } from "../flags/model-flags.js";
 
 interface UpFlags extends ClusterFlags {
   from: string;
@@ -60,48 +61,25 @@ export function upCommand(command: Command, scope: CommandScope): void {
     .option("--policy-model <dir>", "model that PPO starts from (default: sft/model of --from)")
     .option("--reward-model <dir>", "model that scores (default: reward/model of --from)")
     .option("--reward-models <name=dir...>", "further reward models, logged under their names", [])
-    .addOption(wholeNumberFlag("--policies", "policy processes", { min: 1, value: 2 }))
-    .addOption(wholeNumberFlag("--rewards", "reward-model processes", { min: 1, value: 1 }))
-    .addOption(wholeNumberFlag("--rollouts", "rollout processes", { min: 1, value: 8 }))
+    .addOption(wholeNumberFlag("--policies", "policy processes", 2, { min: 1 }))
+    .addOption(wholeNumberFlag("--rewards", "reward-model processes", 1, { min: 1 }))
+    .addOption(wholeNumberFlag("--rollouts", "rollout processes", 8, { min: 1 }))
     .option("--no-gateway", "no pages for people and no API for programs")
-    .addOption(
-      wholeNumberFlag("--pages-port", "port of the pages; 0 = a free one", { min: 0, value: 0 }),
-    )
-    .addOption(
-      wholeNumberFlag("--threads", "tensor threads of a process; 0 = all cores", {
-        min: 0,
-        value: 0,
-      }),
-    )
-    .addOption(
-      new Option("--engine <name>", "tensor engine")
-        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
-        .default("auto"),
-    )
+    .addOption(wholeNumberFlag("--pages-port", "port of the pages; 0 = a free one", 0))
+    .addOption(wholeNumberFlag("--threads", "tensor threads of a process; 0 = all cores", 0))
+    .addOption(engineFlag())
     .option("--runs <dir>", "folder of the trainer's runs", "runs")
     .option(
       "--read <dir...>",
       "folders whose files runs may name, beside runs and models (default: this one)",
       ["."],
     )
+    .addOption(wholeNumberFlag("--port-base", "first of the ports; 0 = free ones", 0))
+    .addOption(wholeNumberFlag("--grace-ms", "time for a process to finish what it has", 30_000))
     .addOption(
-      wholeNumberFlag("--port-base", "first of the ports; 0 = free ones", { min: 0, value: 0 }),
+      wholeNumberFlag("--log-max-mib", "size from which a log is rotated, MiB", 64, { min: 1 }),
     )
-    .addOption(
-      wholeNumberFlag("--grace-ms", "time for a process to finish what it has", {
-        min: 0,
-        value: 30_000,
-      }),
-    )
-    .addOption(
-      wholeNumberFlag("--log-max-mib", "size from which a log is rotated, MiB", {
-        min: 1,
-        value: 64,
-      }),
-    )
-    .addOption(
-      wholeNumberFlag("--log-keep", "rotated logs that stay of each process", { min: 0, value: 3 }),
-    )
+    .addOption(wholeNumberFlag("--log-keep", "rotated logs that stay of each process", 3))
     .option("--set <service.field=value...>", "a setting of a service, as in its README", [])
     .option("--detach", "go on in the background; `status` and `down` find it")
     .option("--json", "print NDJSON: what happens to processes, and the status")
@@ -127,34 +105,13 @@ async function up(flags: UpFlags, { io, signal }: CommandScope): Promise<void> {
 }
 
 function optionsOf(flags: UpFlags): ClusterOptions {
-  const {
-    policies,
-    rewards,
-    rollouts,
-    gateway,
-    pagesPort,
-    threads,
-    engine,
-    portBase,
-    graceMs,
-    rewardModels,
-  } = flags;
-  const dir = clusterDirOf(flags);
+  const { policies, rewards, rollouts, gateway, pagesPort } = flags;
+  const { threads, engine, portBase, graceMs, rewardModels } = flags;
   return {
-    dir,
+    dir: clusterDirOf(flags),
     ...modelsOf(flags),
-    ...{
-      policies,
-      rewards,
-      rollouts,
-      gateway,
-      pagesPort,
-      threads,
-      engine,
-      portBase,
-      graceMs,
-      rewardModels,
-    },
+    ...{ policies, rewards, rollouts, gateway, pagesPort },
+    ...{ threads, engine, portBase, graceMs, rewardModels },
     runsDir: flags.runs,
     readDirs: flags.read,
     deployment: flags.name,
