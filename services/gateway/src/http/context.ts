@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { Logger } from "@stagecraft/telemetry";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { KnownPerson } from "../auth/people.js";
 import type { SignedIn } from "../auth/sessions.js";
 import type { LoopControl } from "../loop/loop-control.js";
@@ -63,4 +63,20 @@ export function personOf({ signedIn }: FastifyRequest, role: PersonRole): KnownP
   throw new StagecraftError("permission_denied", `this is for people with the role ${role}`, {
     details: { advice: "ask an operator for the role" },
   });
+}
+
+type Handle<T> = (
+  person: KnownPerson,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => T | Promise<T>;
+
+/** Routes for people with a role, by what they answer; their handlers run for nobody else. */
+export function routesFor(app: FastifyInstance, role: PersonRole) {
+  const route =
+    (method: "get" | "post" | "put" | "patch" | "delete") =>
+    <T>(path: string, handle: Handle<T>) =>
+      void app[method](path, (request, reply) => handle(personOf(request, role), request, reply));
+  const [get, post, put] = [route("get"), route("post"), route("put")];
+  return { get, post, put, patch: route("patch"), delete: route("delete") };
 }

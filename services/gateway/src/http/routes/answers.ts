@@ -15,7 +15,7 @@ import type {
   ServedModels,
   VoteStored,
 } from "../api/index.js";
-import { anybody, may, personOf, type HttpContext } from "../context.js";
+import { anybody, may, routesFor, type HttpContext } from "../context.js";
 import { after, comment, flagCategory, id, openTurns, submissionId, text } from "../fields.js";
 import { sendEvents } from "../sse.js";
 import { whenClosed } from "../when-closed.js";
@@ -46,7 +46,10 @@ const vote = z.strictObject({
 /** Models that answer: for Write, for Break it, and to chat with. */
 export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
   const { database, models } = context;
-  const stream = async (reply: FastifyReply, ask: Omit<Question, "signal">) => {
+  const writer = routesFor(app, "writer");
+  const ids = modelIds(models);
+  const stream = async (reply: FastifyReply, asked: Omit<Question, "signal">) => {
+    const ask = { ...asked, model: ids.nameOf(asked.model) };
     const release = takeStream(ask.person);
     const stop = new AbortController();
     whenClosed(reply, () => stop.abort());
@@ -58,7 +61,6 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
     }
   };
 
-  const ids = modelIds(models);
   app.get("/api/models", async (request): Promise<ServedModels> => {
     const person = anybody(request);
     const seesNames = may(person, "operator");
@@ -71,42 +73,23 @@ export function answerRoutes(app: FastifyInstance, context: HttpContext): void {
     return { models: await Promise.all(served) };
   });
 
-  app.post("/api/write/answers", (request, reply) => {
-    const { id: person } = personOf(request, "writer");
-    const { turns, model } = question.parse(request.body);
-    const ask = {
-      person,
-      purpose: "write",
-      turns,
-      model: ids.nameOf(model),
-      sampling: {},
-    } as const;
-    return stream(reply, { ...ask, turns });
-  });
+  writer.post("/api/write/answers", ({ id: person }, request, reply) =>
+    stream(reply, { person, purpose: "write", ...question.parse(request.body), sampling: {} }),
+  );
   app.post("/api/break/answers", (request, reply) => {
     const { id: person } = anybody(request);
-    const { turns, model } = question.parse(request.body);
-    const ask = {
+    return stream(reply, {
       person,
       purpose: "break",
-      turns,
-      model: ids.nameOf(model),
+      ...question.parse(request.body),
       sampling: {},
-    } as const;
-    return stream(reply, { ...ask, turns });
+    });
   });
   app.post("/api/chat/answers", (request, reply) => {
     const { id: person } = anybody(request);
-    const { turns, model, sampling: given } = chatQuestion.parse(request.body);
-    const drawn = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
-    const ask = {
-      person,
-      purpose: "chat",
-      turns,
-      model: ids.nameOf(model),
-      sampling: drawn,
-    } as const;
-    return stream(reply, { ...ask, turns });
+    const { sampling: given, ...asked } = chatQuestion.parse(request.body);
+    const sampling = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
+    return stream(reply, { person, purpose: "chat", ...asked, sampling });
   });
 
   app.post("/api/break/flags", async (request): Promise<FlagStored> => {

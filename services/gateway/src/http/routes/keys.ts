@@ -3,7 +3,7 @@ import { z } from "zod";
 import { createApiKey, endApiKey, listApiKeys } from "../../auth/api-keys.js";
 import { writeAudit } from "../../auth/audit.js";
 import type { ApiKeyCreated, ApiKeys } from "../api/index.js";
-import { personOf, type HttpContext } from "../context.js";
+import { routesFor, type HttpContext } from "../context.js";
 import { id, text } from "../fields.js";
 
 const limit = z
@@ -25,12 +25,11 @@ const params = z.object({ keyId: id });
 
 /** Keys of programs, for admins. */
 export function keyRoutes(app: FastifyInstance, { database }: HttpContext): void {
-  app.get("/api/operator/keys", async (request): Promise<ApiKeys> => {
-    personOf(request, "admin");
-    return { keys: await listApiKeys(database.db) };
-  });
-  app.post("/api/operator/keys", async (request): Promise<ApiKeyCreated> => {
-    const { name: who } = personOf(request, "admin");
+  const admin = routesFor(app, "admin");
+  admin.get<ApiKeys>("/api/operator/keys", async () => ({
+    keys: await listApiKeys(database.db),
+  }));
+  admin.post<ApiKeyCreated>("/api/operator/keys", async ({ name: who }, request) => {
     const given = newKey.parse(request.body);
     return database.transact(async (tx) => {
       const { keyId, secret } = await createApiKey(tx, given);
@@ -39,8 +38,7 @@ export function keyRoutes(app: FastifyInstance, { database }: HttpContext): void
       return { key, secret };
     });
   });
-  app.delete("/api/operator/keys/:keyId", async (request) => {
-    const { name: who } = personOf(request, "admin");
+  admin.delete("/api/operator/keys/:keyId", async ({ name: who }, request) => {
     const { keyId } = params.parse(request.params);
     await database.transact(async (tx) => {
       const name = await endApiKey(tx, keyId);

@@ -11,7 +11,7 @@ import { exportText } from "../../operator/export.js";
 import type { Tx } from "../../store/database.js";
 import { readCriteria, readSettings, writeSetting } from "../../store/settings.js";
 import type { CriteriaSettings, Settings } from "../api/index.js";
-import { personOf, type HttpContext } from "../context.js";
+import { routesFor, type HttpContext } from "../context.js";
 import { after, id, openTurns, ranks, text } from "../fields.js";
 
 const settings = z
@@ -48,6 +48,7 @@ const exportParams = z.object({ kind: z.enum(["rankings", "demonstrations", "fla
 
 /** The operator's page. What changes something is written down with it. */
 export function operatorRoutes(app: FastifyInstance, context: HttpContext): void {
+  const operator = routesFor(app, "operator");
   const { database, defaults, logger, now } = context;
   const { db, transact } = database;
   const { handlers } = createFeedbackService({ database, defaults });
@@ -58,39 +59,26 @@ export function operatorRoutes(app: FastifyInstance, context: HttpContext): void
       await writeAudit(tx, note);
     });
 
-  app.get("/api/operator/overview", (request) => {
-    personOf(request, "operator");
-    return overview(context);
-  });
-  app.get("/api/operator/settings", (request): Promise<Settings> => {
-    personOf(request, "operator");
-    return readSettings(db, defaults);
-  });
-  app.patch("/api/operator/settings", async (request): Promise<Settings> => {
-    const { name: who } = personOf(request, "operator");
+  operator.get("/api/operator/overview", () => overview(context));
+  operator.get<Settings>("/api/operator/settings", () => readSettings(db, defaults));
+  operator.patch<Settings>("/api/operator/settings", async ({ name: who }, request) => {
     const details = settings.parse(request.body);
     await change({ who, action: "settings.change", subject: "settings", details }, async (tx) =>
       writeSetting(tx, "settings", { ...(await readSettings(tx, defaults)), ...details }),
     );
     return readSettings(db, defaults);
   });
-  app.get("/api/operator/criteria", (request): Promise<CriteriaSettings> => {
-    personOf(request, "operator");
-    return readCriteria(db);
-  });
-  app.put("/api/operator/criteria", async (request): Promise<CriteriaSettings> => {
-    const { name: who } = personOf(request, "operator");
+  operator.get<CriteriaSettings>("/api/operator/criteria", () => readCriteria(db));
+  operator.put<CriteriaSettings>("/api/operator/criteria", async ({ name: who }, request) => {
     const value = criteria.parse(request.body);
     const note = { who, action: "criteria.change", subject: "criteria", details: value };
     await change(note, (tx) => writeSetting(tx, "criteria", value));
     return readCriteria(db);
   });
-  app.get("/api/operator/queue", (request) => {
-    personOf(request, "operator");
-    return queueItems(context, queueQuery.parse(request.query));
-  });
-  app.post("/api/operator/queue/withdraw", async (request) => {
-    const { name: who } = personOf(request, "operator");
+  operator.get("/api/operator/queue", (_, request) =>
+    queueItems(context, queueQuery.parse(request.query)),
+  );
+  operator.post("/api/operator/queue/withdraw", async ({ name: who }, request) => {
     const details = withdrawn.parse(request.body);
     let numWithdrawn = 0;
     await change({ who, action: "queue.withdraw", subject: "queue", details }, async (tx) => {
@@ -98,25 +86,19 @@ export function operatorRoutes(app: FastifyInstance, context: HttpContext): void
     });
     return { numWithdrawn };
   });
-  app.get("/api/operator/gold", async (request) => {
-    personOf(request, "operator");
-    return { items: await goldItems(db) };
-  });
-  app.put("/api/operator/gold/:comparisonId", async (request) => {
-    const { name: who } = personOf(request, "operator");
+  operator.get("/api/operator/gold", async () => ({ items: await goldItems(db) }));
+  operator.put("/api/operator/gold/:comparisonId", async ({ name: who }, request) => {
     const { comparisonId: subject } = comparison.parse(request.params);
     const { ranks: right } = gold.parse(request.body);
     await change({ who, action: "gold.set", subject }, (tx) => setGold(tx, subject, right));
     return (await goldItems(db)).find(({ comparisonId }) => comparisonId === subject);
   });
-  app.delete("/api/operator/gold/:comparisonId", async (request) => {
-    const { name: who } = personOf(request, "operator");
+  operator.delete("/api/operator/gold/:comparisonId", async ({ name: who }, request) => {
     const { comparisonId: subject } = comparison.parse(request.params);
     await change({ who, action: "gold.unset", subject }, (tx) => setGold(tx, subject, []));
     return { ok: true };
   });
-  app.post("/api/operator/requests", async (request) => {
-    const { name: who } = personOf(request, "operator");
+  operator.post("/api/operator/requests", async ({ name: who }, request) => {
     const given = requests.parse(request.body).requests.map(({ turns }) => turns);
     let numAdded = 0;
     const details = { given: given.length };
@@ -125,16 +107,9 @@ export function operatorRoutes(app: FastifyInstance, context: HttpContext): void
     });
     return { numAdded };
   });
-  app.get("/api/operator/flags", (request) => {
-    personOf(request, "operator");
-    return flagsSeen(db, after.parse(request.query));
-  });
-  app.get("/api/operator/audit", (request) => {
-    personOf(request, "operator");
-    return auditRows(db, after.parse(request.query));
-  });
-  app.get("/api/operator/export/:kind", async (request, reply) => {
-    const { name: who } = personOf(request, "operator");
+  operator.get("/api/operator/flags", (_, request) => flagsSeen(db, after.parse(request.query)));
+  operator.get("/api/operator/audit", (_, request) => auditRows(db, after.parse(request.query)));
+  operator.get("/api/operator/export/:kind", async ({ name: who }, request, reply) => {
     const { kind } = exportParams.parse(request.params);
     await writeAudit(db, { who, action: "export", subject: kind });
     reply.header("content-type", "application/x-ndjson; charset=utf-8");

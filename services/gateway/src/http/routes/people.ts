@@ -13,7 +13,7 @@ import type {
   PersonRole,
   SignInLink,
 } from "../api/index.js";
-import { may, personOf, type HttpContext } from "../context.js";
+import { may, routesFor, type HttpContext } from "../context.js";
 import { id, personName, role } from "../fields.js";
 
 const roles = z.array(role).min(1).max(4);
@@ -27,6 +27,7 @@ const params = z.object({ personId: id });
 
 /** The People page, for operators; only admins make or change operators and admins. */
 export function peopleRoutes(app: FastifyInstance, context: HttpContext): void {
+  const operator = routesFor(app, "operator");
   const { database, now, origin } = context;
   const { db } = database;
   const linkTo = (personId: string, { token, expiresAt }: { token: string; expiresAt: Date }) => {
@@ -34,20 +35,10 @@ export function peopleRoutes(app: FastifyInstance, context: HttpContext): void {
     return { personId, link, expiresAt: expiresAt.toISOString() };
   };
 
-  app.get("/api/people", async (request): Promise<People> => {
-    personOf(request, "operator");
-    return { people: await peopleWithWork(db) };
-  });
-  app.get("/api/people/agreement", (request): Promise<Agreement> => {
-    personOf(request, "operator");
-    return agreement(db);
-  });
-  app.get("/api/people/disagreements", (request): Promise<Disagreements> => {
-    personOf(request, "operator");
-    return disagreements(db);
-  });
-  app.post("/api/people/invite", async (request): Promise<SignInLink> => {
-    const operator = personOf(request, "operator");
+  operator.get<People>("/api/people", async () => ({ people: await peopleWithWork(db) }));
+  operator.get<Agreement>("/api/people/agreement", () => agreement(db));
+  operator.get<Disagreements>("/api/people/disagreements", () => disagreements(db));
+  operator.post<SignInLink>("/api/people/invite", async (operator, request) => {
     const { name, roles: given } = invitation.parse(request.body);
     checkMayGive(operator, given);
     return database.transact(async (tx) => {
@@ -62,8 +53,7 @@ export function peopleRoutes(app: FastifyInstance, context: HttpContext): void {
       return linkTo(personId, await newSignInToken(tx, personId, now()));
     });
   });
-  app.post("/api/people/:personId/link", async (request): Promise<SignInLink> => {
-    const operator = personOf(request, "operator");
+  operator.post<SignInLink>("/api/people/:personId/link", async (operator, request) => {
     const { personId } = params.parse(request.params);
     return database.transact(async (tx) => {
       const person = known(await personById(tx, personId), personId);
@@ -72,8 +62,7 @@ export function peopleRoutes(app: FastifyInstance, context: HttpContext): void {
       return linkTo(personId, await newSignInToken(tx, personId, now()));
     });
   });
-  app.patch("/api/people/:personId", async (request): Promise<Person> => {
-    const operator = personOf(request, "operator");
+  operator.patch<Person>("/api/people/:personId", async (operator, request) => {
     const { personId } = params.parse(request.params);
     const given = change.parse(request.body);
     await database.transact(async (tx) => {

@@ -10,7 +10,7 @@ import type {
   RankProgress,
   Skipped,
 } from "../api/index.js";
-import { personOf, type HttpContext } from "../context.js";
+import { routesFor, type HttpContext } from "../context.js";
 import { comment, flagCategory, id, ranks, submissionId, text } from "../fields.js";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -36,27 +36,19 @@ const assignment = z.object({ assignmentId: id });
 
 /** The Rank page. */
 export function rankRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.post("/api/rank/next", (request): Promise<NextAssignment> =>
-    next(context, personOf(request, "rater").id),
-  );
-  app.post("/api/rank/undo", (request): Promise<NextAssignment> =>
-    undo(context, personOf(request, "rater").id),
-  );
-  app.get("/api/rank/progress", (request): Promise<RankProgress> =>
-    rankProgress(context, personOf(request, "rater").id),
-  );
-  app.post("/api/rank/assignments/:assignmentId/submit", (request): Promise<RankingStored> => {
-    const person = personOf(request, "rater");
+  const rater = routesFor(app, "rater");
+  rater.post<NextAssignment>("/api/rank/next", ({ id }) => next(context, id));
+  rater.post<NextAssignment>("/api/rank/undo", ({ id }) => undo(context, id));
+  rater.get<RankProgress>("/api/rank/progress", ({ id }) => rankProgress(context, id));
+  rater.post<RankingStored>("/api/rank/assignments/:assignmentId/submit", (person, request) => {
     const { assignmentId } = assignment.parse(request.params);
     return submit(context, person.id, { assignmentId, ...ranking.parse(request.body) });
   });
-  app.post("/api/rank/assignments/:assignmentId/skip", (request): Promise<Skipped> => {
-    const person = personOf(request, "rater");
+  rater.post<Skipped>("/api/rank/assignments/:assignmentId/skip", (person, request) => {
     const { assignmentId } = assignment.parse(request.params);
     return skip(context, person.id, { assignmentId, ...skipped.parse(request.body) });
   });
-  app.post("/api/rank/assignments/:assignmentId/flag", (request): Promise<FlagStored> => {
-    const person = personOf(request, "rater");
+  rater.post<FlagStored>("/api/rank/assignments/:assignmentId/flag", (person, request) => {
     const { assignmentId } = assignment.parse(request.params);
     return flagAnswer(context, person.id, { assignmentId, ...flagged.parse(request.body) });
   });

@@ -6,7 +6,7 @@ import { writeAudit } from "../../auth/audit.js";
 import { registryView, type RegistryDesk } from "../../models/registry-view.js";
 import { tarOf } from "../../models/tar.js";
 import type { RegistryView } from "../api/index.js";
-import { personOf, type HttpContext } from "../context.js";
+import { routesFor, type HttpContext } from "../context.js";
 
 const model = z.object({ name: z.string().min(1).max(64) });
 const version = z.coerce.number().int().min(1);
@@ -14,13 +14,10 @@ const promotion = z.strictObject({ version: z.int().min(1) });
 
 /** The Models page: operators see versions, put them to use, go back, and take them home. */
 export function registryRoutes(app: FastifyInstance, context: HttpContext): void {
+  const operator = routesFor(app, "operator");
   const { db } = context.database;
-  app.get("/api/registry", (request): Promise<RegistryView> => {
-    personOf(request, "operator");
-    return registryView(deskOf(context));
-  });
-  app.post("/api/registry/:name/promote", async (request): Promise<RegistryView> => {
-    const { name: who } = personOf(request, "operator");
+  operator.get<RegistryView>("/api/registry", () => registryView(deskOf(context)));
+  operator.post<RegistryView>("/api/registry/:name/promote", async ({ name: who }, request) => {
     const { name } = model.parse(request.params);
     const { version: wanted } = promotion.parse(request.body);
     const desk = deskOf(context);
@@ -29,8 +26,7 @@ export function registryRoutes(app: FastifyInstance, context: HttpContext): void
     await desk.onChange(name);
     return registryView(desk);
   });
-  app.post("/api/registry/:name/rollback", async (request): Promise<RegistryView> => {
-    const { name: who } = personOf(request, "operator");
+  operator.post<RegistryView>("/api/registry/:name/rollback", async ({ name: who }, request) => {
     const { name } = model.parse(request.params);
     const desk = deskOf(context);
     const { version: now } = await desk.registry.rollBack(name, { by: who });
@@ -38,8 +34,7 @@ export function registryRoutes(app: FastifyInstance, context: HttpContext): void
     await desk.onChange(name);
     return registryView(desk);
   });
-  app.get("/api/registry/:name/:version/archive", async (request, reply) => {
-    const { name: who } = personOf(request, "operator");
+  operator.get("/api/registry/:name/:version/archive", async ({ name: who }, request, reply) => {
     const asked = model.extend({ version }).parse(request.params);
     const found = await deskOf(context).registry.find(`${asked.name}@${asked.version}`);
     await writeAudit(db, {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { writeAudit } from "../../auth/audit.js";
 import { findSessionByHash } from "../../auth/sessions.js";
 import type { RunItem, StartRun } from "../api/index.js";
-import { may, personOf, type HttpContext } from "../context.js";
+import { may, routesFor, type HttpContext } from "../context.js";
 import { id, text } from "../fields.js";
 import { sendEvents } from "../sse.js";
 import { whenClosed } from "../when-closed.js";
@@ -26,6 +26,7 @@ const FILE_POLICY =
 
 /** Runs: looked at, followed, started, paused, resumed, cancelled; for operators. */
 export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpContext): void {
+  const operator = routesFor(app, "operator");
   const watching = new Set<AbortController>();
   // A stream of a run ends with the run, which nobody who closes the server waits for.
   app.addHook("preClose", async () => watching.forEach((stop) => stop.abort()));
@@ -37,35 +38,24 @@ export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpCon
       .header("content-security-policy", FILE_POLICY)
       .send(page);
 
-  app.get("/api/runs", (request) => {
-    personOf(request, "operator");
-    return runs.list();
-  });
-  app.get("/api/runs/stages", (request) => {
-    personOf(request, "operator");
-    return runs.stages();
-  });
-  app.get("/api/runs/report", async (request, reply) => {
-    personOf(request, "operator");
+  operator.get("/api/runs", () => runs.list());
+  operator.get("/api/runs/stages", () => runs.stages());
+  operator.get("/api/runs/report", async (_, request, reply) => {
     const { ids } = runIds.parse(request.query);
     return sendPage(reply, await runs.reportPage(ids));
   });
-  app.post("/api/runs", async (request): Promise<RunItem> => {
-    const { name: who } = personOf(request, "operator");
+  operator.post<RunItem>("/api/runs", async ({ name: who }, request) => {
     const run = await runs.start(newRun.parse(request.body) as StartRun);
     await audit(who, "run.start", run.name);
     return run;
   });
-  app.get("/api/runs/:runId", (request) => {
-    personOf(request, "operator");
-    return runs.details(runParams.parse(request.params).runId);
-  });
-  app.get("/api/runs/:runId/answers", async (request, reply) => {
-    personOf(request, "operator");
-    return sendPage(reply, await runs.answersPage(runParams.parse(request.params).runId));
-  });
-  app.get("/api/runs/:runId/events", async (request, reply) => {
-    personOf(request, "operator");
+  operator.get("/api/runs/:runId", (_, request) =>
+    runs.details(runParams.parse(request.params).runId),
+  );
+  operator.get("/api/runs/:runId/answers", async (_, request, reply) =>
+    sendPage(reply, await runs.answersPage(runParams.parse(request.params).runId)),
+  );
+  operator.get("/api/runs/:runId/events", async (_, request, reply) => {
     const { runId } = runParams.parse(request.params);
     await runs.details(runId); // a run that is not there is an error, not a stream
     if (watching.size >= MAX_STREAMS) {
@@ -89,8 +79,7 @@ export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpCon
     }
   });
   for (const action of ["pause", "resume", "cancel"] as const) {
-    app.post(`/api/runs/:runId/${action}`, async (request): Promise<RunItem> => {
-      const { name: who } = personOf(request, "operator");
+    operator.post<RunItem>(`/api/runs/:runId/${action}`, async ({ name: who }, request) => {
       const run = await runs.control(runParams.parse(request.params).runId, action);
       await audit(who, `run.${action}`, run.name);
       return run;

@@ -18,7 +18,7 @@ import type {
   NextRequest,
   OwnDemonstrations,
 } from "../api/index.js";
-import { personOf, type HttpContext } from "../context.js";
+import { routesFor, type HttpContext } from "../context.js";
 import { after, id, submissionId, turn } from "../fields.js";
 
 const draftTurns = z.array(turn.extend({ answerId: id.nullable() })).max(200);
@@ -29,33 +29,30 @@ const params = z.object({ draftId: id });
 
 /** The Write page. */
 export function writeRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.post("/api/write/next", (request): Promise<NextRequest> =>
-    nextRequest(context, personOf(request, "writer").id),
+  const writer = routesFor(app, "writer");
+  writer.post<NextRequest>("/api/write/next", ({ id }) => nextRequest(context, id));
+  writer.get<Drafts>("/api/write/drafts", async ({ id }) => ({
+    drafts: await drafts(context, id),
+  }));
+  writer.post<Draft>("/api/write/drafts", ({ id: person }, request) =>
+    createDraft(context, person, newDraft.parse(request.body)),
   );
-  app.get("/api/write/drafts", async (request): Promise<Drafts> => {
-    return { drafts: await drafts(context, personOf(request, "writer").id) };
-  });
-  app.post("/api/write/drafts", (request): Promise<Draft> => {
-    const { id: person } = personOf(request, "writer");
-    return createDraft(context, person, newDraft.parse(request.body));
-  });
-  app.put("/api/write/drafts/:draftId", (request): Promise<Draft> => {
-    const { id: person } = personOf(request, "writer");
+  writer.put<Draft>("/api/write/drafts/:draftId", ({ id: person }, request) => {
     const { draftId } = params.parse(request.params);
     return saveDraft(context, person, { draftId, ...savedDraft.parse(request.body) });
   });
-  app.delete("/api/write/drafts/:draftId", async (request) => {
-    const { id: person } = personOf(request, "writer");
+  writer.delete("/api/write/drafts/:draftId", async ({ id: person }, request) => {
     await dropDraft(context, person, params.parse(request.params).draftId);
     return { ok: true };
   });
-  app.post("/api/write/drafts/:draftId/submit", (request): Promise<DemonstrationStored> => {
-    const { id: person } = personOf(request, "writer");
-    const { draftId } = params.parse(request.params);
-    return submitDraft(context, person, { draftId, ...submitted.parse(request.body) });
-  });
-  app.get("/api/write/demonstrations", async (request): Promise<OwnDemonstrations> => {
-    const { id: rater } = personOf(request, "writer");
+  writer.post<DemonstrationStored>(
+    "/api/write/drafts/:draftId/submit",
+    ({ id: person }, request) => {
+      const { draftId } = params.parse(request.params);
+      return submitDraft(context, person, { draftId, ...submitted.parse(request.body) });
+    },
+  );
+  writer.get<OwnDemonstrations>("/api/write/demonstrations", async ({ id: rater }, request) => {
     const query = { rater, ...after.parse(request.query) };
     const { items, next } = await ownFeedback(context.database.db, "demonstration", query);
     return {
