@@ -4,9 +4,7 @@ export { clusterLayout, defaultClusterDir, type ClusterLayout } from "./layout.j
 export {
   SCALABLE,
   SERVICES,
-  type ClusterEvent,
   type ClusterOptions,
-  type ResolvedOptions,
   type ScalableService,
   type ServiceName,
 } from "./options.js";
@@ -14,6 +12,6 @@ export { runCluster } from "./run-cluster.js";
 export { openLiveScreen } from "./screen/live-screen.js";
 export { renderStatus } from "./screen/render.js";
 export { createView, outcomeText } from "./screen/views.js";
-export { startCluster, type Cluster, type ClusterAddresses } from "./start-cluster.js";
+export { startCluster } from "./start-cluster.js";
 export type { ClusterStatus } from "./status/types.js";
 export { stopCluster } from "./stop-cluster.js";

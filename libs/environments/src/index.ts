@@ -1,2 +1,2 @@
-export type { Environment, Episode, StepOutcome, Turn } from "./environment.js";
+export type { Environment } from "./environment.js";
 export { environmentOf } from "./environments.js";

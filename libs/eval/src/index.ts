@@ -1,16 +1,7 @@
 export { bitsPerByte } from "./bits-per-byte.js";
-export {
-  countMatches,
-  isExactMatch,
-  type MatchCount,
-  type NormalizeOptions,
-} from "./exact-match.js";
-export { winRate, type WinRate } from "./win-rate.js";
-export {
-  createEvaluateStage,
-  evaluateStage,
-  type EvaluateDependencies,
-} from "./stage/evaluate-stage.js";
-export { type AnswerRecord, type AnswerScorer, type AnswerScorers } from "./stage/answer-record.js";
-export { evaluateSchema, parseModel, type EvaluateConfig } from "./stage/config.js";
-export type { Evaluation, ModelFigures } from "./stage/summarise.js";
+export { countMatches, isExactMatch } from "./exact-match.js";
+export { winRate } from "./win-rate.js";
+export { createEvaluateStage, evaluateStage } from "./stage/evaluate-stage.js";
+export { type AnswerRecord } from "./stage/answer-record.js";
+export { evaluateSchema, parseModel } from "./stage/config.js";
+export type { Evaluation } from "./stage/summarise.js";

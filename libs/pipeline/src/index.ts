@@ -1,8 +1,4 @@
-export {
-  createEmbeddedCluster,
-  type EmbeddedCluster,
-  type EmbeddedClusterOptions,
-} from "./embedded/embedded-cluster.js";
+export { createEmbeddedCluster } from "./embedded/embedded-cluster.js";
 export { readKubeAccess } from "./kubernetes/kube-config.js";
 export { createKubeClient } from "./kubernetes/kube-client.js";
 export {
@@ -11,16 +7,16 @@ export {
   type PipelineJobsOptions,
 } from "./kubernetes/pipeline-jobs.js";
 export { kubernetesObjects, runOnKubernetes } from "./kubernetes/run-on-kubernetes.js";
-export { createFeedbackClient, type FeedbackTarget } from "./loop/feedback-client.js";
+export { createFeedbackClient } from "./loop/feedback-client.js";
 export { loopName, roundResult } from "./loop/loop-reports.js";
 export { findLoopState } from "./loop/loop-state.js";
-export { createLoopStage, type LoopDependencies } from "./loop/loop-stage.js";
+export { createLoopStage } from "./loop/loop-stage.js";
 export { rollbackStage } from "./loop/rollback-stage.js";
-export type { LoopRanker, RankerDefinition } from "./loop/ranker-definition.js";
+export type { RankerDefinition } from "./loop/ranker-definition.js";
 export { readAnswers, type Answers } from "./ranking/answers.js";
 export { clusterPlace, loopOnCluster, type LoopTarget } from "./remote/loop-on-cluster.js";
 export { ppoOnCluster } from "./remote/ppo-on-cluster.js";
-export { runRemotely, type RemoteRun } from "./remote/run-remotely.js";
+export { runRemotely } from "./remote/run-remotely.js";
 export { checkPlan } from "./runner/check-plan.js";
 export { pipelineJsonSchema } from "./runner/json-schema.js";
 export { readPipelineFile, type PipelineFile } from "./runner/pipeline-file.js";

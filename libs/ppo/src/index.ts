@@ -1,13 +1,9 @@
-export {
-  runClosedFormCheck,
-  type ClosedFormOptions,
-  type ClosedFormResult,
-} from "./check/closed-form-run.js";
-export { gae, type GaeInput, type GrpoOptions } from "./math/advantages.js";
-export type { Numbers, Reduction } from "./math/masked.js";
+export { runClosedFormCheck } from "./check/closed-form-run.js";
+export { gae } from "./math/advantages.js";
+export type { Numbers } from "./math/masked.js";
 export { meanExtraScores } from "./update/build-experience.js";
 export { ppoConfigProblems, ppoSchema, type PpoConfig } from "./stage/config.js";
-export { inspectRollouts, type InspectedRollout } from "./rollouts/inspect.js";
+export { inspectRollouts } from "./rollouts/inspect.js";
 export type {
   PromptTask,
   RolloutCheck,
@@ -15,13 +11,9 @@ export type {
   RolloutSource,
   Samplers,
 } from "./rollouts/rollout-source.js";
-export type {
-  PublishedWeights,
-  StoredWeights,
-  WeightPublisher,
-} from "./rollouts/weight-publisher.js";
+export type { PublishedWeights, WeightPublisher } from "./rollouts/weight-publisher.js";
 export { weightProblem } from "./rollouts/weight-rules.js";
 export { ppoStage, runPpo } from "./stage/run-ppo.js";
-export { oneAnswer, type RolloutSegment } from "./rollouts/segments.js";
-export { rolloutProblem, type RolloutRules } from "./rollouts/rollout-rules.js";
-export { verifyRollouts, type RolloutExpectation } from "./rollouts/verify-rollouts.js";
+export { oneAnswer } from "./rollouts/segments.js";
+export { rolloutProblem } from "./rollouts/rollout-rules.js";
+export { verifyRollouts } from "./rollouts/verify-rollouts.js";

@@ -1,12 +1,7 @@
 export { alarmsOf } from "./run/alarms.js";
-export { buildReport, type ReportFrame } from "./run/build-report.js";
+export { buildReport } from "./run/build-report.js";
 export { factsOf } from "./run/facts.js";
-export {
-  parseMetrics,
-  readMetrics,
-  type MetricsData,
-  type MetricsRecord,
-} from "./run/metrics-file.js";
+export { parseMetrics, readMetrics, type MetricsRecord } from "./run/metrics-file.js";
 export {
   findRunDirs,
   lookAtRunFile,

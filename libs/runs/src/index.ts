@@ -1,22 +1,10 @@
-export { gradientStep, type GradientExchange, type Gradients } from "./loop/gradient-step.js";
-export {
-  accumulateGradients,
-  sumGradients,
-  takeLoss,
-  type LossTask,
-  type UnreadGradients,
-} from "./loop/gradients.js";
+export { gradientStep, type GradientExchange } from "./loop/gradient-step.js";
+export { accumulateGradients, sumGradients, takeLoss } from "./loop/gradients.js";
 export { loopOptionsFor, optimizerFor } from "./loop/optimization.js";
-export { learningRateAt, type ScheduleConfig } from "./loop/schedule.js";
-export { createThroughput, type Throughput } from "./loop/throughput.js";
+export { learningRateAt } from "./loop/schedule.js";
+export { createThroughput } from "./loop/throughput.js";
 export { resumableLoop, type LoopScope, type ResumableTask } from "./loop/resumable-loop.js";
-export {
-  trainLoop,
-  type ResumableSource,
-  type TrainLoopOptions,
-  type TrainLoopResult,
-  type TrainTask,
-} from "./loop/train-loop.js";
+export { trainLoop, type TrainLoopResult, type TrainTask } from "./loop/train-loop.js";
 export {
   loadOptimizer,
   loadVariables,
@@ -24,8 +12,8 @@ export {
   variablesToTensors,
 } from "./loop/weights.js";
 export { silentReporter, type StageProgress, type StageReporter } from "./stage/reporter.js";
-export { acquireRunLock, releaseRunLockOfThread, type RunLock } from "./run/run-lock.js";
-export { openRun, stopReason, withRun, type OpenRunOptions, type Run } from "./run/run.js";
+export { acquireRunLock, releaseRunLockOfThread } from "./run/run-lock.js";
+export { openRun, stopReason, withRun, type Run } from "./run/run.js";
 export {
   INTERRUPTED,
   lookAtRun,
@@ -37,7 +25,6 @@ export type {
   Leaves,
   StageContext,
   StageDefinition,
-  StageFacts,
   StagePhase,
   StageResult,
 } from "./stage/stage.js";
@@ -51,13 +38,7 @@ export {
   modelFacts,
   stageProblems,
 } from "./stage/stage-problems.js";
-export {
-  hashInputs,
-  inputChanges,
-  type InputHashes,
-  type InputNotes,
-  type InputSizes,
-} from "./run/input-hashes.js";
+export { hashInputs, inputChanges, type InputHashes } from "./run/input-hashes.js";
 export { dataInputs, modelInputs, type StageInput } from "./stage/stage-input.js";
 export { recordFields, recordOptions } from "./stage/record-fields.js";
 export {
@@ -69,5 +50,5 @@ export {
   writtenModelFields,
   type WrittenModelConfig,
 } from "./stage/fields.js";
-export { defineStage, type StageScope, type StageSpec } from "./stage/define-stage.js";
-export { loraFields, withLora, type LoraConfig } from "./stage/lora-fields.js";
+export { defineStage, type StageScope } from "./stage/define-stage.js";
+export { loraFields, withLora } from "./stage/lora-fields.js";

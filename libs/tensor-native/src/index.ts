@@ -1,10 +1,2 @@
-export type {
-  NativeAddon,
-  NativeArgs,
-  NativeCall,
-  NativeInfo,
-  NativeSession,
-  NativeValue,
-  NativeWeightCache,
-} from "./addon.js";
+export type { NativeAddon, NativeSession, NativeWeightCache } from "./addon.js";
 export { loadNative, type NativeLoad } from "./load.js";

@@ -1,4 +1,4 @@
 export { trainerSchema } from "./config.js";
-export { openTrainerService, type OpenTrainerOptions } from "./open-service.js";
-export type { TrainerService, TrainerServiceDeps } from "./service.js";
+export { openTrainerService } from "./open-service.js";
+export type { TrainerService } from "./service.js";
 export { mapPaths } from "./runs/stage-paths.js";
