@@ -1,5 +1,6 @@
 import { html, type SafeHtml } from "./html.js";
 import type { AlarmRow } from "./report-data.js";
+import { numberHead, table } from "./table.js";
 
 /** What runs warned of, what it means and what to try; nothing when there was nothing. */
 export function alarmsSection(alarms: readonly AlarmRow[]): SafeHtml | "" {
@@ -14,23 +15,9 @@ export function alarmsSection(alarms: readonly AlarmRow[]): SafeHtml | "" {
         <td>${advice}</td>
       </tr>`,
   );
+  const heads = ["Run", numberHead("Step"), "What was seen", "What it means", "What to try"];
   return html`<section>
     <h2>Alarms</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>Run</th>
-            <th class="n">Step</th>
-            <th>What was seen</th>
-            <th>What it means</th>
-            <th>What to try</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${table(heads, rows)}
   </section>`;
 }

@@ -1,6 +1,7 @@
 import { formatTick } from "./scale.js";
 import { html, type SafeHtml } from "./html.js";
 import type { Chart, CurveSeries } from "../run/curves.js";
+import { numberHead, table } from "./table.js";
 
 /** Places for the charts, which the page's script fills, and their figures as a table for everybody. */
 export function chartsSection(charts: readonly Chart[]): SafeHtml {
@@ -44,20 +45,8 @@ function valuesTable(charts: readonly Chart[]): SafeHtml {
   const rows = charts.flatMap(({ stage, title, series }) =>
     series.map((each) => valuesRow(`${stage}: ${title}`, each)),
   );
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>Figure</th>
-          <th>Run</th>
-          ${["First", "Lowest", "Highest", "Last"].map((head) => html`<th class="n">${head}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  const heads = ["First", "Lowest", "Highest", "Last"].map(numberHead);
+  return table(["Figure", "Run", ...heads], rows);
 }
 
 function valuesRow(figure: string, { run, name, y, every = 1 }: CurveSeries): SafeHtml {

@@ -2,6 +2,7 @@ import { barChart } from "./bar-chart.js";
 import { percent } from "./format.js";
 import { html, type SafeHtml } from "./html.js";
 import type { Comparison, ComparisonRow } from "./report-data.js";
+import { numberHead, table } from "./table.js";
 
 /** Models keep their colour throughout the report: the first is grey, the rest follow the palette. */
 export function colourOfModel(models: readonly string[] | undefined, model: string): number {
@@ -47,7 +48,7 @@ const hasGold = ({ gold = [] }: ComparisonRow) => gold.some((value) => value !==
 function comparisonTable({ models, kinds, overall, scorer = "gold" }: Comparison): SafeHtml {
   const rows = overall === undefined ? kinds : [...kinds, overall];
   const head = (measure: string) =>
-    models.map((model) => html`<th class="n">${model}<br />${measure}</th>`);
+    models.map((model) => numberHead(html`${model}<br />${measure}`));
   const exactShown = rows.some(hasExact);
   const goldShown = rows.some(hasGold);
   const body = rows.map(
@@ -59,20 +60,8 @@ function comparisonTable({ models, kinds, overall, scorer = "gold" }: Comparison
         ${goldShown ? cells(models, row.gold ?? [], (value) => value.toFixed(2)) : ""}
       </tr>`,
   );
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>Kind</th>
-          <th class="n">Prompts</th>
-          ${exactShown ? head("exact") : ""}${goldShown ? head(scorer) : ""}
-        </tr>
-      </thead>
-      <tbody>
-        ${body}
-      </tbody>
-    </table>
-  </div>`;
+  const measures = [...(exactShown ? head("exact") : []), ...(goldShown ? head(scorer) : [])];
+  return table(["Kind", numberHead("Prompts"), ...measures], body);
 }
 
 function cells(
@@ -101,22 +90,7 @@ function winTable(winRates: NonNullable<Comparison["winRates"]>, scorer: string)
         <td class="n">${winRate.losses}</td>
       </tr>`,
   );
+  const heads = ["Win rate", "95 % interval", "Wins", "Ties", "Losses"].map(numberHead);
   return html`<h3>Win rate by ${scorer} score, ties counting half</h3>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>Match</th>
-            <th class="n">Win rate</th>
-            <th class="n">95 % interval</th>
-            <th class="n">Wins</th>
-            <th class="n">Ties</th>
-            <th class="n">Losses</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>`;
+    ${table(["Match", ...heads], rows)}`;
 }

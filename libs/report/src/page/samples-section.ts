@@ -1,6 +1,7 @@
 import { colourOfModel } from "./comparison-section.js";
 import { html, type SafeHtml } from "./html.js";
 import type { ConfigurationTable, SampleAnswer, SampleRow } from "./report-data.js";
+import { numberHead, table } from "./table.js";
 
 /** The answers of every model to the same prompts, side by side. */
 export function samplesSection(
@@ -82,25 +83,13 @@ function show(value: unknown): string {
 }
 
 function dataTable(data: NonNullable<ConfigurationTable["data"]>): SafeHtml {
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>Read</th>
-          <th class="n">Size</th>
-          <th>SHA-256</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${data.map(
-          ({ file, sha256, size }) =>
-            html`<tr>
-              <td class="path">${file}</td>
-              <td class="n">${size}</td>
-              <td><code>${sha256}</code></td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  const rows = data.map(
+    ({ file, sha256, size }) =>
+      html`<tr>
+        <td class="path">${file}</td>
+        <td class="n">${size}</td>
+        <td><code>${sha256}</code></td>
+      </tr>`,
+  );
+  return table(["Read", numberHead("Size"), "SHA-256"], rows);
 }

@@ -3,6 +3,7 @@ import { percentFine } from "./format.js";
 import { html, type SafeHtml } from "./html.js";
 import { lineChart } from "./line-chart.js";
 import type { ReportData, RewardModelReport } from "./report-data.js";
+import { numberHead, table } from "./table.js";
 
 /** Time, speed and outcome of every stage. */
 export function stagesSection(stages: ReportData["stages"]): SafeHtml {
@@ -21,31 +22,17 @@ export function stagesSection(stages: ReportData["stages"]): SafeHtml {
         <td>${stage.result ?? ""}</td>
       </tr>`,
   );
+  const together = html`<tr class="total">
+    <td>Together</td>
+    <td class="n">${formatDuration(total)}</td>
+    <td></td>
+    <td></td>
+    <td></td>
+  </tr>`;
+  const heads = ["Stage", numberHead("Time"), numberHead("Tokens/s"), "Work", "Result"];
   return html`<section>
     <h2>The stages</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>Stage</th>
-            <th class="n">Time</th>
-            <th class="n">Tokens/s</th>
-            <th>Work</th>
-            <th>Result</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-          <tr class="total">
-            <td>Together</td>
-            <td class="n">${formatDuration(total)}</td>
-            <td></td>
-            <td></td>
-            <td></td>
-          </tr>
-        </tbody>
-      </table>
-    </div>
+    ${table(heads, [...rows, together])}
   </section>`;
 }
 

@@ -11,6 +11,7 @@ import {
 } from "./rollout-data.js";
 import { promptTurns } from "./prompt-turns.js";
 import { ROLLOUT_STYLE } from "./rollout-style.js";
+import { numberHead, table } from "../page/table.js";
 
 /**
  * A self-contained HTML page of sampled answers, their tokens coloured by a figure of the reader's
@@ -180,28 +181,16 @@ function tokenTable({ tokens }: RolloutToShow): SafeHtml {
     const style = heat ? `background:${tint(token[name], 2 * scale.get(name)!, name)}` : "";
     return html`<td class="n" style="${style}">${fixed(token[name], 3)}</td>`;
   };
+  const rows = tokens.map(
+    (token, t) =>
+      html`<tr>
+        <td class="n">${t + 1}</td>
+        <td><code>${token.text.replaceAll("\n", "⏎")}</code></td>
+        ${columns.map((name) => cell(token, name))}
+      </tr>`,
+  );
   return html`<details>
     <summary>Every number</summary>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th class="n">#</th>
-            <th>Token</th>
-            ${heads.map((head) => html`<th class="n">${head}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${tokens.map(
-            (token, t) =>
-              html`<tr>
-                <td class="n">${t + 1}</td>
-                <td><code>${token.text.replaceAll("\n", "⏎")}</code></td>
-                ${columns.map((name) => cell(token, name))}
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${table([numberHead("#"), "Token", ...heads.map(numberHead)], rows)}
   </details>`;
 }
