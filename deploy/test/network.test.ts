@@ -1,7 +1,8 @@
+import { kubernetesObjects } from "@stagecraft/pipeline";
 import { describe, expect, it } from "vitest";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
-import { isService, settingsOf } from "./settings.js";
-import { serversOf } from "./workloads.js";
+import { isService, SERVICES, settingsOf, type Service } from "./settings.js";
+import { serversOf, workloadsOf, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
 interface Expression {
@@ -76,45 +77,104 @@ interface Target {
   port: number;
 }
 
+/** Servers of the namespace by the setting that names them; of the gateway also those that it offers. */
+const FLOWS: Readonly<Record<string, string>> = {
+  policyAddress: "policy:50051",
+  rewardAddress: "reward-model:50052",
+  trainerAddress: "trainer:50054",
+  natsUrl: "nats:4222",
+  databaseUrl: "postgres:5432",
+};
+const OFFERED = ["policy:50051", "reward-model:50052"];
+
+/** What stands outside: egress-gateway, egress-object-store, and a rule of the operator's for traces. */
+const OUTSIDE = ["oidcIssuer", "s3Endpoint", "tracesEndpoint", "httpPublicUrl"];
+
+function flowsOf(service: Service): string[] {
+  const named = Object.keys(SERVICES[service].shape).flatMap((field) => FLOWS[field] ?? []);
+  return service === "gateway" ? [...named, ...OFFERED] : named;
+}
+
+/** `HOST:PORT` of our servers, wherever it stands in settings. */
+function addressesIn(settings: object, servers: readonly Workload[]): string[] {
+  const texts = Object.values(settings).flat().map(String);
+  return servers.flatMap(({ name }) =>
+    texts.flatMap((text) => new RegExp(`\\b${name}:\\d+`).exec(text)?.[0] ?? []),
+  );
+}
+
+/** Of the pods that `pipeline run --kubernetes` makes. */
+function jobLabels(envSecret: string | undefined): Labels {
+  const options = {
+    ...{ name: "mine", namespace: "stagecraft", fileText: "", settings: [], runDir: "/data" },
+    ...{ again: new Set<string>(), rerunId: "1", image: "cli", volumes: [], envSecret },
+    ...{ cpu: "1", memory: "1Gi", gpus: 0 },
+  };
+  const [, job] = kubernetesObjects([{ id: "sft", uses: [] }], options);
+  const [workload] = workloadsOf([job as unknown as Manifest]);
+  return workload!.labels;
+}
+
 const rulesOf = (manifests: readonly Manifest[]) =>
   manifests.flatMap(({ kind, spec }) => (kind === "NetworkPolicy" ? [spec as Rule] : []));
 
 const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
 describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () => {
   it.each([...OVERLAYS, EVERYTHING])(
-    "%s let services call what their settings name, and no more",
+    "%s let services call what their settings can name, and no more",
     (path) => {
       const manifests = render(path);
       const rules = rulesOf(manifests);
       const servers = serversOf(manifests);
-      const target = (address: string) => {
-        const [host, port] = address.replace("nats://", "").split(":");
-        return { labels: servers.find(({ name }) => name === host)!.labels, port: Number(port) };
-      };
       for (const workload of servers.filter(({ name }) => isService(name))) {
-        const { policyAddress, rewardAddress, natsUrl, ...rest } = settingsOf(manifests, workload);
-        const served = [...(rest.models ?? []), ...(rest.rewardModels ?? [])];
-        const named = workload.name === "gateway" ? served.map((one) => one.split("=")[1]) : [];
-        const called = [policyAddress, rewardAddress, natsUrl, ...named].filter(
-          (address): address is string => (address ?? "") !== "",
-        );
+        const may = flowsOf(workload.name as Service);
+        for (const called of addressesIn(settingsOf(manifests, workload), servers)) {
+          expect(may, `${workload.name} names ${called}`).toContain(called);
+        }
         for (const other of servers) {
+          if (workload.name === other.name) continue; // servers of one kind among themselves
           for (const { containerPort: port } of other.container.ports ?? []) {
+            const flow = `${other.name}:${port}`;
             const to = { labels: other.labels, port };
-            const isRoute = workload.name === other.name; // servers of one kind among themselves
-            const isDatabase = workload.name === "gateway" && other.name === "postgres";
-            if (isRoute || isDatabase) continue;
-            const isCalled = called.some((address) => {
-              const { labels, port: calledPort } = target(address);
-              return labels === other.labels && calledPort === port;
-            });
-            const flow = `${workload.name} to ${other.name}:${port}`;
-            expect(reaches(rules, { pod: workload.labels }, to), flow).toBe(isCalled);
+            const isOpen = reaches(rules, { pod: workload.labels }, to);
+            expect(isOpen, `${workload.name} to ${flow}`).toBe(may.includes(flow));
           }
         }
       }
     },
   );
+
+  it.each([...OVERLAYS, EVERYTHING])(
+    "%s let Jobs of pipelines call gateway and broker, and an object store if they have its keys",
+    (path) => {
+      const manifests = render(path);
+      const rules = rulesOf(manifests);
+      const pod = jobLabels(undefined);
+      const open = serversOf(manifests).flatMap(({ labels, name, container }) =>
+        (container.ports ?? []).flatMap(({ containerPort: port }) =>
+          reaches(rules, { pod }, { labels, port }) ? [`${name}:${port}`] : [],
+        ),
+      );
+      expect(open.sort()).toEqual(["gateway:50055", "nats:4222"]);
+      const isClosed = rules.some(({ policyTypes }) => policyTypes.includes("Egress"));
+      const s3 = { labels: {}, port: 443 };
+      expect(mayLeave(rules, pod, s3)).toBe(!isClosed);
+      expect(mayLeave(rules, jobLabels("s3-keys"), s3)).toBe(true);
+    },
+  );
+
+  it("hold every setting that names a server: each is in the table of flows", () => {
+    for (const [service, { shape }] of Object.entries(SERVICES)) {
+      const named = Object.keys(shape).filter((field) =>
+        /(Address|Url|Endpoint|Issuer)$/.test(field),
+      );
+      const known = [...Object.keys(FLOWS), ...OUTSIDE];
+      expect(
+        named.filter((field) => !known.includes(field)),
+        service,
+      ).toEqual([]);
+    }
+  });
 
   it("let clients in namespaces labelled for it score, and nothing else", () => {
     const manifests = render("overlays/cpu");

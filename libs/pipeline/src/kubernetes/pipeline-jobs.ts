@@ -35,6 +35,8 @@ export interface PipelineJobsOptions {
   /** Secret whose entries become variables, such as STAGECRAFT_S3_SECRET_ACCESS_KEY. */
   envSecret?: string | undefined;
   serviceAccount?: string | undefined;
+  /** Where the stages' models go, each under the stage's id; a name in an object store. */
+  pushModels?: string | undefined;
 }
 
 /** A stage of a pipeline, and the earlier ones whose outputs it uses. */
@@ -112,7 +114,7 @@ export function stageJob(
           },
         ],
       },
-      template: { metadata: { labels: labelsOf(name) }, spec },
+      template: { metadata: { labels: { ...labelsOf(name), ...mayCall(options) } }, spec },
     },
   };
 }
@@ -121,8 +123,10 @@ function podSpec(
   stage: string,
   options: PipelineJobsOptions & { rerun?: string | undefined },
 ): KubeObject {
-  const { name, image, runDir, settings, rerun, volumes, envSecret, serviceAccount } = options;
+  const { name, image, runDir, settings, rerun, volumes, envSecret, serviceAccount, pushModels } =
+    options;
   const set = settings.length > 0 ? ["--set", ...settings] : [];
+  const push = pushModels === undefined ? [] : ["--push-models", pushModels];
   const again = rerun === undefined ? [] : ["--rerun", stage, "--rerun-id", rerun];
   return {
     restartPolicy: "Never",
@@ -144,7 +148,7 @@ function podSpec(
         imagePullPolicy: "IfNotPresent",
         args: [
           ...["pipeline", "run", `${MOUNT}/pipeline.yaml`, "--run", runDir, "--until", stage],
-          ...[...set, ...again],
+          ...[...set, ...again, ...push],
         ],
         ...(envSecret === undefined ? {} : { envFrom: [{ secretRef: { name: envSecret } }] }),
         env: [{ name: "STAGECRAFT_MODELS_CACHE", value: "/tmp/models" }],
@@ -177,6 +181,11 @@ function podSpec(
 function resourcesOf({ cpu, memory, gpus }: PipelineJobsOptions): KubeObject {
   const gpu = gpus === 0 ? {} : { "nvidia.com/gpu": String(gpus) };
   return { requests: { cpu, memory, ...gpu }, limits: { memory, ...gpu } };
+}
+
+/** Network rules let pods out to an object store by this label (deploy/kustomize/components/egress). */
+function mayCall({ envSecret }: PipelineJobsOptions): Record<string, string> {
+  return envSecret === undefined ? {} : { "stagecraft.dev/object-store": "true" };
 }
 
 function labelsOf(name: string): Record<string, string> {
