@@ -66,7 +66,13 @@ async function findUpload(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   const query = { uploads: "", prefix: key };
-  const text = await (await client.call({ method: "GET", key: "", query, signal })).text();
+  const asking = client.call({ method: "GET", key: "", query, signal });
+  // Not every compatible store can say: then all parts are sent.
+  const answer = await asking.catch((thrown: unknown) => {
+    if (StagecraftError.from(thrown).code === "unimplemented") return undefined;
+    throw thrown;
+  });
+  const text = (await answer?.text()) ?? "";
   const found = elements(text, "Upload").filter((upload) => tagText(upload, "Key") === key);
   return found.map((upload) => tagText(upload, "UploadId")).at(-1);
 }
