@@ -75,6 +75,7 @@ interface Asked {
     set?: string[];
     rerun?: string[];
     rerunId?: string;
+    pushModels?: string;
     json?: boolean;
     dryRun?: boolean;
   };

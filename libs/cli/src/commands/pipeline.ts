@@ -15,6 +15,7 @@ import {
   stagesToSkip,
 } from "@stagecraft/pipeline";
 import { worldRanker } from "../demo/world-ranker.js";
+import { checkPushBase, pushStageModels } from "../models/push-stage-models.js";
 import { withModelUrls } from "../models/with-model-urls.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
@@ -28,6 +29,7 @@ interface RunFlags extends SinkFlags, KubernetesFlags {
   set?: string[];
   rerun?: string[];
   rerunId?: string;
+  pushModels?: string;
   json?: boolean;
   dryRun?: boolean;
 }
@@ -43,6 +45,10 @@ export function pipelineCommand(command: Command, scope: CommandScope): void {
     .option(
       "--rerun-id <name>",
       "name of that rerun: by the same name it happens once, and the command goes on with it",
+    )
+    .option(
+      "--push-models <url>",
+      "an object store's folder for the models, URL/STAGE, such as s3://models/mine",
     )
     .option("--until <id>", "end after this stage")
     .option("--dry-run", "check the whole file and print the plan; with --kubernetes the objects")
@@ -88,6 +94,7 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
     );
     return;
   }
+  await checkPushBase(flags.pushModels);
   const reporter = scope.createReporter({ json: flags.json === true });
   try {
     const { rerun = [], rerunId } = flags;
@@ -98,13 +105,17 @@ async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<
       });
     const advice = `stopped; ${goesOn({ "--rerun": rerun.length > 0 && rerunId === undefined })}`;
     const records = await adviseOnStop(work, { reporter, advice });
+    const pushed = await pushStageModels(records, flags.pushModels, {
+      reporter,
+      signal: scope.signal,
+    });
     const rows = [...records].map(([id, { durationMs, result }]): [string, string] => [
       id,
       `${formatDuration(durationMs).padStart(7)}  ${result.modelDir ?? Object.values(result.outputs)[0] ?? join(file.run, id)}`,
     ]);
     const text = [`${file.name}: done`, ...alignRows(rows)].join("\n");
     reporter.result(
-      { pipeline: file.name, run: file.run, stages: Object.fromEntries(records) },
+      { pipeline: file.name, run: file.run, stages: Object.fromEntries(records), pushed },
       text,
     );
   } finally {

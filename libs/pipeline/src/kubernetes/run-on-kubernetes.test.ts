@@ -222,9 +222,19 @@ describe("stageJob()", () => {
   it("has Kueue's label and waits for it, GPUs, secrets and claims where they are asked for", () => {
     const [, plain] = kubernetesObjects(STAGES.slice(0, 1), JOBS);
     expect(JSON.stringify(plain)).not.toMatch(/kueue|suspend|gpu|envFrom/);
+    expect(JSON.stringify(plain)).not.toContain("push-models");
     const volumes = [{ claim: "models", path: "/models", readOnly: true }];
+    const pushModels = "s3://models/mine";
     const [, job] = kubernetesObjects(STAGES.slice(0, 1), {
-      ...{ ...JOBS, queue: "team", gpus: 2, envSecret: "s3", serviceAccount: "sa", volumes },
+      ...{
+        ...JOBS,
+        queue: "team",
+        gpus: 2,
+        envSecret: "s3",
+        serviceAccount: "sa",
+        volumes,
+        pushModels,
+      },
     });
     expect(job).toMatchObject({
       metadata: { labels: { "kueue.x-k8s.io/queue-name": "team" } },
@@ -236,6 +246,7 @@ describe("stageJob()", () => {
             serviceAccountName: "sa",
             containers: [
               {
+                args: expect.arrayContaining(["--push-models", pushModels]) as unknown,
                 resources: { limits: { "nvidia.com/gpu": "2" } },
                 envFrom: [{ secretRef: { name: "s3" } }],
                 volumeMounts: expect.arrayContaining([

@@ -1,10 +1,7 @@
 import {
-  createTransferProgress,
   isModelUrl,
   localModel,
-  openModelStore,
-  parseModelUrl,
-  pushModel,
+  pushResult,
   type LocalModelOptions,
   type StoreSettings,
 } from "@stagecraft/model-store";
@@ -35,9 +32,15 @@ export function storeStage(stage: TrainerStage, options: StoreStageOptions): Tra
       const local = await withLocalModels(config as object, options, { signal, reporter, earlier });
       const result = await stage.run(local, context);
       if (options.pushModels === "" || result.modelDir === undefined) return result;
-      const url = `${options.pushModels.replace(/\/$/, "")}/${runId}`;
-      const pushed = await push(result.modelDir, url, { ...options, reporter });
-      return pushed ? { ...result, outputs: { ...result.outputs, pushed } } : result;
+      const to = { base: options.pushModels, name: runId };
+      const info = (text: string) => reporter.info(text);
+      try {
+        const pushed = await pushResult(result.modelDir, to, { ...options, info });
+        return { ...result, outputs: { ...result.outputs, pushed } };
+      } catch (thrown) {
+        reporter.warn(StagecraftError.from(thrown).reason);
+        return result;
+      }
     },
   };
 }
@@ -67,26 +70,4 @@ async function withLocalModels(
   };
   for (const url of urls) dirs.set(url, await localModel(url, how));
   return mapPaths(config, (path) => dirs.get(path) ?? path);
-}
-
-async function push(
-  dir: string,
-  url: string,
-  { settings, open, reporter }: StoreStageOptions & { reporter: StageReporter },
-): Promise<string | undefined> {
-  try {
-    const { name, ...where } = parseModelUrl(url);
-    const parsed = { name, ...where };
-    await using store = await (open ?? ((each) => openModelStore(each, settings)))(parsed);
-    const progress = createTransferProgress((line) => reporter.info(line));
-    const { version } = await pushModel(store, dir, { name, progress });
-    reporter.info(`the model is ${url}@${version}`);
-    return `${url}@${version}`;
-  } catch (thrown) {
-    const { reason } = StagecraftError.from(thrown);
-    reporter.warn(
-      `the model was not pushed to ${url}: ${reason}; it is in ${dir}: "stagecraft models push ${dir} ${url}" does it by hand`,
-    );
-    return undefined;
-  }
 }

@@ -1,0 +1,39 @@
+import { StagecraftError } from "@stagecraft/core";
+import { parseModelUrl } from "./model-url.js";
+import { openModelStore, type StoreSettings } from "./open-store.js";
+import { pushModel } from "./push.js";
+import type { LocalModelOptions } from "./local-model.js";
+import { createTransferProgress } from "./transfer-progress.js";
+
+export interface PushResultOptions extends Pick<LocalModelOptions, "open" | "signal"> {
+  settings: StoreSettings;
+  /** Told how it goes, and where the model is then. */
+  info(text: string): void;
+}
+
+/**
+ * Puts the model that some work made under `BASE/NAME` in a store; returns its URL with the version. Throws what
+ * went wrong with the command that does it by hand.
+ */
+export async function pushResult(
+  dir: string,
+  to: { base: string; name: string },
+  { settings, open, signal, info }: PushResultOptions,
+): Promise<string> {
+  const url = `${to.base.replace(/\/$/, "")}/${to.name}`;
+  try {
+    const parsed = parseModelUrl(url);
+    await using store = await (open ?? ((each) => openModelStore(each, settings)))(parsed);
+    const progress = createTransferProgress(info);
+    const { version } = await pushModel(store, dir, { name: parsed.name, signal, progress });
+    info(`the model is ${url}@${version}`);
+    return `${url}@${version}`;
+  } catch (thrown) {
+    const { code, reason } = StagecraftError.from(thrown);
+    throw new StagecraftError(
+      code,
+      `the model was not pushed to ${url}: ${reason}; it is in ${dir}: "stagecraft models push ${dir} ${url}" does it by hand`,
+      { cause: thrown },
+    );
+  }
+}
