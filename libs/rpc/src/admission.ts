@@ -8,7 +8,7 @@ import type { CallQuotas } from "./call-quotas.js";
 import { ANONYMOUS, checkAccess, type Caller, type Callers } from "./callers.js";
 import { idsOf } from "./log-ids.js";
 import { statusFromError } from "./status.js";
-import { resetUntaken } from "./untaken-answers.js";
+import type { UntakenAnswers } from "./untaken-answers.js";
 import type { WaitingCall, WaitingCalls } from "./waiting-calls.js";
 
 export interface AdmissionOptions {
@@ -19,8 +19,8 @@ export interface AdmissionOptions {
   maxConcurrent: (method: string) => number;
   /** Calls that wait for their callers; they make room for others. */
   waiting: WaitingCalls;
-  /** How long a caller may take nothing of an answer. */
-  untakenMs: number;
+  /** Answers that nobody takes; their calls make room as well. */
+  untaken: UntakenAnswers;
   logger: Logger;
   /** Called once per finished call, refused ones included. */
   onFinished(call: { method: string; code: Status; durationMs: number }): void;
@@ -104,7 +104,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const count = counts.get(method) ?? 0;
     const limit = options.maxConcurrent(method);
     refusing(method, "busy", () => {
-      if (count < limit || options.waiting.makeRoom(method)) return;
+      const { waiting, untaken } = options;
+      if (count < limit || waiting.makeRoom(method) || untaken.makeRoom(method)) return;
       throw new StagecraftError(
         "resource_exhausted",
         `${method} is serving its limit of ${limit} calls; retry later`,
@@ -130,10 +131,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
       options.logger.warn({ method: path, peer: call.getPeer(), ...facts }, status.details);
       call.sendStatus(status);
     };
-    resetUntaken(call, options.untakenMs, (reason) => {
+    const onReset = (reason: string) => {
       code = Status.DEADLINE_EXCEEDED;
       options.logger.warn({ method: path, peer: call.getPeer() }, reason);
-    });
+    };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
@@ -148,6 +149,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
               return;
             }
             const peer = clientOf(record.caller, call.getPeer());
+            options.untaken.watch(call, { method: path, peer, onReset });
             const shape = { method: path, peer, requestStream, responseStream };
             waiting = options.waiting.open({ ...shape, end });
             proceed(metadata);

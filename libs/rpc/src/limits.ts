@@ -15,7 +15,7 @@ export interface RpcLimits {
   maxConcurrentCallsByMethod?: Readonly<Record<string, number>>;
   /** How long a request may take to arrive; default 20 s. */
   receiveTimeoutMs?: number;
-  /** How long a stream's caller may be silent while no answer is owed to it, and any caller may take nothing of his; default 60 s. */
+  /** How long a stream's caller may be silent while no answer is owed to it, and any caller may take nothing of his, a second where somebody else needs the place; default 60 s. */
   streamIdleMs?: number;
   /** Connections from one address; a further one takes the place of an idle one. Default 256. */
   maxConnectionsPerPeer?: number;

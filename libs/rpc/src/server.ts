@@ -19,6 +19,7 @@ import { compileLimits, type RpcLimits } from "./limits.js";
 import { addReflection } from "./reflection.js";
 import { statusName } from "./status.js";
 import type { Handlers, RpcService } from "./types.js";
+import { createUntakenAnswers } from "./untaken-answers.js";
 import { createWaitingCalls } from "./waiting-calls.js";
 
 export interface RpcServerOptions {
@@ -82,7 +83,7 @@ export function createRpcServer(options: RpcServerOptions = {}): RpcServer {
     audit,
     maxConcurrent: limits.maxConcurrent,
     waiting: createWaitingCalls(limits.waiting),
-    untakenMs: limits.waiting.streamIdleMs,
+    untaken: createUntakenAnswers(limits.waiting.streamIdleMs),
     logger,
     ...meters(options.metrics),
   });

@@ -1,4 +1,5 @@
 import { StagecraftError } from "@stagecraft/core";
+import { mostOf } from "./most-of.js";
 
 export interface WaitingLimits {
   /** How long a request may take to arrive. */
@@ -66,7 +67,7 @@ export function createWaitingCalls(limits: WaitingLimits): WaitingCalls {
       return new Call(info, setOf(info.method));
     },
     makeRoom(method) {
-      const victim = longestOf(setOf(method));
+      const victim = mostOf(setOf(method), ({ info }) => info.peer);
       victim?.leave();
       victim?.info.end(
         new StagecraftError(
@@ -77,15 +78,6 @@ export function createWaitingCalls(limits: WaitingLimits): WaitingCalls {
       return victim !== undefined;
     },
   };
-}
-
-/** A set keeps the order of waiting: the first has waited longest. */
-function longestOf(calls: ReadonlySet<Call>): Call | undefined {
-  const counts = new Map<string, number>();
-  for (const { info } of calls) counts.set(info.peer, (counts.get(info.peer) ?? 0) + 1);
-  const most = Math.max(0, ...counts.values());
-  for (const call of calls) if (counts.get(call.info.peer) === most) return call;
-  return undefined;
 }
 
 class Call implements WaitingCall {

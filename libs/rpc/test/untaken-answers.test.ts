@@ -6,6 +6,10 @@ import { requestOf, startEcho, type EchoHandlers } from "./echo-service.js";
 /** More than HTTP/2 sends ahead of a reader. */
 const LONG = { text: "x".repeat(200_000) };
 
+async function* short() {
+  yield await Promise.resolve({ text: "a" });
+}
+
 /** Answers that are too long to be sent to somebody who does not read. */
 function longAnswers(onOver: () => void): Partial<EchoHandlers> {
   async function* flood() {
@@ -39,6 +43,34 @@ describe("callers that stay and do not take their answer", () => {
       session.destroy();
     });
   }
+
+  it("hold no place that somebody else needs", async () => {
+    const { repeat } = longAnswers(() => undefined);
+    const asked: string[] = [];
+    const server = { limits: { maxConcurrentCalls: 3, streamIdleMs: 3_600_000 } };
+    await using echo = await startEcho(
+      {
+        repeat(request, context) {
+          asked.push(request.text);
+          return request.text === "short" ? short() : repeat!(request, context);
+        },
+      },
+      { server },
+    );
+    const session = connect(`http://127.0.0.1:${echo.port}`);
+    const unread = [1, 2, 3].map(() => requestOf(session, "Repeat"));
+    await waitFor(() => unread.every(({ readableLength }) => readableLength > 0));
+    const heard = async () => {
+      const texts: string[] = [];
+      for await (const { text } of echo.client.repeat({ text: "short" })) texts.push(text);
+      return texts.length;
+    };
+    // Nobody who has just begun to read is taken for one who does not.
+    await waitFor(async () => (await heard().catch(() => 0)) === 1, { timeoutMs: 10_000 });
+    await waitFor(() => unread.filter(({ closed }) => closed).length > 0);
+    expect(asked).toContain("short");
+    session.destroy();
+  });
 
   it("are told apart from those who wait for an answer that takes long", async () => {
     let release = () => {};
