@@ -101,14 +101,24 @@ function defaultsOf<S>(options: RpcClientOptions<S>): CallDefaults {
   };
 }
 
+/** Timers of more fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 function channelOptions<S>(options: RpcClientOptions<S>, target: string): ChannelOptions {
   const serverName = options.tls?.serverName;
   const maxSilenceMs = options.maxSilenceMs ?? (isLoopbackTarget(target) ? 40_000 : 12_000);
+  if (!Number.isInteger(maxSilenceMs) || maxSilenceMs < 2 || maxSilenceMs > MAX_TIMER_MS) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `maxSilenceMs is ${maxSilenceMs}; it must be a whole number of milliseconds from 2 to ${MAX_TIMER_MS}`,
+    );
+  }
+  const pingMs = Math.ceil(maxSilenceMs / 2);
   return {
     "grpc.max_receive_message_length": options.maxReceiveBytes ?? 4 * 1024 * 1024,
     "grpc.max_send_message_length": options.maxSendBytes ?? 4 * 1024 * 1024,
-    "grpc.keepalive_time_ms": maxSilenceMs / 2,
-    "grpc.keepalive_timeout_ms": maxSilenceMs / 2,
+    "grpc.keepalive_time_ms": pingMs,
+    "grpc.keepalive_timeout_ms": pingMs,
     "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     "grpc.service_config_disable_resolution": 1, // no policy from DNS TXT records
     "grpc.enable_retries": 0, // ours know which methods are idempotent

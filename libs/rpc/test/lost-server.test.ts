@@ -86,6 +86,14 @@ describe("a server lost without a word", () => {
     expect((await client.say({ text: "" })).text).toBe("127.0.0.1");
   });
 
+  for (const maxSilenceMs of [0, 1, -5, 0.5, NaN, Infinity, 2 ** 31]) {
+    it(`refuses a silence of ${maxSilenceMs} ms`, () => {
+      expect(() => echoClient("127.0.0.1:1", { maxSilenceMs })).toThrow(
+        `[invalid_argument] maxSilenceMs is ${maxSilenceMs}; it must be a whole number`,
+      );
+    });
+  }
+
   it("fails its calls after maxSilenceMs, and they are tried on another", async () => {
     const held = gate();
     const started = gate();
