@@ -46,7 +46,8 @@ async function strike(
   await gateway.addComparisons(NUM_COMPARISONS);
   const raters = await Promise.all(RATERS.map((name) => gateway.invite(name, "rater")));
   const writer = await gateway.invite("Dan", "writer");
-  const people = startPeople({ raters, writer }, random.fork(databaseUrl ? "server" : "embedded"));
+  const whose = random.fork(databaseUrl ? "server" : "embedded");
+  await using people = startPeople({ raters, writer }, whose);
   const ownEnds: string[] = [];
   for (let i = from; i < to; i++) {
     await people.answered(1, patienceMs);

@@ -9,8 +9,11 @@ export type Acknowledged = Map<
   { kind: "ranking" | "demonstration" | "flag"; said: string }
 >;
 
-/** People at the pages of a gateway that goes away again and again: they try until they have an answer. */
-export interface People {
+/**
+ * People at the pages of a gateway that goes away again and again: they try until they have an answer. Disposed
+ * of, they give up what they have in hand, and nobody asks for anything any more.
+ */
+export interface People extends AsyncDisposable {
   acknowledged: Acknowledged;
   /** Answers that nobody should get, such as a failure of the gateway's own. */
   problems: string[];
@@ -31,6 +34,8 @@ interface Shared {
   problems: string[];
   repeats: number;
   isOver: boolean;
+  /** Nobody waits for an answer any more. */
+  givenUp: AbortController;
   random: Random;
 }
 
@@ -44,6 +49,7 @@ export function startPeople(
     problems: [],
     repeats: 0,
     isOver: false,
+    givenUp: new AbortController(),
     random,
   };
   const { acknowledged, problems } = shared;
@@ -58,7 +64,15 @@ export function startPeople(
       }),
     ),
     until(() => writeOne(writer, shared)),
-  ].map((work) => work.catch((error: unknown) => void problems.push(String(error))));
+  ].map((work) =>
+    work.catch((error: unknown) => {
+      if (!shared.givenUp.signal.aborted) problems.push(String(error));
+    }),
+  );
+  const stop = async () => {
+    shared.isOver = true;
+    await Promise.all(working);
+  };
   return {
     ...{ acknowledged, problems },
     numRepeats: () => shared.repeats,
@@ -68,9 +82,10 @@ export function startPeople(
       const isDone = () => acknowledged.size >= wanted || problems.length > 0;
       await waitFor(isDone, { what: `${number} more acknowledged`, timeoutMs });
     },
-    async stop() {
-      shared.isOver = true;
-      await Promise.all(working);
+    stop,
+    async [Symbol.asyncDispose]() {
+      shared.givenUp.abort();
+      await stop();
     },
   };
 }
@@ -138,14 +153,16 @@ async function insist(
   path: string,
   body?: object,
 ): Promise<Record<string, unknown>> {
+  const { signal } = shared.givenUp;
   for (;;) {
     const answer = await person.call("POST", path, body).catch(() => undefined);
+    signal.throwIfAborted();
     if (answer?.status === 200) return answer.body;
     // No connection, a database that is away, or too many requests: try again.
     if (answer && ![503, 429].includes(answer.status)) {
       throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     }
     shared.repeats++;
-    await delay(RETRY_MS);
+    await delay(RETRY_MS, undefined, { signal });
   }
 }
