@@ -5,6 +5,7 @@ import { openRegistry } from "@stagecraft/registry";
 import { tempDir } from "@stagecraft/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RegistryView } from "../src/http/api/index.js";
+import { sql } from "kysely";
 import type { Database } from "../src/store/database.js";
 import { openTestDatabase } from "./databases.js";
 import { testServer } from "./http-kit.js";
@@ -58,6 +59,34 @@ describe("/api/registry", () => {
     for (const action of ["rollback", "promote", "download"]) {
       expect(audit).toContain(`model.${action}`);
     }
+  });
+
+  it("writes down what is asked before it happens, and what became of it; without the audit nothing happens", async () => {
+    await using dir = await tempDir();
+    const { registry } = await desk(dir.path);
+    const rows = async () => {
+      const all = await database.db.selectFrom("audit").selectAll().orderBy("id").execute();
+      return all.map(({ action, details }) => `${action} ${(details as { event: string }).event}`);
+    };
+    const before = (await rows()).length;
+    const seen: string[][] = [];
+    const onChange = async () => void seen.push((await rows()).slice(before));
+    const { server, signIn } = await testServer(database, { registry: { ...registry, onChange } });
+    await using _server = server;
+    const { call } = await signIn("Otto", "operator");
+    const path = "/api/registry/assistant";
+    await call("POST", `${path}/rollback`);
+    expect(seen).toEqual([["model.rollback asked"]]);
+    expect((await call("POST", `${path}/promote`, { version: 9 })).status).toBe(404);
+    const told = ["rollback asked", "rollback done", "promote asked", "promote failed"];
+    expect((await rows()).slice(before)).toEqual(told.map((each) => `model.${each}`));
+    await sql`alter table audit rename to audit_away`.execute(database.db);
+    try {
+      expect((await call("POST", `${path}/promote`, { version: 2 })).status).toBeGreaterThan(499);
+    } finally {
+      await sql`alter table audit_away rename to audit`.execute(database.db);
+    }
+    expect(await registry.registry.current("assistant")).toMatchObject({ version: 1 });
   });
 
   it("is for operators alone, and says when there is no registry", async () => {

@@ -10,12 +10,18 @@ const COLUMNS = [
   ...(["requests_per_minute", "tokens_per_minute", "concurrent"] as const),
 ] as const;
 
+const MARK = "sc-";
+const SHAPE = new RegExp(`^${MARK}[A-Za-z0-9_-]{43}$`);
+
+/** Whether a text can be a key at all: as long as all are, of the same signs. */
+export const isKeyShaped = (secret: string): boolean => SHAPE.test(secret);
+
 /** A new key; only its hash is stored. Names are unique. */
 export async function createApiKey(
   tx: Tx,
   { name, scopes, requestsPerMinute, tokensPerMinute, concurrent }: CreateApiKey,
 ): Promise<{ keyId: string; secret: string }> {
-  const secret = `sc-${newSecret()}`;
+  const secret = `${MARK}${newSecret()}`;
   const inserted = await tx
     .insertInto("api_keys")
     .values({

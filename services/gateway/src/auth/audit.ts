@@ -1,3 +1,5 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { Logger } from "@stagecraft/telemetry";
 import type { Db, Tx } from "../store/database.js";
 
 /** Who changed what; never a secret. */
@@ -17,4 +19,31 @@ export async function writeAudit(tx: Tx | Db, { details = {}, ...note }: AuditNo
     .insertInto("audit")
     .values({ ...note, details: JSON.stringify(details) })
     .execute();
+}
+
+/**
+ * Does what no transaction holds, such as starting a run: `asked` is written before anything happens, `done`
+ * or `failed` with its code after. Throws without doing anything when the audit cannot be written; when
+ * only the outcome cannot, `asked` stands, and the log says so.
+ */
+export async function audited<T>(
+  { db, logger }: { db: Db; logger: Logger },
+  { details = {}, ...note }: AuditNote,
+  act: () => Promise<T>,
+): Promise<T> {
+  const write = (event: string, more: object = {}) =>
+    writeAudit(db, { ...note, details: { ...details, event, ...more } });
+  const tell = (event: string, more?: object) =>
+    write(event, more).catch((err: unknown) =>
+      logger.error({ err, ...note, event }, "the end of an audited act is not written"),
+    );
+  await write("asked");
+  try {
+    const result = await act();
+    await tell("done");
+    return result;
+  } catch (thrown) {
+    await tell("failed", { code: StagecraftError.from(thrown).code });
+    throw thrown;
+  }
 }

@@ -1,6 +1,6 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { FastifyInstance } from "fastify";
-import { writeAudit } from "../../auth/audit.js";
+import { audited } from "../../auth/audit.js";
 import type { LoopControl } from "../../loop/loop-control.js";
 import { loopStatus } from "../../loop/loop-status.js";
 import type { LoopStatus } from "../api/index.js";
@@ -15,8 +15,10 @@ export function loopRoutes(app: FastifyInstance, context: HttpContext): void {
   for (const action of ["start", "stop"] as const) {
     app.post(`/api/loop/${action}`, async (request): Promise<LoopStatus> => {
       const { name: who } = personOf(request, "operator");
-      await controlOf(context)[action]();
-      await writeAudit(context.database.db, { who, action: `loop.${action}`, subject: "loop" });
+      const { logger, database } = context;
+      const control = controlOf(context);
+      const note = { who, action: `loop.${action}`, subject: "loop" };
+      await audited({ db: database.db, logger }, note, () => control[action]());
       return loopStatus(context, { isOperator: true });
     });
   }

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { StagecraftError } from "@stagecraft/core";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { writeAudit } from "../../auth/audit.js";
+import { audited, writeAudit } from "../../auth/audit.js";
 import { registryView, type RegistryDesk } from "../../models/registry-view.js";
 import { tarOf } from "../../models/tar.js";
 import type { RegistryView } from "../api/index.js";
@@ -16,22 +16,26 @@ const promotion = z.strictObject({ version: z.int().min(1) });
 export function registryRoutes(app: FastifyInstance, context: HttpContext): void {
   const operator = routesFor(app, "operator");
   const { db } = context.database;
+  const { logger } = context;
   operator.get<RegistryView>("/api/registry", () => registryView(deskOf(context)));
   operator.post<RegistryView>("/api/registry/:name/promote", async ({ name: who }, request) => {
     const { name } = model.parse(request.params);
     const { version: wanted } = promotion.parse(request.body);
     const desk = deskOf(context);
-    await desk.registry.promote(name, wanted, { by: who });
-    await writeAudit(db, { who, action: "model.promote", subject: `${name}@${wanted}` });
-    await desk.onChange(name);
+    const note = { who, action: "model.promote", subject: `${name}@${wanted}` };
+    await audited({ db, logger }, note, async () => {
+      await desk.registry.promote(name, wanted, { by: who });
+      await desk.onChange(name);
+    });
     return registryView(desk);
   });
   operator.post<RegistryView>("/api/registry/:name/rollback", async ({ name: who }, request) => {
     const { name } = model.parse(request.params);
     const desk = deskOf(context);
-    const { version: now } = await desk.registry.rollBack(name, { by: who });
-    await writeAudit(db, { who, action: "model.rollback", subject: `${name}@${now}` });
-    await desk.onChange(name);
+    await audited({ db, logger }, { who, action: "model.rollback", subject: name }, async () => {
+      await desk.registry.rollBack(name, { by: who });
+      await desk.onChange(name);
+    });
     return registryView(desk);
   });
   operator.get("/api/registry/:name/:version/archive", async ({ name: who }, request, reply) => {

@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
-import { writeAudit } from "../../auth/audit.js";
+import { audited } from "../../auth/audit.js";
 import { findSessionByHash } from "../../auth/sessions.js";
 import type { RunItem, StartRun } from "../api/index.js";
 import { may, routesFor, type HttpContext } from "../context.js";
@@ -25,13 +25,15 @@ const FILE_POLICY =
   "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /** Runs: looked at, followed, started, paused, resumed, cancelled; for operators. */
-export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpContext): void {
+export function runRoutes(
+  app: FastifyInstance,
+  { database, runs, now, logger }: HttpContext,
+): void {
   const operator = routesFor(app, "operator");
   const watching = new Set<AbortController>();
   // A stream of a run ends with the run, which nobody who closes the server waits for.
   app.addHook("preClose", async () => watching.forEach((stop) => stop.abort()));
-  const audit = (who: string, action: string, subject: string) =>
-    writeAudit(database.db, { who, action, subject });
+  const { db } = database;
   const sendPage = (reply: FastifyReply, page: string) =>
     reply
       .header("content-type", "text/html; charset=utf-8")
@@ -45,9 +47,9 @@ export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpCon
     return sendPage(reply, await runs.reportPage(ids));
   });
   operator.post<RunItem>("/api/runs", async ({ name: who }, request) => {
-    const run = await runs.start(newRun.parse(request.body) as StartRun);
-    await audit(who, "run.start", run.name);
-    return run;
+    const wanted = newRun.parse(request.body) as StartRun;
+    const subject = [wanted.stage, wanted.name].filter(Boolean).join(" ");
+    return audited({ db, logger }, { who, action: "run.start", subject }, () => runs.start(wanted));
   });
   operator.get("/api/runs/:runId", (_, request) =>
     runs.details(runParams.parse(request.params).runId),
@@ -80,9 +82,9 @@ export function runRoutes(app: FastifyInstance, { database, runs, now }: HttpCon
   });
   for (const action of ["pause", "resume", "cancel"] as const) {
     operator.post<RunItem>(`/api/runs/:runId/${action}`, async ({ name: who }, request) => {
-      const run = await runs.control(runParams.parse(request.params).runId, action);
-      await audit(who, `run.${action}`, run.name);
-      return run;
+      const { runId: subject } = runParams.parse(request.params);
+      const note = { who, action: `run.${action}`, subject };
+      return audited({ db, logger }, note, () => runs.control(subject, action));
     });
   }
 }
