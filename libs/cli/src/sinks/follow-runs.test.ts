@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { gate, tempDir } from "@stagecraft/testing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -207,6 +208,22 @@ describe("mlflowSink()", () => {
     await using again = await openFakeMlflow();
     expect(await follow(mlflowSink({ url: again.url }), () => runHas([1, 2, 3]))).toEqual([]);
     expect(steps(again.runs[0]!.points)).toEqual([1, 2, 3]);
+  });
+
+  it("waits for one connection, not for three calls, at a host that swallows what is sent to it", async () => {
+    await runHas([1, 2]);
+    let numTries = 0;
+    const connect = () => {
+      numTries++;
+      return new Socket(); // never connects, never fails
+    };
+    const sink = mlflowSink({ url: "http://swallows.test:5000", connectMs: 20, connect });
+    const told = await follow(sink, () => Promise.resolve());
+    expect(numTries).toBe(2); // at the beginning and at the end
+    expect(told).toEqual([
+      "MLflow: http://swallows.test:5000 takes no connection within 20 ms; training goes on, and it is tried again",
+      expect.stringContaining("MLflow does not have 2 records"),
+    ]);
   });
 
   it("refuses an address that is none before anything runs", () => {

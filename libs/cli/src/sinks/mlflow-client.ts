@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { StagecraftError } from "@stagecraft/core";
+import { isWorthAnother, reach, type Reaching } from "./reach.js";
 
 /** MLflow's REST API, version 2.0. */
 export interface MlflowClient {
@@ -33,16 +34,24 @@ const TIMEOUT_MS = 10_000;
 /** Calls are repeated when the server is away or overloaded; throws `unavailable` when it stays so. */
 export function createMlflowClient(
   address: string,
-  { firstDelayMs = 250 }: { firstDelayMs?: number } = {},
+  { firstDelayMs = 250, ...reaching }: { firstDelayMs?: number } & Reaching = {},
 ): MlflowClient {
   const { base, headers } = targetOf(address);
+  let isReached = false; // by the last call
+  const once = async (asked: Asked) => {
+    if (!isReached) await reach(base, reaching);
+    isReached = false;
+    const answer = await callOnce({ base, headers }, asked);
+    isReached = true;
+    return answer;
+  };
   const call = async (method: "GET" | "POST", path: string, body: object) => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await callOnce({ base, headers }, { method, path, body });
+        return await once({ method, path, body });
       } catch (thrown) {
         const error = StagecraftError.from(thrown);
-        if (error.code !== "unavailable" || attempt === ATTEMPTS) throw error;
+        if (!isWorthAnother(error) || attempt === ATTEMPTS) throw error;
         await delay(firstDelayMs * 2 ** (attempt - 1));
       }
     }
@@ -68,7 +77,7 @@ export function createMlflowClient(
     },
     async logPoints(runId, metrics) {
       const body = { run_id: runId, metrics };
-      await callOnce({ base, headers }, { method: "POST", path: "runs/log-batch", body });
+      await once({ method: "POST", path: "runs/log-batch", body });
     },
     async updateRun(runId, { status, endTime }) {
       await post("runs/update", {
@@ -85,6 +94,12 @@ export function createMlflowClient(
       );
     },
   };
+}
+
+interface Asked {
+  method: "GET" | "POST";
+  path: string;
+  body: object;
 }
 
 interface Target {
@@ -111,7 +126,7 @@ function targetOf(address: string): Target {
 
 async function callOnce(
   { base, headers }: Target,
-  { method, path, body }: { method: "GET" | "POST"; path: string; body: object },
+  { method, path, body }: Asked,
 ): Promise<Record<string, unknown>> {
   const url = new URL(`api/2.0/mlflow/${path}`, base);
   if (method === "GET") url.search = new URLSearchParams(Object.entries(body)).toString();

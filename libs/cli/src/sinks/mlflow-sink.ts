@@ -12,6 +12,7 @@ import {
   type MlflowClient,
   type MlflowPoint,
 } from "./mlflow-client.js";
+import { isWorthAnother, type Reaching } from "./reach.js";
 import { scalarsOf } from "./scalars.js";
 
 /** In the run directory: which run there is ours, and how much of it was sent. */
@@ -32,7 +33,7 @@ interface Note {
   sending?: { to: number; timestamp: number };
 }
 
-export interface MlflowOptions {
+export interface MlflowOptions extends Reaching {
   url: string;
   /** Default "stagecraft". */
   experiment?: string;
@@ -48,8 +49,9 @@ export function mlflowSink({
   url,
   experiment = "stagecraft",
   firstDelayMs = 250,
+  ...reaching
 }: MlflowOptions): SinkKind {
-  const client = createMlflowClient(url, { firstDelayMs });
+  const client = createMlflowClient(url, { firstDelayMs, ...reaching });
   const server = new URL(url).host;
   return {
     name: "MLflow",
@@ -92,7 +94,7 @@ class MlflowSink implements MetricsSink {
       try {
         return await (attempt === 1 ? first() : again());
       } catch (thrown) {
-        const isOver = attempt === ATTEMPTS || StagecraftError.from(thrown).code !== "unavailable";
+        const isOver = attempt === ATTEMPTS || !isWorthAnother(StagecraftError.from(thrown));
         if (isOver) throw thrown;
         await delay(this.about.firstDelayMs * 2 ** (attempt - 1));
       }
