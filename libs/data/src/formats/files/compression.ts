@@ -1,13 +1,15 @@
 import * as zlib from "node:zlib";
 import type { Transform } from "node:stream";
 import { StagecraftError } from "@stagecraft/core";
+import { createZstdFrames } from "./zstd-frames.js";
 
 /** How a file is packed, known by the end of its name. */
 export interface Compression {
   /** What people call it. */
   readonly name: string;
   readonly ending: string;
-  unpacker(chunkSize: number): Transform;
+  /** One after the other. */
+  unpackers(chunkSize: number): Transform[];
 }
 
 interface ZstdOfNode22 {
@@ -15,13 +17,13 @@ interface ZstdOfNode22 {
 }
 
 const COMPRESSIONS: readonly Compression[] = [
-  { name: "gzip", ending: ".gz", unpacker: (chunkSize) => zlib.createGunzip({ chunkSize }) },
+  { name: "gzip", ending: ".gz", unpackers: (chunkSize) => [zlib.createGunzip({ chunkSize })] },
   {
     name: "zstd",
     ending: ".zst",
-    unpacker(chunkSize) {
+    unpackers(chunkSize) {
       const { createZstdDecompress } = zlib as ZstdOfNode22;
-      if (createZstdDecompress) return createZstdDecompress({ chunkSize });
+      if (createZstdDecompress) return [createZstdFrames(), createZstdDecompress({ chunkSize })];
       const reason = `.zst needs Node 22.15 or later, this is ${process.version}; unpack the file, or pack it with gzip`;
       throw new StagecraftError("unimplemented", reason);
     },

@@ -57,7 +57,9 @@ describe("readTextChunks()", () => {
       /\[not_found\] there is no file .*none/,
     );
     for (const name of ["cut.txt.gz", "no.txt.gz"]) {
-      await expect(textOf(files.path(name))).rejects.toThrow("is no intact gzip file");
+      await expect(textOf(files.path(name))).rejects.toThrow(
+        /is no intact gzip file \(.*, after \d+ bytes of its contents\)/,
+      );
     }
   });
 });

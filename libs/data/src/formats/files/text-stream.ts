@@ -29,30 +29,35 @@ export async function* readTextChunks(file: string, signal?: AbortSignal): Async
 /** The raw bytes of a file, unpacked when its name ends in .gz or .zst. */
 export async function* readByteChunks(file: string): AsyncGenerator<Buffer> {
   const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+  let numBytes = 0;
   try {
     const compression = compressionOf(file);
-    const chunks = compression ? piped(source, compression.unpacker(CHUNK_BYTES)) : source;
-    for await (const chunk of chunks) yield chunk as Buffer;
+    const chunks = compression ? piped(source, compression.unpackers(CHUNK_BYTES)) : source;
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
+      yield chunk;
+      numBytes += chunk.length;
+    }
   } catch (thrown) {
-    throw readFailure(file, thrown);
+    throw readFailure(file, thrown, numBytes);
   } finally {
     source.destroy();
   }
 }
 
-function piped(source: Readable, unpacker: Transform): Readable {
+function piped(source: Readable, unpackers: readonly Transform[]): Readable {
   const output = new PassThrough({ highWaterMark: CHUNK_BYTES });
-  pipeline(source, unpacker, output).catch((error: Error) => output.destroy(error));
+  pipeline([source, ...unpackers, output]).catch((error: Error) => output.destroy(error));
   return output;
 }
 
-function readFailure(file: string, thrown: unknown): StagecraftError {
+/** `numBytes`: of the contents that were read before. */
+function readFailure(file: string, thrown: unknown, numBytes: number): StagecraftError {
   if (thrown instanceof StagecraftError) return thrown;
   const { code = "", message } = thrown as NodeJS.ErrnoException;
   const options = { cause: thrown, details: { file } };
   if (code.startsWith("Z_") || code.startsWith("ZSTD_")) {
     const packing = compressionOf(file)?.name ?? "gzip";
-    const reason = `${file} is no intact ${packing} file (${message}); copy or compress it again`;
+    const reason = `${file} is no intact ${packing} file (${message}, after ${numBytes} bytes of its contents); copy or compress it again`;
     return new StagecraftError("data_loss", reason, options);
   }
   if (code === "ENOENT") {
