@@ -1,7 +1,7 @@
 import type { EventBus } from "@stagecraft/bus";
-import { loadModel } from "@stagecraft/model";
+import { loadModel, loadTokenizerOf } from "@stagecraft/model";
 import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
-import { loadTokenizer } from "@stagecraft/tokenizer";
+import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import { followWeights, weightAnnouncements, type WeightStore } from "@stagecraft/weights";
 import type { PolicyEngine } from "./engine.js";
 import { createLocalEngine, type LocalEngineOptions } from "./local-engine.js";
@@ -12,6 +12,8 @@ export interface OpenPolicyOptions extends PolicyPartsOptions, LocalModelOptions
 export interface LocalModelOptions extends Omit<LocalEngineOptions, "model" | "tokenizer"> {
   /** Model directory with tokenizer files: what is served until the first weights arrive. */
   modelDir: string;
+  /** A chat template in the place of the model's. */
+  chat?: ChosenTemplate | undefined;
 }
 
 export interface PolicyPartsOptions {
@@ -26,7 +28,7 @@ export interface PolicyPartsOptions {
 
 /** A policy service with its parts: a model on this thread, and what `assemblePolicyService` adds. */
 export async function openPolicyService(options: OpenPolicyOptions): Promise<PolicyService> {
-  const tokenizer = await loadTokenizer(options.modelDir);
+  const tokenizer = await loadTokenizerOf(options.modelDir, options.chat ?? {});
   const model = await loadModel(options.modelDir, { heads: ["lm"] });
   return assemblePolicyService(createLocalEngine({ ...options, model, tokenizer }), options);
 }

@@ -6,6 +6,7 @@ import { expect, it } from "vitest";
 import {
   makeBase,
   openWorkshop,
+  readRecords,
   runCli,
   succeed,
   writeRecords,
@@ -90,6 +91,36 @@ it("reward and dpo learn with a chat template that is given, and what only reads
   await succeed([...collect, plain, "--run", workshop.path("collected")]);
   const evaluate = ["evaluate", "--models", `m=${model}`, ...ask];
   await succeed([...evaluate, plain, "--run", workshop.path("evaluated")]);
+});
+
+it("ppo asks, ends answers and leaves its model with a chat template that is given", async () => {
+  await using workshop = await openWorkshop();
+  await bareBase(workshop);
+  const policy = workshop.path("base");
+  const turns =
+    "Q {{ messages[0].content }} A {% for m in messages[1:] %}{{ m.content }}{{ eos_token }}{% endfor %}";
+  const settings = { eos_token: "<eos>", chat_template: turns };
+  const config = { "tokenizer_config.json": JSON.stringify(settings) };
+  const tokenizerFiles = { ...(await loadTokenizer(policy)).files(), ...config };
+  const reward = workshop.path("reward");
+  await makeBase(reward, { tokenizerFiles, vocabSize: 257, heads: ["score"], seed: 2 });
+  const prompts = await writeRecords(workshop, "prompts.jsonl", [{ prompt: "Hi" }]);
+  const sizes = ["--updates", "1", "--prompts-per-update", "2", "--max-new-tokens", "4"];
+  const ppo = ["ppo", "--policy", policy, "--reward-model", reward, "--prompts", prompts, ...sizes];
+  const none = await runCli([...ppo, "--run", workshop.path("none")]);
+  expect(none.err).toContain("has no chat template");
+  const run = workshop.path("run");
+  await succeed([
+    ...ppo,
+    "--chat-template",
+    await workshop.write("turns.jinja", turns),
+    "--run",
+    run,
+  ]);
+  const [shown] = await readRecords(join(run, "rollouts", "update-000001.jsonl"));
+  expect(JSON.stringify(shown)).toContain("Q Hi A ");
+  const made = await loadTokenizer(join(run, "model"));
+  expect(renderChat(made, CHAT).text).toBe("Q Hi A Yo<eos>");
 });
 
 it("takes names of chat tokens that might be text where they are given", async () => {

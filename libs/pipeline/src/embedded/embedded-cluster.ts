@@ -11,12 +11,15 @@ import { openRewardModelService } from "@stagecraft/service-reward-model";
 import { openRolloutService, type RewardPort } from "@stagecraft/service-rollout";
 import { openTrainerService } from "@stagecraft/service-trainer";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
+import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import { createMemoryWeightStore } from "@stagecraft/weights";
 import { runRemotely } from "../remote/run-remotely.js";
 
 export interface EmbeddedClusterOptions {
   /** Served until the trainer publishes the first weights. */
   policyModelDir: string;
+  /** A chat template of the policy's in the place of its model's. */
+  policyChat?: ChosenTemplate;
   rewardModelDir: string;
   /** The run's directory; the trainer may write to its parent folder only. */
   runDir: string;
@@ -130,6 +133,7 @@ async function startServices(parts: Parts) {
         store,
         runsDir,
         stages: [],
+        samplersTakeTemplate: true,
         keepWeights: 1, // the sampler holds the same arrays
         taskTimeoutMs: 10 * MINUTE_MS,
         maxAttempts: 3,
@@ -149,6 +153,7 @@ function openPolicy(parts: Parts, store: ReturnType<typeof createMemoryWeightSto
   return openPolicyService({
     name: "policy",
     modelDir: parts.policyModelDir,
+    chat: parts.policyChat,
     bus: parts.bus,
     weightsBucket: parts.topology.weightsBucket,
     store,

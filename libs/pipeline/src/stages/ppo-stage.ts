@@ -28,6 +28,7 @@ export async function runPpoOverServices(
   });
   await using cluster = await createEmbeddedCluster({
     policyModelDir: policy,
+    policyChat: config,
     rewardModelDir: rewardModel,
     rewardModels,
     runDir: context.runDir,

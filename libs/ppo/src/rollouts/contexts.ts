@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { answerProblems, headProblems, modelFacts, type Forecast } from "@stagecraft/runs";
-import { readModelInfo } from "@stagecraft/model";
-import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import { loadTokenizerOf, readModelInfo } from "@stagecraft/model";
+import type { ChosenTemplate, Tokenizer } from "@stagecraft/tokenizer";
 import { furtherRewardModel, type PpoConfig } from "../stage/config.js";
 
 /** A model that reads whole conversations, and how long they may be. */
@@ -18,14 +18,16 @@ export interface AnswerContext {
  */
 export async function answerContexts(config: PpoConfig): Promise<AnswerContext[]> {
   const { policy, reference, rewardModel, rewardModels } = config;
-  const needed: [string, string][] = [
-    ["policy", policy],
-    ...(reference === "" ? [] : ([["reference", reference]] as [string, string][])),
-    ["reward model", rewardModel],
+  const needed: [string, string, ChosenTemplate?][] = [
+    ["policy", policy, config],
+    ...(reference === ""
+      ? []
+      : ([["reference", reference, config]] as [string, string, PpoConfig][])),
+    ["reward model", rewardModel], // renders by its own template
   ];
   const further = rewardModels.map((entry) => furtherRewardModel(entry).dir);
   return [
-    ...(await Promise.all(needed.map(([role, dir]) => contextOf(role, dir)))),
+    ...(await Promise.all(needed.map(([role, dir, chosen]) => contextOf(role, dir, chosen)))),
     ...(await Promise.all(further.map(furtherContext))).flat(),
   ];
 }
@@ -53,9 +55,13 @@ export function smallestContext(contexts: readonly AnswerContext[]): AnswerConte
   return contexts.reduce((a, b) => (b.maxPositions < a.maxPositions ? b : a));
 }
 
-async function contextOf(role: string, dir: string): Promise<AnswerContext> {
+async function contextOf(
+  role: string,
+  dir: string,
+  chosen: ChosenTemplate = {},
+): Promise<AnswerContext> {
   const { config } = await readModelInfo(dir);
-  const tokenizer = await loadTokenizer(dir);
+  const tokenizer = await loadTokenizerOf(dir, chosen);
   return { name: `${role} ${dir}`, maxPositions: config.maxPositions, tokenizer };
 }
 

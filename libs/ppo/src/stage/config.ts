@@ -1,6 +1,7 @@
 import { SAMPLING_LIMITS } from "@stagecraft/core";
 import { corpusFields } from "@stagecraft/learn";
 import {
+  chatFields,
   loraFields,
   recordFields,
   commonFields,
@@ -11,6 +12,7 @@ import {
 } from "@stagecraft/runs";
 import { corpusSource } from "@stagecraft/data";
 import { choice, decimal, flag, text, texts, whole } from "@stagecraft/fields";
+import { chatTemplateFile } from "@stagecraft/tokenizer";
 import { z } from "zod";
 
 const models = {
@@ -29,6 +31,7 @@ const models = {
   ...loraFields("policy and critic"),
   prompts: texts().describe("JSONL files of prompts to answer during training"),
   ...recordFields("prompts"),
+  ...chatFields,
   evalPrompts: texts([]).describe("JSONL files of held-out prompts; empty = no evaluation"),
   evalPromptLimit: whole({ min: 1, default: 128 }).describe(
     "At most this many held-out prompts per evaluation",
@@ -200,6 +203,7 @@ export function ppoInputs(config: PpoConfig): StageInput[] {
     ...dataInputs({
       prompts,
       evalPrompts,
+      chatTemplate: chatTemplateFile(config),
       ptxCorpus: config.ptxCoef > 0 ? ptxCorpus.map((text) => corpusSource(text).path) : [],
     }),
   ];

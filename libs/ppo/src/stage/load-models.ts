@@ -1,7 +1,7 @@
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { loadModel, readModelInfo, type Model } from "@stagecraft/model";
+import { loadModel, loadTokenizerOf, readModelInfo, type Model } from "@stagecraft/model";
 import { withLora } from "@stagecraft/runs";
-import { loadTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
+import type { Tokenizer } from "@stagecraft/tokenizer";
 import type { PpoConfig } from "./config.js";
 
 /** Everything that PPO trains or compares with. */
@@ -21,7 +21,7 @@ export interface PpoModels {
 
 /** Loads them; throws `failed_precondition` when they do not share a tokenizer. */
 export async function loadPpoModels(config: PpoConfig): Promise<PpoModels> {
-  const tokenizer = await loadTokenizer(config.policy);
+  const tokenizer = await loadTokenizerOf(config.policy, config);
   await checkTokenizers(config, tokenizer);
   const { extra } = await readModelInfo(config.rewardModel);
   const scoreScale = config.normalizeScore ? scaleOf(extra, config.rewardModel) : 1;
@@ -67,7 +67,7 @@ async function loadCritic(
 
 async function checkTokenizers(config: PpoConfig, tokenizer: Tokenizer): Promise<void> {
   for (const dir of [config.reference || config.policy, config.rewardModel]) {
-    const other = await loadTokenizer(dir);
+    const other = await loadTokenizerOf(dir, config);
     if (other.fingerprint === tokenizer.fingerprint) continue;
     throw new StagecraftError(
       "failed_precondition",

@@ -1,4 +1,5 @@
 import { ensureTopology } from "@stagecraft/bus";
+import { StagecraftError } from "@stagecraft/core";
 import { ppoStage, runPpo, type PpoConfig } from "@stagecraft/ppo";
 import type { StagePhase, StageReporter, StageResult } from "@stagecraft/runs";
 import { openWeightPublisher, type PublisherOptions } from "@stagecraft/weights";
@@ -9,7 +10,10 @@ import type { TrainerStage } from "../runs/trainer-stage.js";
 
 /** What its rollouts and its weights travel through. */
 export type PpoRunOptions = Omit<BusRolloutsOptions, "runId" | "reporter" | "weights"> &
-  Omit<PublisherOptions, "runId">;
+  Omit<PublisherOptions, "runId"> & {
+    /** The policies sample with the chat template of the run. Default: with that of their model alone. */
+    samplersTakeTemplate?: boolean;
+  };
 
 /** PPO whose sampling and scoring happen elsewhere, reached over the bus. */
 export function createPpoRun(options: PpoRunOptions): TrainerStage {
@@ -17,6 +21,7 @@ export function createPpoRun(options: PpoRunOptions): TrainerStage {
     ...ppoStage,
     summary: "improve a model against a reward model by PPO, sampling and scoring on other servers",
     async run(config, context): Promise<StageResult> {
+      checkTemplate(config as PpoConfig, options);
       const { runId } = context;
       const { bus, topology } = options;
       await ensureTopology(bus, topology);
@@ -45,6 +50,16 @@ export function createPpoRun(options: PpoRunOptions): TrainerStage {
       }
     },
   };
+}
+
+/** Another template than the samplers' would end answers at other tokens than those that were sampled for. */
+function checkTemplate({ chatTemplate }: PpoConfig, { samplersTakeTemplate }: PpoRunOptions): void {
+  if (chatTemplate === "" || samplersTakeTemplate) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    "chatTemplate: the policies of a cluster render and end answers by the template of their model; teach it to the model (stagecraft sft --chat-template), or run ppo without --cluster",
+    { details: { field: "chatTemplate" } },
+  );
 }
 
 function withFigures(reporter: StageReporter, { onRecord }: PpoFigures): StageReporter {
