@@ -5,6 +5,7 @@ import { LORA } from "./lora.mjs";
 import { OVERLAP } from "./overlap.mjs";
 import { PEOPLE_ROWS } from "./people.mjs";
 import { PPO } from "./ppo.mjs";
+import { READ_PARQUET } from "./read-parquet.mjs";
 import { REWARD } from "./reward.mjs";
 import { SCALING } from "./scaling.mjs";
 import { SCORE } from "./score.mjs";
@@ -31,6 +32,7 @@ export const BENCHES = [
   ...SCALING,
   ...OVERLAP,
   ...LOAD_MODEL,
+  ...READ_PARQUET,
   ...PEOPLE_ROWS,
 ];
 
