@@ -73,7 +73,7 @@ describe("/api/registry", () => {
     const onChange = async () => void seen.push((await rows()).slice(before));
     const { server, signIn } = await testServer(database, { registry: { ...registry, onChange } });
     await using _server = server;
-    const { call } = await signIn("Otto", "operator");
+    const { call } = await signIn("Ottilie", "operator");
     const path = "/api/registry/assistant";
     await call("POST", `${path}/rollback`);
     expect(seen).toEqual([["model.rollback asked"]]);
