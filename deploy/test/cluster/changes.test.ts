@@ -1,10 +1,18 @@
 // What an API server does to what is there: applied again, another overlay, deletion, upgrades. Run with KUBECONFIG of
 // one (a control plane without nodes will do). Everything happens in namespaces of their own; PriorityClasses
 // are the cluster's and stay.
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OVERLAYS, RENDERER_MISSING } from "../render.js";
 import type { Manifest } from "../schemas.js";
-import { apply, applyAsPeopleDo, kubectl, SERVER_MISSING, testNamespace } from "./server.js";
+import {
+  apply,
+  applyAsPeopleDo,
+  dataOf,
+  kubectl,
+  SERVER_MISSING,
+  testNamespace,
+} from "./server.js";
 
 const MINUTES = 60_000;
 const missing = RENDERER_MISSING ?? SERVER_MISSING;
@@ -63,6 +71,30 @@ describe.skipIf(missing !== undefined).each(WAYS)(`%s${skipped}`, (_way, put) =>
       const phase = kubectl(["get", "namespace", space.name, "--output=jsonpath={.status.phase}"]);
       expect(phase).toBe("Active");
       put(manifests);
+    },
+    5 * MINUTES,
+  );
+});
+
+describe.skipIf(missing !== undefined)(`claims${skipped}`, () => {
+  it(
+    "of one node become shared ones by the commands of the README",
+    () => {
+      using space = testNamespace();
+      apply(space.render("cpu", ["model-loader"]));
+      const shared = dataOf(space.name, "shared");
+      expect(() => apply(shared)).toThrow(/"models" is invalid: spec: Forbidden/);
+      const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+      const [, block = ""] = /stands for good[\s\S]*?\n\n((?: {4}.*\n)+)/.exec(readme) ?? [];
+      const commands = block.trim().split(/\n */);
+      expect(commands.pop()).toBe("kubectl apply -k deploy/kustomize/data/shared");
+      expect(commands).toHaveLength(3);
+      for (const line of commands) {
+        const [, ...args] = line.replace(" stagecraft ", ` ${space.name} `).split(" ");
+        kubectl(args);
+      }
+      apply(shared.filter(({ metadata }) => metadata.name === "models"));
+      expect(field(space.name, "pvc/models", ".spec.accessModes[0]")).toBe("ReadWriteMany");
     },
     5 * MINUTES,
   );

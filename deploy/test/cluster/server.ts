@@ -62,14 +62,19 @@ function groupAndKind(line: string): string {
   return `${apiVersion} ${kind}`;
 }
 
+/** What stays, in that namespace. */
+export function dataOf(namespace: string, kind: "one-node" | "shared"): Manifest[] {
+  using data = overlayOf({ namespace, resources: [`../../data/${kind}`] });
+  return render(data.path);
+}
+
 /**
  * A namespace of the test's own, restricted as data/shared makes it, gone with it. Without pods, unless it
  * asks for them: where there are nodes they would take the places of others, whose priority is lower.
  */
 export function testNamespace({ pods = false } = {}) {
   const name = `stagecraft-test-${randomBytes(4).toString("hex")}`;
-  using data = overlayOf({ namespace: name, resources: ["../../data/one-node"] });
-  apply([...render(data.path), ...(pods ? [] : [noPods(name)])]);
+  apply([...dataOf(name, "one-node"), ...(pods ? [] : [noPods(name)])]);
   return {
     name,
     /** What an overlay of ours, with these components, puts into it. */
