@@ -151,7 +151,7 @@ describe.skipIf(!hasNatsServer())(`JetStream faults (skipped when: ${NATS_MISSIN
     await waitFor(() => lines.length > 0, { what: "the log" });
     await server.restart();
     await using bus = await connecting;
-    await bus.checkReady(5000);
+    await ensureTopology(bus, "late", SMALL);
     const [said, ...more] = lines.filter((line) => line.includes("no broker yet, waiting"));
     expect(said).toContain(server.url);
     expect(more).toEqual([]);
