@@ -1,6 +1,8 @@
-"""transformers' Llama with peft's LoRA on every linear map, fp32, AdamW, clip 1; a round is one step.
+"""transformers' Llama with peft's LoRA on every linear map, fp32, AdamW, clip 1; a round is one step: sft of tokens,
+or dpo of one pair (Rafailov et al. 2023), whose reference is the model without its adapters, as trl's DPOTrainer
+has it.
 
-    lora.py LAYERS HEADS KVHEADS WIDTH INNER VOCAB LENGTH BATCH RANK THREADS      see serve.py
+    lora.py LAYERS HEADS KVHEADS WIDTH INNER VOCAB LENGTH BATCH RANK THREADS STAGE      see serve.py
 """
 
 import itertools
@@ -35,10 +37,31 @@ optimizer = torch.optim.AdamW(trained, lr=1e-4, betas=(0.9, 0.99), weight_decay=
 batches = itertools.cycle([torch.randint(0, V, (2, B, T)) for _ in range(4)])
 
 
-def train_step():
-    ids, targets = next(batches)
+def sft_loss(ids, targets):
     logits = model(input_ids=ids).logits
-    loss = torch.nn.functional.cross_entropy(logits.view(-1, V), targets.view(-1))
+    return torch.nn.functional.cross_entropy(logits.view(-1, V), targets.view(-1))
+
+
+def answer_log_probs(ids):
+    """log p of the second half of each sequence; logits of its tokens alone."""
+    logits = model(input_ids=ids, logits_to_keep=T // 2 + 1).logits[:, :-1]
+    targets = ids[:, T // 2 :]
+    losses = torch.nn.functional.cross_entropy(logits.reshape(-1, V), targets.reshape(-1), reduction="none")
+    return -losses.view(ids.shape[0], -1).sum(-1)
+
+
+def dpo_loss(ids, _):
+    with torch.no_grad(), model.disable_adapter():
+        reference = answer_log_probs(ids)
+    chosen, rejected = answer_log_probs(ids) - reference
+    return -torch.nn.functional.logsigmoid(0.1 * (chosen - rejected))
+
+
+loss_of = {"sft": sft_loss, "dpo": dpo_loss}[sys.argv[11]]
+
+
+def train_step():
+    loss = loss_of(*next(batches))
     loss.backward()
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()

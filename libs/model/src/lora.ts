@@ -1,11 +1,12 @@
 /**
  * Low-rank adapters (LoRA, Hu et al. 2021): W + (α/r)·B·A in place of W, with A [r, in] normal of std
- * 1/√in and B [out, r] zero, so that training starts at the base model. Departures: the sum is made
- * before each pass and goes through the same fused operations as a plain weight; no dropout.
+ * 1/√in and B [out, r] zero, so that training starts at the base model. Departures: where a map is used the
+ * sum is made and multiplied as a plain weight, so that a policy that trains and one that samples from the
+ * merged weights compute the same bits; no dropout.
  */
 import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
 import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
-import { linear, tf } from "@stagecraft/tensor";
+import { mergedWeight, tf } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
 import type { Model } from "./model.js";
 import { ModelForward, type LogProbOptions, type TargetBatch } from "./model-forward.js";
@@ -49,25 +50,28 @@ export function addLora(base: Model, options: LoraOptions): LoraModel {
 }
 
 interface Adapter {
-  a: tf.Variable;
-  b: tf.Variable;
+  a: tf.Variable<tf.Rank.R2>;
+  b: tf.Variable<tf.Rank.R2>;
+  scale: number;
 }
 
 class AdaptedModel implements LoraModel {
   readonly params: ReadonlyMap<string, tf.Variable>;
   readonly numParams: number;
   private readonly adapters: ReadonlyMap<string, Adapter>;
-  private readonly scale: number;
+  private readonly forward: ModelForward;
 
   constructor(
     readonly base: Model,
     names: readonly string[],
     options: LoraOptions,
   ) {
-    this.scale = options.alpha / options.rank;
     this.adapters = new Map(
       names.map((name) => [name, createAdapter(base, name, options)] as const),
     );
+    const { config, heads, params } = base;
+    const weights = arrangeWeights(config, heads, params, this.adapters);
+    this.forward = new ModelForward(config, heads, weights);
     const trained = headParams(base);
     freeze(base, new Map(trained));
     this.params = new Map([...namesOf(this.adapters), ...trained]);
@@ -94,36 +98,36 @@ class AdaptedModel implements LoraModel {
   }
 
   hidden(batch: ModelBatch) {
-    return tf.tidy(() => this.forward().hidden(batch));
+    return this.forward.hidden(batch);
   }
 
   logits(batch: ModelBatch) {
-    return tf.tidy(() => this.forward().logits(batch));
+    return this.forward.logits(batch);
   }
 
   logProbs(batch: TargetBatch, options?: LogProbOptions) {
-    return tf.tidy(() => ({ ...this.forward().logProbs(batch, options) }));
+    return this.forward.logProbs(batch, options);
   }
 
   values(batch: ModelBatch) {
-    return tf.tidy(() => this.forward().values(batch));
+    return this.forward.values(batch);
   }
 
   logProbsAndValues(batch: TargetBatch, options?: LogProbOptions) {
-    return tf.tidy(() => this.forward().logProbsAndValues(batch, options));
+    return this.forward.logProbsAndValues(batch, options);
   }
 
   scores(batch: ModelBatch, lastIndex: Int32Array) {
-    return tf.tidy(() => this.forward().scores(batch, lastIndex));
+    return this.forward.scores(batch, lastIndex);
   }
 
   tensors(): TensorMap {
     const entries = new Map<string, TensorEntry>();
-    tf.tidy(() => {
-      for (const [name, tensor] of this.merged()) {
-        entries.set(name, f32(tensor.shape, new Float32Array(tensor.dataSync())));
-      }
-    });
+    for (const [name, variable] of this.base.params) {
+      const values = tf.tidy(() => this.merged(name, variable).dataSync<"float32">());
+      const isSum = this.adapters.has(name); // then nobody else has its values
+      entries.set(name, f32(variable.shape, isSum ? values : new Float32Array(values)));
+    }
     return entries;
   }
 
@@ -137,21 +141,12 @@ class AdaptedModel implements LoraModel {
     this.base.dispose();
   }
 
-  /** To be called inside a tidy. */
-  private forward(): ModelForward {
-    const { config, heads } = this.base;
-    return new ModelForward(config, heads, arrangeWeights(config, heads, this.merged()));
-  }
-
-  private merged(): Map<string, tf.Tensor> {
-    const merged = new Map<string, tf.Tensor>(this.base.params);
-    for (const [name, { a, b }] of this.adapters) {
-      // B·A as a linear map, which engines have kernels for, forward and backward.
-      const scaled = tf.mul<tf.Tensor2D>(b, this.scale);
-      const change = linear(scaled, tf.transpose(a as unknown as tf.Tensor2D));
-      merged.set(name, tf.add(merged.get(name)!, change));
-    }
-    return merged;
+  /** The weight as it counts; to be called inside a tidy. */
+  private merged(name: string, variable: tf.Variable): tf.Tensor {
+    const adapter = this.adapters.get(name);
+    return adapter
+      ? mergedWeight({ weight: variable as unknown as tf.Tensor2D, adapter })
+      : variable;
   }
 }
 
@@ -162,14 +157,16 @@ function targetWeights(base: Model, targets: readonly LoraTarget[]): string[] {
   ).flat();
 }
 
-function createAdapter(base: Model, name: string, { rank, seed }: LoraOptions): Adapter {
+function createAdapter(base: Model, name: string, options: LoraOptions): Adapter {
+  const { rank, alpha, seed } = options;
   const [out, width] = base.params.get(name)!.shape as [number, number];
   const random = createRandom(deriveSeed(seed, "lora", name));
   const std = 1 / Math.sqrt(width);
   const values = Float32Array.from({ length: rank * width }, () => std * random.nextNormal());
   return tf.tidy(() => ({
     a: tf.variable(tf.tensor2d(values, [rank, width])),
-    b: tf.variable(tf.zeros([out, rank])),
+    b: tf.variable(tf.zeros<tf.Rank.R2>([out, rank])),
+    scale: alpha / rank,
   }));
 }
 

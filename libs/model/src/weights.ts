@@ -1,6 +1,7 @@
 import type {
   DecoderLayer,
   DecoderTrunk,
+  LinearAdapter,
   LinearWeights,
   LogitOptions,
   NormWeights,
@@ -12,6 +13,9 @@ import { localRopeOf, ropeOf } from "./rope.js";
 import { HEAD_NAMES, type Head, type ModuleNames } from "./names.js";
 
 export type Params = ReadonlyMap<string, tf.Tensor>;
+
+/** Adapters by the names of the weights that they go with. */
+export type Adapters = ReadonlyMap<string, LinearAdapter>;
 
 /** The variables of a model in the places where the forward pass wants them. */
 export interface ModelWeights extends Readonly<DecoderTrunk> {
@@ -26,6 +30,7 @@ export function arrangeWeights(
   config: ModelConfig,
   heads: readonly Head[],
   params: Params,
+  adapters: Adapters = new Map(),
 ): ModelWeights {
   const { names } = familyOf(config);
   const module = (at: ModuleNames) => moduleOf(params, at);
@@ -38,7 +43,7 @@ export function arrangeWeights(
     ...(names.positions ? { positions: get<tf.Tensor2D>(params, names.positions) } : {}),
     layers: Array.from({ length: config.numLayers }, (_, layer) => {
       const block = names.block(layer);
-      const linear = (at: ModuleNames) => linearOf(params, at);
+      const linear = (at: ModuleNames) => linearOf(params, at, adapters);
       return {
         ...layerOptions[layer],
         attention: {
@@ -110,8 +115,10 @@ function moduleOf(params: Params, at: ModuleNames): NormWeights {
   return { weight: get<tf.Tensor1D>(params, at.weight), ...biasOf(params, at) };
 }
 
-function linearOf(params: Params, at: ModuleNames): LinearWeights {
-  return { weight: get<tf.Tensor2D>(params, at.weight), ...biasOf(params, at) };
+function linearOf(params: Params, at: ModuleNames, adapters?: Adapters): LinearWeights {
+  const adapter = adapters?.get(at.weight);
+  const weight = get<tf.Tensor2D>(params, at.weight);
+  return { weight, ...biasOf(params, at), ...(adapter && { adapter }) };
 }
 
 function biasOf(params: Params, at: ModuleNames): { bias?: tf.Tensor1D } {

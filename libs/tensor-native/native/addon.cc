@@ -16,7 +16,7 @@ namespace {
 
 // Of the entries and their fields: raise it together with ABI in src/abi.ts when one of them changes, so
 // that an addon compiled before is refused.
-constexpr int ABI = 2;
+constexpr int ABI = 3;
 
 void set_number(napi_env env, napi_value object, const char* name, double number) {
   napi_value value;

@@ -5,14 +5,23 @@
 
 namespace stagecraft {
 
+// Low-rank factors: the weight of a map with an adapter is weight + scale·b·a.
+struct Adapter {
+  const float *a, *b;  // [rank, in], [out, rank]; null without an adapter
+  int rank;
+  float scale;
+};
+
 struct Linear {
   const float* weight;  // [out, in]
   const float* bias;    // [out] or null
+  Adapter adapter = {};
 };
 
 struct LinearGrad {
-  float* weight;
-  float* bias;  // null where the layer has none
+  float* weight;  // null where nobody asks
+  float* bias;    // null where the layer has none
+  float *a = nullptr, *b = nullptr;  // of the adapter
 };
 
 struct Norm {
@@ -278,8 +287,8 @@ struct Kernels {
   void (*embedding)(const int32_t* ids, int rows, const float* table, int width, float* y);
   void (*embedding_grad)(const int32_t* ids, int rows, const float* dy, int vocab, int width, float* dtable);
   void (*linear)(const float* x, int rows, int in, int out, Linear linear, float* y);
-  void (*linear_grad)(const float* x, int rows, int in, int out, const float* weight, const float* dy,
-                      float* dx, LinearGrad grad);
+  void (*linear_grad)(const float* x, int rows, int in, int out, Linear linear, const float* dy, float* dx,
+                      LinearGrad grad);
   void (*norm)(const float* x, int rows, int width, Norm norm, float* y, float* stats);
   void (*norm_grad)(const float* x, int rows, int width, Norm norm, const float* stats, const float* dy,
                     float* dx, NormGrad grad);

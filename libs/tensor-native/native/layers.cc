@@ -65,14 +65,6 @@ napi_value attention_grad(napi_env, const Args& args) {
   return nullptr;
 }
 
-Linear read_linear(const Args& args, const char* weight, const char* bias, int out, int in) {
-  return {args.floats(weight, size_t(out), size_t(in)), args.optional_floats(bias, size_t(out))};
-}
-
-LinearGrad read_linear_grad(const Args& args, const char* weight, const char* bias, int out, int in) {
-  return {args.floats(weight, size_t(out), size_t(in)), args.optional_floats(bias, size_t(out))};
-}
-
 NormGrad read_norm_grad(const Args& args, const char* weight, const char* bias, int width) {
   return {args.floats(weight, size_t(width)), args.optional_floats(bias, size_t(width))};
 }
@@ -191,15 +183,15 @@ class LayersArgs {
     a.scores.window = read_window(args);
     a.norm.weight = args.floats("normWeight", size_t(width));
     a.norm.bias = args.optional_floats("normBias", size_t(width));
-    a.q = read_linear(args, "qWeight", "qBias", q, width);
-    a.k = read_linear(args, "kWeight", "kBias", kv, width);
-    a.v = read_linear(args, "vWeight", "vBias", kv, width);
-    a.o = read_linear(args, "oWeight", "oBias", width, q);
+    a.q = read_linear(args, "q", q, width);
+    a.k = read_linear(args, "k", kv, width);
+    a.v = read_linear(args, "v", kv, width);
+    a.o = read_linear(args, "o", width, q);
     m.norm.weight = args.floats("mlpNormWeight", size_t(width));
     m.norm.bias = args.optional_floats("mlpNormBias", size_t(width));
-    if (m.gated) m.gate = read_linear(args, "gateWeight", "gateBias", m.inner, width);
-    m.up = read_linear(args, "upWeight", "upBias", m.inner, width);
-    m.down = read_linear(args, "downWeight", "downBias", width, m.inner);
+    if (m.gated) m.gate = read_linear(args, "gate", m.inner, width);
+    m.up = read_linear(args, "up", m.inner, width);
+    m.down = read_linear(args, "down", width, m.inner);
   }
 
   void read_kept(const Args& args, DecoderLayer& layer) const {
@@ -220,14 +212,14 @@ class LayersArgs {
     const int width = layer.mlp.width, inner = layer.mlp.inner;
     DecoderLayerGrad g{};
     g.attention.norm = read_norm_grad(args, "dnormWeight", "dnormBias", width);
-    g.attention.q = read_linear_grad(args, "dqWeight", "dqBias", q, width);
-    g.attention.k = read_linear_grad(args, "dkWeight", "dkBias", kv, width);
-    g.attention.v = read_linear_grad(args, "dvWeight", "dvBias", kv, width);
-    g.attention.o = read_linear_grad(args, "doWeight", "doBias", width, q);
+    g.attention.q = read_linear_grad(args, layer.attention.q, "q", q, width);
+    g.attention.k = read_linear_grad(args, layer.attention.k, "k", kv, width);
+    g.attention.v = read_linear_grad(args, layer.attention.v, "v", kv, width);
+    g.attention.o = read_linear_grad(args, layer.attention.o, "o", width, q);
     g.mlp.norm = read_norm_grad(args, "dmlpNormWeight", "dmlpNormBias", width);
-    if (layer.mlp.gated) g.mlp.gate = read_linear_grad(args, "dgateWeight", "dgateBias", inner, width);
-    g.mlp.up = read_linear_grad(args, "dupWeight", "dupBias", inner, width);
-    g.mlp.down = read_linear_grad(args, "ddownWeight", "ddownBias", width, inner);
+    if (layer.mlp.gated) g.mlp.gate = read_linear_grad(args, layer.mlp.gate, "gate", inner, width);
+    g.mlp.up = read_linear_grad(args, layer.mlp.up, "up", inner, width);
+    g.mlp.down = read_linear_grad(args, layer.mlp.down, "down", width, inner);
     return g;
   }
 };

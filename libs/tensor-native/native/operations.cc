@@ -38,21 +38,18 @@ struct LinearSizes {
 
 napi_value linear(napi_env, const Args& args) {
   const LinearSizes s(args);
-  const Linear weights{args.floats("weight", size_t(s.out), size_t(s.in)),
-                       args.optional_floats("bias", size_t(s.out))};
-  kernels().linear(args.floats("x", size_t(s.rows), size_t(s.in)), s.rows, s.in, s.out, weights,
-                   args.floats("y", size_t(s.rows), size_t(s.out)));
+  kernels().linear(args.floats("x", size_t(s.rows), size_t(s.in)), s.rows, s.in, s.out,
+                   read_linear(args, "map", s.out, s.in), args.floats("y", size_t(s.rows), size_t(s.out)));
   return nullptr;
 }
 
 napi_value linear_grad(napi_env, const Args& args) {
   const LinearSizes s(args);
-  const LinearGrad grad{args.floats("dweight", size_t(s.out), size_t(s.in)),
-                        args.optional_floats("dbias", size_t(s.out))};
-  kernels().linear_grad(args.floats("x", size_t(s.rows), size_t(s.in)), s.rows, s.in, s.out,
-                        args.floats("weight", size_t(s.out), size_t(s.in)),
+  const Linear map = read_linear(args, "map", s.out, s.in);
+  kernels().linear_grad(args.floats("x", size_t(s.rows), size_t(s.in)), s.rows, s.in, s.out, map,
                         args.floats("dy", size_t(s.rows), size_t(s.out)),
-                        args.floats("dx", size_t(s.rows), size_t(s.in)), grad);
+                        args.floats("dx", size_t(s.rows), size_t(s.in)),
+                        read_linear_grad(args, map, "map", s.out, s.in));
   return nullptr;
 }
 

@@ -34,6 +34,13 @@ export function checkLinear(
   if (linear.bias !== undefined) {
     checkShape(op, `${name}.bias`, linear.bias, [linear.weight.shape[0]]);
   }
+  if (linear.adapter !== undefined) {
+    const { a, b, scale } = linear.adapter;
+    const [out, width] = linear.weight.shape;
+    checkShape(op, `${name}.adapter.a`, a, [null, width]);
+    checkShape(op, `${name}.adapter.b`, b, [out, a.shape[0]]);
+    if (!Number.isFinite(scale)) fail(op, `${name}.adapter.scale is ${scale}`);
+  }
 }
 
 export function checkNorm(op: string, norm: NormWeights, kind: NormKind, width: number): void {

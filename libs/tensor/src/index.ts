@@ -13,7 +13,16 @@ export type {
 } from "./engines/decoder.js";
 export type { AdamWConfig, Optimizer, OptimizerConfig, SgdConfig } from "./engines/optimizer.js";
 export { causalAttention, rotary } from "./ops/attention.js";
-export { embedding, gelu, layerNorm, linear, rmsNorm, scaledSum, swiglu } from "./ops/basics.js";
+export {
+  embedding,
+  gelu,
+  layerNorm,
+  linear,
+  mergedWeight,
+  rmsNorm,
+  scaledSum,
+  swiglu,
+} from "./ops/basics.js";
 export { createDecoder, decoderHidden } from "./ops/decoder.js";
 export { tokenLogProbs } from "./ops/log-probs.js";
 export { createOptimizer } from "./ops/optimizer.js";
@@ -41,6 +50,7 @@ export type {
   DecoderLayer,
   DecoderTrunk,
   HeadCounts,
+  LinearAdapter,
   LinearWeights,
   LogitOptions,
   MlpBlockOptions,

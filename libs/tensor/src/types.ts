@@ -15,10 +15,18 @@ export interface SequenceLayout {
   positions?: Int32Array;
 }
 
+/** Low-rank factors beside a weight, which counts as weight + scale·b·a. */
+export interface LinearAdapter {
+  a: tf.Tensor2D; // [rank, in]
+  b: tf.Tensor2D; // [out, rank]
+  scale: number;
+}
+
 /** An affine map: `weight` is [out, in] as in Hugging Face, `bias` is [out]. */
 export interface LinearWeights {
   weight: tf.Tensor2D;
   bias?: tf.Tensor1D;
+  adapter?: LinearAdapter;
 }
 
 export interface NormWeights {

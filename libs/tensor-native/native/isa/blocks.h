@@ -90,6 +90,19 @@ static Stack qkv_stack(const AttentionBlock& p) {
 
 static Stack o_stack(const AttentionBlock& p) { return stack_of(p.o.weight, p.width, p.heads.q_width()); }
 
+// The block with the weights that count, of what goes in and of what goes out.
+static AttentionBlock merged_in(Scratch& scratch, AttentionBlock p) {
+  p.q = merged(scratch, p.q, p.heads.q_width(), p.width);
+  p.k = merged(scratch, p.k, p.heads.kv_width(), p.width);
+  p.v = merged(scratch, p.v, p.heads.kv_width(), p.width);
+  return p;
+}
+
+static AttentionBlock merged_out(Scratch& scratch, AttentionBlock p) {
+  p.o = merged(scratch, p.o, p.width, p.heads.q_width());
+  return p;
+}
+
 INLINE size_t num_weights(const AttentionBlock& p) { return (size_t)p.heads.qkv_width() * (size_t)p.width; }
 
 static const float* qkv_bias(Scratch& scratch, const AttentionBlock& p) {
@@ -186,24 +199,21 @@ static void attention_in_grad(const AttentionBlock& p, const AttentionGradMemory
 }
 
 static void add_out_grads(const AttentionBlock& p, const AttentionGradMemory& m, const AttentionBlockGrad& g,
-                          ProductTasks& products, BiasTasks& biases) {
-  products.add(weight_grad(m.dy, p.width, p.heads.q_width(), m.outputs, m.mixed, g.o.weight));
-  biases.add(m.dy, m.outputs, p.width, g.o.bias);
+                          MapGrads& grads) {
+  grads.add(p.o, g.o, m.dy, p.width, p.heads.q_width(), m.outputs, m.mixed);
 }
 
 static void add_in_grads(const AttentionBlock& p, const AttentionGradMemory& m, const AttentionBlockGrad& g,
-                         ProductTasks& products, BiasTasks& biases) {
+                         MapGrads& grads) {
   const int q = p.heads.q_width(), kv = p.heads.kv_width();
-  products.add(weight_grad(m.dq, q, p.width, m.rows, m.x, g.q.weight));
-  products.add(weight_grad(m.dk, kv, p.width, m.rows, m.x, g.k.weight));
-  products.add(weight_grad(m.dv, kv, p.width, m.rows, m.x, g.v.weight));
-  biases.add(m.dq, m.rows, q, g.q.bias);
-  biases.add(m.dk, m.rows, kv, g.k.bias);
-  biases.add(m.dv, m.rows, kv, g.v.bias);
+  grads.add(p.q, g.q, m.dq, q, p.width, m.rows, m.x);
+  grads.add(p.k, g.k, m.dk, kv, p.width, m.rows, m.x);
+  grads.add(p.v, g.v, m.dv, kv, p.width, m.rows, m.x);
 }
 
-static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGrad& g, const float* dy, float* dx) {
+static void attention_block_grad(const AttentionBlock& asked, const AttentionBlockGrad& g, const float* dy, float* dx) {
   Scratch scratch;
+  const AttentionBlock p = merged_out(scratch, merged_in(scratch, asked));
   const int rows = rows_of(p), width = p.width, q = p.heads.q_width();
   const AttentionGradMemory m(scratch, p, rows, false);
   const Packing packed[] = {{o_stack(p), true, m.weights_o}, {qkv_stack(p), true, m.weights_qkv}};
@@ -221,11 +231,10 @@ static void attention_block_grad(const AttentionBlock& p, const AttentionBlockGr
     attention_in_grad(p, m, angles, dy + at, begin, n, dx + at, sums.of(block));
   });
   sums.finish(g.norm);
-  ProductTasks products;
-  BiasTasks biases;
-  add_out_grads(p, m, g, products, biases);
-  add_in_grads(p, m, g, products, biases);
-  parallel_sections(products, biases);
+  MapGrads grads(scratch);
+  add_out_grads(p, m, g, grads);
+  add_in_grads(p, m, g, grads);
+  grads.run();
 }
 
 // ---- MLP block ----
@@ -236,6 +245,14 @@ static Stack up_stack(const MlpBlock& p) {
 }
 
 static Stack down_stack(const MlpBlock& p) { return stack_of(p.down.weight, p.width, p.inner); }
+
+// The block with the weights that count.
+static MlpBlock merged(Scratch& scratch, MlpBlock p) {
+  if (p.gated) p.gate = merged(scratch, p.gate, p.inner, p.width);
+  p.up = merged(scratch, p.up, p.inner, p.width);
+  p.down = merged(scratch, p.down, p.width, p.inner);
+  return p;
+}
 
 INLINE int hidden_width(const MlpBlock& p) { return p.gated ? 2 * p.inner : p.inner; }
 
@@ -330,18 +347,15 @@ static void mlp_rows_grad(const MlpBlock& p, const MlpGradMemory& m, const float
   norm_grad_block(p.x, begin, n, rows, width, p.norm, p.stats, dnormal, dy, dx, sums, m.x);
 }
 
-static void add_mlp_grads(const MlpBlock& p, const MlpGradMemory& m, const MlpBlockGrad& g, ProductTasks& products,
-                          BiasTasks& biases) {
-  products.add(weight_grad(m.dy, p.width, p.inner, p.rows, m.active, g.down.weight));
-  products.add(weight_grad(m.dup, p.inner, p.width, p.rows, m.x, g.up.weight));
-  if (p.gated) products.add(weight_grad(m.dgate, p.inner, p.width, p.rows, m.x, g.gate.weight));
-  biases.add(m.dy, p.rows, p.width, g.down.bias);
-  biases.add(m.dup, p.rows, p.inner, g.up.bias);
-  if (p.gated) biases.add(m.dgate, p.rows, p.inner, g.gate.bias);
+static void add_mlp_grads(const MlpBlock& p, const MlpGradMemory& m, const MlpBlockGrad& g, MapGrads& grads) {
+  grads.add(p.down, g.down, m.dy, p.width, p.inner, p.rows, m.active);
+  grads.add(p.up, g.up, m.dup, p.inner, p.width, p.rows, m.x);
+  if (p.gated) grads.add(p.gate, g.gate, m.dgate, p.inner, p.width, p.rows, m.x);
 }
 
-static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g, const float* dy, float* dx) {
+static void mlp_block_grad(const MlpBlock& asked, const MlpBlockGrad& g, const float* dy, float* dx) {
   Scratch scratch;
+  const MlpBlock p = merged(scratch, asked);
   const MlpGradMemory m(scratch, p, p.rows);
   const Packing packed[] = {{down_stack(p), true, m.weights_down}, {up_stack(p), true, m.weights_up}};
   pack(packed, 2);
@@ -352,10 +366,9 @@ static void mlp_block_grad(const MlpBlock& p, const MlpBlockGrad& g, const float
     mlp_rows_grad(p, m, dy + at, begin, n, dx + at, sums.of(block));
   });
   sums.finish(g.norm);
-  ProductTasks products;
-  BiasTasks biases;
-  add_mlp_grads(p, m, g, products, biases);
-  parallel_sections(products, biases);
+  MapGrads grads(scratch);
+  add_mlp_grads(p, m, g, grads);
+  grads.run();
 }
 
 }  // namespace ISA

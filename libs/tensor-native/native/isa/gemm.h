@@ -340,7 +340,7 @@ static inline void run_block(const Product& p, const Cut& cut, int task, int thr
   }
 }
 
-constexpr int MAX_PRODUCTS = 8;
+constexpr int MAX_PRODUCTS = 12;
 
 // A product's tasks.
 struct CutProduct {

@@ -22,7 +22,17 @@ namespace ISA {
 
 constexpr size_t TOGETHER_BYTES = 24 << 20;  // of the backward pass's scratch that is small
 
+static bool has_adapters(const DecoderLayer& layer) {
+  const AttentionBlock& a = layer.attention;
+  const MlpBlock& m = layer.mlp;
+  return a.q.adapter.a || a.k.adapter.a || a.v.adapter.a || a.o.adapter.a || m.gate.adapter.a || m.up.adapter.a ||
+         m.down.adapter.a;
+}
+
+// Without adapters: their gradients are made in steps, block by block.
 static bool is_small(const DecoderLayers& s) {
+  for (int i = 0; i < s.count; i++)
+    if (has_adapters(s.list[i])) return false;
   const AttentionBlock& a = s.list[0].attention;
   const MlpBlock& m = s.list[0].mlp;
   const size_t row = 5 * (size_t)a.width + 2 * (size_t)(a.heads.q_width() + a.heads.qkv_width()) +
@@ -94,6 +104,26 @@ static Picked pick_rows(Scratch& scratch, const DecoderLayers& s, const Attentio
   return picked;
 }
 
+// The packed weights of what comes next in a forward pass.
+struct PackedWeights {
+  float *qkv, *o, *up, *down;
+};
+
+// A layer's attention, and beside it the packing of what follows.
+static void attend_and_pack(const AttentionBlock& a, const MlpBlock& m, const AttentionBlock* next,
+                            const PackedWeights& to) {
+  Scratch local;
+  const MlpBlock mlp = merged(local, m);
+  PackTasks packs;
+  packs.add({o_stack(merged_out(local, a)), false, to.o});
+  packs.add({up_stack(mlp), false, to.up});
+  packs.add({down_stack(mlp), false, to.down});
+  if (next) packs.add({qkv_stack(merged_in(local, *next)), false, to.qkv});
+  const Attention inner = inner_attention(a);
+  const auto attend = [&](int task) { attention_task(inner, task); };
+  parallel_sections(section(attention_tasks(inner), attend), packs);
+}
+
 static void decoder_layers(const DecoderLayers& asked) {
   Scratch scratch;
   const DecoderLayers s = connect(scratch, asked);
@@ -106,8 +136,11 @@ static void decoder_layers(const DecoderLayers& asked) {
   float* up = scratch.floats(packed_size(hidden_width(layers[0].mlp), width));
   float* down = scratch.floats(packed_size(width, layers[0].mlp.inner));
   const float* bias_in = qkv_bias(scratch, first);
-  const Packing begin_with{qkv_stack(first), false, qkv};
-  pack(&begin_with, 1);
+  {
+    Scratch local;
+    const Packing begin_with{qkv_stack(merged_in(local, first)), false, qkv};
+    pack(&begin_with, 1);
+  }
   const RowBlocks blocks = row_blocks(rows, num_weights(first) + num_weights(layers[0].mlp));
   parallel_blocks(blocks, [&](int begin, int n, int) {
     if (s.embeds) embed_rows(s.embedding, width, begin, n);
@@ -117,14 +150,7 @@ static void decoder_layers(const DecoderLayers& asked) {
     const AttentionBlock& a = layers[i].attention;
     const MlpBlock& m = layers[i].mlp;
     const AttentionBlock* next = i + 1 < s.count ? &layers[i + 1].attention : nullptr;
-    PackTasks packs;
-    packs.add({o_stack(a), false, o});
-    packs.add({up_stack(m), false, up});
-    packs.add({down_stack(m), false, down});
-    if (next) packs.add({qkv_stack(*next), false, qkv});
-    const Attention inner = inner_attention(a);
-    const auto attend = [&](int task) { attention_task(inner, task); };
-    parallel_sections(section(attention_tasks(inner), attend), packs);
+    attend_and_pack(a, m, next, {qkv, o, up, down});
     const float* bias_up = up_bias(scratch, m);
     if (!next && s.picks) {
       parallel_blocks(row_blocks(s.num_rows, num_weights(m)), [&](int begin, int n, int) {
@@ -307,14 +333,14 @@ class LayersGrad {
   void beside_attention(int i, const NormSums& mlp_sums) const {
     const DecoderLayer& layer = layers_[i];
     const bool above = i + 1 < s_.count;
+    Scratch local;
     PackTasks packs;
-    ProductTasks products;
-    BiasTasks biases;
+    MapGrads grads(local);
     packs.add({qkv_stack(layer.attention), true, attention_.weights_qkv});
     if (i > 0) add_packs(packs, layers_[i - 1]);
-    add_mlp_grads(layer.mlp, mlp_, grads_[i].mlp, products, biases);
-    add_out_grads(layer.attention, attention_, grads_[i].attention, products, biases);
-    if (above) add_in_grads(layers_[i + 1].attention, attention_, grads_[i + 1].attention, products, biases);
+    add_mlp_grads(layer.mlp, mlp_, grads_[i].mlp, grads);
+    add_out_grads(layer.attention, attention_, grads_[i].attention, grads);
+    if (above) add_in_grads(layers_[i + 1].attention, attention_, grads_[i + 1].attention, grads);
     const Attention inner = inner_attention(layer.attention);
     const AttentionGrad inner_grads = attention_.gradients(layer.attention);
     const auto attend = [&](int task) { attention_grad_task(inner, inner_grads, task); };
@@ -322,7 +348,8 @@ class LayersGrad {
       if (task == 0) mlp_sums.finish(grads_[i].mlp.norm);
       if (task == 1) attention_sums_.finish(grads_[i + 1].attention.norm);
     };
-    parallel_sections(section(attention_tasks(inner), attend), packs, products, biases, section(above ? 2 : 1, finish));
+    parallel_sections(section(attention_tasks(inner), attend), packs, grads.products(), grads.biases(),
+                      section(above ? 2 : 1, finish));
   }
 
   void first_rows() const {
@@ -332,15 +359,15 @@ class LayersGrad {
       float* rows = dattended_ + (size_t)begin * width_;
       attention_in_grad(first, attention_, angles, rows, begin, n, rows, attention_sums_.of(block));
     });
-    ProductTasks products;
-    BiasTasks biases;
-    add_in_grads(first, attention_, grads_[0].attention, products, biases);
+    Scratch local;
+    MapGrads grads(local);
+    add_in_grads(first, attention_, grads_[0].attention, grads);
     const auto finish = [&](int task) {
       if (task == 0) attention_sums_.finish(grads_[0].attention.norm);
       if (task == 1) norm_sums_.finish(g_.norm);
     };
     const ScatterTasks tokens = token_grads(s_, g_, dattended_), positions = position_grads(s_, g_, dattended_);
-    parallel_sections(products, biases, section(s_.normalizes ? 2 : 1, finish), tokens, positions);
+    parallel_sections(grads.products(), grads.biases(), section(s_.normalizes ? 2 : 1, finish), tokens, positions);
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "../arena.h"
 #include "../kernels.h"
+#include "elementwise.h"
 #include "gemm.h"
 #include "norm.h"
 #include "parallel.h"
@@ -142,27 +143,112 @@ class BiasTasks : public TaskList<BiasSum, MAX_PRODUCTS> {
   }
 };
 
-static void linear_forward(const float* x, int rows, int in, int out, Linear linear, float* y) {
+// ---- adapters ----
+
+// The map with the weight that counts: its own, or the sum with its adapter, made as models merge them.
+static Linear merged(Scratch& scratch, Linear map, int out, int in) {
+  const Adapter& f = map.adapter;
+  if (!f.a) return map;
+  float* sum = scratch.floats((size_t)out * (size_t)in);
+  Scratch local;
+  float* b = local.floats((size_t)out * (size_t)f.rank);
+  for_lanes(out * f.rank, [&](int i, int n) { store_up_to(b + i, load_up_to(f.b + i, n) * splat(f.scale), n); });
+  const float* a = packed_weights_back(local, stack_of(f.a, f.rank, in));
+  const bool once = f.rank <= BLOCK_K;  // else the weight comes last
+  const Output to{sum, (size_t)in, once ? map.weight : nullptr, (size_t)in, nullptr};
+  multiply({out, in, f.rank, rows_of(b, f.rank), a, to});
+  if (!once) add_arrays(map.weight, sum, (size_t)out * (size_t)in, sum);
+  map.weight = sum;
+  return map;
+}
+
+// scale · rows · factor, of rows [rows, width] and a factor [width, rank], all packed: with few columns, which
+// the gradients of an adapter go through. A task is some rows.
+struct ThinProduct {
+  const float* packed;
+  int rows, width;
+  const float* factor;
+  int rank;
+  float scale;
+  float* to;
+  int count() const { return ceil_div(rows, MAX_ROWS); }
+  void operator()(int task) const {
+    const int begin = task * MAX_ROWS, n = imin(MAX_ROWS, rows - begin);
+    for (int panel = 0; panel * PANEL < rank; panel++) {
+      float* out = to + ((size_t)panel * (size_t)rows + (size_t)begin) * PANEL;
+      const float* b = factor + (size_t)panel * (size_t)width * PANEL;
+      for (int k = 0; k < width; k += PANEL, b += PANEL * PANEL) {
+        const Operand a{packed + (size_t)k * (size_t)rows, PANEL, 1};
+        run_micro_kernel(n, imin(PANEL, width - k), a, begin, 0, b, k > 0 ? accumulate(out, PANEL) : plain(out, PANEL),
+                         PANEL);
+      }
+      for (int i = 0; i < n * PANEL; i += W) store(out + i, load(out + i) * splat(scale));
+    }
+  }
+};
+
+// The weight gradients of a block's maps: dW = dyᵀ·x where it is asked for; of an adapter, without making dW,
+// dA = scale·(dy·B)ᵀ·x and dB = scale·dyᵀ·(x·Aᵀ).
+class MapGrads {
+ public:
+  explicit MapGrads(Scratch& scratch) : scratch_(scratch) {}
+
+  // dy [rows, out] and x [rows, in], packed by packed_rows or row by row.
+  void add(const Linear& map, const LinearGrad& grad, const float* dy, int out, int in, int rows, const float* x) {
+    if (grad.weight) products_.add(weight_grad(dy, out, in, rows, x, grad.weight));
+    biases_.add(dy, rows, out, grad.bias);
+    if (!grad.a) return;
+    const Adapter& f = map.adapter;
+    const float* dy_b = thin(dy, rows, out, backward_packing(scratch_, stack_of(f.b, out, f.rank)), f);
+    const float* x_a = thin(x, rows, in, forward_packing(scratch_, stack_of(f.a, f.rank, in)), f);
+    products_.add(weight_grad(dy_b, f.rank, in, rows, x, grad.a));
+    products_.add(weight_grad(dy, out, f.rank, rows, x_a, grad.b));
+  }
+
+  void run() const {
+    parallel(factors_);
+    parallel(thin_);
+    parallel_sections(products_, biases_);
+  }
+
+  // All there is to do where no map has an adapter.
+  const ProductTasks& products() const { return products_; }
+  const BiasTasks& biases() const { return biases_; }
+
+ private:
+  Scratch& scratch_;
+  PackTasks factors_;
+  TaskList<ThinProduct, MAX_PRODUCTS> thin_;
+  ProductTasks products_;
+  BiasTasks biases_;
+
+  const float* thin(const float* packed, int rows, int width, const Packing& factor, const Adapter& f) {
+    float* to = scratch_.floats(packed_size(f.rank, rows));
+    factors_.add(factor);
+    thin_.add({packed, rows, width, factor.to, f.rank, f.scale, to});
+    return to;
+  }
+};
+
+static void linear_forward(const float* x, int rows, int in, int out, Linear map, float* y) {
   Scratch scratch;
+  const Linear linear = merged(scratch, map, out, in);
   const float* packed = packed_weights(scratch, stack_of(linear.weight, out, in));
   multiply({rows, out, in, rows_of(x, in), packed, with_bias(y, out, linear.bias)});
 }
 
-static void linear_backward(const float* x, int rows, int in, int out, const float* weight, const float* dy,
-                            float* dx, LinearGrad grad) {
+static void linear_backward(const float* x, int rows, int in, int out, Linear map, const float* dy, float* dx,
+                            LinearGrad grad) {
   Scratch scratch;
-  const Packing packed[] = {backward_packing(scratch, stack_of(weight, out, in)),
+  const Linear linear = merged(scratch, map, out, in);
+  const Packing packed[] = {backward_packing(scratch, stack_of(linear.weight, out, in)),
                             backward_packing(scratch, stack_of(x, rows, in)),
                             backward_packing(scratch, stack_of(dy, rows, out))};
   pack(packed, 3);
-  const Product products[] = {
-      {rows, in, out, rows_of(dy, out), packed[0].to, plain(dx, in)},
-      weight_grad(packed[2].to, out, in, rows, packed[1].to, grad.weight),
-  };
-  multiply(products, 2);
-  BiasTasks biases;
-  biases.add(packed[2].to, rows, out, grad.bias);
-  parallel(biases);
+  multiply({rows, in, out, rows_of(dy, out), packed[0].to, plain(dx, in)});
+  MapGrads grads(scratch);
+  grads.add(map, grad, packed[2].to, out, in, rows, packed[1].to);
+  grads.run();
 }
 
 }  // namespace ISA

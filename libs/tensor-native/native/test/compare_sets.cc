@@ -65,7 +65,16 @@ void compare_rows(const Kernels& k, int rows, int in, int out) {
     t.linear(x.data(), rows, in, out, {weight.data(), bias.data()}, y[0].data());
   });
   compare("linear gradient" + shape, k, {n * w, o * w, o}, [&](const Kernels& t, auto& y) {
-    t.linear_grad(x.data(), rows, in, out, weight.data(), dy.data(), y[0].data(), {y[1].data(), y[2].data()});
+    t.linear_grad(x.data(), rows, in, out, {weight.data(), bias.data()}, dy.data(), y[0].data(),
+                  {y[1].data(), y[2].data()});
+  });
+  const size_t rank = 5;
+  const Floats a = random_floats(rank * w), b = random_floats(o * rank);
+  compare("linear with an adapter" + shape, k, {n * o, n * w, o, rank * w, o * rank}, [&](const Kernels& t, auto& y) {
+    const Linear map{weight.data(), bias.data(), {a.data(), b.data(), int(rank), .3f}};
+    t.linear(x.data(), rows, in, out, map, y[0].data());
+    t.linear_grad(x.data(), rows, in, out, map, dy.data(), y[1].data(),
+                  {nullptr, y[2].data(), y[3].data(), y[4].data()});
   });
   const Floats scale = random_floats(w), dx = random_floats(n * w);
   for (bool layer : {false, true}) {

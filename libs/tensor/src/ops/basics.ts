@@ -1,6 +1,8 @@
 import { checkIds, checkLinear, checkNorm, checkShape, fail } from "../checks.js";
 import { currentEngine } from "../engines/current.js";
-import type { tf } from "../tf.js";
+import { mergeWith } from "../engines/reference/basics.js";
+import { tf } from "../tf.js";
+import type { LinearWeights } from "../types.js";
 
 /**
  * Rows of `table` [V, D] picked by `ids` [N] → [N, D]. Gradient: scatter-add into [V, D].
@@ -17,6 +19,15 @@ export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D):
   checkShape("linear", "x", x, [null, null]);
   checkLinear("linear", "linear", { weight, bias }, [null, x.shape[1]]);
   return currentEngine().ops.linear(x, bias === undefined ? { weight } : { weight, bias });
+}
+
+/**
+ * The weight of a map as it counts: weight + scale·b·a, of the same bits as where the map is used. The
+ * weight itself without an adapter.
+ */
+export function mergedWeight(weights: LinearWeights): tf.Tensor2D {
+  checkLinear("mergedWeight", "linear", weights, [null, null]);
+  return tf.tidy(() => mergeWith(currentEngine().ops.linear, weights));
 }
 
 /** RMSNorm over the last axis of x [N, D]: x / sqrt(mean(x²) + eps) · weight. */

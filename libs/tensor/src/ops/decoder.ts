@@ -58,6 +58,7 @@ export function createDecoder(weights: DecoderWeights, options: DecoderOptions):
   for (const name of ["maxSequences", "maxLength"] as const) {
     if (!(options[name] >= 1)) fail(op, `${name} must be at least 1, got ${options[name]}`);
   }
+  if (weights.layers.some(hasAdapter)) fail(op, "weights with adapters: merge them first");
   const { divisor = 1, softcap } = weights.logits ?? {};
   if (!(divisor > 0) || !((softcap ?? 1) > 0)) fail(op, "logits need a divisor and a cap above 0");
   const numPositions = weights.positions?.shape[0] ?? Infinity;
@@ -66,6 +67,9 @@ export function createDecoder(weights: DecoderWeights, options: DecoderOptions):
   }
   return currentEngine().createDecoder(weights, options);
 }
+
+const hasAdapter = ({ attention: { q, k, v, o }, mlp: { gate, up, down } }: DecoderLayer) =>
+  [q, k, v, o, gate, up, down].some((map) => map?.adapter !== undefined);
 
 function checkTrunk(op: string, trunk: DecoderTrunk): void {
   const { embedding, positions, layers, finalNorm, attentionOptions, mlpOptions } = trunk;

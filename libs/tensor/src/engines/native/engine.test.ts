@@ -151,6 +151,14 @@ describe("bad arguments", () => {
     expect(() => tokenLogProbs(t.matrix(2, D), table, Int32Array.of(1))).toThrow(
       "targets has 1 entries, expected 2",
     );
+    const adapter = { a: t.matrix(2, F), b: t.matrix(D, 3), scale: 1 };
+    const unfitting = {
+      ...trunk,
+      layers: [{ attention, mlp: { ...mlp, down: { ...mlp.down, adapter } } }],
+    };
+    expect(() => decoderHidden(identity, unfitting, layout)).toThrow(
+      "down.adapter.b is [32, 3], expected [32, 2]",
+    );
     const normless = { ...mlp, norm: { weight: t.vector(D + 1) } };
     const unfit = { ...trunk, layers: [{ attention, mlp: normless }] };
     expect(() => decoderHidden(identity, unfit, layout)).toThrow(
@@ -162,7 +170,9 @@ describe("bad arguments", () => {
   });
 
   it("are refused by the addon itself", () => {
-    const good = { rows: 2, in: 3, out: 4, weight: new Float32Array(12), x: new Float32Array(6) };
+    const [x, mapWeight] = [new Float32Array(6), new Float32Array(12)];
+    const good = { rows: 2, in: 3, out: 4, mapWeight, x };
+    const factors = { mapA: new Float32Array(6), mapB: new Float32Array(8), mapRank: 2 };
     const y = new Float32Array(8);
     expect(() => addon.linear({ ...good, y })).not.toThrow();
     const bad: [object, string][] = [
@@ -172,7 +182,10 @@ describe("bad arguments", () => {
       [{ y, rows: -1 }, "rows is -1"],
       [{ y, rows: 1.5 }, "rows is 1.5"],
       [{ y, out: 2 ** 40 }, "out is"],
-      [{ y, bias: new Float32Array(3) }, "bias has 3 values, expected 4"],
+      [{ y, mapBias: new Float32Array(3) }, "mapBias has 3 values, expected 4"],
+      [{ y, ...factors, mapB: y.slice(1) }, "mapB has 7 values, expected [4, 2] = 8"],
+      [{ y, ...factors, mapRank: 3 }, "mapA has 6 values, expected [3, 3] = 9"],
+      [{ y, ...factors }, "mapScale"],
     ];
     for (const [change, message] of bad) {
       expect(() => addon.linear({ ...good, ...change })).toThrow(message);
@@ -209,8 +222,8 @@ describe("bad arguments", () => {
       expect(() => addon.decoderLayersGrad({ ...goodGradient, ...change })).toThrow(message);
     }
     expect(() => addon.decoderLayersGrad({ ...goodGradient, stats0: undefined })).toThrow("stats0");
-    expect(() => addon.decoderLayersGrad({ ...goodGradient, ddownWeight0: undefined })).toThrow(
-      "ddownWeight0 must be a Float32Array",
+    expect(() => addon.decoderLayersGrad({ ...goodGradient, dnormWeight0: undefined })).toThrow(
+      "dnormWeight0 must be a Float32Array",
     );
   });
 
@@ -238,7 +251,7 @@ describe("worker threads", () => {
       const addon = require(workerData);
       const n = 96, x = new Float32Array(n * n).map((_, i) => Math.sin(i));
       const y = new Float32Array(n * n);
-      for (let i = 0; i < 200; i++) addon.linear({ rows: n, in: n, out: n, x, weight: x, y });
+      for (let i = 0; i < 200; i++) addon.linear({ rows: n, in: n, out: n, x, mapWeight: x, y });
       parentPort.postMessage(y);`;
     const results = await Promise.all(
       [1, 2, 3].map(

@@ -25,6 +25,9 @@ interface DecoderCase extends AttentionCase {
   norm: Norm;
   activation: Activation;
   biases: boolean;
+  /** Of the adapters that the named maps have. */
+  rank?: number;
+  adapted?: readonly string[];
   /** What families add. */
   also?: Partial<DecoderTrunk> & Also;
 }
@@ -39,6 +42,13 @@ interface Also {
   windows?: readonly (number | undefined)[];
 }
 
+const adapterOf = (inputs: Inputs, name: string, i: number | "") => ({
+  a: inputs[`${name}A${i}`] as tf.Tensor2D,
+  b: inputs[`${name}B${i}`] as tf.Tensor2D,
+  scale: 1.5,
+});
+
+const MAPS = ["q", "k", "v", "o", "gate", "up", "down"];
 const VOCAB = 19;
 const idsOf = (count: number) => Int32Array.from({ length: count }, (_, i) => (i * i + 7) % VOCAB);
 
@@ -61,6 +71,10 @@ function decoderInputs(layers: DecoderCase): Inputs {
       if (name === "gate" && !isGated(layers.activation)) continue;
       inputs[name + i] = t.matrix(out, size, 1 / Math.sqrt(size));
       if (biases) inputs[`${name}Bias${i}`] = t.vector(out, 0.1);
+      const { rank = 0, adapted = [] } = layers;
+      if (!adapted.includes(name)) continue;
+      inputs[`${name}A${i}`] = t.matrix(rank, size, 1 / Math.sqrt(size));
+      inputs[`${name}B${i}`] = t.matrix(out, rank, 0.3);
     }
     const { headNorms, postNorms } = layers.also ?? {};
     if (headNorms) {
@@ -90,6 +104,7 @@ function decoderOf(
     const module = (name: string, i: number | "") => ({
       weight: inputs[name + i] as tf.Tensor2D,
       ...(inputs[`${name}Bias${i}`] && { bias: inputs[`${name}Bias${i}`] as tf.Tensor1D }),
+      ...(inputs[`${name}A${i}`] && { adapter: adapterOf(inputs, name, i) }),
     });
     const normModule = (name: string, i: number | "") => module(name, i) as unknown as NormWeights;
     const trunk: DecoderTrunk = {
@@ -159,6 +174,12 @@ describe("decoder against its definition", () => {
       also: { ropes: [half, undefined], windows: [4, undefined, 33] },
     },
     "capped scores": { also: { scale: 0.4, softcap: 2, windows: [9] } },
+    "adapters on every map": { norm: "layer", biases: true, rank: 3, adapted: MAPS },
+    "adapters on some maps, of a rank beyond a panel": { rank: 40, adapted: ["q", "v", "down"] },
+    "adapters in a decoder of single operations": {
+      ...{ rank: 3, adapted: MAPS },
+      also: { residualScale: 0.4 },
+    },
     "norms of heads": { also: { headNorms: "each" } },
     "norms of all heads, of results alone": {
       also: { headNorms: "all", postNorms: true, noPreNorms: true },
@@ -238,6 +259,36 @@ describe("decoder against its definition", () => {
       });
     });
   }
+});
+
+describe("frozen weights", () => {
+  const native = (tf.backend() as Partial<NativeBackend>).addon;
+
+  it.runIf(native)("have no gradient made of them, adapted or not", () => {
+    const decoder: DecoderCase = {
+      ...{ ...ATTENTION[1]!, ...KINDS[0], numLayers: 1 },
+      ...{ rank: 2, adapted: ["q", "down"] },
+    };
+    const inputs = decoderInputs(decoder);
+    const frozen = MAPS.map((name) => {
+      const variable = tf.variable(inputs[`${name}0`]!, false);
+      inputs[`${name}0`] = variable;
+      return variable;
+    });
+    const spy = vi.spyOn(native!, "decoderLayersGrad");
+    const trained = inputs["qA0"]!;
+    tf.dispose(
+      tf.grad((a) => tf.sum(decoderOf(decoder)(currentEngine().ops, { ...inputs, qA0: a })))(
+        trained,
+      ),
+    );
+    const made = Object.entries(spy.mock.calls[0]![0]).filter(([, value]) => value !== undefined);
+    spy.mockRestore();
+    const names = made.map(([name]) => name);
+    expect(names).toEqual(expect.arrayContaining(["dqA0", "dqB0", "ddownA0", "ddownB0"]));
+    expect(names.filter((name) => MAPS.some((map) => name === `d${map}Weight0`))).toEqual([]);
+    tf.dispose(frozen);
+  });
 });
 
 /** Of the sum of the result's squares, for every input. */

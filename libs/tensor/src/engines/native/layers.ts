@@ -4,8 +4,8 @@ import type { tf } from "../../tf.js";
 import type { DecoderTrunk, SequenceLayout } from "../../types.js";
 import { attentionSizes } from "./attention.js";
 import type { NativeBackend } from "./backend.js";
-import { activationField, layerFields, scoreFields } from "./fields.js";
-import { isRecording, runFused } from "./fused.js";
+import { activationField, layerFields, mapFields, mapInputs, scoreFields } from "./fields.js";
+import { isRecording, runFused, type FusedInputs } from "./fused.js";
 import { createGradients } from "./gradients.js";
 
 const NORM_STATS = 2;
@@ -129,8 +129,9 @@ function runPart(backend: NativeBackend, part: Part): tf.Tensor2D {
     { finalNormWeight: finalNorm?.weight, finalNormBias: finalNorm?.bias, ...part.inputs },
     ...layers.map(weightsOf),
   );
+  const optional = ["table", ...layers.flatMap((_, i) => MAPS.map((name) => `${name}Weight${i}`))];
   const fields = {
-    ...{ ...sizes, ...layerFields(layers), ...part.fields },
+    ...{ ...sizes, ...layerFields(layers), ...adapterFields(layers), ...part.fields },
     ...{ numLayers: layers.length, rows, numRows: rows && outputs },
   };
   return runFused({
@@ -155,30 +156,33 @@ function runPart(backend: NativeBackend, part: Part): tf.Tensor2D {
       return tensor;
     },
     backward(dy, values) {
-      const grads = createGradients(backend, inputs, ["table"]);
+      const grads = createGradients(backend, inputs, optional);
       backend.addon.decoderLayersGrad({ ...fields, ...values, dy, ...grads.values });
       return grads.tensors;
     },
   }) as tf.Tensor2D;
 }
 
+const MAPS = ["q", "k", "v", "o", "gate", "up", "down"] as const;
+
 /** The weights of layer i by the addon's names. */
 function weightsOf({ attention, mlp }: Layers[number], i: number) {
   const inputs: Record<string, tf.Tensor | undefined> = {};
-  const modules = {
-    norm: attention.norm,
-    q: attention.q,
-    k: attention.k,
-    v: attention.v,
-    o: attention.o,
-    mlpNorm: mlp.norm,
-    gate: mlp.gate,
-    up: mlp.up,
-    down: mlp.down,
-  };
-  for (const [name, module] of Object.entries(modules)) {
-    inputs[`${name}Weight${i}`] = module?.weight;
-    inputs[`${name}Bias${i}`] = module?.bias;
+  for (const [name, norm] of Object.entries({ norm: attention.norm, mlpNorm: mlp.norm })) {
+    inputs[`${name}Weight${i}`] = norm?.weight;
+    inputs[`${name}Bias${i}`] = norm?.bias;
   }
-  return inputs;
+  const maps = { ...attention, ...mlp };
+  return Object.assign(
+    inputs,
+    ...MAPS.map((name) => mapInputs(name, maps[name], i)),
+  ) as FusedInputs;
+}
+
+function adapterFields(layers: Layers): Record<string, number | undefined> {
+  const fields = layers.flatMap(({ attention, mlp }, i) => {
+    const maps = { ...attention, ...mlp };
+    return MAPS.map((name) => mapFields(name, maps[name], i));
+  });
+  return Object.assign({}, ...fields) as Record<string, number | undefined>;
 }

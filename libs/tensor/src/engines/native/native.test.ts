@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { startTestEngine } from "../../../test/engine.js";
-import { engineInfo, tf, tokenLogProbs } from "../../index.js";
+import { engineInfo, mergedWeight, tf, tokenLogProbs } from "../../index.js";
 import { ATTENTION } from "../../testing/attention-cases.js";
 import { plainRope } from "../../rope.js";
 import type { Inputs } from "../../testing/compare.js";
 import { expectClose } from "../../../test/expect-close.js";
 import { createTensors } from "../../testing/random.js";
+import { currentEngine } from "../current.js";
 
 await startTestEngine("native");
 
@@ -37,6 +38,45 @@ describe("operations against their definitions", () => {
       });
     }
   });
+
+  it("linear() with adapters, of ranks within a panel and beyond, beyond a k block", () => {
+    for (const [rows, width, out, rank] of [
+      [1, 1, 1, 1],
+      [15, 7, 65, 4],
+      [29, 64, 96, 16],
+      [75, 33, 40, 45],
+      [6, 9, 10, 530],
+    ] as const) {
+      expectClose(
+        (f, { x, weight, bias, a, b }) =>
+          f.linear(x as tf.Tensor2D, {
+            weight: weight as tf.Tensor2D,
+            bias: bias as tf.Tensor1D,
+            adapter: { a: a as tf.Tensor2D, b: b as tf.Tensor2D, scale: 0.75 },
+          }),
+        {
+          ...{ x: t.matrix(rows, width), weight: t.matrix(out, width), bias: t.vector(out) },
+          ...{ a: t.matrix(rank, width, 1 / rank), b: t.matrix(out, rank) },
+        },
+      );
+    }
+  });
+
+  it.runIf(engineInfo().batchInvariant)(
+    "linear() with an adapter has the bits of the merged weight",
+    () => {
+      for (const [width, out, rank] of [
+        [33, 40, 3],
+        [9, 10, 530],
+      ] as const) {
+        const [x, weight] = [t.matrix(7, width), t.matrix(out, width)];
+        const adapter = { a: t.matrix(rank, width), b: t.matrix(out, rank), scale: 0.3 };
+        const adapted = currentEngine().ops.linear(x, { weight, adapter });
+        const merged = currentEngine().ops.linear(x, { weight: mergedWeight({ weight, adapter }) });
+        expect(adapted.dataSync()).toEqual(merged.dataSync());
+      }
+    },
+  );
 
   it("embedding()", () => {
     for (const [rows, vocab, width] of [

@@ -3,8 +3,9 @@ import type { Operations } from "../engine.js";
 import type { tf } from "../../tf.js";
 import type { LinearWeights, NormKind, NormWeights, RotaryOptions } from "../../types.js";
 import type { NativeBackend } from "./backend.js";
-import { activationField, ropeFields } from "./fields.js";
+import { activationField, mapFields, mapInputs, ropeFields } from "./fields.js";
 import { runFused } from "./fused.js";
+import { createGradients } from "./gradients.js";
 
 const NORM_STATS = 2;
 
@@ -45,21 +46,20 @@ function embedding(backend: NativeBackend, ids: Int32Array, table: tf.Tensor2D):
 function linear(backend: NativeBackend, x: tf.Tensor2D, weights: LinearWeights): tf.Tensor2D {
   const [rows, width] = x.shape;
   const out = weights.weight.shape[0];
-  const sizes = { rows, in: width, out };
+  const sizes = { rows, in: width, out, ...mapFields("map", weights) };
+  const inputs = { x, ...mapInputs("map", weights) };
   return runFused({
     backend,
-    inputs: { x, weight: weights.weight, bias: weights.bias },
+    inputs,
     forward(values) {
       const { tensor, values: y } = backend.output([rows, out]);
       backend.addon.linear({ ...sizes, ...values, y });
       return tensor;
     },
-    backward(dy, { x, weight, bias }) {
-      const [dx, dweight] = [backend.output([rows, width]), backend.output([out, width])];
-      const dbias = bias && backend.output([out]);
-      const outputs = { dx: dx.values, dweight: dweight.values, dbias: dbias?.values };
-      backend.addon.linearGrad({ ...sizes, x, weight, dy, ...outputs });
-      return { x: dx.tensor, weight: dweight.tensor, ...(dbias && { bias: dbias.tensor }) };
+    backward(dy, values) {
+      const grads = createGradients(backend, inputs, ["mapWeight"]);
+      backend.addon.linearGrad({ ...sizes, ...values, dy, ...grads.values });
+      return grads.tensors;
     },
   }) as tf.Tensor2D;
 }

@@ -18,9 +18,17 @@ export function embedding(ids: Int32Array, table: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** x [N, in] · weightᵀ + bias → [N, out]. */
-export function linear(x: tf.Tensor2D, { weight, bias }: LinearWeights): tf.Tensor2D {
-  const y: tf.Tensor2D = tf.matMul(x, weight, false, true);
+export function linear(x: tf.Tensor2D, weights: LinearWeights): tf.Tensor2D {
+  const { bias } = weights;
+  const y: tf.Tensor2D = tf.matMul(x, mergeWith(linear, weights), false, true);
   return bias === undefined ? y : tf.add(y, bias);
+}
+
+/** weight + (scale·b)·a, the product as `product` makes it, a linear map; the weight itself without an adapter. */
+export function mergeWith(product: typeof linear, { weight, adapter }: LinearWeights): tf.Tensor2D {
+  if (!adapter) return weight;
+  const scaled: tf.Tensor2D = tf.mul(adapter.b, adapter.scale);
+  return tf.add(weight, product(scaled, { weight: tf.transpose(adapter.a) }));
 }
 
 /** x / sqrt(mean(x²) + eps) · weight (Zhang & Sennrich 2019). */
