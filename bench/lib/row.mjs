@@ -46,6 +46,7 @@ export function duelRows({ name, unit, units, flops, bytes, target, memoryTarget
     clock: how.clock,
     rounds: rates.length,
     spread: { ours: spreadOf(rates), ...(peerRates ? { peer: spreadOf(peerRates) } : {}) },
+    cpuSeconds: { ours: cpuSecondsOf(ours), ...(peer ? { peer: cpuSecondsOf(peer) } : {}) },
     gflops: gflops && tidy(gflops),
     peerGflops: flops && peerRates && tidy((median(peerRates) / units) * (flops / 1e9)),
     shareOfPeak: share(gflops, machine.peakGflops),
@@ -91,6 +92,11 @@ function ratesOf({ answers, repeats }, units, clock) {
   return answers.map(({ seconds, cpuSeconds }) => {
     return (units * repeats) / (clock === "cpu" ? cpuSeconds : seconds);
   });
+}
+
+/** Processor seconds of one round: what other programs on the machine disturb the least. */
+function cpuSecondsOf({ answers, repeats }) {
+  return tidy(median(answers.map(({ cpuSeconds }) => cpuSeconds / repeats)));
 }
 
 function definedOf(values) {

@@ -40,13 +40,15 @@ function verdictOf({ met, peer, target }) {
   return met ? "met" : "missed";
 }
 
-function sharesOf({ gflops, shareOfPeak, shareOfSgemm, shareOfBandwidth, howToGetPeer, note }) {
+function sharesOf({ gflops, shareOfPeak, shareOfSgemm, shareOfBandwidth, ...row }) {
+  const { howToGetPeer, note, cpuSeconds } = row;
   const parts = [];
   if (howToGetPeer) parts.push(`peer missing: ${howToGetPeer}`);
   if (gflops) parts.push(`${gflops} GFLOP/s`);
   if (shareOfPeak) parts.push(`${percent(shareOfPeak)} of FMA peak`);
   if (shareOfSgemm) parts.push(`${percent(shareOfSgemm)} of sgemm`);
   if (shareOfBandwidth) parts.push(`${percent(shareOfBandwidth)} of bandwidth`);
+  if (cpuSeconds?.peer) parts.push(`CPU ${cpuSeconds.ours} s against ${cpuSeconds.peer} s a round`);
   if (note) parts.push(note);
   return parts.join(", ");
 }
