@@ -8,7 +8,7 @@ import { f32, type TensorEntry, type TensorMap } from "@stagecraft/checkpoint";
 import { createRandom, deriveSeed, StagecraftError } from "@stagecraft/core";
 import { mergedWeight, tf } from "@stagecraft/tensor";
 import type { ModelBatch } from "./batch.js";
-import type { Model } from "./model.js";
+import { valuesOf, type AdoptOptions, type Model, type TensorsOptions } from "./model.js";
 import { ModelForward, type LogProbOptions, type TargetBatch } from "./model-forward.js";
 import { familyOf } from "./families/index.js";
 import { HEAD_NAMES, type Head } from "./names.js";
@@ -121,18 +121,20 @@ class AdaptedModel implements LoraModel {
     return this.forward.scores(batch, lastIndex);
   }
 
-  tensors(): TensorMap {
+  tensors({ live = false }: TensorsOptions = {}): TensorMap {
     const entries = new Map<string, TensorEntry>();
     for (const [name, variable] of this.base.params) {
-      const values = tf.tidy(() => this.merged(name, variable).dataSync<"float32">());
-      const isSum = this.adapters.has(name); // then nobody else has its values
-      entries.set(name, f32(variable.shape, isSum ? values : new Float32Array(values)));
+      const adapter = this.adapters.get(name);
+      entries.set(
+        name,
+        f32(variable.shape, adapter ? sumOf(variable, adapter) : valuesOf(variable, live)),
+      );
     }
     return entries;
   }
 
-  load(tensors: TensorMap): void {
-    this.base.load(tensors);
+  load(tensors: TensorMap, options?: AdoptOptions): void {
+    this.base.load(tensors, options);
     for (const { b } of this.adapters.values()) tf.tidy(() => b.assign(tf.zerosLike(b)));
   }
 
@@ -140,14 +142,14 @@ class AdaptedModel implements LoraModel {
     for (const { a, b } of this.adapters.values()) tf.dispose([a, b]);
     this.base.dispose();
   }
+}
 
-  /** The weight as it counts; to be called inside a tidy. */
-  private merged(name: string, variable: tf.Variable): tf.Tensor {
-    const adapter = this.adapters.get(name);
-    return adapter
-      ? mergedWeight({ weight: variable as unknown as tf.Tensor2D, adapter })
-      : variable;
-  }
+/** The values of the weight as it counts, which nobody else has. Not read in a tidy, which walks through its result. */
+function sumOf(variable: tf.Variable, adapter: Adapter): Float32Array {
+  const sum = mergedWeight({ weight: variable as unknown as tf.Tensor2D, adapter });
+  const values = sum.dataSync<"float32">();
+  sum.dispose();
+  return values;
 }
 
 function targetWeights(base: Model, targets: readonly LoraTarget[]): string[] {

@@ -40,6 +40,37 @@ interface Expected {
 const expectedOf = async (name: string) =>
   JSON.parse(await readFile(join(fixture(name), "expected.json"), "utf8")) as Expected;
 
+describe("saveModel()", () => {
+  const config = tinyConfig("llama");
+  const base = () => tinyModel(config);
+  const lora = { rank: 2, alpha: 4, targets: ["q"], seed: 1 } as const;
+
+  for (const [what, make, sums] of [
+    ["a model", base, []],
+    ["a model with adapters", () => addLora(base(), lora), [/q_proj/]],
+  ] as const) {
+    it(`holds no second copy of the weights of ${what} while it writes`, async () => {
+      await using dir = await tempDir();
+      const model = make();
+      const own = "base" in model ? (model as { base: Model }).base : model;
+      const written: TensorMap[] = [];
+      const tensors: Model["tensors"] = (options) => {
+        written.push(model.tensors(options));
+        return written.at(-1)!;
+      };
+      const { heads, dtype } = model;
+      await saveModel(dir.path, { config, heads, dtype, tensors }, { tokenizerFiles: {} });
+      expect(written).toHaveLength(1);
+      const copied = [...written[0]!].filter(
+        ([name, { data }]) => own.params.get(name)!.dataSync() !== data,
+      );
+      const names = copied.map(([name]) => name);
+      expect(names.every((name) => sums.some((sum) => sum.test(name)))).toBe(true);
+      model.dispose();
+    });
+  }
+});
+
 describe("models that transformers saved", () => {
   for (const name of ["llama-gqa", "llama-tied-bias", "gpt2"]) {
     it(`give transformers' logits: ${name}`, async () => {

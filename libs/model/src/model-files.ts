@@ -7,6 +7,7 @@ import {
   type TensorData,
   type TensorMap,
 } from "@stagecraft/checkpoint";
+import { releaseIdleMemory } from "@stagecraft/tensor";
 import { parsedTokenizerJson } from "@stagecraft/tokenizer";
 import { applyAdapter } from "./adapter/adapter-files.js";
 import type { ModelConfig } from "./config.js";
@@ -192,9 +193,10 @@ export async function saveModel(
   { tokenizerFiles: files, extra = {}, dtype = "f32", maxShardBytes }: SaveModelOptions,
 ): Promise<void> {
   const { config, heads } = model;
+  releaseIdleMemory(); // what merging and rounding make takes the place of what waits for the next step
   const content = {
     config: toHfConfig(config, { heads, extra, dtype, specials: specialsOf(heads, files) }),
-    tensors: storeAs(dtype, toHfTensors(config, model.tensors())),
+    tensors: storeAs(dtype, toHfTensors(config, model.tensors({ live: true }))),
     files,
   };
   await writeModelDirectory(directory, content, { maxShardBytes });

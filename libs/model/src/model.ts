@@ -41,11 +41,16 @@ export interface Model {
   ): TokenLogProbs & { values: tf.Tensor1D };
   /** [lastIndex.length] scores at those rows; `lastIndex` counts rows of [0, N). */
   scores(batch: ModelBatch, lastIndex: Int32Array): tf.Tensor1D;
-  /** A copy of every parameter. */
-  tensors(): TensorMap;
+  /** Every parameter, as copies unless `live`. */
+  tensors(options?: TensorsOptions): TensorMap;
   /** Overwrites every parameter; all or nothing. Throws `failed_precondition` naming each misfit. */
   load(tensors: TensorMap, options?: AdoptOptions): void;
   dispose(): void;
+}
+
+export interface TensorsOptions {
+  /** The model's own memory where it has it: for who is done before the next change, and changes nothing. */
+  live?: boolean;
 }
 
 export interface AdoptOptions {
@@ -68,7 +73,7 @@ export function withHeadsOnly(model: Model, heads: readonly Head[]): ModelConten
     config: model.config,
     dtype: model.dtype,
     heads: model.heads.filter((head) => heads.includes(head)),
-    tensors: () => new Map([...model.tensors()].filter(([name]) => !names.has(name))),
+    tensors: (options) => new Map([...model.tensors(options)].filter(([name]) => !names.has(name))),
   };
 }
 
@@ -160,6 +165,12 @@ function toTensor({ data, shape }: TensorEntry, { adopt }: AdoptOptions): tf.Ten
   return tf.tensor(adopt ? values : new Float32Array(values), [...shape], "float32");
 }
 
+/** The values of a variable: its own memory, or a copy. */
+export function valuesOf(variable: tf.Variable, live: boolean): Float32Array {
+  const values = variable.dataSync<"float32">();
+  return live ? values : new Float32Array(values);
+}
+
 class DecoderModel extends ModelForward implements Model {
   readonly numParams: number;
   readonly dtype: ModelDtype;
@@ -175,10 +186,10 @@ class DecoderModel extends ModelForward implements Model {
     this.numParams = [...params.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  tensors(): TensorMap {
+  tensors({ live = false }: TensorsOptions = {}): TensorMap {
     const entries = new Map<string, TensorEntry>();
     for (const [name, variable] of this.params) {
-      entries.set(name, f32(variable.shape, new Float32Array(variable.dataSync())));
+      entries.set(name, f32(variable.shape, valuesOf(variable, live)));
     }
     return entries;
   }

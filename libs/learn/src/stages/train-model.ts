@@ -9,6 +9,7 @@ import type {
   TrainLoopResult,
   TrainTask,
 } from "@stagecraft/runs";
+import { releaseIdleMemory } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 
 type TrainConfig = Parameters<typeof loopOptionsFor>[0] & { selectModel: "best" | "last" };
@@ -76,6 +77,7 @@ export function stepsOf(
  * that was not written with them stays as it is.
  */
 export async function restoreBest(run: Run, model: Model): Promise<void> {
+  releaseIdleMemory(); // of the last step
   const best = (await readWholeModel(run.bestDir)).tensors();
   const heads = new Set<string>(Object.values(HEAD_NAMES).flatMap((head) => Object.values(head)));
   const others = [...model.params].filter(([name]) => heads.has(name) && !best.has(name));
