@@ -1,7 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ProgramCache, type ProgramKey } from "./program-cache.js";
 
 const KEY: ProgramKey = {
@@ -70,5 +78,26 @@ describe("ProgramCache", () => {
     altered[altered.length - 1]! ^= 1;
     writeFileSync(file, altered);
     expect(cache.read(KEY)).toBeUndefined();
+  });
+
+  it("takes a file that cannot be read for none, and says so", () => {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    const cache = new ProgramCache(dir);
+    cache.write(KEY, PROGRAM);
+    const file = join(dir, readdirSync(dir)[0] ?? "");
+    rmSync(file);
+    mkdirSync(file); // reading fails for root too
+    expect(cache.read(KEY)).toBeUndefined();
+    expect(warn).toHaveBeenCalledWith(expect.stringMatching(/cannot be read.*EISDIR/));
+    warn.mockRestore();
+  });
+
+  it("removes what a process that died has left unfinished, and nothing that another writes now", () => {
+    const [old, fresh] = ["a.pjrt.1.tmp", "b.pjrt.2.tmp"].map((name) => join(dir, name));
+    for (const file of [old!, fresh!]) writeFileSync(file, "part");
+    utimesSync(old!, 1, 1);
+    new ProgramCache(dir).write(KEY, PROGRAM);
+    const left = readdirSync(dir).filter((name) => name.endsWith(".tmp"));
+    expect(left).toEqual(["b.pjrt.2.tmp"]);
   });
 });

@@ -16,10 +16,14 @@ export interface ProgramKey {
 const HASH_BYTES = 32;
 const MAX_BYTES = 4 * 2 ** 30;
 
+/** After so long nobody is still writing a file: its process has died. */
+const UNFINISHED_MS = 3_600_000;
+
 /**
  * Compiled programs in a directory, a file each, named by the key's hash. Written beside and renamed, so that
- * several processes may share it; a file that is cut short or altered counts as absent. Above `maxBytes`
- * (default 4 GiB) those go that were used least recently. Delete files at will.
+ * several processes may share it; a file that is cut short or altered counts as absent, and so does one that
+ * cannot be read, of which a warning tells. Above `maxBytes` (default 4 GiB) those go that were used least
+ * recently, and what a process that died has left unfinished. Delete files at will.
  */
 export class ProgramCache {
   constructor(
@@ -33,10 +37,11 @@ export class ProgramCache {
     try {
       stored = readFileSync(file);
     } catch (error) {
-      if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
-        return undefined;
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      if (!["ENOENT", "ENOTDIR"].includes(code)) {
+        process.emitWarning(`a compiled program cannot be read, it is compiled anew: ${message}`);
       }
-      throw error;
+      return undefined;
     }
     const program = stored.subarray(HASH_BYTES);
     if (!sha256(program).equals(stored.subarray(0, HASH_BYTES))) return undefined;
@@ -59,8 +64,13 @@ export class ProgramCache {
   }
 
   #prune(): void {
-    const names = readdirSync(this.dir).filter((name) => name.endsWith(".pjrt"));
-    const files = names.flatMap((name) => sizeOf(join(this.dir, name)) ?? []);
+    const found = readdirSync(this.dir);
+    const about = (ending: string) =>
+      found.flatMap((name) => (name.endsWith(ending) ? (sizeOf(join(this.dir, name)) ?? []) : []));
+    for (const { path, usedMs } of about(".tmp")) {
+      if (usedMs < Date.now() - UNFINISHED_MS) rmSync(path, { force: true });
+    }
+    const files = about(".pjrt");
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { path, size } of files.sort((a, b) => a.usedMs - b.usedMs)) {
       if (total <= this.maxBytes) return;
