@@ -1,5 +1,13 @@
-import { describe, expect, it } from "vitest";
-import { hasGpuAndPlugin } from "./start.js";
+import { availableParallelism } from "node:os";
+import { describe, expect, it, vi } from "vitest";
+import { createRecordingClient } from "../../testing/recording-client.js";
+import { hasGpuAndPlugin, startXla } from "./start.js";
+
+vi.mock("@stagecraft/tensor-xla", () => ({
+  openPjrt: () => ({ ...createRecordingClient(), platform: "cpu" }),
+  findPjrtPlugin: () => undefined,
+  HOW_TO_GET_A_PLUGIN: "",
+}));
 
 describe("hasGpuAndPlugin()", () => {
   const device = "/dev/null"; // a file that is there
@@ -20,5 +28,13 @@ describe("hasGpuAndPlugin()", () => {
       throw new Error("looked for a plugin");
     };
     expect(hasGpuAndPlugin({}, { device: missing, findPlugin })).toBe(false);
+  });
+});
+
+describe("startXla()", () => {
+  it("says that it does not take the number of threads it is given, and does not report it as one", async () => {
+    const { info } = await startXla({ plugin: "double", numThreads: 3 });
+    expect(info.notice).toMatch(/does not take its threads from us \(3 asked for\).*NPROC/);
+    expect(info.numThreads).toBe(availableParallelism());
   });
 });

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { join } from "node:path";
 import { privateDirectoryProblem, StagecraftError } from "@stagecraft/core";
 import {
@@ -27,11 +27,30 @@ const CACHE_DIR = join(".cache", "stagecraft", "xla");
 export async function startXla({
   plugin,
   products = "f32",
-}: { plugin?: string | undefined } & Partial<XlaBackendOptions> = {}): Promise<Engine> {
+  numThreads,
+}: XlaOptions = {}): Promise<Engine> {
   const file = plugin ?? findPjrtPlugin();
-  if (file !== undefined) return startWithCache(file, { products });
-  const what = 'engine "xla" needs a PJRT plugin, and none is found';
-  throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
+  if (file === undefined) {
+    const what = 'engine "xla" needs a PJRT plugin, and none is found';
+    throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
+  }
+  const engine = await startWithCache(file, { products });
+  return numThreads === undefined ? engine : withNotice(engine, threadsNotice(numThreads));
+}
+
+interface XlaOptions extends Partial<XlaBackendOptions> {
+  plugin?: string | undefined;
+  /** Asked for; the plugin takes as many as it likes, and a notice says so. */
+  numThreads?: number | undefined;
+}
+
+const threadsNotice = (numThreads: number) =>
+  `engine "xla" does not take its threads from us (${numThreads} asked for): a GPU has none to set, and XLA's ` +
+  "CPU client takes the variable NPROC for the number of processors";
+
+function withNotice(engine: Engine, notice: string): Engine {
+  const notices = [engine.info.notice, notice].filter((each) => each !== undefined);
+  return { ...engine, info: { ...engine.info, notice: notices.join("; ") } };
 }
 
 /** There wherever NVIDIA's driver is loaded. */
@@ -51,8 +70,7 @@ async function startWithCache(file: string, options: XlaBackendOptions): Promise
   if (cacheDir !== undefined) return startOn(openPjrt(file, { cacheDir }), options);
   const engine = await startOn(openPjrt(file), options);
   const reason = `~/${CACHE_DIR} cannot be written, or by others too`;
-  const notice = `engine "xla" compiles its programs anew in every process: ${reason}`;
-  return { ...engine, info: { ...engine.info, notice } };
+  return withNotice(engine, `engine "xla" compiles its programs anew in every process: ${reason}`);
 }
 
 /** Undefined for a user without a home, as in containers, or with one that cannot be written. */
@@ -76,6 +94,6 @@ export async function startOn(client: PjrtClient, options?: XlaBackendOptions): 
   await tf.setBackend(BACKEND_NAME);
   await tf.ready();
   const { platform } = client;
-  const simd = platform === "cpu" ? "none" : platform;
-  return createXlaEngine(backend, { name: "xla", numThreads: 1, simd, batchInvariant: false });
+  const [simd, numThreads] = platform === "cpu" ? ["none", availableParallelism()] : [platform, 1];
+  return createXlaEngine(backend, { name: "xla", numThreads, simd, batchInvariant: false });
 }
