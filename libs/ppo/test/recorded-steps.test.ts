@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRandom, StagecraftError } from "@stagecraft/core";
 import { answerLogProbs, dpoLossTensor, lmLoss, rewardLoss } from "@stagecraft/learn";
-import { addLora, createModel, presetConfig, type Model } from "@stagecraft/model";
+import { addLora, createModel, judgeSequence, presetConfig, type Model } from "@stagecraft/model";
 import { accumulateGradients, gradientStep } from "@stagecraft/runs";
 import { createOptimizer, initEngine, tf } from "@stagecraft/tensor";
 import { estimateAdvantages, type Experience } from "../src/batch/experience.js";
@@ -188,5 +188,12 @@ describe("a minibatch of PPO on xla", () => {
     };
     const steps = [judge([9, 11, 7, 12]), judge([12, 10, 8, 9]), judge([11, 9, 10, 9])];
     expect(await countSteps(steps)).toEqual(ONCE);
+  });
+
+  it("judges the tokens of sequences by programs that are compiled once for lengths of a size", async () => {
+    const judge = (length: number) => () => judgeSequence(model, ids(length), { numTop: 1 });
+    const [first, ...others] = await countSteps([judge(11), judge(12), judge(10)]);
+    expect(first).toMatch(/compiled/);
+    for (const each of others) expect(each).toMatch(/^0 compiled/);
   });
 });

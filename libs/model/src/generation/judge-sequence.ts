@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { throwIfAborted } from "@stagecraft/core";
-import { tf } from "@stagecraft/tensor";
+import { embedding, paddedSize, tf } from "@stagecraft/tensor";
 import { readLogits } from "../model-forward.js";
 import type { Model } from "../model.js";
 import { logSoftmaxAt, topTokens, type TopToken } from "./top-tokens.js";
@@ -46,14 +46,13 @@ export async function eachLogits(
 ): Promise<void> {
   if (from >= ids.length) return;
   const { vocabSize } = model.config;
-  const segments = new Int32Array(ids.length).fill(1);
-  const hidden = model.hidden({ ids, segments, batchSize: 1, length: ids.length }); // [N, D]
+  const hidden = model.hidden(alone(ids, model.config.maxPositions)); // [N or more, D]
   try {
     const numRows = Math.max(1, Math.floor(MAX_LOGITS / vocabSize));
     for (let start = from; start < ids.length; start += numRows) {
       throwIfAborted(signal);
       const count = Math.min(numRows, ids.length - start);
-      const logits = logitsOf(model, hidden, { from: start, count });
+      const logits = logitsOf(model, hidden, start, Math.min(numRows, paddedSize(count)));
       for (let row = 0; row < count; row++) {
         visit(logits.subarray(row * vocabSize, (row + 1) * vocabSize), start + row);
       }
@@ -64,14 +63,20 @@ export async function eachLogits(
   }
 }
 
-function logitsOf(
-  model: Model,
-  hidden: tf.Tensor2D,
-  { from, count }: { from: number; count: number },
-): Float32Array {
+/** A batch of one sequence, with padding where the engine likes certain sizes. */
+function alone(ids: Int32Array, maxPositions: number) {
+  const length = Math.max(ids.length, Math.min(maxPositions, paddedSize(ids.length)));
+  const padded = new Int32Array(length);
+  padded.set(ids);
+  return { ids: padded, segments: padded.map((_, i) => +(i < ids.length)), batchSize: 1, length };
+}
+
+/** Of so many rows, the last again where there are no more. */
+function logitsOf(model: Model, hidden: tf.Tensor2D, from: number, count: number): Float32Array {
   return tf.tidy(() => {
-    const rows = tf.slice2d(hidden, [from, 0], [count, -1]); // [count, D]
+    const last = hidden.shape[0] - 1;
+    const places = Int32Array.from({ length: count }, (_, i) => Math.min(from + i, last));
     const { lm, logits } = model.weights;
-    return readLogits(rows, lm!, logits).dataSync() as Float32Array;
+    return readLogits(embedding(places, hidden), lm!, logits).dataSync() as Float32Array; // [count, V]
   });
 }
