@@ -1,6 +1,13 @@
 import { checkIds, fail } from "../../checks.js";
 import { tf } from "../../tf.js";
-import type { Decoder, DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
+import type {
+  Decoder,
+  DecoderOptions,
+  DecoderRow,
+  DecoderWeights,
+  StepResult,
+  StepSampling,
+} from "../decoder.js";
 import { capped } from "./attention.js";
 import { KvCache } from "./kv-cache.js";
 import type { SequenceCache } from "./sequence-cache.js";
@@ -31,6 +38,7 @@ class DecodeSession implements Decoder {
   private readonly vocab: number;
   /** The weights as they were at the last refresh. */
   private held: DecoderWeights;
+  readonly step?: NonNullable<Decoder["step"]>;
 
   constructor(
     private readonly cache: SequenceCache,
@@ -39,13 +47,14 @@ class DecodeSession implements Decoder {
   ) {
     this.vocab = weights.lm.shape[0];
     this.held = mapTensors(weights, hold);
+    if (cache.draw) this.step = (rows, sampling) => this.draw(rows, sampling);
   }
 
   async append(rows: readonly DecoderRow[]): Promise<Float32Array> {
     this.check(rows);
     const { vocab } = this;
     const logits = new Float32Array(rows.length * vocab);
-    for (const members of this.groups(rows)) {
+    for (const members of groupsOf(this.cache, rows)) {
       const tensor = this.read(members.map((at) => rows[at]!));
       const values = (await tensor.data()) as Float32Array;
       tensor.dispose();
@@ -86,25 +95,13 @@ class DecodeSession implements Decoder {
   /** Logits after the last token of rows of one group, [R or more, V]. */
   private read(rows: readonly DecoderRow[]): tf.Tensor2D {
     const { held, cache } = this;
-    return tf.tidy(() => {
-      const hidden = cache.read(rows, held); // [R, D]
-      const { divisor = 1, softcap } = held.logits ?? {};
-      const all = tf.matMul(hidden, held.lm, false, true);
-      const plain = divisor === 1 ? all : (tf.div(all, divisor) as tf.Tensor2D);
-      return (softcap === undefined ? plain : capped(plain, softcap)) as tf.Tensor2D;
-    });
+    return tf.tidy(() => logitsOf(cache.read(rows, held), held));
   }
 
-  /** Indices of the rows, by group. */
-  private groups(rows: readonly DecoderRow[]): Iterable<number[]> {
-    const groups = new Map<number, number[]>();
-    rows.forEach(({ ids }, at) => {
-      const key = this.cache.groupOf(ids.length);
-      const group = groups.get(key);
-      if (group) group.push(at);
-      else groups.set(key, [at]);
-    });
-    return groups.values();
+  private draw(rows: readonly DecoderRow[], sampling: StepSampling): StepResult {
+    this.check(rows);
+    this.checkLimits(rows, sampling);
+    return this.cache.draw!(rows, this.held, sampling);
   }
 
   private check(rows: readonly DecoderRow[]): void {
@@ -122,6 +119,23 @@ class DecodeSession implements Decoder {
     }
   }
 
+  private checkLimits(rows: readonly DecoderRow[], sampling: StepSampling): void {
+    const { numTokens: most = 1, limits, filters } = sampling;
+    rows.forEach(({ slot, ids }, i) => {
+      const limit = limits?.[i] ?? most;
+      const room = this.options.maxLength - this.cache.lengthOf(slot) - ids.length + 1;
+      if (!(limit >= 1 && limit <= most))
+        fail("step", `limits[${i}] is ${limit}, outside 1 … ${most}`);
+      if (limit > room)
+        fail("step", `slot ${slot} has room to draw ${room} tokens, got a limit of ${limit}`);
+      if (limit > 1 && (filters?.[i]?.repetitionPenalty ?? 1) !== 1)
+        fail(
+          "step",
+          `row ${i} has a repetition penalty, whose history does not grow: its limit must be 1`,
+        );
+    });
+  }
+
   private checkSlot(slot: number): void {
     const { maxSequences } = this.options;
     if (Number.isInteger(slot) && slot >= 0 && slot < maxSequences) return;
@@ -134,6 +148,29 @@ class DecodeSession implements Decoder {
     if (length <= held) return;
     fail("decoder", `slot ${slot} holds ${held} tokens, not the ${length} asked for`);
   }
+}
+
+/** Indices of the rows, by group. */
+export function groupsOf(
+  cache: Pick<SequenceCache, "groupOf">,
+  rows: readonly DecoderRow[],
+): Iterable<number[]> {
+  const groups = new Map<number, number[]>();
+  rows.forEach(({ ids }, at) => {
+    const key = cache.groupOf(ids.length);
+    const group = groups.get(key);
+    if (group) group.push(at);
+    else groups.set(key, [at]);
+  });
+  return groups.values();
+}
+
+/** Logits [R, V] of hidden states [R, D]. */
+export function logitsOf(hidden: tf.Tensor2D, { lm, logits = {} }: DecoderWeights): tf.Tensor2D {
+  const { divisor = 1, softcap } = logits;
+  const all: tf.Tensor2D = tf.matMul(hidden, lm, false, true);
+  const plain: tf.Tensor2D = divisor === 1 ? all : tf.div(all, divisor);
+  return softcap === undefined ? plain : capped(plain, softcap);
 }
 
 const hold = (tensor: tf.Tensor) => tf.keep(tf.clone(tensor));

@@ -2,6 +2,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { PjrtClient } from "@stagecraft/tensor-xla";
 import { tf } from "../../tf.js";
 import { arrayOf, Device, fromDevice } from "./device.js";
+import { reshape } from "./hlo.js";
 import { Value, type ElementType, type HostArray } from "./value.js";
 
 /** A tensor's data: a value, and how many tensors share it. */
@@ -18,7 +19,13 @@ const TYPES: Partial<Record<tf.DataType, ElementType>> = {
   int32: "i32",
   bool: "i1",
 };
-const DTYPES = { f32: "float32", i32: "int32", i1: "bool", bf16: "float32" } as const;
+const DTYPES = {
+  f32: "float32",
+  i32: "int32",
+  i1: "bool",
+  bf16: "float32",
+  f64: "float32",
+} as const;
 
 export interface XlaBackendOptions {
   /** How factors of matrix products are rounded; sums are f32. */
@@ -39,6 +46,7 @@ export class XlaBackend extends tf.KernelBackend {
   /** Held values that are not computed yet. */
   private numRecorded = 0;
   private nextId = 0;
+  private readonly standIns = new WeakMap<object, Value>();
 
   constructor(
     readonly client: PjrtClient,
@@ -65,8 +73,20 @@ export class XlaBackend extends tf.KernelBackend {
     return tf.engine().makeTensorFromTensorInfo(this.info(value), this) as T;
   }
 
+  /**
+   * An array that stands for integers which are in no array: operations that take it get the value. What it
+   * holds is for those that look before, such as how large a position may be.
+   */
+  standIn(value: Value, content: number): Int32Array {
+    const array = new Int32Array(value.size).fill(content);
+    this.standIns.set(array, value);
+    return array;
+  }
+
   /** An input of the next program, which is no tensor; the array may change afterwards. */
   input(array: Int32Array | Float32Array, shape: readonly number[]): Value {
+    const known = this.standIns.get(array);
+    if (known) return reshape(known, shape);
     const type = array instanceof Float32Array ? "f32" : "i32";
     return new Value(shape, type, { kind: "host", array: array.slice() });
   }
@@ -89,7 +109,7 @@ export class XlaBackend extends tf.KernelBackend {
   flush(passing: readonly Value[] = []): void {
     this.settleVariables();
     const unwanted = new Set(passing);
-    const recorded = [...this.live].filter(({ origin }) => origin.kind === "operation");
+    const recorded = [...this.live].filter(({ isRecorded }) => isRecorded);
     const outputs = recorded.filter((value) => !unwanted.has(value));
     if (outputs.length > 0) this.device.compute(outputs, (input) => this.spent.has(input));
     for (const value of recorded) if (unwanted.has(value)) value.origin = { kind: "gone" };
@@ -115,7 +135,7 @@ export class XlaBackend extends tf.KernelBackend {
 
   override readSync(dataId: object): HostArray {
     const { value } = this.data.get(dataId);
-    if (value.origin.kind === "operation") this.flush();
+    if (value.isRecorded) this.flush();
     const { origin } = value;
     if (origin.kind === "device") {
       return fromDevice(value, origin.buffer.readSync() as HostArray);
@@ -125,7 +145,7 @@ export class XlaBackend extends tf.KernelBackend {
 
   override async read(dataId: object): Promise<HostArray> {
     const { value } = this.data.get(dataId);
-    if (value.origin.kind === "operation") this.flush();
+    if (value.isRecorded) this.flush();
     const { origin } = value;
     if (origin.kind !== "device") return hostCopy(value);
     return fromDevice(value, (await origin.buffer.read()) as HostArray);
@@ -183,13 +203,13 @@ export class XlaBackend extends tf.KernelBackend {
     if (value.holders++ > 0) return;
     this.live.add(value);
     this.spent.delete(value);
-    if (value.origin.kind === "operation") this.numRecorded++;
+    if (value.isRecorded) this.numRecorded++;
   }
 
   private release(value: Value): void {
     if (--value.holders > 0) return;
     this.live.delete(value);
-    if (value.origin.kind === "operation") this.numRecorded--;
+    if (value.isRecorded) this.numRecorded--;
     if (value.origin.kind === "device") this.spent.add(value);
     if (this.numRecorded === 0) this.freeSpent(); // nobody can read them any more
   }
@@ -207,6 +227,8 @@ export class XlaBackend extends tf.KernelBackend {
   }
 
   private taken(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Value {
+    const known = this.standIns.get(values);
+    if (known) return reshape(known, shape);
     const type = TYPES[dtype];
     if (type === undefined) {
       throw new StagecraftError("invalid_argument", `engine "xla" has no tensors of type ${dtype}`);

@@ -80,6 +80,68 @@ describe("a decode session on the engine xla", () => {
     decoder.dispose();
   });
 
+  const sampling = (numRows: number, numTokens: number) => ({
+    temperatures: new Float32Array(numRows).fill(1),
+    uniforms: new Float32Array(numRows * numTokens).fill(0.5),
+    numTokens,
+  });
+
+  it("draws up to so many tokens of every row in one call, of one program, which is recorded once", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 4, maxLength: 64 });
+    decoder.step!([row(0, 3), row(1, 3), row(3, 3)], sampling(3, 1));
+    const [texts, calls] = [client.texts.length, client.calls.length];
+    for (let i = 0; i < 5; i++) {
+      decoder.step!([row(3, 1), row(1, 1), row(0, 1)], sampling(3, 2 + i));
+    }
+    expect([client.texts.length - texts, client.calls.length - calls]).toEqual([1, 5]);
+    const [loop] = client.texts.slice(-1);
+    expect(loop).toContain("stablehlo.while");
+    for (const table of [/%arg\d+: tensor<4x64x8xf32>( \{[^}]*\})?/g].flatMap((each) => [
+      ...loop!.matchAll(each),
+    ])) {
+      expect(table[1]).toMatch(/tf\.aliasing_output/);
+    }
+    decoder.dispose();
+  });
+
+  it("records a step anew when its weights are others", () => {
+    const weights = tinyWeights();
+    const decoder = engine.createDecoder(weights, { maxSequences: 1, maxLength: 64 });
+    decoder.step!([row(0, 1)], sampling(1, 1));
+    const before = client.liveBuffers;
+    const old = weights.lm;
+    const fresh = tinyWeights();
+    Object.assign(weights, { lm: fresh.lm });
+    decoder.refreshWeights();
+    old.dispose(); // a program that still read it would be refused its buffer
+    decoder.step!([row(0, 1)], sampling(1, 1));
+    expect(client.liveBuffers).toBeLessThanOrEqual(before);
+    decoder.dispose();
+  });
+
+  it("leaves no buffer and no tensor behind after a step", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 2, maxLength: 64 });
+    const rows = [row(0, 1), row(1, 1)];
+    decoder.step!(rows, sampling(2, 2));
+    const before = [tf.memory().numTensors, client.liveBuffers];
+    for (let i = 0; i < 5; i++) decoder.step!(rows, sampling(2, 2));
+    expect([tf.memory().numTensors, client.liveBuffers]).toEqual(before);
+    decoder.dispose();
+  });
+
+  it("refuses limits that cannot be, as the native engine does", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 2, maxLength: 8 });
+    const step =
+      (more: object, numTokens = 4) =>
+      () =>
+        decoder.step!([row(0, 6)], { ...sampling(1, numTokens), ...more });
+    expect(step({})).toThrow("slot 0 has room to draw 3 tokens, got a limit of 4");
+    expect(step({ limits: Int32Array.of(0) })).toThrow("limits[0] is 0, outside 1 … 4");
+    const filters = [{ topK: 0, topP: 1, minP: 0, repetitionPenalty: 2, history: [1] }];
+    expect(step({ filters }, 2)).toThrow("its limit must be 1");
+    decoder.dispose();
+  });
+
   it("makes room by doubling, and leaks nothing", async () => {
     const weights = tinyWeights();
     const counts = () => [tf.memory().numTensors, client.liveBuffers];

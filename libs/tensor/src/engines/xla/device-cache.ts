@@ -1,23 +1,28 @@
 import { tf } from "../../tf.js";
-import type { AttentionOptions } from "../../types.js";
-import { composeDecoder, type Attend, type BlockOperations } from "../blocks.js";
-import type { DecoderOptions, DecoderRow, DecoderWeights } from "../decoder.js";
-import { attend } from "../reference/attention.js";
+import { composeDecoder, type BlockOperations } from "../blocks.js";
+import type {
+  DecoderOptions,
+  DecoderRow,
+  DecoderWeights,
+  StepResult,
+  StepSampling,
+} from "../decoder.js";
+import { groupsOf } from "../reference/decode-session.js";
 import type { SequenceCache } from "../reference/sequence-cache.js";
 import type { XlaBackend } from "./backend.js";
+import { attendTables } from "./cache-attention.js";
 import { concat, gather, reshape, scatter } from "./hlo.js";
-import { positionMaskOf } from "./masks.js";
+import { roundUp } from "./rounding.js";
+import { StepPrograms } from "./step-programs.js";
 import { sameShape, splat, type Value } from "./value.js";
 
 /** Tokens that a slot has room for at first; the room doubles as sequences grow. */
 const MIN_LENGTH = 64;
 
-/** Keys or values of all slots in a layer, [slots, length, Hkv·d]. */
-type Table = tf.Tensor;
-
+/** Keys and values of all slots in a layer, [slots, length, Hkv·d]. */
 interface Layer {
-  keys: Table;
-  values: Table;
+  keys: tf.Tensor;
+  values: tf.Tensor;
 }
 
 /** One call's new tokens, padded to sizes that few programs serve. */
@@ -47,6 +52,7 @@ export class DeviceCache implements SequenceCache {
   /** Of the tables. */
   private numSlots = 0;
   private length = 0;
+  private readonly steps: StepPrograms;
 
   constructor(
     private readonly backend: XlaBackend,
@@ -54,6 +60,7 @@ export class DeviceCache implements SequenceCache {
     private readonly about: { weights: DecoderWeights; options: DecoderOptions },
   ) {
     this.lengths = new Int32Array(about.options.maxSequences);
+    this.steps = new StepPrograms(backend, ops);
   }
 
   lengthOf(slot: number): number {
@@ -66,13 +73,49 @@ export class DeviceCache implements SequenceCache {
 
   read(rows: readonly DecoderRow[], weights: DecoderWeights): tf.Tensor2D {
     this.makeRoom(rows);
-    const batch = this.batchOf(rows);
-    const { R, n, ids, positions, last } = batch;
+    const { R, n, ids, positions, slots, seen, last } = this.batchOf(rows);
+    const { backend } = this;
+    const isWhole = R === this.numSlots && seen.every((slot, r) => slot === r);
+    const places = {
+      ...{ R, n },
+      slots: backend.input(slots, [R * n]),
+      positions: backend.input(positions, [R * n]),
+      seen: isWhole ? undefined : backend.input(seen, [R]),
+    };
+    const tables = this.tables();
+    const attends = tables.map((layer) => attendTables(backend, layer, places));
     const layout = { batchSize: R, length: n, positions };
-    const attends = this.layers.map((layer) => this.attendOver(layer, batch));
     const hidden = composeDecoder(this.ops, ids, weights, layout, { rows: last, attends });
+    this.layers.forEach((layer, i) => this.update(layer, (_, name) => tables[i]![name]));
     for (const { slot, ids: own } of rows) this.lengths[slot]! += own.length;
     return hidden;
+  }
+
+  /** All but the last token of each row are read first, then one program serves rows of any number of tokens. */
+  draw(rows: readonly DecoderRow[], weights: DecoderWeights, sampling: StepSampling): StepResult {
+    const beginnings = rows
+      .filter(({ ids }) => ids.length > 1)
+      .map(({ slot, ids }) => ({ slot, ids: ids.subarray(0, -1) }));
+    for (const members of groupsOf(this, beginnings)) {
+      tf.tidy(() => {
+        this.read(
+          members.map((at) => beginnings[at]!),
+          weights,
+        );
+      });
+      this.backend.flush();
+    }
+    const { limits, numTokens = 1 } = sampling;
+    this.makeRoom(
+      rows.map(({ slot }, i) => ({ slot, ids: new Int32Array(limits?.[i] ?? numTokens) })),
+    );
+    this.backend.flush();
+    const drawn = this.steps.run(
+      rows.map(({ slot, ids }) => ({ slot, id: ids.at(-1)!, position: this.lengthOf(slot) })),
+      { weights, sampling, tables: this.tables(), most: this.about.options.maxSequences },
+    );
+    rows.forEach(({ slot }, i) => (this.lengths[slot]! += drawn.counts[i]!));
+    return drawn;
   }
 
   fork(from: number, to: number, length: number): void {
@@ -121,30 +164,11 @@ export class DeviceCache implements SequenceCache {
     return batch;
   }
 
-  /** Writes a layer's new keys and values into its tables and attends over the rows' slots. */
-  private attendOver(layer: Layer, { R, n, positions, slots, seen }: Batch): Attend {
-    const { backend, length } = this;
-    const N = R * n;
-    const column = (array: Int32Array) => backend.input(array, [N, 1]);
-    const isWhole = R === this.numSlots && seen.every((slot, r) => slot === r);
-    return (q, k, v, options: AttentionOptions) => {
-      const at = concat([column(slots), column(positions)], 1); // [N, 2]
-      const write = (table: Value, rows: tf.Tensor) =>
-        scatter(table, at, backend.value(rows), "replace");
-      this.update(layer, (table, name) => write(table, name === "keys" ? k : v));
-      const visible = (table: Table) => {
-        const all = backend.value(table);
-        const own = isWhole ? all : gather(all, backend.input(seen, [R]), 0); // [R, L, W]
-        return backend.tensor<tf.Tensor2D>(reshape(own, [R * length, k.shape[1]]));
-      };
-      const mask = positionMaskOf(backend.input(positions, [R, n]), length, options.window);
-      return attend(
-        q,
-        { keys: visible(layer.keys), values: visible(layer.values) },
-        { mask: backend.tensor(mask) },
-        options,
-      );
-    };
+  private tables() {
+    const { backend } = this;
+    return this.layers.map(({ keys, values }) => {
+      return { keys: backend.value(keys), values: backend.value(values) };
+    });
   }
 
   /** Tables for the slots and lengths that come. */
@@ -183,11 +207,6 @@ export class DeviceCache implements SequenceCache {
       old.dispose();
     }
   }
-}
-
-/** The next power of two, but no more than `most`. */
-function roundUp(count: number, most: number): number {
-  return Math.min(2 ** Math.ceil(Math.log2(count)), most);
 }
 
 /** A table with zeros behind its slots and tokens. */

@@ -1,5 +1,5 @@
 import type { PjrtBuffer, PjrtClient, PjrtProgram } from "@stagecraft/tensor-xla";
-import { packedArray, writeProgram } from "./program.js";
+import { packedArray, writeProgram, type RecordedProgram } from "./program.js";
 import type { HostArray, Value } from "./value.js";
 
 /** What a device has done, to be shown and tested. */
@@ -22,7 +22,15 @@ export class Device {
 
   /** Computes recorded values in one call; each is on the device afterwards. */
   compute(outputs: readonly Value[], isSpent: (input: Value) => boolean): void {
-    const { text, deviceInputs, packed } = writeProgram(outputs, isSpent);
+    const buffers = this.run(writeProgram(outputs, isSpent));
+    outputs.forEach((value, i) => {
+      value.origin = { kind: "device", buffer: buffers[i]! };
+      value.replaces = undefined; // or the whole line of its predecessors would stay in memory
+    });
+  }
+
+  /** Runs a program on what its inputs hold now; gives its outputs' buffers. */
+  run({ text, deviceInputs, packed }: Omit<RecordedProgram, "outputs">): PjrtBuffer[] {
     const program = this.programOf(text);
     const args = deviceInputs.map(bufferOf);
     const vectors = (["f32", "i32"] as const)
@@ -34,10 +42,7 @@ export class Device {
     const buffers = program.execute([...args, ...vectors]);
     this.counters.executed++;
     for (const vector of vectors) vector.free();
-    outputs.forEach((value, i) => {
-      value.origin = { kind: "device", buffer: buffers[i]! };
-      value.replaces = undefined; // or the whole line of its predecessors would stay in memory
-    });
+    return buffers;
   }
 
   /** Puts the host's numbers, or one number everywhere, on the device. */

@@ -82,7 +82,13 @@ export function binary(name: string, a: Value, b: Value): Value {
 
 export type Direction = "EQ" | "NE" | "GE" | "GT" | "LE" | "LT";
 
-const COMPARISONS = { f32: "FLOAT", bf16: "FLOAT", i32: "SIGNED", i1: "UNSIGNED" } as const;
+const COMPARISONS = {
+  f32: "FLOAT",
+  f64: "FLOAT",
+  bf16: "FLOAT",
+  i32: "SIGNED",
+  i1: "UNSIGNED",
+} as const;
 
 export function compare(direction: Direction, a: Value, b: Value): Value {
   const shape = commonShape(a.shape, b.shape);
@@ -211,7 +217,7 @@ export function gather(x: Value, indices: Value, axis: number): Value {
 
 /**
  * `into` with `updates` at the indices [..., k] of its first k axes: added ("add"), or put in place of
- * what is there ("return"). What lies outside is dropped.
+ * what is there ("replace"). What lies outside is dropped.
  */
 export function scatter(
   into: Value,

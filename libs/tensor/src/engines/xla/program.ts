@@ -1,3 +1,4 @@
+import { inputsOf, turnOf, type Loop } from "./loop.js";
 import { sizeOf, typeOf, typeText, type ElementType, type HostArray, type Value } from "./value.js";
 
 /** A recorded program: its text, and the values behind its arguments and results. */
@@ -33,9 +34,9 @@ function reachable(outputs: readonly Value[]): Value[] {
   const seen = new Set<Value>();
   const waiting = [...outputs];
   for (let value = waiting.pop(); value; value = waiting.pop()) {
-    if (seen.has(value) || value.origin.kind !== "operation") continue;
+    if (seen.has(value) || !(value.isRecorded || value.origin.kind === "loop")) continue;
     seen.add(value);
-    waiting.push(...value.origin.inputs);
+    waiting.push(...inputsOf(value.origin));
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }
@@ -44,8 +45,9 @@ function reachable(outputs: readonly Value[]): Value[] {
 const WHOLE = { f32: "tensor<all xf32>", i32: "tensor<all xi32>" } as const;
 
 class Writer {
-  private readonly names = new Map<Value, string>();
-  private readonly constants = new Map<string, string>();
+  /** What has a name where the writer is: in a loop's turn, what has one around it too. */
+  private names = new Map<Value, string>();
+  private constants = new Map<string, string>();
   private readonly deviceInputs: Value[] = [];
   private readonly packed = { f32: [] as Value[], i32: [] as Value[] };
   private readonly packedSize = { f32: 0, i32: 0 };
@@ -53,11 +55,17 @@ class Writer {
   /** Lines that read a packed vector, whose size is known at the end. */
   private readonly slices: { at: number; type: "f32" | "i32" }[] = [];
   private numLines = 0;
+  private numLoops = 0;
 
   assign(value: Value): void {
-    if (value.origin.kind !== "operation") return;
-    const names = value.origin.inputs.map((input) => this.nameOf(input));
-    this.names.set(value, this.line(value.origin.write(names)));
+    const { origin } = value;
+    if (origin.kind === "loop") this.names.set(value, this.loop(origin.loop));
+    if (origin.kind === "part") {
+      this.names.set(value, `${this.nameOf(origin.of)}#${origin.index}`);
+    }
+    if (origin.kind !== "operation") return;
+    const names = origin.inputs.map((input) => this.nameOf(input));
+    this.names.set(value, this.line(origin.write(names)));
   }
 
   /** The name of a value as a buffer holds it. */
@@ -101,6 +109,38 @@ class Writer {
     return { text, deviceInputs, packed };
   }
 
+  private loop({ inits, carried, condition, next, free }: Loop): string {
+    for (const value of free) this.nameOf(value); // or its line would be one of the turn's
+    const starts = inits.map((value) => this.nameOf(value));
+    const number = this.numLoops++;
+    const types = inits.map(typeOf).join(", ");
+    const names = carried.map((_, i) => `%turn${number}_${i}`);
+    const heads = names.map((name, i) => `${name} = ${starts[i]}`).join(", ");
+    const name = `%${this.numLines++}`;
+    this.lines.push(`${name}:${carried.length} = stablehlo.while(${heads}) : ${types}`);
+    const turn = (opening: string, roots: readonly Value[]) => {
+      this.lines.push(opening);
+      this.inScope(() => {
+        carried.forEach((value, i) => this.names.set(value, names[i]!));
+        for (const value of turnOf(roots, carried)) this.assign(value);
+        const results = roots.map((value) => this.nameOf(value)).join(", ");
+        this.lines.push(`stablehlo.return ${results} : ${roots.map(typeOf).join(", ")}`);
+      });
+    };
+    turn("cond {", [condition]);
+    turn("} do {", next);
+    this.lines.push("}");
+    return name;
+  }
+
+  /** Forgets the names that are given meanwhile. */
+  private inScope(write: () => void): void {
+    const { names, constants } = this;
+    [this.names, this.constants] = [new Map(names), new Map(constants)];
+    write();
+    [this.names, this.constants] = [names, constants];
+  }
+
   private line(text: string): string {
     const name = `%${this.numLines++}`;
     this.lines.push(`${name} = ${text}`);
@@ -123,8 +163,7 @@ class Writer {
         return this.loaded(value, `%arg${this.deviceInputs.push(value) - 1}`);
       case "host":
         return this.unpacked(value);
-      case "operation":
-      case "gone":
+      default:
         throw new Error(`value ${value.id} is used before or after it is there`);
     }
   }
@@ -192,9 +231,14 @@ function aliasesOf(
 function literal(number: number, type: ElementType): string {
   if (type === "i1") return number === 0 ? "false" : "true";
   if (type === "i32") return String(number);
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, number);
-  return `0x${view.getUint32(0).toString(16).toUpperCase().padStart(8, "0")}`;
+  const view = new DataView(new ArrayBuffer(8));
+  if (type === "f64") view.setFloat64(0, number);
+  else view.setFloat32(0, number);
+  const size = type === "f64" ? 8 : 4;
+  const bits = Array.from({ length: size }, (_, i) =>
+    view.getUint8(i).toString(16).padStart(2, "0"),
+  );
+  return `0x${bits.join("").toUpperCase()}`;
 }
 
 /** The numbers of host values end to end, as their argument wants them. */

@@ -1,7 +1,8 @@
 import type { PjrtBuffer } from "@stagecraft/tensor-xla";
+import type { Loop } from "./loop.js";
 
 /** Element types within a program; buffers of a device are f32 and i32 alone. */
-export type ElementType = "f32" | "i32" | "i1" | "bf16";
+export type ElementType = "f32" | "i32" | "i1" | "bf16" | "f64";
 
 export type HostArray = Float32Array | Int32Array | Uint8Array;
 
@@ -9,6 +10,11 @@ export type HostArray = Float32Array | Int32Array | Uint8Array;
 export type Origin =
   /** Recorded, not computed yet; `write` gives the right side of its assignment. */
   | { kind: "operation"; inputs: readonly Value[]; write(names: readonly string[]): string }
+  /** A loop, whose results are its parts. */
+  | { kind: "loop"; loop: Loop }
+  | { kind: "part"; of: Value; index: number }
+  /** What a turn of a loop begins with. */
+  | { kind: "carried" }
   /** One number everywhere: a constant of every program that reads it. */
   | { kind: "splat"; value: number }
   /** Numbers of the host that no program has read yet: an input. */
@@ -45,6 +51,11 @@ export class Value {
   }
 
   private text: string | undefined;
+
+  /** Recorded and not computed yet. */
+  get isRecorded(): boolean {
+    return this.origin.kind === "operation" || this.origin.kind === "part";
+  }
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
