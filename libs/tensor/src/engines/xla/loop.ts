@@ -1,16 +1,4 @@
-import { Value, type Origin } from "./value.js";
-
-/** `stablehlo.while`: what is carried from turn to turn, and how a turn makes the next. */
-export interface Loop {
-  readonly inits: readonly Value[];
-  /** What a turn begins with; they have no meaning outside. */
-  readonly carried: readonly Value[];
-  /** Whether there is another turn, an i1 scalar. */
-  readonly condition: Value;
-  readonly next: readonly Value[];
-  /** What the turns read of the program around them. */
-  readonly free: readonly Value[];
-}
+import { Value, type Loop, type Origin } from "./value.js";
 
 export interface LoopBody {
   condition(carried: readonly Value[]): Value;
@@ -23,12 +11,10 @@ export function loop(inits: readonly Value[], body: LoopBody): Value[] {
   const condition = body.condition(carried);
   const next = body.next(carried);
   const free = freeOf([condition, ...next], carried);
-  const whole = new Value([], "i1", {
-    kind: "loop",
-    loop: { inits, carried, condition, next, free },
-  });
+  const whole: Loop = { inits, carried, condition, next, free };
+  const value = new Value([], "i1", { kind: "loop", loop: whole });
   return inits.map(({ shape, type }, index) => {
-    return new Value(shape, type, { kind: "part", of: whole, index });
+    return new Value(shape, type, { kind: "part", of: value, index });
   });
 }
 

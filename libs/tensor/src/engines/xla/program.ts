@@ -1,5 +1,13 @@
-import { inputsOf, turnOf, type Loop } from "./loop.js";
-import { sizeOf, typeOf, typeText, type ElementType, type HostArray, type Value } from "./value.js";
+import { inputsOf, turnOf } from "./loop.js";
+import {
+  sizeOf,
+  typeOf,
+  typeText,
+  type ElementType,
+  type HostArray,
+  type Loop,
+  type Value,
+} from "./value.js";
 
 /** A recorded program: its text, and the values behind its arguments and results. */
 export interface RecordedProgram {

@@ -1,5 +1,4 @@
 import type { PjrtBuffer } from "@stagecraft/tensor-xla";
-import type { Loop } from "./loop.js";
 
 /** Element types within a program; buffers of a device are f32 and i32 alone. */
 export type ElementType = "f32" | "i32" | "i1" | "bf16" | "f64";
@@ -23,6 +22,18 @@ export type Origin =
   | { kind: "device"; buffer: PjrtBuffer }
   /** Used up by a program without being kept. */
   | { kind: "gone" };
+
+/** `stablehlo.while`: what is carried from turn to turn, and how a turn makes the next. */
+export interface Loop {
+  readonly inits: readonly Value[];
+  /** What a turn begins with; they have no meaning outside. */
+  readonly carried: readonly Value[];
+  /** Whether there is another turn, an i1 scalar. */
+  readonly condition: Value;
+  readonly next: readonly Value[];
+  /** What the turns read of the program around them. */
+  readonly free: readonly Value[];
+}
 
 let numValues = 0;
 
