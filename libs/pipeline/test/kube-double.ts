@@ -25,6 +25,8 @@ export interface KubeDouble extends AsyncDisposable {
   onJob: (name: string, double: KubeDouble) => void;
   /** Answers that are to be 503. */
   numAway: number;
+  /** Calls that came with another token. */
+  numRefused: number;
 }
 
 /** Lines of a log with a time each, as the kubelet gives them. */
@@ -52,7 +54,7 @@ export async function startKubeDouble({ token }: { token: string }): Promise<Kub
       jobs: new Map<string, Stored>(),
       pods: [] as Pod[],
     },
-    ...{ changes: [] as string[], numAway: 0, url: "" },
+    ...{ changes: [] as string[], numAway: 0, numRefused: 0, url: "" },
     onJob: (() => undefined) as KubeDouble["onJob"],
   };
   const server = createServer((request, response) => {
@@ -68,8 +70,10 @@ export async function startKubeDouble({ token }: { token: string }): Promise<Kub
     const { method = "" } = request;
     const url = new URL(request.url ?? "", "http://x");
     const body = await bodyOf(request);
-    if (request.headers.authorization !== `Bearer ${token}`)
+    if (request.headers.authorization !== `Bearer ${token}`) {
+      double.numRefused++;
       return fail(response, 401, "Unauthorized");
+    }
     if (double.numAway > 0) {
       double.numAway--;
       return fail(response, 503, "away");

@@ -19,6 +19,7 @@ const ANSWER_MS = 30_000;
 export function createKubeClient(access: KubeAccess): KubeClient {
   const { server, ca, renew } = access;
   let identity: KubeIdentity = access;
+  let renewing: Promise<KubeIdentity> | undefined;
   const base = new URL(server);
   const isLoopback = ["127.0.0.1", "localhost", "[::1]"].includes(base.hostname);
   if (base.protocol !== "https:" && !isLoopback) {
@@ -67,7 +68,11 @@ export function createKubeClient(access: KubeAccess): KubeClient {
     const response = await openOnce(...request);
     if (response.statusCode !== 401 || !renew) return response;
     response.resume();
-    if (identity === used) identity = await renew();
+    // Calls that are refused at the same time wait for the same answer.
+    if (identity === used) {
+      renewing ??= renew().finally(() => (renewing = undefined));
+      identity = await renewing;
+    }
     return openOnce(...request);
   };
   const call = async <T>(method: string, path: string, body?: unknown, signal?: AbortSignal) => {

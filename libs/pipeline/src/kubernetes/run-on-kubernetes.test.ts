@@ -218,6 +218,36 @@ describe("createKubeClient()", () => {
   });
 });
 
+describe("createKubeClient() with a credential plugin", () => {
+  it("runs it once for two calls that are refused at the same time", async () => {
+    await using kube = await startKubeDouble({ token: "second" });
+    const pods = "/api/v1/namespaces/ns/pods";
+    let numAsked = 0;
+    const renew = async () => {
+      numAsked++;
+      await expect.poll(() => kube.numRefused).toBe(2);
+      await createKubeClient(access(kube.url, "second")).get(pods); // so long takes an answer at most
+      return { token: "second", cert: undefined, key: undefined };
+    };
+    const client = createKubeClient({ ...access(kube.url, "first"), renew });
+    await Promise.all([client.get(pods), client.get(pods)]);
+    expect(numAsked).toBe(1);
+  });
+
+  it("runs it again for the next call when it failed", async () => {
+    await using kube = await startKubeDouble({ token: "second" });
+    let numAsked = 0;
+    const renew = () =>
+      numAsked++ === 0
+        ? Promise.reject(new Error("not signed in"))
+        : Promise.resolve({ token: "second", cert: undefined, key: undefined });
+    const client = createKubeClient({ ...access(kube.url, "first"), renew });
+    const pods = "/api/v1/namespaces/ns/pods";
+    await expect(client.get(pods)).rejects.toThrow("not signed in");
+    expect(await client.get(pods)).toBeDefined();
+  });
+});
+
 describe("stageJob()", () => {
   it("has Kueue's label and waits for it, GPUs, secrets and claims where they are asked for", () => {
     const [, plain] = kubernetesObjects(STAGES.slice(0, 1), JOBS);
