@@ -82,6 +82,15 @@ async function signIn(
   };
 }
 
+/** What the audit holds, oldest first. */
+export async function auditOf({ db }: Database) {
+  const rows = await db.selectFrom("audit").selectAll().orderBy("id").execute();
+  return rows.map(({ who, action, subject, details }) => ({
+    ...{ who, action, subject },
+    details: details as Record<string, unknown>,
+  }));
+}
+
 /** Puts comparisons up: `number` of them, each with four answers. */
 export async function putUp(database: Database, number: number, prefix = "c"): Promise<void> {
   const comparisons = Array.from({ length: number }, (_, i): feedback.Comparison => {

@@ -11,6 +11,7 @@ export function madeRuns(): RunCatalog {
   const nothing = { problems: [], alarms: [], facts: [], data: [], madeFrom: [], usedBy: [] };
   return {
     list: async () => ({ runs: [run], canStart: true, problems: [] }),
+    item: async () => run,
     details: async () => ({ run, verdict: "", ...nothing, hasAnswers: true, hasReport: true }),
     follow: async function* () {
       yield { type: "run", run } as const;

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
+import { StagecraftError } from "@stagecraft/core";
 import { openRegistry } from "@stagecraft/registry";
 import { tempDir } from "@stagecraft/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +9,7 @@ import type { RegistryView } from "../src/http/api/index.js";
 import { sql } from "kysely";
 import type { Database } from "../src/store/database.js";
 import { openTestDatabase } from "./databases.js";
-import { testServer } from "./http-kit.js";
+import { auditOf, testServer } from "./http-kit.js";
 
 describe("/api/registry", () => {
   let database: Database;
@@ -29,6 +30,9 @@ describe("/api/registry", () => {
     };
     return { changes, registry: { registry, served: ["assistant"], onChange } };
   }
+
+  const acts = async () =>
+    (await auditOf(database)).map(({ action, details }) => `${action} ${String(details["event"])}`);
 
   it("lets operators promote, roll back and download; what is served follows at once, the audit knows", async () => {
     await using dir = await tempDir();
@@ -64,14 +68,18 @@ describe("/api/registry", () => {
   it("writes down what is asked before it happens, and what became of it; without the audit nothing happens", async () => {
     await using dir = await tempDir();
     const { registry } = await desk(dir.path);
-    const rows = async () => {
-      const all = await database.db.selectFrom("audit").selectAll().orderBy("id").execute();
-      return all.map(({ action, details }) => `${action} ${(details as { event: string }).event}`);
-    };
-    const before = (await rows()).length;
+    const before = (await acts()).length;
     const seen: string[][] = [];
-    const onChange = async () => void seen.push((await rows()).slice(before));
-    const { server, signIn } = await testServer(database, { registry: { ...registry, onChange } });
+    const watched: typeof registry.registry = {
+      ...registry.registry,
+      rollBack: async (...args) => {
+        seen.push((await acts()).slice(before));
+        return registry.registry.rollBack(...args);
+      },
+    };
+    const { server, signIn } = await testServer(database, {
+      registry: { ...registry, registry: watched },
+    });
     await using _server = server;
     const { call } = await signIn("Ottilie", "operator");
     const path = "/api/registry/assistant";
@@ -79,7 +87,7 @@ describe("/api/registry", () => {
     expect(seen).toEqual([["model.rollback asked"]]);
     expect((await call("POST", `${path}/promote`, { version: 9 })).status).toBe(404);
     const told = ["rollback asked", "rollback done", "promote asked", "promote failed"];
-    expect((await rows()).slice(before)).toEqual(told.map((each) => `model.${each}`));
+    expect((await acts()).slice(before)).toEqual(told.map((each) => `model.${each}`));
     await sql`alter table audit rename to audit_away`.execute(database.db);
     try {
       expect((await call("POST", `${path}/promote`, { version: 2 })).status).toBeGreaterThan(499);
@@ -87,6 +95,30 @@ describe("/api/registry", () => {
       await sql`alter table audit_away rename to audit`.execute(database.db);
     }
     expect(await registry.registry.current("assistant")).toMatchObject({ version: 1 });
+  });
+
+  it("says `done`, and to which version, of a change that took place though its policies do not follow", async () => {
+    await using dir = await tempDir();
+    const { registry } = await desk(dir.path);
+    const onChange = () => Promise.reject(new StagecraftError("unavailable", "no trainer answers"));
+    const { server, signIn } = await testServer(database, { registry: { ...registry, onChange } });
+    await using _server = server;
+    const { call } = await signIn("Oda", "operator");
+    const before = (await acts()).length;
+    const path = "/api/registry/assistant";
+    for (const [to, body] of [
+      ["rollback", undefined],
+      ["promote", { version: 2 }],
+    ] as const) {
+      expect((await call("POST", `${path}/${to}`, body)).error?.code, to).toBe("unavailable");
+    }
+    const rows = (await auditOf(database)).slice(before);
+    expect(rows.map(({ subject, details }) => [subject, details])).toEqual([
+      ["assistant", { event: "asked" }],
+      ["assistant", { event: "done", version: 1 }],
+      ["assistant@2", { event: "asked" }],
+      ["assistant@2", { event: "done" }],
+    ]);
   });
 
   it("is for operators alone, and says when there is no registry", async () => {

@@ -1,13 +1,37 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TrainerClient } from "@stagecraft/client";
+import { trainer } from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
 import { tempDir } from "@stagecraft/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetails, RunList } from "../src/http/api/index.js";
 import { createRunCatalog } from "../src/runs/run-catalog.js";
 import type { Database } from "../src/store/database.js";
 import { emptyDatabase, openTestDatabase } from "./databases.js";
-import { testServer } from "./http-kit.js";
+import { auditOf, testServer } from "./http-kit.js";
+
+/** A trainer that answers each change and then lists no runs until it is said to be back. */
+function awayAfterEachChange(runIds: readonly string[]) {
+  const made = { isAway: false };
+  const { PENDING, RUNNING, PAUSED, CANCELLED } = trainer.RunState;
+  const runOf = (runId: string, state: trainer.RunState) =>
+    trainer.Run.fromPartial({ runId, state, stage: "sft" });
+  const change = (state: trainer.RunState) => (request: { runId: string }) => {
+    made.isAway = true;
+    return Promise.resolve({ run: runOf(request.runId || "sft-7", state) });
+  };
+  const client = {
+    async listRuns() {
+      if (made.isAway) throw new StagecraftError("unavailable", "away");
+      return { runs: runIds.map((runId) => runOf(runId, RUNNING)), nextPageToken: "" };
+    },
+    ...{ createRun: change(PENDING), pauseRun: change(PAUSED) },
+    ...{ resumeRun: change(RUNNING), cancelRun: change(CANCELLED) },
+  };
+  return { client: client as never as TrainerClient, made };
+}
 
 describe("runs over HTTP", () => {
   let database: Database;
@@ -31,6 +55,8 @@ describe("runs over HTTP", () => {
     await rm(dir, { recursive: true, force: true });
   });
 
+  const told = async () =>
+    (await auditOf(database)).map(({ action, subject, details }) => [action, subject, details]);
   const open = () => testServer(database, { runs: createRunCatalog({ dirs: [dir] }) });
 
   it("are for operators alone, the pages of reports included", async () => {
@@ -68,6 +94,45 @@ describe("runs over HTTP", () => {
     const pause = await call("POST", `/api/runs/${run!.runId}/pause`);
     expect(pause.error).toMatchObject({ code: "failed_precondition" });
     expect((await call("GET", "/api/runs/stages")).error!.advice).toContain("--trainer-address");
+  });
+
+  it("are named in the audit when steered: `done` though the trainer is away right after", async () => {
+    const { client, made } = awayAfterEachChange(["live"]);
+    const runs = createRunCatalog({ dirs: [], trainer: client });
+    const { server, signIn } = await testServer(database, { runs });
+    await using _server = server;
+    const { call } = await signIn("Olga", "operator");
+    const { body: list } = await call<RunList>("GET", "/api/runs");
+    const { runId } = list.runs[0]!;
+    for (const [action, state] of [
+      ["pause", "paused"],
+      ["resume", "running"],
+      ["cancel", "cancelled"],
+    ] as const) {
+      made.isAway = false;
+      const { status, body } = await call("POST", `/api/runs/${runId}/${action}`);
+      expect({ status, ...body }, action).toMatchObject({ status: 200, runId, state });
+    }
+    expect(await told()).toEqual(
+      ["pause", "resume", "cancel"].flatMap((action) => [
+        [`run.${action}`, "live", { event: "asked" }],
+        [`run.${action}`, "live", { event: "done" }],
+      ]),
+    );
+  });
+
+  it("are named in the audit when started: `done` though the trainer is away right after", async () => {
+    const { client } = awayAfterEachChange([]);
+    const runs = createRunCatalog({ dirs: [], trainer: client });
+    const { server, signIn } = await testServer(database, { runs });
+    await using _server = server;
+    const { call } = await signIn("Olga", "operator");
+    const started = await call("POST", "/api/runs", { stage: "sft", name: "", config: {} });
+    expect(await told()).toEqual([
+      ["run.start", "sft", { event: "asked" }],
+      ["run.start", "sft", { event: "done", run: "sft-7" }],
+    ]);
+    expect(started).toMatchObject({ status: 200, body: { name: "sft-7", state: "pending" } });
   });
 
   it("say whose models and data they were made from, and who used theirs", async () => {

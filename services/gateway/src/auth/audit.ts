@@ -21,14 +21,21 @@ export async function writeAudit(tx: Tx | Db, { details = {}, ...note }: AuditNo
     .execute();
 }
 
+/** Of an act that no transaction holds. */
+export interface ActNote<T> extends AuditNote {
+  /** What is known only once it is done, such as a version; in the details of `done`. */
+  outcome?: (result: T) => Record<string, unknown>;
+}
+
 /**
  * Does what no transaction holds, such as starting a run: `asked` is written before anything happens, `done`
  * or `failed` with its code after. Throws without doing anything when the audit cannot be written; when
- * only the outcome cannot, `asked` stands, and the log says so.
+ * only the outcome cannot, `asked` stands, and the log says so. `act` is the change and nothing that follows it:
+ * what fails afterwards would be told as a change that failed.
  */
 export async function audited<T>(
   { db, logger }: { db: Db; logger: Logger },
-  { details = {}, ...note }: AuditNote,
+  { details = {}, outcome = () => ({}), ...note }: ActNote<T>,
   act: () => Promise<T>,
 ): Promise<T> {
   const write = (event: string, more: object = {}) =>
@@ -40,7 +47,7 @@ export async function audited<T>(
   await write("asked");
   try {
     const result = await act();
-    await tell("done");
+    await tell("done", outcome(result));
     return result;
   } catch (thrown) {
     await tell("failed", { code: StagecraftError.from(thrown).code });

@@ -59,7 +59,7 @@ export async function findRuns(places: RunPlaces): Promise<FoundRuns> {
 }
 
 /** The trainer knows how a run stands, the directory has its name and what was written down. */
-function withDirectory(run: FoundRun, { item, dir }: FoundRun): FoundRun {
+export function withDirectory(run: FoundRun, { item, dir }: FoundRun): FoundRun {
   const progress = run.item.progress ?? item.progress;
   return {
     ...run,
@@ -85,14 +85,18 @@ async function runsIn(folder: string): Promise<FoundRun[]> {
 async function runsOfTrainer({ trainer: client, dirs }: RunPlaces): Promise<FoundRun[]> {
   if (!client) return [];
   const runs = await everyRun(client);
-  return Promise.all(
-    runs.map(async (run) => {
-      const dir = await dirBelow(run.runDir, dirs);
-      const id = dir === undefined ? idOf("trainer", run.runId) : idOf("dir", dir);
-      const item = itemOfTrainer(id, run);
-      return { item, trainerRunId: run.runId, ...(dir !== undefined && { dir }) };
-    }),
-  );
+  return Promise.all(runs.map((run) => runOfTrainer(run, dirs)));
+}
+
+/** A run as the trainer tells it; its directory where it lies in one of the folders. */
+export async function runOfTrainer(
+  run: trainer.Run,
+  dirs: readonly string[],
+): Promise<FoundRun & { trainerRunId: string }> {
+  const dir = await dirBelow(run.runDir, dirs);
+  const id = dir === undefined ? idOf("trainer", run.runId) : idOf("dir", dir);
+  const item = itemOfTrainer(id, run);
+  return { item, trainerRunId: run.runId, ...(dir !== undefined && { dir }) };
 }
 
 /** Page by page; a trainer that is away is noticed within TRAINER_MS. */

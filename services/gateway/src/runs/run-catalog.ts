@@ -20,7 +20,14 @@ import type {
   RunStages,
   StartRun,
 } from "../http/api/index.js";
-import { findRuns, TRAINER_MS, type FoundRun, type RunPlaces } from "./find-runs.js";
+import {
+  findRuns,
+  runOfTrainer,
+  TRAINER_MS,
+  withDirectory,
+  type FoundRun,
+  type RunPlaces,
+} from "./find-runs.js";
 import { kinOf } from "./run-kin.js";
 import { directoryRecords } from "./records.js";
 import { trainerRecords } from "./trainer-records.js";
@@ -37,10 +44,12 @@ export interface FollowOptions {
 /** The runs of a trainer and of folders: looked at, followed, steered. */
 export interface RunCatalog {
   list(): Promise<RunList>;
+  item(runId: string): Promise<RunItem>;
   details(runId: string): Promise<RunDetails>;
   /** Ends with the signal, and soon after nobody may look any more. */
   follow(runId: string, how: FollowOptions): AsyncGenerator<RunEvent>;
   stages(): Promise<RunStages>;
+  /** As the trainer answers: nothing asked of it afterwards can fail what took place. So does `control`. */
   start(run: StartRun): Promise<RunItem>;
   control(runId: string, action: RunAction): Promise<RunItem>;
   /** Self-contained pages: sampled answers token by token; the report of runs. */
@@ -77,6 +86,7 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
       const { runs, problems } = await findRuns(places);
       return { runs: runs.map(({ item }) => item), canStart: client !== undefined, problems };
     },
+    item: async (runId) => (await find(runId)).item,
     async details(runId) {
       const { runs } = await findRuns(places);
       const found = pick(runs, runId);
@@ -116,11 +126,12 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
         ...{ runId: name, stage, config: config as JsonObject, resume: false },
         ...{ runDir: "", overwrite: false },
       });
-      const { runs } = await findRuns(places);
-      return runs.find(({ trainerRunId }) => trainerRunId === run!.runId)!.item;
+      // Not from the list, which the trainer may fail to give: the run is started all the same.
+      return (await runOfTrainer(run!, places.dirs)).item;
     },
     async control(runId, action) {
-      const { trainerRunId } = await find(runId);
+      const found = await find(runId);
+      const { trainerRunId } = found;
       if (trainerRunId === undefined) {
         throw new StagecraftError("failed_precondition", "no trainer steers this run", {
           details: { advice: "stop it where it was started: Ctrl-C saves and stops" },
@@ -129,10 +140,8 @@ export function createRunCatalog(places: RunPlaces): RunCatalog {
       const trainer = ofTrainer();
       const ask = { runId: trainerRunId };
       const options = { timeoutMs: CONTROL_MS };
-      if (action === "pause") await trainer.pauseRun(ask, options);
-      else if (action === "resume") await trainer.resumeRun(ask, options);
-      else await trainer.cancelRun(ask, options);
-      return (await find(runId)).item;
+      const { run } = await trainer[`${action}Run`](ask, options);
+      return withDirectory(await runOfTrainer(run!, places.dirs), found).item;
     },
     async answersPage(runId) {
       const { dir, name } = await dirOf(runId);

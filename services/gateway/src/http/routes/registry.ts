@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { StagecraftError } from "@stagecraft/core";
+import type { RegisteredVersion } from "@stagecraft/registry";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { audited, writeAudit } from "../../auth/audit.js";
@@ -23,19 +24,18 @@ export function registryRoutes(app: FastifyInstance, context: HttpContext): void
     const { version: wanted } = promotion.parse(request.body);
     const desk = deskOf(context);
     const note = { who, action: "model.promote", subject: `${name}@${wanted}` };
-    await audited({ db, logger }, note, async () => {
-      await desk.registry.promote(name, wanted, { by: who });
-      await desk.onChange(name);
-    });
+    const promote = () => desk.registry.promote(name, wanted, { by: who });
+    await audited({ db, logger }, note, promote);
+    await desk.onChange(name);
     return registryView(desk);
   });
   operator.post<RegistryView>("/api/registry/:name/rollback", async ({ name: who }, request) => {
     const { name } = model.parse(request.params);
     const desk = deskOf(context);
-    await audited({ db, logger }, { who, action: "model.rollback", subject: name }, async () => {
-      await desk.registry.rollBack(name, { by: who });
-      await desk.onChange(name);
-    });
+    const outcome = ({ version: now }: RegisteredVersion) => ({ version: now });
+    const note = { who, action: "model.rollback", subject: name, outcome };
+    await audited({ db, logger }, note, () => desk.registry.rollBack(name, { by: who }));
+    await desk.onChange(name);
     return registryView(desk);
   });
   operator.get("/api/registry/:name/:version/archive", async ({ name: who }, request, reply) => {

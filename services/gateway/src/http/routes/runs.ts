@@ -49,7 +49,9 @@ export function runRoutes(
   operator.post<RunItem>("/api/runs", async ({ name: who }, request) => {
     const wanted = newRun.parse(request.body) as StartRun;
     const subject = [wanted.stage, wanted.name].filter(Boolean).join(" ");
-    return audited({ db, logger }, { who, action: "run.start", subject }, () => runs.start(wanted));
+    const outcome = ({ name }: RunItem) => ({ run: name }); // the trainer may have chosen it
+    const note = { who, action: "run.start", subject, outcome };
+    return audited({ db, logger }, note, () => runs.start(wanted));
   });
   operator.get("/api/runs/:runId", (_, request) =>
     runs.details(runParams.parse(request.params).runId),
@@ -82,9 +84,10 @@ export function runRoutes(
   });
   for (const action of ["pause", "resume", "cancel"] as const) {
     operator.post<RunItem>(`/api/runs/:runId/${action}`, async ({ name: who }, request) => {
-      const { runId: subject } = runParams.parse(request.params);
+      const { runId } = runParams.parse(request.params);
+      const { name: subject } = await runs.item(runId);
       const note = { who, action: `run.${action}`, subject };
-      return audited({ db, logger }, note, () => runs.control(subject, action));
+      return audited({ db, logger }, note, () => runs.control(runId, action));
     });
   }
 }
