@@ -13,6 +13,7 @@ import {
   SERVER_MISSING,
   testNamespace,
 } from "./server.js";
+import { expectSameWorkloads, type Workloads } from "./workloads.js";
 
 const MINUTES = 60_000;
 const missing = RENDERER_MISSING ?? SERVER_MISSING;
@@ -50,7 +51,7 @@ describe.skipIf(missing !== undefined).each(WAYS)(`%s${skipped}`, (_way, put) =>
       put(changed.render(overlay));
       put(changed.render("cpu"));
       const own = workloadsIn(fresh.name);
-      expect(workloadsIn(changed.name)).toMatchObject(own);
+      expectSameWorkloads(workloadsIn(changed.name), own);
       put(changed.render(overlay));
       expect(Object.keys(own).length).toBeGreaterThan(5);
     },
@@ -114,7 +115,7 @@ const field = (namespace: string, object: string, path: string) =>
   kubectl(["--namespace", namespace, "get", object, `--output=jsonpath={${path}}`]);
 
 /** What makes pods, as the server has it. */
-function workloadsIn(namespace: string): Record<string, unknown> {
+function workloadsIn(namespace: string): Workloads {
   const kinds = "deployments,statefulsets";
   const list = kubectl(["--namespace", namespace, "get", kinds, "--output=json"]);
   const { items } = JSON.parse(list) as { items: (Manifest & { spec: unknown })[] };
