@@ -217,10 +217,12 @@ function takenOver(file: string, holder: LockOwner | "gone" | "unreadable"): Sta
 }
 
 function lockedBy({ file, what }: LockOptions, holder: LockOwner): StagecraftError {
+  const { pid, host, epoch } = holder;
+  const identity = { pid, host, ...(epoch === undefined ? {} : { epoch }) };
   return new StagecraftError(
     "failed_precondition",
     `${dirname(file)} is in use by process ${holder.pid} on ${holder.host} since ${holder.lockedAt}; ` +
       `choose another ${what}, stop that process, or, if it is on a machine that is gone, delete ${file}`,
-    { details: { directory: dirname(file), pid: holder.pid, host: holder.host } },
+    { details: { directory: dirname(file), ...identity } },
   );
 }

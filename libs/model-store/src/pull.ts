@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { StagecraftError } from "@stagecraft/core";
+import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { hashDirectory } from "./local-files.js";
 import { fileKey, manifestOf, type ModelManifest } from "./model-manifest.js";
 import { pullFile } from "./pull-file.js";
@@ -10,6 +10,9 @@ import { newestOf } from "./push.js";
 import type { RemoteStore } from "./remote-store.js";
 import type { TransferReporter } from "./transfer-progress.js";
 
+/** Well below what a pod has to start in: another one that is lost must not cost this one's time. */
+const PATIENCE_MS = 60_000;
+
 export interface PullOptions {
   /** Key prefix in the store. */
   name: string;
@@ -17,7 +20,7 @@ export interface PullOptions {
   version?: string | undefined;
   /** Replace another model in the directory. Default false: refused. */
   overwrite?: boolean;
-  /** How long another process that fills the directory may bring nothing; default 10 minutes. */
+  /** How long another process that fills the directory may bring nothing and touch nothing; default a minute. */
   patienceMs?: number;
   signal?: AbortSignal | undefined;
   progress?: TransferReporter | undefined;
@@ -40,7 +43,7 @@ export async function pullModel(
   dir: string,
   options: PullOptions,
 ): Promise<Pulled> {
-  const { name, version, patienceMs = 600_000, signal, progress } = options;
+  const { name, version, patienceMs = PATIENCE_MS, signal, progress } = options;
   const manifest = await findManifest(store, name, version);
   const sizeBytes = manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const done = { version: manifest.version, sizeBytes };
@@ -59,6 +62,7 @@ export async function pullModel(
       const key = fileKey(name, manifest.version, file.name);
       await pullFile(store, { key, file, path: join(partial, file.name), signal, progress });
     }
+    if (lock.tookOver) await checkWritten(partial, manifest, signal);
     lock.check();
     await putInPlace(partial, target, manifest.version);
     return { ...done, wasThere: false };
@@ -107,6 +111,21 @@ export async function findManifest(
     "not_found",
     `${store.name} has no model ${what}: ${why}; "stagecraft models push DIR URL" puts one there`,
     { details: { store: store.name, name } },
+  );
+}
+
+/** What came in was right; what lies there may be of one that lost its place and wrote on. */
+async function checkWritten(
+  partial: string,
+  manifest: ModelManifest,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (await holds(partial, manifest, signal)) return;
+  throwIfAborted(signal);
+  await rm(partial, { recursive: true, force: true });
+  throw new StagecraftError(
+    "data_loss",
+    `${partial} is not ${manifest.version}: another process wrote to it, whose place was taken; it is removed, pull again`,
   );
 }
 

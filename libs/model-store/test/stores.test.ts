@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -202,6 +203,31 @@ describe("two pulls into one directory", () => {
       `${dir.file("back")}: process 1 on lost.example brings it already; waiting for it`,
       `${dir.file("back")}: nothing has come in for 0.001 s; going on in its place`,
     ]);
+    expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+  });
+
+  it("one whose place was taken, and that writes all the same, puts nothing in place", async () => {
+    await using opened = await openShared();
+    const { dir } = opened;
+    const { version } = await pushModel(opened.store, dir.file("model"), { name: "m" });
+    const lost = { pid: 1, host: "lost.example", token: "x", lockedAt: "then", epoch: 1 };
+    await writeFile(dir.file(".back.lock"), JSON.stringify(lost));
+    const written = dir.file(`.back.${version}.partial/model.safetensors`);
+    const met: RemoteStore = {
+      ...opened.store,
+      async *download(key, from, how) {
+        for await (const chunk of opened.store.download(key, from, how)) yield chunk;
+        if (key.endsWith("model.safetensors")) writeFileSync(written, "opened to write");
+      },
+    };
+    const pull = (store: RemoteStore) =>
+      pullModel(store, dir.file("back"), { name: "m", patienceMs: 1 });
+    await expect(pull(met)).rejects.toMatchObject({
+      code: "data_loss",
+      message: expect.stringContaining("another process wrote") as string,
+    });
+    expect((await readdir(dir.path)).sort()).toEqual(["model"]);
+    await pull(opened.store);
     expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
   });
 });
