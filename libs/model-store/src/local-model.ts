@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { privateDirectoryProblem, StagecraftError } from "@stagecraft/core";
 import { formatModelUrl, isModelUrl, parseModelUrl, type ModelUrl } from "./model-url.js";
 import { openModelStore, type StoreSettings } from "./open-store.js";
@@ -8,17 +8,15 @@ import { findManifest, holds, pullModel } from "./pull.js";
 import { newestOf } from "./push.js";
 import type { RemoteStore } from "./remote-store.js";
 import { createTransferProgress } from "./transfer-progress.js";
+import { cacheFolder } from "./versions-used.js";
 
 export interface LocalModelOptions {
   settings: StoreSettings;
   /** Told what is brought, and how it goes. */
   info?(text: string): void;
   signal?: AbortSignal | undefined;
-  /**
-   * The configuration that an earlier attempt of the same work ended up with: a name without a version means
-   * what it meant there.
-   */
-  earlier?: object | undefined;
+  /** What names without a version meant in an earlier attempt of the same work; see `versionsUsed`. */
+  earlier?: ReadonlyMap<string, string> | undefined;
   /** Default: by the settings. */
   open?(url: ReturnType<typeof parseModelUrl>): Promise<RemoteStore>;
 }
@@ -33,7 +31,7 @@ export async function localModel(text: string, options: LocalModelOptions): Prom
   const { settings, info = () => undefined, signal } = options;
   const url = parseModelUrl(text);
   await using store = await openOf(options)(url);
-  const before = url.version === undefined ? versionIn(options.earlier, text) : undefined;
+  const before = url.version === undefined ? options.earlier?.get(text) : undefined;
   const manifest = await findManifest(store, url.name, url.version ?? before);
   const { version } = manifest;
   const newest = before === undefined ? undefined : await newestOf(store, url.name);
@@ -42,7 +40,7 @@ export async function localModel(text: string, options: LocalModelOptions): Prom
       `${text} is @${newest.version} by now; this run goes on with @${before}, which it began with`,
     );
   }
-  const dir = join(modelsFolder(settings), folderOf({ ...url, version }));
+  const dir = join(modelsFolder(settings), cacheFolder({ ...url, version }));
   const named = formatModelUrl({ ...url, version });
   if (existsSync(dir) && (await holds(dir, manifest, signal))) {
     info(`${named} is in ${dir}`);
@@ -61,24 +59,8 @@ export async function newestVersion(text: string, options: LocalModelOptions): P
   return (await findManifest(store, url.name, url.version)).version;
 }
 
-/** The version of a model named by URL that stands, as a folder of a cache, in a configuration. */
-export function versionIn(config: object | undefined, text: string): string | undefined {
-  const url = parseModelUrl(text);
-  const values = Object.values(config ?? {}).flat() as unknown[];
-  for (const value of values) {
-    const version = /-([0-9a-f]{16})$/.exec(String(value))?.[1];
-    if (version === undefined) continue;
-    if (basename(String(value)) === folderOf({ ...url, version })) return version;
-  }
-  return undefined;
-}
-
 const openOf = ({ open, settings }: LocalModelOptions) =>
   open ?? ((url: ModelUrl) => openModelStore(url, settings));
-
-function folderOf({ name, version }: ModelUrl): string {
-  return `${name.replaceAll("/", "_")}-${version}`;
-}
 
 /** The folder where models are kept that were brought or made for a command. Throws for one that others can write. */
 export function modelsFolder({ modelsCache }: Pick<StoreSettings, "modelsCache">): string {

@@ -11,7 +11,12 @@ import { withModelUrls } from "./with-model-urls.js";
 
 const URL = "s3://models/team/base";
 const credentials = { accessKeyId: "key", secretAccessKey: "a secret of some length" };
-const schema = z.strictObject({ model: z.string(), steps: z.number().default(1) });
+const schema = z.strictObject({
+  model: z.string(),
+  reference: z.string().optional(),
+  models: z.array(z.string()).optional(),
+  steps: z.number().default(1),
+});
 type Config = z.infer<typeof schema>;
 
 /** A store with a model of two versions to push, and a stage that notes its model as every stage does. */
@@ -22,16 +27,17 @@ async function createRig() {
   vi.stubEnv("STAGECRAFT_S3_ACCESS_KEY_ID", credentials.accessKeyId);
   vi.stubEnv("STAGECRAFT_S3_SECRET_ACCESS_KEY", credentials.secretAccessKey);
   vi.stubEnv("STAGECRAFT_MODELS_CACHE", dir.file("cache"));
-  const store = createS3Store({
-    ...{ endpoint: s3.url, region: "us-east-1", bucket: "models", credentials },
-  });
-  const push = async (text: string) => {
+  const push = async (text: string, bucket = "models") => {
+    const store = createS3Store({
+      ...{ endpoint: s3.url, region: "us-east-1", bucket, credentials },
+    });
     await mkdir(dir.file(text));
     await writeFile(dir.file(`${text}/config.json`), "{}");
     await writeFile(dir.file(`${text}/model.safetensors`), text);
     return (await pushModel(store, dir.file(text), { name: "team/base" })).version;
   };
   const used: string[] = [];
+  const configs: Config[] = [];
   let fails = false;
   const stage = withModelUrls<Config>({
     ...{ name: "s", summary: "", schema, examples: [] },
@@ -42,6 +48,7 @@ async function createRig() {
     ],
     async run(config, { runDir }) {
       used.push(config.model);
+      configs.push(config);
       await mkdir(runDir, { recursive: true });
       const record = { startedAt: new Date().toISOString(), config };
       await writeFile(join(runDir, "run.json"), JSON.stringify(record));
@@ -55,8 +62,10 @@ async function createRig() {
     signal: new AbortController().signal,
     reporter: { ...silentReporter(), info: note, warn: note },
   };
-  const run = (resume: boolean, overwrite = false) =>
-    stage.run({ model: URL, steps: 1 }, { ...context, runDir: dir.file("run"), resume, overwrite });
+  const run = (resume: boolean, overwrite = false, given: Partial<Config> = {}) => {
+    const config = { model: URL, steps: 1, ...given };
+    return stage.run(config, { ...context, runDir: dir.file("run"), resume, overwrite });
+  };
   const runDir = dir.file("pipeline");
   const file = { name: "p", run: runDir, variables: {} };
   const stages = { a: { stage: "s", config: { model: URL } } };
@@ -65,7 +74,7 @@ async function createRig() {
     return runPipeline(plan, { runDir, variables: new Map(), rerun, context });
   };
   return {
-    ...{ dir, s3, stage, push, used, said, run, pipeline },
+    ...{ dir, s3, stage, push, used, configs, said, run, pipeline },
     stop: (is: boolean) => (fails = is),
     async [Symbol.asyncDispose]() {
       await s3[Symbol.asyncDispose]();
@@ -89,6 +98,38 @@ describe("withModelUrls()", () => {
     );
     await rig.run(true, true);
     expect(rig.used.at(-1)).toBe(rig.dir.file(`cache/team_base-${two}`));
+  });
+
+  it("takes a name's version from its own field, not from a pinned name of the same model", async () => {
+    await using rig = await createRig();
+    const one = await rig.push("one");
+    const two = await rig.push("two");
+    const given = {
+      model: `${URL}@${one}`,
+      reference: URL,
+      models: [`old=${URL}@${one}`, `new=${URL}`],
+    };
+    await rig.run(false, false, given);
+    await rig.push("three");
+    await rig.run(true, false, given);
+    expect(rig.configs[1]).toEqual(rig.configs[0]);
+    expect(rig.configs[1]!.reference).toBe(rig.dir.file(`cache/team_base-${two}`));
+    const models = { ...{ model: "here", steps: 1 }, models: given.models };
+    expect(await rig.stage.remote!.used(models, rig.dir.file("run"))).toEqual({ [URL]: two });
+  });
+
+  it("keeps models of one name in two buckets apart", async () => {
+    await using rig = await createRig();
+    const one = await rig.push("one");
+    const other = await rig.push("two", "others");
+    const reference = URL.replace("models", "others");
+    await rig.run(false, false, { reference });
+    await rig.run(true, false, { reference });
+    expect(rig.configs[1]).toEqual(rig.configs[0]);
+    const config = { model: URL, reference, steps: 1 };
+    expect(await rig.stage.remote!.used(config, rig.dir.file("run"))).toEqual({
+      ...{ [URL]: one, [reference]: other },
+    });
   });
 
   it("problems that have nothing to do with the model are told all the same", async () => {

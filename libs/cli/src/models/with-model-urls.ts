@@ -1,4 +1,4 @@
-import { isModelUrl, newestVersion, parseModelUrl, versionIn } from "@stagecraft/model-store";
+import { isModelUrl, newestVersion, parseModelUrl, versionsUsed } from "@stagecraft/model-store";
 import type { StageContext, StageDefinition } from "@stagecraft/runs";
 import { modelArgument, storeVariables } from "./model-argument.js";
 import { pathIn, pathsOf, withPaths } from "./named-paths.js";
@@ -24,14 +24,15 @@ export function withModelUrls<C>(stage: StageDefinition<C>): StageDefinition<C> 
       async used(config, runDir) {
         const { readRunRecord } = await import("@stagecraft/runs"); // not for --help
         const record = await readRunRecord(runDir);
-        return versionsOf(config, (url) => Promise.resolve(versionIn(record?.config, url)));
+        return Object.fromEntries(versionsUsed(config as object, record?.config));
       },
     },
     async run(config, context) {
       const dirs = new Map<string, string>();
       const { signal, reporter } = context;
       const urls = urlsOf(config);
-      const earlier = urls.length === 0 ? undefined : await earlierConfig(context);
+      const before = urls.length === 0 ? undefined : await earlierConfig(context);
+      const earlier = versionsUsed(config as object, before);
       const how = { signal, earlier, info: (text: string) => reporter.info(text) };
       for (const url of urls) dirs.set(url, await modelArgument(url, how));
       return stage.run(dirs.size === 0 ? config : withPaths(config, dirs), context);
@@ -56,12 +57,11 @@ async function earlierConfig({ runDir, resume, overwrite }: StageContext) {
 /** Versions of the models that are named without one. */
 async function versionsOf(
   config: unknown,
-  look: (url: string) => Promise<string | undefined>,
+  look: (url: string) => Promise<string>,
 ): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const url of urlsOf(config)) {
-    const version = parseModelUrl(url).version === undefined ? await look(url) : undefined;
-    if (version !== undefined) found[url] = version;
+    if (parseModelUrl(url).version === undefined) found[url] = await look(url);
   }
   return found;
 }

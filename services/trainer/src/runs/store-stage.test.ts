@@ -22,13 +22,19 @@ async function createRig(pushModels = "") {
   const bus = createMemoryBus();
   const store = createNatsStore({ bus, bucket: "models_main", replicas: 1 });
   const seen: { policy: string; weights: string }[] = [];
+  const references: string[] = [];
   const said: string[] = [];
   const stage: TrainerStage = {
-    ...{ name: "s", summary: "", schema: z.strictObject({ policy: z.string() }) },
+    ...{
+      name: "s",
+      summary: "",
+      schema: z.strictObject({ policy: z.string(), reference: z.string() }),
+    },
     async run(config, { runDir }) {
       await mkdir(runDir, { recursive: true });
       await writeFile(join(runDir, "run.json"), JSON.stringify({ config }));
-      const { policy } = config as { policy: string };
+      const { policy, reference } = config as { policy: string; reference: string };
+      references.push(reference);
       const weights = await readFile(join(policy, "model.safetensors"), "utf8");
       seen.push({ policy, weights });
       const modelDir = await writeModel(join(runDir, "model"), `${weights}, trained`);
@@ -43,9 +49,13 @@ async function createRig(pushModels = "") {
     signal: new AbortController().signal,
     reporter: { ...silentReporter(), info: note, warn: note },
   };
-  const run = (policy: string, how = open, resume = false) =>
-    storeStage(stage, { settings, pushModels, open: how }).run({ policy }, { ...context, resume });
-  return { dir, store, seen, said, run, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
+  const run = (policy: string, how = open, resume = false, reference = policy) =>
+    storeStage(stage, { settings, pushModels, open: how }).run(
+      { policy, reference },
+      { ...context, resume },
+    );
+  const close = () => dir[Symbol.asyncDispose]();
+  return { dir, store, seen, references, said, run, [Symbol.asyncDispose]: close };
 }
 
 describe("storeStage()", () => {
@@ -70,6 +80,19 @@ describe("storeStage()", () => {
     expect(rig.said.join("\n")).toMatch(/by now; this run goes on with @/);
     await rig.run("nats://base");
     expect(rig.seen.at(-1)).toMatchObject({ weights: "two" });
+  });
+
+  it("a name without a version keeps its own beside a pinned one of the same model", async () => {
+    await using rig = await createRig();
+    const push = async (text: string) =>
+      pushModel(rig.store, await writeModel(rig.dir.file("m"), text), { name: "base" });
+    const { version: one } = await push("one");
+    const { version: two } = await push("two");
+    for (const resume of [false, true]) {
+      await rig.run(`nats://base@${one}`, undefined, resume, "nats://base");
+      await push("three");
+    }
+    expect(rig.references).toEqual([two, two].map((each) => rig.dir.file(`cache/base-${each}`)));
   });
 
   it("a store that is away takes no result from a run, which says where its model is", async () => {

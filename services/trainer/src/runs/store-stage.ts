@@ -2,6 +2,7 @@ import {
   isModelUrl,
   localModel,
   pushResult,
+  versionsUsed,
   type LocalModelOptions,
   type StoreSettings,
 } from "@stagecraft/model-store";
@@ -28,7 +29,8 @@ export function storeStage(stage: TrainerStage, options: StoreStageOptions): Tra
     ...stage,
     async run(config, context) {
       const { signal, reporter, runId, runDir, resume, overwrite } = context;
-      const earlier = resume && !overwrite ? (await readRunRecord(runDir))?.config : undefined;
+      const before = resume && !overwrite ? (await readRunRecord(runDir))?.config : undefined;
+      const earlier = versionsUsed(config as object, before);
       const local = await withLocalModels(config as object, options, { signal, reporter, earlier });
       const result = await stage.run(local, context);
       if (options.pushModels === "" || result.modelDir === undefined) return result;
@@ -45,14 +47,14 @@ export function storeStage(stage: TrainerStage, options: StoreStageOptions): Tra
   };
 }
 
+interface LoadOptions extends Pick<LocalModelOptions, "signal" | "earlier"> {
+  reporter: StageReporter;
+}
+
 async function withLocalModels(
   config: object,
   { settings, open }: StoreStageOptions,
-  {
-    signal,
-    reporter,
-    earlier,
-  }: { signal: AbortSignal; reporter: StageReporter; earlier: object | undefined },
+  { signal, reporter, earlier }: LoadOptions,
 ): Promise<object> {
   const urls = new Set(
     pathsOf(config)
