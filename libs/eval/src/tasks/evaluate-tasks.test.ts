@@ -164,6 +164,15 @@ describe("evaluate with tasks", () => {
       return { asked: task.items.map(({ text }) => text) };
     };
 
+    it("does not take the worked examples of another set beside a named file", async () => {
+      await set("other/arc_challenge_test.jsonl", 0);
+      await set("other/arc_easy_train.jsonl", 10);
+      const file = join(dir, "other", "arc_challenge_test.jsonl");
+      const files = await findTask(`choose=${file}`, []);
+      const asked = readTask(files, { shots: 1, limit: 0, records: {} });
+      await expect(asked).rejects.toThrow(/choose has 0 worked examples/);
+    });
+
     it("refuses the same set stored twice", async () => {
       await set("twice/test.jsonl", 0);
       await set("twice/test.json", 0);

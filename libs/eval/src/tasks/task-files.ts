@@ -110,7 +110,7 @@ async function examplesBeside(found: Found): Promise<string[]> {
     const own = shape.questionSplits.flatMap((split) => dataSetsOf(named, { root, split }));
     const sets = exampleSets({ ...found, files: here }, root);
     const same = sets.filter((set) => own.some(({ name }) => name === set.name));
-    all.push(...oneOf(same.length > 0 ? same : sets, found));
+    all.push(...oneOf(own.length > 0 ? same : sets, found));
   }
   return all;
 }
