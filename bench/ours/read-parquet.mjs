@@ -7,6 +7,7 @@ import { statSync } from "node:fs";
 import { createRandom } from "@stagecraft/core";
 import { readConversations, readTexts, writeRecords } from "@stagecraft/data";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
+import { peakMemoryMb } from "../lib/peak-memory.mjs";
 
 const NUM_RECORDS = 100_000;
 const TEXT_BYTES = 10_000;
@@ -39,7 +40,7 @@ async function read() {
   const parts = kind === "texts" ? readTexts([file]) : readConversations([file]);
   let numRecords = 0;
   for await (const part of parts) numRecords += part ? 1 : 0;
-  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  const peakBytes = (peakMemoryMb(process.pid) ?? NaN) * 2 ** 20;
   const { row_groups: groups } = await parquetMetadataAsync(await asyncBufferFromFile(file));
   const groupBytes = Math.max(...groups.map(({ total_byte_size }) => Number(total_byte_size)));
   const facts = { numRecords, groupBytes, fileBytes: statSync(file).size, peakBytes };
