@@ -28,9 +28,12 @@ export async function checkGguf(root) {
       for (const dtype of TYPES) {
         const file = join(folder, `${name}-${dtype}.gguf`);
         await exportGguf(join(folder, name), file, { dtype });
-        const found = await ask(llama, file, { text, ids, numNew: expected.ids.length });
-        const problem = differences(found, { ids, expected, dtype });
-        results.push({ name: `gguf ${name} ${dtype} in llama.cpp`, ...(problem && { problem }) });
+        const found = await ask(llama, file, { text, ids, wanted: expected.ids });
+        const { problem, numTies } = differences(found, { ids, expected, dtype });
+        const ties =
+          numTies > 0 ? `, ${numTies} of ${expected.ids.length} tokens at near ties` : "";
+        const row = `gguf ${name} ${dtype} in llama.cpp${ties}`;
+        results.push({ name: row, ...(problem && { problem }) });
       }
     }
     const { texts, patterns } = JSON.parse(readFileSync(join(folder, "texts.json"), "utf8"));
@@ -73,24 +76,30 @@ async function loadLlama(root) {
 }
 
 /**
+ * llama.cpp's likeliest token after the prompt and after each of the wanted ones: where it has another, it
+ * goes on from the wanted one, so that all of them are compared.
  * @param {any} llama
  * @param {string} file
- * @param {{ text: string, ids: number[], numNew: number }} what
+ * @param {{ text: string, ids: number[], wanted: number[] }} what
  */
-async function ask(llama, file, { text, ids, numNew }) {
+async function ask(llama, file, { text, ids, wanted }) {
   const model = await llama.loadModel({ modelPath: file });
   const context = await model.createContext({
     contextSize: 128,
     threads: 1,
     flashAttention: false,
   });
+  const sequence = context.getSequence();
+  /** @type {number[]} */
   const greedy = [];
-  const drawing = context.getSequence().evaluate([...ids], {
-    ...{ temperature: 0, yieldEogToken: true },
-  });
-  for await (const id of drawing) {
-    greedy.push(id);
-    if (greedy.length === numNew) break;
+  for (let before = -1; greedy.length < wanted.length && greedy.length > before;) {
+    before = greedy.length;
+    await sequence.clearHistory();
+    const prompt = [...ids, ...wanted.slice(0, before)];
+    for await (const id of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+      greedy.push(id);
+      if (greedy.length === wanted.length || id !== wanted[greedy.length - 1]) break;
+    }
   }
   const tokens = [...model.tokenize(text, false)];
   await context.dispose();
@@ -120,11 +129,12 @@ async function otherTokens(llama, file, { texts, ours }) {
 
 /**
  * What llama.cpp multiplies weights of a type with it rounds to that type, and keys and values to float16: a token
- * may be another where the lead of the likeliest one, in deviations of the logits, is less than this; the texts are
- * compared up to there.
+ * may be another where the lead of the likeliest one, in deviations of the logits, is less than this. For q8_0 a step
+ * of 1/127 of a block's largest value is a relative error of about .6 % a product; some fifteen products one after
+ * the other make 2 to 3 % of a logit, two logits compared 4 %, and the largest of the 768 tokens here four times that.
  * @type {Record<string, number>}
  */
-const NEAR = { f32: 0.002, f16: 0.005, bf16: 0.04, q8_0: 0.06 };
+const NEAR = { f32: 0.002, f16: 0.005, bf16: 0.04, q8_0: 0.15 };
 
 /**
  * @param {{ tokens: number[], greedy: number[] }} found
@@ -133,11 +143,13 @@ const NEAR = { f32: 0.002, f16: 0.005, bf16: 0.04, q8_0: 0.06 };
 function differences({ tokens, greedy }, { ids, expected, dtype }) {
   const problems = [];
   if (tokens.join() !== ids.join()) problems.push(`  tokens ${tokens.join()}, not ${ids.join()}`);
-  const at = expected.ids.findIndex((id, i) => greedy[i] !== id);
-  const lead = Number(expected.leads[at]).toFixed(3);
-  if (at >= 0 && !(Number(expected.leads[at]) < Number(NEAR[dtype]))) {
-    const texts = `${greedy.join()}, not ${expected.ids.join()}`;
-    problems.push(`  greedy text differs at token ${at}, of a lead of ${lead}: ${texts}`);
-  }
-  return problems.join("\n");
+  let numTies = 0;
+  expected.ids.forEach((id, i) => {
+    if (greedy[i] === id) return;
+    numTies++;
+    const lead = Number(expected.leads[i]);
+    if (greedy[i] !== undefined && lead < Number(NEAR[dtype])) return;
+    problems.push(`  token ${i} is ${greedy[i]}, not ${id} (of a lead of ${lead.toFixed(3)})`);
+  });
+  return { problem: problems.join("\n"), numTies };
 }
