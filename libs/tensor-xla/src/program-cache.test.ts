@@ -90,6 +90,20 @@ describe("ProgramCache", () => {
     expect(cache.read(KEY)).toBeUndefined();
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/cannot be read.*EISDIR/));
     warn.mockRestore();
+    writeFileSync(join(file, "inside"), "");
+    cache.write(KEY, PROGRAM);
+    expect(cache.read(KEY)).toEqual(PROGRAM);
+  });
+
+  it("removes folders in the places of programs too, those of long ago first", () => {
+    const folders = ["a.pjrt", "b.pjrt.1.tmp"].map((name) => join(dir, name));
+    for (const folder of folders) {
+      mkdirSync(folder);
+      writeFileSync(join(folder, "inside"), "");
+      utimesSync(folder, 1, 1);
+    }
+    new ProgramCache(dir, 32 + PROGRAM.length).write(KEY, PROGRAM);
+    expect(readdirSync(dir)).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.pjrt$/)]);
   });
 
   it("removes what a process that died has left unfinished, and nothing that another writes now", () => {

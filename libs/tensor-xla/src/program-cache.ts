@@ -56,7 +56,7 @@ export class ProgramCache {
     const unfinished = `${file}.${randomUUID()}.tmp`;
     try {
       writeFileSync(unfinished, Buffer.concat([sha256(program), program]));
-      renameSync(unfinished, file);
+      replace(unfinished, file);
     } finally {
       rmSync(unfinished, { force: true });
     }
@@ -68,13 +68,13 @@ export class ProgramCache {
     const about = (ending: string) =>
       found.flatMap((name) => (name.endsWith(ending) ? (sizeOf(join(this.dir, name)) ?? []) : []));
     for (const { path, usedMs } of about(".tmp")) {
-      if (usedMs < Date.now() - UNFINISHED_MS) rmSync(path, { force: true });
+      if (usedMs < Date.now() - UNFINISHED_MS) removeAll(path);
     }
     const files = about(".pjrt");
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { path, size } of files.sort((a, b) => a.usedMs - b.usedMs)) {
       if (total <= this.maxBytes) return;
-      rmSync(path, { force: true });
+      removeAll(path);
       total -= size;
     }
   }
@@ -90,6 +90,21 @@ export class ProgramCache {
 function sizeOf(path: string): { path: string; size: number; usedMs: number } | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   return found && { path, size: found.size, usedMs: found.mtimeMs };
+}
+
+/** A folder in the file's place, which a rename does not replace, goes first. */
+function replace(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch {
+    removeAll(to);
+    renameSync(from, to);
+  }
+}
+
+/** Folders too, should somebody have made some. */
+function removeAll(path: string): void {
+  rmSync(path, { recursive: true, force: true });
 }
 
 /** Marks a file as used now, where that is allowed. */
