@@ -71,7 +71,13 @@ export function checkLayout(op: string, layout: SequenceLayout, numRows: number)
 }
 
 /** Checks that every id lies in [min, limit). */
-export function checkIds(op: string, name: string, ids: Int32Array, limit: number, min = 0): void {
+export function checkIds(
+  op: string,
+  name: string,
+  ids: ArrayLike<number>,
+  limit: number,
+  min = 0,
+): void {
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     if (id >= limit || id < min) fail(op, `${name}[${i}] is ${id}, outside ${min} … ${limit - 1}`);

@@ -9,6 +9,7 @@ import type {
   StepSampling,
 } from "../decoder.js";
 import { capped } from "./attention.js";
+import { checkSampling } from "./check-sampling.js";
 import { KvCache } from "./kv-cache.js";
 import type { SequenceCache } from "./sequence-cache.js";
 
@@ -100,6 +101,7 @@ class DecodeSession implements Decoder {
 
   private draw(rows: readonly DecoderRow[], sampling: StepSampling): StepResult {
     this.check(rows);
+    checkSampling(sampling, rows.length, this.vocab);
     this.checkLimits(rows, sampling);
     return this.cache.draw!(rows, this.held, sampling);
   }

@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tf } from "../../tf.js";
 import { createTensors } from "../../testing/random.js";
 import { createRecordingClient } from "../../testing/recording-client.js";
-import type { DecoderWeights } from "../decoder.js";
+import type { DecoderWeights, StepSampling } from "../decoder.js";
 import type { Engine } from "../engine.js";
 import { startOn } from "./start.js";
 
@@ -139,6 +139,37 @@ describe("a decode session on the engine xla", () => {
     expect(step({ limits: Int32Array.of(0) })).toThrow("limits[0] is 0, outside 1 … 4");
     const filters = [{ topK: 0, topP: 1, minP: 0, repetitionPenalty: 2, history: [1] }];
     expect(step({ filters }, 2)).toThrow("its limit must be 1");
+    decoder.dispose();
+  });
+
+  it("refuses arrays that do not fit the rows, as the native engine does", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 2, maxLength: 64 });
+    const rows = [row(0, 1), row(1, 1)];
+    const filter = { topK: 0, topP: 1, minP: 0, repetitionPenalty: 2, history: [1] };
+    const bad: [string, Partial<StepSampling>][] = [
+      ["temperatures has 1 values, expected 2", { temperatures: Float32Array.of(1) }],
+      ["uniforms has 3 values, expected [2, 2] = 4", { uniforms: new Float32Array(3) }],
+      ["uniforms has 5 values, expected [2, 2] = 4", { uniforms: new Float32Array(5) }],
+      ["limits has 1 values, expected 2", { limits: Int32Array.of(1) }],
+      ["eosIds has 3 values, expected 2", { eosIds: new Int32Array(3) }],
+      ["filters has 1 values, expected 2", { filters: [undefined] }],
+      [
+        "history[1] is 11, outside 0 … 10",
+        { filters: [undefined, { ...filter, history: [0, V] }] },
+      ],
+      ["the filters of row 0 are out of range", { filters: [{ ...filter, topP: 0 }, undefined] }],
+      ["the filters of row 0 are out of range", { filters: [{ ...filter, minP: NaN }, undefined] }],
+    ];
+    for (const [message, more] of bad) {
+      const how = { ...sampling(2, 2), limits: Int32Array.of(1, 1), ...more };
+      expect(() => decoder.step!(rows, how), message).toThrow(
+        `[invalid_argument] step: ${message}`,
+      );
+    }
+    expect(() => decoder.step!(rows, { ...sampling(2, 1), numTokens: 0 })).toThrow(
+      "numTokens is 0",
+    );
+    expect(decoder.step!(rows, sampling(2, 2)).counts).toHaveLength(2); // nothing was read
     decoder.dispose();
   });
 
