@@ -68,6 +68,28 @@ describe("the decoder's own sampler", () => {
     model.dispose();
   });
 
+  it("keeps filters as exact as they are given, a top-k beyond 32 bits too", ({ skip }) => {
+    const model = tinyModel(tinyConfig("llama", { vocabSize: 10 }));
+    const tensors = model.tensors();
+    for (const { data } of tensors.values()) (data as Float32Array).fill(0); // equal logits
+    model.load(tensors);
+    const cases = [{ topP: 0.3 }, { topP: 0.7 }, { topK: 2 ** 32 + 1 }, { topK: 2 ** 31 }];
+    const decoder = createDecoder(model, { maxSequences: cases.length, maxLength: 8 });
+    if (!decoder.step) skip();
+    const rows = cases.map((params) => {
+      return { params: resolveSampling(params), uniform: Math.fround(0.99), history: [] };
+    });
+    const prompts = rows.map((_, slot) => ({ slot, ids: Int32Array.of(1) }));
+    const expected = rows.map(({ params, uniform }) => {
+      const fixed = { nextFloat: () => uniform } as Random;
+      return sampleToken(new Float32Array(10), params, fixed).id;
+    });
+    expect(expected).toEqual([2, 6, 9, 9]);
+    expect([...decoder.step!(prompts, samplingOf(rows)).ids]).toEqual(expected);
+    decoder.dispose();
+    model.dispose();
+  });
+
   it("marks rows whose logits are not finite", async ({ skip }) => {
     const model = tinyModel(tinyConfig("llama"));
     const tensors = model.tensors();

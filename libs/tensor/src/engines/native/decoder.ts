@@ -81,7 +81,7 @@ class Session implements NativeDecoder {
     const { temperatures, uniforms, numTokens: most = 1 } = sampling;
     const { limits = new Int32Array(count).fill(most), eosIds = new Int32Array(count).fill(-1) } =
       sampling;
-    const filters = sampling.filters ? packFilters(sampling.filters) : {};
+    const filters = sampling.filters ? packFilters(sampling.filters, this.vocab) : {};
     const ids = new Int32Array(count * most);
     const logProbs = new Float32Array(count * most);
     const counts = new Int32Array(count);
@@ -140,7 +140,7 @@ function packRows(rows: readonly DecoderRow[]) {
 }
 
 /** The arrays that the addon's `drawDecoder` takes: limits [rows, 4] and all histories in one. */
-function packFilters(rows: readonly (TokenFilters | undefined)[]) {
+function packFilters(rows: readonly (TokenFilters | undefined)[], vocab: number) {
   const filters = new Float64Array(4 * rows.length);
   const historyEnds = new Int32Array(rows.length);
   const penalised = rows.map((row) => (row && row.repetitionPenalty !== 1 ? row.history : []));
@@ -148,7 +148,7 @@ function packFilters(rows: readonly (TokenFilters | undefined)[]) {
   let end = 0;
   rows.forEach((row, i) => {
     const { topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 } = row ?? {};
-    filters.set([topK, topP, minP, repetitionPenalty], 4 * i);
+    filters.set([Math.min(topK, vocab), topP, minP, repetitionPenalty], 4 * i);
     history.set(penalised[i]!, end);
     historyEnds[i] = end += penalised[i]!.length;
   });

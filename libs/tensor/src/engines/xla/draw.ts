@@ -19,6 +19,7 @@ import { splat, type ElementType, type Value } from "./value.js";
 /** What tokens may be drawn, [R] each; see TokenFilters. */
 export interface FilterValues {
   readonly topK: Value;
+  /** These three are f64: rounded, they would let other tokens pass. */
   readonly topP: Value;
   readonly minP: Value;
   readonly penalty: Value;
@@ -140,12 +141,13 @@ function penalised(logits: Value, { penalty, history }: FilterValues): Value {
   const places = concat([flat(broadcast(iota([R], 0), [R, H], [0])), flat(history)], 1);
   const hits = scatter(splat(logits.shape, "i32", 0), places, splat([R * H], "i32", 1));
   const isUp = compare("GT", logits, number(0));
+  const exact = wide(logits);
   const changed = select(
     isUp,
-    binary("divide", logits, column(penalty)),
-    multiply(logits, column(penalty)),
+    binary("divide", exact, column(penalty)),
+    multiply(exact, column(penalty)),
   );
-  return select(compare("NE", hits, integer(0)), changed, logits);
+  return select(compare("NE", hits, integer(0)), convert(changed, "f32"), logits);
 }
 
 /**
@@ -166,9 +168,9 @@ function filtered(weights: Value, { topK, topP, minP }: FilterValues): Value {
   const kth = search(none, (limit) => compare("LT", count(above(limit)), numKept));
   const numTies = subtract(numKept, count(above(kth)));
   const tied = multiply(convert(numTies, "f64"), wide(valueOf(kth)));
-  const limit = multiply(wide(topP), add(massAbove(kth), tied));
+  const limit = multiply(topP, add(massAbove(kth), tied));
 
-  const hasTopP = compare("LT", topP, number(1));
+  const hasTopP = compare("LT", topP, number(1, "f64"));
   const edge = search(subtract(kth, integer(1)), (at) => compare("LT", massAbove(at), limit));
   const missing = binary("divide", subtract(limit, massAbove(edge)), wide(valueOf(edge)));
   const least = convert(unary("ceil", missing), "i32");
@@ -183,8 +185,8 @@ function filtered(weights: Value, { topK, topP, minP }: FilterValues): Value {
   );
   const firstTies = and(isTie, compare("LE", iota([R, V], 1), column(lastTie)));
   const isHead = binary("or", above(lightest), firstTies);
-  const byMinP = compare("LT", valueOf(lightest), minP); // the stricter limit
-  const passes = select(column(byMinP), compare("GE", weights, column(minP)), isHead);
+  const byMinP = compare("LT", wide(valueOf(lightest)), minP); // the stricter limit
+  const passes = select(column(byMinP), compare("GE", exact, column(minP)), isHead);
   return select(passes, weights, number(0));
 }
 

@@ -5,6 +5,7 @@ import { logitsOf } from "../reference/decode-session.js";
 import type { XlaBackend } from "./backend.js";
 import { attendTables, type Tables } from "./cache-attention.js";
 import { drawTokens, type Draws, type FilterValues } from "./draw.js";
+import { partsOf, wholeOf } from "./exact-numbers.js";
 import {
   binary,
   broadcast,
@@ -52,6 +53,9 @@ interface Sizes {
 const MIN_TURNS = 16;
 const MIN_HISTORY = 64;
 
+/** Above it an Int32Array would keep another number. */
+const MAX_INTEGER = 2 ** 31 - 1;
+
 /** What the host gives a call. */
 interface StepInputs {
   /** [R]; `limits` is 0 for padding. */
@@ -64,6 +68,7 @@ interface StepInputs {
   /** [K, R] */
   readonly uniforms: Float32Array;
   readonly topK?: Int32Array;
+  /** As `partsOf` gives them. */
   readonly topP?: Float32Array;
   readonly minP?: Float32Array;
   readonly penalty?: Float32Array;
@@ -238,6 +243,11 @@ function inputsOf(
     rows.forEach((_, row) => (array[placeOf(row)] = valueOf(row)));
     return array;
   };
+  const doubles = (valueOf: (row: number) => number, empty: number) => {
+    const array = new Float64Array(R).fill(empty);
+    rows.forEach((_, row) => (array[placeOf(row)] = valueOf(row)));
+    return partsOf(array);
+  };
   const byTurn = new Float32Array(K * R);
   rows.forEach((_, row) => {
     for (let k = 0; k < numTokens; k++) {
@@ -258,19 +268,20 @@ function inputsOf(
   rows.forEach((_, row) => history.set(historyOf(filters[row]), placeOf(row) * H));
   return {
     ...inputs,
-    topK: integers((row) => filters[row]?.topK ?? 0),
-    topP: floats((row) => filters[row]?.topP ?? 1, 1),
-    minP: floats((row) => filters[row]?.minP ?? 0, 0),
-    penalty: floats((row) => filters[row]?.repetitionPenalty ?? 1, 1),
+    topK: integers((row) => Math.min(filters[row]?.topK ?? 0, MAX_INTEGER)),
+    topP: doubles((row) => filters[row]?.topP ?? 1, 1),
+    minP: doubles((row) => filters[row]?.minP ?? 0, 0),
+    penalty: doubles((row) => filters[row]?.repetitionPenalty ?? 1, 1),
     ...(H > 0 && { history }),
   };
 }
 
 function drawsOf(inputs: Record<keyof StepInputs, Value>, uniforms: Value, { R, H }: Sizes): Draws {
   const { temperatures, topK, topP, minP, penalty, history } = inputs;
-  const filters: FilterValues | undefined =
-    H === undefined
-      ? undefined
-      : { topK, topP, minP, penalty, history: H === 0 ? undefined : reshape(history, [R, H]) };
+  if (H === undefined) return { temperatures, uniforms, filters: undefined };
+  const filters: FilterValues = {
+    ...{ topK, topP: wholeOf(topP), minP: wholeOf(minP), penalty: wholeOf(penalty) },
+    history: H === 0 ? undefined : reshape(history, [R, H]),
+  };
   return { temperatures, uniforms, filters };
 }
