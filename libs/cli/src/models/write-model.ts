@@ -33,21 +33,25 @@ export async function writeModelAs(
   refuseEnsemble(dir, model.extra);
   const dtype = asked ?? (adapter === undefined ? model.dtype : "f32");
   const kept = Object.entries(model.files).filter(([name]) => !ABOUT_OTHER_WEIGHTS.has(name));
-  const own = adapter === undefined ? {} : await tokenizerFilesOf(adapter);
+  const files = Object.fromEntries(kept);
+  if (adapter !== undefined) await takeTokenizerOf(adapter, files);
   await saveModel(out, model, {
-    tokenizerFiles: { ...Object.fromEntries(kept), ...own },
-    ...{ extra: model.extra, dtype },
+    ...{ tokenizerFiles: files, extra: model.extra, dtype },
     ...(maxShardMegabytes > 0 && { maxShardBytes: maxShardMegabytes * 1e6 }),
   });
   const numParams = [...model.tensors().values()].reduce((sum, { data }) => sum + data.length, 0);
   return { dtype, numParams };
 }
 
-async function tokenizerFilesOf(adapter: string): Promise<Record<string, string>> {
-  if (!existsSync(join(adapter, "tokenizer.json"))) return {};
+/** Puts an adapter's tokenizer in the place of the base's; its chat template too, wherever either one stands. */
+async function takeTokenizerOf(adapter: string, files: Record<string, string>): Promise<void> {
+  if (!existsSync(join(adapter, "tokenizer.json"))) return;
   const names = TOKENIZER_FILES.filter((name) => existsSync(join(adapter, name)));
   const texts = await Promise.all(names.map((name) => readFile(join(adapter, name), "utf8")));
-  return Object.fromEntries(names.map((name, i) => [name, texts[i]!]));
+  const own = Object.fromEntries(names.map((name, i) => [name, texts[i]!]));
+  const { templateSourceOf } = await import("@stagecraft/tokenizer");
+  if (templateSourceOf(own) !== undefined) delete files["chat_template.jinja"];
+  Object.assign(files, own);
 }
 
 function refuseEnsemble(dir: string, { rewardModel }: Record<string, unknown>): void {
