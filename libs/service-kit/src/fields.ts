@@ -1,4 +1,4 @@
-import { choice, decimal, flag, text, whole } from "@stagecraft/fields";
+import { ENGINES, choice, decimal, flag, text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 /** Settings of a process that answers gRPC, with the service's usual port and quotas of calls. */
@@ -91,9 +91,7 @@ export const busFields = {
 
 /** Settings of a process that computes with tensors. */
 export const engineFields = {
-  engine: choice(["auto", "native", "xla", "tensorflow", "cpu"], "auto").describe(
-    "Tensor engine; auto takes the fastest that works here",
-  ),
+  engine: choice(ENGINES, "auto").describe("Tensor engine; auto takes the fastest that works here"),
   plugin: text("").describe(
     "A PJRT plugin's file for the engine xla; empty = the one that pip installed",
   ),

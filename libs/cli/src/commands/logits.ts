@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { Option } from "commander";
 import { f32, writeSafetensors, type TensorEntry } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
 import type { Model } from "@stagecraft/model";
 import type { EngineOptions } from "@stagecraft/tensor";
 import type { CommandScope } from "../app/command.js";
+import { engineFlag } from "../flags/model-flags.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { examplesText } from "./stage-command.js";
 
@@ -23,11 +23,7 @@ export function logitsCommand(command: Command, scope: CommandScope): void {
     .argument("<model>", "model directory")
     .requiredOption("--ids <file>", "JSON: one list of token ids a sequence")
     .requiredOption("--out <file>", "safetensors: logits.0, logits.1, … of [tokens, vocabulary]")
-    .addOption(
-      new Option("--engine <name>", "what computes")
-        .choices(["auto", "native", "xla", "tensorflow", "cpu"])
-        .default("auto"),
-    )
+    .addOption(engineFlag())
     .option("--json", "one JSON object")
     .addHelpText(
       "after",

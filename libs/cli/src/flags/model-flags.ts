@@ -1,10 +1,9 @@
 import { Option } from "commander";
+import { ENGINES } from "@stagecraft/fields";
 
 /** Which tensor engine computes. */
 export function engineFlag(): Option {
-  return new Option("--engine <name>", "tensor engine")
-    .choices(["auto", "native", "xla", "tensorflow", "cpu"])
-    .default("auto");
+  return new Option("--engine <name>", "tensor engine").choices(ENGINES).default("auto");
 }
 
 /** A chat template that takes the place of the model's. */
