@@ -3,6 +3,7 @@ export { localModel, modelsFolder, newestVersion, type LocalModelOptions } from 
 export { formatModelUrl, isModelUrl, parseModelUrl, type ModelUrl } from "./model-url.js";
 export { createNatsStore, type NatsStoreOptions } from "./nats-store.js";
 export { openModelStore, type StoreSettings } from "./open-store.js";
+export { lockTarget, type PullLockOptions } from "./pull-lock.js";
 export { pullModel, type Pulled, type PullOptions } from "./pull.js";
 export { pushResult, type PushResultOptions } from "./push-result.js";
 export { pushModel, type Pushed, type PushOptions } from "./push.js";
