@@ -34,7 +34,7 @@ export async function lockTarget(target: string, options: PullLockOptions): Prom
   let since = 0;
   for (let epoch = 1; ;) {
     throwIfAborted(signal);
-    let holderEpoch = epoch;
+    let holderEpoch: number;
     try {
       const lock = await acquireDirectoryLock(dirname(target), {
         file: name,
