@@ -102,6 +102,28 @@ describe("createDecoder()", () => {
     decoder.dispose();
   });
 
+  it("draws by new weights after refreshWeights", async ({ skip }) => {
+    const model = tinyModel(tinyConfig("llama"));
+    const decoder = createDecoder(model, { maxSequences: 1, maxLength: 16 });
+    if (!decoder.step) skip();
+    const row = { slot: 0, ids: randomIds(23, 6) };
+    const logits = await decoder.append([row]);
+    const greedy = { temperatures: new Float32Array(1), uniforms: new Float32Array(1) };
+    const draw = () => {
+      decoder.reset(0);
+      return decoder.step!([row], greedy).ids[0];
+    };
+    expect([draw(), draw()]).toEqual(Array(2).fill(logits.indexOf(Math.max(...logits))));
+    const tensors = model.tensors();
+    const lm = tensors.get("lm_head.weight")!.data as Float32Array;
+    lm.forEach((x, i) => (lm[i] = -x));
+    model.load(tensors);
+    decoder.refreshWeights();
+    expect(draw()).toBe(logits.indexOf(Math.min(...logits)));
+    decoder.dispose();
+    model.dispose();
+  });
+
   it("keeps a session's weights until refreshWeights, whatever other sessions load", async () => {
     const model = tinyModel(tinyConfig("llama"));
     const old = tinyModel(tinyConfig("llama"));

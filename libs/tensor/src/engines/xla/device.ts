@@ -8,6 +8,8 @@ export interface DeviceCounters {
   compiled: number;
   /** Programs run. */
   executed: number;
+  /** Programs recorded to be run many times. */
+  recorded: number;
 }
 
 /** Programs kept; the one used least recently goes. */
@@ -15,7 +17,7 @@ const MAX_PROGRAMS = 512;
 
 /** One device: values are computed there by programs that are compiled once for each text. */
 export class Device {
-  readonly counters: DeviceCounters = { compiled: 0, executed: 0 };
+  readonly counters: DeviceCounters = { compiled: 0, executed: 0, recorded: 0 };
   private readonly programs = new Map<string, PjrtProgram>();
 
   constructor(private readonly client: PjrtClient) {}

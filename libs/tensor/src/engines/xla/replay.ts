@@ -34,6 +34,7 @@ export class Replay<Name extends string> {
       this.replaced.includes(input),
     );
     this.program = { text, deviceInputs, packed }; // without the values in between
+    backend.device.counters.recorded++;
   }
 
   /** Something that it reads is no longer on the device: it must be recorded anew. */
