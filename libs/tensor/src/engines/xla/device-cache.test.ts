@@ -125,6 +125,26 @@ describe("a decode session on the engine xla", () => {
     decoder.dispose();
   });
 
+  it("goes on with the step that it has recorded after prompts, single tokens and forks", async () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 4, maxLength: 64 });
+    const rows = [row(0, 1), row(3, 1)];
+    decoder.step!(rows, sampling(2, 1));
+    const before = numRecorded();
+    const others: (() => unknown)[] = [
+      () => decoder.append([row(0, 1), row(1, 1)]),
+      () => decoder.append([row(2, 5), row(3, 2)]),
+      () => decoder.fork(0, 1, 1),
+      () => decoder.step!([row(0, 4), row(2, 3)], sampling(2, 1)),
+      () => decoder.reset(3),
+    ];
+    for (const other of others) {
+      await other();
+      decoder.step!(rows, sampling(2, 1));
+    }
+    expect(numRecorded() - before).toBe(0);
+    decoder.dispose();
+  });
+
   it("leaves no buffer and no tensor behind after a step", () => {
     const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 2, maxLength: 64 });
     const rows = [row(0, 1), row(1, 1)];

@@ -10,7 +10,7 @@ import type {
 import { groupsOf } from "../reference/decode-session.js";
 import type { SequenceCache } from "../reference/sequence-cache.js";
 import type { XlaBackend } from "./backend.js";
-import { attendTables } from "./cache-attention.js";
+import { attendTables, type Tables } from "./cache-attention.js";
 import { concat, gather, reshape, scatter } from "./hlo.js";
 import { roundUp } from "./rounding.js";
 import { StepPrograms } from "./step-programs.js";
@@ -49,6 +49,8 @@ interface Batch {
 export class DeviceCache implements SequenceCache {
   private readonly lengths: Int32Array;
   private layers: Layer[] = [];
+  /** The layers' tables as recorded steps know them; see `tables`. */
+  private known: Tables[] = [];
   /** Of the tables. */
   private numSlots = 0;
   private length = 0;
@@ -164,7 +166,25 @@ export class DeviceCache implements SequenceCache {
     return batch;
   }
 
-  private tables() {
+  /**
+   * Tables that were computed are the values of before again, with other buffers: recorded steps that read
+   * those stay as they are.
+   */
+  private tables(): Tables[] {
+    this.layers.forEach((layer, i) => {
+      for (const name of ["keys", "values"] as const) {
+        const table = layer[name];
+        const [known, now] = [this.known[i]![name], this.backend.value(table)];
+        if (now === known || now.origin.kind !== "device") continue;
+        [known.origin, now.origin] = [now.origin, { kind: "gone" }];
+        layer[name] = tf.keep(this.backend.tensor(known));
+        table.dispose();
+      }
+    });
+    return this.values();
+  }
+
+  private values(): Tables[] {
     const { backend } = this;
     return this.layers.map(({ keys, values }) => {
       return { keys: backend.value(keys), values: backend.value(values) };
@@ -195,6 +215,7 @@ export class DeviceCache implements SequenceCache {
       this.backend.flush();
     }
     [this.numSlots, this.length] = [numSlots, length];
+    this.known = this.values();
   }
 
   /** Puts new tables in place of a layer's, in the same memory where their sizes are the same. */
