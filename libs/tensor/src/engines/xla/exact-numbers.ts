@@ -1,4 +1,4 @@
-import { binary, convert, reshape, slice } from "./hlo.js";
+import { binary, convert, slice } from "./hlo.js";
 import type { Value } from "./value.js";
 
 /** f32 numbers that together hold what an f64 does: 3 · 24 bits for its 53. */
