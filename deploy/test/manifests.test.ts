@@ -3,6 +3,7 @@ import { deploymentTopology } from "@stagecraft/bus";
 import { BROKER_WAIT_MS } from "@stagecraft/service-kit";
 import { OBJECT_STORE_LOCATION } from "@stagecraft/weights";
 import { describe, expect, it } from "vitest";
+import { jobPod } from "./job-pod.js";
 import { DATA, EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import type { Manifest } from "./schemas.js";
 import { isService, settingsOf } from "./settings.js";
@@ -225,7 +226,8 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     });
     expect(selectors.length).toBeGreaterThan(5);
     for (const selector of selectors) {
-      const selected = serversOf(manifests).filter((one) => matches(selector ?? {}, one));
+      const pods = [...serversOf(manifests), jobPod("s3-keys")];
+      const selected = pods.filter((one) => matches(selector ?? {}, one));
       expect(selected.length, JSON.stringify(selector)).toBeGreaterThan(0);
     }
   });

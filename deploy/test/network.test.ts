@@ -1,8 +1,8 @@
-import { kubernetesObjects } from "@stagecraft/pipeline";
 import { describe, expect, it } from "vitest";
+import { jobPod } from "./job-pod.js";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import { isService, SERVICES, settingsOf, type Service } from "./settings.js";
-import { serversOf, workloadsOf, type Workload } from "./workloads.js";
+import { serversOf, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
 interface Expression {
@@ -103,18 +103,6 @@ function addressesIn(settings: object, servers: readonly Workload[]): string[] {
   );
 }
 
-/** Of the pods that `pipeline run --kubernetes` makes. */
-function jobLabels(envSecret: string | undefined): Labels {
-  const options = {
-    ...{ name: "mine", namespace: "stagecraft", fileText: "", settings: [], runDir: "/data" },
-    ...{ again: new Set<string>(), rerunId: "1", image: "cli", volumes: [], envSecret },
-    ...{ cpu: "1", memory: "1Gi", gpus: 0 },
-  };
-  const [, job] = kubernetesObjects([{ id: "sft", uses: [] }], options);
-  const [workload] = workloadsOf([job as unknown as Manifest]);
-  return workload!.labels;
-}
-
 const rulesOf = (manifests: readonly Manifest[]) =>
   manifests.flatMap(({ kind, spec }) => (kind === "NetworkPolicy" ? [spec as Rule] : []));
 
@@ -149,7 +137,7 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
     (path) => {
       const manifests = render(path);
       const rules = rulesOf(manifests);
-      const pod = jobLabels(undefined);
+      const pod = jobPod(undefined).labels;
       const open = serversOf(manifests).flatMap(({ labels, name, container }) =>
         (container.ports ?? []).flatMap(({ containerPort: port }) =>
           reaches(rules, { pod }, { labels, port }) ? [`${name}:${port}`] : [],
@@ -159,7 +147,7 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
       const isClosed = rules.some(({ policyTypes }) => policyTypes.includes("Egress"));
       const s3 = { labels: {}, port: 443 };
       expect(mayLeave(rules, pod, s3)).toBe(!isClosed);
-      expect(mayLeave(rules, jobLabels("s3-keys"), s3)).toBe(true);
+      expect(mayLeave(rules, jobPod("s3-keys").labels, s3)).toBe(true);
     },
   );
 

@@ -124,7 +124,7 @@ export const silentClient: FaultRow = {
     {
       name: "calls that wait for their caller make no room",
       file: "libs/rpc/dist/admission.js",
-      find: "options.waiting.makeRoom(method)",
+      find: "waiting.makeRoom(method) || untaken.makeRoom(method)",
       replace: "false",
       count: 2,
       expect: /(honest|late) \w+ failed: .*resource_exhausted/,
