@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { formatDuration } from "@stagecraft/core";
+import type { CommonConfig } from "@stagecraft/runs";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { PRESETS, type PresetName } from "../demo/presets.js";
 import type { DemoOutcome } from "../demo/run-demo.js";
+import { engineFlag } from "../flags/model-flags.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
@@ -14,6 +16,8 @@ interface DemoFlags {
   preset: PresetName;
   out: string;
   seed: number;
+  engine: CommonConfig["engine"];
+  plugin?: string;
   fresh?: boolean;
   rerun?: string[];
   check?: boolean;
@@ -29,6 +33,11 @@ export function demoCommand(command: Command, scope: CommandScope): void {
     .addOption(new Option("--preset <name>", "how large").choices(PRESETS).default("default"))
     .option("--out <dir>", "where everything goes", join("runs", "demo"))
     .addOption(wholeNumberFlag("--seed", "seed of everything random", 1))
+    .addOption(engineFlag())
+    .option(
+      "--plugin <file>",
+      "a PJRT plugin for the engine xla; default: the one that pip installed",
+    )
     .option("--fresh", "delete the demo that is there and start over; without it the demo goes on")
     .option("--rerun <id...>", "run these stages again, and all that use their outputs")
     .option("--check", "exit with 3 when the demo does not show what it should")
@@ -43,6 +52,7 @@ const EXAMPLES = [
   "npx stagecraft demo --rerun reward",
   "npx stagecraft demo --fresh",
   "npx stagecraft demo --preset tiny --out runs/demo-tiny --check",
+  "npx stagecraft demo --engine xla --out runs/demo-gpu",
 ];
 
 async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
@@ -55,7 +65,10 @@ async function demo(flags: DemoFlags, scope: CommandScope): Promise<void> {
     const { preset, out, seed, rerun = [] } = flags;
     const fresh = flags.fresh === true;
     const context = { signal: scope.signal, reporter };
-    const work = () => runDemo({ preset, seed, out, fresh, rerun }, context);
+    const { plugin } = flags;
+    // Left out where the stages choose: then it is the demo that it always was.
+    const engine = flags.engine === "auto" ? undefined : flags.engine;
+    const work = () => runDemo({ preset, seed, out, engine, plugin, fresh, rerun }, context);
     const advice = `stopped; ${goesOn({ "--fresh": fresh, "--rerun": rerun.length > 0 })}`;
     const outcome = await adviseOnStop(work, { reporter, advice });
     const durationMs = Date.now() - startMs;

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentReporter } from "@stagecraft/runs";
 import { prepareDemoDirectory } from "./demo-directory.js";
-import type { PresetName } from "./presets.js";
+import type { DemoOptions } from "./presets.js";
 
 let out: string;
 let warnings: string[];
@@ -21,7 +21,7 @@ async function put(...names: string[]): Promise<void> {
   }
 }
 
-function prepare(options: { preset?: PresetName; seed?: number; fresh?: boolean } = {}) {
+function prepare(options: Partial<DemoOptions> & { fresh?: boolean } = {}) {
   const reporter = silentReporter({ warn: (text) => warnings.push(text) });
   return prepareDemoDirectory({ preset: "tiny", seed: 1, fresh: false, out, ...options }, reporter);
 }
@@ -61,9 +61,10 @@ describe("prepareDemoDirectory()", () => {
     expect(await names()).toEqual(["demo-recipe.json"]);
   });
 
-  const refused: [what: string, says: string, options: { preset?: PresetName; seed?: number }][] = [
+  const refused: [what: string, says: string, options: Partial<DemoOptions>][] = [
     ["another seed", "--seed 1, not --preset tiny --seed 2", { seed: 2 }],
     ["another preset", "--preset tiny --seed 1, not --preset default", { preset: "default" }],
+    ["another engine", "--seed 1, not --preset tiny --seed 1 --engine xla", { engine: "xla" }],
   ];
   for (const [what, says, options] of refused) {
     it(`refuses a demo of ${what} and names --fresh`, async () => {

@@ -11,6 +11,9 @@ import { demoPipeline, type DemoOptions } from "./presets.js";
 interface DemoRecipe {
   preset: string;
   seed: number;
+  /** What computes it, where that was asked for. */
+  engine?: string | undefined;
+  plugin?: string | undefined;
   /** Hash of every stage's configuration. */
   fingerprint: string;
   /** Its deletion has begun: what is there counts for nothing, and goes. */
@@ -52,10 +55,10 @@ export async function prepareDemoDirectory(
 }
 
 function recipeOf(options: DemoOptions): DemoRecipe {
-  const { preset, seed } = options;
+  const { preset, seed, engine, plugin } = options;
   const { stages } = demoPipeline(options);
   const hash = createHash("sha256").update(JSON.stringify([RECIPE_VERSION, stages]));
-  return { preset, seed, fingerprint: hash.digest("hex") };
+  return { preset, seed, engine, plugin, fingerprint: hash.digest("hex") };
 }
 
 async function readRecipe(out: string): Promise<DemoRecipe | undefined> {
@@ -84,17 +87,21 @@ function foreignDirectory(out: string, names: readonly string[]): StagecraftErro
   return new StagecraftError("failed_precondition", reason);
 }
 
-function otherDemo(
-  { out, preset, seed }: DemoOptions,
-  found: DemoRecipe | undefined,
-): StagecraftError {
-  const isOther = found && (found.preset !== preset || found.seed !== seed);
-  const holds = isOther
-    ? `a demo with --preset ${found.preset} --seed ${found.seed}, not --preset ${preset} --seed ${seed}`
-    : "a demo that an older version of Stagecraft made";
+function otherDemo(options: DemoOptions, found: DemoRecipe | undefined): StagecraftError {
+  const { out } = options;
+  const holds =
+    found && flagsOf(found) !== flagsOf(options)
+      ? `a demo with ${flagsOf(found)}, not ${flagsOf(options)}`
+      : "a demo that an older version of Stagecraft made";
   const advice = "keep it and choose another directory with --out, or start over with --fresh";
   return new StagecraftError(
     "failed_precondition",
     `${out} holds ${holds}; ${advice}, which deletes all of ${out}`,
   );
+}
+
+function flagsOf({ preset, seed, engine, plugin }: Omit<DemoRecipe, "fingerprint">): string {
+  return Object.entries({ preset, seed, engine, plugin })
+    .flatMap(([name, value]) => (value === undefined ? [] : `--${name} ${value}`))
+    .join(" ");
 }

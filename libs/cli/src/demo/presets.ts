@@ -1,4 +1,5 @@
 import type { PipelineFile } from "@stagecraft/pipeline";
+import type { CommonConfig } from "@stagecraft/runs";
 
 /** How large a demo: `default` for people (minutes), `tiny` for tests (a minute or so). */
 export const PRESETS = ["default", "tiny"] as const;
@@ -50,14 +51,22 @@ export interface DemoOptions {
   seed: number;
   /** Run directory. */
   out: string;
+  /** What computes, where the stages are not to choose. */
+  engine?: CommonConfig["engine"] | undefined;
+  plugin?: string | undefined;
 }
 
 /** The demo as a pipeline: the same stages anybody composes in YAML, on a world made for it. */
-export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
+export function demoPipeline({ preset, seed, out, engine, plugin }: DemoOptions): PipelineFile {
   const { worldSize, vocabSize, model, temperature, ...stages } = SIZES[preset];
   const { pretrain, sft, collect, reward, ppo } = stages;
   const world = { worldSize, worldSeed: seed };
-  const generation = { maxNewTokens: MAX_NEW_TOKENS, seed };
+  const common = {
+    ...{ seed },
+    ...(engine !== undefined && { engine }),
+    ...(plugin !== undefined && { plugin }),
+  };
+  const generation = { maxNewTokens: MAX_NEW_TOKENS, ...common };
   return {
     name: `demo (${preset})`,
     run: out,
@@ -77,7 +86,7 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
           ...pretrain,
           warmupSteps: Math.round(pretrain.steps / 20),
           evalEvery: Math.round(pretrain.steps / 6),
-          seed,
+          ...common,
         },
       },
       sft: {
@@ -87,7 +96,7 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
           data: ["${world.demonstrations}"],
           ...sft,
           evalEvery: 50,
-          seed,
+          ...common,
         },
       },
       collect: {
@@ -111,7 +120,7 @@ export function demoPipeline({ preset, seed, out }: DemoOptions): PipelineFile {
           data: ["${labelers.rankings}"],
           validationData: ["${labelers.heldOut}"],
           ...reward,
-          seed,
+          ...common,
         },
       },
       ppo: {
