@@ -48,7 +48,7 @@ export const MAY_IMPORT = {
   weights: { libs: [...PLATFORM, "checkpoint"], ordered: false },
   service: { libs: [...PLATFORM, ...ML, "weights", "model-store"], ordered: false },
   edge: { libs: [...PLATFORM, "checkpoint", "registry", "report"], ordered: false },
-  testing: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
+  testing: { libs: [...PLATFORM, "checkpoint", "tensor-xla"], ordered: false, services: true },
   harness: { libs: [...PLATFORM, ...ML, "weights", "testing"], ordered: false },
   cluster: { libs: [...PLATFORM, "checkpoint"], ordered: false, services: true },
   pipeline: {

@@ -1,20 +1,23 @@
-/** Every stage's step on the engine xla: one program, for batches of other contents too. No plugin is needed. */
+/**
+ * Every stage's step on the engine xla: one program, for batches of other contents too, and so no operation of its
+ * own beside it. On a double of a plugin, which computes nothing; `npm run test:xla` runs it on one that does.
+ */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRandom, StagecraftError } from "@stagecraft/core";
 import { answerLogProbs, dpoLossTensor, lmLoss, rewardLoss } from "@stagecraft/learn";
 import { addLora, createModel, judgeSequence, presetConfig, type Model } from "@stagecraft/model";
 import { accumulateGradients, gradientStep } from "@stagecraft/runs";
-import { createOptimizer, initEngine, tf } from "@stagecraft/tensor";
+import { createOptimizer, initEngine, programCounts, tf } from "@stagecraft/tensor";
+import { countPrograms } from "@stagecraft/testing";
 import { estimateAdvantages, type Experience } from "../src/batch/experience.js";
 import { answerTokens } from "../src/batch/layout.js";
 import { responseLogProbs } from "../src/batch/forward.js";
 import { optimize } from "../src/update/optimize.js";
 import type { OptimizeOptions, Trainees } from "../src/update/trainees.js";
-import { counts } from "./counting-plugin.js";
 
 vi.mock(
   "@stagecraft/tensor-xla",
-  async () => (await import("./counting-plugin.js")).countingPlugin,
+  async () => (await import("@stagecraft/testing")).recordingPlugin,
 );
 
 const CONFIG = presetConfig("llama", {
@@ -33,17 +36,7 @@ afterEach(() => model.dispose());
 
 const diverged = () => new StagecraftError("aborted", "diverged");
 
-/** How many programs each of some steps compiled and ran. */
-async function countSteps(steps: readonly (() => Promise<unknown>)[]) {
-  const seen: string[] = [];
-  for (const step of steps) {
-    const before = { ...counts };
-    await step();
-    const { compiled, executed } = counts;
-    seen.push(`${compiled - before.compiled} compiled, ${executed - before.executed} run`);
-  }
-  return seen;
-}
+const countSteps = (steps: readonly (() => unknown)[]) => countPrograms(programCounts, steps);
 
 /** Training steps of a loss on batches, one micro-batch each. */
 function stepsOn<B>(batches: readonly B[], loss: (batch: B) => tf.Scalar, params = model.params) {

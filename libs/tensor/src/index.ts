@@ -41,7 +41,13 @@ export {
   releaseIdleMemory,
   releaseWeights,
 } from "./memory.js";
-export { createLaterReads, paddedSize, runRecorded, type LaterReads } from "./recorded.js";
+export {
+  createLaterReads,
+  paddedSize,
+  programCounts,
+  runRecorded,
+  type LaterReads,
+} from "./recorded.js";
 export type {
   Activation,
   AttentionBlockOptions,

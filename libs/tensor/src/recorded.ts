@@ -1,4 +1,5 @@
 import { currentEngine } from "./engines/current.js";
+import type { ProgramCounts } from "./engines/engine.js";
 import { tf } from "./tf.js";
 
 /**
@@ -7,6 +8,11 @@ import { tf } from "./tf.js";
  */
 export function runRecorded(): void {
   currentEngine().runRecorded?.();
+}
+
+/** Programs that this thread's engine has compiled and run; undefined where operations are computed as they come. */
+export function programCounts(): ProgramCounts | undefined {
+  return currentEngine().programCounts?.();
 }
 
 /**

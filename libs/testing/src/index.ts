@@ -1,6 +1,7 @@
 export { closeTo, describeDifference, expectAllclose } from "./allclose.js";
 export { CHROMIUM, launchBrowser, openPage, SCREENS } from "./browser.js";
 export { makeCertificates, shownCertificate } from "./certificates.js";
+export { countPrograms } from "./count-programs.js";
 export { Crash, crashAfter, fullAfter } from "./fault-file-system.js";
 export { createFaultProxy } from "./fault-proxy.js";
 export { hasNatsServer, NATS_MISSING, startNatsServer, type NatsServer } from "./nats-server.js";
@@ -8,5 +9,6 @@ export { signInByLink, type PagesClient } from "./pages-client.js";
 export { pgliteTemplate } from "./pglite-template.js";
 export { postgresBin, startPostgres, type PostgresServer } from "./postgres.js";
 export { freePort, startProcess, type StartedProcess } from "./process.js";
+export { createRecordingClient, recordingPlugin } from "./recording-client.js";
 export { tempDir, type TempDir } from "./temp-dir.js";
 export { gate, waitFor, type Gate } from "./wait-for.js";

@@ -79,6 +79,14 @@ export interface MemoryReport {
   idleBytes: number;
 }
 
+/** What an engine that records has done so far: an operation of its own would be a program more. */
+export interface ProgramCounts {
+  /** Programs compiled, or found compiled. */
+  compiled: number;
+  /** Programs run. */
+  executed: number;
+}
+
 /**
  * Everything that differs between the ways to compute: one folder each. Tensors are TFJS's; where
  * they, the moments of an optimizer and the caches of a decoder live is the engine's own business.
@@ -90,6 +98,8 @@ export interface Engine {
   createOptimizer(params: Params, config: OptimizerConfig): Optimizer;
   /** Computes what was recorded so far; absent where operations are computed as they come. */
   runRecorded?(): void;
+  /** Of this thread; absent where operations are computed as they come. */
+  programCounts?(): ProgramCounts;
   /** See `paddedSize`; absent where no shape is better than another. */
   paddedSize?(size: number): number;
   /** Bytes that a decoder holds for one token of a sequence. */

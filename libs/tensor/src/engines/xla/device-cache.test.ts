@@ -1,7 +1,7 @@
+import { createRecordingClient } from "@stagecraft/testing";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tf } from "../../tf.js";
 import { createTensors } from "../../testing/random.js";
-import { createRecordingClient } from "../../testing/recording-client.js";
 import type { DecoderWeights, StepSampling } from "../decoder.js";
 import type { Engine } from "../engine.js";
 import type { XlaBackend } from "./backend.js";

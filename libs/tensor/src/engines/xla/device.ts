@@ -1,13 +1,10 @@
 import type { PjrtBuffer, PjrtClient, PjrtProgram } from "@stagecraft/tensor-xla";
+import type { ProgramCounts } from "../engine.js";
 import { packedArray, writeProgram, type RecordedProgram } from "./program.js";
 import type { HostArray, Value } from "./value.js";
 
 /** What a device has done, to be shown and tested. */
-export interface DeviceCounters {
-  /** Programs compiled. */
-  compiled: number;
-  /** Programs run. */
-  executed: number;
+interface DeviceCounters extends ProgramCounts {
   /** Programs recorded to be run many times. */
   recorded: number;
 }

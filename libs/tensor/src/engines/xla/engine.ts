@@ -25,6 +25,7 @@ export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {
       sessionOver(new DeviceCache(backend, ops, { weights, options }), weights, options),
     createOptimizer: (params, config) => createOptimizer(backend, params, config),
     runRecorded: () => backend.flush(),
+    programCounts: () => ({ ...backend.device.counters }),
     paddedSize,
     kvBytesPerToken: ({ numLayers, numKvHeads, headSize }) => numLayers * numKvHeads * headSize * 8,
     memory() {

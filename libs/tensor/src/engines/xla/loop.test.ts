@@ -1,5 +1,5 @@
+import { createRecordingClient } from "@stagecraft/testing";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createRecordingClient } from "../../testing/recording-client.js";
 import { XlaBackend } from "./backend.js";
 import { binary, compare } from "./hlo.js";
 import { loop } from "./loop.js";

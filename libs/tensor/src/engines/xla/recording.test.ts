@@ -1,8 +1,8 @@
+import { createRecordingClient } from "@stagecraft/testing";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { valueAndGrads } from "../../gradients.js";
 import { tf } from "../../tf.js";
 import { createTensors } from "../../testing/random.js";
-import { createRecordingClient } from "../../testing/recording-client.js";
 import type { Engine } from "../engine.js";
 import { startOn } from "./start.js";
 

@@ -1,13 +1,11 @@
 import { availableParallelism } from "node:os";
 import { describe, expect, it, vi } from "vitest";
-import { createRecordingClient } from "../../testing/recording-client.js";
 import { hasGpuAndPlugin, startXla } from "./start.js";
 
-vi.mock("@stagecraft/tensor-xla", () => ({
-  openPjrt: () => ({ ...createRecordingClient(), platform: "cpu" }),
-  findPjrtPlugin: () => undefined,
-  HOW_TO_GET_A_PLUGIN: "",
-}));
+vi.mock("@stagecraft/tensor-xla", async () => {
+  const { recordingPlugin } = await import("@stagecraft/testing");
+  return { ...recordingPlugin, findPjrtPlugin: () => undefined };
+});
 
 describe("hasGpuAndPlugin()", () => {
   const device = "/dev/null"; // a file that is there

@@ -1,6 +1,9 @@
 import type { PjrtArray, PjrtBuffer, PjrtClient, PjrtDtype } from "@stagecraft/tensor-xla";
 
-/** A plugin's double, which computes nothing: it keeps the texts that it is given, and its buffers hold zeros. */
+/**
+ * A PJRT plugin's double, which computes nothing: it keeps the texts that it is given, and its buffers hold what was
+ * uploaded, else zeros.
+ */
 export interface RecordingClient extends PjrtClient {
   /** Texts compiled, in order. */
   readonly texts: string[];
@@ -33,7 +36,7 @@ export function createRecordingClient(): RecordingClient {
     return buffer;
   };
   return {
-    ...{ platform: "double", version: "1", devices: [], texts, calls },
+    ...{ platform: "cpu", version: "1", devices: [], texts, calls },
     get liveBuffers() {
       return live.size;
     },
@@ -84,3 +87,10 @@ function zeros(dtype: "f32" | "s32", shape: readonly number[]) {
   const size = shape.reduce((product, n) => product * n, 1);
   return dtype === "f32" ? new Float32Array(size) : new Int32Array(size);
 }
+
+/** A double of the module `@stagecraft/tensor-xla`, for `vi.mock`: finds a plugin, and opens the one above. */
+export const recordingPlugin = {
+  findPjrtPlugin: (): string | undefined => "double",
+  openPjrt: (): RecordingClient => createRecordingClient(),
+  HOW_TO_GET_A_PLUGIN: "",
+};
