@@ -85,9 +85,8 @@ export function createScorer({
         const rows = padRows(sequences, model.config.maxPositions);
         const last = new Int32Array(rows.batchSize);
         sequences.forEach((ids, b) => (last[b] = b * rows.length + ids.length - 1));
-        const scores = members.map((member) =>
-          Array.from(member.scores(rows, last).dataSync()).slice(0, sequences.length),
-        );
+        const unread = members.map((member) => member.scores(rows, last)); // one call, where an engine records
+        const scores = unread.map((each) => Array.from(each.dataSync()).slice(0, sequences.length));
         return combineScores(scores, memberMeans).map(({ mean, std }) => ({
           value: mean,
           uncertainty: std,
