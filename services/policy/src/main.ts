@@ -57,7 +57,10 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config, limits), logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort, engine: engine.engineName }, "serving");
+  logger.info(
+    { port, metricsPort, engine: engine.engineName, notice: engine.engineNotice },
+    "serving",
+  );
 
   const health = createHealth({
     server,

@@ -42,6 +42,8 @@ export interface ThreadedEngineOptions extends EngineThreadData {
 export interface ThreadedEngine extends PolicyEngine, SupervisedThread {
   /** Name of the tensor engine that runs in the thread. */
   readonly engineName: string;
+  /** What it cannot do as asked, such as take a number of threads. */
+  readonly engineNotice: string | undefined;
 }
 
 type EngineThread = Thread<EngineThreadApi, EngineThreadFacts>;
@@ -79,6 +81,7 @@ interface Pending {
 
 class EngineClient implements ThreadedEngine {
   readonly engineName: string;
+  readonly engineNotice: string | undefined;
   readonly ended: EngineThread["ended"];
   private readonly pending = new Map<number, Pending>();
   private readonly versions = createVersionLog();
@@ -96,7 +99,8 @@ class EngineClient implements ThreadedEngine {
     private readonly thread: EngineThread,
     readonly facts: PolicyModelFacts,
   ) {
-    this.engineName = thread.facts.engine;
+    this.engineName = thread.facts.engine.name;
+    this.engineNotice = thread.facts.engine.notice;
     this.ended = thread.ended;
     const { kvTokens } = thread.facts;
     this.room = createQueueRoom({ ...options, kvTokens, maxPositions: facts.maxPositions });

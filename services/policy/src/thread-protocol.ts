@@ -2,6 +2,7 @@ import type { TensorMap } from "@stagecraft/checkpoint";
 import type { FinishReasonName, ParsedWeights } from "@stagecraft/contracts";
 import type { EngineSettings, PlainError } from "@stagecraft/service-kit";
 import type { TopToken } from "@stagecraft/model";
+import type { EngineInfo } from "@stagecraft/tensor";
 import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import type {
   EngineStatus,
@@ -28,8 +29,8 @@ export interface EngineThreadData extends Omit<
 export interface EngineThreadFacts {
   model: Omit<PolicyModelFacts, "tokenizer">;
   kvTokens: number;
-  /** Name of the tensor engine. */
-  engine: string;
+  /** Name of the tensor engine, and what it has to say. */
+  engine: Pick<EngineInfo, "name" | "notice">;
 }
 
 /** What its owner asks of it; answers are numbered by the owner. */

@@ -17,7 +17,7 @@ import { createTokenBatcher } from "./token-batcher.js";
 serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>(
   async ({ data, emit, metrics }) => {
     const { modelDir, chat = {}, engine: settings, logLevel, ...options } = data;
-    const { name: engineName } = await initEngine(engineOptions(settings));
+    const { name, notice } = await initEngine(engineOptions(settings));
     watchEngine(metrics, memoryReport);
     const tokenizer = await loadTokenizerOf(modelDir, chat);
     const model = await loadModel(modelDir, { heads: ["lm"] });
@@ -48,7 +48,11 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
     });
     const { tokenizer: _, ...facts } = engine.facts;
     return {
-      facts: { model: facts, kvTokens: engine.kvTokens, engine: engineName },
+      facts: {
+        model: facts,
+        kvTokens: engine.kvTokens,
+        engine: { name, ...(notice && { notice }) },
+      },
       handlers: {
         async start({ handles, requests }) {
           const started = engine.start(requests, handles.map(sinkOf));

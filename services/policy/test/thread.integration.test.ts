@@ -83,6 +83,16 @@ describe.skipIf(!built)(
       });
     });
 
+    it("says what its engine cannot do as asked", async () => {
+      const plugin = "/no/such/plugin.so";
+      await withEngine(
+        async ({ engineNotice }) => {
+          expect(engineNotice).toContain(`the plugin ${plugin} is not used`);
+        },
+        { engine: { engine: "auto", plugin, threads: 1 } },
+      );
+    });
+
     it("refuses beyond its queue at once, and frees the places of those who cancel or leave", async () => {
       await withEngine(
         async (engine) => {

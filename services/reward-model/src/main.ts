@@ -42,7 +42,10 @@ runMain(async () => {
   const server = createRpcServer({ ...serverOptions(config, limits), logger, metrics });
   service.register(server);
   const { port } = await server.start();
-  logger.info({ port, metricsPort, engine: thread.engineName }, "serving");
+  logger.info(
+    { port, metricsPort, engine: thread.engineName, notice: thread.engineNotice },
+    "serving",
+  );
 
   const health = createHealth({
     server,

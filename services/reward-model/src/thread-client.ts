@@ -22,6 +22,8 @@ export interface ThreadedScorers extends SupervisedThread, AsyncDisposable {
   readonly scorers: readonly Scorer[];
   /** Name of the tensor engine that runs in the thread. */
   readonly engineName: string;
+  /** What it cannot do as asked, such as take a number of threads. */
+  readonly engineNotice: string | undefined;
 }
 
 /** Loads the models in a thread. When it dies, scoring throws `unavailable`. */
@@ -45,7 +47,8 @@ export async function createThreadedScorers(
       ...facts,
       ...scorerIn(thread, { model, tokenizer: tokenizers[model]! }),
     })),
-    engineName: engine,
+    engineName: engine.name,
+    engineNotice: engine.notice,
     ended: thread.ended,
     onHealth: (listener) => thread.onHealth(listener),
     [Symbol.asyncDispose]: () => thread.close(),

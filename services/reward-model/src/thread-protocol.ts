@@ -1,4 +1,5 @@
 import type { EngineSettings } from "@stagecraft/service-kit";
+import type { EngineInfo } from "@stagecraft/tensor";
 import type { NamedModelDir } from "./open-service.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";
 
@@ -11,8 +12,8 @@ export interface ScoreThreadData {
 /** What it tells when it is ready. */
 export interface ScoreThreadFacts {
   models: Pick<Scorer, "name" | "version" | "model" | "scoreMean" | "scoreStd">[];
-  /** Name of the tensor engine. */
-  engine: string;
+  /** Name of the tensor engine, and what it has to say. */
+  engine: Pick<EngineInfo, "name" | "notice">;
 }
 
 /** What its owner asks of it. */

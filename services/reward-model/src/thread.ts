@@ -7,7 +7,7 @@ import type { ScoreThreadApi, ScoreThreadData, ScoreThreadFacts } from "./thread
 
 /** The worker thread of `createThreadedScorers`. */
 serveThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>(async ({ data, metrics }) => {
-  const { name: engine } = await initEngine(engineOptions(data.engine));
+  const { name, notice } = await initEngine(engineOptions(data.engine));
   watchEngine(metrics, memoryReport);
   const scorers: LocalScorer[] = [];
   for (const model of data.models) scorers.push(await loadScorer(model));
@@ -15,7 +15,7 @@ serveThread<ScoreThreadData, ScoreThreadApi, ScoreThreadFacts>(async ({ data, me
     return { name, version, model, scoreMean, scoreStd };
   });
   return {
-    facts: { models, engine },
+    facts: { models, engine: { name, ...(notice && { notice }) } },
     handlers: {
       score: async ({ model, sequences }) => scorers[model]!.score(sequences),
     },

@@ -43,6 +43,14 @@ function randomSequences(count: number): Int32Array[] {
 describe.skipIf(!built)(
   `createThreadedScorers()${built ? "" : ": not built (npm run build)"}`,
   () => {
+    it("says what its engine cannot do as asked", async () => {
+      await using directory = await tempDir();
+      const models = await writeModels(directory.path);
+      const engine = { engine: "auto", plugin: "/no/such/plugin.so", threads: 1 } as const;
+      await using thread = await createThreadedScorers({ models, engine });
+      expect(thread.engineNotice).toContain("the plugin /no/such/plugin.so is not used");
+    });
+
     it("scores as this thread would, alone and in batches of any size, to the bit", async () => {
       await using directory = await tempDir();
       await initEngine({ engine: "auto", numThreads: 1 });

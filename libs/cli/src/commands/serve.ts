@@ -82,6 +82,7 @@ async function serve(text: string, flags: ServeFlags, scope: CommandScope): Prom
   await serveModel(options, (serving) => {
     const told = { ...serving, model: name };
     io.err.write(unsupportedText(serving.unsupported));
+    if (serving.engineNotice) io.err.write(`${serving.engineNotice}\n`);
     io.out.write(flags.json ? `${JSON.stringify(told)}\n` : textOf(told, flags.apiKey.length > 0));
   });
 }

@@ -30,6 +30,8 @@ export interface OpenModel extends AsyncDisposable {
   readonly models: ServedModels;
   /** Name of the tensor engine. */
   readonly engineName: string;
+  /** What it cannot do as asked. */
+  readonly engineNotice: string | undefined;
   /** What the model's generation_config.json asks for and is not done; scores have none. */
   readonly unsupported: readonly string[];
   /** Resolves with the reason when its thread has died. */
@@ -78,6 +80,7 @@ async function openPolicy(
     kind: "policy",
     models: fixedModels({ [name]: backend }),
     engineName: engine.engineName,
+    engineNotice: engine.engineNotice,
     unsupported,
     ended: engine.ended,
     [Symbol.asyncDispose]: () => service.close(),
@@ -96,6 +99,7 @@ async function openReward(options: OpenModelOptions): Promise<OpenModel> {
     kind: "reward",
     models: fixedModels({}, { [name]: backend }),
     engineName: thread.engineName,
+    engineNotice: thread.engineNotice,
     unsupported: [],
     ended: thread.ended,
     async [Symbol.asyncDispose]() {

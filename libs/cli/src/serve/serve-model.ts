@@ -18,7 +18,10 @@ export interface ServeOptions extends Omit<OpenModelOptions, "metrics"> {
 }
 
 /** What is served where, told when it is. */
-export interface Serving extends Pick<OpenModel, "kind" | "engineName" | "unsupported"> {
+export interface Serving extends Pick<
+  OpenModel,
+  "kind" | "engineName" | "engineNotice" | "unsupported"
+> {
   url: string;
   /** Where metrics are read. */
   metricsUrl?: string;
@@ -38,8 +41,8 @@ export async function serveModel(
     models: model.models,
     authenticate: fixedKeys(apiKeys),
   });
-  const { kind, engineName, unsupported } = model;
-  const serving = { url: server.url, kind, engineName, unsupported };
+  const { kind, engineName, engineNotice, unsupported } = model;
+  const serving = { url: server.url, kind, engineName, engineNotice, unsupported };
   onServing({ ...serving, ...(told && { metricsUrl: told.url }) });
   const stopped = new Promise<"stopped">((resolve) => {
     if (signal.aborted) resolve("stopped");
