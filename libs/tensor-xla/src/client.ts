@@ -16,7 +16,7 @@ import type {
   PjrtProgram,
 } from "./pjrt.js";
 import { DeviceProgram } from "./program.js";
-import { ProgramCache, type ProgramKey } from "./program-cache.js";
+import { compiledAnew, ProgramCache, type ProgramKey } from "./program-cache.js";
 import { readArguments } from "./signature.js";
 
 /** What the addon tells of an opened plugin. */
@@ -136,7 +136,8 @@ export class DeviceClient implements PjrtClient {
   #tryLoad(serialized: Buffer): CompiledProgram | undefined {
     try {
       return this.addon.load(this.#handle, serialized);
-    } catch {
+    } catch (error) {
+      compiledAnew(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }

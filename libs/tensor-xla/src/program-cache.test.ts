@@ -65,7 +65,8 @@ describe("ProgramCache", () => {
     expect([a, b, c].map((key) => cache.read(key) !== undefined)).toEqual([true, false, true]);
   });
 
-  it("takes a file that is cut short or altered for none", () => {
+  it("takes a file that is cut short or altered for none, and says so", () => {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
     const cache = new ProgramCache(dir);
     cache.write(KEY, PROGRAM);
     const file = join(dir, readdirSync(dir)[0] ?? "");
@@ -78,6 +79,11 @@ describe("ProgramCache", () => {
     altered[altered.length - 1]! ^= 1;
     writeFileSync(file, altered);
     expect(cache.read(KEY)).toBeUndefined();
+    expect(warn).toHaveBeenCalledTimes(4);
+    expect(warn).toHaveBeenLastCalledWith(
+      expect.stringMatching(/compiled anew: .*\.pjrt is cut short or altered/),
+    );
+    warn.mockRestore();
   });
 
   it("takes a file that cannot be read for none, and says so", () => {
@@ -88,7 +94,7 @@ describe("ProgramCache", () => {
     rmSync(file);
     mkdirSync(file); // reading fails for root too
     expect(cache.read(KEY)).toBeUndefined();
-    expect(warn).toHaveBeenCalledWith(expect.stringMatching(/cannot be read.*EISDIR/));
+    expect(warn).toHaveBeenCalledWith(expect.stringMatching(/compiled anew: .*EISDIR/));
     warn.mockRestore();
     writeFileSync(join(file, "inside"), "");
     cache.write(KEY, PROGRAM);

@@ -21,8 +21,8 @@ const UNFINISHED_MS = 3_600_000;
 
 /**
  * Compiled programs in a directory, a file each, named by the key's hash. Written beside and renamed, so that
- * several processes may share it; a file that is cut short or altered counts as absent, and so does one that
- * cannot be read, of which a warning tells. Above `maxBytes` (default 4 GiB) those go that were used least
+ * several processes may share it; a file that is cut short or altered, or that cannot be read, counts as absent, and
+ * a warning tells of it. Above `maxBytes` (default 4 GiB) those go that were used least
  * recently, and what a process that died has left unfinished. Delete files at will.
  */
 export class ProgramCache {
@@ -38,14 +38,14 @@ export class ProgramCache {
       stored = readFileSync(file);
     } catch (error) {
       const { code = "", message } = error as NodeJS.ErrnoException;
-      if (!["ENOENT", "ENOTDIR"].includes(code)) {
-        process.emitWarning(`a compiled program cannot be read, it is compiled anew: ${message}`);
-      }
+      if (!["ENOENT", "ENOTDIR"].includes(code)) compiledAnew(message);
       return undefined;
     }
     const program = stored.subarray(HASH_BYTES);
-    if (!sha256(program).equals(stored.subarray(0, HASH_BYTES))) return undefined;
-
+    if (!sha256(program).equals(stored.subarray(0, HASH_BYTES))) {
+      compiledAnew(`${file} is cut short or altered`);
+      return undefined;
+    }
     touch(file);
     return program;
   }
@@ -84,6 +84,11 @@ export class ProgramCache {
     const hash = createHash("sha256").update(JSON.stringify(rest)).update("\0").update(options);
     return join(this.dir, `${hash.update("\0").update(mlirText).digest("hex")}.pjrt`);
   }
+}
+
+/** Tells of a kept program that is of no use. */
+export function compiledAnew(reason: string): void {
+  process.emitWarning(`a compiled program cannot be used, it is compiled anew: ${reason}`);
 }
 
 /** Undefined for a file that another process has removed meanwhile. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openTestPlugin, STEP } from "./programs.js";
 
 describe("the cache of compiled programs", () => {
@@ -37,12 +37,16 @@ describe("the cache of compiled programs", () => {
     expect(readdirSync(cacheDir)).toEqual([]);
   });
 
-  it("compiles anew what the plugin no longer takes", () => {
+  it("compiles anew what the plugin no longer takes, and says so", () => {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
     run();
     const file = join(cacheDir, readdirSync(cacheDir)[0] ?? "");
     const junk = Buffer.from("no program of this plugin");
     writeFileSync(file, Buffer.concat([createHash("sha256").update(junk).digest(), junk]));
     expect(run()).toEqual({ fromCache: false, result: [Float32Array.of(27), true] });
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining("it is compiled anew"));
+    warn.mockRestore();
     expect(run().fromCache).toBe(true);
   });
 
