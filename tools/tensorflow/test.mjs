@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { prepare } from "../setup/environment.mjs";
 import { root, runTool } from "../setup/main.mjs";
 import { runAttached, StepError } from "../setup/steps.mjs";
+import { filtersOf } from "../test/filters.mjs";
 import { buildTensorFlow } from "./build.mjs";
 import { compareCurves } from "./curve.mjs";
-import { OTHER_ENGINES, SUITES } from "./suites.mjs";
+import { LEFT_OUT, SUITES } from "./suites.mjs";
 
 /** Of the tests' own processes; TensorFlow would take all cores in each of the two. */
 const THREADS = { TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" };
@@ -18,13 +19,13 @@ await runTool("Stagecraft on the TensorFlow engine", async (steps) => {
   const nodePath = await buildTensorFlow(steps);
   const env = { ...THREADS, TF_CPP_MIN_LOG_LEVEL: "2", ...process.env, NODE_PATH: nodePath };
   const args = process.argv.slice(2);
-  if (args.includes("--curve")) return compareCurves(steps, env);
-  for (const [file, reason] of Object.entries(OTHER_ENGINES)) {
+  if (args.includes("--curve")) return compareCurves(steps, { engine: "tensorflow", env });
+  for (const [file, reason] of Object.entries(LEFT_OUT)) {
     if (!existsSync(join(root, file))) throw new StepError(`no ${file}: correct suites.mjs`);
     steps.note(`left out: ${file} (${reason})`);
   }
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const config = ["--config", join(root, "tools", "tensorflow", "vitest.config.ts")];
-  const filters = args.some((arg) => !arg.startsWith("-")) ? args : [...SUITES, ...args];
+  const filters = (await filtersOf(args)).length > 0 ? args : [...SUITES, ...args];
   return runAttached([process.execPath, vitest, "run", ...config, ...filters], { cwd: root, env });
 });

@@ -14,6 +14,9 @@ const PACKAGE = join(root, "libs", "tensor-xla");
 const SOURCES = join(PACKAGE, "test-plugin");
 const OUT = join(root, ".stagecraft", "xla");
 
+/** Where the plugin for tests is. */
+export const TEST_PLUGIN = join(OUT, "pjrt_cpu_plugin.so");
+
 /** Headers of libraries that XLA's own headers include, below its include folder. */
 const DEPENDENCIES = [
   ...["external/com_google_protobuf", "external/highwayhash", "external/farmhash_archive/src"],
@@ -50,7 +53,7 @@ export async function buildTestPlugin(steps) {
   }
   requireCompiler();
   const { include, lib } = await findXla(steps);
-  const [plugin, stamp] = [join(OUT, "pjrt_cpu_plugin.so"), join(OUT, "built.sha256")];
+  const [plugin, stamp] = [TEST_PLUGIN, join(OUT, "built.sha256")];
   const source = join(SOURCES, "cpu-plugin.cc");
   const folders = [SOURCES, include, ...DEPENDENCIES.map((path) => join(include, path))];
   const libraries = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"];

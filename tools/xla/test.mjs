@@ -1,12 +1,16 @@
 // `npm run test:xla [-- vitest arguments]`: builds the PJRT addon and a plugin for CPUs, then runs the addon's own
-// tests, and the tensor, model, learning and PPO suites on the engine xla. XLA_PLUGIN names another plugin to
-// run the suites on.
-import { existsSync } from "node:fs";
+// tests, the script for GPU machines in a tiny size, 250 steps of a training beside the native engine's (alone:
+// `-- --curve`), and the tensor, model, learning and PPO suites on the engine xla. Names of files among the arguments
+// leave it at those of the suites. XLA_PLUGIN names a plugin that is there; with another than ours the addon's own
+// tests are left out.
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { prepare } from "../setup/environment.mjs";
 import { root, runTool } from "../setup/main.mjs";
 import { runAttached, StepError } from "../setup/steps.mjs";
-import { buildTestPlugin, buildXlaAddon } from "./build.mjs";
+import { compareCurves } from "../tensorflow/curve.mjs";
+import { filtersOf } from "../test/filters.mjs";
+import { buildTestPlugin, buildXlaAddon, TEST_PLUGIN } from "./build.mjs";
 import { LEFT_OUT, SUITES } from "./suites.mjs";
 
 /** @param {string} plugin */
@@ -25,15 +29,25 @@ await runTool("Stagecraft on the engine xla", async (steps) => {
     if (!existsSync(join(root, file))) throw new StepError(`no ${file}: correct suites.mjs`);
     steps.note(`left out: ${file} (${reason})`);
   }
-  const args = process.argv.slice(2);
+  const args = process.argv.slice(2).filter((arg) => arg !== "--curve");
+  const curve = () => compareCurves(steps, { engine: "xla", flags: ["--plugin", plugin], env });
+  if (process.argv.includes("--curve")) return curve();
   const vitest = [process.execPath, join(root, "node_modules", "vitest", "vitest.mjs"), "run"];
   const run = (/** @type {string} */ config, /** @type {readonly string[]} */ filters) =>
     runAttached([...vitest, "--config", join(root, config), ...filters], { cwd: root, env });
-  const isFiltered = args.some((arg) => !arg.startsWith("-"));
-  const isOnOurs = process.env.XLA_PLUGIN === undefined; // its options and counts are what the addon's tests need
-  const addon = isFiltered || !isOnOurs ? 0 : await run("libs/tensor-xla/plugin.config.mjs", args);
-  if (!isFiltered)
-    await steps.command("the script for GPU machines, tiny", tinyBench(plugin), { env });
-  const suites = await run("tools/xla/vitest.config.ts", isFiltered ? args : [...SUITES, ...args]);
-  return addon || suites;
+  if ((await filtersOf(args)).length > 0) {
+    steps.note("left out: all but the files that are named");
+    return run("tools/xla/vitest.config.ts", args);
+  }
+  const isOurs = existsSync(TEST_PLUGIN) && realpathSync(plugin) === realpathSync(TEST_PLUGIN);
+  if (!isOurs) {
+    steps.note(
+      "left out: the addon's own tests (they need the options and counts of the plugin that is built here)",
+    );
+  }
+  const addon = isOurs ? await run("libs/tensor-xla/plugin.config.mjs", args) : 0;
+  await steps.command("the script for GPU machines, tiny", tinyBench(plugin), { env });
+  const parted = await curve();
+  const suites = await run("tools/xla/vitest.config.ts", [...SUITES, ...args]);
+  return addon || parted || suites;
 });
