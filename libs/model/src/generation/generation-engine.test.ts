@@ -1,6 +1,7 @@
 import { f32 } from "@stagecraft/checkpoint";
 import { initEngine } from "@stagecraft/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
+import { allowBatchRounding } from "../../test/batch-rounding.js";
 import { randomIds, tinyConfig, tinyModel } from "../../test/tiny.js";
 import { generate } from "./generate.js";
 import { createDecoder } from "./decoder.js";
@@ -10,7 +11,10 @@ import {
   type GenerationEvent,
 } from "./generation-engine.js";
 
-beforeAll(() => initEngine({ engine: "auto" }));
+beforeAll(async () => {
+  await initEngine({ engine: "auto" });
+  allowBatchRounding();
+});
 
 const config = tinyConfig("llama");
 const prompt = (seed: number, length = 4) => randomIds(23, length, seed);

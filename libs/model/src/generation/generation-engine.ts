@@ -64,12 +64,13 @@ export interface GenerationEngineOptions {
   maxTokens?: number;
   /**
    * Whether sequences that begin with the same tokens share what was read: several answers to one
-   * prompt, system prompts, the history of a conversation. Results are the same bits. Default true.
+   * prompt, system prompts, the history of a conversation. Results are the same bits, on engines that are not
+   * batch-invariant (`EngineInfo`) the same tokens with log-probs of the same up to rounding. Default true.
    */
   sharePrefixes?: boolean;
   /**
    * Tokens that each sequence may get in one step: what a step costs beside the model is then paid
-   * once for all of them. Results are the same bits. Default 16; the plain engines draw one.
+   * once for all of them. Results are the same as above. Default 16; the plain engines draw one.
    */
   maxTokensPerStep?: number;
   /**
