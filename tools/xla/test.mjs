@@ -24,7 +24,7 @@ await runTool("Stagecraft on the engine xla", async (steps) => {
   await prepare(root, steps);
   await buildXlaAddon(steps);
   const plugin = process.env.XLA_PLUGIN ?? (await buildTestPlugin(steps));
-  const env = { TF_CPP_MIN_LOG_LEVEL: "2", ...process.env, XLA_PLUGIN: plugin };
+  const env = { TF_CPP_MIN_LOG_LEVEL: "3", ...process.env, XLA_PLUGIN: plugin };
   for (const [file, reason] of Object.entries(LEFT_OUT)) {
     if (!existsSync(join(root, file))) throw new StepError(`no ${file}: correct suites.mjs`);
     steps.note(`left out: ${file} (${reason})`);

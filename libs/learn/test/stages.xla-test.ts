@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeJsonl, writeRankings } from "@stagecraft/data";
+import { writeJsonl, writeRankings, type Message } from "@stagecraft/data";
 import { silentReporter, type StageDefinition } from "@stagecraft/runs";
 import { initEngine, programCounts } from "@stagecraft/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ beforeAll(async () => {
   await writeTinyModel(join(dir, "base"));
   await writeFile(join(dir, "text.txt"), "the cat sat on the mat. the dog ran to it. ".repeat(60));
   const words = ["red", "blue", "green", "pink"];
-  const prompts = Array.from({ length: 24 }, (_, i) => [
+  const prompts = Array.from({ length: 24 }, (_, i): Message[] => [
     { role: "user", content: `say ${words[i % 4]} ${"abcdef"[i % 6]}` },
   ]);
   await writeJsonl(
@@ -62,7 +62,7 @@ describe("a step of a stage on xla runs one program", () => {
     ...{ numLayers: 1, numHeads: 2, hiddenSize: 16, contextLength: 16 },
   });
   const demonstrations = () => ({
-    ...{ model: model(), data: [join(dir, "answers.jsonl")], batchSize: 4, epochs: 1 },
+    ...{ model: model(), data: [join(dir, "answers.jsonl")], batchSize: 4, epochs: 4 },
     ...{ validationFraction: 0.2 },
   });
   const ranked = () => ({

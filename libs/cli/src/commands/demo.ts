@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { formatDuration } from "@stagecraft/core";
-import type { CommonConfig } from "@stagecraft/runs";
+import type { ENGINES } from "@stagecraft/fields";
 import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { PRESETS, type PresetName } from "../demo/presets.js";
@@ -16,7 +16,7 @@ interface DemoFlags {
   preset: PresetName;
   out: string;
   seed: number;
-  engine: CommonConfig["engine"];
+  engine: (typeof ENGINES)[number];
   plugin?: string;
   fresh?: boolean;
   rerun?: string[];

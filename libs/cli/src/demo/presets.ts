@@ -1,5 +1,5 @@
 import type { PipelineFile } from "@stagecraft/pipeline";
-import type { CommonConfig } from "@stagecraft/runs";
+import type { ENGINES } from "@stagecraft/fields";
 
 /** How large a demo: `default` for people (minutes), `tiny` for tests (a minute or so). */
 export const PRESETS = ["default", "tiny"] as const;
@@ -52,7 +52,7 @@ export interface DemoOptions {
   /** Run directory. */
   out: string;
   /** What computes, where the stages are not to choose. */
-  engine?: CommonConfig["engine"] | undefined;
+  engine?: (typeof ENGINES)[number] | undefined;
   plugin?: string | undefined;
 }
 

@@ -95,6 +95,7 @@ export class DeviceCache implements SequenceCache {
 
   /** All but the last token of each row are read first, then one program serves rows of any number of tokens. */
   draw(rows: readonly DecoderRow[], weights: DecoderWeights, sampling: StepSampling): StepResult {
+    this.makeRoom(rows); // for all at once: growing is a program of its own
     const beginnings = rows
       .filter(({ ids }) => ids.length > 1)
       .map(({ slot, ids }) => ({ slot, ids: ids.subarray(0, -1) }));
