@@ -4,6 +4,9 @@ import { decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { ThreadedEngineOptions } from "./thread-client.js";
 
+/** What tokens of a stream wait for each other without being asked. */
+export const STREAM_INTERVAL_MS = 20;
+
 const own = {
   modelDir: text().describe(
     "Model served until the first weights arrive: a directory, s3://BUCKET/NAME or nats://NAME",
@@ -26,6 +29,9 @@ const own = {
   maxPrefillTokens: whole({ min: 1, default: 2048 }).describe("Prompt tokens read in one step"),
   startWaitMs: decimal({ max: 1000, default: 10 }).describe(
     "Longest wait for more requests before the first step after a rest, ms",
+  ),
+  streamIntervalMs: decimal({ max: 1000, default: STREAM_INTERVAL_MS }).describe(
+    "Least time between messages of a stream but its first and last, ms; 0 = every token at once",
   ),
   maxScoreTokens: whole({ min: 1, default: 8192 }).describe("Tokens of one pass of ScoreLogProbs"),
   maxItemsPerRequest: whole({ min: 1, default: 256 }).describe("Inputs of one request"),
@@ -55,10 +61,10 @@ export function loadPolicyConfig(args: readonly string[]): Promise<Readonly<Poli
 export function engineThreadOptions(config: PolicyConfig): ThreadedEngineOptions {
   const { name, modelDir, engine, plugin, threads, logLevel, stuckAfterMs } = config;
   const { maxActive, maxQueued, maxQueuedTokens, kvCacheBytes } = config;
-  const { maxPrefillTokens, startWaitMs, maxScoreTokens } = config;
+  const { maxPrefillTokens, startWaitMs, maxScoreTokens, streamIntervalMs } = config;
   return {
     ...{ name, modelDir, engine: { engine, plugin, threads }, logLevel, stuckAfterMs },
     ...{ maxActive, maxQueued, maxQueuedTokens, kvCacheBytes },
-    ...{ maxPrefillTokens, startWaitMs, maxScoreTokens },
+    ...{ maxPrefillTokens, startWaitMs, maxScoreTokens, streamIntervalMs },
   };
 }

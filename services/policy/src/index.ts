@@ -1,4 +1,4 @@
-export { policySchema } from "./config.js";
+export { policySchema, STREAM_INTERVAL_MS } from "./config.js";
 export { openPolicyService } from "./open-service.js";
 export { createPolicyService, type PolicyService } from "./service.js";
 export { createThreadedEngine } from "./thread-client.js";

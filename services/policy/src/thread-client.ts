@@ -11,6 +11,7 @@ import {
 import type { Metrics } from "@stagecraft/telemetry";
 import { loadTokenizerOf } from "@stagecraft/model";
 import { openAnswers, type Withdraw } from "./answers.js";
+import { createBurst } from "./burst.js";
 import type {
   EngineStatus,
   JudgedSequence,
@@ -79,6 +80,12 @@ interface Pending {
   sink: TokenSink;
 }
 
+/** On its way to the thread. */
+interface Arrived {
+  handle: number;
+  request: SequenceRequest;
+}
+
 class EngineClient implements ThreadedEngine {
   readonly engineName: string;
   readonly engineNotice: string | undefined;
@@ -86,6 +93,7 @@ class EngineClient implements ThreadedEngine {
   private readonly pending = new Map<number, Pending>();
   private readonly versions = createVersionLog();
   private readonly room: QueueRoom;
+  private readonly arrivals = createBurst<Arrived>((arrived) => this.handOver(arrived));
   private latest: StepStatus = {
     numActive: 0,
     numSteps: 0,
@@ -174,18 +182,29 @@ class EngineClient implements ThreadedEngine {
 
   private start(requests: readonly SequenceRequest[], sinks: readonly TokenSink[]): Withdraw[] {
     this.room.admit(requests);
-    const handles = requests.map((request, i) => {
-      this.pending.set(this.nextHandle, { request, sink: sinks[i]! });
-      return this.nextHandle++;
+    const arrived = requests.map((request, i): Arrived => {
+      const handle = this.nextHandle++;
+      this.pending.set(handle, { request, sink: sinks[i]! });
+      // A view would take its whole buffer along.
+      return { handle, request: { ...request, promptIds: request.promptIds.slice() } };
     });
-    const copies = requests.map((request) => ({
-      ...request,
-      promptIds: request.promptIds.slice(), // a view would take its whole buffer along
-    }));
-    this.thread.call("start", { handles, requests: copies }).catch((error: StagecraftError) => {
+    this.arrivals.add(arrived);
+    return arrived.map(
+      ({ handle }) =>
+        (error) =>
+          this.withdraw(handle, error),
+    );
+  }
+
+  /** Requests that come together go together, so that the thread's next step reads all of them. */
+  private handOver(arrived: readonly Arrived[]): void {
+    const wanted = arrived.filter(({ handle }) => this.pending.has(handle));
+    if (wanted.length === 0) return;
+    const handles = wanted.map(({ handle }) => handle);
+    const requests = wanted.map(({ request }) => request);
+    this.thread.call("start", { handles, requests }).catch((error: StagecraftError) => {
       for (const handle of handles) this.fail(handle, error);
     });
-    return handles.map((handle) => (error) => this.withdraw(handle, error));
   }
 
   private withdraw(handle: number, error: StagecraftError): void {

@@ -22,6 +22,8 @@ export interface EngineThreadData extends Omit<
   /** A chat template in the place of the model's. */
   chat?: ChosenTemplate | undefined;
   engine: EngineSettings;
+  /** Least time between two messages with tokens of answers that go on, ms; see `createTokenBatcher`. */
+  streamIntervalMs: number;
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
 }
 
@@ -56,15 +58,15 @@ export type StepStatus = Pick<
   "numActive" | "numSteps" | "numTokensGenerated" | "busyMs"
 >;
 
-/** The tokens of one step, one for each of some answers; the lists are aligned. */
+/** Tokens of some steps, of any answers; the lists are aligned. */
 export interface TokenBatch {
   handles: Int32Array;
   tokenIds: Int32Array;
   /** Not rounded to float32, so that they are what the engine said. */
   logProbs: Float64Array;
   weightVersions: Float64Array;
-  /** The answers that ended with their token. */
   /** The likeliest in the place of those tokens whose answers asked for them. */
   tops: { index: number; top: readonly TopToken[] }[];
+  /** The answers that ended with their token. */
   ends: { index: number; finishReason: FinishReasonName; text: string | undefined }[];
 }

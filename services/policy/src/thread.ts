@@ -10,18 +10,25 @@ import type {
   EngineThreadData,
   EngineThreadEvent,
   EngineThreadFacts,
+  TokenBatch,
 } from "./thread-protocol.js";
 import { createTokenBatcher } from "./token-batcher.js";
 
-/** The worker thread of `createThreadedEngine`: a local engine, its tokens told once a step. */
+/** The worker thread of `createThreadedEngine`: a local engine, its tokens told in one message for all. */
 serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEvent>(
   async ({ data, emit, metrics }) => {
-    const { modelDir, chat = {}, engine: settings, logLevel, ...options } = data;
+    const { modelDir, chat = {}, engine: settings, logLevel, streamIntervalMs, ...options } = data;
     const { name, notice } = await initEngine(engineOptions(settings));
     watchEngine(metrics, memoryReport);
     const tokenizer = await loadTokenizerOf(modelDir, chat);
     const model = await loadModel(modelDir, { heads: ["lm"] });
-    const batcher = createTokenBatcher();
+    const batcher = createTokenBatcher({ intervalMs: streamIntervalMs });
+    const tell = (tokens: TokenBatch | undefined) => {
+      if (!tokens) return;
+      const { numActive, numSteps, numTokensGenerated, busyMs } = engine.status();
+      const status = { numActive, numSteps, numTokensGenerated, busyMs };
+      emit({ kind: "tokens", tokens, status });
+    };
     const withdraws = new Map<number, Withdraw>();
     const engine = createLocalEngine({
       ...options,
@@ -29,12 +36,7 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
       tokenizer,
       logger: createLogger({ service: "policy", level: logLevel, bindings: { thread: "engine" } }),
       onWeights: (weights) => emit({ kind: "weights", weights }),
-      onStep() {
-        const tokens = batcher.take();
-        const { numActive, numSteps, numTokensGenerated, busyMs } = engine.status();
-        const status = { numActive, numSteps, numTokensGenerated, busyMs };
-        if (tokens) emit({ kind: "tokens", tokens, status });
-      },
+      onStep: () => tell(batcher.take()),
     });
     const sinkOf = (handle: number) => ({
       push(token: Parameters<typeof batcher.add>[1]) {
@@ -43,6 +45,7 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
       },
       fail(error: StagecraftError) {
         withdraws.delete(handle);
+        tell(batcher.leave(handle));
         emit({ kind: "failed", handle, error: toPlainError(error) });
       },
     });

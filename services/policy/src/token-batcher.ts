@@ -1,37 +1,80 @@
 import type { SampledToken, TokenSink } from "./token-channel.js";
 import type { TokenBatch } from "./thread-protocol.js";
 
-/** Gathers the tokens of a step from the sinks of all answers. */
+/** Gathers tokens from the sinks of all answers. */
 export interface TokenBatcher {
   add(handle: number, token: SampledToken): void;
-  /** What has gathered; undefined when nothing has. */
+  /** After a step: what is to be told now; undefined when that is nothing. */
   take(): TokenBatch | undefined;
+  /** Of an answer that ends without a last token: what was not told of it yet. */
+  leave(handle: number): TokenBatch | undefined;
 }
 
-/** One message for a step instead of one for each answer. */
-export function createTokenBatcher(): TokenBatcher {
-  let gathered: { handle: number; token: SampledToken }[] = [];
+export interface TokenBatcherOptions {
+  /** Least time between two messages about answers that go on, ms; 0 = every step is told. */
+  intervalMs: number;
+  now?: () => number;
+}
+
+/**
+ * One message about all answers, and not for every step: the tokens of an answer wait for the next one, its
+ * first and its end do not. Whatever wakes the reader of a message takes a processor from the steps.
+ */
+export function createTokenBatcher(options: TokenBatcherOptions): TokenBatcher {
+  const { intervalMs, now = () => performance.now() } = options;
+  /** Of answers that have begun, what has not been told. */
+  const open = new Map<number, SampledToken[]>();
+  const urgent = new Set<number>();
+  let dueAt = -Infinity;
+  const batchOf = (handles: Iterable<number>) => {
+    const taken: [number, SampledToken][] = [];
+    for (const handle of handles) {
+      const tokens = open.get(handle)!;
+      for (const token of tokens) taken.push([handle, token]);
+      if (tokens.at(-1)?.finishReason !== undefined) open.delete(handle);
+      else tokens.length = 0;
+    }
+    return toBatch(taken);
+  };
   return {
-    add: (handle, token) => gathered.push({ handle, token }),
+    add(handle, token) {
+      const tokens = open.get(handle);
+      if (tokens) tokens.push(token);
+      else open.set(handle, [token]);
+      if (!tokens || token.finishReason !== undefined) urgent.add(handle);
+    },
     take() {
-      const step = gathered;
-      gathered = [];
-      if (step.length === 0) return undefined;
-      return {
-        handles: Int32Array.from(step, ({ handle }) => handle),
-        tokenIds: Int32Array.from(step, ({ token }) => token.tokenId),
-        logProbs: Float64Array.from(step, ({ token }) => token.logProb),
-        weightVersions: Float64Array.from(step, ({ token }) => token.weightVersion),
-        tops: step.flatMap(({ token: { top } }, index) => (top ? [{ index, top }] : [])),
-        ends: step.flatMap(({ token: { finishReason, text } }, index) =>
-          finishReason === undefined ? [] : [{ index, finishReason, text }],
-        ),
-      };
+      const at = now();
+      const isDue = at >= dueAt;
+      const batch = batchOf(isDue ? [...open.keys()] : urgent);
+      urgent.clear();
+      if (isDue && batch) dueAt = at + intervalMs;
+      return batch;
+    },
+    leave(handle) {
+      const batch = open.has(handle) ? batchOf([handle]) : undefined;
+      open.delete(handle);
+      urgent.delete(handle);
+      return batch;
     },
   };
 }
 
-/** Hands the tokens of a step to the sinks of their answers; those withdrawn meanwhile have none. */
+function toBatch(taken: readonly [number, SampledToken][]): TokenBatch | undefined {
+  if (taken.length === 0) return undefined;
+  return {
+    handles: Int32Array.from(taken, ([handle]) => handle),
+    tokenIds: Int32Array.from(taken, ([, token]) => token.tokenId),
+    logProbs: Float64Array.from(taken, ([, token]) => token.logProb),
+    weightVersions: Float64Array.from(taken, ([, token]) => token.weightVersion),
+    tops: taken.flatMap(([, { top }], index) => (top ? [{ index, top }] : [])),
+    ends: taken.flatMap(([, { finishReason, text }], index) =>
+      finishReason === undefined ? [] : [{ index, finishReason, text }],
+    ),
+  };
+}
+
+/** Hands the tokens of a message to the sinks of their answers; those withdrawn meanwhile have none. */
 export function spreadTokens(
   batch: TokenBatch,
   sinkOf: (handle: number) => TokenSink | undefined,

@@ -11,6 +11,7 @@ import {
   type ThreadedEngine,
   type ThreadedEngineOptions,
 } from "../src/thread-client.js";
+import type { TokenChunk } from "../src/engine.js";
 import {
   otherWeights,
   readAll,
@@ -49,6 +50,7 @@ async function withEngine(
     maxPrefillTokens: 64,
     startWaitMs: 0,
     maxScoreTokens: 256,
+    streamIntervalMs: 0,
     ...change,
   });
   try {
@@ -91,6 +93,42 @@ describe.skipIf(!built)(
         },
         { engine: { engine: "auto", plugin, threads: 1 } },
       );
+    });
+
+    it("gives the first token at once and the rest together, where the interval is longer than the answer", async () => {
+      await withEngine(
+        async (engine) => {
+          const wanted = { maxNewTokens: 12, temperature: 3, seed: 3 };
+          const lengths = async (chunks: AsyncIterable<TokenChunk>) => {
+            const all: number[] = [];
+            for await (const { tokenIds } of chunks) all.push(tokenIds.length);
+            return all;
+          };
+          const requests = ["a", "b"].map((text) => request(tokenizer, text, wanted));
+          const [one, other] = await Promise.all(engine.submit(requests, never).map(lengths));
+          const { numTokensGenerated } = engine.status();
+          expect([...one!, ...other!].reduce((sum, length) => sum + length)).toBe(
+            numTokensGenerated,
+          );
+          for (const [first, rest, ...more] of [one!, other!]) {
+            expect({ first, more }).toEqual({ first: 1, more: [] });
+            expect(rest).toBeGreaterThan(1);
+          }
+        },
+        { streamIntervalMs: 3_600_000 },
+      );
+    });
+
+    it("never begins an answer that was given up in the turn that asked for it", async () => {
+      await withEngine(async (engine) => {
+        const controller = new AbortController();
+        const [given] = engine.submit([request(tokenizer, "a")], controller.signal);
+        controller.abort();
+        await expect(readAll(given!)).rejects.toMatchObject({ code: "cancelled" });
+        const [other] = engine.submit([request(tokenizer, "b")], never);
+        const { ids } = await readAll(other!);
+        expect(engine.status()).toMatchObject({ numTokensGenerated: ids.length, numQueued: 0 });
+      });
     });
 
     it("refuses beyond its queue at once, and frees the places of those who cancel or leave", async () => {
@@ -167,6 +205,7 @@ describe.skipIf(!built)(
         createThreadedEngine({
           ...{ name: "tiny", modelDir, engine: { engine: "cpu", threads: 1 }, logLevel: "silent" },
           ...{ maxActive: 1, maxQueued: 1, maxPrefillTokens: 1, startWaitMs: 0, maxScoreTokens: 1 },
+          streamIntervalMs: 0,
         }),
       ).rejects.toThrow(/none/);
     });

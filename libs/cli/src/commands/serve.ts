@@ -17,6 +17,7 @@ interface ServeFlags {
   threads: number;
   maxActive: number;
   maxQueued: number;
+  streamInterval?: number;
   graceMs: number;
   metricsPort?: number;
   json?: boolean;
@@ -53,6 +54,12 @@ export function serveCommand(command: Command, scope: CommandScope): void {
     )
     .addOption(wholeNumberFlag("--max-queued", "answers that may wait", 1024))
     .addOption(
+      new Option(
+        "--stream-interval <ms>",
+        "least time between two pieces of a stream but its first and last; 0 = every token at once (default: 20)",
+      ).argParser(wholeFrom(0)),
+    )
+    .addOption(
       wholeNumberFlag("--grace-ms", "time at the end for what is being answered, ms", 20_000),
     )
     .addOption(
@@ -75,6 +82,7 @@ async function serve(text: string, flags: ServeFlags, scope: CommandScope): Prom
   const { host, port, engine, threads, maxActive, maxQueued, graceMs, metricsPort } = flags;
   const options = {
     ...{ dir, name, host, port, maxActive, maxQueued, graceMs, signal },
+    ...(flags.streamInterval !== undefined && { streamIntervalMs: flags.streamInterval }),
     chat: { chatTemplate: flags.chatTemplate, chatTokens: flags.chatTokens },
     ...{ engine: { engine, threads }, apiKeys: flags.apiKey },
     ...(metricsPort !== undefined && { metricsPort }),

@@ -5,7 +5,11 @@ import { callInProcess } from "@stagecraft/rpc";
 import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
 import type { EngineSettings } from "@stagecraft/service-kit";
-import { createPolicyService, createThreadedEngine } from "@stagecraft/service-policy";
+import {
+  createPolicyService,
+  createThreadedEngine,
+  STREAM_INTERVAL_MS,
+} from "@stagecraft/service-policy";
 import { createRewardModelService, createThreadedScorers } from "@stagecraft/service-reward-model";
 import { silentLogger, type Metrics } from "@stagecraft/telemetry";
 import { createMemoryWeightStore, followWeights } from "@stagecraft/weights";
@@ -20,6 +24,8 @@ export interface OpenModelOptions {
   engine: EngineSettings;
   maxActive: number;
   maxQueued: number;
+  /** Least time between two pieces of a streamed answer but its first and last, ms. */
+  streamIntervalMs?: number;
   /** Counts tokens, items, queues and times, as the service of the same model does. */
   metrics?: Metrics;
 }
@@ -58,12 +64,12 @@ const MAX_ITEMS = 256;
 const logger = silentLogger();
 
 async function openPolicy(
-  { dir, name, ...options }: OpenModelOptions,
+  { dir, name, streamIntervalMs = STREAM_INTERVAL_MS, ...options }: OpenModelOptions,
   unsupported: readonly string[],
 ): Promise<OpenModel> {
   const engine = await createThreadedEngine({
     ...options,
-    ...{ name, modelDir: dir, logLevel: "error" },
+    ...{ name, modelDir: dir, logLevel: "error", streamIntervalMs },
     ...{ maxPrefillTokens: PREFILL, maxScoreTokens: PREFILL, startWaitMs: 0 },
   });
   const announcements = (async function* () {})();
