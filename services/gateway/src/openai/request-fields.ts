@@ -75,20 +75,21 @@ const chatSchema = z.strictObject({
   store: z.literal(false).optional(),
 });
 
-const token = z
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
-const prompt = z.union(
-  [
-    z.string(),
-    z.array(z.string()).min(1).max(MAX_CHOICES),
-    z.array(token).min(1),
-    z.array(z.array(token).min(1)).min(1).max(MAX_CHOICES),
-  ],
-  {
-    error: `must be a text, up to ${MAX_CHOICES} texts, token ids, or up to ${MAX_CHOICES} lists of them`,
-  },
+type Prompts = string | string[] | number[] | number[][];
+
+const isToken = (value: unknown) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+const isList = (value: unknown, isItem: (item: unknown) => boolean, most = Infinity) =>
+  Array.isArray(value) && value.length >= 1 && value.length <= most && value.every(isItem);
+
+/** Looked at by hand: a schema for each token takes longer than the rest of a request together. */
+const prompt = z.custom<Prompts>(
+  (value) =>
+    typeof value === "string" ||
+    isList(value, isToken) ||
+    isList(value, (text) => typeof text === "string", MAX_CHOICES) ||
+    isList(value, (ids) => isList(ids, isToken), MAX_CHOICES),
+  `must be a text, up to ${MAX_CHOICES} texts, token ids, or up to ${MAX_CHOICES} lists of them`,
 );
 
 const completionSchema = z.strictObject({
@@ -187,7 +188,7 @@ function issueError(issue: z.core.$ZodIssue, body: object) {
       ? refused(param, `${shown} is not supported here: leave it out`, "unsupported_parameter")
       : refused(param, `${shown} is no parameter of this request`, "unknown_parameter");
   }
-  if (issue.code === "invalid_type" && valueAt(body, issue.path) === undefined) {
+  if (path !== "" && valueAt(body, issue.path) === undefined) {
     return refused(path, `${path} is missing, must be set`, "missing_required_parameter");
   }
   const apiCode =

@@ -64,15 +64,15 @@ async function asWhole(options: RespondOptions, tally: Tally): Promise<unknown> 
 async function inPieces(options: RespondOptions, tally: Tally): Promise<unknown> {
   const { format, request, reply, stallMs } = options;
   const withUsage = request.stream_options?.include_usage === true;
-  const frame = frameOf(options, format.piecesObject);
+  const head = JSON.stringify(frameOf(options, format.piecesObject)).slice(0, -1); // once a stream
   const stream = createSseStream(reply.raw, { stallMs });
   const send = (choices: object[], usage: Usage | null) => {
     if (!stream.isOpen) {
       reply.hijack();
       stream.open({ ...headersOf(reply), [WEIGHTS_HEADER]: tally.weights });
     }
-    const fields = { ...frame, system_fingerprint: tally.fingerprint, choices };
-    return stream.send(JSON.stringify(withUsage ? { ...fields, usage } : fields));
+    const rest = { system_fingerprint: tally.fingerprint, choices, ...(withUsage && { usage }) };
+    return stream.send(`${head},${JSON.stringify(rest).slice(1)}`);
   };
   try {
     await readAnswers(options, (choice, piece) => {
