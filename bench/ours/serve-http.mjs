@@ -1,11 +1,11 @@
 // The API over HTTP against the bare engine, in turns in every round:
 //   serve-http.mjs LAYERS HEADS WIDTH INNER STREAMS THREADS
-// `stagecraft serve` is a process of its own, the bare engine and the HTTP clients are in this one. A round
-// is, on both sides, STREAMS answers of 64 tokens to prompts of 32 random ids, streamed over HTTP, then
-// some calls of one token, one after the other.
+// `stagecraft serve` and the HTTP clients (stream-clients.mjs) are processes of their own, the bare engine is
+// in this one. A round is, on both sides, STREAMS answers of 64 tokens to prompts of 32 random ids, streamed
+// over HTTP, then some calls of one token, one after the other. What the way costs is told beside the time:
+// processor time of the server's main thread, which does all but the model, and of the clients.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -34,7 +34,7 @@ const config = presetConfig("llama", { ...sizes, maxPositions: 512, tieEmbedding
 const model = createModel(config, { heads: ["lm"], seed: 0 });
 await saveModel(folder, model, { tokenizerFiles: tokenizer.files() });
 const server = await startServer();
-const agent = new Agent({ keepAlive: true, maxSockets: streams });
+const clients = startClients();
 
 function startServer() {
   const bin = fileURLToPath(new URL("../../libs/cli/bin/stagecraft.mjs", import.meta.url));
@@ -45,52 +45,55 @@ function startServer() {
   process.on("exit", () => child.kill());
   const lines = createInterface({ input: child.stdout });
   return new Promise((resolve, reject) => {
-    lines.once("line", (line) => resolve(JSON.parse(line)));
+    lines.once("line", (line) => resolve({ ...JSON.parse(line), pid: child.pid }));
     child.once("close", () => reject(new Error("serve ended")));
   });
 }
 
-/** One call; when its first byte and its end came, and how many tokens it says it made. */
-function call(numTokens, stream) {
-  const prompt = Array.from(randomIds(PROMPT, vocabSize));
-  const more = stream ? { stream, stream_options: { include_usage: true } } : {};
-  const body = JSON.stringify({ model: "m", prompt, max_tokens: numTokens, ...more });
-  const { hostname, port } = new URL(server.url);
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-  const where = { agent, hostname, port, method: "POST", path: "/v1/completions", headers };
-  return new Promise((resolve, reject) => {
-    const sent = request(where, (response) => {
-      let [first, last] = [0, ""];
-      response.setEncoding("latin1").on("data", (part) => {
-        first ||= performance.now();
-        last = (last + part).slice(-600);
-      });
-      response.on("end", () => {
-        const made = /"completion_tokens":(\d+)/.exec(last);
-        if (response.statusCode !== 200 || !made) return reject(new Error(last));
-        resolve({ first, made: Number(made[1]) });
-      });
-    });
-    sent.on("error", reject);
-    sent.end(body);
+/** Asks for so many tokens in as many calls at once; see stream-clients.mjs for the answer. */
+function startClients() {
+  const program = fileURLToPath(new URL("stream-clients.mjs", import.meta.url));
+  const child = spawn(process.execPath, [program, server.url, String(streams)], {
+    stdio: ["pipe", "pipe", "inherit"],
   });
+  process.on("exit", () => child.kill());
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return async (numCalls, numTokens, more = {}) => {
+    const bodyOf = () => {
+      const prompt = Array.from(randomIds(PROMPT, vocabSize));
+      return { model: "m", prompt, max_tokens: numTokens, ...more };
+    };
+    child.stdin.write(`${JSON.stringify(Array.from({ length: numCalls }, bodyOf))}\n`);
+    const { value, done } = await lines.next();
+    if (done) throw new Error("the clients ended");
+    return JSON.parse(value);
+  };
+}
+
+/** Processor time of the server's main thread so far, µs; undefined where there is no /proc. */
+function mainThreadUs() {
+  try {
+    const { pid } = server;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[0]) / 1000;
+  } catch {
+    return undefined;
+  }
 }
 
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function overHttp() {
-  const start = performance.now();
-  const calls = await Promise.all(Array.from({ length: streams }, () => call(NEW, true)));
-  const seconds = (performance.now() - start) / 1000;
-  const firstMs = median(calls.map(({ first }) => first - start));
-  const tokens = calls.reduce((sum, { made }) => sum + made, 0);
+  const usBefore = mainThreadUs();
+  const streamed = { stream: true, stream_options: { include_usage: true } };
+  const { firstMs, ms, made, cpuMs } = await clients(streams, NEW, streamed);
+  const tokens = made.reduce((sum, each) => sum + each, 0);
+  const serverUs = usBefore === undefined ? undefined : (mainThreadUs() - usBefore) / tokens;
   const singles = [];
-  for (let i = 0; i < CALLS; i++) {
-    const since = performance.now();
-    await call(1, false);
-    singles.push(performance.now() - since);
-  }
-  return { tokensPerSecond: tokens / seconds, firstMs, oneMs: median(singles) };
+  for (let i = 0; i < CALLS; i++) singles.push((await clients(1, 1)).ms);
+  return {
+    ...{ tokensPerSecond: (1000 * tokens) / ms, firstMs: median(firstMs) },
+    ...{ oneMs: median(singles), serverUs, clientUs: (1000 * cpuMs) / tokens },
+  };
 }
 
 /** Reads a burst as one, as the server does. */

@@ -38,8 +38,12 @@ function rowsOf(answers, { streams, ...facts }) {
     ...facts,
   });
   const name = `serve-http-${streams}`;
+  const us = (field) => of("http", field)?.toFixed(0) ?? "unknown";
   return [
-    makeRow({ name, ...compared("tokensPerSecond"), unit: "tokens/s", target: 0.95 }),
+    makeRow({
+      ...{ name, ...compared("tokensPerSecond"), unit: "tokens/s", target: 0.95 },
+      note: `µs of a processor a token: ${us("serverUs")} the server's main thread, ${us("clientUs")} the clients`,
+    }),
     makeRow({
       ...{ name: `${name}-first`, ...compared("firstMs"), unit: "ms to first" },
       ...{ target: 1.15, goal: "atMost" },
