@@ -1,5 +1,6 @@
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import { inputChanges, type InputHashes } from "./input-hashes.js";
+import { withoutCachePlace } from "./cache-place.js";
 import type { RunRecord } from "./run-record.js";
 import type { StageFacts } from "../stage/stage.js";
 
@@ -81,7 +82,9 @@ export function changedFields(
   const text = (value: unknown) => JSON.stringify(value) ?? "unset";
   const defaultOf = (field: string): unknown => schema?.shape[field]?.safeParse(undefined).data;
   const was = (field: string) => text(field in before ? before[field] : defaultOf(field));
+  const differs = (field: string) =>
+    withoutCachePlace(was(field)) !== withoutCachePlace(text(after[field]));
   return [...fields]
-    .filter((field) => !passed.includes(field) && was(field) !== text(after[field]))
+    .filter((field) => !passed.includes(field) && differs(field))
     .map((field) => `${field} was ${was(field)}, now ${text(after[field])}`);
 }

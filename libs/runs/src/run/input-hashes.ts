@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { StagecraftError, throwIfAborted } from "@stagecraft/core";
 import { locateDirectory } from "@stagecraft/checkpoint";
 import { listFiles } from "@stagecraft/data";
+import { withoutCachePlace } from "./cache-place.js";
 import type { StageReporter } from "../stage/reporter.js";
 import type { StageInput } from "../stage/stage-input.js";
 
@@ -93,13 +94,19 @@ function hashesOf(files: readonly ReadFile[]): InputHashes {
 }
 
 /** What is different, one sentence a file; empty when nothing is. */
-export function inputChanges(before: InputHashes, after: InputHashes): string[] {
+export function inputChanges(earlier: InputHashes, later: InputHashes): string[] {
+  const [before, after] = [placeless(earlier), placeless(later)];
   const files = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return files.flatMap((file) => {
     if (before[file] === after[file]) return [];
     if (after[file] === undefined) return [`${file} is gone`];
     return [before[file] === undefined ? `${file} is new` : `${file} has changed`];
   });
+}
+
+function placeless(hashes: InputHashes): InputHashes {
+  const entries = Object.entries(hashes).map(([name, hash]) => [withoutCachePlace(name), hash]);
+  return Object.fromEntries(entries) as InputHashes;
 }
 
 interface InputFile {

@@ -145,6 +145,33 @@ describe("openRun()", () => {
     expect(await readRunRecord(runDir)).toMatchObject({ inputs: { [data]: SHA256_OF_ONE } });
   });
 
+  it("goes on when the cache of models lies elsewhere, and with no other model there", async () => {
+    const cached = "team_base-0123456789abcdef";
+    const at = (cache: string) => join(runDir, "..", `${basename(runDir)}-${cache}`);
+    const stage = toy({
+      inputs: ({ model }: { model: string }) => [{ field: "model", kind: "model", path: model }],
+    });
+    const using = (cache: string, more: object = {}) => {
+      const model = join(at(cache), cached);
+      return { stage, config: { model, models: [`base=${model}`] }, ...more };
+    };
+    for (const cache of ["a", "b", "c"]) {
+      await mkdir(join(at(cache), cached), { recursive: true });
+      await writeFile(join(at(cache), cached, "config.json"), cache === "c" ? "[]" : "{}");
+    }
+    await startedRun(using("a"));
+    await (await openRun(options(using("b", { resume: true })))).close();
+    await expect(openRun(options(using("c", { resume: true })))).rejects.toThrow(
+      `${cached}/config.json has changed`,
+    );
+    const other = { ...using("b").config, model: join(at("b"), "team_base-0000000000000000") };
+    await mkdir(other.model);
+    await expect(openRun(options(using("b", { resume: true, config: other })))).rejects.toThrow(
+      "model was",
+    );
+    for (const cache of ["a", "b", "c"]) await rm(at(cache), { recursive: true });
+  });
+
   it("does not delete what it is to read, when it replaces a run", async () => {
     const path = join(runDir, "model");
     await withRun({ ...options(), context: context() }, async () => result);
