@@ -1,5 +1,5 @@
 import { busFields } from "@stagecraft/service-kit";
-import { text } from "@stagecraft/fields";
+import { flag, text } from "@stagecraft/fields";
 import type { z } from "zod";
 
 /** Settings of a process that loads models from object stores. */
@@ -15,6 +15,13 @@ export const modelStoreFields = {
     .meta({ secret: true }),
   modelsCache: text("").describe(
     "Folder for models that come from object stores; empty = in the temporary folder",
+  ),
+};
+
+/** Settings of a server whose place is prepared by another process, such as the init container of its pod. */
+export const bringModelsFields = {
+  bringModels: flag(false).describe(
+    "Bring the models into modelsCache, waiting until they are there, and end",
   ),
 };
 

@@ -29,6 +29,26 @@ export function parseModelUrl(text: string): ModelUrl {
   return { scheme, bucket, name: parts.join("/"), ...(version === undefined ? {} : { version }) };
 }
 
+/** A store, or a folder of one. */
+export interface StoreUrl extends Pick<ModelUrl, "scheme" | "bucket"> {
+  /** What names of models there begin with: empty, or `team/`. */
+  prefix: string;
+}
+
+/** Throws `invalid_argument` for what is none of `s3://BUCKET`, `s3://BUCKET/FOLDER`, `nats://` and `nats://FOLDER`. */
+export function parseStoreUrl(text: string): StoreUrl {
+  try {
+    const { scheme, bucket, name } = parseModelUrl(`${text.replace(/([^/])$/, "$1/")}x`);
+    return { scheme, bucket, prefix: name.slice(0, -1) };
+  } catch (cause) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `${JSON.stringify(text)} names no store: write s3://BUCKET or nats://, and /FOLDER for a part of it`,
+      { cause },
+    );
+  }
+}
+
 /** The URL of a model, with its version if it has one. */
 export function formatModelUrl({ scheme, bucket, name, version }: ModelUrl): string {
   const path = bucket === "" ? name : `${bucket}/${name}`;

@@ -18,7 +18,7 @@ export interface NatsStoreOptions {
 const DEFAULT_PART_BYTES = 32 * 1024 ** 2;
 const MIB = 1024 ** 2;
 
-/** Models in a bucket of the broker's object store: `KEY` for small objects, `KEY#0`, `KEY#1`, … for files. */
+/** Models in a bucket of the broker's object store: `KEY` for small objects, `KEY#0`, `KEY#1`, … for files; states in its key-value part. */
 export function createNatsStore(options: NatsStoreOptions): RemoteStore {
   const { bus, bucket, replicas, partBytes = DEFAULT_PART_BYTES } = options;
   let opening: Promise<ObjectStore> | undefined;
@@ -49,6 +49,15 @@ export function createNatsStore(options: NatsStoreOptions): RemoteStore {
     },
     async write(key, content) {
       await (await objects()).put(key, content);
+    },
+    async readState(key) {
+      if (!(await hasBucket())) return undefined;
+      const entry = await (await bus.keyValue(bucket)).get(key);
+      return entry && { content: entry.value, revision: String(entry.revision) };
+    },
+    async writeState(key, content, before) {
+      if (!(await hasBucket())) await bus.ensureBucket(bucket, { replicas });
+      await (await bus.keyValue(bucket)).update(key, content, Number(before?.revision ?? 0));
     },
     async makeRoom(sizeBytes) {
       await bus.ensureBucket(bucket, { replicas });

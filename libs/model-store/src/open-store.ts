@@ -8,15 +8,18 @@ import type { RemoteStore } from "./remote-store.js";
 import { createS3Store } from "./s3/s3-store.js";
 
 /** What it takes to reach a store of either kind. */
-export type StoreSettings = ModelStoreSettings &
+export type ConnectionSettings = Omit<ModelStoreSettings, "modelsCache"> &
   Omit<BusSettings, "natsReplicas" | "taskAckWaitMs" | "weightsMaxMb"> &
   Partial<Pick<BusSettings, "natsReplicas">> &
   Pick<ServerSettings, "allowPlaintext">;
 
+/** The same, and where models are kept that come from there. */
+export type StoreSettings = ConnectionSettings & Pick<ModelStoreSettings, "modelsCache">;
+
 /** The store that a URL is in. Throws `invalid_argument` naming the settings that are missing. */
 export async function openModelStore(
-  { scheme, bucket }: ModelUrl,
-  settings: StoreSettings,
+  { scheme, bucket }: Pick<ModelUrl, "scheme" | "bucket">,
+  settings: ConnectionSettings,
 ): Promise<RemoteStore> {
   if (scheme === "s3") return openS3(bucket, settings);
   if (settings.natsUrl === "") {
@@ -31,7 +34,7 @@ export async function openModelStore(
   return { ...store, [Symbol.asyncDispose]: () => bus.close() };
 }
 
-function openS3(bucket: string, settings: StoreSettings): RemoteStore {
+function openS3(bucket: string, settings: ConnectionSettings): RemoteStore {
   const { s3Region: region, s3AccessKeyId, s3SecretAccessKey, s3SessionToken } = settings;
   const endpoint = settings.s3Endpoint || `https://s3.${region}.amazonaws.com`;
   if (s3AccessKeyId === "" || s3SecretAccessKey === "") {

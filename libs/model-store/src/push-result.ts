@@ -1,8 +1,9 @@
 import { StagecraftError } from "@stagecraft/core";
-import { parseModelUrl } from "./model-url.js";
+import { parseModelUrl, parseStoreUrl } from "./model-url.js";
 import { openModelStore, type StoreSettings } from "./open-store.js";
 import { pushModel } from "./push.js";
 import type { LocalModelOptions } from "./local-model.js";
+import { openStoreRegistry } from "./store-registry.js";
 import { createTransferProgress } from "./transfer-progress.js";
 
 export interface PushResultOptions extends Pick<LocalModelOptions, "open" | "signal"> {
@@ -12,8 +13,8 @@ export interface PushResultOptions extends Pick<LocalModelOptions, "open" | "sig
 }
 
 /**
- * Puts the model that some work made under `BASE/NAME` in a store; returns its URL with the version. Throws what
- * went wrong with the command that does it by hand.
+ * Puts the model that some work made under `BASE/NAME` in a store, and into the registry of BASE; returns its URL
+ * with the version. Throws what went wrong with the command that does it by hand.
  */
 export async function pushResult(
   dir: string,
@@ -26,8 +27,15 @@ export async function pushResult(
     await using store = await (open ?? ((each) => openModelStore(each, settings)))(parsed);
     const progress = createTransferProgress(info);
     const { version } = await pushModel(store, dir, { name: parsed.name, signal, progress });
-    info(`the model is ${url}@${version}`);
-    return `${url}@${version}`;
+    const pushed = `${url}@${version}`;
+    const registering = openStoreRegistry(store, parseStoreUrl(to.base)).add(to.name, pushed);
+    const registered = await registering.catch(StagecraftError.from);
+    info(
+      registered instanceof StagecraftError
+        ? `the model is ${pushed}; the registry at ${to.base} does not know it: ${registered.reason}`
+        : `the model is ${pushed}, ${to.name}@${registered.version} of the registry at ${to.base}`,
+    );
+    return pushed;
   } catch (thrown) {
     const { code, reason } = StagecraftError.from(thrown);
     throw new StagecraftError(

@@ -69,7 +69,13 @@ export async function newestOf(
 ): Promise<ModelManifest | undefined> {
   const key = manifestKey(name, version);
   const content = await store.read(key);
-  return content && readManifest(content, `${store.name}/${key}`);
+  if (!content) return undefined;
+  const manifest = readManifest(content, `${store.name}/${key}`);
+  if (version === undefined || manifest.version === version) return manifest;
+  throw new StagecraftError(
+    "data_loss",
+    `${store.name}/${key} is the manifest of another version, ${manifest.version}`,
+  );
 }
 
 /** Versions of a name, whole ones and those of pushes that never ended. */

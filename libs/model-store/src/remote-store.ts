@@ -6,6 +6,12 @@ export interface LocalFile {
   sha256: string;
 }
 
+/** A small object that several processes change, and which writing of it this is. */
+export interface StoredState {
+  content: Uint8Array;
+  revision: string;
+}
+
 export interface TransferOptions {
   signal?: AbortSignal | undefined;
   /** Told how many bytes more are there, those that were there already included. */
@@ -22,6 +28,12 @@ export interface RemoteStore extends AsyncDisposable {
   /** Undefined when there is none. */
   read(key: string): Promise<Uint8Array | undefined>;
   write(key: string, content: Uint8Array): Promise<void>;
+  readState(key: string): Promise<StoredState | undefined>;
+  /**
+   * Writes a state only while it is what was read, or while there is none; throws `aborted` when somebody else was
+   * faster, `unimplemented` for a store that cannot tell.
+   */
+  writeState(key: string, content: Uint8Array, before: StoredState | undefined): Promise<void>;
   /** Sees to it that so many bytes more will fit; throws what to change when they cannot. */
   makeRoom(sizeBytes: number): Promise<void>;
   /** Stores a file; what an earlier attempt has sent, and is the same, is not sent again. */

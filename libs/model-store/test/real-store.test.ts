@@ -17,6 +17,7 @@ import {
   pushModel,
   type RemoteStore,
 } from "../src/index.js";
+import { describeStoreRegistry } from "./registry-contract.js";
 import { contentOf, describeStore, writeModel } from "./store-contract.js";
 
 const of = (name: string) => process.env[`STAGECRAFT_S3_${name}`] ?? "";
@@ -37,6 +38,8 @@ function openAt(url: string) {
     ...store,
     read: (key) => store.read(prefix + key),
     write: (key, content) => store.write(prefix + key, content),
+    readState: (key) => store.readState(prefix + key),
+    writeState: (key, content, before) => store.writeState(prefix + key, content, before),
     upload: (key, file, how) => store.upload(prefix + key, file, how),
     download: (key, from, how) => store.download(prefix + key, from, how),
     list: async (start) =>
@@ -81,7 +84,10 @@ async function startCuttingProxy() {
 describe.skipIf(!isThere)(
   "a real store (skipped without STAGECRAFT_S3_ENDPOINT and _BUCKET)",
   () => {
-    describeStore("S3", () => Promise.resolve(openAt(endpoint)), PART);
+    const open = () => Promise.resolve(openAt(endpoint));
+    describeStore("S3", open, PART);
+    const where = { scheme: "s3", bucket: options.bucket, prefix: "team/" } as const;
+    describeStoreRegistry("S3", open, { where, part: PART });
 
     it("connections that are cut are gone on with, and said", async () => {
       await using proxy = await startCuttingProxy();

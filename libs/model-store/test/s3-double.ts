@@ -14,6 +14,8 @@ export interface S3Double extends AsyncDisposable {
   readonly failures: { match: RegExp; status: number; times: number }[];
   /** Bytes of an answer after which the connection is cut, once. */
   cutAfterBytes: number | undefined;
+  /** Conditions of writing that count; not every compatible store looks at both. */
+  readonly conditions: Set<string>;
 }
 
 interface Upload {
@@ -32,6 +34,7 @@ export async function startS3Double(options: {
   const double = {
     ...{ objects, calls: [] as string[], failures: [] as S3Double["failures"], url: "" },
     cutAfterBytes: undefined as number | undefined,
+    conditions: new Set(["if-match", "if-none-match"]),
   };
   const server = createServer((request, response) => {
     void read(request).then((body) => {
@@ -92,6 +95,16 @@ export async function startS3Double(options: {
       return xml(response, "<CompleteMultipartUploadResult/>");
     }
     if (method === "PUT") {
+      const present = objects.get(key);
+      const asked = (name: string) => double.conditions.has(name) && request.headers[name];
+      const match = asked("if-match");
+      if (match && !present) return fail(response, 404, "NoSuchKey");
+      const isOther = match && match !== `"${md5(present!.content)}"`;
+      if (isOther || (asked("if-none-match") && present)) {
+        return fail(response, 412, "PreconditionFailed");
+      }
+    }
+    if (method === "PUT") {
       objects.set(key, { content: body, headers: meta });
       return void response.writeHead(200, { etag: `"${md5(body)}"` }).end();
     }
@@ -105,7 +118,8 @@ export async function startS3Double(options: {
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
     const content = found.content.subarray(from);
     const status = request.headers.range ? 206 : 200;
-    response.writeHead(status, { ...found.headers, "content-length": content.length });
+    const etag = `"${md5(found.content)}"`;
+    response.writeHead(status, { ...found.headers, etag, "content-length": content.length });
     const cut = double.cutAfterBytes;
     if (method === "HEAD") return void response.end();
     if (cut === undefined || cut >= content.length) return void response.end(content);

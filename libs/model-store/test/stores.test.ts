@@ -10,12 +10,14 @@ import {
   createS3Store,
   createTransferProgress,
   localModel,
+  openStoreRegistry,
   pullModel,
   pushModel,
   type RemoteStore,
   type StoreSettings,
 } from "../src/index.js";
 import { startS3Double } from "./s3-double.js";
+import { describeStoreRegistry } from "./registry-contract.js";
 import { contentOf, describeStore, PART, writeModel, type Opened } from "./store-contract.js";
 
 const credentials = { accessKeyId: "key", secretAccessKey: "secret of twenty chars" };
@@ -30,26 +32,34 @@ async function openS3() {
 }
 
 describeStore("S3", openS3);
+const s3Folder = { scheme: "s3", bucket: "models", prefix: "team/" } as const;
+describeStoreRegistry("S3", openS3, { where: s3Folder });
 
 const openOn = (bus: EventBus, close: () => PromiseLike<void>): Opened => {
   const store = createNatsStore({ bus, bucket: "models_main", replicas: 1, partBytes: PART });
   return { store, [Symbol.asyncDispose]: close };
 };
 
-describeStore("broker in memory", () => {
+const openMemory = () => {
   const bus = createMemoryBus();
   return Promise.resolve(openOn(bus, () => bus.close()));
-});
+};
+
+const broker = { scheme: "nats", bucket: "", prefix: "" } as const;
+describeStore("broker in memory", openMemory);
+describeStoreRegistry("broker in memory", openMemory, { where: broker });
 
 describe.skipIf(!hasNatsServer())(`real nats-server (skipped when: ${NATS_MISSING})`, () => {
-  describeStore("JetStream object store", async () => {
+  const openJetStream = async () => {
     const server = await startNatsServer();
     const bus = await createJetStreamBus({ servers: server.url });
     return openOn(bus, async () => {
       await bus.close();
       await server[Symbol.asyncDispose]();
     });
-  });
+  };
+  describeStore("JetStream object store", openJetStream);
+  describeStoreRegistry("JetStream", openJetStream, { where: { ...broker, prefix: "team/" } });
 });
 
 describe("S3 alone", () => {
@@ -123,6 +133,41 @@ describe("S3 alone", () => {
     expect(lists.times).toBe(8);
     await pullModel(store, dir.file("back"), { name: "m" });
     expect(await contentOf(dir.file("back"))).toEqual(await contentOf(dir.file("model")));
+  });
+
+  it("a store that does not look at conditions gets no registry: a change of two would be lost", async () => {
+    await using dir = await tempDir();
+    await writeModel(dir.file("model"), 6);
+    for (const ignored of ["if-match", "if-none-match"]) {
+      await using opened = await openS3();
+      const { double, store } = opened;
+      double.conditions.delete(ignored);
+      const registry = openStoreRegistry(store, s3Folder);
+      await expect(registry.add("assistant", dir.file("model"))).rejects.toMatchObject({
+        code: "unimplemented",
+        message: expect.stringContaining(`does not look at ${ignored} when`) as string,
+      });
+      const left = [...double.objects.keys()].filter((key) => key.includes("registry"));
+      expect(left).toEqual([]);
+    }
+  });
+
+  it("a change whose answer was lost happens once, though its request is repeated", async () => {
+    await using opened = await openS3();
+    await using dir = await tempDir();
+    await writeModel(dir.file("model"), 6);
+    let numLost = 0;
+    const losing: RemoteStore = {
+      ...opened.store,
+      async writeState(key, content, before) {
+        await opened.store.writeState(key, content, before);
+        if (numLost++ === 0) await opened.store.writeState(key, content, before); // repeated
+      },
+    };
+    const registry = openStoreRegistry(losing, s3Folder);
+    await registry.add("assistant", dir.file("model"));
+    expect(await registry.versions("assistant")).toHaveLength(1);
+    expect(numLost).toBe(1);
   });
 
   it("a wrong secret is told by the store, and keys of strange letters are signed as they are", async () => {

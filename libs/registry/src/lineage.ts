@@ -80,10 +80,13 @@ export type LineageFound =
 
 /** Reads what a model directory says of its origin; it must speak of these weights. */
 export async function readLineage(directory: string, sha256: string): Promise<LineageFound> {
-  let text: string;
-  try {
-    text = await readFile(join(directory, LINEAGE_FILE), "utf8");
-  } catch {
+  const reading = readFile(join(directory, LINEAGE_FILE), "utf8");
+  return lineageIn(await reading.catch(() => undefined), sha256);
+}
+
+/** What the text of a lineage.json says, undefined where there is none; it must speak of these weights. */
+export function lineageIn(text: string | undefined, sha256: string): LineageFound {
+  if (text === undefined) {
     return {
       reason: `it has no ${LINEAGE_FILE}: made elsewhere, or by an older version`,
       isOfOthers: false,

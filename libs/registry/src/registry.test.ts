@@ -1,9 +1,12 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
 import { tempDir } from "@stagecraft/testing";
 import { beforeEach, describe, expect, it } from "vitest";
-import { openRegistry, type ModelRegistry } from "./registry.js";
+import { openRegistry } from "./open-registry.js";
+import { emptyRegistry } from "./registry-content.js";
+import type { RegistryHome } from "./registry-home.js";
+import { createRegistry, type ModelRegistry } from "./registry.js";
 
 let root: string;
 let registry: ModelRegistry;
@@ -87,6 +90,21 @@ describe("openRegistry()", () => {
     expect(new Set(versions.map(({ path }) => path)).size).toBe(6);
   });
 
+  it("gives the files of a version, and refuses a link, whose file would be missing or a secret", async () => {
+    await promoted(1);
+    await mkdir(at("m1", "folder"));
+    await writeFile(at("m1", ".hidden"), "x");
+    const version = await registry.find("assistant");
+    const names = (await registry.files(version)).map(({ name }) => name);
+    expect(names.sort()).toEqual(["config.json", "model.safetensors"]);
+    await symlink("/etc/hostname", at("m1", "notes.txt"));
+    await expect(registry.files(version)).rejects.toThrow(/notes\.txt is a link/);
+  });
+
+  it("takes no object store for a file", () => {
+    expect(() => openRegistry("s3://models/team")).toThrow("is an object store");
+  });
+
   it("can be moved together with its models", async () => {
     await mkdir(at("runs"));
     const here = openRegistry(at("runs", "models.json"));
@@ -123,5 +141,61 @@ describe("openRegistry()", () => {
       });
       expect(await readFile(registry.file, "utf8")).toBe(damaged);
     }
+  });
+});
+
+describe("createRegistry()", () => {
+  /** A list in memory; the models are their own hashes. */
+  function listed() {
+    const content = emptyRegistry();
+    const identify = (dir: string) => Promise.resolve({ sha256: dir, sizeBytes: 1 });
+    const home: RegistryHome = {
+      ...{ name: "list", pathOf: (dir: string) => dir, identify },
+      read: () => Promise.resolve(structuredClone(content)),
+      change: (changing) => Promise.resolve(changing(content)),
+      take: async (_, dir) => ({ dir, ...(await identify(dir)) }),
+      lineage: () => Promise.resolve({ reason: "none", isOfOthers: false }),
+      files: () => Promise.resolve([]),
+    };
+    return { home, open: () => createRegistry(home) };
+  }
+
+  it("a promotion that took place is told as such though the list cannot be read any more", async () => {
+    const list = listed();
+    for (const dir of ["a", "b"]) await list.open().add("assistant", dir);
+    let isAway = false;
+    const registry = createRegistry({
+      ...list.home,
+      read: () => (isAway ? Promise.reject(new Error("away")) : list.home.read()),
+      change: async (changing) => {
+        const result = await list.home.change(changing);
+        isAway = true;
+        return result;
+      },
+    });
+    const now = await registry.promote("assistant", 2, { by: "ann" });
+    expect(now).toMatchObject({ version: 2, isPromoted: true });
+    isAway = false;
+    await registry.promote("assistant", 1, { by: "ann" });
+    isAway = false;
+    expect(await registry.rollBack("assistant", { by: "ann" })).toMatchObject({ version: 2 });
+    isAway = false;
+    expect(await registry.add("assistant", "c")).toMatchObject({ version: 3, path: "c" });
+  });
+
+  it("a promotion is told as the version that it was, though another follows at once", async () => {
+    const list = listed();
+    for (const dir of ["a", "b"]) await list.open().add("assistant", dir);
+    const registry = createRegistry({
+      ...list.home,
+      change: async (changing) => {
+        const result = await list.home.change(changing);
+        await list.open().promote("assistant", 1, { by: "bo" });
+        return result;
+      },
+    });
+    const told = await registry.promote("assistant", 2, { by: "ann" });
+    expect(told).toMatchObject({ version: 2, path: "b" });
+    expect((await list.open().current("assistant"))?.version).toBe(1);
   });
 });

@@ -1,21 +1,22 @@
-import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { StagecraftError, type JsonObject } from "@stagecraft/core";
-import { readLineage, UNKNOWN } from "./lineage.js";
-import {
-  changeRegistry,
-  readRegistry,
-  type ModelHistory,
-  type ModelVersion,
-  type Promotion,
-} from "./registry-file.js";
-import { identifyModel } from "./weights-hash.js";
+import { UNKNOWN, type LineageFound } from "./lineage.js";
+import { checkName, notFound, parseReference, previousOf } from "./model-reference.js";
+import type { ModelHistory, ModelVersion, Promotion, RegistryContent } from "./registry-content.js";
+import type { RegistryHome, VersionFile } from "./registry-home.js";
 
 /** A version, where it lies and whether it is the one in use. */
 export interface RegisteredVersion extends ModelVersion {
   name: string;
-  /** Absolute. */
+  /** Absolute; in a store the URL with its version. */
   path: string;
   isPromoted: boolean;
+}
+
+/** All of one name: versions oldest first, and which were in use one after the other. */
+export interface RegisteredModel {
+  name: string;
+  versions: RegisteredVersion[];
+  promotions: Promotion[];
 }
 
 export interface AddOptions {
@@ -23,10 +24,12 @@ export interface AddOptions {
   companions?: JsonObject;
 }
 
-/** Versions of models by name, and which of them is in use: one file, changed in single steps. */
+/** Versions of models by name, and which of them is in use: one list, changed in single steps. */
 export interface ModelRegistry {
+  /** The list: a file, or a store's URL. */
   readonly file: string;
-  names(): Promise<string[]>;
+  /** Everything, of one reading. */
+  models(): Promise<RegisteredModel[]>;
   /** Oldest first; empty for a name that is not there. */
   versions(name: string): Promise<RegisteredVersion[]>;
   promotions(name: string): Promise<Promotion[]>;
@@ -34,6 +37,10 @@ export interface ModelRegistry {
   current(name: string): Promise<RegisteredVersion | undefined>;
   /** `name` means the version in use, `name@3` that one. Throws `not_found`, naming what there is. */
   find(reference: string): Promise<RegisteredVersion>;
+  /** Where a version comes from, or why nobody knows it. */
+  lineage(version: RegisteredVersion): Promise<LineageFound>;
+  /** The files of a version, to be sent elsewhere. */
+  files(version: RegisteredVersion): Promise<VersionFile[]>;
   /** Registers a directory; the same weights with the same companions keep their version. */
   add(name: string, dir: string, options?: AddOptions): Promise<RegisteredVersion>;
   /** Puts a version to use. Throws `data_loss` when its weights are not those that were registered. */
@@ -45,65 +52,61 @@ export interface ModelRegistry {
   rollBack(name: string, options: { by: string; to?: number }): Promise<RegisteredVersion>;
 }
 
-/** Opens the registry of a file; it need not be there yet. */
-export function openRegistry(
-  path: string,
+/** The registry of a home. What a change returns was read and written in the one step that it is. */
+export function createRegistry(
+  home: RegistryHome,
   { now = () => new Date() }: { now?: () => Date } = {},
 ): ModelRegistry {
-  const file = resolve(path);
-  const home = dirname(file);
-  const read = async (name: string) => (await readRegistry(file)).models[name] ?? EMPTY;
-  const shown = (name: string, history: ModelHistory, version: ModelVersion) => ({
-    ...{ name, ...version, path: resolve(home, version.dir) },
-    isPromoted: history.promotions.at(-1)?.version === version.version,
+  const modelOf = (name: string, history: ModelHistory): RegisteredModel => ({
+    name,
+    versions: history.versions.map((version) => ({
+      ...{ name, ...version, path: home.pathOf(version.dir) },
+      isPromoted: history.promotions.at(-1)?.version === version.version,
+    })),
+    promotions: history.promotions,
   });
-  const versions = async (name: string): Promise<RegisteredVersion[]> => {
-    const history = await read(name);
-    return history.versions.map((version) => shown(name, history, version));
-  };
-  const find = async (reference: string): Promise<RegisteredVersion> => {
+  const findIn = (content: RegistryContent, reference: string): RegisteredVersion => {
     const { name, number } = parseReference(reference);
-    const all = await versions(name);
-    const found = all.find(({ version, isPromoted }) =>
+    const { versions } = modelOf(name, content.models[name] ?? EMPTY);
+    const found = versions.find(({ version, isPromoted }) =>
       number === undefined ? isPromoted : version === number,
     );
-    return found ?? (await throwNotFound({ file, name, number, all }));
+    if (found) return found;
+    throw notFound(home.name, content, { name, number });
   };
+  const find = async (reference: string) => findIn(await home.read(), reference);
+  const model = async (name: string) => modelOf(name, (await home.read()).models[name] ?? EMPTY);
   const use = async (name: string, version: number, how: Omit<Promotion, "version" | "at">) => {
-    await checkUnchanged(await find(`${name}@${version}`));
-    await changeRegistry(file, ({ models }) => {
-      models[name]!.promotions.push({ version, at: now().toISOString(), ...how });
+    const reference = `${name}@${version}`;
+    await checkUnchanged(home, await find(reference));
+    const at = now().toISOString();
+    return await home.change((content) => {
+      findIn(content, reference); // the list may be another by now
+      content.models[name]!.promotions.push({ version, at, ...how });
+      return findIn(content, reference);
     });
-    return await find(name);
   };
   return {
-    file,
-    names: async () => Object.keys((await readRegistry(file)).models),
-    versions,
-    promotions: async (name) => (await read(name)).promotions,
-    current: async (name) => (await versions(name)).find(({ isPromoted }) => isPromoted),
+    file: home.name,
+    models: async () =>
+      Object.entries((await home.read()).models).map(([name, history]) => modelOf(name, history)),
+    versions: async (name) => (await model(name)).versions,
+    promotions: async (name) => (await model(name)).promotions,
+    current: async (name) => (await model(name)).versions.find(({ isPromoted }) => isPromoted),
     find,
-    async add(name, dir, options = {}) {
+    lineage: ({ dir, sha256 }) => home.lineage(dir, sha256),
+    files: ({ dir }) => home.files(dir),
+    async add(name, where, options = {}) {
       checkName(name);
-      const described = await describe(dir, { home, addedAt: now().toISOString(), ...options });
-      const version = await changeRegistry(file, ({ models }) => {
-        const history = (models[name] ??= { versions: [], promotions: [] });
-        const same = history.versions.find((each) => isSame(each, described));
-        if (same) {
-          const { addedAt, note } = same;
-          if (!same.companions)
-            Object.assign(same, { ...described, addedAt, note: described.note || note });
-          return same.version;
-        }
-        const next = (history.versions.at(-1)?.version ?? 0) + 1;
-        history.versions.push({ version: next, ...described });
-        return next;
+      const described = await describe(home, { name, where, addedAt: now(), ...options });
+      return await home.change((content) => {
+        const history = (content.models[name] ??= { versions: [], promotions: [] });
+        return findIn(content, `${name}@${register(history, described)}`);
       });
-      return await find(`${name}@${version}`);
     },
     promote: (name, version, { by }) => use(name, version, { by, kind: "promote" }),
     async rollBack(name, { by, to }) {
-      const version = to ?? previousOf(await read(name), name);
+      const version = to ?? previousOf(await model(name), name);
       return await use(name, version, { by, kind: "rollback" });
     },
   };
@@ -111,103 +114,58 @@ export function openRegistry(
 
 const EMPTY: ModelHistory = { versions: [], promotions: [] };
 
-function parseReference(reference: string): { name: string; number: number | undefined } {
-  const match = /^([^@]+)(?:@(\d+))?$/.exec(reference);
-  if (match) return { name: match[1]!, number: match[2] ? Number(match[2]) : undefined };
-  throw new StagecraftError(
-    "invalid_argument",
-    `${JSON.stringify(reference)} names no model; write NAME or NAME@VERSION, such as assistant@3`,
-  );
-}
-
-function checkName(name: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return;
-  throw new StagecraftError(
-    "invalid_argument",
-    `${JSON.stringify(name)} is no name for a model: use 1 to 64 letters, digits, dots, - and _`,
-  );
-}
+type Described = Omit<ModelVersion, "version">;
 
 interface Describing extends AddOptions {
-  home: string;
-  addedAt: string;
+  name: string;
+  where: string;
+  addedAt: Date;
 }
 
 async function describe(
-  dir: string,
-  { home, addedAt, note = "", companions }: Describing,
-): Promise<Omit<ModelVersion, "version">> {
-  const identity = await identifyModel(dir);
-  const { lineage } = await readLineage(dir, identity.sha256);
+  home: RegistryHome,
+  { name, where, addedAt, note = "", companions }: Describing,
+): Promise<Described> {
+  const taken = await home.take(name, where);
+  const { lineage } = await home.lineage(taken.dir, taken.sha256);
   return {
-    dir: portable(resolve(dir), home),
-    ...identity,
+    ...taken,
     stage: lineage?.stage ?? UNKNOWN,
     figures: lineage?.figures ?? {},
-    addedAt,
+    addedAt: addedAt.toISOString(),
     note,
     ...(companions && { companions }),
   };
 }
 
-/** A folder of runs with its registry may be moved as a whole. */
-function portable(dir: string, home: string): string {
-  const inside = relative(home, dir);
-  const isInside = inside !== "" && !isAbsolute(inside) && inside.split(sep)[0] !== "..";
-  return isInside ? inside : dir;
+/** The number of the version, which is a new one unless it is known. */
+function register(history: ModelHistory, described: Described): number {
+  const same = history.versions.find((each) => isSame(each, described));
+  if (!same) {
+    const next = (history.versions.at(-1)?.version ?? 0) + 1;
+    history.versions.push({ version: next, ...described });
+    return next;
+  }
+  const { addedAt, note } = same;
+  if (!same.companions)
+    Object.assign(same, { ...described, addedAt, note: described.note || note });
+  return same.version;
 }
 
 /** Companions tell versions of equal weights apart, where both have some. */
-function isSame(a: Omit<ModelVersion, "version">, b: Omit<ModelVersion, "version">): boolean {
+function isSame(a: Described, b: Described): boolean {
   if (a.sha256 !== b.sha256 || a.dir !== b.dir) return false;
   if (!a.companions || !b.companions) return true;
   return JSON.stringify(a.companions) === JSON.stringify(b.companions);
 }
 
-/** What was in use before the version that is: going back twice does not lead forward again. */
-function previousOf({ promotions }: ModelHistory, name: string): number {
-  const stack: number[] = [];
-  for (const { version, kind } of promotions) {
-    const at = kind === "rollback" ? stack.lastIndexOf(version) : -1;
-    if (at >= 0) stack.length = at + 1;
-    else if (stack.at(-1) !== version) stack.push(version);
-  }
-  const previous = stack.at(-2);
-  if (previous !== undefined) return previous;
-  throw new StagecraftError(
-    "failed_precondition",
-    `${name} was in no other version before: there is nothing to roll back to`,
-  );
-}
-
-async function checkUnchanged(version: RegisteredVersion): Promise<void> {
-  const { name, version: number, path, sha256 } = version;
-  const now = await identifyModel(path);
+async function checkUnchanged(home: RegistryHome, version: RegisteredVersion): Promise<void> {
+  const { name, version: number, dir, path, sha256 } = version;
+  const now = await home.identify(dir);
   if (now.sha256 === sha256) return;
   throw new StagecraftError(
     "data_loss",
     `${name}@${number}: the weights in ${path} are not those that were registered (sha256 ${now.sha256}, registered ${sha256}); register the directory anew, or put the old model back`,
     { details: { path } },
   );
-}
-
-async function throwNotFound({
-  file,
-  name,
-  number,
-  all,
-}: {
-  file: string;
-  name: string;
-  number: number | undefined;
-  all: readonly RegisteredVersion[];
-}): Promise<never> {
-  const known = Object.keys((await readRegistry(file)).models);
-  const reason =
-    all.length === 0
-      ? `${file} has no model ${name}; it has ${known.join(", ") || "none yet"}`
-      : number === undefined
-        ? `no version of ${name} is in use yet; promote one of ${all[0]!.version} to ${all.at(-1)!.version}`
-        : `${name} has no version ${number}; it has ${all[0]!.version} to ${all.at(-1)!.version}`;
-  throw new StagecraftError("not_found", reason, { details: { file, name } });
 }

@@ -1,7 +1,7 @@
 export { busFields, callFields, engineFields, serverFields } from "./fields.js";
 export { createHealth, type Health } from "./health.js";
 export { loadServiceConfig } from "./load-service-config.js";
-export { runMain, terminationSignal } from "./process.js";
+export { abortOn, runMain, terminationSignal } from "./process.js";
 export {
   BROKER_WAIT_MS,
   busOptions,

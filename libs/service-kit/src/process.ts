@@ -1,4 +1,4 @@
-import { terminalText } from "@stagecraft/core";
+import { StagecraftError, terminalText } from "@stagecraft/core";
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 export function terminationSignal(): Promise<string> {
@@ -10,6 +10,13 @@ export function terminationSignal(): Promise<string> {
       });
     }
   });
+}
+
+/** A signal that fires, as `cancelled`, when a process is told to end. */
+export function abortOn(terminated: Promise<string>): AbortSignal {
+  const stop = new AbortController();
+  void terminated.then((name) => stop.abort(new StagecraftError("cancelled", name)));
+  return stop.signal;
 }
 
 /** Runs a main function; a failure is told in one line and ends the process with exit code 1. */

@@ -1,6 +1,10 @@
-import { callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
+import { busFields, callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
+
+/** Models go from the store to the policies by their trainer: nothing is kept here. */
+const { modelsCache: _, ...storeFields } = modelStoreFields;
 
 const ROLE_RULE = /^.+=(rater|writer|operator|admin)(\+(rater|writer|operator|admin))*$/;
 
@@ -51,7 +55,7 @@ export const gatewaySchema = z.strictObject({
     .default([])
     .describe("Reward models that score over the API, NAME=ADDRESS"),
   registry: text("").describe(
-    "Registry of models (models.json) that operators see and choose from; empty = none",
+    "Registry of models that operators see and choose from: a file (models.json), s3://BUCKET/FOLDER or nats://FOLDER; empty = none",
   ),
   publishModel: text("").describe(
     "Name in the registry whose version in use the trainer's policies serve; empty = none",
@@ -62,6 +66,9 @@ export const gatewaySchema = z.strictObject({
   trainerAddress: text("").describe("Trainer whose runs the pages show and steer; empty = none"),
   ...callFields,
   ...serverFields(50055),
+  ...storeFields,
+  ...modelBrokerFields,
+  natsReplicas: busFields.natsReplicas,
 });
 
 /** `GatewayConfig` of the service's configuration. */

@@ -12,7 +12,7 @@ import { openPeopleServer } from "./http/people-server.js";
 import { publishToPolicies } from "./models/publish-to-policies.js";
 import type { RegistryDesk } from "./models/registry-view.js";
 import { fixedModels } from "./openai/index.js";
-import { openRegistry } from "@stagecraft/registry";
+import { openRegistryAt } from "@stagecraft/model-store";
 import { createRunCatalog } from "./runs/run-catalog.js";
 import type { Database } from "./store/database.js";
 
@@ -32,6 +32,7 @@ export async function startPages(
   );
   const { runsDirs: dirs, trainerAddress } = config;
   const trainer = trainerAddress === "" ? undefined : connectTrainer(trainerAddress, options);
+  const registry = config.registry === "" ? undefined : await registryDesk(config, trainer);
   const pages = await openPeopleServer({
     ...{ database, logger, host, port, publicUrl: config.httpPublicUrl },
     trustedProxies: config.httpTrustedProxies,
@@ -40,7 +41,7 @@ export async function startPages(
     runs: createRunCatalog({ dirs, trainer, trainerAddress }),
     graceMs: config.graceMs,
     ...oidcOf(config),
-    ...(config.registry !== "" && { registry: registryDesk(config, trainer) }),
+    ...(registry && { registry }),
     ...(certFile !== "" && { tls: { certFile, keyFile } }),
   });
   logger.info({ pages: pages.origin }, "pages are served");
@@ -49,6 +50,7 @@ export async function startPages(
   return {
     async close() {
       await pages.server.close();
+      await registry?.close();
       trainer?.close();
       for (const client of [...Object.values(policies), ...Object.values(rewards)]) client.close();
     },
@@ -59,25 +61,25 @@ export async function startPages(
  * Which version is in use is told to whoever reads the registry. Policies follow their trainer: it is asked to
  * publish the versions of `publishModel`.
  */
-function registryDesk(
-  { registry: file, publishModel }: GatewayConfig,
+async function registryDesk(
+  config: GatewayConfig,
   client: TrainerClient | undefined,
-): RegistryDesk {
-  const registry = openRegistry(file);
-  if (publishModel === "") return { registry, served: [], onChange: () => Promise.resolve() };
-  if (!client) {
+): Promise<RegistryDesk & { close(): Promise<void> }> {
+  const { publishModel } = config;
+  if (publishModel !== "" && !client) {
     throw new StagecraftError(
       "invalid_argument",
       `publishModel ${publishModel} needs trainerAddress: the trainer gives the policies their weights`,
     );
   }
+  const registry = await openRegistryAt(config.registry, () => config);
   return {
     registry,
-    served: [publishModel],
-    async onChange(name) {
-      const current = name === publishModel ? await registry.current(name) : undefined;
-      if (current) await publishToPolicies(current, { client });
+    served: publishModel === "" ? [] : [publishModel],
+    async onChange(version) {
+      if (version.name === publishModel) await publishToPolicies(version, { client: client! });
     },
+    close: async () => registry[Symbol.asyncDispose](),
   };
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { f32, writeModelDirectory } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
-import { openRegistry } from "@stagecraft/registry";
+import { openRegistry, type ModelRegistry, type RegisteredVersion } from "@stagecraft/registry";
 import { tempDir } from "@stagecraft/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RegistryView } from "../src/http/api/index.js";
@@ -24,9 +24,10 @@ describe("/api/registry", () => {
       const { version } = await registry.add("assistant", join(dir, `m${value}`));
       await registry.promote("assistant", version, { by: "test" });
     }
-    const changes: (number | undefined)[] = [];
-    const onChange = async (name: string) => {
-      changes.push((await registry.current(name))?.version);
+    const changes: number[] = [];
+    const onChange = ({ version }: RegisteredVersion) => {
+      changes.push(version);
+      return Promise.resolve();
     };
     return { changes, registry: { registry, served: ["assistant"], onChange } };
   }
@@ -119,6 +120,29 @@ describe("/api/registry", () => {
       ["assistant@2", { event: "asked" }],
       ["assistant@2", { event: "done" }],
     ]);
+  });
+
+  it("says that a version is in use though the registry cannot be read again, and which one it is", async () => {
+    await using dir = await tempDir();
+    const { registry: made } = await desk(dir.path);
+    const lost = () => Promise.reject(new StagecraftError("unavailable", "the store is away"));
+    let isAway = false;
+    const registry: ModelRegistry = {
+      ...made.registry,
+      models: () => (isAway ? lost() : made.registry.models()),
+    };
+    const onChange = () => Promise.resolve(void (isAway = true));
+    const options = { registry: { ...made, registry, onChange } };
+    const { server, signIn } = await testServer(database, options);
+    await using _server = server;
+    const { call } = await signIn("Olaf", "operator");
+    const before = (await acts()).length;
+    const answer = await call("POST", "/api/registry/assistant/promote", { version: 1 });
+    expect(answer.error).toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("assistant@1 is in use now, but") as string,
+    });
+    expect((await acts()).slice(before)).toEqual(["model.promote asked", "model.promote done"]);
   });
 
   it("is for operators alone, and says when there is no registry", async () => {

@@ -1,5 +1,5 @@
 import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
-import { modelStoreFields } from "@stagecraft/model-store";
+import { bringModelsFields, modelStoreFields } from "@stagecraft/model-store";
 import { decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { ThreadedEngineOptions } from "./thread-client.js";
@@ -47,6 +47,7 @@ export const policySchema = z.strictObject({
   ...busFields,
   ...engineFields,
   ...modelStoreFields,
+  ...bringModelsFields,
 });
 
 /** `PolicyConfig` of the service's configuration. */

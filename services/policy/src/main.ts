@@ -1,9 +1,10 @@
 import { createJetStreamBus, ensureTopology } from "@stagecraft/bus";
 import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
-import { localModel } from "@stagecraft/model-store";
+import { bringModels, localModel } from "@stagecraft/model-store";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  abortOn,
   BROKER_WAIT_MS,
   busOptions,
   createHealth,
@@ -29,6 +30,10 @@ runMain(async () => {
   const { logger, metrics, metricsPort } = telemetry;
   logger.info({ config: redactConfig(policySchema, given) }, "starting");
   const info = (text: string) => logger.info(text);
+  if (given.bringModels) {
+    const signal = abortOn(terminated);
+    return bringModels([given.modelDir], { settings: given, info, signal });
+  }
   const config = {
     ...given,
     modelDir: await localModel(given.modelDir, { settings: given, info }),

@@ -1,4 +1,4 @@
-import { modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
+import { bringModelsFields, modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
 import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { decimal, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
@@ -28,6 +28,7 @@ export const rewardModelSchema = z.strictObject({
   ...serverFields(50052),
   ...engineFields,
   ...modelStoreFields,
+  ...bringModelsFields,
   ...modelBrokerFields,
 });
 

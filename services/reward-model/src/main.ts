@@ -1,8 +1,9 @@
 import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
-import { localModel } from "@stagecraft/model-store";
+import { bringModels, localModel } from "@stagecraft/model-store";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  abortOn,
   createHealth,
   runMain,
   serverOptions,
@@ -22,6 +23,13 @@ runMain(async () => {
   logger.info({ config: redactConfig(rewardModelSchema, config) }, "starting");
 
   const info = (text: string) => logger.info(text);
+  if (config.bringModels) {
+    const signal = abortOn(terminated);
+    return bringModels(
+      config.models.map((text) => text.slice(text.indexOf("=") + 1)),
+      { settings: config, info, signal },
+    );
+  }
   const models: { name: string; dir: string }[] = [];
   for (const text of config.models) {
     const [name = "", ...dir] = text.split("=");

@@ -1,9 +1,9 @@
 import { createJetStreamBus, ensureTopology, watchTopology } from "@stagecraft/bus";
 import { readSigner } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
-import { StagecraftError } from "@stagecraft/core";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
+  abortOn,
   BROKER_WAIT_MS,
   busOptions,
   createHealth,
@@ -42,9 +42,7 @@ runMain(async () => {
   const objects = () => bus.objects(topology.weightsBucket);
   const signer = await readSigner(config.signKey);
   const store = await openWeightStoreAt(config.weightsDir, objects, { signer });
-  const stopped = new AbortController();
-  void terminated.then((name) => stopped.abort(new StagecraftError("cancelled", name)));
-  const { signal } = stopped;
+  const signal = abortOn(terminated);
   await using lease = await holdTrainerLease({ ...config, bus, topology, signal, logger });
   if (!lease) return;
   await store.sweep?.(); // nobody else publishes now

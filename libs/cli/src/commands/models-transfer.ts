@@ -9,9 +9,14 @@ import {
   pullModel,
   pushModel,
 } from "@stagecraft/model-store";
-import { openRegistry } from "@stagecraft/registry";
 import type { CommandScope } from "../app/command.js";
-import { addStoreFlags, readStoreSettings } from "../models/model-argument.js";
+import {
+  addStoreFlags,
+  modelArgument,
+  readStoreSettings,
+  whereTo,
+} from "../models/model-argument.js";
+import { registryAt } from "./models.js";
 import { examplesText } from "./stage-command.js";
 
 const EXAMPLES = [
@@ -44,7 +49,7 @@ export function transferCommands(command: Command, scope: CommandScope): void {
     .option("--registry <file>", "the registry", "runs/models.json")
     .option("--prune", "remove the other versions of the name in the end");
   push.action(async (model: string, text: string, flags: TransferFlags) => {
-    const dir = existsSync(model) ? model : (await openRegistry(flags.registry!).find(model)).path;
+    const dir = existsSync(model) ? model : await registeredDir(model, flags.registry!, scope);
     await transfer(push, scope, text, async ({ store, url, ...how }) => {
       const { name } = url;
       const pushed = await pushModel(store, dir, { ...how, name, prune: flags.prune === true });
@@ -64,6 +69,12 @@ export function transferCommands(command: Command, scope: CommandScope): void {
       return { ...pulled, text: `${pulled.wasThere ? "was there already:" : "is in"} ${dir}` };
     });
   });
+}
+
+/** A directory of a registered model: it is brought here first from another store. */
+async function registeredDir(model: string, place: string, scope: CommandScope): Promise<string> {
+  await using registry = await registryAt(place, scope);
+  return modelArgument((await registry.find(model)).path, whereTo(scope));
 }
 
 interface Transfer {

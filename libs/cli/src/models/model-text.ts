@@ -1,11 +1,5 @@
 import { formatBytes } from "@stagecraft/core";
-import {
-  readLineage,
-  type Lineage,
-  type ModelRegistry,
-  type Promotion,
-  type RegisteredVersion,
-} from "@stagecraft/registry";
+import type { Lineage, ModelRegistry, Promotion, RegisteredVersion } from "@stagecraft/registry";
 import { alignRows, figure } from "../report/result-text.js";
 
 /** A version with where it comes from, and when it was in use. */
@@ -22,7 +16,7 @@ export async function modelDetails(
   reference: string,
 ): Promise<ModelDetails> {
   const version = await registry.find(reference);
-  const found = await readLineage(version.path, version.sha256);
+  const found = await registry.lineage(version);
   const all = await registry.promotions(version.name);
   return {
     ...version,

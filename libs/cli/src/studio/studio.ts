@@ -80,7 +80,8 @@ async function start(
   running.push(() => loop.close());
   const registry = {
     ...{ registry: openRegistry(files.registry), served: [ASSISTANT] },
-    onChange: (name: string) => (name === ASSISTANT ? served.reload() : Promise.resolve()),
+    onChange: ({ name }: { name: string }) =>
+      name === ASSISTANT ? served.reload() : Promise.resolve(),
   };
   const { models } = served;
   const alwaysLink = true;

@@ -3,6 +3,7 @@ import { readPart } from "../local-files.js";
 import type { LocalFile, RemoteStore, TransferOptions } from "../remote-store.js";
 import { uploadInParts } from "./multipart.js";
 import { createS3Client, type S3Options } from "./s3-client.js";
+import { createS3States } from "./s3-states.js";
 import { elements, tagText } from "./xml.js";
 
 export interface S3StoreOptions extends S3Options {
@@ -43,6 +44,7 @@ export function createS3Store(options: S3StoreOptions): RemoteStore {
     async write(key, body) {
       await client.call({ method: "PUT", key, body });
     },
+    ...createS3States(client),
     makeRoom: () => Promise.resolve(),
     upload,
     async *download(key, from, { signal }) {

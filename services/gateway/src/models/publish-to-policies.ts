@@ -6,8 +6,10 @@ import type { RegisteredVersion } from "@stagecraft/registry";
 
 export interface PublishOptions {
   client: Pick<TrainerClient, "createRun" | "getRun" | "cancelRun">;
-  /** Longest wait for the trainer; default 60 s. */
+  /** Longest wait for the trainer to begin; default 60 s. */
   timeoutMs?: number;
+  /** For it to bring the model from its store and to publish it; default 10 minutes. */
+  publishMs?: number;
   /** Between looks; default 200 ms. */
   everyMs?: number;
 }
@@ -19,7 +21,7 @@ export interface PublishOptions {
  */
 export async function publishToPolicies(
   version: Pick<RegisteredVersion, "name" | "version" | "path">,
-  { client, timeoutMs = 60_000, everyMs = 200 }: PublishOptions,
+  { client, timeoutMs = 60_000, publishMs = 600_000, everyMs = 200 }: PublishOptions,
 ): Promise<void> {
   const { name, version: number, path } = version;
   const runId = `publish-${name}`.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 48);
@@ -33,7 +35,7 @@ export async function publishToPolicies(
       resume: false,
       runDir: runId,
     });
-    await untilPublished(runId, { client, everyMs, signal: AbortSignal.timeout(timeoutMs) });
+    await untilPublished(runId, { client, everyMs, timeoutMs, publishMs });
   } catch (thrown) {
     const { reason } = StagecraftError.from(thrown);
     throw new StagecraftError(
@@ -46,19 +48,17 @@ export async function publishToPolicies(
 
 async function untilPublished(
   runId: string,
-  {
-    client,
-    everyMs,
-    signal,
-  }: Required<Pick<PublishOptions, "client" | "everyMs">> & { signal: AbortSignal },
+  { client, everyMs, timeoutMs, publishMs }: Required<PublishOptions>,
 ): Promise<void> {
+  const begun = performance.now();
   for (;;) {
     const { run } = await client.getRun({ runId });
     const state = run?.state ?? trainer.RunState.UNSPECIFIED;
     if (state === trainer.RunState.SUCCEEDED) return;
     if (!isWorking(state))
       throw new StagecraftError("internal", run?.error?.message ?? "the run ended");
-    if (signal.aborted) {
+    const limitMs = state === trainer.RunState.PENDING ? timeoutMs : timeoutMs + publishMs;
+    if (performance.now() - begun > limitMs) {
       await client.cancelRun({ runId }).catch(() => undefined);
       throw busy(state);
     }

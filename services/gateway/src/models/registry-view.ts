@@ -1,4 +1,4 @@
-import { readLineage, type ModelRegistry, type RegisteredVersion } from "@stagecraft/registry";
+import type { Lineage, ModelRegistry, RegisteredVersion } from "@stagecraft/registry";
 import type { RegistryView, VersionLineage, VersionView } from "../http/api/index.js";
 
 /** A registry whose versions the pages show and choose. */
@@ -6,23 +6,26 @@ export interface RegistryDesk {
   registry: ModelRegistry;
   /** Names whose version in use answers here. */
   served: readonly string[];
-  /** Another version is in use now: it answers when this resolves. */
-  onChange(name: string): Promise<void>;
+  /** This version is in use now: it answers when this resolves. */
+  onChange(version: RegisteredVersion): Promise<void>;
 }
 
 /** Everything that the registry knows, for the Models page. */
 export async function registryView({ registry, served }: RegistryDesk): Promise<RegistryView> {
-  const models = (await registry.names()).map(async (name) => ({
+  const models = (await registry.models()).map(async ({ name, versions, promotions }) => ({
     name,
-    versions: await Promise.all((await registry.versions(name)).reverse().map(versionView)),
-    promotions: (await registry.promotions(name)).reverse(),
+    versions: await Promise.all(versions.reverse().map((each) => versionView(registry, each))),
+    promotions: promotions.reverse(),
   }));
   return { models: await Promise.all(models), served: [...served] };
 }
 
-async function versionView(version: RegisteredVersion): Promise<VersionView> {
+async function versionView(
+  registry: ModelRegistry,
+  version: RegisteredVersion,
+): Promise<VersionView> {
   const { path, sha256 } = version;
-  const found = await readLineage(path, sha256);
+  const found = await registry.lineage(version);
   return {
     ...{ version: version.version, path, sha256, sizeBytes: version.sizeBytes },
     ...{ stage: version.stage, figures: version.figures, addedAt: version.addedAt },
@@ -40,7 +43,7 @@ function lineageView({
   commit,
   times,
   ancestors,
-}: NonNullable<Awaited<ReturnType<typeof readLineage>>["lineage"]>): VersionLineage {
+}: Lineage): VersionLineage {
   return {
     ...{ parents, data, config, versions, commit },
     ...{ startedAt: times.startedAt, finishedAt: times.finishedAt },

@@ -1,7 +1,5 @@
-import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { StagecraftError } from "@stagecraft/core";
+import type { VersionFile } from "@stagecraft/registry";
 
 const BLOCK = 512;
 /** What eleven octal digits can say; larger sizes are written in binary, as GNU tar does. */
@@ -11,38 +9,29 @@ const MAX_OCTAL = 8 ** 11 - 1;
 const [MAX_NAME, MAX_FOLDER] = [100, 155];
 
 /**
- * The plain files of a folder as a tar file (ustar), each as `folder/name`; hidden ones are left out. Throws
- * `failed_precondition`, before the first byte, for a name that is too long and for a link, behind which
- * there may be any file.
+ * The files of a model as a tar file (ustar), each as `folder/name`. Throws `failed_precondition`, before the first
+ * byte, for a name that is too long.
  */
-export async function* tarOf(dir: string, folder: string): AsyncGenerator<Buffer> {
-  const entries = (await readdir(dir, { withFileTypes: true })).filter(
-    (each) => !each.name.startsWith("."),
-  );
-  for (const { name } of entries.filter((each) => each.isSymbolicLink())) {
-    throw unfit(join(dir, name), "is a link; put the file itself there");
-  }
-  const names = entries.filter((each) => each.isFile());
-  for (const { name } of names) {
-    if (Buffer.byteLength(name) <= MAX_NAME) continue;
-    throw unfit(
-      join(dir, name),
-      `has a name of more than ${MAX_NAME} bytes; give it a shorter one`,
-    );
+export async function* tarOf(
+  files: readonly VersionFile[],
+  folder: string,
+): AsyncGenerator<Uint8Array> {
+  const long = files.find(({ name }) => Buffer.byteLength(name) > MAX_NAME);
+  if (long) {
+    throw unfit(long.name, `has a name of more than ${MAX_NAME} bytes; give it a shorter one`);
   }
   if (Buffer.byteLength(folder) > MAX_FOLDER) {
     throw unfit(folder, `is longer than ${MAX_FOLDER} bytes`);
   }
-  for (const { name } of names.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const file = join(dir, name);
-    const { size, mtimeMs } = await stat(file);
-    yield header({ name, folder, size, modifiedAt: Math.floor(mtimeMs / 1000) });
+  for (const file of [...files].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { name, sizeBytes: size, modifiedAtMs } = file;
+    yield header({ name, folder, size, modifiedAt: Math.floor(modifiedAtMs / 1000) });
     let numRead = 0;
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-      numRead += (chunk as Buffer).length;
-      yield chunk as Buffer;
+    for await (const chunk of file.read()) {
+      numRead += chunk.length;
+      yield chunk;
     }
-    if (numRead !== size) throw new Error(`${file} changed while it was read`);
+    if (numRead !== size) throw new Error(`${name} changed while it was read`);
     yield Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
   }
   yield Buffer.alloc(2 * BLOCK);

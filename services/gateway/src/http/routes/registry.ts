@@ -25,22 +25,20 @@ export function registryRoutes(app: FastifyInstance, context: HttpContext): void
     const desk = deskOf(context);
     const note = { who, action: "model.promote", subject: `${name}@${wanted}` };
     const promote = () => desk.registry.promote(name, wanted, { by: who });
-    await audited({ db, logger }, note, promote);
-    await desk.onChange(name);
-    return registryView(desk);
+    return changedTo(desk, await audited({ db, logger }, note, promote));
   });
   operator.post<RegistryView>("/api/registry/:name/rollback", async ({ name: who }, request) => {
     const { name } = model.parse(request.params);
     const desk = deskOf(context);
     const outcome = ({ version: now }: RegisteredVersion) => ({ version: now });
     const note = { who, action: "model.rollback", subject: name, outcome };
-    await audited({ db, logger }, note, () => desk.registry.rollBack(name, { by: who }));
-    await desk.onChange(name);
-    return registryView(desk);
+    const rollBack = () => desk.registry.rollBack(name, { by: who });
+    return changedTo(desk, await audited({ db, logger }, note, rollBack));
   });
   operator.get("/api/registry/:name/:version/archive", async ({ name: who }, request, reply) => {
     const asked = model.extend({ version }).parse(request.params);
-    const found = await deskOf(context).registry.find(`${asked.name}@${asked.version}`);
+    const { registry } = deskOf(context);
+    const found = await registry.find(`${asked.name}@${asked.version}`);
     await writeAudit(db, {
       who,
       action: "model.download",
@@ -49,7 +47,20 @@ export function registryRoutes(app: FastifyInstance, context: HttpContext): void
     const folder = `${found.name}-${found.version}`;
     reply.header("content-type", "application/x-tar");
     reply.header("content-disposition", `attachment; filename="${folder}.tar"`);
-    return reply.send(Readable.from(tarOf(found.path, folder)));
+    return reply.send(Readable.from(tarOf(await registry.files(found), folder)));
+  });
+}
+
+/** Lets the version answer, and shows what there is now. What fails here does not undo the change, and says so. */
+async function changedTo(desk: RegistryDesk, now: RegisteredVersion): Promise<RegistryView> {
+  await desk.onChange(now);
+  return registryView(desk).catch((thrown: unknown) => {
+    const { code, reason } = StagecraftError.from(thrown);
+    throw new StagecraftError(
+      code,
+      `${now.name}@${now.version} is in use now, but the registry cannot be read again: ${reason}`,
+      { cause: thrown },
+    );
   });
 }
 

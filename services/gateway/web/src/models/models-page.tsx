@@ -111,7 +111,8 @@ function NoRegistry() {
     <EmptyState title="No registry here">
       <p>
         This gateway was started without a registry of models. Start{" "}
-        <code>npx stagecraft studio</code>, or give the gateway <code>--registry FILE</code>.
+        <code>npx stagecraft studio</code>, or give the gateway <code>--registry FILE</code> or a
+        folder of an object store.
       </p>
     </EmptyState>
   );
@@ -121,8 +122,8 @@ function NothingYet() {
   return (
     <EmptyState title="No model yet">
       <p>
-        <code>npx stagecraft models promote NAME DIR --registry FILE</code> registers a model
-        directory and puts it to use.
+        <code>npx stagecraft models promote NAME DIR --registry PLACE</code> registers a model
+        directory and puts it to use; PLACE is what this gateway has as <code>--registry</code>.
       </p>
     </EmptyState>
   );
