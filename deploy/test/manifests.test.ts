@@ -226,7 +226,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     });
     expect(selectors.length).toBeGreaterThan(5);
     for (const selector of selectors) {
-      const pods = [...serversOf(manifests), jobPod("s3-keys")];
+      const pods = [...serversOf(manifests), jobPod({ envSecret: "s3-keys" })];
       const selected = pods.filter((one) => matches(selector ?? {}, one));
       expect(selected.length, JSON.stringify(selector)).toBeGreaterThan(0);
     }

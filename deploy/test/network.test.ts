@@ -1,81 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { jobPod } from "./job-pod.js";
+import { mayLeave, reaches, rulesOf } from "./network-rules.js";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import { isService, SERVICES, settingsOf, type Service } from "./settings.js";
 import { serversOf, type Workload } from "./workloads.js";
-import type { Manifest } from "./schemas.js";
-
-interface Expression {
-  key: string;
-  values: string[];
-}
-
-interface Selector {
-  matchLabels?: Record<string, string>;
-  matchExpressions?: Expression[];
-}
-
-interface Peer {
-  podSelector?: Selector;
-  namespaceSelector?: Selector;
-  ipBlock?: { cidr: string };
-}
-
-interface Rule {
-  podSelector: Selector;
-  policyTypes: string[];
-  ingress?: { from: Peer[]; ports: { port: number }[] }[];
-  egress?: { to?: Peer[]; ports: { port: number }[] }[];
-}
-
-type Labels = Record<string, string>;
-
-const selects = ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels) =>
-  Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-  matchExpressions.every(({ key, values }) => values.includes(labels[key] ?? ""));
-
-/** Whether a pod with the one labels, in a namespace with those labels, reaches a port of the other. */
-function reaches(rules: readonly Rule[], from: Source, to: Target) {
-  const isAsked = rules.some(
-    ({ podSelector, ingress = [] }) =>
-      selects(podSelector, to.labels) &&
-      ingress.some((one) => names(one.ports, to) && one.from.some((peer) => isPeer(peer, from))),
-  );
-  return isAsked && (from.namespace !== undefined || mayLeave(rules, from.pod, to));
-}
-
-/** Without a rule about what leaves a pod everything does. */
-function mayLeave(rules: readonly Rule[], pod: Labels, to: Target) {
-  const own = rules.filter(
-    ({ policyTypes, podSelector }) => policyTypes.includes("Egress") && selects(podSelector, pod),
-  );
-  const open = own.flatMap(({ egress = [] }) => egress).filter(({ ports }) => names(ports, to));
-  const isOpen = open.some(
-    ({ to: peers }) => peers?.some((peer) => isPeer(peer, { pod: to.labels })) ?? true,
-  );
-  return own.length === 0 || isOpen;
-}
-
-const names = (ports: readonly { port: number }[], { port }: Target) =>
-  ports.some((one) => one.port === port);
-
-const isPeer = (
-  { podSelector = {}, namespaceSelector, ipBlock }: Peer,
-  { pod, namespace }: Source,
-) =>
-  !ipBlock &&
-  (namespaceSelector ? selects(namespaceSelector, namespace ?? {}) : !namespace) &&
-  selects(podSelector, pod);
-
-interface Source {
-  pod: Labels;
-  namespace?: Labels;
-}
-
-interface Target {
-  labels: Labels;
-  port: number;
-}
 
 /** Servers of the namespace by the setting that names them; of the gateway also those that it offers. */
 const FLOWS: Readonly<Record<string, string>> = {
@@ -102,9 +30,6 @@ function addressesIn(settings: object, servers: readonly Workload[]): string[] {
     texts.flatMap((text) => new RegExp(`\\b${name}:\\d+`).exec(text)?.[0] ?? []),
   );
 }
-
-const rulesOf = (manifests: readonly Manifest[]) =>
-  manifests.flatMap(({ kind, spec }) => (kind === "NetworkPolicy" ? [spec as Rule] : []));
 
 const skipped = RENDERER_MISSING ? ` (skipped: ${RENDERER_MISSING})` : "";
 describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () => {
@@ -137,7 +62,7 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
     (path) => {
       const manifests = render(path);
       const rules = rulesOf(manifests);
-      const pod = jobPod(undefined).labels;
+      const pod = jobPod().labels;
       const open = serversOf(manifests).flatMap(({ labels, name, container }) =>
         (container.ports ?? []).flatMap(({ containerPort: port }) =>
           reaches(rules, { pod }, { labels, port }) ? [`${name}:${port}`] : [],
@@ -147,7 +72,7 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
       const isClosed = rules.some(({ policyTypes }) => policyTypes.includes("Egress"));
       const s3 = { labels: {}, port: 443 };
       expect(mayLeave(rules, pod, s3)).toBe(!isClosed);
-      expect(mayLeave(rules, jobPod("s3-keys").labels, s3)).toBe(true);
+      expect(mayLeave(rules, jobPod({ envSecret: "s3-keys" }).labels, s3)).toBe(true);
     },
   );
 

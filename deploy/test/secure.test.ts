@@ -5,6 +5,7 @@ import {
   ensureTopology,
   type EventBus,
 } from "@stagecraft/bus";
+import { fromEnvironment } from "@stagecraft/config";
 import { busOptions, type BusSettings } from "@stagecraft/service-kit";
 import {
   freePort,
@@ -17,8 +18,9 @@ import {
   waitFor,
 } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
+import { jobPod } from "./job-pod.js";
 import { ELSEWHERE, EVERYTHING, render, RENDERER_MISSING } from "./render.js";
-import { isService, settingsOf, type Settings } from "./settings.js";
+import { isService, SERVICES, settingsOf, type Settings } from "./settings.js";
 import { find, serversOf, valueOf, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
@@ -91,7 +93,7 @@ suite.each([PRODUCTION, EVERYTHING])(`TLS in %s${skipped}`, (path) => {
   it("makes every certificate by an issuer that there is", () => {
     const manifests = render(path);
     const issued = manifests.filter(({ kind }) => kind === "Certificate");
-    expect(issued).toHaveLength(7);
+    expect(issued).toHaveLength(8);
     for (const { spec } of issued) {
       find(manifests, "Issuer", (spec as CertificateSpec).issuerRef.name);
     }
@@ -125,13 +127,8 @@ suite(`users of NATS${skipped}`, () => {
   withNats(`do their work by the rendered files and settings, over TLS${noServer}`, async () => {
     await using dir = await tempDir();
     const manifests = render(PRODUCTION);
-    makeCertificates(dir.path);
-    for (const [name, from] of Object.entries(PEM))
-      await writeFile(dir.file(name), await readFile(dir.file(from)));
-    const { "tls.conf": tls = "", "users.conf": users = "" } = natsFiles(manifests);
-    const config = passwords(`${tls.replaceAll("/etc/nats-tls", dir.path)}\n${users}`);
-    await using nats = await startNatsServer({ config, maxFileStoreBytes: 8 * 2 ** 30 });
-    const natsUrl = nats.url.replace("127.0.0.1", "localhost");
+    await using nats = await startSecuredNats(dir, manifests);
+    const natsUrl = localUrl(nats);
     const as = (settings: object): Promise<EventBus> =>
       createJetStreamBus({
         ...busOptions({ allowPlaintext: false, natsUrl, ...settings } as BusSettings & {
@@ -171,6 +168,33 @@ suite(`users of NATS${skipped}`, () => {
     const noCertificate = { ...settings("rollout"), natsTlsCert: "", natsTlsKey: "" };
     await expect(as(noCertificate)).rejects.toThrow();
     await expect(as({ ...settings("rollout"), natsPassword: "pw-trainer" })).rejects.toThrow();
+  });
+
+  withNats(`let Jobs of pipelines in, by the Secret that they are given${noServer}`, async () => {
+    await using dir = await tempDir();
+    const manifests = render(PRODUCTION);
+    await using nats = await startSecuredNats(dir, manifests);
+    const { secretName, usages } = certificateOf(manifests, "pipeline");
+    expect(usages).toContain("client auth");
+    const connect = (job: Workload) => {
+      const files = (job.container.env ?? []).map(({ name, value = "" }) => [
+        name,
+        value.replace(TLS, dir.path), // where the Secret's files are here
+      ]);
+      const keys = { USER: "policy", PASSWORD: "pw-policy", URL: localUrl(nats) }; // of --env-secret
+      const given = Object.entries(keys).map(([name, value]) => [`STAGECRAFT_NATS_${name}`, value]);
+      // The command line has the same fields for the broker as a service.
+      const { rollout: schema } = SERVICES;
+      const env = Object.fromEntries([...files, ...given]);
+      return createJetStreamBus(
+        busOptions(schema.parse(fromEnvironment(schema, "STAGECRAFT", env))),
+      );
+    };
+    const job = jobPod({ tlsSecret: secretName });
+    expect(secretAt(job, TLS)?.secretName).toBe("tls-pipeline");
+    await using bus = await connect(job);
+    expect(bus).toBeDefined();
+    await expect(connect(jobPod())).rejects.toMatchObject({ code: "unavailable" });
   });
 
   withNats(`get renewed certificates from a server that goes on${noServer}`, async () => {
@@ -229,6 +253,22 @@ suite(`another namespace${skipped}`, () => {
 
 /** How cert-manager calls what `makeCertificates` makes. */
 const PEM = { "ca.crt": "ca.crt", "tls.crt": "server.crt", "tls.key": "server.key" };
+
+/** A broker with the rendered users and TLS, whose PEM files are in the folder under cert-manager's names. */
+async function startSecuredNats(
+  dir: Awaited<ReturnType<typeof tempDir>>,
+  manifests: readonly Manifest[],
+) {
+  makeCertificates(dir.path);
+  for (const [name, from] of Object.entries(PEM))
+    await writeFile(dir.file(name), await readFile(dir.file(from)));
+  const { "tls.conf": tls = "", "users.conf": users = "" } = natsFiles(manifests);
+  const config = passwords(`${tls.replaceAll("/etc/nats-tls", dir.path)}\n${users}`);
+  return startNatsServer({ config, maxFileStoreBytes: 8 * 2 ** 30 });
+}
+
+/** By the name in its certificate. */
+const localUrl = ({ url }: { url: string }) => url.replace("127.0.0.1", "localhost");
 
 /** Passwords in place of the environment's. */
 const passwords = (text: string) =>

@@ -3,6 +3,8 @@ export { readKubeAccess } from "./kubernetes/kube-config.js";
 export { createKubeClient } from "./kubernetes/kube-client.js";
 export {
   checkJobName,
+  TLS_FOLDER,
+  type JobSecret,
   type JobVolume,
   type PipelineJobsOptions,
 } from "./kubernetes/pipeline-jobs.js";

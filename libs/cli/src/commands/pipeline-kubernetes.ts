@@ -8,7 +8,9 @@ import {
   kubernetesObjects,
   readKubeAccess,
   runOnKubernetes,
+  TLS_FOLDER,
   withDependents,
+  type JobSecret,
   type JobVolume,
   type PipelineFile,
   type PipelineJobsOptions,
@@ -31,6 +33,8 @@ export interface KubernetesFlags {
   gpus: number;
   queue?: string;
   envSecret?: string;
+  tlsSecret?: string;
+  secret: string[];
   serviceAccount?: string;
 }
 
@@ -61,6 +65,11 @@ export function addKubernetesFlags(command: Command): Command {
       "--env-secret <name>",
       "secret whose entries become variables, such as STAGECRAFT_S3_ENDPOINT",
     )
+    .option(
+      "--tls-secret <name>",
+      `secret with ca.crt, tls.crt, tls.key: the broker by TLS; files for stages in ${TLS_FOLDER}`,
+    )
+    .option("--secret <name:path...>", "secrets that the Jobs mount as files, NAME:PATH", [])
     .addOption(
       new Option("--service-account <name>", "account of the pods (default: the namespace's)"),
     );
@@ -120,7 +129,16 @@ async function jobsOptions(
     again: withDependents(plan, flags.rerun ?? []),
     rerunId: flags.rerunId ?? new Date().toISOString(),
     volumes: flags.volume.map(readVolume),
+    secrets: flags.secret.map(readSecret),
   };
+}
+
+function readSecret(text: string): JobSecret {
+  const [, secret, path] = /^([a-z0-9.-]+):(\/[^:]*)$/.exec(text) ?? [];
+  if (secret !== undefined && path !== undefined) return { secret, path };
+  throw new UsageError(
+    `--secret ${text}: expected NAME:PATH, such as stagecraft-access:/etc/stagecraft-access`,
+  );
 }
 
 function readVolume(text: string): JobVolume {

@@ -4,6 +4,12 @@ import { StagecraftError } from "@stagecraft/core";
 /** An object of Kubernetes as it is sent. */
 export type KubeObject = Record<string, unknown>;
 
+/** A Secret whose entries are files of a folder, such as a token. */
+export interface JobSecret {
+  secret: string;
+  path: string;
+}
+
 /** A claim and where a pod finds it. */
 export interface JobVolume {
   claim: string;
@@ -34,6 +40,13 @@ export interface PipelineJobsOptions {
   queue?: string | undefined;
   /** Secret whose entries become variables, such as STAGECRAFT_S3_SECRET_ACCESS_KEY. */
   envSecret?: string | undefined;
+  /** Secrets that are mounted, for settings that name files. */
+  secrets?: readonly JobSecret[];
+  /**
+   * Secret with ca.crt, tls.crt and tls.key, as cert-manager makes it: the broker is called by TLS, by that
+   * authority, and shown that certificate. Settings of the stages find the files in `TLS_FOLDER`.
+   */
+  tlsSecret?: string | undefined;
   serviceAccount?: string | undefined;
   /** Where the stages' models go, each under the stage's id; a name in an object store. */
   pushModels?: string | undefined;
@@ -50,6 +63,8 @@ export const FINGERPRINT = "stagecraft.dev/fingerprint";
 export const RERUN = "stagecraft.dev/rerun";
 const PIPELINE = "stagecraft.dev/pipeline";
 const MOUNT = "/etc/stagecraft";
+/** Where a Job's pods have their certificate, as the services do. */
+export const TLS_FOLDER = "/etc/stagecraft-tls";
 /** Until a checkpoint is written. */
 const GRACE_S = 300;
 
@@ -123,8 +138,8 @@ function podSpec(
   stage: string,
   options: PipelineJobsOptions & { rerun?: string | undefined },
 ): KubeObject {
-  const { name, image, runDir, settings, rerun, volumes, envSecret, serviceAccount, pushModels } =
-    options;
+  const { name, image, runDir, settings, rerun, envSecret, serviceAccount, pushModels } = options;
+  const mounts = mountsOf(options);
   const set = settings.length > 0 ? ["--set", ...settings] : [];
   const push = pushModels === undefined ? [] : ["--push-models", pushModels];
   const again = rerun === undefined ? [] : ["--rerun", stage, "--rerun-id", rerun];
@@ -151,31 +166,54 @@ function podSpec(
           ...[...set, ...again, ...push],
         ],
         ...(envSecret === undefined ? {} : { envFrom: [{ secretRef: { name: envSecret } }] }),
-        env: [{ name: "STAGECRAFT_MODELS_CACHE", value: "/tmp/models" }],
+        env: [{ name: "STAGECRAFT_MODELS_CACHE", value: "/tmp/models" }, ...tlsVariables(options)],
         resources: resourcesOf(options),
         securityContext: {
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
           capabilities: { drop: ["ALL"] },
         },
-        volumeMounts: [
-          { name: "pipeline", mountPath: MOUNT, readOnly: true },
-          { name: "tmp", mountPath: "/tmp" },
-          ...volumes.map(({ path, readOnly }, i) => ({
-            ...{ name: `volume-${i}`, mountPath: path },
-            ...(readOnly ? { readOnly } : {}),
-          })),
-        ],
+        volumeMounts: mounts.map(({ name, path, readOnly }) => ({
+          ...{ name, mountPath: path },
+          ...(readOnly ? { readOnly } : {}),
+        })),
       },
     ],
-    volumes: [
-      { name: "pipeline", configMap: { name } },
-      { name: "tmp", emptyDir: {} },
-      ...volumes.map(({ claim }, i) => ({
-        ...{ name: `volume-${i}`, persistentVolumeClaim: { claimName: claim } },
-      })),
-    ],
+    volumes: mounts.map(({ name, source }) => ({ name, ...source })),
   };
+}
+
+interface Mount {
+  name: string;
+  path: string;
+  readOnly?: boolean;
+  source: KubeObject;
+}
+
+function mountsOf({ name, volumes, secrets = [], tlsSecret }: PipelineJobsOptions): Mount[] {
+  const tls = tlsSecret === undefined ? [] : [{ secret: tlsSecret, path: TLS_FOLDER }];
+  return [
+    { name: "pipeline", path: MOUNT, readOnly: true, source: { configMap: { name } } },
+    { name: "tmp", path: "/tmp", source: { emptyDir: {} } },
+    ...volumes.map(({ claim, path, readOnly }, i) => ({
+      ...{ name: `volume-${i}`, path, readOnly },
+      source: { persistentVolumeClaim: { claimName: claim } },
+    })),
+    ...[...secrets, ...tls].map(({ secret, path }, i) => ({
+      ...{ name: `secret-${i}`, path, readOnly: true },
+      source: { secret: { secretName: secret } },
+    })),
+  ];
+}
+
+/** Where the command line finds what it shows the broker, and whom it believes there. */
+function tlsVariables({ tlsSecret }: PipelineJobsOptions): { name: string; value: string }[] {
+  if (tlsSecret === undefined) return [];
+  const files = { CA: "ca.crt", CERT: "tls.crt", KEY: "tls.key" };
+  return Object.entries(files).map(([what, file]) => ({
+    name: `STAGECRAFT_NATS_TLS_${what}`,
+    value: `${TLS_FOLDER}/${file}`,
+  }));
 }
 
 function resourcesOf({ cpu, memory, gpus }: PipelineJobsOptions): KubeObject {

@@ -12,7 +12,8 @@ export type FeedbackClient = RpcClient<typeof feedback.FeedbackServiceService>;
 export type FeedbackTarget = Pick<
   LoopConfig,
   "feedbackAddress" | "feedbackTokenFile" | "feedbackTlsCa"
->;
+> &
+  Partial<Pick<LoopConfig, "feedbackTlsCert" | "feedbackTlsKey" | "feedbackAllowPlaintext">>;
 
 /** A connection to the feedback service that waits while nobody answers. */
 export interface FeedbackConnection extends AsyncDisposable {
@@ -46,17 +47,26 @@ export async function connectFeedback(
   };
 }
 
-/** A client of the feedback service, with the token of a file where there is one. */
-export async function createFeedbackClient({
-  feedbackAddress,
-  feedbackTokenFile: file,
-  feedbackTlsCa: caFile,
-}: FeedbackTarget): Promise<FeedbackClient> {
+/** A client of the feedback service, with the token of a file and TLS where they are named. */
+export async function createFeedbackClient(target: FeedbackTarget): Promise<FeedbackClient> {
+  const { feedbackAddress, feedbackTokenFile: file, feedbackAllowPlaintext = false } = target;
   const token = file === "" ? "" : (await readFile(file, "utf8")).trim();
+  const tls = tlsOf(target);
   const options: RpcClientOptions<typeof feedback.FeedbackServiceService> = {
     idempotent: ["addComparisons", "listFeedback", "listDemonstrations", "withdrawComparisons"],
+    allowPlaintext: feedbackAllowPlaintext,
     ...(token === "" ? {} : { token }),
-    ...(caFile === "" ? {} : { tls: { caFile } }),
+    ...(tls && { tls }),
   };
   return createRpcClient(feedback.FeedbackServiceClient, feedbackAddress, options);
+}
+
+/** Undefined when no file is named: plaintext. */
+function tlsOf({
+  feedbackTlsCa: caFile,
+  feedbackTlsCert: certFile = "",
+  feedbackTlsKey: keyFile = "",
+}: FeedbackTarget) {
+  const named = Object.entries({ caFile, certFile, keyFile }).filter(([, file]) => file !== "");
+  return named.length === 0 ? undefined : Object.fromEntries(named);
 }

@@ -1,4 +1,4 @@
-import { choice, decimal, text, texts, whole } from "@stagecraft/fields";
+import { choice, decimal, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import { MAX_ANSWERS } from "@stagecraft/data";
 import { commonFields, dataInputs, modelInputs, type StageInput } from "@stagecraft/runs";
@@ -38,6 +38,9 @@ export const loopSchema = z.strictObject({
   feedbackAddress: text("127.0.0.1:50055").describe("The feedback service, for ranker feedback"),
   feedbackTokenFile: text("").describe("File with the bearer token for it; empty = none"),
   feedbackTlsCa: text("").describe("PEM authority of the feedback service; empty = plaintext"),
+  feedbackTlsCert: text("").describe("PEM certificate shown to it (mTLS)"),
+  feedbackTlsKey: text("").describe("PEM key of that certificate"),
+  feedbackAllowPlaintext: flag(false).describe("Plaintext to it beyond loopback"),
   minRankings: whole({ default: 1 }).describe("New rankings that a round waits for"),
   minRankedShare: decimal({ max: 1, default: 0.8 }).describe(
     "Share of a round's prompts that it waits to have ranked",

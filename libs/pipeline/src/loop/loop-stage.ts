@@ -60,7 +60,8 @@ export function createLoopStage(dependencies: LoopDependencies = {}): StageDefin
       ...(["registry"] as const),
       // Who ranks and writes, and where they are found; what they say is kept with its round.
       ...(["ranker", "rankCommand", "inbox", "demonstrationInbox"] as const),
-      ...(["feedbackAddress", "feedbackTokenFile", "feedbackTlsCa"] as const),
+      ...(["feedbackAddress", "feedbackTokenFile", "feedbackAllowPlaintext"] as const),
+      ...(["feedbackTlsCa", "feedbackTlsCert", "feedbackTlsKey"] as const),
     ],
     outputs: async ({ policy }, ahead) => {
       const model = await modelFacts(policy, ahead);
