@@ -89,6 +89,19 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     }
   });
 
+  it("notices a lost pod's successor within a second, and waits for nothing else as long as 15 s", () => {
+    const manifests = render(path);
+    for (const workload of serversOf(manifests)) {
+      const { startupProbe, readinessProbe } = workload.container;
+      expect(startupProbe?.periodSeconds, workload.name).toBe(1);
+      expect(readinessProbe?.periodSeconds, workload.name).toBeLessThanOrEqual(5);
+      if (!isService(workload.name)) continue;
+      const { leaseMs = 0, taskAckWaitMs = 0 } = settingsOf(manifests, workload);
+      expect(leaseMs, workload.name).toBeLessThanOrEqual(5000);
+      expect(taskAckWaitMs, workload.name).toBeLessThanOrEqual(10_000);
+    }
+  });
+
   it("starts no service anew that waits for the broker, and for the policy, to be up", () => {
     const manifests = render(path);
     for (const workload of ours(manifests)) {

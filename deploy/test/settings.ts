@@ -36,6 +36,8 @@ export interface Settings {
   deployment?: string;
   natsUrl?: string;
   natsReplicas?: number;
+  taskAckWaitMs?: number;
+  leaseMs?: number;
   natsTlsCa?: string;
   natsTlsCert?: string;
   natsTlsKey?: string;

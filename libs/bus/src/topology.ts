@@ -13,7 +13,7 @@ export interface TopologyOptions {
   rolloutsMaxBytes?: number;
   /** Rollouts older than this are dropped even when nobody consumed them; default 7 days. */
   rolloutsMaxAgeMs?: number;
-  /** Default 30 s; ≈ 3 × the 99th percentile of one prompt task. */
+  /** Default 10 s: so long a killed worker's tasks lie still. A living one keeps its own, however long they take. */
   taskAckWaitMs?: number;
   /** Tasks in the hands of all rollout workers together; default 4096. */
   tasksMaxAckPending?: number;
@@ -95,7 +95,7 @@ export function deploymentTopology(deployment: string, options: TopologyOptions 
     promptsConsumer: {
       stream: prompts,
       durable: "rollout-workers",
-      ackWaitMs: options.taskAckWaitMs ?? 30_000,
+      ackWaitMs: options.taskAckWaitMs ?? 10_000,
       maxAckPending: options.tasksMaxAckPending ?? 4096,
     },
     rolloutsConsumer: {

@@ -84,7 +84,7 @@ export const busFields = {
   weightsMaxMb: whole({ default: 0 }).describe(
     "Size of the weights' objects on NATS, MiB, alike everywhere; 0 = the trainer makes it grow",
   ),
-  taskAckWaitMs: whole({ min: 300, default: 30_000 }).describe(
+  taskAckWaitMs: whole({ min: 300, default: 10_000 }).describe(
     "A silent worker's prompt task goes to another after this, ms; alike everywhere",
   ),
 };
