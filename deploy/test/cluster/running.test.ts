@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { IMAGE, scriptPod } from "./pod.js";
 import { kubectl, SERVER_MISSING } from "./server.js";
 
 const NAMESPACE = process.env["STAGECRAFT_NAMESPACE"] ?? "stagecraft";
@@ -16,10 +17,21 @@ const missing =
 const skipped = missing ? ` (skipped: ${missing})` : "";
 const MINUTES = 60_000;
 
-const { version } = JSON.parse(
-  readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
-) as { version: string };
 const ours = (...args: string[]) => kubectl(["--namespace", NAMESPACE, ...args]);
+
+const field = (object: string, path: string, kind?: string) =>
+  ours("get", ...(kind === undefined ? [] : [kind]), object, `--output=jsonpath={${path}}`);
+const nodesOf = () =>
+  kubectl(["get", "nodes", "--output=jsonpath={.items[*].metadata.name}"]).trim().split(" ");
+
+/** Why no node is drained here, if so. */
+function undrainable(): string | undefined {
+  if (nodesOf().length < 2) return "there is one node";
+  const together = ".spec.template.spec.affinity.podAffinity";
+  return field("deployment/policy", together) === ""
+    ? undefined
+    : "these pods keep together on one node (overlay cpu): they leave it together";
+}
 
 describe.skipIf(missing !== undefined)(`a running cluster${skipped}`, () => {
   it(
@@ -54,23 +66,45 @@ describe.skipIf(missing !== undefined)(`a running cluster${skipped}`, () => {
     30 * MINUTES,
   );
 
-  const nodes = missing ? [] : kubectl(["get", "nodes", "--output=name"]).trim().split("\n");
-  it.skipIf(nodes.length < 2)(
-    `lets a node be drained, budgets kept${nodes.length < 2 ? " (skipped: there is one node)" : ""}`,
-    () => {
-      const pod = "--output=jsonpath={.items[0].spec.nodeName}";
-      const node = ours("get", "pods", "--selector=app.kubernetes.io/name=rollout", pod);
+  const alone = missing ?? undrainable();
+  it.skipIf(alone !== undefined)(
+    `loses no call while each node in turn is drained${alone === undefined ? "" : ` (skipped: ${alone})`}`,
+    async () => {
+      const names = ["deployment/policy", "deployment/reward-model"];
+      const before = names.map((name) => [name, field(name, ".spec.replicas")] as const);
+      const ready = () =>
+        names.forEach((name) => ours("rollout", "status", name, "--timeout=600s"));
       try {
-        const how = ["--ignore-daemonsets", "--delete-emptydir-data", "--timeout=600s"];
-        kubectl(["drain", node, ...how]);
-        ours("rollout", "status", "deployment/rollout", "--timeout=600s");
+        for (const name of names) ours("scale", name, "--replicas=2");
+        ready();
+        for (const node of nodesOf()) {
+          const elsewhere = nodesOf().find((one) => one !== node)!;
+          await using load = await startLoad({ "kubernetes.io/hostname": elsewhere });
+          try {
+            const how = ["--ignore-daemonsets", "--delete-emptydir-data", "--timeout=600s"];
+            kubectl(["drain", node, ...how, `--pod-selector=${OURS}`]);
+            expect(field(`--selector=${OURS}`, ".items[*].spec.nodeName", "pods")).not.toContain(
+              node,
+            );
+            ready();
+          } finally {
+            kubectl(["uncordon", node]);
+          }
+          const { scores, answers, failed } = await load.end();
+          expect(failed, node).toEqual([]);
+          expect(scores, node).toBeGreaterThan(10);
+          expect(answers, node).toBeGreaterThan(10);
+        }
       } finally {
-        kubectl(["uncordon", node]);
+        for (const [name, replicas] of before) ours("scale", name, `--replicas=${replicas}`);
       }
     },
     30 * MINUTES,
   );
 });
+
+/** Pods that the overlays make, in difference to the load. */
+const OURS = "app.kubernetes.io/part-of=stagecraft";
 
 const LOAD = readFileSync(new URL("load.mjs", import.meta.url), "utf8");
 
@@ -80,13 +114,15 @@ interface Seen {
   failed: string[];
 }
 
-async function startLoad() {
+async function startLoad(nodeSelector: Record<string, string> = {}) {
   const name = "stagecraft-test-load";
+  const labels = { "stagecraft.dev/client": "true" };
+  const pod = { script: LOAD, labels, nodeSelector, hasAccess: true };
   const child = spawn(
     "kubectl",
     [
       ...["--namespace", NAMESPACE, "run", name, "--rm", "--stdin", "--quiet", "--restart=Never"],
-      ...[`--image=stagecraft/cli:${version}`, `--overrides=${JSON.stringify(loadPod(name))}`],
+      ...[`--image=${IMAGE}`, `--overrides=${JSON.stringify(scriptPod(name, pod))}`],
     ],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
@@ -107,41 +143,6 @@ async function startLoad() {
       child.kill();
       await once(child, "close");
       ours("delete", "pod", name, "--ignore-not-found", "--wait=false");
-    },
-  };
-}
-
-/** Restricted, as everything in the namespace has to be. */
-function loadPod(name: string) {
-  const container = {
-    name,
-    image: `stagecraft/cli:${version}`,
-    imagePullPolicy: "IfNotPresent",
-    stdin: true,
-    stdinOnce: true,
-    command: ["node", "--input-type=module", "--eval", LOAD],
-    resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { cpu: "1", memory: "512Mi" } },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"] },
-    },
-    volumeMounts: [{ name: "access", mountPath: "/etc/access", readOnly: true }],
-  };
-  const securityContext = {
-    runAsNonRoot: true,
-    runAsUser: 10001,
-    fsGroup: 10001,
-    seccompProfile: { type: "RuntimeDefault" },
-  };
-  return {
-    metadata: { labels: { "stagecraft.dev/client": "true" } },
-    spec: {
-      restartPolicy: "Never",
-      automountServiceAccountToken: false,
-      securityContext,
-      containers: [container],
-      volumes: [{ name: "access", secret: { secretName: "stagecraft-access" } }],
     },
   };
 }

@@ -20,7 +20,7 @@ describe("createFeedbackClient()", () => {
     const handlers = Object.fromEntries(names.map((name) => [name, answer]));
     server.addService(feedback.FeedbackServiceService, handlers as never);
     const { port } = await server.start();
-    const place = { feedbackAddress: `127.0.0.1:${port}`, feedbackTlsCa: dir.file("ca.crt") };
+    const place = { feedbackAddress: `localhost:${port}`, feedbackTlsCa: dir.file("ca.crt") };
     const own = { feedbackTlsCert: dir.file("client.crt"), feedbackTlsKey: dir.file("client.key") };
     const ask = async (change: Partial<FeedbackTarget>) => {
       await using client = await createFeedbackClient(target({ ...place, ...change }));
