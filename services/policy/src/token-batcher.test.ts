@@ -57,18 +57,33 @@ describe("createTokenBatcher()", () => {
     for (let i = 0; i < 20; i++) expect(step()).toEqual({});
   });
 
+  it("lets many answers wait longer, as their readers take longer, but none beyond a tenth of a second", () => {
+    const waitOf = (numAnswers: number) => {
+      const { step } = rig(20);
+      const handles = Array.from({ length: numAnswers }, (_, handle) => handle);
+      const all = () =>
+        step(...handles.map((handle): [number, SampledToken] => [handle, token(1)]));
+      all();
+      let numSteps = 1;
+      while (Object.keys(all()).length === 0) numSteps++;
+      return numSteps;
+    };
+    expect([1, 10, 40, 60, 80].map(waitOf)).toEqual([20, 20, 60, 90, 100]);
+  });
+
   it("tells every step without an interval", () => {
     const { step } = rig(0);
     for (let id = 10; id < 15; id++) expect(step([1, token(id)])).toEqual({ 1: [id] });
   });
 
   it("gives what waited of an answer that fails, and nothing of it afterwards", () => {
-    const { batcher, step } = rig(2);
+    const { batcher, step } = rig(3);
     step([1, token(10)], [2, token(20)]);
     step([1, token(11)], [2, token(21)]);
     expect(toldOf(batcher.leave(1))).toEqual({ 1: [11] });
     expect(batcher.leave(1)).toBeUndefined();
-    expect(step([2, token(22)])).toEqual({ 2: [21, 22] });
+    step([2, token(22)]);
+    expect(step([2, token(23)])).toEqual({ 2: [21, 22, 23] });
   });
 
   it("keeps what belongs to a token: its end, its text, the likeliest in its place", () => {

@@ -11,14 +11,21 @@ export interface TokenBatcher {
 }
 
 export interface TokenBatcherOptions {
-  /** Least time between two messages about answers that go on, ms; 0 = every step is told. */
+  /**
+   * Least time between two messages about answers that go on, ms; longer for many of them. 0 = every step is
+   * told.
+   */
   intervalMs: number;
   now?: () => number;
 }
 
+/** A message of many answers wakes as many readers: what that takes of a processor is bounded, up to a longest wait. */
+const MS_PER_ANSWER = 1.5;
+const LONGEST_MS = 100;
+
 /**
  * One message about all answers, and not for every step: the tokens of an answer wait for the next one, its
- * first and its end do not. Whatever wakes the reader of a message takes a processor from the steps.
+ * first and its end do not. Whatever wakes the readers takes a processor from the steps.
  */
 export function createTokenBatcher(options: TokenBatcherOptions): TokenBatcher {
   const { intervalMs, now = () => performance.now() } = options;
@@ -46,9 +53,10 @@ export function createTokenBatcher(options: TokenBatcherOptions): TokenBatcher {
     take() {
       const at = now();
       const isDue = at >= dueAt;
+      const numAnswers = open.size;
       const batch = batchOf(isDue ? [...open.keys()] : urgent);
       urgent.clear();
-      if (isDue && batch) dueAt = at + intervalMs;
+      if (isDue && batch) dueAt = at + waitMs(intervalMs, numAnswers);
       return batch;
     },
     leave(handle) {
@@ -58,6 +66,11 @@ export function createTokenBatcher(options: TokenBatcherOptions): TokenBatcher {
       return batch;
     },
   };
+}
+
+function waitMs(intervalMs: number, numAnswers: number): number {
+  if (intervalMs === 0) return 0;
+  return Math.max(intervalMs, Math.min(LONGEST_MS, MS_PER_ANSWER * numAnswers));
 }
 
 function toBatch(taken: readonly [number, SampledToken][]): TokenBatch | undefined {
