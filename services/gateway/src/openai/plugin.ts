@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { StagecraftError } from "@stagecraft/core";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
@@ -63,7 +63,7 @@ export function openAiApi(app: FastifyInstance, options: OpenAiOptions, done: ()
     return reply.code(status).send(body);
   });
   app.addHook("onRequest", async (request, reply) => {
-    const id = `req_${randomBytes(12).toString("hex")}`;
+    const id = `req_${randomUUID().replaceAll("-", "")}`;
     void reply.header("x-request-id", id);
     const caller = await api.authenticate(bearerOf(request.headers.authorization));
     const admitted = api.usage.enter(caller.name, caller.limits);

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { FastifyReply } from "fastify";
 import type { policy } from "@stagecraft/contracts";
 import { readAnswers, Tally, type ReadOptions, type Usage } from "./answers.js";
@@ -39,8 +38,9 @@ export async function respond(options: RespondOptions): Promise<unknown> {
   }
 }
 
-function frameOf({ request, format }: RespondOptions, object: string) {
-  const id = `${format.idPrefix}${randomBytes(12).toString("hex")}`;
+/** The answer is called as the request is, in OpenAI's words. */
+function frameOf({ request, format, requestId }: RespondOptions, object: string) {
+  const id = format.idPrefix + requestId.replace(/^req_/, "");
   return { id, object, created: Math.floor(Date.now() / 1000), model: request.model };
 }
 
