@@ -1,9 +1,9 @@
 // What is measured, part by part. Each returns plain figures; one that throws is written down as failed.
-import { spawnSync } from "node:child_process";
 import { openPjrt } from "@stagecraft/tensor-xla";
-import { memoryReport, tf } from "@stagecraft/tensor";
+import { memoryReport, numDevices, tf } from "@stagecraft/tensor";
 import { createGenerationEngine, createModel, presetConfig } from "@stagecraft/model";
 import golden from "./golden.json" with { type: "json" };
+import { LeftOut } from "./run-parts.mjs";
 import { GOLDEN } from "./shapes.mjs";
 import { createTraining, stepFlops } from "./training.mjs";
 
@@ -41,12 +41,12 @@ export function losses(products) {
 }
 
 /**
- * Milliseconds of a step, compilation apart, with PyTorch's on the same shape where a Python is named.
- * @param {{ shape: import("./training.mjs").Shape, steps: number, python?: string, peer: string }} about
+ * Milliseconds of a step, compilation apart.
+ * @param {{ shape: import("./training.mjs").Shape, steps: number, devices?: number }} about
  */
-export function train({ shape, steps, python, peer }) {
+export function train({ shape, steps, devices = 1 }) {
   const startedMs = performance.now();
-  const training = createTraining(shape);
+  const training = createTraining(shape, { numDevices: devices });
   training.step();
   const firstStepMs = performance.now() - startedMs;
   training.step(); // what only the first step brings (weights by upload) is over
@@ -60,23 +60,35 @@ export function train({ shape, steps, python, peer }) {
   training.dispose();
   const stepMs = median(times);
   const teraflops = stepFlops(shape, numParams) / stepMs / 1e9;
-  return {
-    numParams,
-    firstStepMs,
-    stepMs,
-    teraflops,
-    torch: torchStep(shape, steps, { python, peer }),
-  };
+  return { numParams, firstStepMs, stepMs, teraflops };
 }
 
-function torchStep(shape, steps, { python, peer }) {
-  if (python === undefined) return "no --python was named";
-  const { status, stdout, stderr } = spawnSync(
-    python,
-    [peer, JSON.stringify({ ...shape, steps })],
-    { encoding: "utf8" },
-  );
-  return status === 0 ? JSON.parse(stdout) : `failed: ${stderr.trim().split("\n").at(-1)}`;
+/**
+ * A batch split over all devices: its losses against those of one device, and the time of a step.
+ * @param {{ shape: import("./training.mjs").Shape, steps: number }} about
+ */
+export function devices({ shape, steps }) {
+  const all = numDevices();
+  if (all === 1)
+    throw new LeftOut("the plugin has one device, which has no other to share a batch with");
+  const lossesOn = (count) => {
+    const training = createTraining(GOLDEN, { numDevices: count });
+    const seen = Array.from({ length: 5 }, () => training.step());
+    training.dispose();
+    return seen;
+  };
+  const [one, several] = [lossesOn(1), lossesOn(all)];
+  const largestDifference = Math.max(...one.map((loss, i) => Math.abs(loss - several[i])));
+  if (!(largestDifference <= LOSS_TOLERANCES.bf16)) {
+    throw new Error(`losses of ${all} devices differ by ${largestDifference} from those of one`);
+  }
+  const wide = { ...shape, batch: shape.batch * all };
+  return {
+    devices: all,
+    largestDifference,
+    batch: wide.batch,
+    ...train({ shape: wide, steps, devices: all }),
+  };
 }
 
 /** Tokens a second of a Llama that draws 64 tokens for so many sequences at once. */

@@ -1,13 +1,16 @@
 // The measurements of a GPU machine in one go, results written after each part, so that a cut loses nothing:
-//   node bench/gpu/run.mjs --plugin FILE --out FILE [--products bf16] [--python PYTHON] [--tiny] [PART…]
+//   node bench/gpu/run.mjs --plugin FILE --out FILE [--products bf16] [--attention cudnn] [--python PYTHON] [--tiny] [PART…]
 // `--python` names one with PyTorch for the figures beside ours, by the same products; `--tiny` tries the script
 // on a CPU.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { initEngine } from "@stagecraft/tensor";
+import { attention as attentionPart } from "./attention.mjs";
 import * as parts from "./parts.mjs";
+import { LeftOut, runParts } from "./run-parts.mjs";
 import { FULL, TINY } from "./shapes.mjs";
+import { torchStep } from "./torch.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,29 +20,43 @@ const { values, positionals } = parseArgs({
     python: { type: "string" },
     peer: { type: "string", default: new URL("torch_step.py", import.meta.url).pathname },
     products: { type: "string", default: "f32" },
+    attention: { type: "string", default: "plain" },
     tiny: { type: "boolean", default: false },
   },
 });
-const { plugin, python, peer, out, products, tiny } = values;
+const { plugin, python, peer, out, products, attention, tiny } = values;
 if (products !== "f32" && products !== "bf16") throw new Error("--products is f32 or bf16");
+if (attention !== "plain" && attention !== "cudnn")
+  throw new Error("--attention is plain or cudnn");
 if (plugin === undefined) throw new Error("name the plugin: --plugin /…/xla_cuda_plugin.so");
 const sizes = tiny ? TINY : FULL;
 const { decoded, steps } = sizes;
 
-/** @type {[string, () => unknown][]} */
+function torch(shape) {
+  if (python === undefined) throw new LeftOut("no --python was named");
+  return torchStep({ python, peer }, { ...shape, products, steps });
+}
+
+/** @type {import("./run-parts.mjs").Part[]} */
 const plan = [
-  ["open", () => parts.open({ plugin })],
-  ["start", () => initEngine({ engine: "xla", plugin, products })],
-  ["losses", () => parts.losses(products)],
-  ...Object.entries(sizes.trained).map(([name, shape]) => [
-    `train ${name}`,
-    () => parts.train({ shape: { ...shape, products }, steps, python, peer }),
+  { name: "open", work: () => parts.open({ plugin }), isNeeded: true },
+  {
+    name: "start",
+    work: () => initEngine({ engine: "xla", plugin, products, attention }),
+    isNeeded: true,
+  },
+  { name: "losses", work: () => parts.losses(products) },
+  { name: "attention", work: () => attentionPart({ by: attention, sizes: sizes.attention }) },
+  ...Object.entries(sizes.trained).flatMap(([name, shape]) => [
+    { name: `train ${name}`, work: () => parts.train({ shape, steps }) },
+    { name: `torch ${name}`, work: () => torch(shape) },
   ]),
-  ...decoded.sequences.map((sequences) => [
-    `decode ${sequences}`,
-    () => parts.decode({ shape: decoded, sequences }),
-  ]),
-  ["flat", () => parts.flat({ steps: sizes.flatSteps })],
+  { name: "devices", work: () => parts.devices({ shape: sizes.split, steps }) },
+  ...decoded.sequences.map((sequences) => ({
+    name: `decode ${sequences}`,
+    work: () => parts.decode({ shape: decoded, sequences }),
+  })),
+  { name: "flat", work: () => parts.flat({ steps: sizes.flatSteps }) },
 ];
 
 /** Which driver and card; empty where there is none. */
@@ -52,21 +69,12 @@ function machine() {
   }
 }
 
-const results = { machine: machine(), node: process.version, products, tiny, parts: {} };
-let failed = 0;
-const needed = ["open", "start"];
-for (const [name, work] of plan) {
-  const isWanted = positionals.length === 0 || positionals.some((part) => name.startsWith(part));
-  if (!isWanted && !needed.includes(name)) continue;
-  const before = performance.now();
-  try {
-    results.parts[name] = await work();
-  } catch (error) {
-    failed++;
-    results.parts[name] = { failed: error instanceof Error ? error.message : String(error) };
-  }
-  const seconds = ((performance.now() - before) / 1000).toFixed(1);
+const wanted = ({ name, isNeeded }) =>
+  isNeeded || positionals.length === 0 || positionals.some((part) => name.startsWith(part));
+const results = { machine: machine(), node: process.version, products, attention, tiny, parts: {} };
+const numFailed = await runParts(plan.filter(wanted), (name, outcome, seconds) => {
+  results.parts[name] = outcome;
   writeFileSync(out, JSON.stringify(results, null, 2));
-  console.log(`${name}  ${seconds} s  ${JSON.stringify(results.parts[name])}`);
-}
-process.exit(failed === 0 ? 0 : 1);
+  console.log(`${name}  ${seconds.toFixed(1)} s  ${JSON.stringify(outcome)}`);
+});
+process.exit(numFailed === 0 ? 0 : 1);
