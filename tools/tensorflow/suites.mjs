@@ -10,6 +10,8 @@ export const OTHER_ENGINES = {
   "libs/tensor/src/engines/tensorflow/start.test.ts": "needs other engines to be absent",
   "libs/tensor/src/engines/xla/recording.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/device-cache.test.ts": "records on a double of a PJRT plugin",
+  "libs/tensor/src/engines/xla/across-devices.test.ts": "records on a double of a PJRT plugin",
+  "libs/tensor/src/engines/xla/cudnn-attention.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/native/buffers.test.ts": "the native engine's memory",
   "libs/tensor/src/engines/native/decoder.test.ts": "the native engine's decoder",
   "libs/tensor/src/engines/native/engine.test.ts":

@@ -10,6 +10,7 @@ export { rewardStage } from "./stages/reward.js";
 export { rewardSchema, type RewardConfig } from "./stages/reward-config.js";
 export { sftStage, type SftConfig } from "./stages/sft.js";
 export { packSequences } from "./batch/pack.js";
+export { splitRows } from "./batch/split-rows.js";
 export { keepEnd } from "./reward/fit-answers.js";
 export { readUsablePrompts, type PromptReader } from "./stages/usable-prompts.js";
 export { toRewardItem } from "./reward/reward-data.js";

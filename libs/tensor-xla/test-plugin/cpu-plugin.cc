@@ -1,6 +1,7 @@
 // A PJRT plugin for CPUs, for tests: XLA's own CPU client, as it lies in libtensorflow_cc, behind the C API.
-// No wheel exports one. Options: `cpu_device_count` (default 1), `serializable` (default true; false refuses
-// as plugins do that cannot serialise). Counts the memory it hands out.
+// No wheel exports one. Options: `cpu_device_count` (default 1, or what XLA_FLAGS says by
+// --xla_force_host_platform_device_count), `serializable` (default true; false refuses as plugins do that cannot
+// serialise). Counts the memory it hands out.
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -156,7 +157,6 @@ absl::Status read_option(const PJRT_NamedValue& value, PJRT_Client& client, xla:
 PJRT_Error* client_create(PJRT_Client_Create_Args* args) {
   auto result = std::make_unique<PJRT_Client>();
   xla::CpuClientOptions options;
-  options.cpu_device_count = 1;
   options.allocator = [](size_t size, size_t alignment) -> absl::StatusOr<std::unique_ptr<xla::CpuMemory>> {
     return std::make_unique<CountedMemory>(size, alignment);
   };

@@ -29,6 +29,8 @@ export { createOptimizer } from "./ops/optimizer.js";
 export { plainRope } from "./rope.js";
 export {
   createGradientAccumulator,
+  numDevices,
+  summedValueAndGrads,
   valueAndGrads,
   type GradientAccumulator,
   type Gradients,

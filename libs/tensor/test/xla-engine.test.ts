@@ -7,7 +7,9 @@ import {
   engineInfo,
   initEngine,
   memoryReport,
+  numDevices,
   plainRope,
+  summedValueAndGrads,
   tf,
   tokenLogProbs,
   valueAndGrads,
@@ -135,6 +137,39 @@ describe.runIf(inject("engine") === "xla")("the engine xla", () => {
     resumed.load(state);
     run(batches.slice(3), resumed);
     expect(values()).toEqual(whole);
+  });
+
+  it("trains by parts of a batch, a device each, as by one part after the other", (context) => {
+    if (numDevices() < 2) context.skip("the plugin shows one device");
+    const batches = Array.from(
+      { length: 12 },
+      () => [t.ids(B * T, V), t.ids(B * T, V, -1)] as const,
+    );
+    const [alone, together] = [trainer(), trainer()];
+    for (const [key, variable] of together.params) variable.assign(alone.params.get(key)!);
+    const partsOf = ({ loss }: typeof alone, i: number) =>
+      batches.slice(2 * i, 2 * i + 2).map(
+        ([ids, targets]) =>
+          () =>
+            loss(ids, targets),
+      );
+    const held: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const first = summedValueAndGrads(together.params, partsOf(together, i));
+      const { gradNorm } = together.optimizer.step(first.grads, 0.03, [first.value]);
+      const second = valueAndGrads(alone.params, () =>
+        tf.tidy(() => tf.addN(partsOf(alone, i).map((part) => part())).asScalar()),
+      );
+      expect(gradNorm).toBeCloseTo(alone.optimizer.step(second.grads, 0.03).gradNorm, 5);
+      expect(first.value.dataSync()[0]).toBeCloseTo(second.value.dataSync()[0]!, 5);
+      for (const { value, grads } of [first, second]) tf.dispose([value, ...grads.values()]);
+      held.push(backend().client.liveBuffers);
+    }
+    for (const [key, variable] of together.params) {
+      const expected = alone.params.get(key)!.dataSync();
+      variable.dataSync().forEach((value, at) => expect(value).toBeCloseTo(expected[at]!, 5));
+    }
+    expect(new Set(held.slice(1)).size).toBe(1);
   });
 
   it("has ids, targets and segments as inputs of its program", () => {

@@ -7,18 +7,25 @@ import type { PjrtArray, PjrtBuffer, PjrtClient, PjrtDtype } from "@stagecraft/t
 export interface RecordingClient extends PjrtClient {
   /** Texts compiled, in order. */
   readonly texts: string[];
-  /** Of each execution: the dtypes and shapes of its arguments, such as "f32[2,3]". */
+  /** Of each execution on a device: the dtypes and shapes of its arguments, such as "f32[2,3]". */
   readonly calls: string[][];
+  /** Of each execution on a device: what its arguments held. */
+  readonly values: PjrtArray[][];
 }
 
-export function createRecordingClient(): RecordingClient {
+export function createRecordingClient({ numDevices = 1 } = {}): RecordingClient {
   const texts: string[] = [];
   const calls: string[][] = [];
+  const values: PjrtArray[][] = [];
   const live = new Set<PjrtBuffer>();
-  const bufferOf = (dtype: PjrtDtype, shape: readonly number[], values: PjrtArray): PjrtBuffer => {
+  const bufferOf = (
+    dtype: PjrtDtype,
+    shape: readonly number[],
+    { values, device }: { values: PjrtArray; device: number },
+  ): PjrtBuffer => {
     let isDeleted = false;
     const buffer: PjrtBuffer = {
-      ...{ dtype, shape, device: 0 },
+      ...{ dtype, shape, device },
       get isDeleted() {
         return isDeleted;
       },
@@ -36,22 +43,28 @@ export function createRecordingClient(): RecordingClient {
     return buffer;
   };
   return {
-    ...{ platform: "cpu", version: "1", devices: [], texts, calls },
+    ...{ platform: "cpu", version: "1", texts, calls, values },
+    devices: Array.from({ length: numDevices }, (_, id) => ({ id, kind: "none", description: "" })),
     get liveBuffers() {
       return live.size;
     },
-    compile(text) {
+    compile(text, { numReplicas = 1 } = {}) {
       texts.push(text);
       const { outputs, donated } = signatureOf(text);
-      const execute = (args: readonly PjrtBuffer[]) => {
+      const run = (args: readonly PjrtBuffer[], device: number) => {
         if (args.some((arg) => arg.isDeleted)) throw new Error("an argument is deleted");
+        if (args.some((arg) => arg.device !== device)) throw new Error("it is on another device");
         calls.push(args.map(({ dtype, shape }) => `${dtype}[${shape}]`));
+        values.push(args.map((arg) => arg.readSync()));
         for (const at of donated) args[at]!.free();
-        return outputs.map(({ dtype, shape }) => bufferOf(dtype, shape, zeros(dtype, shape)));
+        return outputs.map(({ dtype, shape }) =>
+          bufferOf(dtype, shape, { values: zeros(dtype, shape), device }),
+        );
       };
       return {
-        ...{ numOutputs: outputs.length, numReplicas: 1, fromCache: false, execute },
-        executeReplicas: (lists) => lists.map(execute),
+        ...{ numOutputs: outputs.length, numReplicas, fromCache: false },
+        execute: (args) => run(args, 0),
+        executeReplicas: (lists) => lists.map(run),
         serialize: () => undefined,
         free: () => undefined,
       };
@@ -59,7 +72,7 @@ export function createRecordingClient(): RecordingClient {
     load() {
       throw new Error("the double has no programs to load");
     },
-    upload: (data, dtype, shape) => bufferOf(dtype, shape, data),
+    upload: (values, dtype, shape, device = 0) => bufferOf(dtype, shape, { values, device }),
     memoryStats: () => undefined,
     close: () => undefined,
   };

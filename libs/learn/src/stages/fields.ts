@@ -20,6 +20,12 @@ export const heldOutFields = (records: string, share: number) => ({
   ),
 });
 
+/** Devices of a stage whose batches are split by rows. */
+export const devicesField = whole({ max: 1024, default: 1 }).describe(
+  "Devices of the engine xla that a micro-batch is split over, 0 = all of this machine; weights and optimizer " +
+    "are on each, held-out batches run on the first",
+);
+
 /** How rankings become batches, for the stages that learn from them. */
 export const rankingBatchFields = (batchSize: number) => ({
   contextLength: whole({ default: 0 }).describe(

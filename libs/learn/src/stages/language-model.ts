@@ -4,12 +4,13 @@ import { saveModel, type Model } from "@stagecraft/model";
 import type { Run, TrainTask } from "@stagecraft/runs";
 import { scaledSum, tf, type Optimizer } from "@stagecraft/tensor";
 import type { Tokenizer } from "@stagecraft/tokenizer";
+import type { LmBatch, Split } from "../batch/split-rows.js";
 
 /**
  * Next-token loss of a micro-batch: −Σ_t log p(x_t | x_<t) over its targets divided by `denominator`,
  * the target tokens of the whole optimizer step [reference 1]. Targets below 0 are not learnt.
  */
-export function lmLoss(model: Model, batch: TokenBatch, denominator: number): tf.Scalar {
+export function lmLoss(model: Model, batch: LmBatch, denominator: number): tf.Scalar {
   return tf.tidy(() => scaledSum(model.logProbs(batch).logProbs, -1 / denominator));
 }
 
@@ -18,6 +19,8 @@ export interface LmTaskOptions {
   model: Model;
   optimizer: Optimizer;
   source: BatchSource;
+  /** See `LossTask`. */
+  split: Split | undefined;
   /** Held-out batches, kept in memory. */
   validation: readonly TokenBatch[];
   tokenizer: Tokenizer;
@@ -25,10 +28,10 @@ export interface LmTaskOptions {
 }
 
 /** Training a language model: the task that pretrain and sft share. */
-export function lmTask(options: LmTaskOptions): TrainTask<TokenBatch> {
-  const { stage, model, optimizer, source, validation, tokenizer, run } = options;
-  const task: TrainTask<TokenBatch> = {
-    stage,
+export function lmTask(options: LmTaskOptions): TrainTask<LmBatch> {
+  const { stage, model, optimizer, source, split, validation, tokenizer, run } = options;
+  const task: TrainTask<LmBatch> = {
+    ...{ stage, split },
     params: model.params,
     optimizer,
     source,

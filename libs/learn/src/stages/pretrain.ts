@@ -42,7 +42,8 @@ import {
 } from "@stagecraft/tokenizer";
 import { choice, decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
-import { corpusFields, selectModelField } from "./fields.js";
+import { splitFor, type Split } from "../batch/split-rows.js";
+import { corpusFields, devicesField, selectModelField } from "./fields.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { trainToModel } from "./train-model.js";
 
@@ -91,6 +92,7 @@ const schema = z.strictObject({
   ...optimizationFields({ learningRate: 1e-3, warmupSteps: 100, weightDecay: 0.1 }),
   ...progressFields,
   ...writtenModelFields,
+  devices: devicesField,
   ...commonFields,
 });
 
@@ -101,6 +103,7 @@ export const pretrainStage = defineStage<PretrainConfig>({
   name: "pretrain",
   summary: "train a base language model on text",
   schema,
+  mayChange: ["devices"],
   examples: [
     "npx stagecraft pretrain --corpus texts/ --run runs/base",
     "npx stagecraft pretrain --corpus examples/data/text.txt --tokenizer-kind chars --split tail --validation-fraction 0.1 --architecture gpt2 --bias no --context-length 64 --steps 300 --run runs/characters",
@@ -121,6 +124,7 @@ export const pretrainStage = defineStage<PretrainConfig>({
 });
 
 async function pretrain(config: PretrainConfig, scope: StageScope): Promise<StageResult> {
+  const split = splitFor(config);
   const tokenizer = await tokenizerFor(config, scope);
   const corpus = await prepareCorpus({
     sources: config.corpus.map((text) => corpusSource(text, config)),
@@ -138,7 +142,7 @@ async function pretrain(config: PretrainConfig, scope: StageScope): Promise<Stag
   warnOfShare(corpus, config, scope.context);
   const model = await modelFor(config, tokenizer);
   try {
-    return await trainOn(corpus, { config, model, tokenizer, ...scope });
+    return await trainOn(corpus, { config, model, tokenizer, split, ...scope });
   } finally {
     model.dispose();
   }
@@ -182,11 +186,17 @@ function warnOfShare(
   );
 }
 
+interface TrainParts {
+  model: Model;
+  tokenizer: Tokenizer;
+  split: Split | undefined;
+}
+
 async function trainOn(
   corpus: PreparedCorpus,
-  parts: StageScope & { config: PretrainConfig; model: Model; tokenizer: Tokenizer },
+  parts: StageScope & TrainParts & { config: PretrainConfig },
 ): Promise<StageResult> {
-  const { config, model, tokenizer, run } = parts;
+  const { config, model, tokenizer, split, run } = parts;
   const { batchSize, contextLength: length, batching: mode, seed } = config;
   const batches = { batchSize, length, mode, seed };
   const validation =
@@ -198,7 +208,9 @@ async function trainOn(
       : [];
   const optimizer = optimizerFor(model.params, config);
   const source = openPretrainBatches(corpus, { ...batches, split: "train" });
-  const task = lmTask({ stage: "pretrain", model, optimizer, source, validation, tokenizer, run });
+  const task = lmTask({
+    ...{ stage: "pretrain", model, optimizer, source, split, validation, tokenizer, run },
+  });
   const figures = { numParams: model.numParams };
   return trainToModel(task, { ...parts, steps: config.steps, figures });
 }

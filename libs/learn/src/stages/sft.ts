@@ -30,7 +30,8 @@ import {
 import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { decimal, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
-import { heldOutFields, overlongField, selectModelField } from "./fields.js";
+import { splitFor, type Split } from "../batch/split-rows.js";
+import { devicesField, heldOutFields, overlongField, selectModelField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { stepsOf, trainToModel } from "./train-model.js";
@@ -56,6 +57,7 @@ const schema = z.strictObject({
   ...optimizationFields({ learningRate: 3e-4, warmupSteps: 20, weightDecay: 0.1 }),
   ...progressFields,
   ...writtenModelFields,
+  devices: devicesField,
   ...commonFields,
 });
 
@@ -66,6 +68,7 @@ export const sftStage = defineStage<SftConfig>({
   name: "sft",
   summary: "fine-tune a model on demonstrations of ideal answers",
   schema,
+  mayChange: ["devices"],
   examples: [
     "npx stagecraft sft --model runs/base/model --data demonstrations.jsonl --run runs/sft",
     "npx stagecraft sft --model runs/base/model --data seed-tasks.jsonl --optimizer sgd --learning-rate 0.05 --run runs/sft-sgd",
@@ -81,23 +84,30 @@ export const sftStage = defineStage<SftConfig>({
 });
 
 async function sft(config: SftConfig, scope: StageScope): Promise<StageResult> {
+  const split = splitFor(config);
   const tokenizer = await loadChatTokenizer(config.model, config);
   const { train, validation } = await readData(config, scope.context);
   const { loraRank, seed } = config;
   const start = await loadModelToTeach(config.model, { tokenizer, loraRank, heads: ["lm"] });
   const model = withLora(start, config, seed);
   try {
-    return await trainOn({ train, validation }, { config, model, tokenizer, ...scope });
+    return await trainOn({ train, validation }, { config, model, tokenizer, split, ...scope });
   } finally {
     model.dispose();
   }
 }
 
+interface TrainParts {
+  model: Model;
+  tokenizer: Tokenizer;
+  split: Split | undefined;
+}
+
 async function trainOn(
   data: { train: Conversation[]; validation: Conversation[] },
-  parts: StageScope & { config: SftConfig; model: Model; tokenizer: Tokenizer },
+  parts: StageScope & TrainParts & { config: SftConfig },
 ): Promise<StageResult> {
-  const { config, model, tokenizer, run, context } = parts;
+  const { config, model, tokenizer, split, run, context } = parts;
   const length = config.contextLength || model.config.maxPositions;
   const { batchSize, seed, pack, overlong } = config;
   const open = (conversations: Conversation[], what: string) => {
@@ -114,7 +124,9 @@ async function trainOn(
       : [];
   const optimizer = optimizerFor(model.params, config);
   const steps = stepsOf(config, source.batchesPerEpoch);
-  const task = lmTask({ stage: "sft", model, optimizer, source, validation, tokenizer, run });
+  const task = lmTask({
+    ...{ stage: "sft", model, optimizer, source, split, validation, tokenizer, run },
+  });
   const figures = {
     steps,
     demonstrations: source.numConversations,

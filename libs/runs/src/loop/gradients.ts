@@ -1,4 +1,9 @@
-import { createGradientAccumulator, runRecorded, tf, valueAndGrads } from "@stagecraft/tensor";
+import {
+  createGradientAccumulator,
+  runRecorded,
+  summedValueAndGrads,
+  tf,
+} from "@stagecraft/tensor";
 
 /** What the gradient of one optimizer step needs from a task. */
 export interface LossTask<B> {
@@ -7,6 +12,8 @@ export interface LossTask<B> {
   weight(batch: B): number;
   /** Sum of the losses of the micro-batch divided by `denominator`; no tensor may outlive the call. */
   loss(batch: B, denominator: number): tf.Scalar;
+  /** Parts of a micro-batch, of equal shapes, one for each device that computes it. Default: itself. */
+  split?: ((batch: B) => readonly B[]) | undefined;
 }
 
 /** Losses that were not read yet and the gradient of their sum; the caller disposes both. */
@@ -26,10 +33,21 @@ export function sumGradients(
   params: ReadonlyMap<string, tf.Variable>,
   losses: readonly (() => tf.Scalar)[],
 ): Omit<UnreadGradients, "weight"> {
+  return sumPasses(
+    params,
+    losses.map((loss) => [loss]),
+  );
+}
+
+/** The same of passes whose parts are computed by a device each. */
+function sumPasses(
+  params: ReadonlyMap<string, tf.Variable>,
+  passes: readonly (readonly (() => tf.Scalar)[])[],
+): Omit<UnreadGradients, "weight"> {
   const accumulator = createGradientAccumulator();
-  const values = losses.map((compute, i) => {
+  const values = passes.map((parts, i) => {
     if (i > 0) runRecorded();
-    const { value, grads } = valueAndGrads(params, compute);
+    const { value, grads } = summedValueAndGrads(params, parts);
     accumulator.add(grads);
     return value;
   });
@@ -51,6 +69,9 @@ export function accumulateGradients<B>(task: LossTask<B>, batches: readonly B[])
   const weight = batches.reduce((sum, batch) => sum + task.weight(batch), 0);
   // Of weight 0 there is no loss; 1 keeps the gradient 0 instead of NaN.
   const denominator = Math.max(1, weight);
-  const losses = batches.map((batch) => () => task.loss(batch, denominator));
-  return { ...sumGradients(task.params, losses), weight };
+  const passes = batches.map((batch) => {
+    const parts = task.split?.(batch) ?? [batch];
+    return parts.map((part) => () => task.loss(part, denominator));
+  });
+  return { ...sumPasses(task.params, passes), weight };
 }

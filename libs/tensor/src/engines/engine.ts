@@ -23,6 +23,8 @@ export interface EngineInfo {
   numThreads: number;
   /** Instruction set of the native kernels, e.g. "avx512"; "gpu" where TensorFlow has one; else "none". */
   simd: string;
+  /** Devices that the parts of a batch may be computed on at once; absent = 1. */
+  numDevices?: number;
   /** Whether a row's results are the same bits in a batch of any size. */
   batchInvariant: boolean;
   /** One line for the user: what an engine cannot do here, and how to get it. */
@@ -100,6 +102,11 @@ export interface Engine {
   runRecorded?(): void;
   /** Of this thread; absent where operations are computed as they come. */
   programCounts?(): ProgramCounts;
+  /**
+   * Sums of what each part of a batch gives, computed by a device each; absent on engines of one device. The parts
+   * are run here and their tensors disposed.
+   */
+  sumAcrossDevices?(parts: readonly (() => readonly tf.Tensor[])[]): tf.Tensor[];
   /** See `paddedSize`; absent where no shape is better than another. */
   paddedSize?(size: number): number;
   /** Bytes that a decoder holds for one token of a sequence. */

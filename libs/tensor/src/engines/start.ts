@@ -16,6 +16,11 @@ export interface EngineOptions {
   plugin?: string;
   /** How xla rounds the factors of matrix products, whose sums are f32; default f32, without tf32's shortcut. */
   products?: "f32" | "bf16";
+  /**
+   * Who computes causal attention on xla: "cudnn" in bf16 on CUDA where it can (rows of one document, heads of up to
+   * 128, no window and no cap), plain elsewhere; default "plain".
+   */
+  attention?: "plain" | "cudnn";
 }
 
 type Start = (options: Omit<EngineOptions, "engine">) => Promise<Engine>;

@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import type { PjrtClient } from "@stagecraft/tensor-xla";
 import { tf } from "../../tf.js";
-import { arrayOf, Device, fromDevice } from "./device.js";
+import { arrayOf, Device, freeBuffers, fromDevice } from "./device.js";
 import { reshape } from "./hlo.js";
 import { Value, type ElementType, type HostArray } from "./value.js";
 
@@ -30,7 +30,11 @@ const DTYPES = {
 export interface XlaBackendOptions {
   /** How factors of matrix products are rounded; sums are f32. */
   products: "f32" | "bf16";
+  /** Who computes causal attention where it can, see `suitsCudnn`. */
+  attention: "plain" | "cudnn";
 }
+
+const DEFAULTS: XlaBackendOptions = { products: "f32", attention: "plain" };
 
 /**
  * TFJS's backend that records: a kernel adds to a program, which runs when somebody reads. Then all that
@@ -47,12 +51,20 @@ export class XlaBackend extends tf.KernelBackend {
   private numRecorded = 0;
   private nextId = 0;
   private readonly standIns = new WeakMap<object, Value>();
+  /** Large arrays stay on the host, to go to the device that they are for. */
+  private keepsLarge = false;
+
+  readonly options: XlaBackendOptions;
+  /** Who computes attention now. */
+  attention: XlaBackendOptions["attention"];
 
   constructor(
     readonly client: PjrtClient,
-    readonly options: XlaBackendOptions = { products: "f32" },
+    options: Partial<XlaBackendOptions> = {},
   ) {
     super();
+    this.options = { ...DEFAULTS, ...options };
+    this.attention = this.options.attention;
     this.device = new Device(client);
   }
 
@@ -215,12 +227,32 @@ export class XlaBackend extends tf.KernelBackend {
   }
 
   private freeSpent(): void {
-    for (const { origin } of this.spent) if (origin.kind === "device") origin.buffer.free();
+    for (const value of this.spent) freeBuffers(value);
     this.spent.clear();
   }
 
+  /** Records with the definition of attention, whatever the option says. */
+  withPlainAttention<T>(record: () => T): T {
+    this.attention = "plain";
+    try {
+      return record();
+    } finally {
+      this.attention = this.options.attention;
+    }
+  }
+
+  /** Records what arrays of any size may be other ones for on each device. */
+  withArraysOnHost<T>(record: () => T): T {
+    this.keepsLarge = true;
+    try {
+      return record();
+    } finally {
+      this.keepsLarge = false;
+    }
+  }
+
   /** Variables are what programs keep reading: buffers of their own from the first program on. */
-  private settleVariables(): void {
+  settleVariables(): void {
     for (const variable of Object.values(tf.engine().state.registeredVariables)) {
       if (this.data.has(variable.dataId)) this.settle(variable);
     }
@@ -235,7 +267,7 @@ export class XlaBackend extends tf.KernelBackend {
     }
     const array = asArray(values as ArrayLike<number>, type);
     const value = new Value(shape, type, { kind: "host", array });
-    if (array.length > MAX_COPIED) this.device.upload(value);
+    if (array.length > MAX_COPIED && !this.keepsLarge) this.device.upload(value);
     else value.origin = { kind: "host", array: array.slice() };
     return value;
   }

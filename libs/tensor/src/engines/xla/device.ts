@@ -12,7 +12,16 @@ interface DeviceCounters extends ProgramCounts {
 /** Programs kept; the one used least recently goes. */
 const MAX_PROGRAMS = 512;
 
-/** One device: values are computed there by programs that are compiled once for each text. */
+/** What a value's buffers hold goes. */
+export function freeBuffers({ origin }: Value): void {
+  if (origin.kind !== "device") return;
+  for (const buffer of [origin.buffer, ...(origin.others ?? [])]) buffer.free();
+}
+
+/**
+ * The first device: values are computed there by programs that are compiled once for each text. Programs that sum
+ * over devices run on several, and what they give is the same on each.
+ */
 export class Device {
   readonly counters: DeviceCounters = { compiled: 0, executed: 0, recorded: 0 };
   private readonly programs = new Map<string, PjrtProgram>();
@@ -21,27 +30,51 @@ export class Device {
 
   /** Computes recorded values in one call; each is on the device afterwards. */
   compute(outputs: readonly Value[], isSpent: (input: Value) => boolean): void {
-    const buffers = this.run(writeProgram(outputs, isSpent));
+    const [buffers, ...others] = this.execute(writeProgram(outputs, isSpent));
     outputs.forEach((value, i) => {
-      value.origin = { kind: "device", buffer: buffers[i]! };
+      const copies = others.map((list) => list[i]!);
+      const both = copies.length > 0 ? { others: copies } : {};
+      value.origin = { kind: "device", buffer: buffers![i]!, ...both };
       value.replaces = undefined; // or the whole line of its predecessors would stay in memory
     });
   }
 
-  /** Runs a program on what its inputs hold now; gives its outputs' buffers. */
-  run({ text, deviceInputs, packed }: Omit<RecordedProgram, "outputs">): PjrtBuffer[] {
-    const program = this.programOf(text);
-    const args = deviceInputs.map(bufferOf);
-    const vectors = (["f32", "i32"] as const)
+  /** Runs a program on what its inputs hold now; gives its outputs' buffers, of each device. */
+  execute(recorded: Omit<RecordedProgram, "outputs">): PjrtBuffer[][] {
+    const { text, deviceInputs, packed, numDevices } = recorded;
+    const program = this.programOf(text, numDevices);
+    const devices = Array.from({ length: numDevices }, (_, device) => device);
+    const vectors = devices.map((device) => this.sendPacked(packed, device));
+    const args = devices.map((device) => [
+      ...deviceInputs.map((value) => this.bufferOf(value, device)),
+      ...vectors[device]!,
+    ]);
+    const buffers = numDevices === 1 ? [program.execute(args[0]!)] : program.executeReplicas(args);
+    this.counters.executed++;
+    for (const vector of vectors.flat()) vector.free();
+    return buffers;
+  }
+
+  private sendPacked(packed: RecordedProgram["packed"], device: number): PjrtBuffer[] {
+    return (["f32", "i32"] as const)
       .filter((type) => packed[type].length > 0)
       .map((type) => {
-        const array = packedArray(packed[type], type);
-        return this.send(array, [array.length]);
+        const array = packedArray(packed[type], type, device);
+        return this.send(array, [array.length], device);
       });
-    const buffers = program.execute([...args, ...vectors]);
-    this.counters.executed++;
-    for (const vector of vectors) vector.free();
-    return buffers;
+  }
+
+  /** A value as a device has it; what a further one lacks goes there. */
+  private bufferOf(value: Value, device: number): PjrtBuffer {
+    const { id, origin } = value;
+    if (origin.kind !== "device") throw new Error(`value ${id} is not on the device`);
+    const { buffer, others = [] } = origin;
+    if (device === 0) return buffer;
+    const known = others[device - 1];
+    if (known) return known;
+    const copy = this.send(buffer.readSync() as HostArray, buffer.shape, device);
+    value.origin = { ...origin, others: [...others, copy] };
+    return copy;
   }
 
   /** Puts the host's numbers, or one number everywhere, on the device. */
@@ -52,16 +85,16 @@ export class Device {
     value.origin = { kind: "device", buffer: this.send(array, value.shape) };
   }
 
-  private send(array: HostArray, shape: readonly number[]): PjrtBuffer {
-    if (array instanceof Float32Array) return this.client.upload(array, "f32", shape);
+  private send(array: HostArray, shape: readonly number[], device = 0): PjrtBuffer {
+    if (array instanceof Float32Array) return this.client.upload(array, "f32", shape, device);
     const integers = array instanceof Int32Array ? array : Int32Array.from(array);
-    return this.client.upload(integers, "s32", shape);
+    return this.client.upload(integers, "s32", shape, device);
   }
 
-  private programOf(text: string): PjrtProgram {
+  private programOf(text: string, numReplicas: number): PjrtProgram {
     const known = this.programs.get(text);
     this.programs.delete(text); // and behind the others again
-    const program = known ?? this.client.compile(text);
+    const program = known ?? this.client.compile(text, { numReplicas });
     if (!known) this.counters.compiled++;
     this.programs.set(text, program);
     if (this.programs.size > MAX_PROGRAMS) {
@@ -71,11 +104,6 @@ export class Device {
     }
     return program;
   }
-}
-
-function bufferOf({ id, origin }: Value): PjrtBuffer {
-  if (origin.kind === "device") return origin.buffer;
-  throw new Error(`value ${id} is not on the device`);
 }
 
 /** Zeros of a value's size, as the host keeps its type. */

@@ -1,6 +1,7 @@
 import { tf } from "../../tf.js";
 import type { Engine, EngineInfo } from "../engine.js";
 import { sessionOver } from "../reference/decode-session.js";
+import { sumAcrossDevices } from "./across-devices.js";
 import type { XlaBackend } from "./backend.js";
 import { DeviceCache } from "./device-cache.js";
 import { createOperations } from "./operations.js";
@@ -26,6 +27,7 @@ export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {
     createOptimizer: (params, config) => createOptimizer(backend, params, config),
     runRecorded: () => backend.flush(),
     programCounts: () => ({ ...backend.device.counters }),
+    sumAcrossDevices: (parts) => sumAcrossDevices(backend, parts),
     paddedSize,
     kvBytesPerToken: ({ numLayers, numKvHeads, headSize }) => numLayers * numKvHeads * headSize * 8,
     memory() {

@@ -6,6 +6,7 @@ import type { Operations } from "../engine.js";
 import { attend, rotate } from "../reference/attention.js";
 import { referenceOperations } from "../reference/engine.js";
 import type { XlaBackend } from "./backend.js";
+import { cudnnAttention, suitsCudnn } from "./cudnn-attention.js";
 import { maskOf, rowMaskOf } from "./masks.js";
 import { createRopeTables } from "./rope-tables.js";
 
@@ -21,7 +22,9 @@ export function createOperations(backend: XlaBackend): Operations & BlockOperati
     ...referenceOperations,
     rotary,
     causalAttention: (q, k, v, layout, options) =>
-      attend(q, { keys: k, values: v }, masksOf(backend, layout, options), options),
+      backend.attention === "cudnn" && suitsCudnn(layout, options, q.shape[1])
+        ? cudnnAttention(backend, [q, k, v], layout, options)
+        : attend(q, { keys: k, values: v }, masksOf(backend, layout, options), options),
   };
   return {
     ...referenceOperations,

@@ -1,3 +1,4 @@
+import { StagecraftError } from "@stagecraft/core";
 import { inputsOf, turnOf } from "./loop.js";
 import {
   sizeOf,
@@ -17,6 +18,8 @@ export interface RecordedProgram {
   /** Host numbers that go as one vector each. */
   readonly packed: Readonly<Record<"f32" | "i32", readonly Value[]>>;
   readonly outputs: readonly Value[];
+  /** Devices that run it together, each on numbers of its own. */
+  readonly numDevices: number;
 }
 
 /** Types of the buffers that values of these types are kept in. */
@@ -34,7 +37,27 @@ export function writeProgram(
   const writer = new Writer();
   for (const value of operations) writer.assign(value);
   const results = outputs.map((value) => writer.stored(value));
-  return { ...writer.finish(outputs, results, isSpent), outputs };
+  const numDevices = numDevicesOf(operations, outputs);
+  return { ...writer.finish(results, { outputs, isSpent, numDevices }), outputs, numDevices };
+}
+
+/** Throws when a result would be another on each device. */
+function numDevicesOf(operations: readonly Value[], outputs: readonly Value[]): number {
+  const sumsOver = ({ origin }: Value) =>
+    origin.kind === "operation" ? origin.sumsOver : undefined;
+  const numDevices = Math.max(1, ...operations.flatMap((value) => sumsOver(value) ?? []));
+  if (numDevices === 1) return 1;
+  const differing = new Set<Value>();
+  const differs = (value: Value) =>
+    differing.has(value) || (value.origin.kind === "host" && value.origin.others !== undefined);
+  for (const value of operations) {
+    if (sumsOver(value) === undefined && inputsOf(value.origin).some(differs)) differing.add(value);
+  }
+  if (!outputs.some(differs)) return numDevices;
+  throw new StagecraftError(
+    "unimplemented",
+    'engine "xla" on several devices keeps the sum over the parts of a batch, not what one part alone gives: train with devices 1',
+  );
 }
 
 /** Operations that the outputs need, inputs first. */
@@ -73,7 +96,7 @@ class Writer {
     }
     if (origin.kind !== "operation") return;
     const names = origin.inputs.map((input) => this.nameOf(input));
-    this.names.set(value, this.line(origin.write(names)));
+    this.names.set(value, this.line(origin.write(names), origin.numResults));
   }
 
   /** The name of a value as a buffer holds it. */
@@ -85,9 +108,12 @@ class Writer {
   }
 
   finish(
-    outputs: readonly Value[],
     results: readonly { name: string; type: string }[],
-    isSpent: (input: Value) => boolean,
+    {
+      outputs,
+      isSpent,
+      numDevices,
+    }: { outputs: readonly Value[]; isSpent: (input: Value) => boolean; numDevices: number },
   ) {
     const { deviceInputs, packed, packedSize } = this;
     const aliases = aliasesOf(deviceInputs, outputs, isSpent);
@@ -106,7 +132,7 @@ class Writer {
     const types = results.map(({ type }) => type).join(", ");
     const names = results.map(({ name }) => name).join(", ");
     const text = [
-      "module @stagecraft {",
+      `module @stagecraft ${attributesFor(numDevices)}{`,
       `func.func public @main(${args.join(", ")}) -> (${types}) {`,
       ...this.lines,
       `return ${names} : ${types}`,
@@ -149,9 +175,9 @@ class Writer {
     [this.names, this.constants] = [names, constants];
   }
 
-  private line(text: string): string {
+  private line(text: string, numResults = 1): string {
     const name = `%${this.numLines++}`;
-    this.lines.push(`${name} = ${text}`);
+    this.lines.push(`${name}${numResults > 1 ? `:${numResults}` : ""} = ${text}`);
     return name;
   }
 
@@ -208,6 +234,11 @@ class Writer {
   }
 }
 
+const attributesFor = (numDevices: number) =>
+  numDevices === 1
+    ? ""
+    : `attributes {mhlo.num_replicas = ${numDevices} : i32, mhlo.num_partitions = 1 : i32} `;
+
 /** Input → output that may take its memory: the one that replaces it, else the first of its type. */
 function aliasesOf(
   inputs: readonly Value[],
@@ -249,14 +280,14 @@ function literal(number: number, type: ElementType): string {
   return `0x${bits.join("").toUpperCase()}`;
 }
 
-/** The numbers of host values end to end, as their argument wants them. */
-export function packedArray(values: readonly Value[], type: "f32" | "i32"): HostArray {
+/** The numbers of host values end to end, as their argument on a device wants them. */
+export function packedArray(values: readonly Value[], type: "f32" | "i32", device = 0): HostArray {
   const size = values.reduce((sum, value) => sum + value.size, 0);
   const all = type === "f32" ? new Float32Array(size) : new Int32Array(size);
   let offset = 0;
-  for (const value of values) {
-    if (value.origin.kind === "host") all.set(value.origin.array, offset);
-    offset += value.size;
+  for (const { origin, size: count } of values) {
+    if (origin.kind === "host") all.set(origin.others?.[device - 1] ?? origin.array, offset);
+    offset += count;
   }
   return all;
 }

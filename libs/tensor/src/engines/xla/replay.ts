@@ -30,10 +30,10 @@ export class Replay<Name extends string> {
     for (const { from, to } of replaced) to.replaces = from;
     this.replaced = replaced.map(({ from }) => from);
     const outputs = [...replaced.map(({ to }) => to), ...results];
-    const { text, deviceInputs, packed } = writeProgram(outputs, (input) =>
+    const { text, deviceInputs, packed, numDevices } = writeProgram(outputs, (input) =>
       this.replaced.includes(input),
     );
-    this.program = { text, deviceInputs, packed }; // without the values in between
+    this.program = { text, deviceInputs, packed, numDevices }; // without the values in between
     backend.device.counters.recorded++;
   }
 
@@ -49,7 +49,7 @@ export class Replay<Name extends string> {
     for (const [name, array] of Object.entries(arrays) as [Name, HostArray][]) {
       this.inputs[name].origin = { kind: "host", array };
     }
-    const buffers = this.backend.device.run(this.program);
+    const buffers = this.backend.device.execute(this.program)[0]!;
     this.replaced.forEach((value, i) => {
       value.origin = { kind: "device", buffer: buffers[i]! };
     });

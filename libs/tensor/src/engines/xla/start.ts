@@ -27,6 +27,7 @@ const CACHE_DIR = join(".cache", "stagecraft", "xla");
 export async function startXla({
   plugin,
   products = "f32",
+  attention = "plain",
   numThreads,
 }: XlaOptions = {}): Promise<Engine> {
   const file = plugin ?? findPjrtPlugin();
@@ -34,7 +35,7 @@ export async function startXla({
     const what = 'engine "xla" needs a PJRT plugin, and none is found';
     throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
   }
-  const engine = await startWithCache(file, { products });
+  const engine = await startWithCache(file, { products, attention });
   return numThreads === undefined ? engine : withNotice(engine, threadsNotice(numThreads));
 }
 
@@ -86,7 +87,11 @@ function findCacheDir(): string | undefined {
 }
 
 /** Registers the backend and its kernels, and makes it the current one. */
-export async function startOn(client: PjrtClient, options?: XlaBackendOptions): Promise<Engine> {
+export async function startOn(
+  client: PjrtClient,
+  options: Partial<XlaBackendOptions> = {},
+): Promise<Engine> {
+  refuseCudnn(client, options);
   const backend = new XlaBackend(client, options);
   tf.registerBackend(BACKEND_NAME, () => backend);
   registerKernels();
@@ -95,5 +100,19 @@ export async function startOn(client: PjrtClient, options?: XlaBackendOptions): 
   await tf.ready();
   const { platform } = client;
   const [simd, numThreads] = platform === "cpu" ? ["none", availableParallelism()] : [platform, 1];
-  return createXlaEngine(backend, { name: "xla", numThreads, simd, batchInvariant: false });
+  const numDevices = Math.max(1, client.devices.length);
+  const info = { name: "xla", numThreads, simd, numDevices, batchInvariant: false } as const;
+  return createXlaEngine(backend, info);
+}
+
+/** cuDNN's attention is CUDA's, and of bf16 numbers. */
+function refuseCudnn(
+  { platform }: PjrtClient,
+  { attention, products }: Partial<XlaBackendOptions>,
+): void {
+  if (attention !== "cudnn" || (platform === "cuda" && products === "bf16")) return;
+  throw new StagecraftError(
+    "failed_precondition",
+    `attention "cudnn" computes in bf16 on CUDA, and this is ${products ?? "f32"} on ${platform}: take products "bf16" and a GPU, or attention "plain"`,
+  );
 }

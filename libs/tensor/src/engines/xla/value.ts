@@ -8,20 +8,31 @@ export type HostArray = Float32Array | Int32Array | Uint8Array;
 /** Where a value comes from. */
 export type Origin =
   /** Recorded, not computed yet; `write` gives the right side of its assignment. */
-  | { kind: "operation"; inputs: readonly Value[]; write(names: readonly string[]): string }
+  | Operation
   /** A loop, whose results are its parts. */
   | { kind: "loop"; loop: Loop }
+  /** One of several results. */
   | { kind: "part"; of: Value; index: number }
   /** What a turn of a loop begins with. */
   | { kind: "carried" }
   /** One number everywhere: a constant of every program that reads it. */
   | { kind: "splat"; value: number }
-  /** Numbers of the host that no program has read yet: an input. */
-  | { kind: "host"; array: HostArray }
-  /** On the device; booleans are kept as i32. */
-  | { kind: "device"; buffer: PjrtBuffer }
+  /** Numbers of the host that no program has read yet: an input. `others` are those of further devices. */
+  | { kind: "host"; array: HostArray; others?: readonly HostArray[] }
+  /** On the device, and the same on further ones where they have read it; booleans are kept as i32. */
+  | { kind: "device"; buffer: PjrtBuffer; others?: readonly PjrtBuffer[] }
   /** Used up by a program without being kept. */
   | { kind: "gone" };
+
+interface Operation {
+  readonly kind: "operation";
+  readonly inputs: readonly Value[];
+  /** Where it has several, which are its parts; default 1. */
+  readonly numResults?: number;
+  /** Devices whose numbers it sums: its result is the same on each. */
+  readonly sumsOver?: number;
+  write(names: readonly string[]): string;
+}
 
 /** `stablehlo.while`: what is carried from turn to turn, and how a turn makes the next. */
 export interface Loop {
@@ -87,6 +98,37 @@ export function operation(
   write: (names: readonly string[]) => string,
 ): Value {
   return new Value(shape, type, { kind: "operation", inputs, write });
+}
+
+/** The first results, of these shapes and types, of an operation that has several. */
+export function operationWithParts(
+  parts: readonly { shape: readonly number[]; type: ElementType }[],
+  { inputs, numResults }: { inputs: readonly Value[]; numResults: number },
+  write: (names: readonly string[]) => string,
+): Value[] {
+  const whole = new Value([], "i1", { kind: "operation", inputs, numResults, write });
+  return parts.map(({ shape, type }, index) => {
+    return new Value(shape, type, { kind: "part", of: whole, index });
+  });
+}
+
+/** The sum, on each of so many devices, of what all of them have. */
+export function sumOverDevices(x: Value, numDevices: number): Value {
+  const write = ([a]: readonly string[]) => allReduce(a!, x, numDevices);
+  return new Value(x.shape, x.type, {
+    kind: "operation",
+    inputs: [x],
+    sumsOver: numDevices,
+    write,
+  });
+}
+
+function allReduce(name: string, x: Value, numDevices: number): string {
+  const group = Array.from({ length: numDevices }, (_, i) => i).join(", ");
+  const groups = `replica_groups = dense<[[${group}]]> : tensor<1x${numDevices}xi64>`;
+  const scalar = typeText([], x.type);
+  const body = `^bb0(%l: ${scalar}, %r: ${scalar}): %s = stablehlo.add %l, %r : ${scalar} stablehlo.return %s : ${scalar}`;
+  return `"stablehlo.all_reduce"(${name}) <{${groups}}> ({ ${body} }) : (${typeOf(x)}) -> ${typeOf(x)}`;
 }
 
 export const splat = (shape: readonly number[], type: ElementType, value: number): Value =>

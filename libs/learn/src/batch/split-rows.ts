@@ -1,0 +1,73 @@
+import { StagecraftError } from "@stagecraft/core";
+import type { TokenBatch } from "@stagecraft/data";
+import { engineInfo, numDevices } from "@stagecraft/tensor";
+
+/** What is learnt of a batch; `rows` are those that are read, default the ones with a target. */
+export type LmBatch = Omit<TokenBatch, "numTargetBytes"> & { rows?: Int32Array };
+
+/** Parts of a batch, one for each device. */
+export type Split = (batch: LmBatch) => readonly LmBatch[];
+
+/**
+ * How batches go to the devices that a configuration asks for; undefined where one computes them whole. Throws when
+ * the engine has fewer devices, or a batch fewer rows.
+ */
+export function splitFor({
+  devices,
+  batchSize,
+}: {
+  devices: number;
+  batchSize: number;
+}): Split | undefined {
+  const most = numDevices();
+  const wanted = devices === 0 ? most : devices;
+  if (wanted === 1) return undefined;
+  if (wanted > most) {
+    const what = `devices is ${wanted}, and the engine "${engineInfo().name}" has ${most} here`;
+    throw new StagecraftError(
+      "failed_precondition",
+      `${what}: only the engine xla has several, as many as its plugin shows (CUDA_VISIBLE_DEVICES hides some)`,
+    );
+  }
+  if (wanted > batchSize) {
+    throw new StagecraftError(
+      "invalid_argument",
+      `batchSize ${batchSize} leaves some of ${wanted} devices without a sequence: raise it, or lower devices`,
+    );
+  }
+  return (batch) => splitRows(batch, wanted);
+}
+
+/**
+ * Parts of as many sequences each, the last ones filled up with padding, which read as many rows each: their shapes are
+ * equal, whatever they hold.
+ */
+export function splitRows(batch: LmBatch, numParts: number): LmBatch[] {
+  const { length } = batch;
+  const batchSize = Math.ceil(batch.batchSize / numParts);
+  const size = batchSize * length;
+  const parts = Array.from({ length: numParts }, (_, part) => {
+    const cut = (array: Int32Array, padding: number) => {
+      const rows = new Int32Array(size).fill(padding);
+      rows.set(array.subarray(part * size, (part + 1) * size));
+      return rows;
+    };
+    const targets = cut(batch.targets, -1);
+    return {
+      ...{ batchSize, length, targets, ids: cut(batch.ids, 0) },
+      ...{ segments: cut(batch.segments, 0), positions: cut(batch.positions, 0) },
+      numTargets: targets.reduce((count, target) => count + Number(target >= 0), 0),
+    };
+  });
+  if (parts.every(({ numTargets }) => numTargets === size)) return parts; // all rows of all are read
+  const numRead = Math.max(1, ...parts.map(({ numTargets }) => numTargets));
+  return parts.map((part) => ({ ...part, rows: rowsToRead(part.targets, numRead) }));
+}
+
+/** The rows with a target, and some without behind them. */
+function rowsToRead(targets: Int32Array, numRead: number): Int32Array {
+  const rows = [...targets.keys()];
+  const isTarget = (row: number) => targets[row]! >= 0;
+  const others = rows.filter((row) => !isTarget(row));
+  return Int32Array.from([...rows.filter(isTarget), ...others].slice(0, numRead));
+}
