@@ -12,7 +12,8 @@ export type GgufValue =
   | { readonly u32: number }
   | { readonly f32: number }
   | { readonly strings: readonly string[] }
-  | { readonly i32s: readonly number[] };
+  | { readonly i32s: readonly number[] }
+  | { readonly f32s: readonly number[] };
 
 export interface GgufTensor extends Pick<TensorEntry, "shape"> {
   readonly data: Float32Array;
@@ -32,7 +33,7 @@ const [U32, I32, F32, BOOL, STRING, ARRAY] = [4, 5, 6, 7, 8, 9];
 export async function writeGguf(file: string, { metadata, tensors }: GgufContent): Promise<void> {
   const stored = [...tensors].map(([name, tensor]) => ({ name, tensor, bytes: encode(tensor) }));
   const header = [Buffer.from("GGUF"), u32(3), u64(stored.length), u64(metadata.size)];
-  for (const [key, value] of metadata) header.push(text(key), ...encodeValue(value));
+  for (const [key, value] of metadata) header.push(text(key), encodeValue(value));
   let offset = 0;
   for (const { name, tensor, bytes } of stored) {
     const dims = [...tensor.shape].reverse(); // the one that varies fastest first
@@ -60,16 +61,21 @@ function encode({ type, data }: GgufTensor): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }
 
-function encodeValue(value: GgufValue): Buffer[] {
-  if (typeof value === "string") return [u32(STRING!), text(value)];
-  if (typeof value === "boolean") return [u32(BOOL!), Buffer.of(value ? 1 : 0)];
-  if ("u32" in value) return [u32(U32!), u32(value.u32)];
-  if ("f32" in value) return [u32(F32!), Buffer.from(Float32Array.of(value.f32).buffer)];
-  if ("strings" in value) {
-    return [u32(ARRAY!), u32(STRING!), u64(value.strings.length), ...value.strings.map(text)];
+function encodeValue(value: GgufValue): Buffer {
+  if (typeof value === "string") return Buffer.concat([u32(STRING!), text(value)]);
+  if (typeof value === "boolean") return Buffer.concat([u32(BOOL!), Buffer.of(value ? 1 : 0)]);
+  if ("u32" in value) return Buffer.concat([u32(U32!), u32(value.u32)]);
+  if ("f32" in value) {
+    return Buffer.concat([u32(F32!), Buffer.from(Float32Array.of(value.f32).buffer)]);
   }
-  const numbers = Buffer.from(Int32Array.from(value.i32s).buffer);
-  return [u32(ARRAY!), u32(I32!), u64(value.i32s.length), numbers];
+  if ("strings" in value) {
+    const { strings } = value;
+    const parts = [u32(ARRAY!), u32(STRING!), u64(strings.length)];
+    return Buffer.concat(parts.concat(strings.map(text))); // too many for arguments
+  }
+  const [type, numbers] =
+    "f32s" in value ? [F32!, Float32Array.from(value.f32s)] : [I32!, Int32Array.from(value.i32s)];
+  return Buffer.concat([u32(ARRAY!), u32(type), u64(numbers.length), Buffer.from(numbers.buffer)]);
 }
 
 function u32(value: number): Buffer {
