@@ -4,11 +4,21 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { loadLibrary } from "./models.mjs";
+import { loadLibrary } from "./library.mjs";
+import { tokenizerFiles } from "./npm-files.mjs";
 import { pythonWith, run } from "./python.mjs";
 
 const VERSION = "3.22.1";
 const TYPES = ["f32", "f16", "bf16", "q8_0"];
+
+/** Real tokenizers: of sentencepiece's kind, and Llama 3's. */
+const REAL = ["llama2", "gemma2", "gemma3", "llama3"];
+
+/** What texts are tried without: the command says of it that llama.cpp has other tokens. */
+const OTHERWISE = { gemma2: /<\/s>|▁/g, gemma3: /<\/s>|▁/g };
+
+/** llama.cpp leaves spaces out of whole texts. */
+const CLEANED = ["gpt-2", "llama-bpe", "llama3"];
 
 /**
  * @param {string} root
@@ -19,7 +29,12 @@ export async function checkGguf(root) {
   const python = pythonWith(root, ["torch", "transformers", "tokenizers", "gguf"]);
   const script = join(root, "tools", "interop", "gguf_models.py");
   try {
-    run(python, [script, "make", folder]);
+    run(python, [
+      script,
+      "make",
+      folder,
+      ...REAL.map((name) => `${name}=${tokenizerFiles(root, name)}`),
+    ]);
     const { exportGguf, loadTokenizer } = await loadLibrary(root);
     const { text, ids, greedy } = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
     const llama = await loadLlama(root);
@@ -36,15 +51,13 @@ export async function checkGguf(root) {
         results.push({ name: row, ...(problem && { problem }) });
       }
     }
-    const { texts, patterns } = JSON.parse(readFileSync(join(folder, "texts.json"), "utf8"));
-    for (const pattern of patterns) {
-      const directory = join(folder, `tokens-${pattern}`);
+    const { texts, tokenizers } = JSON.parse(readFileSync(join(folder, "texts.json"), "utf8"));
+    for (const tokenizer of tokenizers) {
+      const directory = join(folder, `tokens-${tokenizer}`);
       const file = `${directory}.gguf`;
-      await exportGguf(directory, file, { dtype: "f32" });
+      await exportGguf(directory, file, { dtype: "f16" });
       const ours = await loadTokenizer(directory);
-      const problem = await otherTokens(llama, file, { texts, ours });
-      const name = `gguf tokens of ${pattern}, ${texts.length} hard texts`;
-      results.push({ name, ...(problem && { problem }) });
+      results.push(...(await compareTokens(llama, file, { texts, ours, tokenizer })));
     }
     run(python, [script, "check", folder]);
     const bytes = JSON.parse(readFileSync(join(folder, "problems.json"), "utf8"));
@@ -108,23 +121,47 @@ async function ask(llama, file, { text, ids, wanted }) {
 }
 
 /**
+ * Special tokens as text, read, and the texts of the first back.
  * @param {any} llama
  * @param {string} file
- * @param {{ texts: string[], ours: any }} what
+ * @param {{ texts: string[], ours: any, tokenizer: string }} what
  */
-async function otherTokens(llama, file, { texts, ours }) {
+async function compareTokens(llama, file, { texts, ours, tokenizer }) {
+  const otherwise = /** @type {Record<string, RegExp>} */ (OTHERWISE)[tokenizer];
+  const some = otherwise ? texts.map((text) => text.replace(otherwise, "")) : texts;
   const model = await llama.loadModel({ modelPath: file, vocabOnly: true });
-  const wrong = texts.flatMap((text) => {
-    const [wanted, found] = [[...ours.encode(text)], [...model.tokenize(text, false)]];
-    return wanted.join() === found.join()
-      ? []
-      : [`${JSON.stringify(text)}: ${found.join()}, not ${wanted.join()}`];
-  });
+  /** @type {Record<string, (text: string) => [wanted: unknown, found: unknown]>} */
+  const checks = {
+    "specials as text": (text) => [[...ours.encode(text)], [...model.tokenize(text, false)]],
+    "specials read": (text) => [
+      [...ours.encodeWithSpecials(text)],
+      [...model.tokenize(text, true)],
+    ],
+    "texts back": (text) => {
+      const ids = [...ours.encode(text)];
+      return [ours.decode(ids), model.detokenize(ids)];
+    },
+  };
+  if (CLEANED.includes(tokenizer)) delete checks["texts back"];
+  const results = Object.entries(checks).map(([what, both]) => ({
+    name: `gguf tokens of ${tokenizer}, ${texts.length} hard texts${otherwise ? ` without ${otherwise.source}` : ""}, ${what}`,
+    ...differing(some, both),
+  }));
   await model.dispose();
-  if (wrong.length === 0) return "";
-  return [`  ${wrong.length} texts differ`, ...wrong.slice(0, 5).map((each) => `  ${each}`)].join(
-    "\n",
-  );
+  return results;
+}
+
+/**
+ * @param {string[]} texts
+ * @param {(text: string) => [wanted: unknown, found: unknown]} both
+ */
+function differing(texts, both) {
+  const wrong = texts.flatMap((text) => {
+    const [wanted, found] = both(text).map((each) => JSON.stringify(each));
+    return wanted === found ? [] : [`  ${JSON.stringify(text)}: ${found}, not ${wanted}`];
+  });
+  if (wrong.length === 0) return {};
+  return { problem: [`  ${wrong.length} texts differ`, ...wrong.slice(0, 5)].join("\n") };
 }
 
 /**

@@ -1,12 +1,15 @@
 """Tiny models and a tokenizer that GGUF files are made of, and the bytes that llama.cpp's own package makes of them.
 
-    python gguf_models.py make FOLDER     FOLDER/NAME for each family; expected.json: ids of a text, greedy ids;
-                                          FOLDER/tokens-NAME for each of llama.cpp's patterns of words, and texts.json
+    python gguf_models.py make FOLDER [NAME=TOKENIZER…]
+                                          FOLDER/NAME for each family; expected.json: ids of a text, greedy ids;
+                                          FOLDER/tokens-NAME for each of llama.cpp's patterns of words, and for each
+                                          real tokenizer given by its folder, and texts.json
     python gguf_models.py check FOLDER    FOLDER/NAME-TYPE.gguf read by the package gguf: problems.json
 """
 
 import json
 import pathlib
+import shutil
 import sys
 
 import gguf
@@ -54,16 +57,27 @@ def make_tokenizer(pre="gpt-2", texts=WORDS, size=300):
     return hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
 
 
-def make_tokens():
-    """A model for each pattern, whose tokens were merged of the hard texts, so that words divided otherwise show."""
+def save_for(tokens, name):
+    """A model as small as can be beside a tokenizer of so many tokens."""
+    config = hf.LlamaConfig(vocab_size=tokens, hidden_size=32, intermediate_size=32, num_hidden_layers=1,
+                            num_attention_heads=1, max_position_embeddings=64, bos_token_id=0, eos_token_id=1,
+                            tie_word_embeddings=True)
+    hf.LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(FOLDER / name)
+
+
+def make_tokens(given):
+    """A model for each pattern, whose tokens were merged of the hard texts, so that words divided otherwise show,
+    and one for each real tokenizer, its files as they are."""
     texts = hard_texts()
     for name in PATTERNS:
         tokenizer = make_tokenizer(name, texts * 2, 3000)
-        config = hf.LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1,
-                                num_attention_heads=1, max_position_embeddings=64, bos_token_id=0, eos_token_id=1)
-        hf.LlamaForCausalLM(config).save_pretrained(FOLDER / f"tokens-{name}")
+        save_for(len(tokenizer), f"tokens-{name}")
         tokenizer.save_pretrained(FOLDER / f"tokens-{name}")
-    (FOLDER / "texts.json").write_text(json.dumps({"texts": texts, "patterns": list(PATTERNS)}))
+    for name, folder in given.items():
+        save_for(Tokenizer.from_file(f"{folder}/tokenizer.json").get_vocab_size(), f"tokens-{name}")
+        for file in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(f"{folder}/{file}", FOLDER / f"tokens-{name}")
+    (FOLDER / "texts.json").write_text(json.dumps({"texts": texts, "tokenizers": [*PATTERNS, *given]}))
 
 
 def configs(vocab):
@@ -189,7 +203,7 @@ def check(name):
 if sys.argv[1] == "make":
     with torch.no_grad():
         make()
-        make_tokens()
+        make_tokens(dict(each.split("=", 1) for each in sys.argv[3:]))
 else:
     names = json.loads((FOLDER / "expected.json").read_text())["greedy"]
     (FOLDER / "problems.json").write_text(json.dumps({name: check(name) for name in names}))

@@ -96,7 +96,7 @@ export function exportGgufCommand(command: Command, scope: CommandScope): void {
     )
     .option(
       "--pre <name>",
-      "llama.cpp's pattern of words, for a tokenizer whose own it has not: some texts get other tokens then",
+      "the nearest that llama.cpp has of a tokenizer that it has not itself: some texts get other tokens then",
     )
     .option("--json", "print the result as NDJSON")
     .addHelpText(

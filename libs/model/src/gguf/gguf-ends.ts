@@ -3,7 +3,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 
 /** Tokens of these texts end an answer in llama.cpp, whatever a file says (src/llama-vocab.cpp). */
-const KNOWN_ENDS: ReadonlySet<string> = new Set([
+export const KNOWN_ENDS: ReadonlySet<string> = new Set([
   ...["<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>"],
   ...["<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]"],
   ...["<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "[e~["],

@@ -2,6 +2,7 @@
 import { StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 import { isObject } from "../hf-reader.js";
+import type { GgufWords, WordsOptions } from "./gguf-words.js";
 
 /** Llama 3's pattern, as its tokenizer.json has it. */
 export const LLAMA3 =
@@ -16,8 +17,41 @@ const PATTERNS: Readonly<Record<string, string>> = {
 /** Names that `--pre` takes: the nearest one, where llama.cpp has not the pattern itself. */
 const PRE_TOKENIZERS = ["gpt-2", "llama-bpe", "qwen2", "smollm"];
 
-/** llama.cpp's name of the pattern; throws for a tokenizer that it cannot follow. */
-export function requirePre(
+/** Metadata of a byte-level BPE; throws `unimplemented` for a tokenizer that llama.cpp cannot follow. */
+export function byteWords(json: JsonObject, { pre, origin }: WordsOptions): GgufWords {
+  const model = isObject(json["model"]) ? json["model"] : {};
+  const name = requirePre(json, { model, pre, origin });
+  const notes: string[] = [];
+  if (pre !== undefined && pre !== preOf(json["pre_tokenizer"])) {
+    notes.push(`texts are divided into words as ${pre} does: some get other tokens`);
+  }
+  if (json["normalizer"] != null) {
+    notes.push("texts are not normalized: some, such as decomposed letters, get other tokens");
+  }
+  if (CLEANS_SPACES.has(name)) {
+    notes.push("where llama.cpp makes a whole text of tokens it leaves out spaces before . , ? !");
+  }
+  return {
+    metadata: [
+      ["tokenizer.ggml.model", "gpt2"],
+      ["tokenizer.ggml.pre", name],
+      ["tokenizer.ggml.merges", { strings: mergesOf(model["merges"]) }],
+    ],
+    notes,
+    takesWholeWords: name === "llama-bpe" && pre === undefined,
+  };
+}
+
+const mergesOf = (merges: JsonValue | undefined) =>
+  (Array.isArray(merges) ? merges : []).map((merge) =>
+    Array.isArray(merge) ? merge.join(" ") : String(merge),
+  );
+
+/** Patterns with which `llama_detokenize` does as `clean_up_tokenization_spaces`; no metadata says otherwise. */
+const CLEANS_SPACES: ReadonlySet<string> = new Set(["gpt-2", "llama-bpe"]);
+
+/** llama.cpp's name of the pattern. */
+function requirePre(
   json: JsonObject,
   { model, pre, origin }: { model: JsonObject; pre: string | undefined; origin: string },
 ): string {
@@ -49,12 +83,12 @@ function isBytes(json: JsonObject, { type, byte_fallback: fallback }: JsonObject
 function problemsOf(json: JsonObject, model: JsonObject): string[] {
   const isLlama3 = preOf(json["pre_tokenizer"]) === "llama-bpe";
   return [
-    ...(isBytes(json, model) ? [] : ["it is no byte-level BPE"]),
+    ...(isBytes(json, model) ? [] : ["it is neither byte-level BPE nor BPE with tokens of bytes"]),
     ...(model["ignore_merges"] === true && !isLlama3 ? ["ignore_merges"] : []),
   ];
 }
 
-export function preOf(pre: JsonValue | undefined): string | undefined {
+function preOf(pre: JsonValue | undefined): string | undefined {
   if (!isObject(pre)) return undefined;
   if (isPlainByteLevel(pre, true)) return "gpt-2";
   const parts = Array.isArray(pre["pretokenizers"]) ? pre["pretokenizers"].filter(isObject) : [];

@@ -1,5 +1,5 @@
-/** A byte-level BPE tokenizer in llama.cpp's words; it has the patterns of texts built in, by names. */
-import { StagecraftError, type JsonObject, type JsonValue } from "@stagecraft/core";
+/** A tokenizer in llama.cpp's words: BPE of bytes, or of sentencepiece's kind. */
+import { StagecraftError, type JsonObject } from "@stagecraft/core";
 import {
   loadTokenizer,
   namedTokenId,
@@ -7,11 +7,11 @@ import {
   type Tokenizer,
 } from "@stagecraft/tokenizer";
 import { isObject } from "../hf-reader.js";
-import { ggufEnds, type GgufEnds } from "./gguf-ends.js";
-import { preOf, requirePre, requireWholeWords } from "./gguf-pre.js";
+import { ggufEnds, KNOWN_ENDS, type GgufEnds } from "./gguf-ends.js";
+import { isPieces, pieceWords } from "./gguf-pieces.js";
+import { byteWords, requireWholeWords } from "./gguf-pre.js";
+import { addedOf, ggufTokens } from "./gguf-tokens.js";
 import type { GgufValue } from "./gguf-file.js";
-
-const [NORMAL, CONTROL, USER_DEFINED, UNUSED] = [1, 3, 4, 5] as const;
 
 export interface GgufTokenizerOptions {
   /** Rows of the model's embeddings. */
@@ -35,40 +35,35 @@ export async function ggufTokenizer(
 ): Promise<GgufTokenizer> {
   const json = parse(files["tokenizer.json"]);
   const model = isObject(json["model"]) ? json["model"] : {};
-  const name = requirePre(json, { model, pre, origin });
-  const { tokens, types } = tokensOf(json, model, vocabSize);
+  const isOfPieces = isPieces(json);
+  const { tokens, types, unknownId } = ggufTokens(json, { vocabSize, isPieces: isOfPieces });
+  const words = isOfPieces
+    ? pieceWords(json, { tokens, pre, origin })
+    : byteWords(json, { pre, origin });
   const tokenizer = await loadTokenizer(origin);
-  if (name === "llama-bpe" && pre === undefined) requireWholeWords(tokenizer, model, origin);
+  if (words.takesWholeWords) requireWholeWords(tokenizer, model, origin);
   const specials = specialsOf(tokenizer, files, origin);
   const ends = ggufEnds(tokenizer, { eos: specials.eos, origin });
   const metadata = new Map<string, GgufValue>([
-    ["tokenizer.ggml.model", "gpt2"],
-    ["tokenizer.ggml.pre", name],
+    ...words.metadata,
     ["tokenizer.ggml.tokens", { strings: tokens }],
     ["tokenizer.ggml.token_type", { i32s: types }],
-    ["tokenizer.ggml.merges", { strings: mergesOf(model["merges"]) }],
     ["tokenizer.ggml.add_bos_token", specials.addsBos],
     ["tokenizer.ggml.add_eos_token", specials.addsEos],
   ]);
   for (const [field, id] of [
     ...[["bos", specials.bos] as const, ["eos", ends.eos] as const],
     ...[["eot", ends.eot] as const, ["eom", ends.eom] as const],
-    ["padding", specials.pad] as const,
+    ...[["padding", specials.pad] as const, ["unknown", unknownId] as const],
   ]) {
     if (id !== undefined) metadata.set(`tokenizer.ggml.${field}_token_id`, { u32: id });
   }
   addTemplates(metadata, files);
-  return { metadata, notes: notesOf(json, { pre, ends }) };
+  return { metadata, notes: [...words.notes, ...notesOf(json, ends)] };
 }
 
-function notesOf(json: JsonObject, { pre, ends }: { pre: string | undefined; ends: GgufEnds }) {
+function notesOf(json: JsonObject, ends: GgufEnds) {
   const notes: string[] = [];
-  if (pre !== undefined && pre !== preOf(json["pre_tokenizer"])) {
-    notes.push(`texts are divided into words as ${pre} does: some get other tokens`);
-  }
-  if (json["normalizer"] != null) {
-    notes.push("texts are not normalized: some, such as decomposed letters, get other tokens");
-  }
   const strips = addedOf(json).filter(({ lstrip, rstrip }) => lstrip === true || rstrip === true);
   if (strips.length > 0) {
     const names = strips.slice(0, 5).map(({ content }) => String(content));
@@ -77,6 +72,12 @@ function notesOf(json: JsonObject, { pre, ends }: { pre: string | undefined; end
   }
   if (ends.more.length > 0) {
     notes.push(`llama.cpp also ends an answer at ${ends.more.join(", ")}, by the name`);
+  }
+  const asText = addedOf(json).filter(
+    ({ content, special }) => special !== true && KNOWN_ENDS.has(String(content)),
+  );
+  for (const { content } of asText) {
+    notes.push(`${String(content)} in a text is a token only where special tokens are read`);
   }
   return notes;
 }
@@ -108,27 +109,5 @@ function addTemplates(
   metadata.set("tokenizer.chat_templates", { strings: ["tool_use"] });
   metadata.set("tokenizer.chat_template.tool_use", source.withTools);
 }
-
-function tokensOf(json: JsonObject, { vocab }: JsonObject, vocabSize: number) {
-  const tokens = Array.from({ length: vocabSize }, (_, id) => `[PAD${id}]`);
-  const types: number[] = tokens.map(() => UNUSED);
-  for (const [token, id] of Object.entries(isObject(vocab) ? vocab : {})) {
-    tokens[id as number] = token;
-    types[id as number] = NORMAL;
-  }
-  for (const { id, content, special } of addedOf(json)) {
-    tokens[id as number] = String(content);
-    types[id as number] = special === true ? CONTROL : USER_DEFINED;
-  }
-  return { tokens, types };
-}
-
-const addedOf = ({ added_tokens: added }: JsonObject) =>
-  Array.isArray(added) ? added.filter(isObject) : [];
-
-const mergesOf = (merges: JsonValue | undefined) =>
-  (Array.isArray(merges) ? merges : []).map((merge) =>
-    Array.isArray(merge) ? merge.join(" ") : String(merge),
-  );
 
 const parse = (text: string | undefined) => JSON.parse(text ?? "{}") as JsonObject;
