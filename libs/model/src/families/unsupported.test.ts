@@ -49,6 +49,7 @@ const REFUSED: readonly (readonly [Architecture, JsonObject, string])[] = [
   ["gpt2", { activation_function: "quick_gelu" }, 'activation_function "quick_gelu"'],
   ["gpt2", { scale_attn_by_inverse_layer_idx: true }, "scale_attn_by_inverse_layer_idx"],
   ["gpt2", { add_cross_attention: true }, "add_cross_attention"],
+  ["gpt2", { scale_attn_weights: false }, "scale_attn_weights"],
 ];
 
 describe("what a config.json asks for that we do not compute", () => {
@@ -58,6 +59,54 @@ describe("what a config.json asks for that we do not compute", () => {
       expect(fromHfConfig(hf).architecture).toBe(family);
       expect(() => fromHfConfig({ ...hf, ...fields })).toThrow(name);
       expect(() => fromHfConfig({ ...hf, ...fields })).toThrow("[unimplemented]");
+    });
+  }
+});
+
+/** Of public repositories whose config.json looks much like that of a family that is loaded. */
+const OTHER_TYPES = [
+  ...[
+    "bloom",
+    "cohere",
+    "cohere2",
+    "deepseek_v2",
+    "deepseek_v3",
+    "exaone",
+    "falcon",
+    "gemma",
+    "gemma3n",
+  ],
+  ...[
+    "glm4",
+    "gpt_bigcode",
+    "gpt_neo",
+    "gpt_oss",
+    "gptj",
+    "granitemoe",
+    "internlm2",
+    "jamba",
+    "llama4",
+  ],
+  ...[
+    "llama4_text",
+    "minicpm",
+    "mistral3",
+    "mpt",
+    "nemotron",
+    "olmo",
+    "olmo3",
+    "olmoe",
+    "opt",
+    "phi",
+  ],
+  ...["phimoe", "qwen2_moe", "qwen3_moe", "qwen3_next", "stablelm", "starcoder2", "xglm"],
+];
+
+describe("a config.json of another type", () => {
+  for (const type of OTHER_TYPES) {
+    it(`is refused by the name of the type: ${type}`, () => {
+      const hf = { ...toHfConfig(tinyConfig("llama")), model_type: type };
+      expect(() => fromHfConfig(hf)).toThrow(`model_type "${type}"; llama, gpt2, `);
     });
   }
 });
