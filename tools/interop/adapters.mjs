@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadLibrary, relativeError, TOLERANCE } from "./models.mjs";
+import { loadLibrary, relativeError, TOLERANCE } from "./library.mjs";
 import { pythonWith, run } from "./python.mjs";
 
 /**

@@ -1,214 +1,83 @@
-// Models of every family that transformers saved: logits, greedy text, loss and gradients are the same here.
+// Models of every family that transformers saved: logits, greedy text, loss and gradients are the same here, on
+// both engines, and what each writes is the same there.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { pythonWith, run } from "./python.mjs";
 
-/** Of values' largest magnitude; float32 sums in another order. */
-export const TOLERANCE = 1e-4;
-
-const NEW = 32;
+const given = process.env["INTEROP_ENGINE"]; // another one, such as xla
+const ENGINES = given ? [given] : ["native", "cpu"];
 
 /**
  * @param {string} root
- * @returns {Promise<{ name: string, problem?: string }[]>}
- */
-export async function checkModels(root) {
-  const given = process.env["INTEROP_MODELS"]; // made before
-  const folder = given ?? mkdtempSync(join(tmpdir(), "interop-models-"));
-  try {
-    if (!given) {
-      const python = pythonWith(root, ["torch", "transformers", "safetensors"]);
-      run(python, [join(root, "tools", "interop", "make_models.py"), folder]);
-    }
-    const library = await loadLibrary(root);
-    const ours = mkdtempSync(join(tmpdir(), "interop-ours-"));
-    const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8"));
-    const results = [];
-    for (const { name } of cases) {
-      const problems = await compare(library, join(folder, name)).catch((thrown) => [
-        thrown instanceof Error ? String(thrown.stack) : String(thrown),
-      ]);
-      await writeOurs(library, join(folder, name), join(ours, name));
-      results.push({
-        name: `model ${name}`,
-        ...(problems.length > 0 && { problem: `  ${problems.join("\n  ")}` }),
-      });
-    }
-    return [...results, ...checkWritten(root, ours)];
-  } finally {
-    if (!given) rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** @param {string} root */
-export async function loadLibrary(root) {
-  const load = (/** @type {string} */ path) => import(pathToFileURL(join(root, "libs", path)).href);
-  const [checkpoint, model, weights, decoder, tensor, tokenizer] = await Promise.all([
-    load("checkpoint/dist/index.js"),
-    load("model/dist/index.js"),
-    load("model/dist/hf-weights.js"),
-    load("model/dist/generation/decoder.js"),
-    load("tensor/dist/index.js"),
-    load("tokenizer/dist/index.js"),
-  ]);
-  await tensor.initEngine({ engine: process.env["INTEROP_ENGINE"] ?? "auto" });
-  return { ...tokenizer, ...tensor, ...checkpoint, ...model, ...weights, ...decoder };
-}
-
-/**
- * @param {any} library
- * @param {string} directory
- * @returns {Promise<string[]>} what differs
- */
-async function compare(library, directory) {
-  const { tensors } = await library.readSafetensors(join(directory, "expected.safetensors"));
-  const batches = JSON.parse(readFileSync(join(directory, "batches.json"), "utf8"));
-  const model = await library.loadModel(directory);
-  const problems = /** @type {string[]} */ ([]);
-  const same = (/** @type {string} */ name, /** @type {Float32Array} */ found) => {
-    const error = relativeError(found, tensors.get(name).data);
-    if (!(error <= TOLERANCE)) problems.push(`${name} differs by ${error.toExponential(1)}`);
-  };
-  for (const [i, rows] of batches.entries()) {
-    const logits = model.logits({
-      ids: Int32Array.from(rows[0]),
-      batchSize: 1,
-      length: rows[0].length,
-    });
-    same(`logits.${i}`, logits.dataSync());
-    const { loss, grads } = gradientsOf(library, model, rows);
-    same(`loss.${i}`, Float32Array.of(loss));
-    const prefix = `grad.${i}.`;
-    const wanted = [...tensors.keys()].filter((name) => name.startsWith(prefix));
-    for (const name of wanted) {
-      const found = grads.get(name.slice(prefix.length));
-      if (found) same(name, found);
-      else problems.push(`no gradient for ${name}`);
-    }
-  }
-  const greedy = await greedyOf(library, model, batches[0][0].slice(0, 9));
-  const expected = [...tensors.get("greedy").data];
-  if (greedy.join() !== expected.join())
-    problems.push(`greedy ${greedy.join()}, not ${expected.join()}`);
-  model.dispose();
-  return problems;
-}
-
-/** As large as the shards of `make_models.py`. */
-const SHARD_BYTES = 20_000;
-
-/**
- * Writes the model as it came (type, shards), and a reward model of it, for transformers to read, with what
- * they say of some ids.
- * @param {any} library
- * @param {string} directory
- * @param {string} target
- */
-async function writeOurs(library, directory, target) {
-  const { f32, loadModel, saveModel, writeSafetensors } = library;
-  const [ids] = JSON.parse(readFileSync(join(directory, "batches.json"), "utf8"))[0];
-  const batch = { ids: Int32Array.from(ids), batchSize: 1, length: ids.length };
-  const entries = new Map([["ids", { dtype: "I32", shape: [ids.length], data: batch.ids }]]);
-  for (const head of ["lm", "score"]) {
-    const model = await loadModel(directory, { heads: [head], seed: 3 });
-    const asItCame = { dtype: model.dtype, maxShardBytes: SHARD_BYTES };
-    const form = head === "lm" ? asItCame : {}; // a new head has float32
-    await saveModel(join(target, head), model, { tokenizerFiles: {}, ...form });
-    const lastRow = Int32Array.of(ids.length - 1);
-    const result = head === "lm" ? model.logits(batch) : model.scores(batch, lastRow);
-    const name = head === "lm" ? "logits" : "score";
-    entries.set(name, f32(result.shape, Float32Array.from(result.dataSync())));
-    result.dispose();
-    model.dispose();
-  }
-  await writeSafetensors(join(target, "expected.safetensors"), entries);
-}
-
-/**
- * @param {string} root
- * @param {string} folder
  * @returns {{ name: string, problem?: string }[]}
  */
-function checkWritten(root, folder) {
-  const python = pythonWith(root, ["torch", "transformers", "safetensors"]);
-  run(python, [join(root, "tools", "interop", "check_models.py"), folder]);
-  const found = JSON.parse(readFileSync(join(folder, "problems.json"), "utf8"));
-  rmSync(folder, { recursive: true, force: true });
-  return Object.entries(found).map(([name, problems]) => ({
-    name: `written ${name}`,
+export function checkModels(root) {
+  return withModels(root, "make_models.py", (made) =>
+    ENGINES.flatMap((engine) => {
+      const ours = mkdtempSync(join(tmpdir(), "interop-ours-"));
+      try {
+        const read = results(
+          `model of transformers on ${engine}:`,
+          compare(root, made, { engine, ours }),
+        );
+        run(made.python, [join(root, "tools", "interop", "check_models.py"), ours]);
+        return [...read, ...results(`model written on ${engine}:`, join(ours, "problems.json"))];
+      } finally {
+        rmSync(ours, { recursive: true, force: true });
+      }
+    }),
+  );
+}
+
+/**
+ * Models beside the config.json of public repositories.
+ * @param {string} root
+ */
+export function checkConfigs(root) {
+  return withModels(root, "make_configs.py", (made) =>
+    results("config.json of", compare(root, made, { engine: ENGINES[0] ?? "native" })),
+  );
+}
+
+/** @typedef {{ python: string, folder: string }} Made */
+
+/**
+ * @template T
+ * @param {string} root
+ * @param {string} script that makes models in a folder
+ * @param {(made: Made) => T} work
+ */
+function withModels(root, script, work) {
+  const folder = mkdtempSync(join(tmpdir(), "interop-models-"));
+  try {
+    const python = pythonWith(root, ["torch", "transformers", "safetensors"]);
+    run(python, [join(root, "tools", "interop", script), folder]);
+    return work({ python, folder });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The file that says what differs.
+ * @param {string} root
+ * @param {Made} made
+ * @param {{ engine: string, ours?: string }} how
+ */
+function compare(root, { folder }, { engine, ours = "" }) {
+  const script = join(root, "tools", "interop", "compare-models.mjs");
+  run(process.execPath, [script, root, folder, engine, ours]);
+  return join(folder, `problems-${engine}.json`);
+}
+
+/**
+ * @param {string} what
+ * @param {string} file
+ */
+function results(what, file) {
+  return Object.entries(JSON.parse(readFileSync(file, "utf8"))).map(([name, problems]) => ({
+    name: `${what} ${name}`,
     ...(problems.length > 0 && { problem: `  ${problems.join("\n  ")}` }),
   }));
-}
-
-/**
- * Mean negative log-probability of every next token, and its gradients under transformers' names.
- * @param {any} library
- * @param {any} model
- * @param {number[][]} rows
- */
-function gradientsOf(library, model, rows) {
-  const { tf, f32, valueAndGrads, toHfTensors } = library;
-  const length = rows[0]?.length ?? 0;
-  const ids = Int32Array.from(rows.flat());
-  const targets = ids.map((_, i) => (i % length === length - 1 ? -1 : (ids[i + 1] ?? -1)));
-  const count = targets.filter((id) => id >= 0).length;
-  const batch = { ids, batchSize: rows.length, length, targets };
-  const { value, grads } = valueAndGrads(model.params, () =>
-    tf.tidy(() => tf.div(tf.neg(tf.sum(model.logProbs(batch).logProbs)), count)),
-  );
-  const loss = value.dataSync()[0];
-  const own = new Map();
-  const zeros = new Map();
-  for (const [name, gradient] of grads) {
-    own.set(name, f32(gradient.shape, Float32Array.from(gradient.dataSync())));
-    zeros.set(name, f32(gradient.shape, new Float32Array(gradient.size)));
-  }
-  tf.dispose([value, ...grads.values()]);
-  // Names and forms of transformers; what a conversion adds to weights, it does not add to gradients.
-  const shifts = toHfTensors(model.config, zeros);
-  const converted = new Map();
-  for (const [name, { data }] of toHfTensors(model.config, own)) {
-    const shift = shifts.get(name).data;
-    const key = name === "embed_out.weight" ? "lm_head.weight" : name;
-    converted.set(
-      key,
-      data.map((/** @type {number} */ v, /** @type {number} */ i) => v - shift[i]),
-    );
-  }
-  return { loss, grads: converted };
-}
-
-/**
- * @param {any} library
- * @param {any} model
- * @param {number[]} prompt
- */
-async function greedyOf(library, model, prompt) {
-  const decoder = library.createDecoder(model, { maxSequences: 1, maxLength: prompt.length + NEW });
-  const drawn = [];
-  let next = prompt;
-  while (drawn.length < NEW) {
-    const logits = await decoder.append([{ slot: 0, ids: Int32Array.from(next) }]);
-    next = [logits.indexOf(Math.max(...logits))];
-    drawn.push(...next);
-  }
-  decoder.dispose();
-  return drawn;
-}
-
-/**
- * @param {Float32Array} found
- * @param {Float32Array} expected
- */
-export function relativeError(found, expected) {
-  if (found.length !== expected.length) return Infinity;
-  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
-  let worst = 0;
-  found.forEach((value, i) => {
-    const error = Math.abs(value - (expected[i] ?? NaN)) / scale;
-    if (!(error <= worst)) worst = error;
-  });
-  return worst;
 }

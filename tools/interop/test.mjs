@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { checkAdapters } from "./adapters.mjs";
 import { checkGguf } from "./gguf.mjs";
 import { checkData } from "./data.mjs";
-import { checkModels } from "./models.mjs";
+import { checkConfigs, checkModels } from "./models.mjs";
+import { checkStages } from "./stages.mjs";
 import { checkTemplates } from "./templates.mjs";
 import { checkTokenizers } from "./tokenizers.mjs";
 
@@ -14,6 +15,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const AREAS = {
   data: checkData,
   models: checkModels,
+  configs: checkConfigs,
+  stages: checkStages,
   adapters: checkAdapters,
   gguf: checkGguf,
   tokenizers: checkTokenizers,
