@@ -57,6 +57,9 @@ def make_tokenizer(pre="gpt-2", texts=WORDS, size=300):
     return hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
 
 
+ROWS = {"gemma3": 262144}  # of the text models, which have none for the last token
+
+
 def save_for(tokens, name):
     """A model as small as can be beside a tokenizer of so many tokens."""
     config = hf.LlamaConfig(vocab_size=tokens, hidden_size=32, intermediate_size=32, num_hidden_layers=1,
@@ -74,7 +77,8 @@ def make_tokens(given):
         save_for(len(tokenizer), f"tokens-{name}")
         tokenizer.save_pretrained(FOLDER / f"tokens-{name}")
     for name, folder in given.items():
-        save_for(Tokenizer.from_file(f"{folder}/tokenizer.json").get_vocab_size(), f"tokens-{name}")
+        tokens = Tokenizer.from_file(f"{folder}/tokenizer.json").get_vocab_size()
+        save_for(ROWS.get(name, tokens), f"tokens-{name}")
         for file in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copy(f"{folder}/{file}", FOLDER / f"tokens-{name}")
     (FOLDER / "texts.json").write_text(json.dumps({"texts": texts, "tokenizers": [*PATTERNS, *given]}))

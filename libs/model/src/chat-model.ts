@@ -1,5 +1,10 @@
 import { StagecraftError } from "@stagecraft/core";
-import { loadChatTokenizer, type ChosenTemplate, type Tokenizer } from "@stagecraft/tokenizer";
+import {
+  loadChatTokenizer,
+  rowsNeeded,
+  type ChosenTemplate,
+  type Tokenizer,
+} from "@stagecraft/tokenizer";
 import { growVocabulary } from "./grow-vocabulary.js";
 import { loadModel, readModelInfo, type LoadModelOptions } from "./model-files.js";
 import type { Model } from "./model.js";
@@ -12,10 +17,11 @@ export async function loadTokenizerOf(dir: string, chosen: ChosenTemplate): Prom
   const tokenizer = await loadChatTokenizer(dir, chosen);
   if (!chosen.chatTemplate) return tokenizer;
   const { vocabSize } = (await readModelInfo(dir)).config;
-  if (tokenizer.vocabSize <= vocabSize) return tokenizer;
+  const numRows = rowsNeeded(tokenizer.files());
+  if (numRows <= vocabSize) return tokenizer;
   throw new StagecraftError(
     "failed_precondition",
-    `chatTemplate: ${chosen.chatTemplate} needs ${tokenizer.vocabSize - vocabSize} tokens that ${dir} has no embeddings for; teach them first: stagecraft sft --chat-template`,
+    `chatTemplate: ${chosen.chatTemplate} needs ${numRows - vocabSize} tokens that ${dir} has no embeddings for; teach them first: stagecraft sft --chat-template`,
     { details: { field: "chatTemplate" } },
   );
 }
@@ -34,7 +40,7 @@ export interface ChatStart extends LoadModelOptions {
 export async function loadModelToTeach(dir: string, start: ChatStart): Promise<Model> {
   const { tokenizer, loraRank = 0, ...options } = start;
   const model = await loadModel(dir, options);
-  if (tokenizer.vocabSize <= model.config.vocabSize) return model;
+  if (rowsNeeded(tokenizer.files()) <= model.config.vocabSize) return model;
   if (loraRank === 0) return growVocabulary(model, tokenizer.vocabSize);
   model.dispose();
   throw new StagecraftError(

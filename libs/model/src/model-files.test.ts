@@ -9,8 +9,10 @@ import {
   type TensorMap,
 } from "@stagecraft/checkpoint";
 import { initEngine, tf } from "@stagecraft/tensor";
+import { loadTokenizer } from "@stagecraft/tokenizer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { maxDifference, randomIds, tinyConfig, tinyModel } from "../test/tiny.js";
+import { loadModelToTeach } from "./chat-model.js";
 import { ARCHITECTURES, FAMILIES } from "./families/index.js";
 import { growVocabulary } from "./grow-vocabulary.js";
 import { fromHfConfig, toHfConfig } from "./hf-config.js";
@@ -242,6 +244,35 @@ describe("model directories", () => {
     await save(23);
     for (const read of [loadModel, readModelInfo]) {
       await expect(read(dir.path)).rejects.toThrow("the tokenizer has 24 tokens, the model of");
+    }
+  });
+
+  it("take a tokenizer whose last special token nothing uses, as Gemma 3's for images, and learn with it", async () => {
+    await using dir = await tempDir();
+    const save = (config: object) =>
+      saveModel(dir.path, tinyModel(tinyConfig("llama")), {
+        tokenizerFiles: {
+          "tokenizer.json": JSON.stringify({
+            pre_tokenizer: { type: "Digits" },
+            decoder: { type: "Fuse" },
+            model: { type: "BPE", vocab: { a: 0, b: 22 }, merges: [] },
+            added_tokens: [{ id: 23, content: "<image>", special: true }],
+          }),
+          "tokenizer_config.json": JSON.stringify(config),
+        },
+      });
+    await save({ image_token: "<image>", chat_template: "{{ messages[0].content }}" });
+    const tokenizer = await loadTokenizer(dir.path);
+    const model = await loadModelToTeach(dir.path, { tokenizer, loraRank: 2 });
+    expect(model.config.vocabSize).toBe(23);
+    for (const used of [
+      { pad_token: "<image>" },
+      { eos_token: { content: "<image>" } },
+      { chat_template: "<image>{{ messages[0].content }}" },
+      { image_token: "<image>", chat_template: "{{ image_token }}" },
+    ]) {
+      await save(used);
+      await expect(loadModel(dir.path)).rejects.toThrow("the tokenizer has 24 tokens");
     }
   });
 

@@ -8,7 +8,7 @@ import {
   type TensorMap,
 } from "@stagecraft/checkpoint";
 import { releaseIdleMemory } from "@stagecraft/tensor";
-import { parsedTokenizerJson } from "@stagecraft/tokenizer";
+import { parsedTokenizerJson, rowsNeeded } from "@stagecraft/tokenizer";
 import { applyAdapter } from "./adapter/adapter-files.js";
 import type { ModelConfig } from "./config.js";
 import {
@@ -74,7 +74,7 @@ async function readModel(
 ): Promise<Omit<WholeModel, "tensors"> & { tensors: TensorMap }> {
   const { config: hf, tensors, files } = await readModelDirectory(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
-  checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
+  checkVocabulary(config, rowsNeeded(files), directory);
   if (adapter !== undefined) await applyAdapter(tensors, adapter);
   const { tensors: ours, dtype } = fromHfTensors(config, tensors);
   refuseNotFinite(ours, directory);
@@ -137,7 +137,7 @@ function hasNotFinite(data: TensorData): boolean {
 export async function readModelInfo(directory: string): Promise<ModelInfo> {
   const { config: hf, files } = await readModelDescription(directory);
   const config = fromHfConfig(hf, join(directory, "config.json"));
-  checkVocabulary(config, numTokensOf(files["tokenizer.json"]), directory);
+  checkVocabulary(config, rowsNeeded(files), directory);
   return {
     config,
     heads: headsOfHfConfig(hf),
@@ -161,26 +161,6 @@ export function checkVocabulary(
     `the tokenizer has ${numTokens} tokens, the model of ${directory} only ${vocabSize}; use the tokenizer that the model was trained with`,
     { details: { numTokens, vocabSize } },
   );
-}
-
-/** One more than the largest id in tokenizer.json; 0 where there is none that can be read. */
-function numTokensOf(text: string | undefined): number {
-  let json: JsonObject;
-  try {
-    json = tokenizerJson(text);
-  } catch {
-    return 0; // for the tokenizer's own reader to report
-  }
-  const { model, added_tokens: added } = json;
-  const tokens = Array.isArray(added) ? added.filter(isObject) : [];
-  const ids = [...idsOf(isObject(model) ? model["vocab"] : {}), ...tokens.map(({ id }) => id)];
-  return ids.reduce((n: number, id) => (typeof id === "number" ? Math.max(n, id + 1) : n), 0);
-}
-
-/** A vocabulary maps tokens to ids (BPE) or lists them in the order of their ids (Unigram). */
-function idsOf(vocab: JsonValue | undefined): Iterable<JsonValue> {
-  if (Array.isArray(vocab)) return vocab.keys();
-  return isObject(vocab) ? Object.values(vocab) : [];
 }
 
 /**

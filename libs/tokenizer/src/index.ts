@@ -6,6 +6,7 @@ export {
   type RenderChatOptions,
   type RenderedChat,
 } from "./chat.js";
+export { rowsNeeded } from "./rows-needed.js";
 export { startOfText } from "./start-of-text.js";
 export { loadTokenizer, saveTokenizer, tokenizerFromFiles } from "./load-tokenizer.js";
 export { parsedTokenizerJson } from "./parsed-json.js";

@@ -35,6 +35,7 @@ import {
 } from "@stagecraft/runs";
 import {
   loadTokenizer,
+  rowsNeeded,
   saveTokenizer,
   trainBpe,
   trainCharTokenizer,
@@ -252,7 +253,7 @@ function textsOf(config: PretrainConfig, { reporter, signal }: StageContext) {
 async function modelFor(config: PretrainConfig, tokenizer: Tokenizer): Promise<Model> {
   if (!config.init) return createModel(freshConfig(config, tokenizer), { seed: config.seed });
   const model = await loadModel(config.init, { heads: ["lm"] });
-  checkVocabulary(model.config, tokenizer.vocabSize, config.init);
+  checkVocabulary(model.config, rowsNeeded(tokenizer.files()), config.init);
   return model;
 }
 

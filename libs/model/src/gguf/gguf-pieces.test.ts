@@ -119,9 +119,15 @@ describe("pieceWords()", () => {
     ],
     // aa, aa, a by merges, and aaa before a second aa by scores
     [{ merges: RUNS }, 'llama.cpp would have other tokens for "aaaa'],
-    [{ normalizer: { type: "NFKC" } }, "it spells spaces in another way"],
-    [{ pre_tokenizer: metaspace("never") }, "it spells spaces in another way"],
-    [{ pre_tokenizer: { type: "Digits" } }, "it spells spaces in another way"],
+    [{ normalizer: { type: "NFKC" } }, "normalizer and pre_tokenizer are none that llama.cpp has"],
+    [
+      { pre_tokenizer: metaspace("never") },
+      "normalizer and pre_tokenizer are none that llama.cpp has",
+    ],
+    [
+      { pre_tokenizer: { type: "Digits" } },
+      "normalizer and pre_tokenizer are none that llama.cpp has",
+    ],
     [withToken("x▁y"), 'an added token with ▁, "x▁y"'],
     [withToken("<x>", { normalized: true }), "it puts no space before what follows <x>"],
   ] as const) {

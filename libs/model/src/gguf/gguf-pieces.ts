@@ -35,7 +35,8 @@ export function pieceWords(
     new StagecraftError("unimplemented", `tokenizer of ${origin}: ${problem}`);
   const spaces = spacesOf(json);
   const problem = problemOf(json, tokens);
-  if (spaces === undefined || problem) throw refuse(problem ?? "it spells spaces in another way");
+  if (spaces === undefined || problem)
+    throw refuse(problem ?? "normalizer and pre_tokenizer are none that llama.cpp has");
   if (spaces.note !== undefined && pre === undefined) {
     throw refuse(`${spaces.problem}; --pre default takes the nearest: ${spaces.note}`);
   }

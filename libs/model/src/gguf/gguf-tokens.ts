@@ -4,7 +4,7 @@ import { isObject } from "../hf-reader.js";
 /** llama.cpp's types of tokens. */
 const [NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE] = [1, 2, 3, 4, 5, 6] as const;
 
-/** The tokens of a tokenizer.json by their ids, and llama.cpp's type of each. */
+/** The tokens of a tokenizer.json by their ids, one for each row of the embeddings, and llama.cpp's type of each. */
 export function ggufTokens(json: JsonObject, options: { vocabSize: number; isPieces: boolean }) {
   const { vocabSize, isPieces } = options;
   const { vocab, unk_token: unknown } = isObject(json["model"]) ? json["model"] : {};
@@ -15,6 +15,7 @@ export function ggufTokens(json: JsonObject, options: { vocabSize: number; isPie
     types[id as number] = isPieces && isByteToken(token) ? BYTE : NORMAL;
   }
   for (const { id, content, special } of addedOf(json)) {
+    if (!((id as number) < vocabSize)) continue; // Gemma 3's token for images has no row
     tokens[id as number] = String(content);
     types[id as number] = special === true ? CONTROL : USER_DEFINED;
   }
