@@ -34,6 +34,8 @@ describe("models that are not byte-level", () => {
         const stream = tokenizer.streamDecoder();
         const streamed = ids.map((id) => stream.push(id)).join("") + stream.flush();
         expect(streamed).toBe(tokenizer.decode(ids));
+        const whole = tokenizer.streamDecoder();
+        expect(whole.push(ids) + whole.flush()).toBe(streamed);
       });
     });
   }

@@ -6,8 +6,8 @@ export function createStreamDecoder(vocabulary: Vocabulary): StreamDecoder {
   let decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let isStart = true;
   return {
-    push(id) {
-      const bytes = vocabulary.bytesOf([id], true);
+    push(ids) {
+      const bytes = vocabulary.bytesOf(typeof ids === "number" ? [ids] : ids, true);
       const kept = isStart ? vocabulary.withoutLeadingSpaces(bytes) : bytes;
       isStart &&= bytes.length === 0;
       return decoder.decode(kept, { stream: true });

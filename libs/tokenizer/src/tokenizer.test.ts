@@ -96,6 +96,17 @@ describe("streamDecoder()", () => {
     }
   });
 
+  it("gives the same text of ids together, wherever they are cut", () => {
+    for (const tokenizer of [bpe, charsWithBytes]) {
+      const ids = Array.from(tokenizer.encode(UNICODE));
+      for (let cut = 0; cut <= ids.length; cut++) {
+        const decoder = tokenizer.streamDecoder();
+        const parts = [ids.slice(0, cut), ids.slice(cut)].map((part) => decoder.push(part));
+        expect(parts.join("") + decoder.flush()).toBe(UNICODE);
+      }
+    }
+  });
+
   it("turns what never became a character into U+FFFD, and starts afresh", () => {
     const decoder = bpe.streamDecoder();
     const [first] = bpe.encodeBytes(Uint8Array.of(0xf0, 0x9f));

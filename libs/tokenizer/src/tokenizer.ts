@@ -26,10 +26,10 @@ export interface DecodeOptions {
   skipSpecials?: boolean;
 }
 
-/** Decodes one id at a time, holding back bytes of a character that is not complete yet. */
+/** Decodes ids as they come, holding back bytes of a character that is not complete yet. */
 export interface StreamDecoder {
-  /** Text that became certain with this id; often "" in the middle of a character. */
-  push(id: number): string;
+  /** Text that became certain with this id or these; often "" in the middle of a character. */
+  push(ids: number | readonly number[]): string;
   /** What was held back; bytes that never became a character turn into U+FFFD. */
   flush(): string;
 }

@@ -20,7 +20,7 @@ export function createAnswerText(tokenizer: Tokenizer, stop: readonly string[]):
     return piece;
   };
   const read = (tokenIds: readonly number[]) => {
-    for (const id of tokenIds) text += decoder.push(id);
+    text += decoder.push(tokenIds);
   };
   return {
     push(tokenIds) {
