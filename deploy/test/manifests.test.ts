@@ -239,7 +239,9 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     });
     expect(selectors.length).toBeGreaterThan(5);
     for (const selector of selectors) {
-      const pods = [...serversOf(manifests), jobPod({ envSecret: "s3-keys" })];
+      const job = jobPod({ envSecret: "s3-keys" });
+      const client = { ...job, labels: { "stagecraft.dev/client": "true" } }; // a program of yours
+      const pods = [...serversOf(manifests), job, client];
       const selected = pods.filter((one) => matches(selector ?? {}, one));
       expect(selected.length, JSON.stringify(selector)).toBeGreaterThan(0);
     }

@@ -76,6 +76,22 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
     },
   );
 
+  it.each([...OVERLAYS, EVERYTHING])(
+    "%s let clients of the namespace call every service",
+    (path) => {
+      const manifests = render(path);
+      const rules = rulesOf(manifests);
+      const pod = { "stagecraft.dev/client": "true" };
+      const open = serversOf(manifests).flatMap(({ labels, name, container }) =>
+        (container.ports ?? []).flatMap(({ containerPort: port }) =>
+          reaches(rules, { pod }, { labels, port }) ? [`${name}:${port}`] : [],
+        ),
+      );
+      const services = ["policy:50051", "reward-model:50052", "rollout:50053", "trainer:50054"];
+      expect(open.sort()).toEqual(["gateway:50055", ...services]);
+    },
+  );
+
   it("hold every setting that names a server: each is in the table of flows", () => {
     for (const [service, { shape }] of Object.entries(SERVICES)) {
       const named = Object.keys(shape).filter((field) =>
