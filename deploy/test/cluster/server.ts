@@ -38,9 +38,9 @@ export function applyAsPeopleDo(manifests: readonly Manifest[]): string {
   return kubectl(["apply", "-f", "-"], textOf(manifests));
 }
 
-/** JSON: kubectl reads YAML by 1.1, where a bare `off` is no text. */
+/** JSON: kubectl reads YAML by 1.1, where a bare `off` is no text. Up to 1.32 it takes no `---` between JSON. */
 const textOf = (manifests: readonly Manifest[]) =>
-  manifests.map((one) => JSON.stringify(one)).join("\n---\n");
+  manifests.map((one) => JSON.stringify(one)).join("\n");
 
 /** Objects of kinds that this server has; an operator that is not installed has none. */
 function knownOf(manifests: readonly Manifest[]): Manifest[] {
