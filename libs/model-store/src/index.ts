@@ -16,7 +16,7 @@ export {
 } from "./model-url.js";
 export { createNatsStore, type NatsStoreOptions } from "./nats-store.js";
 export { openModelStore, type ConnectionSettings, type StoreSettings } from "./open-store.js";
-export { isStoreUrl, openRegistryAt } from "./open-registry-at.js";
+export { openRegistryAt } from "./open-registry-at.js";
 export { lockTarget, type PullLockOptions } from "./pull-lock.js";
 export { pullModel, type Pulled, type PullOptions } from "./pull.js";
 export { pushResult, type PushResultOptions } from "./push-result.js";

@@ -1,10 +1,7 @@
 import { openRegistry, type ModelRegistry } from "@stagecraft/registry";
-import { parseStoreUrl } from "./model-url.js";
+import { isModelUrl, parseStoreUrl } from "./model-url.js";
 import { openModelStore, type ConnectionSettings } from "./open-store.js";
 import { openStoreRegistry, type StoreRegistryOptions } from "./store-registry.js";
-
-/** Whether a text names a folder of an object store, and no file. */
-export const isStoreUrl = (text: string): boolean => /^(s3|nats):\/\//.test(text);
 
 /** The registry at `s3://BUCKET/FOLDER` or `nats://FOLDER`, or that of a file. */
 export async function openRegistryAt(
@@ -12,7 +9,7 @@ export async function openRegistryAt(
   settings: () => ConnectionSettings | Promise<ConnectionSettings>,
   options: StoreRegistryOptions = {},
 ): Promise<ModelRegistry & AsyncDisposable> {
-  if (!isStoreUrl(place)) {
+  if (!isModelUrl(place)) {
     return { ...openRegistry(place, options), [Symbol.asyncDispose]: () => Promise.resolve() };
   }
   const url = parseStoreUrl(place);
