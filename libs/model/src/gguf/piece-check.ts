@@ -30,7 +30,7 @@ export function requireSameTokens(
 }
 
 /** llama.cpp's rule (`llm_tokenizer_spm_session` of src/llama-vocab.cpp); spaces are spelled already. */
-export function pieceEncoder({ tokens, scores }: Pieces): (text: string) => number[] {
+function pieceEncoder({ tokens, scores }: Pieces): (text: string) => number[] {
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const idsOf = (part: string) => {
     const id = ids.get(part);
