@@ -27,10 +27,9 @@ export { createDecoder, decoderHidden } from "./ops/decoder.js";
 export { tokenLogProbs } from "./ops/log-probs.js";
 export { createOptimizer } from "./ops/optimizer.js";
 export { plainRope } from "./rope.js";
+export { numDevices, summedValueAndGrads } from "./devices.js";
 export {
   createGradientAccumulator,
-  numDevices,
-  summedValueAndGrads,
   valueAndGrads,
   type GradientAccumulator,
   type Gradients,

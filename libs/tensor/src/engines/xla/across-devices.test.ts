@@ -1,6 +1,6 @@
 import { createRecordingClient } from "@stagecraft/testing";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { summedValueAndGrads } from "../../gradients.js";
+import { summedValueAndGrads } from "../../devices.js";
 import { createTensors } from "../../testing/random.js";
 import { tf } from "../../tf.js";
 import { useEngine } from "../current.js";
