@@ -47,8 +47,8 @@ export function createDpoStep(model, options) {
     const reference = tf.tidy(() => answerLogProbs(model.base, items).dataSync());
     return step(() =>
       tf.tidy(() => {
-        const logRatios = answerLogProbs(model, items).sub(tf.tensor1d(reference));
-        return dpoLossTensor(logRatios, items, { beta: 0.1, labelSmoothing: 0 }).asScalar();
+        const logRatios = tf.sub(answerLogProbs(model, items), tf.tensor1d(reference));
+        return dpoLossTensor(logRatios, items, { beta: 0.1, labelSmoothing: 0 });
       }),
     );
   };

@@ -46,7 +46,7 @@ for (const architecture of ["llama", "gpt2"] as const) {
       const model = addLora(tinyModel(config), OPTIONS);
       perturb(model);
       const merged = modelFromTensors(config, model.tensors(), { seed: 0 });
-      const loss = (of: typeof merged) => () => tf.mean(of.logProbs(batch).logProbs).asScalar();
+      const loss = (of: typeof merged) => () => tf.mean<tf.Scalar>(of.logProbs(batch).logProbs);
       const ours = valueAndGrads(model.params, loss(model)).grads;
       const plain = valueAndGrads(merged.params, loss(merged)).grads;
       expect(ours.size).toBe(model.params.size);
@@ -96,7 +96,7 @@ describe("LoraModel", () => {
     const { params } = model.base;
     expect([...params.values()].every(({ trainable }) => !trainable)).toBe(true);
     const loss = () =>
-      tf.mean(model.logProbs({ ...batch, targets: batch.ids }).logProbs).asScalar();
+      tf.mean<tf.Scalar>(model.logProbs({ ...batch, targets: batch.ids }).logProbs);
     for (const name of ["lm_head.weight", "model.embed_tokens.weight"]) {
       const asked = new Map([[name, params.get(name)!]]);
       expect(() => valueAndGrads(asked, loss), name).toThrow();

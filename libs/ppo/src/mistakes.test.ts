@@ -247,11 +247,12 @@ describe("what goes wrong with segments", () => {
     const weights = [0, -1, 2, -3, 0, 0, 4, -5].map((value) => value / 5);
     const text = { ids: Int32Array.from(ids.slice(0, -1)), targets: Int32Array.from(ids.slice(1)) };
     const { value, grads: expected } = valueAndGrads(policy.params, () =>
-      policy
-        .logProbs({ ...text, batchSize: 1, length: 8 })
-        .logProbs.mul(tf.tensor1d(weights))
-        .sum()
-        .asScalar(),
+      tf.sum<tf.Scalar>(
+        tf.mul(
+          policy.logProbs({ ...text, batchSize: 1, length: 8 }).logProbs,
+          tf.tensor1d(weights),
+        ),
+      ),
     );
     for (const [name, grad] of expected) {
       grad.dataSync().forEach((g, i) => expect(grads[`policy ${name}`]![i]).toBeCloseTo(g, 5));

@@ -86,7 +86,7 @@ export function answerLogProbs(
     });
     const { logProbs } = model.logProbs({ ...layout, targets }); // [N]
     const rows = tf.tensor2d(membership, [numRows, size]);
-    return tf.matMul(rows, logProbs.reshape([size, 1])).reshape([numRows]) as tf.Tensor1D;
+    return tf.reshape(tf.matMul(rows, tf.reshape(logProbs, [size, 1])), [numRows]);
   });
 }
 

@@ -55,7 +55,7 @@ export function dpoLossTensor(
   logRatios: tf.Tensor1D,
   prompts: readonly ({ ranks: readonly number[] } & DpoPairs)[],
   { beta, labelSmoothing }: DpoLossOptions,
-): tf.Tensor {
+): tf.Scalar {
   const winners: number[] = [];
   const losers: number[] = [];
   const weights: number[] = [];
@@ -70,11 +70,11 @@ export function dpoLossTensor(
     offset += prompt.ranks.length;
   }
   // All tied: 0 that still depends on the model, so that every parameter has a gradient.
-  if (weights.length === 0) return logRatios.sum().mul(0);
+  if (weights.length === 0) return tf.mul(tf.sum<tf.Scalar>(logRatios), 0);
   const won = tf.gather(logRatios, tf.tensor1d(padded(winners), "int32"));
   const lost = tf.gather(logRatios, tf.tensor1d(padded(losers), "int32"));
-  const h = won.sub(lost).mul(beta); // [pairs]
-  const agree = tf.softplus(h.neg()).mul(1 - labelSmoothing); // −log σ(h)
-  const losses = labelSmoothing > 0 ? agree.add(tf.softplus(h).mul(labelSmoothing)) : agree;
-  return losses.mul(tf.tensor1d(padded(weights))).sum();
+  const h = tf.mul(tf.sub(won, lost), beta); // [pairs]
+  const agree = tf.mul(tf.softplus(tf.neg(h)), 1 - labelSmoothing); // −log σ(h)
+  const losses = labelSmoothing > 0 ? tf.add(agree, tf.mul(tf.softplus(h), labelSmoothing)) : agree;
+  return tf.sum(tf.mul(losses, tf.tensor1d(padded(weights))));
 }

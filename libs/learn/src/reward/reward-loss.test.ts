@@ -53,7 +53,7 @@ describe("rankingLossTensor()", () => {
   it("meets the golden vector and its gradient", () => {
     const { value, grad } = tf.tidy(() =>
       tf.valueAndGrad((x: tf.Tensor) =>
-        rankingLossTensor(x.as1D(), [{ ranks: [1, 2, 3, 4] }]).asScalar(),
+        rankingLossTensor(x as tf.Tensor1D, [{ ranks: [1, 2, 3, 4] }]),
       )(tf.tensor1d([2, 1, 0.5, -1])),
     );
     expect(value.dataSync()[0]).toBeCloseTo(0.2276134317, 6);

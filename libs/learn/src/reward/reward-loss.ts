@@ -34,7 +34,7 @@ export function rewardLoss(
       options.objective === "ranking"
         ? rankingLossTensor(scores, items, options.centerCoef)
         : answerLossTensor(scores, items, options.objective);
-    return loss.div(denominator).asScalar();
+    return tf.div(loss, denominator);
   });
 }
 
@@ -43,7 +43,7 @@ export function rankingLossTensor(
   scores: tf.Tensor1D,
   items: readonly Pick<RewardItem, "ranks" | "pairs">[],
   centerCoef = 0,
-): tf.Tensor {
+): tf.Scalar {
   const winners: number[] = [];
   const losers: number[] = [];
   const weights: number[] = [];
@@ -58,12 +58,14 @@ export function rankingLossTensor(
     offset += item.ranks.length;
   }
   // All tied: 0 that still depends on the scores, so that every parameter has a gradient.
-  if (weights.length === 0) return scores.sum().mul(0);
+  if (weights.length === 0) return tf.mul(tf.sum<tf.Scalar>(scores), 0);
   const won = tf.gather(scores, tf.tensor1d(padded(winners), "int32"));
   const lost = tf.gather(scores, tf.tensor1d(padded(losers), "int32"));
-  let losses: tf.Tensor = tf.softplus(lost.sub(won)); // −log σ(r_w − r_l)
-  if (centerCoef > 0) losses = losses.add(won.add(lost).square().mul(centerCoef));
-  return losses.mul(tf.tensor1d(padded(weights))).sum();
+  let losses: tf.Tensor = tf.softplus(tf.sub(lost, won)); // −log σ(r_w − r_l)
+  if (centerCoef > 0) {
+    losses = tf.add(losses, tf.mul(tf.square(tf.add(won, lost)), centerCoef));
+  }
+  return tf.sum(tf.mul(losses, tf.tensor1d(padded(weights))));
 }
 
 /** Σ over prompts of the mean over their answers of the cross-entropy or the squared error. */
@@ -71,14 +73,14 @@ function answerLossTensor(
   scores: tf.Tensor1D,
   items: readonly RewardItem[],
   objective: "classification" | "regression",
-): tf.Tensor {
+): tf.Scalar {
   const targets = tf.tensor1d(padded(items.flatMap((item) => item.targets)));
   const weights = tf.tensor1d(
     padded(items.flatMap((item) => item.targets.map(() => 1 / item.targets.length))),
   );
   const losses =
     objective === "classification"
-      ? tf.softplus(scores).sub(scores.mul(targets)) // −t·log σ(s) − (1 − t)·log(1 − σ(s))
-      : tf.sigmoid(scores).sub(targets).square();
-  return losses.mul(weights).sum();
+      ? tf.sub(tf.softplus(scores), tf.mul(scores, targets)) // −t·log σ(s) − (1 − t)·log(1 − σ(s))
+      : tf.square(tf.sub(tf.sigmoid(scores), targets));
+  return tf.sum(tf.mul(losses, weights));
 }

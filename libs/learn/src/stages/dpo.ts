@@ -188,8 +188,8 @@ function lossOf(
 ): tf.Scalar {
   return tf.tidy(() => {
     const reference = tf.tensor1d(padded(items.flatMap(({ refLogProbs }) => refLogProbs)));
-    const logRatios = answerLogProbs(model, items).sub(reference) as tf.Tensor1D; // [Σ K]
-    return dpoLossTensor(logRatios, items, options).div(options.denominator).asScalar();
+    const logRatios = tf.sub<tf.Tensor1D>(answerLogProbs(model, items), reference); // [Σ K]
+    return tf.div(dpoLossTensor(logRatios, items, options), options.denominator);
   });
 }
 

@@ -34,10 +34,11 @@ describe("SFT mask [reference 2]", () => {
     const learnt = (row: number) => row + 1 < ids.length && assistantMask[row + 1] === 1;
     const gradient = tf.tidy(() => {
       const loss = (hidden: tf.Tensor) =>
-        tokenLogProbs(hidden as tf.Tensor2D, model.weights.lm!, batch.targets)
-          .logProbs.sum()
-          .div(-batch.numTargets);
-      return tf.grad(loss)(model.hidden(batch)).abs().sum(1).dataSync(); // [N]
+        tf.div(
+          tf.sum(tokenLogProbs(hidden as tf.Tensor2D, model.weights.lm!, batch.targets).logProbs),
+          -batch.numTargets,
+        );
+      return tf.sum(tf.abs(tf.grad(loss)(model.hidden(batch))), 1).dataSync(); // [N]
     });
     const rows = Array.from(gradient, (size, row) => ({ row, size }));
     expect(rows.filter(({ size }) => size > 0).map(({ row }) => row)).toEqual(

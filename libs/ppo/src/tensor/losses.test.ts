@@ -56,7 +56,7 @@ describe("policyLossTensor()", () => {
     const options = { ...PLAIN, ...more };
     const f = (x: tf.Tensor) =>
       policyLossTensor(
-        { logProbs: x.as1D(), entropy: tf.tensor1d(entropy) },
+        { logProbs: x as tf.Tensor1D, entropy: tf.tensor1d(entropy) },
         {
           oldLogProbs,
           advantages,
@@ -93,7 +93,7 @@ describe("valueLossTensor()", () => {
   for (const clipRange of [0, 0.2]) {
     it(`clip ${clipRange}: equals the pure loss, and its gradient the finite differences`, () => {
       const f = (x: tf.Tensor) =>
-        valueLossTensor(x.as1D(), { oldValues, returns, weights }, clipRange);
+        valueLossTensor(x as tf.Tensor1D, { oldValues, returns, weights }, clipRange);
       const { value, grad } = tf.tidy(() => tf.valueAndGrad(f)(tf.tensor1d(values)));
       const pure = (v: ArrayLike<number>) =>
         valueLoss({ values: v, oldValues, returns, weights }, clipRange).loss;

@@ -34,21 +34,21 @@ export function policyLossTensor(
   const { clipLow, clipHigh, dualClip = 0 } = options;
   const advantages = tf.tensor1d(targets.advantages);
   const weights = tf.tensor1d(targets.weights);
-  const ratio = current.logProbs
-    .sub(tf.tensor1d(targets.oldLogProbs))
-    .clipByValue(-MAX_LOG_RATIO, MAX_LOG_RATIO)
-    .exp(); // [N]
-  const free = ratio.mul(advantages).neg();
-  const bounded = ratio
-    .clipByValue(1 - clipLow, 1 + clipHigh)
-    .mul(advantages)
-    .neg();
+  const logRatio = tf.sub(current.logProbs, tf.tensor1d(targets.oldLogProbs));
+  const ratio = tf.exp(tf.clipByValue(logRatio, -MAX_LOG_RATIO, MAX_LOG_RATIO)); // [N]
+  const free = tf.neg(tf.mul(ratio, advantages));
+  const clipped = tf.clipByValue(ratio, 1 - clipLow, 1 + clipHigh);
+  const bounded = tf.neg(tf.mul(clipped, advantages));
   let losses = tf.maximum(free, bounded);
   if (dualClip > 0) losses = tf.minimum(losses, dualClipLimit(targets.advantages, dualClip));
-  if (targets.importance) losses = losses.mul(tf.tensor1d(targets.importance));
-  if (options.klLossCoef > 0) losses = losses.add(klPenalty(current.logProbs, targets, options));
-  if (options.entropyCoef > 0) losses = losses.sub(current.entropy.mul(options.entropyCoef));
-  return losses.mul(weights).sum().asScalar();
+  if (targets.importance) losses = tf.mul(losses, tf.tensor1d(targets.importance));
+  if (options.klLossCoef > 0) {
+    losses = tf.add(losses, klPenalty(current.logProbs, targets, options));
+  }
+  if (options.entropyCoef > 0) {
+    losses = tf.sub(losses, tf.mul(current.entropy, options.entropyCoef));
+  }
+  return tf.sum(tf.mul(losses, weights));
 }
 
 /**
@@ -62,10 +62,11 @@ export function valueLossTensor(
 ): tf.Scalar {
   const returns = tf.tensor1d(targets.returns);
   const old = tf.tensor1d(targets.oldValues);
-  const free = values.sub(returns).square();
-  const change = values.sub(old).clipByValue(-clipRange, clipRange);
-  const losses = clipRange > 0 ? tf.maximum(free, old.add(change).sub(returns).square()) : free; // [N]
-  return losses.mul(tf.tensor1d(targets.weights)).sum().mul(0.5).asScalar();
+  const free = tf.square(tf.sub(values, returns));
+  const change = tf.clipByValue(tf.sub(values, old), -clipRange, clipRange);
+  const bounded = () => tf.square(tf.sub(tf.add(old, change), returns));
+  const losses = clipRange > 0 ? tf.maximum(free, bounded()) : free; // [N]
+  return tf.mul(tf.sum<tf.Scalar>(tf.mul(losses, tf.tensor1d(targets.weights))), 0.5);
 }
 
 /** −dualClip·A where A < 0, out of reach (near the largest float32) elsewhere. */
@@ -79,13 +80,13 @@ function klPenalty(
   { klLossCoef, klEstimator }: PolicyLossOptions,
 ): tf.Tensor {
   const ref = targets.refLogProbs ?? new Float32Array(logProbs.size);
-  const logRatio = logProbs.sub(tf.tensor1d(ref));
+  const logRatio = tf.sub(logProbs, tf.tensor1d(ref));
   switch (klEstimator) {
     case "k1":
-      return logRatio.mul(klLossCoef);
+      return tf.mul(logRatio, klLossCoef);
     case "k2":
-      return logRatio.square().mul(klLossCoef / 2);
+      return tf.mul(tf.square(logRatio), klLossCoef / 2);
     case "k3":
-      return logRatio.neg().expm1().add(logRatio).mul(klLossCoef);
+      return tf.mul(tf.add(tf.expm1(tf.neg(logRatio)), logRatio), klLossCoef);
   }
 }

@@ -1,4 +1,4 @@
-import { createLaterReads, type LaterReads, type tf } from "@stagecraft/tensor";
+import { createLaterReads, type LaterReads, tf } from "@stagecraft/tensor";
 import { concat } from "../batch/experience.js";
 import { gatherFromRows, scatterToRows } from "../batch/layout.js";
 import { valueLoss } from "../math/losses.js";
@@ -61,5 +61,5 @@ export function valuePartLoss(
     returns: scatterToRows(layout, returns),
     weights: scatterToRows(layout, weights),
   };
-  return valueLossTensor(values, targets, valueClipRange).mul(valueCoef).asScalar();
+  return tf.mul(valueLossTensor(values, targets, valueClipRange), valueCoef);
 }

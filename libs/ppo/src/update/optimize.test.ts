@@ -162,13 +162,7 @@ describe("optimize()", () => {
     const text = { ...batch, batchSize: 1, length: 4 };
     const gamma = 3;
     const ce = (scale: number) => () =>
-      tf.tidy(() =>
-        policy
-          .logProbs(text)
-          .logProbs.sum()
-          .mul(-scale / 4)
-          .asScalar(),
-      );
+      tf.tidy(() => tf.mul<tf.Scalar>(tf.sum(policy.logProbs(text).logProbs), -scale / 4));
     const plain = await run();
     const { value, grads } = valueAndGrads(policy.params, ce(1));
     const mixed = await run({}, { ptxLoss: () => Promise.resolve(ce(gamma)) });

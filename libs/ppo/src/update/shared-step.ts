@@ -29,7 +29,7 @@ export async function sharedStep(
     const { values, ...current } = policy.logProbsAndValues(part.layout, logProbOptions(options));
     const loss = policyPartLoss(part, current, { options, figures: policyFigures, later });
     const valueLoss = valuePartLoss(part, values, { options, figures: criticFigures, later });
-    return options.trainPolicy ? loss.add(valueLoss).asScalar() : valueLoss;
+    return options.trainPolicy ? tf.add<tf.Scalar>(loss, valueLoss) : valueLoss;
   });
   const ptx = options.trainPolicy ? await ptxTerm(trainees, later) : { losses: [], value: () => 0 };
   const step = {

@@ -50,13 +50,10 @@ function lineTask(more: Partial<TrainTask<Points>> = {}) {
     numTokens: (batch) => batch.x.length,
     loss: (batch, denominator) =>
       tf.tidy(() =>
-        weight
-          .mul(tf.tensor1d(batch.x))
-          .sub(tf.tensor1d(batch.y))
-          .square()
-          .sum()
-          .div(denominator)
-          .asScalar(),
+        tf.div(
+          tf.sum(tf.square(tf.sub(tf.mul(weight, tf.tensor1d(batch.x)), tf.tensor1d(batch.y)))),
+          denominator,
+        ),
       ),
     ...more,
   };
@@ -290,7 +287,7 @@ describe("trainLoop()", () => {
     task.loss = (batch, denominator) => {
       if (++calls < 2 * 20) return loss(batch, denominator);
       before = value();
-      return tf.tidy(() => loss(batch, denominator).mul(NaN).asScalar());
+      return tf.tidy(() => tf.mul(loss(batch, denominator), NaN));
     };
     await expect(train(task)).rejects.toThrow(/loss is NaN at step 20 of line.*step 14/);
     expect(value()).toBe(before);
