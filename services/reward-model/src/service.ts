@@ -5,6 +5,7 @@ import {
   reward,
   type ParsedScoreInput,
 } from "@stagecraft/contracts";
+import { StagecraftError } from "@stagecraft/core";
 import type { Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
 import { createLoopGate } from "@stagecraft/service-kit";
 import { checkTextBytes, readRendered, scoredPart } from "@stagecraft/tokenizer";
@@ -106,13 +107,29 @@ async function prepare(
   if (numBytes > 0) await gate(numBytes);
   cancellation.throwIfCancelled();
   const maxLength = served.scorer.model.config.maxPositions;
-  return fitTokens(idsOf(parsed, served), { maxLength, truncation, field });
+  return fitTokens(idsOf(parsed, served, field), { maxLength, truncation, field });
 }
 
-function idsOf(parsed: ParsedScoreInput, { scorer }: ServedModel): Int32Array {
+function idsOf(parsed: ParsedScoreInput, { scorer }: ServedModel, field: string): Int32Array {
   if (parsed.kind === "tokens") return scoredPart(scorer.tokenizer, parsed.ids);
   if (parsed.kind === "conversation") return scorer.render(parsed.messages);
-  return scoredPart(scorer.tokenizer, readRendered(scorer.tokenizer, parsed.text));
+  return scoredPart(scorer.tokenizer, readKnown(parsed.text, scorer, field));
+}
+
+/**
+ * Checked here, not with its batch, which would fail as a whole: a special token may have no row, as Gemma 3's for
+ * images.
+ */
+function readKnown(text: string, { tokenizer, model }: Scorer, field: string): Int32Array {
+  const ids = readRendered(tokenizer, text);
+  const unknown = ids.find((id) => id >= model.config.vocabSize);
+  if (unknown === undefined) return ids;
+  const token = JSON.stringify(tokenizer.tokenOf(unknown));
+  throw new StagecraftError(
+    "invalid_argument",
+    `${field}.rendered has ${token}, for which the model has no embedding; leave it out`,
+    { details: { field: `${field}.rendered` } },
+  );
 }
 
 function textsOf(parsed: ParsedScoreInput): string[] {

@@ -32,9 +32,14 @@ export async function tinyEnsemble(tokenizer: Tokenizer, seeds: number[]): Promi
   }
 }
 
-function tinyModel(tokenizer: Tokenizer, seed: number): Model {
+/** Of the tokenizer's vocabulary, or of fewer rows. */
+export function tinyModel(
+  tokenizer: Tokenizer,
+  seed: number,
+  vocabSize = tokenizer.vocabSize,
+): Model {
   const config = presetConfig("llama", {
-    vocabSize: tokenizer.vocabSize,
+    vocabSize,
     hiddenSize: 16,
     numLayers: 2,
     numHeads: 2,

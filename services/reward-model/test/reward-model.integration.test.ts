@@ -4,9 +4,9 @@ import { createRpcClient, createRpcServer, type RpcClient } from "@stagecraft/rp
 import { initEngine } from "@stagecraft/tensor";
 import { renderChat, trainCharTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Scorer } from "../src/scorer.js";
+import { createScorer, type Scorer } from "../src/scorer.js";
 import { createRewardModelService } from "../src/service.js";
-import { tinyEnsemble, tinyScorer, tinyTokenizer } from "./fixtures.js";
+import { tinyEnsemble, tinyModel, tinyScorer, tinyTokenizer } from "./fixtures.js";
 
 type Client = RpcClient<typeof reward.RewardServiceService>;
 const { REFUSE, KEEP_END, UNSPECIFIED } = reward.TruncationPolicy;
@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 async function withServer(
   body: (client: Client) => Promise<void>,
-  change: { maxQueued?: number; maxBatch?: number; scorers?: Scorer[] } = {},
+  change: { maxQueued?: number; maxBatch?: number; maxWaitMs?: number; scorers?: Scorer[] } = {},
 ): Promise<void> {
   const service = createRewardModelService({
     scorers: [tinyScorer(tokenizer, "helpful"), tinyScorer(tokenizer, "harmless", 2)],
@@ -83,6 +83,29 @@ describe("RewardService over gRPC", () => {
         expect((await client.scoreBatch(batchOf([say("hello")]))).scores).toHaveLength(1);
       },
       { scorers: [countingScorer(asked)] },
+    );
+  });
+
+  it("refuses a text with a special token that has no row, and nobody else of its batch", async () => {
+    const numRows = tokenizer.vocabSize - 1;
+    const model = tinyModel(tokenizer, 1, numRows);
+    const scorer = createScorer({ name: "short", version: "v1", model, tokenizer });
+    const rendered = (value: string) => [{ input: { $case: "rendered" as const, value } }];
+    await withServer(
+      async (client) => {
+        const texts = [`hi${tokenizer.tokenOf(numRows)}`, "hello"];
+        const [bad, good] = await Promise.allSettled(
+          texts.map((text) => client.scoreBatch(batchOf(rendered(text)))),
+        );
+        expect(bad).toMatchObject({
+          reason: {
+            code: "invalid_argument",
+            message: expect.stringContaining("items[0].rendered has ") as string,
+          },
+        });
+        expect(good).toMatchObject({ value: { scores: [{ numTokens: 6 }] } });
+      },
+      { scorers: [scorer], maxWaitMs: 50 },
     );
   });
 
