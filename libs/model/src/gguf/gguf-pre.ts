@@ -21,9 +21,10 @@ const PRE_TOKENIZERS = ["gpt-2", "llama-bpe", "qwen2", "smollm"];
 export function byteWords(json: JsonObject, { pre, origin }: WordsOptions): GgufWords {
   const model = isObject(json["model"]) ? json["model"] : {};
   const name = requirePre(json, { model, pre, origin });
+  const isOwn = name === preOf(json["pre_tokenizer"]);
   const notes: string[] = [];
-  if (pre !== undefined && pre !== preOf(json["pre_tokenizer"])) {
-    notes.push(`texts are divided into words as ${pre} does: some get other tokens`);
+  if (!isOwn) {
+    notes.push(`texts are divided into words as ${name} does: some get other tokens`);
   }
   if (json["normalizer"] != null) {
     notes.push("texts are not normalized: some, such as decomposed letters, get other tokens");
@@ -38,7 +39,7 @@ export function byteWords(json: JsonObject, { pre, origin }: WordsOptions): Gguf
       ["tokenizer.ggml.merges", { strings: mergesOf(model["merges"]) }],
     ],
     notes,
-    takesWholeWords: name === "llama-bpe" && pre === undefined,
+    takesWholeWords: name === "llama-bpe" && isOwn,
   };
 }
 

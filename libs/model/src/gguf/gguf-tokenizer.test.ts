@@ -47,7 +47,7 @@ describe("the tokenizer of a GGUF file", () => {
   }
 
   /** Metadata and notes of a model with these files beside it. */
-  async function written(json: object, files: Record<string, unknown>) {
+  async function written(json: object, files: Record<string, unknown>, pre?: string) {
     await using at = await workshop();
     const texts = Object.entries(files).map(([name, value]) => {
       return [name, typeof value === "string" ? value : JSON.stringify(value)];
@@ -55,7 +55,7 @@ describe("the tokenizer of a GGUF file", () => {
     const tiny = tinyModel(tinyConfig("llama", { vocabSize: VOCAB_SIZE }));
     const tokenizerFiles = { "tokenizer.json": JSON.stringify(json), ...Object.fromEntries(texts) };
     await saveModel(at.model, tiny, { tokenizerFiles });
-    const { notes } = await exportGguf(at.model, at.file, { dtype: "f32" });
+    const { notes } = await exportGguf(at.model, at.file, { dtype: "f32", pre });
     const { metadata } = await readGguf(at.file);
     const field = (name: string) => metadata[`tokenizer.${name}`];
     return { notes, field };
@@ -90,7 +90,11 @@ describe("the tokenizer of a GGUF file", () => {
     const json = tokenizerJson({ pre_tokenizer: sequence });
     expect((await written(json, files)).field("ggml.pre")).toBe("llama-bpe");
     const unmade = { ...json, model: { ...json.model, merges: [] } };
-    await expect(written(unmade, files)).rejects.toThrow('"ab" is a token that its merges do not');
+    for (const pre of [undefined, "llama-bpe"]) {
+      const problem = '"ab" is a token that its merges do not';
+      await expect(written(unmade, files, pre), pre).rejects.toThrow(problem);
+    }
+    expect((await written(unmade, files, "qwen2")).notes[0]).toContain("as qwen2 does");
   });
 
   it("keeps every token that ends an answer, and names those that llama.cpp adds", async () => {
