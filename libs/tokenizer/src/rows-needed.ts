@@ -6,13 +6,15 @@ type Json = Record<string, unknown>;
 
 /**
  * How many rows of embeddings a tokenizer needs: one more than its largest id, but for special tokens behind
- * that which no chat template writes and nothing names. Gemma 3's text models have such a one, for images,
+ * that which no chat template and no post-processor writes and nothing names. Gemma 3's text models have such a one, for images,
  * and no row for it: a sequence with it is refused where models check their ids. 0 where no file can be read.
  */
 export function rowsNeeded(files: Files): number {
   try {
     const json = parsedTokenizerJson(files["tokenizer.json"] ?? "{}") as Json;
-    const isUsed = usedIn(files);
+    const isNamed = usedIn(files);
+    const affixes = JSON.stringify(json["post_processor"] ?? null);
+    const isUsed = (token: string) => isNamed(token) || affixes.includes(JSON.stringify(token));
     const added = listOf(json["added_tokens"]).filter(
       ({ content, special }) => special !== true || isUsed(String(content)),
     );
