@@ -18,15 +18,40 @@ export function checkStages(root) {
       env: { ...process.env, EVERY_FAMILY: "1" },
     },
   );
+  let report;
   try {
-    const report = JSON.parse(stdout.slice(stdout.indexOf("{")));
-    return report.testResults[0].assertionResults.map(
-      (/** @type {{ title: string, status: string, failureMessages: string[] }} */ each) => ({
-        name: `stages: ${each.title}`,
-        ...(each.status !== "passed" && { problem: each.failureMessages.join("\n") }),
-      }),
-    );
+    report = JSON.parse(stdout.slice(stdout.indexOf("{")));
   } catch {
     return [{ name: "stages", problem: stdout + stderr }];
   }
+  return stageResults(report);
+}
+
+/**
+ * What vitest says of each test, and of a run that failed beside them: a file that does not load has no test.
+ * @param {{
+ *   success: boolean,
+ *   testResults: {
+ *     message: string,
+ *     assertionResults: { title: string, status: string, failureMessages: string[] }[],
+ *   }[],
+ * }} report
+ * @returns {{ name: string, problem?: string }[]}
+ */
+export function stageResults({ success, testResults }) {
+  const results = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .map(({ title, status, failureMessages }) => ({
+      name: `stages: ${title}`,
+      ...(status !== "passed" && { problem: [status, ...failureMessages].join("\n") }),
+    }));
+  const isTold = success
+    ? results.length > 0
+    : results.some(({ problem }) => problem !== undefined);
+  if (isTold) return results;
+  const messages = testResults.map(({ message }) => message).filter((message) => message !== "");
+  return [
+    ...results,
+    { name: "stages", problem: ["the run failed, or has no test", ...messages].join("\n") },
+  ];
 }

@@ -34,7 +34,9 @@ if (unknown.length > 0) {
 const results = [];
 for (const [area, check] of Object.entries(AREAS)) {
   if (wanted.length > 0 && !wanted.includes(area)) continue;
-  for (const result of await check(root)) {
+  const found = await check(root);
+  const checked = found.length > 0 ? found : [{ name: area, problem: "  nothing was checked" }];
+  for (const result of checked) {
     const { name, problem, note } =
       /** @type {{ name: string, problem?: string, note?: string }} */ (result);
     const title = note === undefined ? name : `${name}: ${note}`;
