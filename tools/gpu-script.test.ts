@@ -1,6 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { tempDir } from "@stagecraft/testing";
+import { bundleScript } from "../bench/gpu/bundle-script.mjs";
 import { LeftOut, runParts, type Part } from "../bench/gpu/run-parts.mjs";
 import { torchStep } from "../bench/gpu/torch.mjs";
 
@@ -57,5 +59,14 @@ describe("the script for GPU machines", () => {
         ["start", { failed: "no plugin" }],
       ],
     });
+  });
+
+  it("starts where there is no folder of packages, once it is bundled: TFJS is inside", async () => {
+    await using dir = await tempDir();
+    await bundleScript(dir.path);
+    const script = dir.file("dist/run.mjs");
+    const { stderr } = spawnSync(process.execPath, [script], { cwd: dir.path, encoding: "utf8" });
+    expect(stderr).toContain("name the plugin");
+    expect(await readFile(script, "utf8")).not.toMatch(/require[$\w]*\("@tensorflow/);
   });
 });

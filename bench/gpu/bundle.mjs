@@ -3,21 +3,11 @@
 // There: `node FOLDER/dist/run.mjs --plugin FILE --python python3 --peer FOLDER/torch_step.py`.
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { rolldown } from "rolldown";
+import { bundleScript } from "./bundle-script.mjs";
 
 const root = join(import.meta.dirname, "..", "..");
 const out = process.argv[2] ?? join(root, ".stagecraft", "gpu");
-const bundle = await rolldown({
-  input: join(import.meta.dirname, "run.mjs"),
-  platform: "node",
-  logLevel: "silent",
-});
-await bundle.write({
-  dir: join(out, "dist"),
-  format: "esm",
-  entryFileNames: "run.mjs",
-  codeSplitting: false,
-});
+await bundleScript(out);
 mkdirSync(join(out, "build"), { recursive: true });
 const addon = "stagecraft_xla.node";
 cpSync(join(root, "libs", "tensor-xla", "build", addon), join(out, "build", addon));
