@@ -95,7 +95,7 @@ function hashesOf(files: readonly ReadFile[]): InputHashes {
 
 /** What is different, one sentence a file; empty when nothing is. */
 export function inputChanges(earlier: InputHashes, later: InputHashes): string[] {
-  const [before, after] = [placeless(earlier), placeless(later)];
+  const [before, after] = [placeless(earlier, later), placeless(later, earlier)];
   const files = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return files.flatMap((file) => {
     if (before[file] === after[file]) return [];
@@ -104,8 +104,12 @@ export function inputChanges(earlier: InputHashes, later: InputHashes): string[]
   });
 }
 
-function placeless(hashes: InputHashes): InputHashes {
-  const entries = Object.entries(hashes).map(([name, hash]) => [withoutCachePlace(name), hash]);
+/** Only what the others do not have at its place may lie elsewhere: two folders may be called alike. */
+function placeless(hashes: InputHashes, others: InputHashes): InputHashes {
+  const entries = Object.entries(hashes).map(([name, hash]) => [
+    name in others ? name : withoutCachePlace(name),
+    hash,
+  ]);
   return Object.fromEntries(entries) as InputHashes;
 }
 
