@@ -12,6 +12,7 @@ export const OTHER_ENGINES = {
   "libs/tensor/src/engines/xla/device-cache.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/across-devices.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/cudnn-attention.test.ts": "records on a double of a PJRT plugin",
+  "libs/learn/test/devices.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/native/buffers.test.ts": "the native engine's memory",
   "libs/tensor/src/engines/native/decoder.test.ts": "the native engine's decoder",
   "libs/tensor/src/engines/native/engine.test.ts":
