@@ -37,6 +37,7 @@ await runTool("Stagecraft on the engine xla", async (steps) => {
   await prepare(root, steps);
   await buildXlaAddon(steps);
   const plugin = process.env.XLA_PLUGIN ?? (await buildTestPlugin(steps));
+  if (!existsSync(plugin)) throw new StepError(`XLA_PLUGIN names ${plugin}, which is not there`);
   const env = { TF_CPP_MIN_LOG_LEVEL: "3", ...process.env, XLA_PLUGIN: plugin };
   const onTwo = { XLA_FLAGS: "--xla_force_host_platform_device_count=2", ...env };
   for (const [file, reason] of Object.entries(LEFT_OUT)) {
@@ -71,5 +72,6 @@ await runTool("Stagecraft on the engine xla", async (steps) => {
   await steps.command("the script for GPU machines, tiny", tinyBench(plugin), { env: onTwo });
   await checkPrograms(steps);
   const parted = await curve();
-  return addon || parted || (await suites([...SUITES, ...args]));
+  const rest = await suites([...SUITES, ...args]); // whatever failed before, or it would hide what fails here
+  return addon || parted || rest;
 });
