@@ -10,7 +10,6 @@ export {
   formatModelUrl,
   isModelUrl,
   parseModelUrl,
-  parseStoreUrl,
   type ModelUrl,
   type StoreUrl,
 } from "./model-url.js";
