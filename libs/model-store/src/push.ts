@@ -8,13 +8,15 @@ import {
   readManifest,
   type ModelManifest,
 } from "./model-manifest.js";
+import { versionsInUse } from "./registry-list.js";
 import type { RemoteStore } from "./remote-store.js";
+import { lostFiles } from "./stored-model.js";
 import type { TransferReporter } from "./transfer-progress.js";
 
 export interface PushOptions {
   /** Key prefix in the store. */
   name: string;
-  /** Removes the other versions of the name in the end. Default false. */
+  /** Removes the other versions of the name in the end, but those that a registry has in use. Default false. */
   prune?: boolean;
   signal?: AbortSignal | undefined;
   progress?: TransferReporter | undefined;
@@ -23,10 +25,12 @@ export interface PushOptions {
 export interface Pushed {
   version: string;
   sizeBytes: number;
-  /** Whether this version was the newest already. */
+  /** Whether this version was the newest already, with all of its files. */
   wasThere: boolean;
   /** Versions that were removed. */
   removed: string[];
+  /** Versions that were to be removed, and stay: a registry of the store has them in use. */
+  inUse: string[];
 }
 
 /**
@@ -43,7 +47,9 @@ export async function pushModel(
   const { version, files } = manifest;
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const newest = await newestOf(store, name);
-  const wasThere = newest?.version === version;
+  // A store that has lost some of it gets them again.
+  const wasThere =
+    newest?.version === version && (await lostFiles(store, { name, manifest })).length === 0;
   if (!wasThere) {
     await store.makeRoom(sizeBytes);
     progress?.begin(sizeBytes);
@@ -57,8 +63,9 @@ export async function pushModel(
     await store.write(manifestKey(name, version), text);
     await store.write(manifestKey(name), text);
   }
-  const removed = prune ? await removeOthers(store, name, version) : [];
-  return { version, sizeBytes, wasThere, removed };
+  const inUse = prune ? (await versionsInUse(store, name)).filter((each) => each !== version) : [];
+  const removed = prune ? await removeOthers(store, name, [version, ...inUse]) : [];
+  return { version, sizeBytes, wasThere, removed, inUse };
 }
 
 /** The manifest of the newest version of a name, or of one; undefined when there is none. */
@@ -79,11 +86,15 @@ export async function newestOf(
 }
 
 /** Versions of a name, whole ones and those of pushes that never ended. */
-async function removeOthers(store: RemoteStore, name: string, keep: string): Promise<string[]> {
+async function removeOthers(
+  store: RemoteStore,
+  name: string,
+  keep: readonly string[],
+): Promise<string[]> {
   const keys = await store.list(`${name}/`);
   const others = keys.filter((key) => {
     const version = /^([0-9a-f]{16})\//.exec(key.slice(name.length + 1))?.[1];
-    return version !== undefined && version !== keep;
+    return version !== undefined && !keep.includes(version);
   });
   // A version without its manifest is none: nobody begins to load what is going.
   const order = [...others].sort((a, b) => Number(isManifest(b)) - Number(isManifest(a)));

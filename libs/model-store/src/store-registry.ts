@@ -2,10 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { StagecraftError } from "@stagecraft/core";
 import {
   createRegistry,
-  emptyRegistry,
   LINEAGE_FILE,
   lineageIn,
-  parseRegistry,
   registryText,
   type LineageFound,
   type ModelRegistry,
@@ -14,7 +12,8 @@ import {
 import { formatModelUrl, isModelUrl, parseModelUrl, type StoreUrl } from "./model-url.js";
 import { findManifest } from "./pull.js";
 import { pushModel, type PushOptions } from "./push.js";
-import type { RemoteStore, StoredState } from "./remote-store.js";
+import { contentOf, listKey, textIn } from "./registry-list.js";
+import type { RemoteStore } from "./remote-store.js";
 import { checkComplete, filesOf, identityOf, textOf, type StoredModel } from "./stored-model.js";
 
 export interface StoreRegistryOptions extends Pick<PushOptions, "signal" | "progress"> {
@@ -36,9 +35,7 @@ export function openStoreRegistry(
 ): ModelRegistry {
   const { scheme, bucket, prefix } = where;
   const url = `${scheme}://${bucket}${bucket && prefix && "/"}${prefix.replace(/\/$/, "")}`;
-  const key = `${prefix}stagecraft-registry.json`;
-  const contentOf = (state: StoredState | undefined) =>
-    state ? parseRegistry(textIn(state), `${store.name}/${key}`) : emptyRegistry();
+  const key = listKey(prefix);
   const pathOf = (dir: string) => `${scheme}://${bucket}${bucket && "/"}${dir}`;
   const modelOf = async (dir: string): Promise<StoredModel> => {
     const { name, version } = parseModelUrl(pathOf(dir));
@@ -48,8 +45,8 @@ export function openStoreRegistry(
   return createRegistry(
     {
       name: url,
-      read: async () => contentOf(await store.readState(key)),
-      change: (change) => changeState(store, key, { contentOf, change }),
+      read: async () => contentOf(store, key, await store.readState(key)),
+      change: (change) => changeState(store, key, change),
       async take(name, from) {
         const to = { scheme, bucket, name: prefix + name };
         const model = await modelOf(await dirOf(store, from, { ...options, to }));
@@ -64,9 +61,13 @@ export function openStoreRegistry(
       async lineage(dir, sha256) {
         const known = lineages.get(dir); // a version never changes
         if (known) return known;
-        const found = lineageIn(await textOf(store, await modelOf(dir), LINEAGE_FILE), sha256);
-        lineages.set(dir, found);
-        return found;
+        try {
+          const found = lineageIn(await textOf(store, await modelOf(dir), LINEAGE_FILE), sha256);
+          lineages.set(dir, found);
+          return found;
+        } catch (thrown) {
+          return unknownLineage(thrown);
+        }
       },
       files: async (dir) => filesOf(store, await modelOf(dir)),
     },
@@ -74,22 +75,22 @@ export function openStoreRegistry(
   );
 }
 
-const textIn = ({ content }: StoredState) => Buffer.from(content).toString("utf8");
-
-interface Changing<T> {
-  contentOf(state: StoredState | undefined): RegistryContent;
-  change(content: RegistryContent): T;
+/** Of a version that the store has lost, as of a directory that is gone. Throws when the store is away. */
+function unknownLineage(thrown: unknown): LineageFound {
+  const { code, reason } = StagecraftError.from(thrown);
+  if (code === "not_found" || code === "data_loss") return { reason, isOfOthers: false };
+  throw thrown;
 }
 
 /** Again from what is there now, when somebody else was faster. */
 async function changeState<T>(
   store: RemoteStore,
   key: string,
-  { contentOf, change }: Changing<T>,
+  change: (content: RegistryContent) => T,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const before = await store.readState(key);
-    const content = contentOf(before);
+    const content = contentOf(store, key, before);
     const result = change(content);
     const text = registryText(content);
     try {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { StagecraftError } from "@stagecraft/core";
 import { weightsHash, type ModelIdentity, type VersionFile } from "@stagecraft/registry";
-import { fileKey, type ModelFile, type ModelManifest } from "./model-manifest.js";
+import { fileKey, manifestKey, type ModelFile, type ModelManifest } from "./model-manifest.js";
 import type { RemoteStore } from "./remote-store.js";
 
 /** A version in a store. */
@@ -24,16 +24,24 @@ export function identityOf({ name, manifest }: StoredModel): ModelIdentity {
 
 /** Throws `data_loss` when objects of a version are gone; what is in them, whoever loads them looks at. */
 export async function checkComplete(store: RemoteStore, model: StoredModel): Promise<void> {
-  const { name, manifest } = model;
-  const keys = new Set(await store.list(`${name}/${manifest.version}/`));
-  const lost = manifest.files.filter(
-    (file) => !keys.has(fileKey(name, manifest.version, file.name)),
-  );
+  const lost = await lostFiles(store, model);
   if (lost.length === 0) return;
+  const { name, manifest } = model;
   throw new StagecraftError(
     "data_loss",
-    `${store.name} has lost ${lost.map((file) => file.name).join(", ")} of ${name}@${manifest.version}; push the model again`,
+    `${store.name} has lost ${lost.join(", ")} of ${name}@${manifest.version}; push the model again`,
   );
+}
+
+/** Names of files of a version that the store does not have, its manifest among them. */
+export async function lostFiles(
+  store: RemoteStore,
+  { name, manifest: { version, files } }: StoredModel,
+): Promise<string[]> {
+  const keys = new Set(await store.list(`${name}/${version}/`));
+  const lost = files.filter((file) => !keys.has(fileKey(name, version, file.name)));
+  const hasManifest = keys.has(manifestKey(name, version));
+  return [...lost.map((file) => file.name), ...(hasManifest ? [] : ["stagecraft.json"])];
 }
 
 /** The files of a version, each read from the store. */

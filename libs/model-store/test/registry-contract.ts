@@ -1,7 +1,13 @@
 import { tempDir } from "@stagecraft/testing";
 import { openRegistry, writeLineage, type ModelRegistry } from "@stagecraft/registry";
 import { describe, expect, it } from "vitest";
-import { openStoreRegistry, pushModel, type RemoteStore, type StoreUrl } from "../src/index.js";
+import {
+  openStoreRegistry,
+  pullModel,
+  pushModel,
+  type RemoteStore,
+  type StoreUrl,
+} from "../src/index.js";
 import { PART, writeModel, type Opened } from "./store-contract.js";
 
 const now = () => new Date("2026-03-04T10:20:30Z");
@@ -101,6 +107,56 @@ export function describeStoreRegistry(
         message: expect.stringContaining("has lost model.safetensors") as string,
       });
       expect(await registry.current("assistant")).toBeUndefined();
+    });
+
+    it("a model whose files the store has lost is whole again when it is pushed again", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      const { store } = opened;
+      await write(dir.file("m"), 1);
+      const registry = registryOf(store);
+      for (const lost of ["model.safetensors", "stagecraft.json"]) {
+        const { dir: key } = await registry.add("assistant", dir.file("m"));
+        await store.remove(`${key.replace("@", "/")}/${lost}`);
+        await registry.add("assistant", dir.file("m"));
+        expect(await registry.promote("assistant", 1, { by: "ann" })).toMatchObject({ version: 1 });
+        const [name, version] = key.split("@");
+        await pullModel(store, dir.file(lost), { name: name!, version });
+      }
+    });
+
+    it("tells the lineage of the others when the store has lost one version, and what is missing of that", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      const { store } = opened;
+      for (const fill of [1, 2, 3]) await write(dir.file(`m${fill}`), fill);
+      for (const fill of [2, 3]) await writeLineage(dir.file(`m${fill}`), lineageAbout());
+      for (const fill of [1, 2, 3]) await registryOf(store).add("assistant", dir.file(`m${fill}`));
+      const registry = registryOf(store); // which has read none yet
+      const versions = await registry.versions("assistant");
+      const keys = versions.map((each) => each.dir.replace("@", "/"));
+      await store.remove(`${keys[0]}/stagecraft.json`);
+      await store.remove(`${keys[1]}/lineage.json`);
+      const found = await Promise.all(versions.map((each) => registry.lineage(each)));
+      expect(found[0]).toMatchObject({ reason: expect.stringContaining("has no model") as string });
+      expect(found[1]).toMatchObject({ reason: expect.stringContaining("lineage.json") as string });
+      expect(found[2]).toMatchObject({ lineage: { stage: "ppo" } });
+    });
+
+    it("prunes what is in no use: the version that the folder's registry has in use stays", async () => {
+      await using opened = await open();
+      await using dir = await tempDir();
+      const { store } = opened;
+      for (const fill of [1, 2, 3]) await write(dir.file(`m${fill}`), fill);
+      const registry = registryOf(store);
+      for (const fill of [1, 2]) await registry.add("assistant", dir.file(`m${fill}`));
+      const [one, two] = (await registry.versions("assistant")).map((each) => each.dir.slice(-16));
+      await registry.promote("assistant", 1, { by: "ann" });
+      const name = `${where.prefix}assistant`;
+      const pushed = await pushModel(store, dir.file("m3"), { name, prune: true });
+      expect(pushed).toMatchObject({ removed: [two], inUse: [one] });
+      expect(await registry.promote("assistant", 1, { by: "bo" })).toMatchObject({ version: 1 });
+      await pullModel(store, dir.file("back"), { name, version: one });
     });
 
     it("leaves a list that it cannot read as it is", async () => {
