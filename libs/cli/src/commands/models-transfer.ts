@@ -4,19 +4,15 @@ import { formatBytes } from "@stagecraft/core";
 import {
   createTransferProgress,
   formatModelUrl,
+  localModel,
   openModelStore,
+  openRegistryAt,
   parseModelUrl,
   pullModel,
   pushModel,
 } from "@stagecraft/model-store";
 import type { CommandScope } from "../app/command.js";
-import {
-  addStoreFlags,
-  modelArgument,
-  readStoreSettings,
-  whereTo,
-} from "../models/model-argument.js";
-import { registryAt } from "./models.js";
+import { addStoreFlags, readStoreSettings, whereTo } from "../models/model-argument.js";
 import { examplesText } from "./stage-command.js";
 
 const EXAMPLES = [
@@ -47,14 +43,16 @@ export function transferCommands(command: Command, scope: CommandScope): void {
       .addHelpText("after", examplesText(EXAMPLES));
   const push = add("push <model> <url>", "store a directory, or NAME or NAME@3 of the registry")
     .option("--registry <file>", "the registry", "runs/models.json")
-    .option("--prune", "remove the other versions of the name in the end");
+    .option("--prune", "remove the other versions of the name in the end, but those in use");
   push.action(async (model: string, text: string, flags: TransferFlags) => {
-    const dir = existsSync(model) ? model : await registeredDir(model, flags.registry!, scope);
+    const dir = existsSync(model) ? model : await registeredDir(model, push, scope);
     await transfer(push, scope, text, async ({ store, url, ...how }) => {
       const { name } = url;
       const pushed = await pushModel(store, dir, { ...how, name, prune: flags.prune === true });
       const gone = pushed.removed.length > 0 ? `; removed ${pushed.removed.join(", ")}` : "";
-      return { ...pushed, text: `${pushed.wasThere ? "was there already" : "pushed"}${gone}` };
+      const kept = pushed.inUse.length > 0 ? `; ${pushed.inUse.join(", ")} stays: in use` : "";
+      const what = pushed.wasThere ? "was there already" : "pushed";
+      return { ...pushed, text: what + gone + kept };
     });
   });
   const pull = add("pull <url> <dir>", "bring a model into a directory").option(
@@ -71,10 +69,12 @@ export function transferCommands(command: Command, scope: CommandScope): void {
   });
 }
 
-/** A directory of a registered model: it is brought here first from another store. */
-async function registeredDir(model: string, place: string, scope: CommandScope): Promise<string> {
-  await using registry = await registryAt(place, scope);
-  return modelArgument((await registry.find(model)).path, whereTo(scope));
+/** A directory of a registered model: it is brought here first from a store, which the same flags reach. */
+async function registeredDir(model: string, push: Command, scope: CommandScope): Promise<string> {
+  const settings = await readStoreSettings(push);
+  const place = push.opts<TransferFlags>().registry!;
+  await using registry = await openRegistryAt(place, () => settings);
+  return localModel((await registry.find(model)).path, { settings, ...whereTo(scope) });
 }
 
 interface Transfer {

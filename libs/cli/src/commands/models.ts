@@ -87,7 +87,7 @@ export function modelsCommand(command: Command, scope: CommandScope): void {
 const BY = "stagecraft models";
 
 /** The registry that a flag names; what is brought there is told beside the output. */
-export function registryAt(place: string, scope: Pick<CommandScope, "io" | "signal">) {
+function registryAt(place: string, scope: Pick<CommandScope, "io" | "signal">) {
   const { info, signal } = whereTo(scope);
   return openRegistryAt(place, storeVariables, { signal, progress: createTransferProgress(info) });
 }

@@ -58,6 +58,23 @@ describe("models in object stores", () => {
     expect(refused.err).toContain("403 SignatureDoesNotMatch");
   }, 60_000);
 
+  it("a registered model goes from one name to another, in a store that flags name", async () => {
+    await using dir = await tempDir();
+    await using s3 = await startS3Double({ region: "us-east-1", credentials });
+    await makeBase(dir.file("model"));
+    const added = await run(
+      ["models", "add", "tiny", dir.file("model"), "--registry", "s3://models"],
+      s3Environment(s3.url),
+    );
+    expect([added.code, added.err]).toEqual([0, expect.stringContaining("100%")]);
+    const { STAGECRAFT_S3_SECRET_ACCESS_KEY } = s3Environment(s3.url);
+    const env = { STAGECRAFT_S3_SECRET_ACCESS_KEY, STAGECRAFT_MODELS_CACHE: dir.file("cache") };
+    const place = ["--registry", "s3://models", "--s3-endpoint", s3.url];
+    const flags = [...place, "--s3-access-key-id", credentials.accessKeyId];
+    const pushed = await run(["models", "push", "tiny@1", "s3://models/other", ...flags], env);
+    expect([pushed.code, pushed.out]).toEqual([0, expect.stringContaining("models/other@")]);
+  }, 60_000);
+
   it.skipIf(!hasNatsServer())(
     `a policy starts from a name in the broker's store (skipped when: ${NATS_MISSING})`,
     async () => {
