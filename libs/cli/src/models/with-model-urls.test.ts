@@ -39,6 +39,7 @@ async function createRig() {
   const used: string[] = [];
   const configs: Config[] = [];
   let fails = false;
+  const then: (() => Promise<unknown>)[] = [];
   const stage = withModelUrls<Config>({
     ...{ name: "s", summary: "", schema, examples: [] },
     inputs: ({ model }) => modelInputs({ model }),
@@ -53,6 +54,7 @@ async function createRig() {
       const record = { startedAt: new Date().toISOString(), config };
       await writeFile(join(runDir, "run.json"), JSON.stringify(record));
       if (fails) throw new Error("stopped");
+      await then.splice(0)[0]?.();
       return { outputs: {}, metrics: {} };
     },
   } satisfies StageDefinition<Config>);
@@ -69,13 +71,16 @@ async function createRig() {
   const runDir = dir.file("pipeline");
   const file = { name: "p", run: runDir, variables: {} };
   const stages = { a: { stage: "s", config: { model: URL } } };
-  const pipeline = (rerun: string[] = []) => {
-    const plan = planPipeline({ ...file, stages }, new Map([["s", stage]]), new Map());
+  const pipeline = (rerun: string[] = [], more = {}) => {
+    const all = { ...file, stages: { ...stages, ...more } };
+    const plan = planPipeline(all, new Map([["s", stage]]), new Map());
     return runPipeline(plan, { runDir, variables: new Map(), rerun, context });
   };
   return {
     ...{ dir, s3, stage, push, used, configs, said, run, pipeline },
     stop: (is: boolean) => (fails = is),
+    /** Once, when the next run of the stage is over. */
+    after: (work: () => Promise<unknown>) => void then.push(work),
     async [Symbol.asyncDispose]() {
       await s3[Symbol.asyncDispose]();
       await dir[Symbol.asyncDispose]();
@@ -136,6 +141,15 @@ describe("withModelUrls()", () => {
     await using rig = await createRig();
     const found = await stageProblems(rig.stage, { model: URL, steps: 0 });
     expect(found).toEqual({ missing: [], problems: ["steps is none"] });
+  });
+
+  it("two stages of a pipeline that name a model alike get the same version, though there is a newer one", async () => {
+    await using rig = await createRig();
+    const one = await rig.push("one");
+    rig.after(() => rig.push("two"));
+    await rig.pipeline([], { b: { stage: "s", config: { model: URL } } });
+    expect(rig.used).toEqual([one, one].map((each) => rig.dir.file(`cache/team_base-${each}`)));
+    expect(rig.said.join("\n")).toContain(`this run goes on with @${one}, which it began with`);
   });
 
   it("a pipeline refuses a finished stage whose model has a newer version, and one that is away is no matter", async () => {

@@ -5,7 +5,7 @@ import { pathIn, pathsOf, withPaths } from "./named-paths.js";
 
 /**
  * The stage, with models that its configuration names in an object store brought here when it runs. A run that
- * goes on keeps the versions that it began with.
+ * goes on keeps the versions that it began with, and the stages of a pipeline take those of the ones before.
  */
 export function withModelUrls<C>(stage: StageDefinition<C>): StageDefinition<C> {
   const { inputs, problems, outputs } = stage;
@@ -32,7 +32,8 @@ export function withModelUrls<C>(stage: StageDefinition<C>): StageDefinition<C> 
       const { signal, reporter } = context;
       const urls = urlsOf(config);
       const before = urls.length === 0 ? undefined : await earlierConfig(context);
-      const earlier = versionsUsed(config as object, before);
+      const own = versionsUsed(config as object, before);
+      const earlier = new Map([...Object.entries(context.named ?? {}), ...own]);
       const how = { signal, earlier, info: (text: string) => reporter.info(text) };
       for (const url of urls) dirs.set(url, await modelArgument(url, how));
       return stage.run(dirs.size === 0 ? config : withPaths(config, dirs), context);

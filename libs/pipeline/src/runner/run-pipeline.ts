@@ -122,6 +122,7 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
     resume: !overwrite,
     overwrite,
     startOver: `--rerun ${stage.id}`,
+    named: namedBy(scope.records),
     signal,
     reporter,
   };
@@ -142,6 +143,14 @@ async function runOrSkip(stage: PlannedStage, scope: StageScope): Promise<StageR
   return record;
 }
 
+/** What names without a version meant to the stages before: one thing for the whole of a pipeline. */
+function namedBy(records: StageScope["records"]): Record<string, string> {
+  const all = [...records.values()].reverse().flatMap(({ inputs = {} }) => Object.entries(inputs));
+  return Object.fromEntries(all.filter(([name]) => isRemote(name)));
+}
+
+const isRemote = (name: string) => /^\w+:\/\//.test(name);
+
 /**
  * What a finished stage brought from elsewhere, with the versions of now. Where nobody can be asked, what there was
  * stands: the work is done.
@@ -161,7 +170,7 @@ async function newestOf(
     throwIfAborted(signal);
     const { reason } = StagecraftError.from(thrown);
     reporter.warn(`${id}: whether there are newer models is not known: ${reason}`);
-    return Object.fromEntries(Object.entries(before).filter(([name]) => /^\w+:\/\//.test(name)));
+    return Object.fromEntries(Object.entries(before).filter(([name]) => isRemote(name)));
   }
 }
 

@@ -16,6 +16,8 @@ export interface StageContext {
    * directory from a process with a smaller number and stops writing when a larger one takes it.
    */
   epoch?: number | undefined;
+  /** What names of things that are brought from elsewhere meant to the work that this run is a part of; see `remote`. */
+  named?: Readonly<Record<string, string>>;
   /** Firing it makes the stage write a checkpoint at the next safe point and throw `cancelled`. */
   signal: AbortSignal;
   reporter: StageReporter;
