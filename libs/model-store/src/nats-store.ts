@@ -60,7 +60,7 @@ export function createNatsStore(options: NatsStoreOptions): RemoteStore {
       await (await bus.keyValue(bucket)).update(key, content, Number(before?.revision ?? 0));
     },
     async makeRoom(sizeBytes) {
-      await bus.ensureBucket(bucket, { replicas });
+      if (!(await hasBucket())) await bus.ensureBucket(bucket, { replicas });
       const wanted = (await used()) + Math.ceil(1.01 * sizeBytes) + MIB;
       await (await objects()).reserve(wanted, { grow: true });
     },

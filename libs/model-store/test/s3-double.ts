@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { signRequest, type S3Credentials } from "../src/s3/sigv4.js";
 
+type Condition = "if-match" | "if-none-match";
+type How = "kept" | "ignored" | "unknown";
+
 /** What a test sees and does of the double. */
 export interface S3Double extends AsyncDisposable {
   readonly url: string;
@@ -14,8 +17,8 @@ export interface S3Double extends AsyncDisposable {
   readonly failures: { match: RegExp; status: number; times: number }[];
   /** Bytes of an answer after which the connection is cut, once. */
   cutAfterBytes: number | undefined;
-  /** Conditions of writing that count; not every compatible store looks at both. */
-  readonly conditions: Set<string>;
+  /** What becomes of conditions of writing; not every compatible store keeps both. */
+  readonly conditions: Map<Condition, How>;
 }
 
 interface Upload {
@@ -34,7 +37,10 @@ export async function startS3Double(options: {
   const double = {
     ...{ objects, calls: [] as string[], failures: [] as S3Double["failures"], url: "" },
     cutAfterBytes: undefined as number | undefined,
-    conditions: new Set(["if-match", "if-none-match"]),
+    conditions: new Map<Condition, How>([
+      ["if-match", "kept"],
+      ["if-none-match", "kept"],
+    ]),
   };
   const server = createServer((request, response) => {
     void read(request).then((body) => {
@@ -96,7 +102,14 @@ export async function startS3Double(options: {
     }
     if (method === "PUT") {
       const present = objects.get(key);
-      const asked = (name: string) => double.conditions.has(name) && request.headers[name];
+      const asked = (name: Condition) => {
+        const isKept = double.conditions.get(name) === "kept";
+        return isKept ? request.headers[name] : undefined;
+      };
+      const isUnknown = [...double.conditions].some(
+        ([name, how]) => how === "unknown" && request.headers[name],
+      );
+      if (isUnknown) return fail(response, 501, "NotImplemented");
       const match = asked("if-match");
       if (match && !present) return fail(response, 404, "NoSuchKey");
       const isOther = match && match !== `"${md5(present!.content)}"`;

@@ -62,6 +62,28 @@ describe.skipIf(!hasNatsServer())(`real nats-server (skipped when: ${NATS_MISSIN
   describeStoreRegistry("JetStream", openJetStream, { where: { ...broker, prefix: "team/" } });
 });
 
+describe("broker alone", () => {
+  it("a push leaves the copies of a bucket that is there as they are, whatever the pusher's setting", async () => {
+    await using dir = await tempDir();
+    await using bus = createMemoryBus();
+    const asked: (number | undefined)[] = [];
+    const ensureBucket: EventBus["ensureBucket"] = (bucket, options) => {
+      asked.push(options?.replicas);
+      return bus.ensureBucket(bucket, options);
+    };
+    const storeOf = (replicas: number) =>
+      createNatsStore({ bus: { ...bus, ensureBucket }, bucket: "models_main", replicas });
+    for (const [fill, replicas] of [
+      [1, 3],
+      [2, 1],
+    ] as const) {
+      await writeModel(dir.file("m"), fill);
+      await pushModel(storeOf(replicas), dir.file("m"), { name: "m" });
+    }
+    expect(asked).toEqual([3]);
+  });
+});
+
 describe("S3 alone", () => {
   it("parts that are there and the same are not sent again; a file that another wrote in part is", async () => {
     await using opened = await openS3();
@@ -138,14 +160,19 @@ describe("S3 alone", () => {
   it("a store that does not look at conditions gets no registry: a change of two would be lost", async () => {
     await using dir = await tempDir();
     await writeModel(dir.file("model"), 6);
-    for (const ignored of ["if-match", "if-none-match"]) {
+    const cases = [
+      ["if-match", "ignored"],
+      ["if-none-match", "ignored"],
+      ["if-match", "unknown"], // as OpenStack Swift says
+    ] as const;
+    for (const [ignored, how] of cases) {
       await using opened = await openS3();
       const { double, store } = opened;
-      double.conditions.delete(ignored);
+      double.conditions.set(ignored, how);
       const registry = openStoreRegistry(store, s3Folder);
       await expect(registry.add("assistant", dir.file("model"))).rejects.toMatchObject({
         code: "unimplemented",
-        message: expect.stringContaining(`does not look at ${ignored} when`) as string,
+        message: expect.stringContaining(`does not write on conditions (${ignored})`) as string,
       });
       const left = [...double.objects.keys()].filter((key) => key.includes("registry"));
       expect(left).toEqual([]);

@@ -22,11 +22,14 @@ export function createS3States(client: S3Client): Pick<RemoteStore, "readState" 
         throw thrown;
       }));
       const headers = before ? { "if-match": before.revision } : ABSENT;
-      const writing = client.call({ method: "PUT", key, headers, body });
       // 404: it was removed; 409: somebody else is writing it.
-      const refusals = before ? [404, 409, 412] : [409, 412];
-      if (await writing.then(() => true, refusedBy(...refusals))) return;
-      throw new StagecraftError("aborted", `somebody else wrote ${client.name}/${key}`);
+      const lost = before ? [404, 409, 412] : [409, 412];
+      await client.call({ method: "PUT", key, headers, body }).catch((thrown: unknown) => {
+        if (!lost.includes(statusOf(thrown))) throw thrown;
+        throw new StagecraftError("aborted", `somebody else wrote ${client.name}/${key}`, {
+          cause: thrown,
+        });
+      });
     },
   };
 }
@@ -39,18 +42,27 @@ async function tryConditions(client: S3Client, state: string): Promise<void> {
   const key = `${state}.${randomUUID()}`;
   const body = Buffer.from("tried, and removed\n");
   await client.call({ method: "PUT", key, body });
-  const ignored: string[] = [];
-  for (const headers of [ABSENT, OTHER]) {
-    const writing = client.call({ method: "PUT", key, headers, body });
-    const isWritten = await writing.then(() => true, refusedBy(412));
-    if (isWritten) ignored.push(...Object.keys(headers));
+  const missing: string[] = [];
+  try {
+    for (const headers of [ABSENT, OTHER]) {
+      const overwriting = client.call({ method: "PUT", key, headers, body });
+      if (!(await overwriting.then(() => false, isRefusal))) missing.push(...Object.keys(headers));
+    }
+  } finally {
+    await client.call({ method: "DELETE", key });
   }
-  await client.call({ method: "DELETE", key });
-  if (ignored.length === 0) return;
+  if (missing.length === 0) return;
   throw new StagecraftError(
     "unimplemented",
-    `${client.name} does not look at ${ignored.join(" and ")} when it writes: of two who change its registry at once one would be lost; take a store with conditional writes, or a registry in a file`,
+    `${client.name} does not write on conditions (${missing.join(", ")}): of two who change its registry at once one would be lost; take a store that does, or a registry in a file`,
   );
+}
+
+/** Whether the store says that the condition is not met; false where it says that it knows none. */
+function isRefusal(thrown: unknown): boolean {
+  const status = statusOf(thrown);
+  if (status === 412 || status === 501) return status === 412;
+  throw thrown;
 }
 
 function ifMissing(thrown: unknown): undefined {
@@ -59,10 +71,4 @@ function ifMissing(thrown: unknown): undefined {
   return undefined;
 }
 
-/** False for these answers of a store; throws everything else. */
-function refusedBy(...statuses: number[]): (thrown: unknown) => false {
-  return (thrown) => {
-    if (statuses.includes(Number(StagecraftError.from(thrown).details["status"]))) return false;
-    throw thrown;
-  };
-}
+const statusOf = (thrown: unknown) => Number(StagecraftError.from(thrown).details["status"]);

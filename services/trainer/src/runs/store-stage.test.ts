@@ -1,7 +1,14 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createMemoryBus } from "@stagecraft/bus";
-import { createNatsStore, pullModel, pushModel, type StoreSettings } from "@stagecraft/model-store";
+import {
+  createNatsStore,
+  openStoreRegistry,
+  parseStoreUrl,
+  pullModel,
+  pushModel,
+  type StoreSettings,
+} from "@stagecraft/model-store";
 import { silentReporter } from "@stagecraft/runs";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
@@ -66,6 +73,8 @@ describe("storeStage()", () => {
     expect(rig.seen).toMatchObject([{ weights: "base" }]);
     expect(rig.seen[0]!.policy).toContain(rig.dir.file("cache"));
     expect(outputs["pushed"]).toMatch(/^nats:\/\/results\/run7@[0-9a-f]{16}$/);
+    const registry = openStoreRegistry(rig.store, parseStoreUrl("nats://results"));
+    expect((await registry.find("run7@1")).path).toBe(outputs["pushed"]);
     await pullModel(rig.store, rig.dir.file("back"), { name: "results/run7" });
     expect(await readFile(rig.dir.file("back/model.safetensors"), "utf8")).toBe("base, trained");
   });
