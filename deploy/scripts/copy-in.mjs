@@ -1,8 +1,10 @@
-// Copies a model directory or a file into the cluster's volume for models, in place of what has that name
-// there: `node deploy/scripts/copy-in.mjs [--namespace stagecraft] runs/sft/model policy`
-// Needs the component model-loader, and kubectl. (`kubectl cp` would put a directory into one that exists.)
+// Copies a model directory into the object store of the cluster's broker, as the newest version of nats://NAME
+// (through the component model-loader), or a file to the trainer, as /data/in/NAME, in place of what has that name:
+// `node deploy/scripts/copy-in.mjs [--namespace stagecraft] runs/sft/model policy`
+// Needs kubectl. (`kubectl cp` would put a directory into one that exists.)
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
@@ -10,6 +12,7 @@ import { parseArgs } from "node:util";
 
 /** Unpacks beside the old one. */
 const RECEIVE = `set -e
+mkdir -p "$1"
 cd "$1"
 rm -rf ".$2.new" ".$2.old"
 mkdir ".$2.new"
@@ -29,10 +32,10 @@ const DROP = `cd "$1" && rm -rf ".$2.new"`;
  * @param {object} options
  * @param {string} options.path a directory or a file here
  * @param {string} options.name what it is called there
- * @param {string} [options.into] folder there
+ * @param {string} options.into folder there
  * @param {string[]} options.through command that runs another one there
  */
-export async function copyIn({ path, name, into = "/models", through }) {
+export async function copyIn({ path, name, into, through }) {
   const from = resolve(path);
   const entry = basename(from);
   const pack = ["tar", "-c", "-f", "-", "-C", dirname(from), entry];
@@ -71,8 +74,19 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   });
   const [path, name] = positionals;
   if (!path || !name) throw new Error("usage: copy-in.mjs [--namespace NAME] PATH NAME");
-  if (!/^\w[\w.-]*$/.test(name)) throw new Error(`"${name}" is no name for a file in /models`);
-  const exec = ["exec", "--stdin", "deployment/model-loader", "--"];
-  await copyIn({ path, name, through: ["kubectl", "--namespace", values.namespace, ...exec] });
-  console.log(`${path} is /models/${name}`);
+  if (!/^\w[\w.-]*$/.test(name)) throw new Error(`"${name}" is no name for a model or a file`);
+  const exec = ["kubectl", "--namespace", values.namespace, "exec", "--stdin"];
+  if ((await stat(path)).isDirectory()) {
+    const loader = [...exec, "deployment/model-loader", "--"];
+    await copyIn({ path, name, into: "/models", through: loader });
+    const push = ["models", "push", `/models/${name}`, `nats://${name}`];
+    const pushing = start([...loader, "node", "libs/cli/bin/stagecraft.mjs", ...push]);
+    pushing.child.stdin.end();
+    pushing.child.stdout.pipe(process.stdout);
+    await pushing.ended;
+    console.log(`${path} is nats://${name}`);
+  } else {
+    await copyIn({ path, name, into: "/data/in", through: [...exec, "deployment/trainer", "--"] });
+    console.log(`${path} is /data/in/${name} of the trainer`);
+  }
 }

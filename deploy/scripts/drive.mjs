@@ -20,9 +20,9 @@ const gateway = createRpcClient(feedback.FeedbackServiceClient, "gateway:50055",
 const { numAdded } = await gateway.addComparisons({ comparisons: [comparison("before")] });
 
 const config = {
-  policy: "/models/policy",
-  rewardModel: "/models/reward",
-  prompts: ["/models/prompts.jsonl"],
+  policy: "nats://policy",
+  rewardModel: "nats://reward",
+  prompts: ["/data/in/prompts.jsonl"],
   updates: Number(updates),
   promptsPerUpdate: 16,
   epochs: 2,

@@ -133,6 +133,7 @@ run kubectl apply -k deploy/kustomize/overlays/trial
 # Models: of the demo unless there are others.
 if [ "$models" = runs/demo ] && [ ! -e runs/demo/ppo/model/config.json ]; then run npm run demo; fi
 kube rollout status deployment/model-loader --timeout 300s
+kube rollout status deployment/trainer --timeout 600s
 for pair in ppo/model:policy reward/model:reward world/world/prompts-train.jsonl:prompts.jsonl; do
   from="$models/${pair%%:*}"
   [ -n "$dry" ] || [ -e "$from" ] || fail "$from is not there: --models names a folder like runs/demo, which npm run demo makes"

@@ -1,9 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import {
   DATA,
@@ -15,6 +11,7 @@ import {
   RENDERER_MISSING,
   TOGETHER,
 } from "./render.js";
+import { SERVICES, settingsOf, type Service } from "./settings.js";
 import { find, quantity, serversOf, workloadsOf } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
@@ -41,7 +38,6 @@ suite(`deleting${skipped}`, () => {
     expect(names.sort()).toEqual([
       "Namespace/stagecraft",
       "PersistentVolumeClaim/data-trainer-0",
-      "PersistentVolumeClaim/models",
     ]);
   });
 });
@@ -104,17 +100,6 @@ suite(`nodes${skipped}`, () => {
     expect(cpus.reduce((a, b) => a + b)).toBeLessThanOrEqual(1);
   });
 
-  it("of several use the overlay cpu's one volume together", () => {
-    for (const { name, pod } of workloadsOf(render("overlays/cpu"))) {
-      const usesModels = pod.volumes?.some(
-        ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === "models",
-      );
-      const { requiredDuringSchedulingIgnoredDuringExecution: required = [] } =
-        pod.affinity?.podAffinity ?? {};
-      expect(required, name).toHaveLength(usesModels ? 1 : 0);
-    }
-  });
-
   it("too small for all run the trainer before servers, and servers before workers", () => {
     const manifests = render("overlays/gpu");
     const priority = (workload: string) => {
@@ -163,22 +148,44 @@ suite(`components${skipped}`, () => {
   });
 });
 
-suite(`models that are not there yet${skipped}`, () => {
-  it.each(["policy", "reward-model"])("%s waits for its own and says so", async (name) => {
-    await using dir = await tempDir();
-    const { pod, container } = workloadsOf(render("overlays/cpu")).find(
-      (one) => one.name === name,
-    )!;
-    const [waiter] = pod.initContainers ?? [];
-    expect(waiter?.image).toBe(container.image);
-    const [shell = "", ...args] = waiter?.command ?? [];
-    expect(args.pop()).toMatch(/^\/models\/\w+$/);
-    const waiting = spawn(shell, [...args, dir.path], { stdio: ["ignore", "pipe", "inherit"] });
-    const [said] = (await once(waiting.stdout, "data")) as [Buffer];
-    expect(said.toString()).toContain(`waiting for a model in ${dir.path}: copy one there`);
-    waiting.kill("SIGKILL");
-    await writeFile(dir.file("config.json"), "{}");
-    const [code] = (await once(spawn(shell, [...args, dir.path]), "close")) as [number];
-    expect(code).toBe(0);
+suite(`volumes${skipped}`, () => {
+  const PATHS = [...OVERLAYS, EVERYTHING];
+  it.each(PATHS)("%s has each claim mounted by one pod, which one node may mount", (path) => {
+    const claims = DATA.flatMap(render).filter(({ kind }) => kind === "PersistentVolumeClaim");
+    expect(claims.map((claim) => specOf(claim)["accessModes"])).toEqual(
+      claims.map(() => ["ReadWriteOnce"]),
+    );
+    const users = new Map<string, string[]>();
+    for (const { name, replicas, pod, claimTemplates } of workloadsOf(render(path))) {
+      for (const { spec } of claimTemplates as { spec?: Spec }[]) {
+        expect(spec?.["accessModes"], name).toEqual(["ReadWriteOnce"]);
+      }
+      for (const { persistentVolumeClaim } of pod.volumes ?? []) {
+        const claim = persistentVolumeClaim?.claimName;
+        if (claim === undefined) continue;
+        expect(replicas, `${name} on ${claim}`).toBe(1);
+        users.set(claim, [...(users.get(claim) ?? []), name]);
+      }
+    }
+    expect([...users]).toEqual([["data-trainer-0", ["trainer"]]]);
   });
+
+  it.each(["policy", "reward-model"])(
+    "%s brings its models to one of its own, and waits for those that are not there yet",
+    (name) => {
+      const manifests = render("overlays/cpu");
+      const workload = workloadsOf(manifests).find((one) => one.name === name)!;
+      const { pod, container } = workload;
+      const [bringer] = pod.initContainers ?? [];
+      expect(bringer?.image).toBe(container.image);
+      expect(bringer?.args).toEqual([...container.args!, "--bring-models", "true"]);
+      expect(Object.keys(SERVICES[name as Service].shape)).toContain("bringModels");
+      const { modelsCache } = settingsOf(manifests, workload);
+      for (const { volumeMounts = [] } of [bringer!, container]) {
+        const mount = volumeMounts.find(({ mountPath }) => mountPath === modelsCache);
+        expect(mount?.readOnly ?? false).toBe(false);
+        expect(pod.volumes?.find((one) => one.name === mount?.name)).toHaveProperty("emptyDir");
+      }
+    },
+  );
 });

@@ -190,26 +190,32 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     }
   });
 
-  it("mounts every folder that settings name, writable only for who writes", () => {
+  it("names every model by its store, below what the trainer may load", () => {
+    const manifests = render(path);
+    for (const workload of ours(manifests)) {
+      const settings = settingsOf(manifests, workload);
+      const { modelDir, models = [], modelSources, registry } = settings;
+      const held = workload.name === "reward-model" ? models : []; // the gateway's are addresses
+      const named = [modelDir, registry, ...held.map((model) => model.split("=")[1])];
+      for (const text of [...named, ...(modelSources ?? [])]) {
+        if (text !== undefined) expect(text, workload.name).toMatch(/^nats:/);
+      }
+      if (workload.name === "trainer") expect(modelSources).toHaveLength(1);
+    }
+  });
+
+  it("mounts every folder that settings name, to be written", () => {
     const manifests = render(path);
     const mountOf = ({ container }: Workload, folder: string) =>
       container.volumeMounts?.find(({ mountPath }) => `${folder}/`.startsWith(`${mountPath}/`));
     for (const workload of ours(manifests)) {
       const settings = settingsOf(manifests, workload);
-      const { modelDir, models = [], weightsDir, runsDir, feedbackDir } = settings;
-      const writes = workload.name === "trainer" ? [weightsDir, runsDir] : [feedbackDir];
-      const held = workload.name === "reward-model" ? models : []; // the gateway's are addresses
-      const folders = [
-        ...held.map((model) => model.split("=")[1]),
-        ...[modelDir, weightsDir, runsDir, feedbackDir],
-      ];
-      for (const folder of folders) {
+      const { modelsCache, weightsDir, runsDir, feedbackDir } = settings;
+      for (const folder of [modelsCache, weightsDir, runsDir, feedbackDir]) {
         if (folder === undefined || folder === OBJECT_STORE_LOCATION) continue;
         const mount = mountOf(workload, folder);
         expect(mount, `${workload.name} ${folder}`).toBeDefined();
-        expect(mount?.readOnly ?? false, `${workload.name} ${folder}`).toBe(
-          !writes.includes(folder),
-        );
+        expect(mount?.readOnly ?? false, `${workload.name} ${folder}`).toBe(false);
       }
     }
   });
@@ -241,7 +247,7 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     for (const selector of selectors) {
       const job = jobPod({ envSecret: "s3-keys" });
       const client = { ...job, labels: { "stagecraft.dev/client": "true" } }; // a program of yours
-      const pods = [...serversOf(manifests), job, client];
+      const pods = [...workloadsOf(manifests), job, client];
       const selected = pods.filter((one) => matches(selector ?? {}, one));
       expect(selected.length, JSON.stringify(selector)).toBeGreaterThan(0);
     }

@@ -113,6 +113,21 @@ suite(`users of NATS${skipped}`, () => {
     }
   });
 
+  it("are those of the servers also where their models are brought from", () => {
+    const manifests = render(PRODUCTION);
+    for (const name of ["policy", "reward-model"]) {
+      const { pod, container } = ours(manifests).find((one) => one.name === name)!;
+      const [bringer] = pod.initContainers!;
+      const prefix = `STAGECRAFT_${name.toUpperCase().replace("-", "_")}_`;
+      const access = /^STAGECRAFT_\w+_(NATS_(?!REPLICAS)|TLS|TOKENS|ALLOW)/;
+      const own = container.env!.filter((one) => access.test(one.name));
+      expect(own.length, prefix).toBeGreaterThan(6);
+      expect(bringer?.env).toEqual(expect.arrayContaining(own));
+      const mounts = container.volumeMounts!.filter(({ mountPath }) => mountPath.startsWith("/etc"));
+      expect(bringer?.volumeMounts).toEqual(expect.arrayContaining(mounts));
+    }
+  });
+
   it("are set up by the admin before the trainer starts, with as many copies as servers", () => {
     const manifests = render(PRODUCTION);
     const trainer = ours(manifests).find(({ name }) => name === "trainer")!;

@@ -42,7 +42,10 @@ export interface Settings {
   natsTlsCert?: string;
   natsTlsKey?: string;
   modelDir?: string;
+  modelsCache?: string;
   models?: string[];
+  modelSources?: string[];
+  registry?: string;
   rewardModels?: string[];
   feedbackDir?: string;
   httpHost?: string;

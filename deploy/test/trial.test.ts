@@ -107,7 +107,7 @@ describe("deploy/scripts/trial.sh", () => {
     expect(places, calls.join("\n")).not.toContain(-1);
     expect(places).toEqual(places.toSorted((a, b) => a - b));
     expect(stdout).toContain("Studio: http://127.0.0.1:8080/sign-in#abc_D-1");
-    expect(stdout).toContain(`${models}/ppo/model is /models/policy`);
+    expect(stdout).toContain(`${models}/ppo/model is nats://policy`);
     // Passwords are in no line that a person, or a log, sees.
     const secret = /operator=(\w{48})/.exec(calls.join("\n"))?.[1];
     expect(secret).toBeDefined();

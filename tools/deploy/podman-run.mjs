@@ -24,7 +24,9 @@ const { values: flags } = parseArgs({
 });
 const LOST_POLICY = "policy-2";
 const LOST_BROKER = "nats-1";
-const SETUP = ["libs/cli/bin/stagecraft.mjs", "nats", "setup", "--nats-url", "nats://nats:4222"];
+const CLI = "libs/cli/bin/stagecraft.mjs";
+const SETUP = [CLI, "nats", "setup", "--nats-url", "nats://nats:4222"];
+const STORE = ["--nats-url", "nats://nats:4222", "--nats-replicas", "3", "--allow-plaintext"];
 
 const PROBE = `
 const fs = require("node:fs");
@@ -52,6 +54,11 @@ await runTool("PPO through the images, with podman", async (steps) => {
       all.startPostgres();
       all.startBrokers();
       await untilItWorks(() => all.cli(...SETUP, "--allow-plaintext", "--replicas", "3"));
+    });
+    await steps.run("the models, into the brokers' store", () => {
+      for (const name of ["policy", "reward"]) {
+        all.cli(CLI, "models", "push", `/models/${name}`, `nats://${name}`, ...STORE);
+      }
     });
     await steps.run("the services", () => all.startServices());
     const watch = watchUpdates({

@@ -66,36 +66,11 @@ describe.skipIf(missing !== undefined).each(WAYS)(`%s${skipped}`, (_way, put) =>
       put(manifests);
       remove(space.name, manifests);
       const left = kubectl(["--namespace", space.name, "get", "all,pvc", "--output", "name"]);
-      expect(left).toContain("persistentvolumeclaim/models");
       expect(left).toContain("persistentvolumeclaim/data-trainer-0");
       expect(left).not.toMatch(/deployment|statefulset|service\//);
       const phase = kubectl(["get", "namespace", space.name, "--output=jsonpath={.status.phase}"]);
       expect(phase).toBe("Active");
       put(manifests);
-    },
-    5 * MINUTES,
-  );
-});
-
-describe.skipIf(missing !== undefined)(`claims${skipped}`, () => {
-  it(
-    "of one node become shared ones by the commands of the README",
-    () => {
-      using space = testNamespace();
-      apply(space.render("cpu", ["model-loader"]));
-      const shared = dataOf(space.name, "shared");
-      expect(() => apply(shared)).toThrow(/"models" is invalid: spec: Forbidden/);
-      const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-      const [, block = ""] = /stands for good[\s\S]*?\n\n((?: {4}.*\n)+)/.exec(readme) ?? [];
-      const commands = block.trim().split(/\n */);
-      expect(commands.pop()).toBe("kubectl apply -k deploy/kustomize/data/shared");
-      expect(commands).toHaveLength(3);
-      for (const line of commands) {
-        const [, ...args] = line.replace(" stagecraft ", ` ${space.name} `).split(" ");
-        kubectl(args);
-      }
-      apply(shared.filter(({ metadata }) => metadata.name === "models"));
-      expect(field(space.name, "pvc/models", ".spec.accessModes[0]")).toBe("ReadWriteMany");
     },
     5 * MINUTES,
   );

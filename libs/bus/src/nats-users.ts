@@ -2,7 +2,15 @@ import { DEAD_PREFIX } from "./dead-letters.js";
 import { CANARY_SUBJECT, modelsBucket, type Topology } from "./topology.js";
 
 /** Who may be on the bus. `admin` sets up streams and looks after dead letters; `observer` only hears progress. */
-export const NATS_ROLES = ["admin", "trainer", "policy", "rollout", "observer"] as const;
+export const NATS_ROLES = [
+  "admin",
+  "trainer",
+  "policy",
+  "reward-model",
+  "rollout",
+  "gateway",
+  "observer",
+] as const;
 export type NatsRole = (typeof NATS_ROLES)[number];
 
 /** Subjects a user may publish to and subscribe to. */
@@ -46,6 +54,12 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
   ];
   const models = `OBJ_${modelsBucket(deployment)}`;
   const readModels = [`$JS.API.STREAM.INFO.${models}`, `$JS.API.DIRECT.GET.${models}`];
+  // Which version is in use; the models themselves are the admin's.
+  const registry = modelsBucket(deployment);
+  const changeRegistry = [
+    ...["STREAM.INFO", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${registry}`),
+    ...[`$JS.API.DIRECT.GET.KV_${registry}.>`, `$KV.${registry}.>`],
+  ];
   const hearWeights = `$KV.${weightsBucket}.>`;
   switch (role) {
     case "admin":
@@ -69,6 +83,10 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
         publish: [...look, ...readWeights, ...readModels],
         subscribe: [inbox, hearWeights],
       };
+    case "reward-model":
+      return { publish: ["$JS.API.INFO", ...readModels], subscribe: [inbox] };
+    case "gateway":
+      return { publish: ["$JS.API.INFO", ...readModels, ...changeRegistry], subscribe: [inbox] };
     case "rollout":
       return {
         publish: [
@@ -111,7 +129,7 @@ export function natsUsers(topology: Topology): string {
   const users = NATS_ROLES.map((role) => {
     const { publish, subscribe } = natsPermissions(role, topology);
     return `    {
-      user: ${role}, password: $NATS_${role.toUpperCase()}_PASSWORD
+      user: ${role}, password: $NATS_${role.toUpperCase().replace("-", "_")}_PASSWORD
       permissions: {
         publish: { allow: [${list(publish)}
         ] }

@@ -24,7 +24,8 @@ function authorization(): string {
   const how = { listen: "-", storeDir: "-", maxFileStore: "1GB" };
   const text = natsServerConfig(topology, how);
   const block = text.slice(text.indexOf("authorization"));
-  return block.replace(/\$NATS_(\w+)_PASSWORD/g, (_, role: string) => `"${role.toLowerCase()}-pw"`);
+  const nameOf = (role: string) => role.toLowerCase().replace("_", "-");
+  return block.replace(/\$NATS_(\w+)_PASSWORD/g, (_, role: string) => `"${nameOf(role)}-pw"`);
 }
 
 const secured = () =>
@@ -100,7 +101,15 @@ describe.skipIf(!hasNatsServer())(
         expect(Buffer.concat(chunks)).toEqual(Buffer.from(data));
       };
       await read(policy, weightsBucket, "v1");
-      for (const bus of [policy, trainer]) await read(bus, modelsBucket("r1"), "tiny");
+      await using rewardModel = await as(nats.url, "reward-model");
+      await using gateway = await as(nats.url, "gateway");
+      for (const bus of [policy, trainer, rewardModel, gateway]) {
+        await read(bus, modelsBucket("r1"), "tiny");
+      }
+      const registry = await gateway.keyValue(modelsBucket("r1"));
+      const first = await registry.update("team/list.json", data, 0);
+      await registry.update("team/list.json", data, first);
+      expect((await registry.get("team/list.json"))?.value).toEqual(data);
     });
 
     it("can do nothing else: a rollout worker cannot announce weights", async () => {
@@ -120,6 +129,8 @@ describe.skipIf(!hasNatsServer())(
         ],
         policy: [weights, subjects.prompts, subjects.rollouts, `${DEAD_PREFIX}r1.prompts`],
         trainer: [subjects.rollouts, next(promptsConsumer), "$JS.API.STREAM.DELETE.DEAD"],
+        "reward-model": [weights, subjects.prompts, `$KV.${modelsBucket("r1")}.x`],
+        gateway: [weights, subjects.prompts, `$O.${modelsBucket("r1")}.M.x`],
         observer: [weights, subjects.prompts, subjects.rollouts, subjects.progress],
       };
       for (const [role, list] of Object.entries(forbidden)) {

@@ -160,11 +160,12 @@ export function createContainers({ tag, natsImage, postgresImage }) {
     startBrokers,
     startPostgres,
     startServices() {
-      const models = volume("models", "/models", "ro");
+      const models = ["--tmpfs", "/models:rw,size=64m"]; // of each one's own, from the broker's store
       for (const name of POLICIES) startService(name, "policy", models);
       startService("reward-model", "reward-model", models);
       for (const name of WORKERS) startService(name, "rollout", []);
-      startService("trainer", "trainer", [...models, ...volume("data", "/data")]);
+      const prompts = volume("models", "/data/in", "ro");
+      startService("trainer", "trainer", [...volume("data", "/data"), ...prompts]);
       startService("gateway", "gateway", []);
     },
     /** @param {...string} command */

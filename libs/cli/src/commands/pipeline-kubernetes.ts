@@ -38,7 +38,7 @@ export interface KubernetesFlags {
   serviceAccount?: string;
 }
 
-const VOLUMES = ["data-trainer-0:/data", "models:/models:ro"];
+const VOLUMES = ["data-trainer-0:/data"];
 
 /** What `--kubernetes` needs to know. */
 export function addKubernetesFlags(command: Command): Command {
@@ -146,6 +146,6 @@ function readVolume(text: string): JobVolume {
   if (claim !== undefined && path !== undefined)
     return { claim, path, readOnly: readOnly !== undefined };
   throw new UsageError(
-    `--volume ${text}: expected CLAIM:PATH or CLAIM:PATH:ro, such as models:/models:ro`,
+    `--volume ${text}: expected CLAIM:PATH or CLAIM:PATH:ro, such as texts:/texts:ro`,
   );
 }

@@ -71,7 +71,7 @@ const EXAMPLES = [
   "npx stagecraft pipeline run examples/pipeline.yaml",
   "npx stagecraft pipeline run examples/pipeline.yaml --set data=/my/texts --run runs/mine",
   "npx stagecraft pipeline run examples/pipeline.yaml --rerun sft",
-  "npx stagecraft pipeline run examples/pipeline.yaml --kubernetes --set data=/models/data --dry-run",
+  "npx stagecraft pipeline run examples/pipeline.yaml --kubernetes --set data=/data/in/texts --dry-run",
 ];
 
 async function run(path: string, flags: RunFlags, scope: CommandScope): Promise<void> {
