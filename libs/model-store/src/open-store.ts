@@ -11,7 +11,10 @@ import { createS3Store } from "./s3/s3-store.js";
 export type ConnectionSettings = Omit<ModelStoreSettings, "modelsCache"> &
   Omit<BusSettings, "natsReplicas" | "taskAckWaitMs" | "weightsMaxMb"> &
   Partial<Pick<BusSettings, "natsReplicas">> &
-  Pick<ServerSettings, "allowPlaintext">;
+  Pick<ServerSettings, "allowPlaintext"> & {
+    /** How long a broker that is not up yet is waited for; default 10 s. */
+    connectTimeoutMs?: number;
+  };
 
 /** The same, and where models are kept that come from there. */
 export type StoreSettings = ConnectionSettings & Pick<ModelStoreSettings, "modelsCache">;
@@ -28,8 +31,9 @@ export async function openModelStore(
       "models of nats:// need natsUrl, the broker's address",
     );
   }
-  const bus = await createJetStreamBus({ ...busOptions(settings), name: "models" });
-  const { deployment, natsReplicas: replicas = 1 } = settings;
+  const { deployment, natsReplicas: replicas = 1, connectTimeoutMs } = settings;
+  const wait = connectTimeoutMs === undefined ? {} : { connectTimeoutMs };
+  const bus = await createJetStreamBus({ ...busOptions(settings), ...wait, name: "models" });
   const store = createNatsStore({ bus, bucket: modelsBucket(deployment), replicas });
   return { ...store, [Symbol.asyncDispose]: () => bus.close() };
 }

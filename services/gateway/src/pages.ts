@@ -2,7 +2,7 @@ import { policy, reward } from "@stagecraft/contracts";
 import { connectTrainer, type TrainerClient } from "@stagecraft/client";
 import { StagecraftError } from "@stagecraft/core";
 import { createRpcClient } from "@stagecraft/rpc";
-import { clientOptions } from "@stagecraft/service-kit";
+import { BROKER_WAIT_MS, clientOptions } from "@stagecraft/service-kit";
 import type { Logger } from "@stagecraft/telemetry";
 import type { GatewayConfig } from "./config.js";
 import { createOidcProvider } from "./auth/oidc/provider.js";
@@ -72,7 +72,8 @@ async function registryDesk(
       `publishModel ${publishModel} needs trainerAddress: the trainer gives the policies their weights`,
     );
   }
-  const registry = await openRegistryAt(config.registry, () => config);
+  const wait = { connectTimeoutMs: BROKER_WAIT_MS };
+  const registry = await openRegistryAt(config.registry, () => ({ ...config, ...wait }));
   return {
     registry,
     served: publishModel === "" ? [] : [publishModel],
