@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import {
   createJetStreamBus,
   deploymentTopology,
+  modelsBucket,
   ensureTopology,
   type EventBus,
 } from "@stagecraft/bus";
@@ -123,7 +124,9 @@ suite(`users of NATS${skipped}`, () => {
       const own = container.env!.filter((one) => access.test(one.name));
       expect(own.length, prefix).toBeGreaterThan(6);
       expect(bringer?.env).toEqual(expect.arrayContaining(own));
-      const mounts = container.volumeMounts!.filter(({ mountPath }) => mountPath.startsWith("/etc"));
+      const mounts = container.volumeMounts!.filter(({ mountPath }) =>
+        mountPath.startsWith("/etc"),
+      );
       expect(bringer?.volumeMounts).toEqual(expect.arrayContaining(mounts));
     }
   });
@@ -180,6 +183,14 @@ suite(`users of NATS${skipped}`, () => {
     await trainer.publish(topology.subjects.prompts, new Uint8Array([1]), { id: "t1" });
     await using tasks = await worker.consume(topology.promptsConsumer);
     await (await tasks.next())!.ack();
+    await admin.ensureBucket(modelsBucket("main"), { startBytes: 2 ** 20 });
+    await (await admin.objects(modelsBucket("main"))).put("m", new Uint8Array([1]));
+    await using gateway = await as(settings("gateway"));
+    await using rewardModel = await as(settings("reward-model"));
+    for (const bus of [gateway, rewardModel, policy, trainer]) {
+      expect((await (await bus.objects(modelsBucket("main"))).get("m"))?.info.sizeBytes).toBe(1);
+    }
+    await (await gateway.keyValue(modelsBucket("main"))).update("registry", new Uint8Array(1), 0);
     const noCertificate = { ...settings("rollout"), natsTlsCert: "", natsTlsKey: "" };
     await expect(as(noCertificate)).rejects.toThrow();
     await expect(as({ ...settings("rollout"), natsPassword: "pw-trainer" })).rejects.toThrow();
