@@ -35,10 +35,7 @@ suite(`deleting${skipped}`, () => {
 
   it.each(DATA)("%s has the namespace and the claims that pods mount", (path) => {
     const names = render(path).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
-    expect(names.sort()).toEqual([
-      "Namespace/stagecraft",
-      "PersistentVolumeClaim/data-trainer-0",
-    ]);
+    expect(names.sort()).toEqual(["Namespace/stagecraft", "PersistentVolumeClaim/data-trainer-0"]);
   });
 });
 
