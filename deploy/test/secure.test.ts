@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import {
   createJetStreamBus,
   deploymentTopology,
@@ -21,7 +24,7 @@ import {
 import { describe, expect, it } from "vitest";
 import { jobPod } from "./job-pod.js";
 import { ELSEWHERE, EVERYTHING, render, RENDERER_MISSING } from "./render.js";
-import { isService, SERVICES, settingsOf, type Settings } from "./settings.js";
+import { configOf, isService, SERVICES, settingsOf, type Settings } from "./settings.js";
 import { find, serversOf, valueOf, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
@@ -196,6 +199,61 @@ suite(`users of NATS${skipped}`, () => {
     await expect(as({ ...settings("rollout"), natsPassword: "pw-trainer" })).rejects.toThrow();
   });
 
+  withNats(
+    `let the admin push models as the README says, which the init containers bring${noServer}`,
+    async () => {
+      await using dir = await tempDir();
+      const manifests = render(PRODUCTION);
+      await using nats = await startSecuredNats(dir, manifests);
+      await mkdir(dir.file("model"));
+      await writeFile(dir.file("model/config.json"), "{}");
+      await writeFile(dir.file("model/model.safetensors"), "weights");
+      await writeFile(dir.file("tokens"), `worker=generate+score:${"t".repeat(48)}`);
+      for (const user of ["admin", "policy", "reward-model"]) {
+        await writeFile(dir.file(`${user}.password`), `pw-${user}`);
+      }
+      const run = (program: string, args: string[], env: Record<string, string>) =>
+        promisify(execFile)(
+          process.execPath,
+          [fileURLToPath(new URL(`../../${program}`, import.meta.url)), ...args],
+          {
+            env: { PATH: process.env["PATH"], ...env },
+          },
+        );
+      const admin = {
+        ...{
+          STAGECRAFT_NATS_USER: "admin",
+          STAGECRAFT_NATS_PASSWORD_FILE: dir.file("admin.password"),
+        },
+        ...{
+          STAGECRAFT_NATS_TLS_CA: dir.file("ca.crt"),
+          STAGECRAFT_NATS_TLS_CERT: dir.file("tls.crt"),
+        },
+        STAGECRAFT_NATS_TLS_KEY: dir.file("tls.key"),
+      };
+      for (const name of ["policy", "reward"]) {
+        const push = ["models", "push", dir.file("model"), `nats://${name}`];
+        await run("libs/cli/bin/stagecraft.mjs", [...push, "--nats-url", localUrl(nats)], admin);
+      }
+      const here = (value: string, name: string) =>
+        value
+          .replace("/etc/stagecraft-nats/password", dir.file(`${name}.password`))
+          .replace("/etc/stagecraft-access", dir.path)
+          .replace(TLS, dir.path);
+      for (const name of ["policy", "reward-model"]) {
+        const workload = ours(manifests).find((one) => one.name === name)!;
+        const [bringer] = workload.pod.initContainers!;
+        await writeFile(dir.file("config.yaml"), configOf(manifests, workload));
+        const env = bringer!.env!.map((one) => [one.name, here(valueOf(manifests, one)!, name)]);
+        const args = bringer!.args!.map((arg) => arg.replace("/etc/stagecraft/", `${dir.path}/`));
+        const place = ["--nats-url", localUrl(nats), "--models-cache", dir.file(`${name}.models`)];
+        await run(`services/${name}/dist/main.js`, [...args, ...place], Object.fromEntries(env));
+        const [version] = await readdir(dir.file(`${name}.models`));
+        expect(await readdir(dir.file(`${name}.models/${version}`))).toContain("config.json");
+      }
+    },
+  );
+
   withNats(`let Jobs of pipelines in, by the Secret that they are given${noServer}`, async () => {
     await using dir = await tempDir();
     const manifests = render(PRODUCTION);
@@ -297,8 +355,10 @@ async function startSecuredNats(
 const localUrl = ({ url }: { url: string }) => url.replace("127.0.0.1", "localhost");
 
 /** Passwords in place of the environment's. */
-const passwords = (text: string) =>
-  text.replace(/\$NATS_(\w+)_PASSWORD/g, (_, role: string) => `"pw-${role.toLowerCase()}"`);
+const passwords = (text: string) => {
+  const nameOf = (role: string) => role.toLowerCase().replaceAll("_", "-");
+  return text.replace(/\$NATS_(\w+)_PASSWORD/g, (_, role: string) => `"pw-${nameOf(role)}"`);
+};
 
 function natsFiles(manifests: readonly Manifest[]): Record<string, string> {
   const { pod } = serversOf(manifests).find(({ name }) => name === "nats")!;

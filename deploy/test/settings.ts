@@ -67,13 +67,9 @@ export function isService(name: string): name is Service {
  * Throws for a field or a variable that the service does not know.
  */
 export function settingsOf(manifests: readonly Manifest[], workload: Workload): Settings {
-  const { name, pod, container } = workload;
+  const { name, container } = workload;
   if (!isService(name)) throw new Error(`${name} is none of our services`);
   const schema = SERVICES[name];
-  const mapName = pod.volumes?.find((volume) => volume.name === "config")?.configMap?.name ?? "";
-  const { "config.yaml": text } = find(manifests, "ConfigMap", mapName)["data"] as {
-    "config.yaml": string;
-  };
   const prefix = `STAGECRAFT_${name.replaceAll("-", "_").toUpperCase()}`;
   const env = (container.env ?? []).map(
     (variable) => [variable.name, valueOf(manifests, variable)] as const,
@@ -90,7 +86,18 @@ export function settingsOf(manifests: readonly Manifest[], workload: Workload): 
   if (Object.keys(overrides).length !== own.length) {
     throw new Error(`${name} does not know one of ${own.map(([variable]) => variable).join(", ")}`);
   }
-  return used(schema.parse({ ...(parse(text) as object), ...overrides }) as Settings);
+  return used(
+    schema.parse({ ...(parse(configOf(manifests, workload)) as object), ...overrides }) as Settings,
+  );
+}
+
+/** The file of its ConfigMap. */
+export function configOf(manifests: readonly Manifest[], { pod }: Workload): string {
+  const mapName = pod.volumes?.find((volume) => volume.name === "config")?.configMap?.name ?? "";
+  const { "config.yaml": text } = find(manifests, "ConfigMap", mapName)["data"] as {
+    "config.yaml": string;
+  };
+  return text;
 }
 
 /** Without what is set for a broker that is not named: the service is not on the bus. */

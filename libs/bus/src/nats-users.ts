@@ -129,7 +129,7 @@ export function natsUsers(topology: Topology): string {
   const users = NATS_ROLES.map((role) => {
     const { publish, subscribe } = natsPermissions(role, topology);
     return `    {
-      user: ${role}, password: $NATS_${role.toUpperCase().replace("-", "_")}_PASSWORD
+      user: ${role}, password: $NATS_${role.toUpperCase().replaceAll("-", "_")}_PASSWORD
       permissions: {
         publish: { allow: [${list(publish)}
         ] }

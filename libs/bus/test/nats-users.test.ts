@@ -24,7 +24,7 @@ function authorization(): string {
   const how = { listen: "-", storeDir: "-", maxFileStore: "1GB" };
   const text = natsServerConfig(topology, how);
   const block = text.slice(text.indexOf("authorization"));
-  const nameOf = (role: string) => role.toLowerCase().replace("_", "-");
+  const nameOf = (role: string) => role.toLowerCase().replaceAll("_", "-");
   return block.replace(/\$NATS_(\w+)_PASSWORD/g, (_, role: string) => `"${nameOf(role)}-pw"`);
 }
 
