@@ -1,11 +1,12 @@
 // Copies a model directory into the object store of the cluster's broker, as the newest version of nats://NAME
-// (through the component model-loader), or a file to the trainer, as /data/in/NAME, in place of what has that name:
+// (through the component model-loader), or another folder or a file to the trainer, as /data/in/NAME, in place of what
+// has that name:
 // `node deploy/scripts/copy-in.mjs [--namespace stagecraft] runs/sft/model policy`
 // Needs kubectl. (`kubectl cp` would put a directory into one that exists.)
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -75,8 +76,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const [path, name] = positionals;
   if (!path || !name) throw new Error("usage: copy-in.mjs [--namespace NAME] PATH NAME");
   if (!/^\w[\w.-]*$/.test(name)) throw new Error(`"${name}" is no name for a model or a file`);
+  if (existsSync(join(path, "run.json"))) throw new Error(`${path} is a run: copy ${path}/model`);
   const exec = ["kubectl", "--namespace", values.namespace, "exec", "--stdin"];
-  if ((await stat(path)).isDirectory()) {
+  if (existsSync(join(path, "config.json"))) {
     const loader = [...exec, "deployment/model-loader", "--"];
     await copyIn({ path, name, into: "/models", through: loader });
     const push = ["models", "push", `/models/${name}`, `nats://${name}`];

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it, vi } from "vitest";
 import { copyIn } from "../scripts/copy-in.mjs";
@@ -51,5 +53,32 @@ describe("copyIn()", () => {
     await expect(copyIn(missing)).rejects.toThrow("tar ended with");
     expect(await readdir(into)).toEqual(["prompts.jsonl"]);
     expect(await readFile(`${into}/prompts.jsonl`, "utf8")).toBe("{}\n");
+  });
+});
+
+describe("deploy/scripts/copy-in.mjs", () => {
+  const script = fileURLToPath(new URL("../scripts/copy-in.mjs", import.meta.url));
+  const KUBECTL = '#!/bin/sh\nprintf "%s\\n" "$*" >> "$CALLS"\ncat > /dev/null\n';
+
+  it.each([
+    ["a model", "config.json", "is nats://it", "models push /models/it nats://it"],
+    [
+      "a folder of texts",
+      "a.txt",
+      "is /data/in/it of the trainer",
+      "exec --stdin deployment/trainer",
+    ],
+  ])("brings %s to where it is looked for", async (_what, file, said, call) => {
+    await using dir = await tempDir();
+    const [from, calls] = [dir.file("from"), dir.file("calls")];
+    await mkdir(from);
+    await writeFile(`${from}/${file}`, "{}");
+    await writeFile(dir.file("kubectl"), KUBECTL, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${dir.path}:${process.env["PATH"]}`, CALLS: calls };
+    const done = spawnSync(process.execPath, [script, from, "it"], { env, encoding: "utf8" });
+    expect([done.status, done.stdout]).toEqual([0, expect.stringContaining(said)]);
+    const all = await readFile(calls, "utf8");
+    expect(all).toContain(call);
+    expect(all.includes("models push")).toBe(file === "config.json");
   });
 });

@@ -25,6 +25,8 @@ async function trial(tools: readonly string[], args: readonly string[], env = {}
   for (const folder of ["bin", "models/ppo/model", "models/reward/model", "models/world/world"]) {
     mkdirSync(dir.file(folder), { recursive: true });
   }
+  for (const model of ["ppo", "reward"])
+    writeFileSync(`${models}/${model}/model/config.json`, "{}");
   writeFileSync(`${models}/world/world/prompts-train.jsonl`, "{}\n");
   writeFileSync(calls, "");
   for (const tool of tools) writeFileSync(`${bin}/${tool}`, FAKE, { mode: 0o755 });
