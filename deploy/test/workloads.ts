@@ -43,7 +43,6 @@ export interface PodSpec {
   nodeSelector?: Record<string, string>;
   tolerations?: { key?: string; tolerationSeconds?: number }[];
   priorityClassName?: string;
-  affinity?: { podAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: unknown[] } };
   securityContext?: Record<string, unknown>;
   initContainers?: Container[];
   containers: Container[];

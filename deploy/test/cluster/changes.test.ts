@@ -1,7 +1,6 @@
 // What an API server does to what is there: applied again, another overlay, deletion, upgrades. Run with KUBECONFIG of
 // one (a control plane without nodes will do). Everything happens in namespaces of their own; PriorityClasses
 // are the cluster's and stay.
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OVERLAYS, RENDERER_MISSING } from "../render.js";
 import type { Manifest } from "../schemas.js";

@@ -18,7 +18,7 @@ interface Pod {
 /** Nodes of that many CPUs and GPUs each, and room for the namespace's claims. Gone with it. */
 export function pretendNodes(namespace: string, count: number, { cpus = 32, gpus = 0 } = {}) {
   const names = Array.from({ length: count }, (_, i) => `${namespace}-node-${i}`);
-  const volumes = ["models", "data-trainer-0", "data-nats-0", "data-nats-1", "data-nats-2"];
+  const volumes = ["data-trainer-0", "data-nats-0", "data-nats-1", "data-nats-2"];
   apply(names.map(nodeObject));
   apply(volumes.map((claim) => volumeObject(namespace, claim)));
   const silent = new Set<string>();
@@ -111,7 +111,7 @@ const volumeObject = (namespace: string, claim: string) => ({
   kind: "PersistentVolume",
   metadata: { name: `${namespace}-${claim}` },
   spec: {
-    accessModes: ["ReadWriteOnce", "ReadWriteMany"],
+    accessModes: ["ReadWriteOnce"],
     capacity: { storage: "1Ti" },
     claimRef: { namespace, name: claim },
     hostPath: { path: "/nowhere" },

@@ -30,7 +30,7 @@ function undrainable(): string | undefined {
   const together = ".spec.template.spec.affinity.podAffinity";
   return field("deployment/policy", together) === ""
     ? undefined
-    : "these pods keep together on one node (overlay cpu): they leave it together";
+    : "these pods keep together on one node: they leave it together";
 }
 
 describe.skipIf(missing !== undefined)(`a running cluster${skipped}`, () => {
