@@ -4,14 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { OVERLAYS, RENDERER_MISSING } from "../render.js";
 import type { Manifest } from "../schemas.js";
-import {
-  apply,
-  applyAsPeopleDo,
-  dataOf,
-  kubectl,
-  SERVER_MISSING,
-  testNamespace,
-} from "./server.js";
+import { apply, applyAsPeopleDo, kubectl, SERVER_MISSING, testNamespace } from "./server.js";
 import { expectSameWorkloads, type Workloads } from "./workloads.js";
 
 const MINUTES = 60_000;

@@ -4,7 +4,6 @@ import { createMemoryBus } from "@stagecraft/bus";
 import {
   createNatsStore,
   openStoreRegistry,
-  parseStoreUrl,
   pullModel,
   pushModel,
   type StoreSettings,
@@ -65,6 +64,9 @@ async function createRig(pushModels = "") {
   return { dir, store, seen, references, said, run, [Symbol.asyncDispose]: close };
 }
 
+/** Of `nats://results`. */
+const FOLDER = { scheme: "nats", bucket: "", prefix: "results/" } as const;
+
 describe("storeStage()", () => {
   it("brings the models that a run names in a store, and pushes what came out under the run's id", async () => {
     await using rig = await createRig("nats://results");
@@ -73,7 +75,7 @@ describe("storeStage()", () => {
     expect(rig.seen).toMatchObject([{ weights: "base" }]);
     expect(rig.seen[0]!.policy).toContain(rig.dir.file("cache"));
     expect(outputs["pushed"]).toMatch(/^nats:\/\/results\/run7@[0-9a-f]{16}$/);
-    const registry = openStoreRegistry(rig.store, parseStoreUrl("nats://results"));
+    const registry = openStoreRegistry(rig.store, FOLDER);
     expect((await registry.find("run7@1")).path).toBe(outputs["pushed"]);
     await pullModel(rig.store, rig.dir.file("back"), { name: "results/run7" });
     expect(await readFile(rig.dir.file("back/model.safetensors"), "utf8")).toBe("base, trained");
