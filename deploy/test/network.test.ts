@@ -3,7 +3,7 @@ import { jobPod } from "./job-pod.js";
 import { mayLeave, reaches, rulesOf } from "./network-rules.js";
 import { EVERYTHING, OVERLAYS, render, RENDERER_MISSING } from "./render.js";
 import { isService, SERVICES, settingsOf, type Service } from "./settings.js";
-import { serversOf, type Workload } from "./workloads.js";
+import { serversOf, workloadsOf, type Workload } from "./workloads.js";
 
 /** Servers of the namespace by the setting that names them; of the gateway also those that it offers. */
 const FLOWS: Readonly<Record<string, string>> = {
@@ -69,7 +69,11 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
         ),
       );
       expect(open.sort()).toEqual(["gateway:50055", "nats:4222"]);
-      const isClosed = rules.some(({ policyTypes }) => policyTypes.includes("Egress"));
+      // A rule for every pod is the component egress; model-loader has one of its own besides.
+      const isClosed = rules.some(
+        ({ policyTypes, podSelector }) =>
+          policyTypes.includes("Egress") && Object.keys(podSelector).length === 0,
+      );
       const s3 = { labels: {}, port: 443 };
       expect(mayLeave(rules, pod, s3)).toBe(!isClosed);
       expect(mayLeave(rules, jobPod({ envSecret: "s3-keys" }).labels, s3)).toBe(true);
@@ -91,6 +95,19 @@ describe.skipIf(RENDERER_MISSING !== undefined)(`network rules${skipped}`, () =>
       expect(open.sort()).toEqual(["gateway:50055", ...services]);
     },
   );
+
+  it("let model-loader call the broker, and nobody else", () => {
+    const manifests = render("overlays/trial");
+    const rules = rulesOf(manifests);
+    const { labels: pod } = workloadsOf(manifests).find(({ name }) => name === "model-loader")!;
+    const open = serversOf(manifests).flatMap(({ labels, name, container }) =>
+      (container.ports ?? []).flatMap(({ containerPort: port }) =>
+        reaches(rules, { pod }, { labels, port }) ? [`${name}:${port}`] : [],
+      ),
+    );
+    expect(open).toEqual(["nats:4222"]);
+    expect(mayLeave(rules, pod, { labels: {}, port: 443 })).toBe(false);
+  });
 
   it("hold every setting that names a server: each is in the table of flows", () => {
     for (const [service, { shape }] of Object.entries(SERVICES)) {
