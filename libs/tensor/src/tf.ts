@@ -30,7 +30,7 @@ function withGradients<T extends (...args: never[]) => unknown>(f: T): T {
 }
 
 /** TFJS's types, under the same name. */
-// eslint-disable-next-line @typescript-eslint/no-namespace -- the one way to give a value and types one name
+/* eslint-disable @typescript-eslint/no-namespace -- the one way to give a value and types one name */
 export declare namespace tf {
   export type Tensor<R extends core.Rank = core.Rank> = core.Tensor<R>;
   export type Tensor1D = core.Tensor1D;

@@ -71,7 +71,7 @@ describe("a registry in an object store", () => {
       0,
       expect.stringContaining(`s3://models/copy@${one!.path.split("@")[1]} pushed`),
     ]);
-  }, 60_000);
+  }, 120_000);
 
   it.skipIf(!hasNatsServer())(
     `lets gateway, trainer and policy work that share no folder (skipped when: ${NATS_MISSING})`,
@@ -118,6 +118,6 @@ describe("a registry in an object store", () => {
       const tar = await operator.ok<string>("GET", "/api/registry/assistant/2/archive");
       expect(tar).toContain("model.safetensors");
     },
-    60_000,
+    120_000,
   );
 });
