@@ -25,7 +25,7 @@ describe("createFeedbackClient()", () => {
     const ask = async (change: Partial<FeedbackTarget>) => {
       await using client = await createFeedbackClient(target({ ...place, ...change }));
       const request = feedback.ListFeedbackRequest.fromPartial({});
-      return client.listFeedback(request, { timeoutMs: 2000 });
+      return await client.listFeedback(request, { timeoutMs: 2000 }); // before the client closes
     };
     expect(await ask(own)).toMatchObject({ nextPageToken: "7" });
     await expect(ask({})).rejects.toMatchObject({ code: "unavailable" });
