@@ -8,6 +8,7 @@ export const SUITES = ["libs/tensor/", "libs/model/", "libs/runs", "libs/learn",
 export const OTHER_ENGINES = {
   "libs/tensor/src/engines/start.test.ts": "starts plain TFJS and sees other engines refused",
   "libs/tensor/src/engines/tensorflow/start.test.ts": "needs other engines to be absent",
+  "libs/tensor/src/engines/xla/start.test.ts": "starts a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/recording.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/device-cache.test.ts": "records on a double of a PJRT plugin",
   "libs/tensor/src/engines/xla/across-devices.test.ts": "records on a double of a PJRT plugin",

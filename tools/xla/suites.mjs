@@ -13,5 +13,4 @@ export const SUITES = [...COMMON, ".xla-test.ts"];
 export const LEFT_OUT = {
   ...OTHER_ENGINES,
   "libs/tensor/test/tensorflow-engine.test.ts": "the tensorflow engine",
-  "libs/tensor/src/engines/xla/start.test.ts": "starts a double of a PJRT plugin",
 };
