@@ -179,6 +179,16 @@ describe("S3 alone", () => {
     }
   });
 
+  it("a store that is full is not asked again and again", async () => {
+    await using opened = await openS3();
+    const { double, store } = opened;
+    double.failures.push({ match: /^PUT/, status: 507, times: 1 });
+    await expect(store.write("a", Buffer.from("1"))).rejects.toMatchObject({
+      code: "resource_exhausted",
+    });
+    expect(double.objects.size).toBe(0);
+  });
+
   it("a change whose answer was lost happens once, though its request is repeated", async () => {
     await using opened = await openS3();
     await using dir = await tempDir();

@@ -99,6 +99,6 @@ function codeOf(status: number): ErrorCode {
   if (status === 401) return "unauthenticated";
   if (status === 403) return "permission_denied";
   if (status === 501) return "unimplemented";
-  if (status === 408 || status === 429 || status >= 500) return "unavailable";
-  return status === 507 ? "resource_exhausted" : "failed_precondition";
+  if (status === 507) return "resource_exhausted";
+  return status === 408 || status === 429 || status >= 500 ? "unavailable" : "failed_precondition";
 }
