@@ -83,5 +83,13 @@ for (const [name, run] of Object.entries({ pretrain, sft })) {
       );
       expect(client.texts).toEqual([]);
     });
+
+    it("contradict an engine that has one, and a smaller batch, before any work", async () => {
+      const wanted = { devices: 3, batchSize: 2, engine: "native" };
+      await expect(run(wanted)).rejects.toThrow(
+        "batchSize 2 leaves some of 3 devices without a sequence: raise it, or lower devices; " +
+          "devices is 3, and the engine native has one: only xla has several",
+      );
+    });
   });
 }

@@ -29,14 +29,31 @@ export function splitFor({
       `${what}: only the engine xla has several, as many as its plugin shows (CUDA_VISIBLE_DEVICES hides some)`,
     );
   }
-  if (wanted > batchSize) {
-    throw new StagecraftError(
-      "invalid_argument",
-      `batchSize ${batchSize} leaves some of ${wanted} devices without a sequence: raise it, or lower devices`,
-    );
-  }
+  if (wanted > batchSize) throw new StagecraftError("invalid_argument", tooFew(batchSize, wanted));
   return (batch) => splitRows(batch, wanted);
 }
+
+/** What a configuration asks of `devices` that no machine can do, one sentence each. */
+export function devicesContradictions({
+  devices,
+  batchSize,
+  engine,
+}: {
+  devices: number;
+  batchSize: number;
+  engine: string;
+}): string[] {
+  if (devices < 2) return [];
+  const found = [];
+  if (devices > batchSize) found.push(tooFew(batchSize, devices));
+  if (engine !== "auto" && engine !== "xla") {
+    found.push(`devices is ${devices}, and the engine ${engine} has one: only xla has several`);
+  }
+  return found;
+}
+
+const tooFew = (batchSize: number, devices: number) =>
+  `batchSize ${batchSize} leaves some of ${devices} devices without a sequence: raise it, or lower devices`;
 
 /**
  * Parts of as many sequences each, the last ones filled up with padding, which read as many rows each: their shapes are

@@ -43,7 +43,7 @@ import {
 } from "@stagecraft/tokenizer";
 import { choice, decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
-import { splitFor, type Split } from "../batch/split-rows.js";
+import { devicesContradictions, splitFor, type Split } from "../batch/split-rows.js";
 import { corpusFields, devicesField, selectModelField } from "./fields.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { trainToModel } from "./train-model.js";
@@ -116,6 +116,7 @@ export const pretrainStage = defineStage<PretrainConfig>({
       : [{ field: "tokenizer", kind: "tokenizer" as const, path: tokenizer }]),
     ...modelInputs({ init }),
   ],
+  contradictions: devicesContradictions,
   problems: sizeProblems,
   outputs: async ({ init, contextLength }, ahead) => ({
     model: init ? await modelFacts(init, ahead) : { maxPositions: contextLength, heads: ["lm"] },

@@ -30,7 +30,7 @@ import {
 import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { decimal, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
-import { splitFor, type Split } from "../batch/split-rows.js";
+import { devicesContradictions, splitFor, type Split } from "../batch/split-rows.js";
 import { devicesField, heldOutFields, overlongField, selectModelField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
 import { lmTask, takeBatches } from "./language-model.js";
@@ -78,6 +78,7 @@ export const sftStage = defineStage<SftConfig>({
     ...modelInputs({ model }),
     ...dataInputs({ data, validationData, chatTemplate: chatTemplateFile(chosen) }),
   ],
+  contradictions: devicesContradictions,
   problems: ({ contextLength, model }, ahead) => contextProblems(contextLength, [model], ahead),
   outputs: async ({ model }, ahead) => ({ model: await modelFacts(model, ahead) }),
   work: sft,
