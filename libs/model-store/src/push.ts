@@ -8,7 +8,7 @@ import {
   readManifest,
   type ModelManifest,
 } from "./model-manifest.js";
-import { versionsInUse } from "./registry-list.js";
+import { registeredVersions } from "./registry-list.js";
 import type { RemoteStore } from "./remote-store.js";
 import { lostFiles } from "./stored-model.js";
 import type { TransferReporter } from "./transfer-progress.js";
@@ -16,7 +16,7 @@ import type { TransferReporter } from "./transfer-progress.js";
 export interface PushOptions {
   /** Key prefix in the store. */
   name: string;
-  /** Removes the other versions of the name in the end, but those that a registry has in use. Default false. */
+  /** Removes the other versions of the name in the end, but those that a registry names. Default false. */
   prune?: boolean;
   signal?: AbortSignal | undefined;
   progress?: TransferReporter | undefined;
@@ -29,8 +29,8 @@ export interface Pushed {
   wasThere: boolean;
   /** Versions that were removed. */
   removed: string[];
-  /** Versions that were to be removed, and stay: a registry of the store has them in use. */
-  inUse: string[];
+  /** Versions that were to be removed, and stay: a registry of the store names them. */
+  registered: string[];
 }
 
 /**
@@ -63,9 +63,10 @@ export async function pushModel(
     await store.write(manifestKey(name, version), text);
     await store.write(manifestKey(name), text);
   }
-  const inUse = prune ? (await versionsInUse(store, name)).filter((each) => each !== version) : [];
-  const removed = prune ? await removeOthers(store, name, [version, ...inUse]) : [];
-  return { version, sizeBytes, wasThere, removed, inUse };
+  const named = prune ? await registeredVersions(store, name) : [];
+  const removed = prune ? await removeOthers(store, name, [version, ...named]) : [];
+  const registered = named.filter((each) => each !== version);
+  return { version, sizeBytes, wasThere, removed, registered };
 }
 
 /** The manifest of the newest version of a name, or of one; undefined when there is none. */

@@ -16,21 +16,19 @@ export function contentOf(
 /** A state as text. */
 export const textIn = ({ content }: StoredState) => Buffer.from(content).toString("utf8");
 
-/** Versions of a model that are in use by the registry of its folder, or of a folder around that. */
-export async function versionsInUse(store: RemoteStore, name: string): Promise<string[]> {
+/**
+ * Versions of a model that the registry of its folder names, or that of a folder around it: each of them can be
+ * promoted and gone back to.
+ */
+export async function registeredVersions(store: RemoteStore, name: string): Promise<string[]> {
   const parts = name.split("/");
   const prefixes = parts.map((_, i) => parts.slice(0, i).map((part) => `${part}/`));
   const versions: string[] = [];
   for (const key of prefixes.map((each) => listKey(each.join("")))) {
-    const dirs = dirsInUse(contentOf(store, key, await store.readState(key)));
+    const { models } = contentOf(store, key, await store.readState(key));
+    const dirs = Object.values(models).flatMap((history) => history.versions.map(({ dir }) => dir));
     const own = dirs.filter((dir) => dir.startsWith(`${name}@`));
     versions.push(...own.map((dir) => dir.slice(name.length + 1)));
   }
   return [...new Set(versions)];
-}
-
-function dirsInUse({ models }: RegistryContent): string[] {
-  return Object.values(models).flatMap(({ versions, promotions }) =>
-    versions.filter(({ version }) => version === promotions.at(-1)?.version).map(({ dir }) => dir),
-  );
 }

@@ -143,19 +143,20 @@ export function describeStoreRegistry(
       expect(found[2]).toMatchObject({ lineage: { stage: "ppo" } });
     });
 
-    it("prunes what is in no use: the version that the folder's registry has in use stays", async () => {
+    it("prunes what no registry names: every version that one can go back to stays", async () => {
       await using opened = await open();
       await using dir = await tempDir();
       const { store } = opened;
-      for (const fill of [1, 2, 3]) await write(dir.file(`m${fill}`), fill);
+      for (const fill of [1, 2, 3, 4]) await write(dir.file(`m${fill}`), fill);
       const registry = registryOf(store);
       for (const fill of [1, 2]) await registry.add("assistant", dir.file(`m${fill}`));
       const [one, two] = (await registry.versions("assistant")).map((each) => each.dir.slice(-16));
-      await registry.promote("assistant", 1, { by: "ann" });
+      for (const version of [1, 2]) await registry.promote("assistant", version, { by: "ann" });
       const name = `${where.prefix}assistant`;
-      const pushed = await pushModel(store, dir.file("m3"), { name, prune: true });
-      expect(pushed).toMatchObject({ removed: [two], inUse: [one] });
-      expect(await registry.promote("assistant", 1, { by: "bo" })).toMatchObject({ version: 1 });
+      const { version: three } = await pushModel(store, dir.file("m3"), { name });
+      const pushed = await pushModel(store, dir.file("m4"), { name, prune: true });
+      expect(pushed).toMatchObject({ removed: [three], registered: [one, two] });
+      expect(await registry.rollBack("assistant", { by: "bo" })).toMatchObject({ version: 1 });
       await pullModel(store, dir.file("back"), { name, version: one });
     });
 

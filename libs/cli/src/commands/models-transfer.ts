@@ -43,14 +43,15 @@ export function transferCommands(command: Command, scope: CommandScope): void {
       .addHelpText("after", examplesText(EXAMPLES));
   const push = add("push <model> <url>", "store a directory, or NAME or NAME@3 of the registry")
     .option("--registry <file>", "the registry", "runs/models.json")
-    .option("--prune", "remove the other versions of the name in the end, but those in use");
+    .option("--prune", "remove the other versions of the name in the end, but registered ones");
   push.action(async (model: string, text: string, flags: TransferFlags) => {
     const dir = existsSync(model) ? model : await registeredDir(model, push, scope);
     await transfer(push, scope, text, async ({ store, url, ...how }) => {
       const { name } = url;
       const pushed = await pushModel(store, dir, { ...how, name, prune: flags.prune === true });
       const gone = pushed.removed.length > 0 ? `; removed ${pushed.removed.join(", ")}` : "";
-      const kept = pushed.inUse.length > 0 ? `; ${pushed.inUse.join(", ")} stays: in use` : "";
+      const { registered } = pushed;
+      const kept = registered.length > 0 ? `; kept, in a registry: ${registered.join(", ")}` : "";
       const what = pushed.wasThere ? "was there already" : "pushed";
       return { ...pushed, text: what + gone + kept };
     });
