@@ -4,15 +4,14 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureNatsServer, prepare } from "./setup/environment.mjs";
 import { root, runTool } from "./setup/main.mjs";
-import { runAttached, StepError } from "./setup/steps.mjs";
+import { runAttached, StepError, together } from "./setup/steps.mjs";
 import { licenceProblems, lockedPackages } from "./supply/licences.mjs";
 
 const nx = join(root, "node_modules", ".bin", "nx"); // its own place inside the package moves
 const env = { ...process.env, NX_DAEMON: "false", NX_NO_CLOUD: "true" };
 
 await runTool("Stagecraft: generate, lint, typecheck, build, test", async (steps) => {
-  await prepare(root, steps);
-  await ensureNatsServer(steps);
+  await together(prepare(root, steps), ensureNatsServer(steps));
   await steps.run("generated code matches proto/", async () => {
     const before = generatedCode();
     const code = await runNx(["run-many", "-t", "generate", "--output-style=static"]);

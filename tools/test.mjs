@@ -3,12 +3,11 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureNatsServer, prepare } from "./setup/environment.mjs";
 import { root, runTool } from "./setup/main.mjs";
-import { runAttached } from "./setup/steps.mjs";
+import { runAttached, together } from "./setup/steps.mjs";
 import { summarize } from "./test/summary.mjs";
 
 await runTool("Stagecraft tests", async (steps) => {
-  await prepare(root, steps);
-  await ensureNatsServer(steps);
+  await together(prepare(root, steps), ensureNatsServer(steps));
   const report = join(root, ".stagecraft", `test-report-${process.pid}.json`);
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];

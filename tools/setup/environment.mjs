@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { StepError } from "./steps.mjs";
+import { StepError, together } from "./steps.mjs";
 
 /** Node releases that can `require` ES modules without a flag, which our tools rely on. */
 export const SUPPORTED_NODE = "20.19 or later in 20.x, or 22.12 or later";
@@ -62,10 +62,18 @@ function readPackages(file) {
  */
 export async function prepare(root, steps) {
   checkNode();
+  // The engine needs no package; the other two leave a processor idle.
+  await together(buildNativeEngine(root, steps), installAndCompile(root, steps));
+}
+
+/**
+ * @param {string} root
+ * @param {import("./steps.mjs").Steps} steps
+ */
+async function installAndCompile(root, steps) {
   if (!packagesAreInstalled(root)) {
     await steps.command("install packages (npm ci)", ["npm", "ci"], { cwd: root });
   }
-  await buildNativeEngine(root, steps);
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   await steps.command("compile TypeScript", [process.execPath, tsc, "-b"], { cwd: root });
   const pages = join(root, "services", "gateway", "web", "build.mjs");

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkNode, isSupportedNode, packagesAreInstalled } from "./environment.mjs";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { checkNode, isSupportedNode, packagesAreInstalled, prepare } from "./environment.mjs";
 
 describe("isSupportedNode()", () => {
   it("takes 20.19+, 22.12+ and later majors", () => {
@@ -65,5 +65,34 @@ describe("packagesAreInstalled()", () => {
     lock("package-lock.json", { "": {}, "node_modules/esbuild-darwin": esbuild });
     install({});
     expect(packagesAreInstalled(root)).toBe(true);
+  });
+});
+
+describe("prepare()", () => {
+  it("compiles the engine beside the packages, and waits for both", async () => {
+    const root = mkdtempSync(join(tmpdir(), "stagecraft-setup-"));
+    const native = join(root, "libs", "tensor-native");
+    mkdirSync(native, { recursive: true });
+    writeFileSync(join(native, "build.mjs"), "");
+    const log: string[] = [];
+    let endEngine!: () => void;
+    const engine = new Promise<void>((resolve) => (endEngine = resolve));
+    const preparing = prepare(root, {
+      run: () => Promise.reject(new Error("not used")),
+      note: () => undefined,
+      async command(title) {
+        if (title.includes("engine")) await engine;
+        log.push(title);
+      },
+    }).then(() => log.push("ready"));
+    try {
+      await vi.waitFor(() => expect(log).toContain("build the pages"), 10_000);
+      expect(log).toEqual(["install packages (npm ci)", "compile TypeScript", "build the pages"]);
+    } finally {
+      endEngine();
+      await preparing;
+      rmSync(root, { recursive: true });
+    }
+    expect(log.slice(3)).toEqual(["compile the native engine", "ready"]);
   });
 });

@@ -19,22 +19,23 @@ export class StepError extends Error {}
 
 /**
  * Prints what is being done, one line a step with its time; output of commands stays in log files.
+ * Steps may run beside each other.
  * @param {{ logDir: string, out?: NodeJS.WriteStream }} options
  * @returns {Steps}
  */
 export function createSteps({ logDir, out = process.stderr }) {
+  const ticker = createTicker(out);
   /** @type {Steps["run"]} */
   const run = async (title, work) => {
     const startMs = Date.now();
-    const stop = startTicker(title, startMs, out);
+    const stop = ticker.start(title, startMs);
+    const end = (/** @type {string} */ mark) => stop(`  ${mark} ${title}  ${seconds(startMs)}\n`);
     try {
       const result = await work();
-      stop();
-      out.write(`  ✔ ${title}  ${seconds(startMs)}\n`);
+      end("✔");
       return result;
     } catch (error) {
-      stop();
-      out.write(`  ✘ ${title}  ${seconds(startMs)}\n`);
+      end("✘");
       throw error;
     }
   };
@@ -42,8 +43,18 @@ export function createSteps({ logDir, out = process.stderr }) {
     run,
     command: (title, command, options = {}) =>
       run(title, () => runLogged(command, join(logDir, `${slug(title)}.log`), options)),
-    note: (message) => void out.write(`  · ${message}\n`),
+    note: (message) => ticker.tell(`  · ${message}\n`),
   };
+}
+
+/**
+ * Waits for all that runs beside each other, so that nothing goes on behind a failure; then throws the first.
+ * @param {...Promise<unknown>} works
+ */
+export async function together(...works) {
+  const outcomes = await Promise.allSettled(works);
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed) throw failed.reason;
 }
 
 /**
@@ -98,20 +109,35 @@ export function runAttached([program, ...args], options = {}) {
 }
 
 /**
- * @param {string} title
- * @param {number} startMs
+ * Tells what is being done; of steps that run beside each other a terminal shows the oldest.
  * @param {NodeJS.WriteStream} out
  */
-function startTicker(title, startMs, out) {
-  const everyMs = out.isTTY ? 1000 : 15_000;
-  const timer = setInterval(() => {
-    const line = `  … ${title}  ${seconds(startMs)}`;
-    out.write(out.isTTY ? `\r${line}` : `${line}\n`);
-  }, everyMs);
-  if (out.isTTY) out.write(`  … ${title}`);
-  return () => {
-    clearInterval(timer);
+function createTicker(out) {
+  /** @type {Map<string, number>} */
+  const running = new Map();
+  const show = () => {
+    const [oldest] = running;
+    if (out.isTTY && oldest) out.write(`\r  … ${oldest[0]}  ${seconds(oldest[1])}`);
+  };
+  const tell = (/** @type {string} */ line) => {
     if (out.isTTY) out.write("\r\x1b[2K");
+    out.write(line);
+    show();
+  };
+  return {
+    tell,
+    /** @param {string} title @param {number} startMs @returns {(line: string) => void} */
+    start(title, startMs) {
+      running.set(title, startMs);
+      show();
+      const goesOn = () => out.write(`  … ${title}  ${seconds(startMs)}\n`);
+      const timer = out.isTTY ? setInterval(show, 1000) : setInterval(goesOn, 15_000);
+      return (line) => {
+        clearInterval(timer);
+        running.delete(title);
+        tell(line);
+      };
+    },
   };
 }
 

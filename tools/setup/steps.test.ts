@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSteps } from "./steps.mjs";
+import { createSteps, together } from "./steps.mjs";
 
 describe("createSteps()", () => {
   let logDir: string;
@@ -12,8 +12,8 @@ describe("createSteps()", () => {
   });
   afterEach(() => rmSync(logDir, { recursive: true, force: true }));
 
-  function steps() {
-    const out = new PassThrough() as PassThrough & { isTTY: boolean };
+  function steps({ isTTY = false } = {}) {
+    const out = Object.assign(new PassThrough(), { isTTY });
     const made = createSteps({ logDir, out: out as unknown as NodeJS.WriteStream });
     return { ...made, printed: () => String(out.read() ?? "") };
   }
@@ -36,9 +36,43 @@ describe("createSteps()", () => {
     expect(printed()).toMatch(/✘ break/);
   });
 
+  it("keeps the lines of steps that run beside each other apart, on a terminal too", async () => {
+    const { run, note, printed } = steps({ isTTY: true });
+    let end!: () => void;
+    const long = run("long", () => new Promise<void>((resolve) => (end = resolve)));
+    await run("short", () => undefined);
+    note("by the way");
+    end();
+    await long;
+    const screen = printed()
+      .split("\n")
+      .map((line) => line.split("\x1b[2K").at(-1));
+    expect(screen).toEqual([
+      expect.stringMatching(/^ {2}✔ short {2}\d+\.\ds$/),
+      "  · by the way",
+      expect.stringMatching(/^ {2}✔ long {2}\d+\.\ds$/),
+      "",
+    ]);
+  });
+
   it("says which program cannot be run", async () => {
     await expect(steps().command("x", ["/no/such/program"])).rejects.toThrow(
       "cannot run /no/such/program",
     );
+  });
+});
+
+describe("together()", () => {
+  it("leaves nothing at work behind a failure", async () => {
+    const log: string[] = [];
+    let end!: () => void;
+    const slow = new Promise<void>((resolve) => (end = resolve)).then(() => log.push("slow"));
+    const all = together(Promise.reject(new Error("no")), slow).catch((error: Error) =>
+      log.push(error.message),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    end();
+    await all;
+    expect(log).toEqual(["slow", "no"]);
   });
 });
