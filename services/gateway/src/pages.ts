@@ -9,7 +9,7 @@ import { createOidcProvider } from "./auth/oidc/provider.js";
 import type { PersonRole } from "./http/api/index.js";
 import type { HttpServerOptions } from "./http/server.js";
 import { openPeopleServer } from "./http/people-server.js";
-import { publishToPolicies } from "./models/publish-to-policies.js";
+import { checkPublishModel, createPublisher } from "./models/publish-current.js";
 import type { RegistryDesk } from "./models/registry-view.js";
 import { fixedModels } from "./openai/index.js";
 import { openRegistryAt } from "@stagecraft/model-store";
@@ -32,6 +32,7 @@ export async function startPages(
   );
   const { runsDirs: dirs, trainerAddress } = config;
   const trainer = trainerAddress === "" ? undefined : connectTrainer(trainerAddress, options);
+  checkPublishModel(config);
   const registry = config.registry === "" ? undefined : await registryDesk(config, trainer);
   const pages = await openPeopleServer({
     ...{ database, logger, host, port, publicUrl: config.httpPublicUrl },
@@ -66,19 +67,14 @@ async function registryDesk(
   client: TrainerClient | undefined,
 ): Promise<RegistryDesk & { close(): Promise<void> }> {
   const { publishModel } = config;
-  if (publishModel !== "" && !client) {
-    throw new StagecraftError(
-      "invalid_argument",
-      `publishModel ${publishModel} needs trainerAddress: the trainer gives the policies their weights`,
-    );
-  }
   const wait = { connectTimeoutMs: BROKER_WAIT_MS };
   const registry = await openRegistryAt(config.registry, () => ({ ...config, ...wait }));
+  const publish = createPublisher(publishModel, { registry, client: client! });
   return {
     registry,
     served: publishModel === "" ? [] : [publishModel],
     async onChange(version) {
-      if (version.name === publishModel) await publishToPolicies(version, { client: client! });
+      if (version.name === publishModel) await publish();
     },
     close: async () => registry[Symbol.asyncDispose](),
   };
