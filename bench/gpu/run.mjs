@@ -42,7 +42,7 @@ const plan = [
   { name: "open", work: () => parts.open({ plugin }), isNeeded: true },
   {
     name: "start",
-    work: () => initEngine({ engine: "xla", plugin, products, attention }),
+    work: () => initEngine({ engine: "xla", plugin, matmulPrecision: products, attention }),
     isNeeded: true,
   },
   { name: "losses", work: () => parts.losses(products) },

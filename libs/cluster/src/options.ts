@@ -1,3 +1,4 @@
+import type { EngineSettings } from "@stagecraft/fields";
 import type { RestartPolicy } from "./restart-policy.js";
 
 /** The services of a cluster. */
@@ -37,7 +38,13 @@ export interface ClusterOptions {
   deployment?: string;
   /** Tensor threads of each process; 0 (default) = all cores. */
   threads?: number;
-  engine?: "auto" | "native" | "xla" | "tensorflow" | "cpu";
+  engine?: EngineSettings["engine"];
+  /** A PJRT plugin's file for the engine xla; empty (default) = the one that pip installed. */
+  plugin?: string;
+  /** How engine xla rounds the factors of matrix products; default: f32. */
+  matmulPrecision?: EngineSettings["matmulPrecision"];
+  /** Who computes attention on engine xla; default: plain. */
+  attention?: EngineSettings["attention"];
   /** First of the ports; 0 (default) = free ones. */
   portBase?: number;
   /** Time for a process to finish what it has when it is told to end; default 30 s. */

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { kebabCase } from "@stagecraft/config";
 import { StagecraftError } from "@stagecraft/core";
+import { engineSettings } from "@stagecraft/fields";
 import type { ClusterLayout } from "./layout.js";
 import type { ResolvedOptions, ServiceName } from "./options.js";
 import type { Ports } from "./ports.js";
@@ -62,7 +63,7 @@ function ownFlags(
   { natsUrl, options, layout }: Omit<InvocationContext, keyof Ports>,
 ): Flags {
   const bus = { natsUrl, deployment: options.deployment };
-  const engine = { engine: options.engine, threads: options.threads };
+  const engine = engineSettings(options);
   switch (service) {
     case "policy":
       return {

@@ -1,4 +1,4 @@
-import { ENGINES, choice, decimal, flag, text, whole } from "@stagecraft/fields";
+import { choice, decimal, flag, text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 /** Settings of a process that answers gRPC, with the service's usual port and quotas of calls. */
@@ -87,13 +87,4 @@ export const busFields = {
   taskAckWaitMs: whole({ min: 300, default: 10_000 }).describe(
     "A silent worker's prompt task goes to another after this, ms; alike everywhere",
   ),
-};
-
-/** Settings of a process that computes with tensors. */
-export const engineFields = {
-  engine: choice(ENGINES, "auto").describe("Tensor engine; auto takes the fastest that works here"),
-  plugin: text("").describe(
-    "A PJRT plugin's file for the engine xla; empty = the one that pip installed",
-  ),
-  threads: whole({ max: 1024, default: 0 }).describe("Threads of the engine; 0 = all cores"),
 };

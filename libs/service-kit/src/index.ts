@@ -1,4 +1,10 @@
-export { busFields, callFields, engineFields, serverFields } from "./fields.js";
+export { busFields, callFields, serverFields } from "./fields.js";
+export {
+  engineFields,
+  engineOptions,
+  engineSettings,
+  type EngineSettings,
+} from "@stagecraft/fields";
 export { createHealth, type Health } from "./health.js";
 export { loadServiceConfig } from "./load-service-config.js";
 export { abortOn, runMain, terminationSignal } from "./process.js";
@@ -6,11 +12,9 @@ export {
   BROKER_WAIT_MS,
   busOptions,
   clientOptions,
-  engineOptions,
   serverOptions,
   topologyOptions,
   type BusSettings,
-  type EngineSettings,
   type ServerSettings,
 } from "./options.js";
 export { startTelemetry } from "./telemetry.js";

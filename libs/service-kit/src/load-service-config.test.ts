@@ -1,17 +1,12 @@
+import { engineFields, engineOptions } from "@stagecraft/fields";
 import { writeFile } from "node:fs/promises";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { busFields, callFields, engineFields, serverFields } from "./fields.js";
+import { busFields, callFields, serverFields } from "./fields.js";
 import { loadServiceConfig } from "./load-service-config.js";
 import { deploymentTopology } from "@stagecraft/bus";
-import {
-  busOptions,
-  clientOptions,
-  engineOptions,
-  serverOptions,
-  topologyOptions,
-} from "./options.js";
+import { busOptions, clientOptions, serverOptions, topologyOptions } from "./options.js";
 
 const schema = z.strictObject({
   ...serverFields(50_099),

@@ -3,7 +3,7 @@ import { liveText, parseText } from "@stagecraft/config";
 import type { AuthOptions, RpcClientOptions, RpcLimits, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
 import type { SecretFiles } from "./load-service-config.js";
-import type { busFields, callFields, engineFields, serverFields } from "./fields.js";
+import type { busFields, callFields, serverFields } from "./fields.js";
 
 /** Parsed `serverFields`. */
 export type ServerSettings = Fields<ReturnType<typeof serverFields>>;
@@ -11,9 +11,6 @@ export type ServerSettings = Fields<ReturnType<typeof serverFields>>;
 export type CallSettings = Fields<typeof callFields>;
 /** Parsed `busFields`. */
 export type BusSettings = Fields<typeof busFields>;
-/** Parsed `engineFields`; `plugin` may be left out. */
-export type EngineSettings = Omit<Fields<typeof engineFields>, "plugin"> &
-  Partial<Pick<Fields<typeof engineFields>, "plugin">>;
 
 type Fields<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
@@ -135,13 +132,4 @@ function tlsFiles(ca: string, cert: string, key: string) {
     ...(cert === "" ? {} : { certFile: cert }),
     ...(key === "" ? {} : { keyFile: key }),
   };
-}
-
-/** What `initEngine` needs of the settings. */
-export function engineOptions({ engine, threads, plugin = "" }: EngineSettings): {
-  engine: EngineSettings["engine"];
-  numThreads?: number;
-  plugin?: string;
-} {
-  return { engine, ...(threads > 0 && { numThreads: threads }), ...(plugin !== "" && { plugin }) };
 }

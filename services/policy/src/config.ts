@@ -1,4 +1,10 @@
-import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import {
+  busFields,
+  engineFields,
+  engineSettings,
+  loadServiceConfig,
+  serverFields,
+} from "@stagecraft/service-kit";
 import { bringModelsFields, modelStoreFields } from "@stagecraft/model-store";
 import { decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
@@ -60,11 +66,11 @@ export function loadPolicyConfig(args: readonly string[]): Promise<Readonly<Poli
 
 /** What the engine's thread needs of the configuration. */
 export function engineThreadOptions(config: PolicyConfig): ThreadedEngineOptions {
-  const { name, modelDir, engine, plugin, threads, logLevel, stuckAfterMs } = config;
+  const { name, modelDir, logLevel, stuckAfterMs } = config;
   const { maxActive, maxQueued, maxQueuedTokens, kvCacheBytes } = config;
   const { maxPrefillTokens, startWaitMs, maxScoreTokens, streamIntervalMs } = config;
   return {
-    ...{ name, modelDir, engine: { engine, plugin, threads }, logLevel, stuckAfterMs },
+    ...{ name, modelDir, engine: engineSettings(config), logLevel, stuckAfterMs },
     ...{ maxActive, maxQueued, maxQueuedTokens, kvCacheBytes },
     ...{ maxPrefillTokens, startWaitMs, maxScoreTokens, streamIntervalMs },
   };

@@ -10,6 +10,7 @@ import {
   startTelemetry,
   superviseThread,
   terminationSignal,
+  engineSettings,
 } from "@stagecraft/service-kit";
 import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
 import { createRewardModelService } from "./service.js";
@@ -37,11 +38,10 @@ runMain(async () => {
   }
   const verifier = await readVerifier(config.verifyKeys);
   if (verifier) for (const { dir } of models) await verifyDirectory(dir, verifier);
-  const { engine, plugin, threads, stuckAfterMs } = config;
   await using thread = await createThreadedScorers({
     models,
-    engine: { engine, plugin, threads },
-    stuckAfterMs,
+    engine: engineSettings(config),
+    stuckAfterMs: config.stuckAfterMs,
     metrics,
   });
   const service = createRewardModelService({ ...config, scorers: thread.scorers, metrics });

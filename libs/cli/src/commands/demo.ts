@@ -6,7 +6,7 @@ import type { CommandScope } from "../app/command.js";
 import { EXIT_CODES } from "../app/exit-codes.js";
 import { PRESETS, type PresetName } from "../demo/presets.js";
 import type { DemoOutcome } from "../demo/run-demo.js";
-import { engineFlag } from "../flags/model-flags.js";
+import { engineFlag, PLUGIN_FLAG } from "../flags/model-flags.js";
 import { adviseOnStop, goesOn } from "../report/advise-on-stop.js";
 import { alignRows } from "../report/result-text.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
@@ -34,10 +34,7 @@ export function demoCommand(command: Command, scope: CommandScope): void {
     .option("--out <dir>", "where everything goes", join("runs", "demo"))
     .addOption(wholeNumberFlag("--seed", "seed of everything random", 1))
     .addOption(engineFlag())
-    .option(
-      "--plugin <file>",
-      "a PJRT plugin for the engine xla; default: the one that pip installed",
-    )
+    .option("--plugin <file>", PLUGIN_FLAG)
     .option("--fresh", "delete the demo that is there and start over; without it the demo goes on")
     .option("--rerun <id...>", "run these stages again, and all that use their outputs")
     .option("--check", "exit with 3 when the demo does not show what it should")

@@ -2,28 +2,26 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { f32, writeSafetensors, type TensorEntry } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
+import { engineOptions } from "@stagecraft/fields";
 import type { Model } from "@stagecraft/model";
-import type { EngineOptions } from "@stagecraft/tensor";
 import type { CommandScope } from "../app/command.js";
-import { engineFlag } from "../flags/model-flags.js";
+import { addEngineFlags, type EngineFlags } from "../flags/model-flags.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { examplesText } from "./stage-command.js";
 
-interface LogitsFlags {
+interface LogitsFlags extends EngineFlags {
   ids: string;
   out: string;
-  engine: NonNullable<EngineOptions["engine"]>;
   json?: boolean;
 }
 
 /** `stagecraft logits MODEL --ids FILE --out FILE`: the logits of given tokens, to compare with other tools. */
 export function logitsCommand(command: Command, scope: CommandScope): void {
   const { io } = scope;
-  command
+  addEngineFlags(command)
     .argument("<model>", "model directory")
     .requiredOption("--ids <file>", "JSON: one list of token ids a sequence")
     .requiredOption("--out <file>", "safetensors: logits.0, logits.1, … of [tokens, vocabulary]")
-    .addOption(engineFlag())
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
@@ -35,7 +33,7 @@ export function logitsCommand(command: Command, scope: CommandScope): void {
       const sequences = parseIds(await readText(flags.ids), flags.ids);
       const { loadModel } = await import("@stagecraft/model");
       const { initEngine } = await import("@stagecraft/tensor");
-      const { name } = await initEngine({ engine: flags.engine });
+      const { name } = await initEngine(engineOptions(flags));
       const model = await loadModel(await modelArgument(dir, whereTo(scope)), { heads: ["lm"] });
       await writeSafetensors(flags.out, logitsOf(model, sequences));
       const { vocabSize } = model.config;

@@ -1,20 +1,24 @@
 import { Option, type Command } from "commander";
+import { engineSettings } from "@stagecraft/fields";
 import type { CommandScope } from "../app/command.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { wholeFrom, wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 import type { Serving } from "../serve/serve-model.js";
-import { chatTemplateFlag, chatTokensFlag, engineFlag } from "../flags/model-flags.js";
+import {
+  chatTemplateFlag,
+  chatTokensFlag,
+  addEngineFlags,
+  type EngineFlags,
+} from "../flags/model-flags.js";
 
-interface ServeFlags {
+interface ServeFlags extends EngineFlags {
   name?: string;
   chatTemplate?: string;
   chatTokens?: string[];
   host: string;
   port: number;
   apiKey: string[];
-  engine: "auto" | "native" | "xla" | "tensorflow" | "cpu";
-  threads: number;
   maxActive: number;
   maxQueued: number;
   streamInterval?: number;
@@ -36,7 +40,7 @@ are supported. Ctrl-C finishes what is being answered and stops.`;
 
 /** `stagecraft serve MODEL`: one model behind OpenAI's API on this machine. */
 export function serveCommand(command: Command, scope: CommandScope): void {
-  command
+  addEngineFlags(command)
     .argument(
       "<model>",
       "model directory, s3://BUCKET/NAME or nats://NAME; one with a score head serves scores",
@@ -47,8 +51,6 @@ export function serveCommand(command: Command, scope: CommandScope): void {
     .option("--host <host>", "address to listen on", "127.0.0.1")
     .addOption(wholeNumberFlag("--port", "port; 0 = any free one", 8080))
     .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", [])
-    .addOption(engineFlag())
-    .addOption(wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", 0))
     .addOption(
       wholeNumberFlag("--max-active", "answers that grow at the same time", 64, { min: 1 }),
     )
@@ -79,12 +81,12 @@ async function serve(text: string, flags: ServeFlags, scope: CommandScope): Prom
   const { serveModel } = await import("../serve/serve-model.js");
   const name = flags.name ?? (text.replace(/\/+$/, "") || text);
   const dir = await modelArgument(text, whereTo(scope));
-  const { host, port, engine, threads, maxActive, maxQueued, graceMs, metricsPort } = flags;
+  const { host, port, maxActive, maxQueued, graceMs, metricsPort } = flags;
   const options = {
     ...{ dir, name, host, port, maxActive, maxQueued, graceMs, signal },
     ...(flags.streamInterval !== undefined && { streamIntervalMs: flags.streamInterval }),
     chat: { chatTemplate: flags.chatTemplate, chatTokens: flags.chatTokens },
-    ...{ engine: { engine, threads }, apiKeys: flags.apiKey },
+    ...{ engine: engineSettings(flags), apiKeys: flags.apiKey },
     ...(metricsPort !== undefined && { metricsPort }),
   };
   await serveModel(options, (serving) => {

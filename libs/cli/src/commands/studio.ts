@@ -4,16 +4,15 @@ import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
-import { engineFlag } from "../flags/model-flags.js";
+import { engineSettings } from "@stagecraft/fields";
+import { addEngineFlags, type EngineFlags } from "../flags/model-flags.js";
 
-interface StudioFlags {
+interface StudioFlags extends EngineFlags {
   from: string;
   port: number;
   open: boolean;
   minRankings: number;
   databaseUrl?: string;
-  engine: "auto" | "native" | "xla" | "tensorflow" | "cpu";
-  threads: number;
   json?: boolean;
 }
 
@@ -24,14 +23,12 @@ const EXAMPLES = [
 
 /** `stagecraft studio`: the pages on which people rank, write, chat, and start rounds of the loop. */
 export function studioCommand(command: Command, scope: CommandScope): void {
-  command
+  addEngineFlags(command)
     .option("--from <dir>", "runs whose models answer and learn", join("runs", "demo"))
     .addOption(wholeNumberFlag("--port", "port of the pages; 0 = any free one", 8080))
     .option("--no-open", "do not open a browser")
     .addOption(wholeNumberFlag("--min-rankings", "rankings that a round waits for", 10, { min: 1 }))
     .option("--database-url <url>", "PostgreSQL instead of the embedded database")
-    .addOption(engineFlag())
-    .addOption(wholeNumberFlag("--threads", "threads of the engine; 0 = all cores", 0))
     .option("--json", "print one JSON object when the pages are there")
     .addHelpText("after", examplesText(EXAMPLES))
     .action((flags: StudioFlags) => studio(flags, scope));
@@ -40,7 +37,7 @@ export function studioCommand(command: Command, scope: CommandScope): void {
 async function studio(flags: StudioFlags, { io, signal }: CommandScope): Promise<void> {
   // Only now: the tensor engine takes a second to load, and --help does not need it.
   const { openStudio } = await import("../studio/studio.js");
-  const { databaseUrl, ...options } = flags;
+  const { databaseUrl, ...options } = { ...flags, engine: engineSettings(flags) };
   const warn = (text: string) => void io.err.write(`${text}\n`);
   await using opened = await openStudio({ ...options, warn, ...(databaseUrl && { databaseUrl }) });
   const { url, signInLink } = opened;

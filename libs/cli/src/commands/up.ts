@@ -19,9 +19,10 @@ import {
   type ClusterFlags,
 } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
-import { engineFlag } from "../flags/model-flags.js";
+import { engineSettings } from "@stagecraft/fields";
+import { addEngineFlags, type EngineFlags } from "../flags/model-flags.js";
 
-interface UpFlags extends ClusterFlags {
+interface UpFlags extends ClusterFlags, EngineFlags {
   from: string;
   policyModel?: string;
   rewardModel?: string;
@@ -31,8 +32,6 @@ interface UpFlags extends ClusterFlags {
   rollouts: number;
   gateway: boolean;
   pagesPort: number;
-  threads: number;
-  engine: NonNullable<ClusterOptions["engine"]>;
   runs: string;
   read: string[];
   portBase: number;
@@ -52,7 +51,7 @@ const EXAMPLES = [
 
 /** `stagecraft up`: every service as a process of this machine, supervised, with a status screen. */
 export function upCommand(command: Command, scope: CommandScope): void {
-  addClusterFlags(command)
+  addEngineFlags(addClusterFlags(command), { threads: "tensor threads of a process" })
     .option(
       "--from <dir>",
       "runs whose sft/model and reward/model are served",
@@ -66,8 +65,6 @@ export function upCommand(command: Command, scope: CommandScope): void {
     .addOption(wholeNumberFlag("--rollouts", "rollout processes", 8, { min: 1 }))
     .option("--no-gateway", "no pages for people and no API for programs")
     .addOption(wholeNumberFlag("--pages-port", "port of the pages; 0 = a free one", 0))
-    .addOption(wholeNumberFlag("--threads", "tensor threads of a process; 0 = all cores", 0))
-    .addOption(engineFlag())
     .option("--runs <dir>", "folder of the trainer's runs", "runs")
     .option(
       "--read <dir...>",
@@ -106,12 +103,12 @@ async function up(flags: UpFlags, { io, signal }: CommandScope): Promise<void> {
 
 function optionsOf(flags: UpFlags): ClusterOptions {
   const { policies, rewards, rollouts, gateway, pagesPort } = flags;
-  const { threads, engine, portBase, graceMs, rewardModels } = flags;
+  const { portBase, graceMs, rewardModels } = flags;
   return {
     dir: clusterDirOf(flags),
     ...modelsOf(flags),
     ...{ policies, rewards, rollouts, gateway, pagesPort },
-    ...{ threads, engine, portBase, graceMs, rewardModels },
+    ...{ ...engineSettings(flags), portBase, graceMs, rewardModels },
     runsDir: flags.runs,
     readDirs: flags.read,
     deployment: flags.name,

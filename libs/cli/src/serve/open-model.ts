@@ -4,7 +4,7 @@ import { generationDefaults, readModelInfo } from "@stagecraft/model";
 import { callInProcess } from "@stagecraft/rpc";
 import type { ChosenTemplate } from "@stagecraft/tokenizer";
 import { fixedModels, type ServedModels } from "@stagecraft/service-gateway";
-import type { EngineSettings } from "@stagecraft/service-kit";
+import type { EngineSettings } from "@stagecraft/fields";
 import {
   createPolicyService,
   createThreadedEngine,

@@ -1,6 +1,6 @@
 import { createSerialQueue, StagecraftError } from "@stagecraft/core";
 import type { ServedModels } from "@stagecraft/service-gateway";
-import type { EngineSettings } from "@stagecraft/service-kit";
+import type { EngineSettings } from "@stagecraft/fields";
 import { openModel } from "../serve/open-model.js";
 import { servedVersions, type StudioFiles } from "./studio-files.js";
 import { createVersionSet } from "./version-set.js";
@@ -21,10 +21,10 @@ const LOOK_EVERY_MS = 2000;
  */
 export async function serveVersions(
   files: StudioFiles,
-  { engine, threads, warn }: EngineSettings & { warn(text: string): void },
+  { engine, warn }: { engine: EngineSettings; warn(text: string): void },
 ): Promise<ServedVersions> {
   const versions = createVersionSet((version) =>
-    openModel({ ...version, engine: { engine, threads }, maxActive: 16, maxQueued: 256 }),
+    openModel({ ...version, engine, maxActive: 16, maxQueued: 256 }),
   );
   const queue = createSerialQueue();
   const reload = () => queue.run(async () => versions.replace(await servedVersions(files)));

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { kebabCase } from "@stagecraft/config";
 import { feedback } from "@stagecraft/contracts";
 import { createSerialQueue, StagecraftError } from "@stagecraft/core";
+import { engineSettings, type EngineSettings } from "@stagecraft/fields";
 import { findLoopState, loopName, roundResult } from "@stagecraft/pipeline";
 import {
   readSettings,
@@ -18,6 +20,8 @@ export interface StudioLoopOptions {
   database: Database;
   /** Where the round finds the gateway's FeedbackService. */
   feedbackAddress: string;
+  /** Of the process that computes a round. */
+  engine: EngineSettings;
   /** New rankings that a round waits for. */
   minRankings: number;
   /** A round has ended: there is a new policy. */
@@ -163,6 +167,12 @@ function argumentsOf(options: StudioLoopOptions, round: number): string[] {
     "min-ranked-share": Math.min(SHARE, minRankings / promptsPerRound),
     rounds: round,
     run: files.loopDir,
+    ...Object.fromEntries(
+      Object.entries(engineSettings(options.engine)).map(([field, value]) => [
+        kebabCase(field),
+        value,
+      ]),
+    ),
   };
   const given = Object.entries(flags).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, String(value)],

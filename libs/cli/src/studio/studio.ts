@@ -12,6 +12,7 @@ import {
   type Database,
 } from "@stagecraft/service-gateway";
 import { serveVersions } from "./serve-versions.js";
+import type { EngineSettings } from "@stagecraft/fields";
 import { findStudioFiles, registerFirst, type StudioFiles } from "./studio-files.js";
 import { createStudioLoop } from "./studio-loop.js";
 
@@ -24,8 +25,7 @@ export interface StudioOptions {
   minRankings: number;
   /** PostgreSQL instead of the embedded database. */
   databaseUrl?: string;
-  engine: "auto" | "native" | "xla" | "tensorflow" | "cpu";
-  threads: number;
+  engine: EngineSettings;
   /** Told what goes wrong while the studio is open. */
   warn(text: string): void;
 }
@@ -63,7 +63,7 @@ async function start(
   options: StudioOptions,
   running: (() => Promise<unknown>)[],
 ) {
-  const { databaseUrl: url = "", minRankings, port } = options;
+  const { databaseUrl: url = "", minRankings, port, engine } = options;
   const database = await openStore({ dir: files.dir, url });
   running.push(() => database.close());
   await seedRequests(database, files.prompts);
@@ -76,7 +76,9 @@ async function start(
   const feedbackAddress = `127.0.0.1:${(await rpc.start()).port}`;
   running.push(() => rpc.drain(GRACE_MS));
   const onRound = () => served.reload();
-  const loop = createStudioLoop({ files, database, minRankings, feedbackAddress, onRound });
+  const loop = createStudioLoop({
+    ...{ files, database, minRankings, feedbackAddress, onRound, engine },
+  });
   running.push(() => loop.close());
   const registry = {
     ...{ registry: openRegistry(files.registry), served: [ASSISTANT] },

@@ -1,4 +1,5 @@
 import { deriveSeed } from "@stagecraft/core";
+import { engineSettings } from "@stagecraft/fields";
 import type { StageContext } from "@stagecraft/runs";
 import type { LoopConfig } from "./loop-config.js";
 import type { LoopRegistry } from "./loop-models.js";
@@ -36,6 +37,5 @@ export function stepOf({ dir, context, numAsides }: Round, name: string): LoopSt
 
 /** What every stage of a round is told. */
 export function commonConfig({ config, number }: Round) {
-  const { engine, plugin, threads, seed } = config;
-  return { engine, plugin, threads, seed: deriveSeed(seed, "round", number) >>> 1 };
+  return { ...engineSettings(config), seed: deriveSeed(config.seed, "round", number) >>> 1 };
 }

@@ -1,4 +1,5 @@
 import type { StageContext, StageDefinition, StageResult } from "@stagecraft/runs";
+import { engineOptions } from "@stagecraft/fields";
 import { ppoStage, type PpoConfig } from "@stagecraft/ppo";
 import type { RewardPort } from "@stagecraft/service-rollout";
 import { initEngine } from "@stagecraft/tensor";
@@ -20,12 +21,8 @@ export async function runPpoOverServices(
   context: StageContext,
   extraRewards: readonly RewardPort[] = [],
 ): Promise<StageResult> {
-  const { engine, plugin, threads, policy, rewardModel, rewardModels } = config;
-  await initEngine({
-    engine,
-    ...(plugin !== "" && { plugin }),
-    ...(threads > 0 && { numThreads: threads }),
-  });
+  const { policy, rewardModel, rewardModels } = config;
+  await initEngine(engineOptions(config));
   await using cluster = await createEmbeddedCluster({
     policyModelDir: policy,
     policyChat: config,

@@ -15,7 +15,7 @@ export interface RunAgain {
 }
 
 /** Fields of every stage that may differ between a run and its resumption: they change no result. */
-const MAY_CHANGE = ["engine", "threads", "logEvery", "keepCheckpoints"];
+const MAY_CHANGE = ["engine", "plugin", "threads", "logEvery", "keepCheckpoints"];
 
 /** Why the run in the directory can be neither resumed nor begun anew; undefined when it can. */
 export function refusalOf(

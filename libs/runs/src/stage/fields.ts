@@ -1,5 +1,5 @@
 import { MODEL_DTYPES, type Model, type SaveModelOptions } from "@stagecraft/model";
-import { ENGINES, choice, decimal, text, texts, whole } from "@stagecraft/fields";
+import { choice, decimal, engineFields, text, texts, whole } from "@stagecraft/fields";
 import type { z } from "zod";
 
 /** Fields of every stage. */
@@ -7,13 +7,7 @@ export const commonFields = {
   seed: whole({ max: 2 ** 31 - 1, default: 1 }).describe(
     "Seed of everything random in the stage: same seed, same run on one thread",
   ),
-  engine: choice(ENGINES, "auto").describe("Tensor engine; auto takes the fastest that works here"),
-  plugin: text("").describe(
-    "A PJRT plugin's file for the engine xla, empty = the one that pip installed",
-  ),
-  threads: whole({ max: 1024, default: 0 }).describe(
-    "Threads of the engine, 0 = all cores; 1 for bit-exact repetition",
-  ),
+  ...engineFields,
 };
 
 /** How the model that a stage makes is written. */

@@ -25,6 +25,10 @@ export interface EngineInfo {
   simd: string;
   /** Devices that the parts of a batch may be computed on at once; absent = 1. */
   numDevices?: number;
+  /** How the factors of matrix products are rounded; absent = f32. */
+  matmulPrecision?: "f32" | "bf16";
+  /** Who computes causal attention where it can; absent = plain. */
+  attention?: "plain" | "cudnn";
   /** Whether a row's results are the same bits in a batch of any size. */
   batchInvariant: boolean;
   /** One line for the user: what an engine cannot do here, and how to get it. */

@@ -8,11 +8,18 @@ describe("initEngine()", () => {
       'engine "tensorflow" needs @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node',
     );
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    await expect(initEngine({ engine: "cpu", attention: "cudnn" })).rejects.toThrow(
+      'attention "cudnn" asked for, but engine "cpu" has the plain one',
+    );
     const info = await initEngine({ engine: "cpu" }); // a failed start leaves the choice open
     expect(info).toEqual({ name: "cpu", numThreads: 1, simd: "none", batchInvariant: true });
     expect(engineInfo()).toBe(info);
     expect(await initEngine()).toBe(info);
     await expect(initEngine({ engine: "native" })).rejects.toThrow('"cpu" already runs');
+    await expect(initEngine({ matmulPrecision: "bf16" })).rejects.toThrow(
+      'matmulPrecision "bf16" asked for, but engine "cpu" computes in f32: leave it out, or take engine "xla"',
+    );
+    expect(await initEngine({ matmulPrecision: "f32", attention: "plain" })).toBe(info);
     tf.tensor1d([1]).dispose();
     expect(warn).not.toHaveBeenCalled(); // TFJS's banner stays away
   });

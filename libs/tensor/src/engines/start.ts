@@ -15,7 +15,7 @@ export interface EngineOptions {
   /** A PJRT plugin for xla; default: the one that is found. */
   plugin?: string;
   /** How xla rounds the factors of matrix products, whose sums are f32; default f32, without tf32's shortcut. */
-  products?: "f32" | "bf16";
+  matmulPrecision?: "f32" | "bf16";
   /**
    * Who computes causal attention on xla: "cudnn" in bf16 on CUDA where it can (rows of one document, heads of up to
    * 128, no window and no cap), plain elsewhere; default "plain".
@@ -45,18 +45,39 @@ export async function initEngine(options: EngineOptions = {}): Promise<EngineInf
   });
   const result = await starting;
   const wanted = options.engine ?? "auto";
-  if (wanted !== "auto" && wanted !== result.name) {
-    throw new StagecraftError(
-      "failed_precondition",
-      `engine "${wanted}" asked for, but "${result.name}" already runs in this thread`,
-    );
-  }
+  const conflict =
+    wanted !== "auto" && wanted !== result.name
+      ? `engine "${wanted}" asked for, but "${result.name}" already runs in this thread`
+      : precisionConflict(result, options);
+  if (conflict !== undefined) throw new StagecraftError("failed_precondition", conflict);
   return result;
+}
+
+/** What is asked of the numbers and the engine does not do; undefined where it does all of it. */
+function precisionConflict(
+  info: EngineInfo,
+  { matmulPrecision, attention }: EngineOptions,
+): string | undefined {
+  const { name, matmulPrecision: runs = "f32", attention: attends = "plain" } = info;
+  const found = [
+    ...(matmulPrecision !== undefined && matmulPrecision !== runs
+      ? [`matmulPrecision "${matmulPrecision}" asked for, but engine "${name}" computes in ${runs}`]
+      : []),
+    ...(attention !== undefined && attention !== attends
+      ? [`attention "${attention}" asked for, but engine "${name}" has the ${attends} one`]
+      : []),
+  ];
+  if (found.length === 0) return undefined;
+  const way =
+    name === "xla" ? "start the process with it" : `leave it out, or take engine "xla" on a GPU`;
+  return `${found.join("; ")}: ${way}`;
 }
 
 async function start({ engine = "auto", ...options }: EngineOptions): Promise<EngineInfo> {
   tf.enableProdMode(); // also silences the advice to install tfjs-node
   const started = await (engine === "auto" ? startBest : STARTS[engine])(options);
+  const conflict = precisionConflict(started.info, options);
+  if (conflict !== undefined) throw new StagecraftError("failed_precondition", conflict);
   useEngine(started);
   return started.info;
 }

@@ -30,8 +30,9 @@ describe("hasGpuAndPlugin()", () => {
 });
 
 describe("startXla()", () => {
-  it("says that it does not take the number of threads it is given, and does not report it as one", async () => {
-    const { info } = await startXla({ plugin: "double", numThreads: 3 });
+  it("says how it rounds, and that it does not take the number of threads it is given", async () => {
+    const { info } = await startXla({ plugin: "double", numThreads: 3, matmulPrecision: "bf16" });
+    expect(info).toMatchObject({ matmulPrecision: "bf16", attention: "plain" });
     expect(info.notice).toMatch(/does not take its threads from us \(3 asked for\).*NPROC/);
     expect(info.numThreads).toBe(availableParallelism());
   });

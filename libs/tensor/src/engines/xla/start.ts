@@ -26,7 +26,7 @@ const CACHE_DIR = join(".cache", "stagecraft", "xla");
  */
 export async function startXla({
   plugin,
-  products = "f32",
+  matmulPrecision: products = "f32",
   attention = "plain",
   numThreads,
 }: XlaOptions = {}): Promise<Engine> {
@@ -39,8 +39,9 @@ export async function startXla({
   return numThreads === undefined ? engine : withNotice(engine, threadsNotice(numThreads));
 }
 
-interface XlaOptions extends Partial<XlaBackendOptions> {
+interface XlaOptions extends Partial<Pick<XlaBackendOptions, "attention">> {
   plugin?: string | undefined;
+  matmulPrecision?: XlaBackendOptions["products"] | undefined;
   /** Asked for; the plugin takes as many as it likes, and a notice says so. */
   numThreads?: number | undefined;
 }
@@ -101,8 +102,11 @@ export async function startOn(
   const { platform } = client;
   const [simd, numThreads] = platform === "cpu" ? ["none", availableParallelism()] : [platform, 1];
   const numDevices = Math.max(1, client.devices.length);
-  const info = { name: "xla", numThreads, simd, numDevices, batchInvariant: false } as const;
-  return createXlaEngine(backend, info);
+  const { products: matmulPrecision, attention } = backend.options;
+  return createXlaEngine(backend, {
+    ...{ name: "xla", numThreads, simd, numDevices, batchInvariant: false },
+    ...{ matmulPrecision, attention },
+  });
 }
 
 /** cuDNN's attention is CUDA's, and of bf16 numbers. */
@@ -113,6 +117,6 @@ function refuseCudnn(
   if (attention !== "cudnn" || (platform === "cuda" && products === "bf16")) return;
   throw new StagecraftError(
     "failed_precondition",
-    `attention "cudnn" computes in bf16 on CUDA, and this is ${products ?? "f32"} on ${platform}: take products "bf16" and a GPU, or attention "plain"`,
+    `attention "cudnn" computes in bf16 on CUDA, and this is ${products ?? "f32"} on ${platform}: take matmulPrecision "bf16" and a GPU, or attention "plain"`,
   );
 }
