@@ -53,12 +53,12 @@ const tableArgs = (text: string, shape: string) =>
 const row = (slot: number, numTokens: number) => ({ slot, ids: new Int32Array(numTokens).fill(1) });
 
 describe("a decode session on the engine xla", () => {
-  it("compiles one program for all single tokens of as many rows, whatever slots they are in", async () => {
+  it("compiles one program for all single tokens, whatever slots they are in and however many", async () => {
     const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 8, maxLength: 64 });
     await decoder.append([row(0, 3), row(1, 4), row(5, 3)]);
     const forPrompts = client.texts.length;
     for (let i = 0; i < 20; i++) {
-      const slots = i % 2 === 0 ? [0, 1, 5] : [5, 0, 1, 2]; // three rows run as four
+      const slots = i % 2 === 0 ? [0, 1, 5] : [5, 0, 1, 2, 7];
       await decoder.append(slots.map((slot) => row(slot, 1)));
     }
     expect([forPrompts, client.texts.length - forPrompts]).toEqual([1, 1]);
@@ -66,12 +66,12 @@ describe("a decode session on the engine xla", () => {
   });
 
   it("overwrites its tables in place: every table of a call is donated to one of its outputs", async () => {
-    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 2, maxLength: 64 });
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 12, maxLength: 64 });
     await decoder.append([row(0, 1)]);
     const before = client.liveBuffers;
     for (let i = 0; i < 5; i++) await decoder.append([row(0, 1)]);
     expect(client.liveBuffers).toBe(before);
-    const tables = tableArgs(client.texts.at(-1)!, `1x64x${D}`);
+    const tables = tableArgs(client.texts.at(-1)!, `12x128x${D}`);
     expect(tables).toHaveLength(2 * 2);
     for (const table of tables) expect(table).toMatch(/tf\.aliasing_output = \d+/);
     decoder.dispose();
@@ -95,18 +95,18 @@ describe("a decode session on the engine xla", () => {
     numTokens,
   });
 
-  it("draws up to so many tokens of every row in one call, of one program, which is recorded once", () => {
-    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 4, maxLength: 64 });
+  it("draws any number of tokens of every row in one call, of one program, which is recorded once", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 16, maxLength: 64 });
     decoder.step!([row(0, 3), row(1, 3), row(3, 3)], sampling(3, 1));
+    const [loop] = client.texts.slice(-1);
     const [texts, calls, recorded] = [client.texts.length, client.calls.length, numRecorded()];
     for (let i = 0; i < 5; i++) {
-      decoder.step!([row(3, 1), row(1, 1), row(0, 1)], sampling(3, 2 + i));
+      decoder.step!([row(3, 1), row(1, 1), row(0, 1)], sampling(3, 1 + i));
     }
-    expect([client.texts.length - texts, client.calls.length - calls]).toEqual([1, 5]);
-    const [loop] = client.texts.slice(-1);
+    expect([client.texts.length - texts, client.calls.length - calls]).toEqual([0, 5]);
+    expect(numRecorded() - recorded).toBe(0);
     expect(loop).toContain("stablehlo.while");
-    expect(numRecorded() - recorded).toBe(1);
-    const tables = tableArgs(loop!, `4x64x${D}`);
+    const tables = tableArgs(loop!, `16x128x${D}`);
     expect(tables).toHaveLength(2 * 2);
     for (const table of tables) expect(table).toMatch(/tf\.aliasing_output = \d+/);
     decoder.dispose();
@@ -199,15 +199,45 @@ describe("a decode session on the engine xla", () => {
     decoder.dispose();
   });
 
-  it("makes room by doubling, and leaks nothing", async () => {
+  it("compiles the same few programs for sessions of all sizes: no shape follows a prompt", async () => {
+    const weights = tinyWeights();
+    const seen = [113, 88, 87, 40].map(async (maxLength, session) => {
+      const decoder = engine.createDecoder(weights, { maxSequences: 25 + session, maxLength });
+      for (let i = 1; i < 30; i++) {
+        decoder.step!([row(i % 16, 1 + (i % 3) * 9)], sampling(1, 1 + (i % 3)));
+        decoder.reset(i % 16);
+      }
+      decoder.dispose();
+    });
+    await Promise.all(seen);
+    const [steps, reads] = [true, false].map((isStep) => {
+      const texts = client.texts.filter((text) => text.includes("stablehlo.while") === isStep);
+      return new Set(texts).size;
+    });
+    expect({ steps, reads }).toEqual({ steps: 1, reads: 1 });
+  });
+
+  it("draws under filters by one program, with a penalty and without", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 4, maxLength: 64 });
+    for (const repetitionPenalty of [1, 1.5]) {
+      const filter = { topK: 3, topP: 1, minP: 0, repetitionPenalty, history: [1, 2] };
+      decoder.step!([row(0, 1)], { ...sampling(1, 1), filters: [filter] });
+    }
+    expect(client.texts).toHaveLength(1);
+    decoder.dispose();
+  });
+
+  const LARGE = 100_000; // above it tables grow
+
+  it("makes room by doubling where the whole is large, and leaks nothing", async () => {
     const weights = tinyWeights();
     const counts = () => [tf.memory().numTensors, client.liveBuffers];
     const session = async () => {
-      const decoder = engine.createDecoder(weights, { maxSequences: 3, maxLength: 200 });
+      const decoder = engine.createDecoder(weights, { maxSequences: 3, maxLength: LARGE });
       await decoder.append([row(0, 60)]);
-      await decoder.append([row(0, 60), row(2, 1)]);
-      await decoder.append([row(0, 60), row(2, 1)]);
-      expect(client.calls.at(-1)!.filter((type) => type === `f32[3,200,${D}]`)).toHaveLength(4);
+      await decoder.append([row(0, 100), row(2, 1)]);
+      await decoder.append([row(0, 100), row(2, 1)]);
+      expect(client.calls.at(-1)!.filter((type) => type === `f32[4,512,${D}]`)).toHaveLength(4);
       decoder.dispose();
       return counts();
     };
@@ -215,5 +245,16 @@ describe("a decode session on the engine xla", () => {
     const after = await session(); // a table of angles stays on the device
     expect(after[0]).toBe(numTensors);
     expect(await session()).toEqual(after);
+  });
+
+  it("rounds rows of large tables up to powers of four, and draws single tokens without a loop", () => {
+    const decoder = engine.createDecoder(tinyWeights(), { maxSequences: 20, maxLength: LARGE });
+    const rows = Array.from({ length: 20 }, (_, slot) => row(slot, 1));
+    decoder.step!(rows, sampling(20, 1));
+    for (let count = 1; count < 20; count++)
+      decoder.step!(rows.slice(0, count), sampling(count, 1));
+    expect(client.texts).toHaveLength(4); // of 1, 4, 16 and all 24 rows
+    for (const text of client.texts) expect(text).not.toContain("stablehlo.while");
+    decoder.dispose();
   });
 });

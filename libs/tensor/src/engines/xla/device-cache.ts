@@ -11,13 +11,10 @@ import { groupsOf } from "../reference/decode-session.js";
 import type { SequenceCache } from "../reference/sequence-cache.js";
 import type { XlaBackend } from "./backend.js";
 import { attendTables, type Tables } from "./cache-attention.js";
+import { CacheSizes, type TableSize } from "./cache-sizes.js";
 import { concat, gather, reshape, scatter } from "./hlo.js";
-import { roundUp } from "./rounding.js";
 import { StepPrograms } from "./step-programs.js";
 import { sameShape, splat, type Value } from "./value.js";
-
-/** Tokens that a slot has room for at first; the room doubles as sequences grow. */
-const MIN_LENGTH = 64;
 
 /** Keys and values of all slots in a layer, [slots, length, Hkv·d]. */
 interface Layer {
@@ -35,15 +32,15 @@ interface Batch {
   readonly positions: Int32Array;
   /** [R·n] slot of each token, a slot that does not exist for padding: what is written there is dropped. */
   readonly slots: Int32Array;
-  /** [R] slot that each row sees; any for padding. */
-  readonly seen: Int32Array;
-  /** [R] the last token of each row. */
+  /** [R] slot that each row sees; any for padding. Undefined where row i sees slot i of all there are. */
+  readonly seen: Int32Array | undefined;
+  /** [R] the last token of each row, in the order of the call; then any. */
   readonly last: Int32Array;
 }
 
 /**
  * Keys and values in tables on the device that every call overwrites in place: a slot is a row, a token lies at
- * its position. Rows, tokens a row, slots and lengths are rounded up to powers of two, so that a handful of
+ * its position. Rows, tokens a row, slots and lengths are rounded up (`CacheSizes`), so that a handful of
  * compiled programs serve a session; what is added is never seen.
  */
 export class DeviceCache implements SequenceCache {
@@ -51,9 +48,8 @@ export class DeviceCache implements SequenceCache {
   private layers: Layer[] = [];
   /** The layers' tables as recorded steps know them; see `tables`. */
   private known: Tables[] = [];
-  /** Of the tables. */
-  private numSlots = 0;
-  private length = 0;
+  private size: TableSize = { numSlots: 0, length: 0 };
+  private readonly sizes: CacheSizes;
   private readonly steps: StepPrograms;
 
   constructor(
@@ -62,6 +58,9 @@ export class DeviceCache implements SequenceCache {
     private readonly about: { weights: DecoderWeights; options: DecoderOptions },
   ) {
     this.lengths = new Int32Array(about.options.maxSequences);
+    const widths = about.weights.layers.map(({ attention }) => attention.k.weight.shape[0]);
+    const bytesPerToken = widths.reduce((sum, width) => sum + 2 * 4 * width, 0); // keys and values of f32
+    this.sizes = new CacheSizes(about.options, bytesPerToken);
     this.steps = new StepPrograms(backend, ops);
   }
 
@@ -70,19 +69,18 @@ export class DeviceCache implements SequenceCache {
   }
 
   groupOf(numTokens: number): number {
-    return roundUp(numTokens, this.about.options.maxLength);
+    return this.sizes.tokens(numTokens);
   }
 
   read(rows: readonly DecoderRow[], weights: DecoderWeights): tf.Tensor2D {
     this.makeRoom(rows);
     const { R, n, ids, positions, slots, seen, last } = this.batchOf(rows);
     const { backend } = this;
-    const isWhole = R === this.numSlots && seen.every((slot, r) => slot === r);
     const places = {
       ...{ R, n },
       slots: backend.input(slots, [R * n]),
       positions: backend.input(positions, [R * n]),
-      seen: isWhole ? undefined : backend.input(seen, [R]),
+      seen: seen && backend.input(seen, [R]),
     };
     const tables = this.tables();
     const attends = tables.map((layer) => attendTables(backend, layer, places));
@@ -113,9 +111,11 @@ export class DeviceCache implements SequenceCache {
       rows.map(({ slot }, i) => ({ slot, ids: new Int32Array(limits?.[i] ?? numTokens) })),
     );
     this.backend.flush();
+    const numRows = this.sizes.rows(rows.length, 1, this.size.numSlots);
+    const numTurns = this.sizes.turns(numTokens);
     const drawn = this.steps.run(
       rows.map(({ slot, ids }) => ({ slot, id: ids.at(-1)!, position: this.lengthOf(slot) })),
-      { weights, sampling, tables: this.tables(), most: this.about.options.maxSequences },
+      { weights, sampling, tables: this.tables(), numRows, numTurns },
     );
     rows.forEach(({ slot }, i) => (this.lengths[slot]! += drawn.counts[i]!));
     return drawn;
@@ -146,22 +146,23 @@ export class DeviceCache implements SequenceCache {
   }
 
   private batchOf(rows: readonly DecoderRow[]): Batch {
+    const { numSlots } = this.size;
     const n = this.groupOf(rows[0]!.ids.length);
-    const R = roundUp(rows.length, this.about.options.maxSequences);
+    const R = this.sizes.rows(rows.length, n, numSlots);
+    const seen = R === numSlots ? undefined : new Int32Array(R);
     const batch: Batch = {
-      ...{ R, n },
+      ...{ R, n, seen },
       ids: new Int32Array(R * n),
       positions: new Int32Array(R * n),
-      slots: new Int32Array(R * n).fill(this.numSlots),
-      seen: new Int32Array(R),
+      slots: new Int32Array(R * n).fill(numSlots),
       last: new Int32Array(R),
     };
     rows.forEach(({ slot, ids }, r) => {
-      const [start, held] = [r * n, this.lengthOf(slot)];
+      const [start, held] = [(seen ? r : slot) * n, this.lengthOf(slot)];
       batch.ids.set(ids, start);
       ids.forEach((_, i) => (batch.positions[start + i] = held + i));
       batch.slots.fill(slot, start, start + ids.length);
-      batch.seen[r] = slot;
+      if (seen) seen[r] = slot;
       batch.last[r] = start + ids.length - 1;
     });
     return batch;
@@ -194,29 +195,33 @@ export class DeviceCache implements SequenceCache {
 
   /** Tables for the slots and lengths that come. */
   private makeRoom(rows: readonly DecoderRow[], slot = 0): void {
-    const { maxSequences, maxLength } = this.about.options;
-    const slots = Math.max(slot, ...rows.map((row) => row.slot)) + 1;
-    const longest = Math.max(0, ...rows.map((row) => this.lengthOf(row.slot) + row.ids.length));
-    const numSlots = Math.max(this.numSlots, roundUp(slots, maxSequences));
-    const length = Math.max(this.length, roundUp(Math.max(longest, MIN_LENGTH), maxLength));
-    if (numSlots === this.numSlots && length === this.length) return;
-    if (this.layers.length === 0) {
-      this.layers = this.about.weights.layers.map(({ attention }) => {
-        const empty = (width: number) => {
-          const table = this.backend.tensor(splat([numSlots, length, width], "f32", 0));
-          this.backend.settle(table); // an input of the first program as of all others
-          return tf.keep(table);
-        };
-        const [width] = attention.k.weight.shape;
-        return { keys: empty(width), values: empty(width) };
-      });
-    } else {
+    const before = this.size;
+    const after = this.sizes.tables(before, {
+      numSlots: Math.max(slot, ...rows.map((row) => row.slot)) + 1,
+      length: Math.max(0, ...rows.map((row) => this.lengthOf(row.slot) + row.ids.length)),
+    });
+    const { numSlots, length } = after;
+    if (numSlots === before.numSlots && length === before.length) return;
+    if (this.layers.length === 0) this.layers = this.emptyLayers(after);
+    else {
       for (const layer of this.layers)
         this.update(layer, (table) => grown(table, numSlots, length));
       this.backend.flush();
     }
-    [this.numSlots, this.length] = [numSlots, length];
+    this.size = after;
     this.known = this.values();
+  }
+
+  private emptyLayers({ numSlots, length }: TableSize): Layer[] {
+    return this.about.weights.layers.map(({ attention }) => {
+      const empty = (width: number) => {
+        const table = this.backend.tensor(splat([numSlots, length, width], "f32", 0));
+        this.backend.settle(table); // an input of the first program as of all others
+        return tf.keep(table);
+      };
+      const [width] = attention.k.weight.shape;
+      return { keys: empty(width), values: empty(width) };
+    });
   }
 
   /** Puts new tables in place of a layer's, in the same memory where their sizes are the same. */

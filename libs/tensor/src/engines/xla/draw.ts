@@ -24,7 +24,7 @@ export interface FilterValues {
   readonly minP: Value;
   readonly penalty: Value;
   /** [R, H] ids that the penalty is for; −1 is none. */
-  readonly history: Value | undefined;
+  readonly history: Value;
 }
 
 export interface Draws {
@@ -135,7 +135,6 @@ function padded(x: Value, width: number): Value {
 }
 
 function penalised(logits: Value, { penalty, history }: FilterValues): Value {
-  if (!history) return logits;
   const [R, H] = history.shape as [number, number];
   const flat = (x: Value) => reshape(x, [R * H, 1]);
   const places = concat([flat(broadcast(iota([R], 0), [R, H], [0])), flat(history)], 1);

@@ -6,15 +6,7 @@ import type { XlaBackend } from "./backend.js";
 import { DeviceCache } from "./device-cache.js";
 import { createOperations } from "./operations.js";
 import { createOptimizer } from "./optimizer.js";
-
-/**
- * The next of 1, 2, 3, 4, 6, 8, 12, 16, 24, …: a program is compiled for each size, and a third more
- * work at most costs less than another program.
- */
-export function paddedSize(size: number): number {
-  const power = 2 ** Math.ceil(Math.log2(Math.max(1, size)));
-  return size <= 0.75 * power && power > 2 ? 0.75 * power : power;
-}
+import { paddedSize } from "./rounding.js";
 
 /** Programs recorded from TFJS code, compiled by XLA, on tensors that stay on their device. */
 export function createXlaEngine(backend: XlaBackend, info: EngineInfo): Engine {

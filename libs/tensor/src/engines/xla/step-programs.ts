@@ -34,13 +34,15 @@ export interface StepContext {
   readonly sampling: StepSampling;
   /** Of each layer, on the device. */
   readonly tables: readonly Tables[];
-  /** Rows that a call may have. */
-  readonly most: number;
+  /** Rows of the call, of which the last or some in between may be empty. */
+  readonly numRows: number;
+  /** Tokens that each row may get; 1 is a program without a loop. */
+  readonly numTurns: number;
 }
 
 /** Sizes that a program is for. */
 interface Sizes {
-  /** Rows, and tokens that each may get: 1 is a program without a loop. */
+  /** Rows and turns. */
   readonly R: number;
   readonly K: number;
   /** Ids of a row's history; undefined without filters. */
@@ -49,8 +51,7 @@ interface Sizes {
   readonly length: number;
 }
 
-/** Least sizes, so that few programs are compiled: what is not used costs next to nothing. */
-const MIN_TURNS = 16;
+/** Of ids, and as many where nobody has any: one program fewer. */
 const MIN_HISTORY = 64;
 
 /** Above it an Int32Array would keep another number. */
@@ -209,15 +210,14 @@ export class StepPrograms {
   }
 }
 
-function sizesOf(rows: readonly LastToken[], { sampling, tables, most }: StepContext): Sizes {
-  const { numTokens = 1, filters } = sampling;
+function sizesOf(rows: readonly LastToken[], { sampling, tables, ...about }: StepContext): Sizes {
+  const { filters } = sampling;
   const [numSlots, length] = tables[0]!.keys.shape as [number, number, number];
   const histories = filters?.map((row) => historyOf(row).length);
   const longest = histories && Math.max(0, ...histories);
   return {
-    R: roundUp(rows.length, most),
-    K: numTokens === 1 ? 1 : roundUp(Math.max(numTokens, MIN_TURNS)),
-    H: longest && roundUp(Math.max(longest, MIN_HISTORY)),
+    ...{ R: about.numRows, K: about.numTurns },
+    H: longest === undefined ? undefined : roundUp(Math.max(longest, MIN_HISTORY)),
     ...{ numSlots, length },
   };
 }
@@ -272,7 +272,7 @@ function inputsOf(
     topP: doubles((row) => filters[row]?.topP ?? 1, 1),
     minP: doubles((row) => filters[row]?.minP ?? 0, 0),
     penalty: doubles((row) => filters[row]?.repetitionPenalty ?? 1, 1),
-    ...(H > 0 && { history }),
+    history,
   };
 }
 
@@ -281,7 +281,7 @@ function drawsOf(inputs: Record<keyof StepInputs, Value>, uniforms: Value, { R, 
   if (H === undefined) return { temperatures, uniforms, filters: undefined };
   const filters: FilterValues = {
     ...{ topK, topP: wholeOf(topP), minP: wholeOf(minP), penalty: wholeOf(penalty) },
-    history: H === 0 ? undefined : reshape(history, [R, H]),
+    history: reshape(history, [R, H]),
   };
   return { temperatures, uniforms, filters };
 }
