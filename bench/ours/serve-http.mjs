@@ -22,6 +22,7 @@ const [numLayers, numHeads, hiddenSize, intermediateSize, streams, numThreads] =
 await initEngine({ engine: "native", numThreads });
 const folder = mkdtempSync(join(tmpdir(), "stagecraft-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+process.once("SIGTERM", () => process.exit()); // else nobody ends server and clients
 
 // Every row of the table is a token, as in trained models: padded tables are sampled more slowly.
 const letters = "abcdefghijklmnopqrstuvwxyz";

@@ -18,10 +18,11 @@ interface LogitsFlags extends EngineFlags {
 /** `stagecraft logits MODEL --ids FILE --out FILE`: the logits of given tokens, to compare with other tools. */
 export function logitsCommand(command: Command, scope: CommandScope): void {
   const { io } = scope;
-  addEngineFlags(command)
+  command
     .argument("<model>", "model directory")
     .requiredOption("--ids <file>", "JSON: one list of token ids a sequence")
-    .requiredOption("--out <file>", "safetensors: logits.0, logits.1, … of [tokens, vocabulary]")
+    .requiredOption("--out <file>", "safetensors: logits.0, logits.1, … of [tokens, vocabulary]");
+  addEngineFlags(command)
     .option("--json", "one JSON object")
     .addHelpText(
       "after",

@@ -40,7 +40,7 @@ are supported. Ctrl-C finishes what is being answered and stops.`;
 
 /** `stagecraft serve MODEL`: one model behind OpenAI's API on this machine. */
 export function serveCommand(command: Command, scope: CommandScope): void {
-  addEngineFlags(command)
+  command
     .argument(
       "<model>",
       "model directory, s3://BUCKET/NAME or nats://NAME; one with a score head serves scores",
@@ -50,7 +50,8 @@ export function serveCommand(command: Command, scope: CommandScope): void {
     .addOption(chatTokensFlag())
     .option("--host <host>", "address to listen on", "127.0.0.1")
     .addOption(wholeNumberFlag("--port", "port; 0 = any free one", 8080))
-    .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", [])
+    .option("--api-key <key...>", "keys that are accepted; none = everybody on this machine", []);
+  addEngineFlags(command)
     .addOption(
       wholeNumberFlag("--max-active", "answers that grow at the same time", 64, { min: 1 }),
     )

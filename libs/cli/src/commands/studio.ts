@@ -23,12 +23,13 @@ const EXAMPLES = [
 
 /** `stagecraft studio`: the pages on which people rank, write, chat, and start rounds of the loop. */
 export function studioCommand(command: Command, scope: CommandScope): void {
-  addEngineFlags(command)
+  command
     .option("--from <dir>", "runs whose models answer and learn", join("runs", "demo"))
     .addOption(wholeNumberFlag("--port", "port of the pages; 0 = any free one", 8080))
     .option("--no-open", "do not open a browser")
     .addOption(wholeNumberFlag("--min-rankings", "rankings that a round waits for", 10, { min: 1 }))
-    .option("--database-url <url>", "PostgreSQL instead of the embedded database")
+    .option("--database-url <url>", "PostgreSQL instead of the embedded database");
+  addEngineFlags(command)
     .option("--json", "print one JSON object when the pages are there")
     .addHelpText("after", examplesText(EXAMPLES))
     .action((flags: StudioFlags) => studio(flags, scope));

@@ -51,7 +51,7 @@ const EXAMPLES = [
 
 /** `stagecraft up`: every service as a process of this machine, supervised, with a status screen. */
 export function upCommand(command: Command, scope: CommandScope): void {
-  addEngineFlags(addClusterFlags(command), { threads: "tensor threads of a process" })
+  addClusterFlags(command)
     .option(
       "--from <dir>",
       "runs whose sft/model and reward/model are served",
@@ -64,7 +64,8 @@ export function upCommand(command: Command, scope: CommandScope): void {
     .addOption(wholeNumberFlag("--rewards", "reward-model processes", 1, { min: 1 }))
     .addOption(wholeNumberFlag("--rollouts", "rollout processes", 8, { min: 1 }))
     .option("--no-gateway", "no pages for people and no API for programs")
-    .addOption(wholeNumberFlag("--pages-port", "port of the pages; 0 = a free one", 0))
+    .addOption(wholeNumberFlag("--pages-port", "port of the pages; 0 = a free one", 0));
+  addEngineFlags(command, { threads: "tensor threads of a process" })
     .option("--runs <dir>", "folder of the trainer's runs", "runs")
     .option(
       "--read <dir...>",
