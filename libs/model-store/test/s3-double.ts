@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { signRequest, type S3Credentials } from "../src/s3/sigv4.js";
 
 type Condition = "if-match" | "if-none-match";
-type How = "kept" | "ignored" | "unknown";
+type How = "kept" | "kept without quotes" | "ignored" | "unknown";
 
 /** What a test sees and does of the double. */
 export interface S3Double extends AsyncDisposable {
@@ -103,7 +103,7 @@ export async function startS3Double(options: {
     if (method === "PUT") {
       const present = objects.get(key);
       const asked = (name: Condition) => {
-        const isKept = double.conditions.get(name) === "kept";
+        const isKept = ["kept", "kept without quotes"].includes(double.conditions.get(name)!);
         return isKept ? request.headers[name] : undefined;
       };
       const isUnknown = [...double.conditions].some(
@@ -112,7 +112,9 @@ export async function startS3Double(options: {
       if (isUnknown) return fail(response, 501, "NotImplemented");
       const match = asked("if-match");
       if (match && !present) return fail(response, 404, "NoSuchKey");
-      const isOther = match && match !== `"${md5(present!.content)}"`;
+      const isBare = double.conditions.get("if-match") === "kept without quotes";
+      const quote = isBare ? "" : '"';
+      const isOther = match && match !== `${quote}${md5(present!.content)}${quote}`;
       if (isOther || (asked("if-none-match") && present)) {
         return fail(response, 412, "PreconditionFailed");
       }

@@ -179,6 +179,23 @@ describe("S3 alone", () => {
     }
   });
 
+  it("a store that compares ETags without their quotes, as Ceph does, has a registry too", async () => {
+    await using opened = await openS3();
+    await using dir = await tempDir();
+    const { double, store } = opened;
+    double.conditions.set("if-match", "kept without quotes");
+    for (const fill of [6, 7]) await writeModel(dir.file(`m${fill}`), fill);
+    const registry = openStoreRegistry(store, s3Folder);
+    for (const fill of [6, 7]) await registry.add("assistant", dir.file(`m${fill}`));
+    expect(await registry.versions("assistant")).toHaveLength(2);
+    const key = `${s3Folder.prefix}stagecraft-registry.json`;
+    const before = (await store.readState(key))!;
+    await registry.promote("assistant", 2, { by: "ann" });
+    await expect(store.writeState(key, before.content, before)).rejects.toMatchObject({
+      code: "aborted",
+    });
+  });
+
   it("a store that is full is not asked again and again", async () => {
     await using opened = await openS3();
     const { double, store } = opened;
