@@ -50,10 +50,10 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
   const readWeights = [
     `$JS.API.STREAM.MSG.GET.KV_${weightsBucket}`,
     `$JS.API.DIRECT.GET.KV_${weightsBucket}.>`,
-    `$JS.API.DIRECT.GET.OBJ_${weightsBucket}`,
+    ...getFrom(`OBJ_${weightsBucket}`),
   ];
   const models = `OBJ_${modelsBucket(deployment)}`;
-  const readModels = [`$JS.API.STREAM.INFO.${models}`, `$JS.API.DIRECT.GET.${models}`];
+  const readModels = [`$JS.API.STREAM.INFO.${models}`, ...getFrom(models)];
   // Which version is in use; the models themselves are the admin's.
   const registry = modelsBucket(deployment);
   const changeRegistry = [
@@ -100,6 +100,10 @@ function natsPermissions(role: NatsRole, topology: Topology): NatsPermissions {
       return { publish: ["$JS.API.INFO"], subscribe: [inbox, subjects.progress] };
   }
 }
+
+/** Of any copy, and of the leader where a copy has nothing. */
+const getFrom = (stream: string) =>
+  ["DIRECT.GET", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.${stream}`);
 
 /** Where a user's answers come; see `JetStreamOptions.user`. */
 export function inboxPrefix(user: string): string {

@@ -14,7 +14,7 @@ const META = {
 /**
  * The first message at or after `from` on the subject, raw (no base64). The library exposes this call
  * on no public interface. Needs `allow_direct`, which all our streams have. With replicas the answer
- * may lag a moment behind the leader.
+ * may lag behind the leader, and say that nothing is there: ask `leaderGet` then.
  */
 export async function directGet(
   { nc, requestTimeoutMs: timeout }: Connection,

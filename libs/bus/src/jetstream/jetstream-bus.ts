@@ -11,6 +11,7 @@ import { directGet } from "./direct-get.js";
 import { fromNats, isNotFound } from "./errors.js";
 import { toNatsHeaders } from "./headers.js";
 import { wrapKeyValue } from "./key-value.js";
+import { isNoMessage, leaderGet } from "./leader-get.js";
 import { openPull } from "./pull.js";
 import { consumerConfig, hasFields, streamConfig } from "./stream-config.js";
 
@@ -52,9 +53,11 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
         return { sequence: ack.seq, duplicate: ack.duplicate };
       }),
     read: (stream, from, subject) =>
-      attempt(`read ${stream}`, () =>
-        directGet(connection, stream, { from, subject: subject ?? ">" }),
-      ),
+      attempt(`read ${stream}`, async () => {
+        const query = { from, subject: subject ?? ">" };
+        const found = await directGet(connection, stream, query);
+        return found ?? (await leaderGet(manager, stream, query));
+      }),
     remove: (stream, sequence) =>
       attempt(`delete ${sequence} of ${stream}`, () =>
         manager.streams.deleteMessage(stream, sequence, false).catch((error: unknown) => {
@@ -164,12 +167,6 @@ function createJetStreamBroker(connection: Connection, manager: JetStreamManager
       await nc.close();
     },
   };
-}
-
-/** Deleting what is not there: API error 10043/10057 by server version. */
-function isNoMessage(error: unknown): boolean {
-  const { api_error: api } = error as { api_error?: { err_code?: number; description?: string } };
-  return api?.err_code === 10043 || /no message found|not found/i.test(api?.description ?? "");
 }
 
 function ignoreMissing<T>(work: Promise<T>, otherwise: T): Promise<T> {
