@@ -8,6 +8,7 @@ import { startRun } from "./start-run.mjs";
 
 const [updates = "3", ...hosts] = process.argv.slice(2);
 const workers = hosts.filter((host) => host.startsWith("rollout"));
+const policies = hosts.filter((host) => host.startsWith("policy"));
 const READY_MS = 180_000;
 const token = readFileSync("/etc/access/admin", "utf8").trim();
 const plain = { allowPlaintext: true, token };
@@ -37,8 +38,9 @@ const ended = await startRun({
   connection: plain,
   onUpdate: () => console.log(`update ${++numUpdates}`),
 });
-const policyClient = createRpcClient(policy.PolicyServiceClient, "policy:50051", plain);
-const { weights } = await policyClient.getStatus({});
+/** @type {Record<string, number>} by policy, the one that was made anew in mid-run included */
+const weights = {};
+for (const host of policies) weights[host] = await followedTo(host, numUpdates);
 /** @type {Record<string, number>} */
 const rollouts = {};
 for (const host of workers) {
@@ -49,11 +51,12 @@ for (const host of workers) {
 const score = await scoreOnce();
 await gateway.addComparisons({ comparisons: [comparison("after")] });
 const kept = (await gateway.getQueueStatus({ batch: "" })).numOpen;
-for (const client of [policyClient, gateway]) client.close();
+gateway.close();
 const state = trainer.RunState[ended?.state ?? 0];
-const summary = { state, error: ended?.error?.message, numUpdates, weights: weights?.version };
+const summary = { state, error: ended?.error?.message, numUpdates, weights };
 console.log(JSON.stringify({ ...summary, rollouts, score, comparisons: { numAdded, kept } }));
-const isWhole = state === "SUCCEEDED" && numUpdates === Number(updates) && kept === 2;
+const isFollowed = policies.every((host) => weights[host] === numUpdates);
+const isWhole = state === "SUCCEEDED" && numUpdates === Number(updates) && kept === 2 && isFollowed;
 process.exit(isWhole ? 0 : 1);
 
 /** @param {string} address */
@@ -68,6 +71,24 @@ async function waitUntilServing(address) {
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   probe.close();
+}
+
+/**
+ * The version that a policy serves once it serves this one, or after a minute.
+ * @param {string} host
+ * @param {number} version
+ */
+async function followedTo(host, version) {
+  await waitUntilServing(`${host}:50061`);
+  const client = createRpcClient(policy.PolicyServiceClient, `${host}:50051`, plain);
+  for (const endsAt = Date.now() + 60_000; ;) {
+    const served = Number((await client.getStatus({})).weights?.version ?? 0);
+    if (served === version || Date.now() > endsAt) {
+      client.close();
+      return served;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 /** @param {string} comparisonId */

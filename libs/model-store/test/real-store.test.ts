@@ -5,7 +5,8 @@
  *     STAGECRAFT_S3_SECRET_ACCESS_KEY=… npx vitest run libs/model-store/test/real-store.test.ts
  *
  * STAGECRAFT_S3_CONDITIONS=none for a store that does not write on conditions (OpenStack Swift, s3rver), which
- * has no registry. All of it passed on Ceph 16 (radosgw of Debian 12). Everything lies below `stagecraft-test-…` in the bucket and is removed in the end.
+ * has no registry. Ceph's (radosgw 16, of Debian 12) passes all of it. Everything lies below `stagecraft-test-…` in
+ * the bucket and is removed in the end.
  */
 import { createServer, connect, type AddressInfo } from "node:net";
 

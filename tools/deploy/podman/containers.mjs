@@ -22,6 +22,12 @@ export const WORKERS = ["rollout-1", "rollout-2"];
 /** Stop order: those that hold work first. */
 export const SERVICES = ["trainer", ...WORKERS, ...POLICIES, "reward-model", "gateway"];
 
+/** Those that bring their models before they start, each onto a volume of its own. */
+export const SERVERS = [...POLICIES, "reward-model"];
+
+/** As the manifests' init container bring-models is limited. */
+const BRING_LIMITS = ["--memory", "512m", "--cpus", "1"];
+
 const LOCKED_DOWN = [
   ...["--read-only", "--tmpfs", "/tmp:rw,size=64m", "--user", "10001:10001"],
   ...["--cap-drop", "all", "--security-opt", "no-new-privileges", ...ULIMITS],
@@ -36,7 +42,14 @@ const NATS_FILES = {
   "cluster.conf": join(KUSTOMIZE, "components", "brokers-3", "cluster.conf"),
 };
 
+const WITH_CONFIG = ["--config", "/etc/stagecraft/config.yaml"];
+
+/** @param {string} name of a server */
+const bringing = (name) => `${name}-bring-models`;
+
 /**
+ * @typedef {"policy" | "reward-model" | "rollout" | "trainer" | "gateway"} Kind
+ *
  * @param {object} options
  * @param {string} options.tag
  * @param {string} options.natsImage
@@ -47,7 +60,7 @@ export function createContainers({ tag, natsImage, postgresImage }) {
   const scratch = mkdtempSync(join(tmpdir(), `${id}-`));
   const access = ["--volume", `${join(scratch, "access")}:/etc/access:ro`];
   const password = randomBytes(24).toString("hex");
-  const volumes = ["models", "data", "postgres", ...BROKERS];
+  const volumes = ["models", "data", "postgres", ...BROKERS, ...SERVERS];
 
   /** @param {...string} args */
   const run = (...args) => engineOutput("podman", args, { timeoutMs: 600_000 });
@@ -128,11 +141,10 @@ export function createContainers({ tag, natsImage, postgresImage }) {
   }
 
   /**
-   * @param {string} name
-   * @param {"policy" | "reward-model" | "rollout" | "trainer" | "gateway"} kind
-   * @param {readonly string[]} mounts
+   * What a service is started with, its volumes but for its settings' included.
+   * @param {Kind} kind
    */
-  function startService(name, kind, mounts) {
+  function settingsOf(kind) {
     const config = `${join(CONFIG, `${kind}.yaml`)}:/etc/stagecraft/config.yaml:ro`;
     const prefix = `STAGECRAFT_${kind.toUpperCase().replace("-", "_")}`;
     const settings = {
@@ -148,21 +160,46 @@ export function createContainers({ tag, natsImage, postgresImage }) {
       "--env",
       `${prefix}_${field}=${value}`,
     ]);
-    const options = ["--volume", config, ...access, ...environment, ...mounts];
-    const image = `${IMAGE_PREFIX}/${kind}:${tag}`;
-    start(name, options, image, "--config", "/etc/stagecraft/config.yaml");
+    return ["--volume", config, ...access, ...environment];
   }
+
+  /** @param {string} name */
+  const serverKind = (name) => /** @type {Kind} */ (name.replace(/-\d$/, ""));
+
+  /**
+   * @param {string} name
+   * @param {Kind} kind
+   * @param {readonly string[]} mounts
+   */
+  function startService(name, kind, mounts) {
+    start(name, [...settingsOf(kind), ...mounts], `${IMAGE_PREFIX}/${kind}:${tag}`, ...WITH_CONFIG);
+  }
+
+  /** @param {string} name of a server: what its pod has on its emptyDir */
+  const modelsOf = (name) => volume(name, "/models");
+
+  /** @param {string} name of a server: its pod's init container, which ends once the models are there */
+  function bringingArgs(name) {
+    const kind = serverKind(name);
+    return [
+      ...["run", "--name", `${id}-${bringing(name)}`, "--network", id, ...LOCKED_DOWN],
+      ...[...BRING_LIMITS, ...settingsOf(kind), ...modelsOf(name)],
+      ...[`${IMAGE_PREFIX}/${kind}:${tag}`, ...WITH_CONFIG, "--bring-models", "true"],
+    ];
+  }
+
+  const everything = [...BROKERS, "postgres", ...SERVERS.map(bringing), ...SERVICES];
 
   return {
     id,
     createNetwork: () => run("network", "create", id),
+    /** The init containers of all servers; they wait for the models. Resolves when each has ended well. */
+    bringModels: () => Promise.all(SERVERS.map((name) => beside(...bringingArgs(name)))),
     writeAccess,
     startBrokers,
     startPostgres,
     startServices() {
-      const models = ["--tmpfs", "/models:rw,size=64m"]; // of each one's own, from the broker's store
-      for (const name of POLICIES) startService(name, "policy", models);
-      startService("reward-model", "reward-model", models);
+      for (const name of SERVERS) startService(name, serverKind(name), modelsOf(name));
       for (const name of WORKERS) startService(name, "rollout", []);
       const prompts = volume("models", "/data/in", "ro");
       startService("trainer", "trainer", [...volume("data", "/data"), ...prompts]);
@@ -188,6 +225,13 @@ export function createContainers({ tag, natsImage, postgresImage }) {
     kill: (name) => beside("kill", "--signal", "KILL", `${id}-${name}`),
     /** @param {string} name */
     restart: (name) => beside("start", `${id}-${name}`),
+    /** @param {string} name a server in a new place, as the pod that follows a lost one: nothing of that is left */
+    async replace(name) {
+      await beside("rm", "--force", `${id}-${name}`, `${id}-${bringing(name)}`);
+      await beside("volume", "rm", `${id}-${name}`);
+      await beside(...bringingArgs(name));
+      startService(name, serverKind(name), modelsOf(name));
+    },
     /** @param {string} name @param {readonly string[]} command */
     exec: (name, command) => run("exec", `${id}-${name}`, ...command),
     /** @param {string} name */
@@ -198,13 +242,13 @@ export function createContainers({ tag, natsImage, postgresImage }) {
       return { name, code, seconds: Math.round((Date.now() - startMs) / 100) / 10 };
     },
     printLogs() {
-      for (const name of [...BROKERS, "postgres", ...SERVICES]) {
+      for (const name of everything) {
         process.stderr.write(`--- ${name}\n`);
         spawnSync("podman", ["logs", "--tail", "15", `${id}-${name}`], { stdio: ["ignore", 2, 2] });
       }
     },
     removeAll() {
-      const names = [...BROKERS, "postgres", ...SERVICES].map((name) => `${id}-${name}`);
+      const names = everything.map((name) => `${id}-${name}`);
       engineOutput("podman", ["rm", "--force", "--ignore", "--time", "1", ...names]);
       engineOutput("podman", ["network", "rm", "--force", id]);
       engineOutput("podman", [
