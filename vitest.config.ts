@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tools/test/longest-first.mjs";
 
 /** `@stagecraft/*` packages resolve to their TypeScript sources, so tests need no build. */
 // No "import" here: Node would apply it to require() too, and CommonJS (tfjs → long) would get ESM.
@@ -15,7 +16,10 @@ export default defineConfig({
     ],
     exclude: ["**/node_modules/**", "libs/cli/test/pages/**"], // by `npm run test:pages`
     pool: "forks",
-    maxWorkers: 2, // tensor engines use threads of their own; more forks only fight over cores
+    // One more than the cores we test on: many tests wait, for processes that start and leases that end. Tensor
+    // engines use threads of their own, so that still more only fight over cores.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
