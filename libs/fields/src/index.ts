@@ -1,3 +1,4 @@
+export { busFields } from "./bus-fields.js";
 export {
   engineFields,
   engineOptions,

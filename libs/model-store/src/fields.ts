@@ -1,5 +1,4 @@
-import { busFields } from "@stagecraft/service-kit";
-import { flag, text } from "@stagecraft/fields";
+import { busFields, flag, text } from "@stagecraft/fields";
 import type { z } from "zod";
 
 /** Settings of a process that loads models from object stores. */

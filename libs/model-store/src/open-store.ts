@@ -1,6 +1,5 @@
-import { createJetStreamBus, modelsBucket } from "@stagecraft/bus";
 import { StagecraftError } from "@stagecraft/core";
-import { busOptions, type BusSettings, type ServerSettings } from "@stagecraft/service-kit";
+import type { BusSettings, ServerSettings } from "@stagecraft/service-kit";
 import type { ModelStoreSettings } from "./fields.js";
 import type { ModelUrl } from "./model-url.js";
 import { createNatsStore } from "./nats-store.js";
@@ -33,6 +32,9 @@ export async function openModelStore(
   }
   const { deployment, natsReplicas: replicas = 1, connectTimeoutMs } = settings;
   const wait = connectTimeoutMs === undefined ? {} : { connectTimeoutMs };
+  // Every command that takes a model is here at its start; a client of NATS loads for long.
+  const { createJetStreamBus, modelsBucket } = await import("@stagecraft/bus");
+  const { busOptions } = await import("@stagecraft/service-kit");
   const bus = await createJetStreamBus({ ...busOptions(settings), ...wait, name: "models" });
   const store = createNatsStore({ bus, bucket: modelsBucket(deployment), replicas });
   return { ...store, [Symbol.asyncDispose]: () => bus.close() };

@@ -1,4 +1,4 @@
-export { busFields, callFields, serverFields } from "./fields.js";
+export { callFields, serverFields } from "./fields.js";
 export {
   engineFields,
   engineOptions,

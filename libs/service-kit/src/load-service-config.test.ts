@@ -1,9 +1,9 @@
-import { engineFields, engineOptions } from "@stagecraft/fields";
+import { busFields, engineFields, engineOptions } from "@stagecraft/fields";
 import { writeFile } from "node:fs/promises";
 import { tempDir } from "@stagecraft/testing";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { busFields, callFields, serverFields } from "./fields.js";
+import { callFields, serverFields } from "./fields.js";
 import { loadServiceConfig } from "./load-service-config.js";
 import { deploymentTopology } from "@stagecraft/bus";
 import { busOptions, clientOptions, serverOptions, topologyOptions } from "./options.js";

@@ -1,9 +1,10 @@
+import type { busFields } from "@stagecraft/fields";
 import type { JetStreamOptions, TopologyOptions } from "@stagecraft/bus";
 import { liveText, parseText } from "@stagecraft/config";
 import type { AuthOptions, RpcClientOptions, RpcLimits, RpcServerOptions } from "@stagecraft/rpc";
 import type { z } from "zod";
 import type { SecretFiles } from "./load-service-config.js";
-import type { busFields, callFields, serverFields } from "./fields.js";
+import type { callFields, serverFields } from "./fields.js";
 
 /** Parsed `serverFields`. */
 export type ServerSettings = Fields<ReturnType<typeof serverFields>>;

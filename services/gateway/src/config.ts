@@ -1,6 +1,6 @@
 import { modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
-import { busFields, callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
-import { text, texts, whole } from "@stagecraft/fields";
+import { callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { busFields, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 /** Models go from the store to the policies by their trainer: nothing is kept here. */

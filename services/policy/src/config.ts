@@ -1,12 +1,11 @@
 import {
-  busFields,
   engineFields,
   engineSettings,
   loadServiceConfig,
   serverFields,
 } from "@stagecraft/service-kit";
 import { bringModelsFields, modelStoreFields } from "@stagecraft/model-store";
-import { decimal, text, texts, whole } from "@stagecraft/fields";
+import { busFields, decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { ThreadedEngineOptions } from "./thread-client.js";
 

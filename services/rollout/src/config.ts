@@ -1,5 +1,5 @@
-import { busFields, callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
-import { text, whole } from "@stagecraft/fields";
+import { callFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { busFields, text, whole } from "@stagecraft/fields";
 import { z } from "zod";
 import type { RewardSource } from "./open-service.js";
 

@@ -1,7 +1,7 @@
-import { busFields, engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { modelStoreFields } from "@stagecraft/model-store";
 import { WEIGHTS_DTYPES } from "@stagecraft/weights";
-import { choice, flag, text, texts, whole } from "@stagecraft/fields";
+import { busFields, choice, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 const own = {

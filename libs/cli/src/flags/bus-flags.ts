@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { createJetStreamBus, type EventBus } from "@stagecraft/bus";
-import { busFields, busOptions } from "@stagecraft/service-kit";
-import { flag, text } from "@stagecraft/fields";
+import { busOptions } from "@stagecraft/service-kit";
+import { busFields, flag, text } from "@stagecraft/fields";
 import { z } from "zod";
 import { clusterLayout, connectControl } from "@stagecraft/cluster";
 import { addClusterFlags, clusterDirOf, type ClusterFlags } from "../commands/cluster-flags.js";

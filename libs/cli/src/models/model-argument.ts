@@ -7,8 +7,7 @@ import {
   type LocalModelOptions,
   type StoreSettings,
 } from "@stagecraft/model-store";
-import { busFields } from "@stagecraft/service-kit";
-import { flag } from "@stagecraft/fields";
+import { busFields, flag } from "@stagecraft/fields";
 import { z } from "zod";
 import type { CommandScope } from "../app/command.js";
 import { addConfigFlags, readConfig } from "../flags/config-flags.js";

@@ -1,5 +1,4 @@
 import { open, rm } from "node:fs/promises";
-import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { jsonlFiles } from "../formats/files/jsonl.js";
 import { elementsOf, stored, UNKNOWN, widened, type ColumnType } from "./column-types.js";
 import { replaceFile, writeJsonl } from "./write-jsonl.js";
@@ -44,6 +43,7 @@ async function* watched(records: Iterable<object> | AsyncIterable<object>, colum
 
 async function writeGroups(file: string, spool: string, columns: Columns): Promise<void> {
   const elements = [...columns].flatMap(([name, type]) => elementsOf(name, type));
+  const { fileWriter, ParquetWriter } = await import("hyparquet-writer"); // only for who writes one
   const schema = [{ name: "root", num_children: columns.size }, ...elements];
   const writer = new ParquetWriter({ writer: fileWriter(file), schema });
   let group: Record<string, unknown>[] = [];
