@@ -19,7 +19,10 @@ export const LONGEST = [
 
 /** The longest files first, the others in vitest's own order. */
 export class LongestFirst extends BaseSequencer {
-  /** @param {Parameters<BaseSequencer["sort"]>[0]} files */
+  /**
+   * @override
+   * @param {Parameters<BaseSequencer["sort"]>[0]} files
+   */
   async sort(files) {
     const sorted = await super.sort(files);
     return sorted.sort((a, b) => placeOf(a.moduleId) - placeOf(b.moduleId));
