@@ -146,9 +146,12 @@ function readTargets(
 
 type Rows = Int32Array | undefined;
 
+/** Logits of fewer are no faster. */
+const LEAST_ROWS = 256;
+
 /** The rows asked for and, where the engine likes certain sizes, some of the others behind them. */
 function paddedRows(rows: Rows, numRows: number): Rows {
-  const size = Math.min(numRows, paddedSize(rows?.length ?? numRows));
+  const size = Math.min(numRows, paddedSize(rows?.length ?? numRows, LEAST_ROWS));
   if (!rows || size === rows.length) return rows;
   const asked = new Set(rows);
   const padded = new Int32Array(size);

@@ -71,13 +71,14 @@ const rankings = (lengths: readonly number[]) => [
     ...{ answerLengths: [2, 3], refLogProbs: [-1, -2] },
   },
 ];
+/** Short and long ones, and few: of one size all the same. */
 const RANKINGS = [
   rankings([9, 11, 7, 12, 10]),
-  rankings([12, 9, 12, 8, 9]),
-  rankings([11, 9, 9, 9, 9]),
+  rankings([4, 5, 4, 4, 4]),
+  rankings([31, 9, 29, 30]),
 ];
 
-describe("a step on xla is one program, compiled at the first", () => {
+describe("a step on xla is one program, compiled at the first, for batches small and large", () => {
   it("of a language model, however many tokens are learnt", async () => {
     const batches = [textBatch(17), textBatch(20), textBatch(24)];
     const steps = stepsOn(batches, (batch) => lmLoss(model, batch, batch.numTargets));
@@ -141,15 +142,21 @@ function experience(lengths: readonly number[]): Experience[] {
   });
 }
 
+/** Lengths of answers: of short and long batches. */
+const BATCHES = [
+  [9, 11, 7, 12],
+  [1, 2],
+  [28, 20, 8, 9, 4, 17],
+];
+
 function updates(trainees: Trainees) {
   const estimator = { estimator: "gae", gamma: 1, gaeLambda: 0.95, klCoef: 0.1 } as const;
   const white = { whitenAdvantages: true, whitenRewards: false };
-  return [experience([9, 11, 7, 12]), experience([12, 10, 8, 9]), experience([11, 9, 10, 9])].map(
-    (batch) => () => {
-      const estimates = estimateAdvantages(batch, { ...estimator, ...white });
-      return optimize(trainees, batch, { estimates, options: OPTIONS });
-    },
-  );
+  return BATCHES.map((lengths) => () => {
+    const batch = experience(lengths);
+    const estimates = estimateAdvantages(batch, { ...estimator, ...white });
+    return optimize(trainees, batch, { estimates, options: OPTIONS });
+  });
 }
 
 describe("a minibatch of PPO on xla", () => {
@@ -179,13 +186,12 @@ describe("a minibatch of PPO on xla", () => {
         responseLogProbs(model, sequences, { padId: 0, maxTokens: 1000, temperature: 1 }),
       );
     };
-    const steps = [judge([9, 11, 7, 12]), judge([12, 10, 8, 9]), judge([11, 9, 10, 9])];
-    expect(await countSteps(steps)).toEqual(ONCE);
+    expect(await countSteps(BATCHES.map(judge))).toEqual(ONCE);
   });
 
   it("judges the tokens of sequences by programs that are compiled once for lengths of a size", async () => {
     const judge = (length: number) => () => judgeSequence(model, ids(length), { numTop: 1 });
-    const [first, ...others] = await countSteps([judge(11), judge(12), judge(10)]);
+    const [first, ...others] = await countSteps([judge(11), judge(30), judge(3)]);
     expect(first).toMatch(/compiled/);
     for (const each of others) expect(each).toMatch(/^0 compiled/);
   });

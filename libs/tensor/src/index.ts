@@ -44,6 +44,7 @@ export {
 } from "./memory.js";
 export {
   createLaterReads,
+  paddedBatch,
   paddedSize,
   programCounts,
   runRecorded,

@@ -17,10 +17,31 @@ export function programCounts(): ProgramCounts | undefined {
 
 /**
  * A size of at least this to pad a batch to: the size itself, but on an engine that compiles a program for each
- * shape one of few.
+ * shape one of few, none below `least`.
  */
-export function paddedSize(size: number): number {
-  return currentEngine().paddedSize?.(size) ?? size;
+export function paddedSize(size: number, least = 1): number {
+  return currentEngine().paddedSize?.(Math.max(size, least)) ?? size;
+}
+
+/** Below it a sequence is so short that its padding costs less than another program. */
+const LEAST_LENGTH = 64;
+
+/** A pass of fewer tokens takes a GPU as long. */
+const LEAST_TOKENS = 512;
+
+/**
+ * Rows and their length to pad a batch to, no longer than `most`; as `paddedSize`. A batch of few tokens gets rows up
+ * to a number that takes no longer.
+ */
+export function paddedBatch(
+  { numRows, length }: { numRows: number; length: number },
+  most = Infinity,
+): { batchSize: number; length: number } {
+  const padded = Math.max(length, Math.min(most, paddedSize(length, LEAST_LENGTH)));
+  return {
+    batchSize: paddedSize(numRows, Math.ceil(LEAST_TOKENS / padded)),
+    length: padded,
+  };
 }
 
 /** Results of a step that are read when it is over, so that one program computes them and the step. */

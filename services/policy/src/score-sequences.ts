@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { throwIfAborted } from "@stagecraft/core";
 import type { Model } from "@stagecraft/model";
-import { paddedSize, tf } from "@stagecraft/tensor";
+import { paddedBatch, tf } from "@stagecraft/tensor";
 import type { SequenceToScore } from "./engine.js";
 
 export interface ScoreSequencesOptions {
@@ -41,8 +41,10 @@ function scoreBatch(
   temperature: number,
 ): Float32Array[] {
   const longest = Math.max(...batch.map(({ ids }) => ids.length));
-  const length = Math.max(longest, Math.min(model.config.maxPositions, paddedSize(longest)));
-  const batchSize = paddedSize(batch.length);
+  const { batchSize, length } = paddedBatch(
+    { numRows: batch.length, length: longest },
+    model.config.maxPositions,
+  );
   const size = batchSize * length;
   const ids = new Int32Array(size);
   const segments = new Int32Array(size);

@@ -1,6 +1,6 @@
 import type { ChatMessage } from "@stagecraft/contracts";
 import { combineScores } from "@stagecraft/learn";
-import { paddedSize, tf } from "@stagecraft/tensor";
+import { paddedBatch, tf } from "@stagecraft/tensor";
 import { renderScored, type Tokenizer } from "@stagecraft/tokenizer";
 
 /** The part of a model with a score head that scoring needs. */
@@ -99,8 +99,10 @@ export function createScorer({
 /** Pads on the right to the longest sequence, or what the engine likes, with token 0 in segment 0. */
 function padRows(sequences: readonly Int32Array[], maxLength: number): TokenRows {
   const longest = Math.max(...sequences.map((ids) => ids.length));
-  const length = Math.max(longest, Math.min(maxLength, paddedSize(longest)));
-  const batchSize = paddedSize(sequences.length);
+  const { batchSize, length } = paddedBatch(
+    { numRows: sequences.length, length: longest },
+    maxLength,
+  );
   const ids = new Int32Array(batchSize * length);
   const segments = new Int32Array(batchSize * length);
   sequences.forEach((sequence, row) => {

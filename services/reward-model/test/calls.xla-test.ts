@@ -13,9 +13,9 @@ beforeAll(async () => {
 
 const batch = (...lengths: number[]) =>
   lengths.map((length) => Int32Array.from({ length }, (_, i) => i % 7));
-const BATCHES = [batch(9, 12, 10), batch(12, 4, 4), batch(11, 2, 9)];
+const BATCHES = [batch(9, 12, 10), batch(2), batch(11, 2, 16, 9, 15)];
 
-/** For every batch of a size, whatever it holds. */
+/** For all that are small, whatever they hold. */
 const ONCE = ["1 compiled, 1 run", "0 compiled, 1 run", "0 compiled, 1 run"];
 
 describe("a batch of a reward model on xla", () => {

@@ -1,4 +1,4 @@
-import { paddedSize } from "@stagecraft/tensor";
+import { paddedBatch, paddedSize } from "@stagecraft/tensor";
 
 /** Where a sequence goes in a batch of rows of equal length. */
 export interface Place {
@@ -22,11 +22,12 @@ export interface Packing {
  * packing depends on the lengths alone. Without `pack` every sequence has its own row.
  */
 export function packSequences(lengths: readonly number[], pack = true): Packing {
-  const length = paddedSize(lengths.reduce((max, value) => Math.max(max, value), 0));
+  const longest = lengths.reduce((max, value) => Math.max(max, value), 0);
   if (!pack) {
     const places = lengths.map((_, row) => ({ row, column: 0, segment: 1 }));
-    return { batchSize: paddedSize(lengths.length), length, places };
+    return { ...paddedBatch({ numRows: lengths.length, length: longest }), places };
   }
+  const length = paddedSize(longest, LEAST_LENGTH);
   const rows: { used: number; count: number }[] = [];
   const places: Place[] = [];
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
@@ -37,11 +38,17 @@ export function packSequences(lengths: readonly number[], pack = true): Packing 
     places[i] = { row: index, column: row.used, segment: ++row.count };
     row.used += lengths[i]!;
   }
-  return { batchSize: paddedSize(rows.length), length, places };
+  return { ...paddedBatch({ numRows: rows.length, length }), places };
 }
 
-/** The numbers with zeros behind them up to a size that the engine likes. */
+/** Rows that several sequences share; what they leave of a longer row is free for others. */
+const LEAST_LENGTH = 128;
+
+/** How many numbers the engine likes, where there are so many: single ones cost nothing. */
+export const paddedCount = (count: number): number => paddedSize(count, 64);
+
+/** The numbers with zeros behind them up to `paddedCount`. */
 export function padded(numbers: readonly number[]): number[] {
-  const size = paddedSize(numbers.length);
+  const size = paddedCount(numbers.length);
   return [...numbers, ...new Array<number>(size - numbers.length).fill(0)];
 }

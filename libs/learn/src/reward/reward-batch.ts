@@ -1,7 +1,7 @@
 import type { Model } from "@stagecraft/model";
-import { paddedSize, tf } from "@stagecraft/tensor";
+import { tf } from "@stagecraft/tensor";
 import type { RankedPair } from "./ranking-loss.js";
-import { packSequences } from "../batch/pack.js";
+import { packSequences, paddedCount } from "../batch/pack.js";
 
 /** One judged prompt, tokenized: its K answers with the conversation before them. */
 export interface RewardItem {
@@ -40,7 +40,7 @@ export function layoutForScores(sequences: readonly Int32Array[], padId = 0): Sc
     ids: new Int32Array(size).fill(padId),
     segments: new Int32Array(size),
     positions: new Int32Array(size),
-    lastIndex: new Int32Array(paddedSize(sequences.length)),
+    lastIndex: new Int32Array(paddedCount(sequences.length)),
   };
   sequences.forEach((ids, i) => {
     const { row, column, segment } = places[i]!;

@@ -1,12 +1,15 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { throwIfAborted } from "@stagecraft/core";
-import { embedding, paddedSize, tf } from "@stagecraft/tensor";
+import { embedding, paddedBatch, paddedSize, tf } from "@stagecraft/tensor";
 import { readLogits } from "../model-forward.js";
 import type { Model } from "../model.js";
 import { logSoftmaxAt, topTokens, type TopToken } from "./top-tokens.js";
 
 /** Logits that are held at once: 16 MiB. */
 const MAX_LOGITS = 4 * 1024 * 1024;
+
+/** Logits of fewer are no faster where a program is compiled for each number of them. */
+const LEAST_ROWS = 64;
 
 /** Each token of a sequence under the model, at temperature 1, in double precision from its logits. */
 export interface JudgedTokens {
@@ -52,7 +55,12 @@ export async function eachLogits(
     for (let start = from; start < ids.length; start += numRows) {
       throwIfAborted(signal);
       const count = Math.min(numRows, ids.length - start);
-      const logits = logitsOf(model, hidden, start, Math.min(numRows, paddedSize(count)));
+      const logits = logitsOf(
+        model,
+        hidden,
+        start,
+        Math.min(numRows, paddedSize(count, LEAST_ROWS)),
+      );
       for (let row = 0; row < count; row++) {
         visit(logits.subarray(row * vocabSize, (row + 1) * vocabSize), start + row);
       }
@@ -65,7 +73,7 @@ export async function eachLogits(
 
 /** A batch of one sequence, with padding where the engine likes certain sizes. */
 function alone(ids: Int32Array, maxPositions: number) {
-  const length = Math.max(ids.length, Math.min(maxPositions, paddedSize(ids.length)));
+  const { length } = paddedBatch({ numRows: 1, length: ids.length }, maxPositions);
   const padded = new Int32Array(length);
   padded.set(ids);
   return { ids: padded, segments: padded.map((_, i) => +(i < ids.length)), batchSize: 1, length };
