@@ -10,7 +10,7 @@ import { NEW } from "./generate.mjs";
 import { TRAINED } from "./train.mjs";
 
 const built = join(benchDir, "..", ".stagecraft");
-const plugin = process.env.XLA_PLUGIN ?? join(built, "xla", "pjrt_cpu_plugin.so");
+const plugin = process.env.XLA_PLUGIN || join(built, "xla", "pjrt_cpu_plugin.so");
 const addon = join(benchDir, "..", "libs", "tensor-xla", "build", "stagecraft_xla.node");
 
 /** NPROC is what XLA's CPU client takes for the number of processors. */

@@ -1,7 +1,7 @@
 // `npm run test:xla [-- vitest arguments]`: builds the PJRT addon and a plugin for CPUs, then runs the addon's own
 // tests, the script for GPU machines in a tiny size, recorded programs against JAX where Python has it, 250 steps of a training beside the native engine's (alone:
 // `-- --curve`), and the tensor, model, learning and PPO suites on the engine xla, with two devices. Names of files among
-// the arguments leave it at those of the suites. XLA_PLUGIN names a plugin that is there; with another than ours the addon's own
+// the arguments leave it at those of the suites. XLA_PLUGIN, where it is not empty, names a plugin that is there; with another than ours the addon's own
 // tests are left out.
 import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ async function checkPrograms(steps) {
 await runTool("Stagecraft on the engine xla", async (steps) => {
   await prepare(root, steps);
   await buildXlaAddon(steps);
-  const plugin = process.env.XLA_PLUGIN ?? (await buildTestPlugin(steps));
+  const plugin = process.env.XLA_PLUGIN || (await buildTestPlugin(steps));
   if (!existsSync(plugin)) throw new StepError(`XLA_PLUGIN names ${plugin}, which is not there`);
   const env = { TF_CPP_MIN_LOG_LEVEL: "3", ...process.env, XLA_PLUGIN: plugin };
   const onTwo = { XLA_FLAGS: "--xla_force_host_platform_device_count=2", ...env };

@@ -35,9 +35,9 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 beforeEach(() => void (client.texts.length = 0));
 
-async function train<C>(stage: StageDefinition<C>, config: object): Promise<void> {
+async function train<C>(stage: StageDefinition<C>, config: object) {
   const own = { batchSize: 3, evalEvery: 0, checkpointEvery: 0, validationFraction: 0.2 };
-  await stage.run(stage.schema.parse({ ...own, ...config }) as C, {
+  return stage.run(stage.schema.parse({ ...own, ...config }) as C, {
     runDir: join(dir, `run-${Math.random()}`),
     resume: false,
     signal: new AbortController().signal,
@@ -64,14 +64,16 @@ const numOnTwo = () => client.texts.filter((text) => text.includes("num_replicas
 for (const [name, run] of Object.entries({ pretrain, sft })) {
   describe(`devices of ${name}`, () => {
     it("split every step's batch over that many, 0 = over all", async () => {
-      await run({ devices: 2 });
+      const two = await run({ devices: 2 });
       expect(numOnTwo()).toBe(1);
-      await run({ devices: 0, batchSize: 6 });
+      const all = await run({ devices: 0, batchSize: 6 });
       expect(numOnTwo()).toBe(2); // of other sizes
+      expect([two, all].map(({ metrics }) => metrics["devices"])).toEqual([2, 2]);
     });
 
     it("are one unless more are asked for", async () => {
-      await run({ batchSize: 4 });
+      const { metrics } = await run({ batchSize: 4 });
+      expect(metrics).not.toHaveProperty("devices");
       expect(client.texts.length).toBeGreaterThan(0);
       expect(numOnTwo()).toBe(0);
     });

@@ -8,6 +8,14 @@ export type LmBatch = Omit<TokenBatch, "numTargetBytes"> & { rows?: Int32Array }
 /** Parts of a batch, one for each device. */
 export type Split = (batch: LmBatch) => readonly LmBatch[];
 
+const numDevicesFor = ({ devices }: { devices: number }) => devices || numDevices();
+
+/** For a run's figures: the devices that compute it, where they are several. */
+export function devicesFigure(config: { devices: number }): { devices?: number } {
+  const devices = numDevicesFor(config);
+  return devices > 1 ? { devices } : {};
+}
+
 /**
  * How batches go to the devices that a configuration asks for; undefined where one computes them whole. Throws when
  * the engine has fewer devices, or a batch fewer rows.
@@ -20,7 +28,7 @@ export function splitFor({
   batchSize: number;
 }): Split | undefined {
   const most = numDevices();
-  const wanted = devices === 0 ? most : devices;
+  const wanted = numDevicesFor({ devices });
   if (wanted === 1) return undefined;
   if (wanted > most) {
     const what = `devices is ${wanted}, and the engine "${engineInfo().name}" has ${most} here`;

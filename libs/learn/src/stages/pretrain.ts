@@ -43,7 +43,7 @@ import {
 } from "@stagecraft/tokenizer";
 import { choice, decimal, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
-import { devicesContradictions, splitFor, type Split } from "../batch/split-rows.js";
+import { devicesContradictions, devicesFigure, splitFor, type Split } from "../batch/split-rows.js";
 import { corpusFields, devicesField, selectModelField } from "./fields.js";
 import { lmTask, takeBatches } from "./language-model.js";
 import { trainToModel } from "./train-model.js";
@@ -213,7 +213,7 @@ async function trainOn(
   const task = lmTask({
     ...{ stage: "pretrain", model, optimizer, source, split, validation, tokenizer, run },
   });
-  const figures = { numParams: model.numParams };
+  const figures = { numParams: model.numParams, ...devicesFigure(config) };
   return trainToModel(task, { ...parts, steps: config.steps, figures });
 }
 

@@ -30,7 +30,7 @@ import {
 import { chatTemplateFile, loadChatTokenizer, type Tokenizer } from "@stagecraft/tokenizer";
 import { decimal, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
-import { devicesContradictions, splitFor, type Split } from "../batch/split-rows.js";
+import { devicesContradictions, devicesFigure, splitFor, type Split } from "../batch/split-rows.js";
 import { devicesField, heldOutFields, overlongField, selectModelField } from "./fields.js";
 import { holdOutPrompts } from "./held-out.js";
 import { lmTask, takeBatches } from "./language-model.js";
@@ -133,6 +133,7 @@ async function trainOn(
     demonstrations: source.numConversations,
     cut: source.numCut,
     leftOut: source.numTooLong + source.numWithoutTarget,
+    ...devicesFigure(config),
   };
   return trainToModel(task, { ...parts, steps, figures });
 }

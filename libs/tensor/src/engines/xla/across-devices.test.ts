@@ -73,6 +73,21 @@ describe("the parts of a batch on two devices", () => {
     dispose();
   });
 
+  it("have their copies of the weights counted as memory in use", () => {
+    const before = engine.memory().usedBytes;
+    const usedBy = (...parts: number[][]) => {
+      const { step, dispose } = training();
+      step(...parts);
+      const bytes = engine.memory().usedBytes - before;
+      dispose();
+      return bytes;
+    };
+    const alone = usedBy([1, 2, 3, 4]);
+    expect(alone).toBeGreaterThan(0);
+    expect(usedBy([1, 2, 3, 4], [4, 3, 2, 1])).toBe(2 * alone);
+    expect(engine.memory().usedBytes).toBe(before);
+  });
+
   it("leave no buffer and no tensor behind, and go on from where they are", () => {
     const before = [tf.memory().numTensors, client.liveBuffers];
     const { step, dispose } = training();

@@ -201,13 +201,11 @@ export class XlaBackend extends tf.KernelBackend {
     return { unreliable: false };
   }
 
-  /** Bytes of the buffers that tensors hold, or that wait for the next program. */
+  /** Bytes on all devices of the buffers that tensors hold, or that wait for the next program. */
   usedBytes(): number {
-    const values = [...this.live, ...this.spent];
-    return values.reduce(
-      (sum, { origin, size }) => sum + (origin.kind === "device" ? size * 4 : 0),
-      0,
-    );
+    const bytesOf = ({ origin, size }: Value) =>
+      origin.kind === "device" ? size * 4 * (1 + (origin.others?.length ?? 0)) : 0;
+    return [...this.live, ...this.spent].reduce((sum, value) => sum + bytesOf(value), 0);
   }
 
   private hold(dataId: object, value: Value, refCount: number): void {

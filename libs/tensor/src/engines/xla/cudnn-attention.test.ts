@@ -113,7 +113,7 @@ describe("attention by cuDNN", () => {
   it("is refused by name in f32, and where there is no CUDA", async () => {
     const wanted = { attention: "cudnn" } as const;
     await expect(startOn(client, wanted)).rejects.toThrow(
-      /this is f32 on cuda: take products "bf16"/,
+      /this is f32 on cuda: take matmulPrecision "bf16"/,
     );
     const onCpu = { ...client, platform: "cpu" };
     await expect(startOn(onCpu, { ...wanted, products: "bf16" })).rejects.toThrow("bf16 on cpu");

@@ -4,7 +4,8 @@ import { hasGpuAndPlugin, startXla } from "./start.js";
 
 vi.mock("@stagecraft/tensor-xla", async () => {
   const { recordingPlugin } = await import("@stagecraft/testing");
-  return { ...recordingPlugin, findPjrtPlugin: () => undefined };
+  const openPjrt = vi.fn(recordingPlugin.openPjrt);
+  return { ...recordingPlugin, openPjrt, findPjrtPlugin: () => undefined };
 });
 
 describe("hasGpuAndPlugin()", () => {
@@ -30,6 +31,15 @@ describe("hasGpuAndPlugin()", () => {
 });
 
 describe("startXla()", () => {
+  it("refuses attention by cuDNN in f32 before it opens the plugin", async () => {
+    const { openPjrt } = await import("@stagecraft/tensor-xla");
+    vi.mocked(openPjrt).mockClear();
+    await expect(startXla({ plugin: "double", attention: "cudnn" })).rejects.toThrow(
+      'attention "cudnn" computes in bf16 on CUDA, and this is f32',
+    );
+    expect(openPjrt).not.toHaveBeenCalled();
+  });
+
   it("says how it rounds, and that it does not take the number of threads it is given", async () => {
     const { info } = await startXla({ plugin: "double", numThreads: 3, matmulPrecision: "bf16" });
     expect(info).toMatchObject({ matmulPrecision: "bf16", attention: "plain" });

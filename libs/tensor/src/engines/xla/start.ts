@@ -35,6 +35,7 @@ export async function startXla({
     const what = 'engine "xla" needs a PJRT plugin, and none is found';
     throw new StagecraftError("failed_precondition", `${what}: ${HOW_TO_GET_A_PLUGIN}`);
   }
+  refuseCudnn({ attention, products }, undefined); // a plugin takes its memory when it opens
   const engine = await startWithCache(file, { products, attention });
   return numThreads === undefined ? engine : withNotice(engine, threadsNotice(numThreads));
 }
@@ -92,7 +93,7 @@ export async function startOn(
   client: PjrtClient,
   options: Partial<XlaBackendOptions> = {},
 ): Promise<Engine> {
-  refuseCudnn(client, options);
+  refuseCudnn(options, client.platform);
   const backend = new XlaBackend(client, options);
   tf.registerBackend(BACKEND_NAME, () => backend);
   registerKernels();
@@ -109,11 +110,8 @@ export async function startOn(
   });
 }
 
-/** cuDNN's attention is CUDA's, and of bf16 numbers. */
-function refuseCudnn(
-  { platform }: PjrtClient,
-  { attention, products }: Partial<XlaBackendOptions>,
-): void {
+/** cuDNN's attention is CUDA's, and of bf16 numbers; the platform is known once the plugin is open. */
+function refuseCudnn({ attention, products }: Partial<XlaBackendOptions>, platform = "cuda"): void {
   if (attention !== "cudnn" || (platform === "cuda" && products === "bf16")) return;
   throw new StagecraftError(
     "failed_precondition",
