@@ -6,7 +6,7 @@ namespace {
 
 // Of the entries and their arguments: raise it together with ABI in src/addon.ts when one of them changes, so
 // that an addon compiled before is refused.
-constexpr int ABI = 1;
+constexpr int ABI = 2;
 
 napi_value call_entry(napi_env env, napi_callback_info info) {
   void* data = nullptr;

@@ -1,4 +1,5 @@
 // Opening a plugin, its devices and their memory.
+#include <cstdlib>
 #include <deque>
 
 #include "entries.h"
@@ -76,7 +77,7 @@ napi_value describe(napi_env env, const Client& client, PJRT_Device* device) {
   return object;
 }
 
-// open(path, options) → { client, platform, version, pjrtVersion, devices }
+// open(path, options) → { client, platform, version, pjrtVersion, flags, devices }
 napi_value open(const Call& call) {
   const napi_env env = call.env;
   const Plugin& plugin = Plugin::load(call.text(0));
@@ -91,6 +92,9 @@ napi_value open(const Call& call) {
   const auto& api = plugin.api().pjrt_api_version;
   const std::string number = std::to_string(api.major_version) + "." + std::to_string(api.minor_version);
 
+  const char* set_flags = std::getenv("XLA_FLAGS");
+  const std::string flags = set_flags == nullptr ? "" : set_flags;
+
   napi_value object, devices;
   napi_create_object(env, &object);
   napi_create_array(env, &devices);
@@ -100,6 +104,7 @@ napi_value open(const Call& call) {
   set(env, object, "platform", from_text(env, platform.platform_name, platform.platform_name_size));
   set(env, object, "version", from_text(env, version.platform_version, version.platform_version_size));
   set(env, object, "pjrtVersion", from_text(env, number.data(), number.size()));
+  set(env, object, "flags", from_text(env, flags.data(), flags.size()));
   set(env, object, "devices", devices);
   set(env, object, "client", to_handle<ClientRef>(env, std::move(client)));
   return object;

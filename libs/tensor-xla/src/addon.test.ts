@@ -53,6 +53,6 @@ describe("ABI", () => {
       ].map(([line]) => line),
     );
     const sha256 = createHash("sha256").update(entries.sort().join("\n")).digest("hex");
-    expect([ABI, sha256.slice(0, 16)]).toEqual([1, "3d08440de9a41a5a"]);
+    expect([ABI, sha256.slice(0, 16)]).toEqual([2, "08c09b3286fc8a8e"]);
   });
 });

@@ -4,7 +4,7 @@ import { StagecraftError } from "@stagecraft/core";
 import type { PjrtArray } from "./pjrt.js";
 
 /** Of the entries and their arguments: raise it together with ABI in native/addon.cc. */
-export const ABI = 1;
+export const ABI = 2;
 
 /** Handles of the addon: each is freed when it is collected, at the latest. */
 export interface ClientHandle {
@@ -40,6 +40,8 @@ export interface XlaAddon {
     platform: string;
     version: string;
     pjrtVersion: string;
+    /** The variable XLA_FLAGS, which changes what XLA compiles. */
+    flags: string;
     devices: { kind: string; description: string }[];
   };
   memoryStats(

@@ -16,7 +16,7 @@ import type {
   PjrtProgram,
 } from "./pjrt.js";
 import { DeviceProgram } from "./program.js";
-import { compiledAnew, ProgramCache, type ProgramKey } from "./program-cache.js";
+import { compiledAnew, compilerFlags, ProgramCache, type ProgramKey } from "./program-cache.js";
 import { readArguments } from "./signature.js";
 
 /** What the addon tells of an opened plugin. */
@@ -28,6 +28,7 @@ export class DeviceClient implements PjrtClient {
   readonly version: string;
   readonly devices: readonly PjrtDevice[];
   readonly #handle: ClientHandle;
+  readonly #flags: readonly string[];
   #cache: ProgramCache | undefined;
 
   constructor(
@@ -36,6 +37,7 @@ export class DeviceClient implements PjrtClient {
     private readonly options: PjrtOptions,
   ) {
     this.#handle = opened.client;
+    this.#flags = compilerFlags(opened.flags);
     this.platform = opened.platform;
     this.version = `${opened.version} (PJRT ${opened.pjrtVersion})`;
     this.devices = opened.devices.map((device, id) => ({ id, ...device }));
@@ -129,6 +131,7 @@ export class DeviceClient implements PjrtClient {
       platform: this.platform,
       pluginVersion: this.version,
       deviceKinds: this.devices.map(({ kind }) => kind),
+      flags: this.#flags,
     };
   }
 

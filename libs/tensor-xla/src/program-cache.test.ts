@@ -10,7 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ProgramCache, type ProgramKey } from "./program-cache.js";
+import { compilerFlags, ProgramCache, type ProgramKey } from "./program-cache.js";
 
 const KEY: ProgramKey = {
   mlirText: "module {}",
@@ -18,8 +18,17 @@ const KEY: ProgramKey = {
   platform: "cuda",
   pluginVersion: "12080 (PJRT 0.90)",
   deviceKinds: ["NVIDIA H200"],
+  flags: [],
 };
 const PROGRAM = Buffer.from("compiled");
+
+describe("compilerFlags()", () => {
+  it("are those of XLA_FLAGS that change what is compiled", () => {
+    expect(compilerFlags("")).toEqual([]);
+    const flags = " --xla_a=1  --xla_force_host_platform_device_count=2 --xla_b";
+    expect(compilerFlags(flags)).toEqual(["--xla_a=1", "--xla_b"]);
+  });
+});
 
 describe("ProgramCache", () => {
   let dir = "";
@@ -41,6 +50,7 @@ describe("ProgramCache", () => {
     { pluginVersion: "12090 (PJRT 0.91)" },
     { deviceKinds: ["NVIDIA H100"] },
     { deviceKinds: ["NVIDIA H200", "NVIDIA H200"] },
+    { flags: ["--xla_gpu_autotune_level=0"] },
   ];
   for (const other of others) {
     it(`knows no program of another ${Object.keys(other).join()}: ${JSON.stringify(other)}`, () => {

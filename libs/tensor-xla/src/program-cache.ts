@@ -11,6 +11,14 @@ export interface ProgramKey {
   /** The plugin's own words and its PJRT version. */
   pluginVersion: string;
   deviceKinds: readonly string[];
+  /** XLA's own, as `compilerFlags` gives them. */
+  flags: readonly string[];
+}
+
+/** The flags of XLA_FLAGS but for the number of a CPU's devices, which are named. */
+export function compilerFlags(flags: string): string[] {
+  const all = flags.split(/\s+/).filter((flag) => flag !== "");
+  return all.filter((flag) => !flag.startsWith("--xla_force_host_platform_device_count"));
 }
 
 const HASH_BYTES = 32;
@@ -80,8 +88,9 @@ export class ProgramCache {
   }
 
   #fileOf(key: ProgramKey): string {
-    const { mlirText, options, ...rest } = key;
-    const hash = createHash("sha256").update(JSON.stringify(rest)).update("\0").update(options);
+    const { mlirText, options, flags, ...rest } = key;
+    const about = flags.length > 0 ? { ...rest, flags } : rest; // files of before are without
+    const hash = createHash("sha256").update(JSON.stringify(about)).update("\0").update(options);
     return join(this.dir, `${hash.update("\0").update(mlirText).digest("hex")}.pjrt`);
   }
 }

@@ -32,6 +32,15 @@ describe("the cache of compiled programs", () => {
     expect(run({ cpu_device_count: 2 }).fromCache).toBe(true);
   });
 
+  it("compiles anew under other flags of XLA", () => {
+    expect(run().fromCache).toBe(false);
+    vi.stubEnv("XLA_FLAGS", "--xla_backend_optimization_level=1");
+    expect(run().fromCache).toBe(false);
+    expect(run().fromCache).toBe(true);
+    vi.unstubAllEnvs();
+    expect(run().fromCache).toBe(true);
+  });
+
   it("keeps nothing of a plugin that does not serialise, and works", () => {
     for (let i = 0; i < 2; i++) expect(run({ serializable: false }).fromCache).toBe(false);
     expect(readdirSync(cacheDir)).toEqual([]);
