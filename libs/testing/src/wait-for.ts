@@ -1,5 +1,5 @@
 export interface WaitOptions {
-  /** Default 10 s. */
+  /** Default 30 s: who waits on a busy machine has not failed, and what holds ends the wait at once. */
   timeoutMs?: number;
   /** Default 5 ms. */
   intervalMs?: number;
@@ -13,7 +13,7 @@ export interface WaitOptions {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 5, what = "condition" }: WaitOptions = {},
+  { timeoutMs = 30_000, intervalMs = 5, what = "condition" }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const endsAt = performance.now() + timeoutMs;
   let cause: unknown;
