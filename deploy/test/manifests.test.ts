@@ -112,6 +112,13 @@ suite.each([...OVERLAYS, EVERYTHING])(`%s${skipped}`, (path) => {
     }
   });
 
+  it("lets workers wait for a policy until its model is put in, however long that takes", () => {
+    const manifests = render(path);
+    const workload = ours(manifests).find(({ name }) => name === "rollout")!;
+    const { connectTimeoutMs = 0 } = settingsOf(manifests, workload);
+    expect(connectTimeoutMs).toBeGreaterThanOrEqual(24 * 3600 * 1000);
+  });
+
   it("configures services with fields they know, on the ports their pods name", () => {
     const manifests = render(path);
     expect(ours(manifests)).toHaveLength(5);

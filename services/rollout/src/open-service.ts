@@ -9,12 +9,8 @@ import {
   type Metrics,
   type TraceContext,
 } from "@stagecraft/telemetry";
-import {
-  createGrpcPolicyPort,
-  createGrpcRewardPort,
-  type PolicyClient,
-  type PolicyText,
-} from "./grpc-ports.js";
+import { askPolicy } from "./ask-policy.js";
+import { createGrpcPolicyPort, createGrpcRewardPort, type PolicyText } from "./grpc-ports.js";
 import type { WeightedReward } from "./ports.js";
 import { processTask, rolloutIdOf } from "./process-task.js";
 import { createRolloutService, type RolloutService } from "./service.js";
@@ -67,7 +63,10 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
     idempotent: "all",
     waitForReady: true,
   });
-  const { endIds, text } = await askPolicy(policyClient, options.connectTimeoutMs);
+  const { endIds, text } = await askPolicy(policyClient, {
+    timeoutMs: options.connectTimeoutMs,
+    onWaiting: () => logger.info({ policyAddress: options.policyAddress }, "waiting for a policy"),
+  });
   const { rewards, close: closeRewards } = connectRewards(options, text);
   const consume = () => bus.consume({ ...topology.promptsConsumer, prefetch: concurrency });
   const consumer = await consume();
@@ -99,15 +98,6 @@ export async function openRolloutService(options: OpenRolloutOptions): Promise<R
       closeRewards();
     },
   };
-}
-
-async function askPolicy(client: PolicyClient, timeoutMs: number) {
-  const { info } = await client.getModelInfo({ model: "" }, { timeoutMs });
-  const { ends = [], eos } = info?.specialTokens ?? {};
-  // A policy server of an earlier version says only its eos.
-  const endIds = ends.length > 0 || eos === undefined ? ends : [eos];
-  const { tokenizerFingerprint = "", chatFingerprint = "" } = info ?? {};
-  return { endIds, text: { tokenizerFingerprint, chatFingerprint } };
 }
 
 function connectRewards(
