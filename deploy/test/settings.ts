@@ -5,7 +5,7 @@ import { rewardModelSchema } from "@stagecraft/service-reward-model";
 import { rolloutSchema } from "@stagecraft/service-rollout";
 import { trainerSchema } from "@stagecraft/service-trainer";
 import { parse } from "yaml";
-import { find, valueOf, type Workload } from "./workloads.js";
+import { find, variablesOf, type Workload } from "./workloads.js";
 import type { Manifest } from "./schemas.js";
 
 const SECRET = "some text of a mounted secret";
@@ -71,10 +71,7 @@ export function settingsOf(manifests: readonly Manifest[], workload: Workload): 
   if (!isService(name)) throw new Error(`${name} is none of our services`);
   const schema = SERVICES[name];
   const prefix = `STAGECRAFT_${name.replaceAll("-", "_").toUpperCase()}`;
-  const env = (container.env ?? []).map(
-    (variable) => [variable.name, valueOf(manifests, variable)] as const,
-  );
-  const own = env
+  const own = [...variablesOf(manifests, container)]
     .filter(([variable]) => variable.startsWith("STAGECRAFT_"))
     // The content of a mounted secret is not in the manifests: some text that is long enough.
     .map(([variable, value]) =>

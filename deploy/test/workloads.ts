@@ -104,9 +104,34 @@ export function find(manifests: readonly Manifest[], kind: string, name: string)
   return found;
 }
 
+/** What people have in the Secret of the object store, for the tests. */
+const STORE: Record<string, string> = {
+  ...{ url: "s3://models", endpoint: "https://s3.example.org", region: "us-east-1" },
+  ...{ "access-key-id": "key", "secret-access-key": "some text" },
+};
+
+/** Names and values of a container's variables, `$(NAME)` of an earlier one filled in as Kubernetes does. */
+export function variablesOf(
+  manifests: readonly Manifest[],
+  { env = [] }: Pick<Container, "env">,
+): Map<string, string | undefined> {
+  const values = new Map<string, string | undefined>();
+  for (const variable of env) {
+    const value = valueOf(manifests, variable)?.replace(/\$\(([A-Z_]+)\)/g, (_, name: string) => {
+      const earlier = values.get(name);
+      if (earlier === undefined) throw new Error(`${variable.name}: no ${name} before it`);
+      return earlier;
+    });
+    values.set(variable.name, value);
+  }
+  return values;
+}
+
 /** What stands in a variable; undefined for what only the cluster knows. */
 export function valueOf(manifests: readonly Manifest[], variable: Variable): string | undefined {
-  const { name, key } = variable.valueFrom?.configMapKeyRef ?? {};
+  const { configMapKeyRef, secretKeyRef } = variable.valueFrom ?? {};
+  if (secretKeyRef?.name === "stagecraft-store") return STORE[secretKeyRef.key];
+  const { name, key } = configMapKeyRef ?? {};
   if (name === undefined || key === undefined) return variable.value;
   const value = (find(manifests, "ConfigMap", name)["data"] as Record<string, string>)[key];
   if (value === undefined) throw new Error(`${variable.name}: no ${key} in ConfigMap ${name}`);
