@@ -138,6 +138,14 @@ const CASES: Readonly<Record<string, Case>> = {
     ...[0, 1, 2, 3, 4, -1].map((exponent) => tf.pow(t.normal([6]), exponent)),
     tf.pow(tf.abs(t.normal([4])), t.normal([4])),
   ],
+  PadV2: (t) => [
+    tf.pad(t.normal([3]), [[1, 2]], -1.5),
+    tf.pad(t.normal([2, 3]), [
+      [0, 1],
+      [2, 0],
+    ]),
+    tf.grad((x: tf.Tensor) => tf.sum(tf.slice(x, [1, 0], [2, 2])))(t.normal([4, 3])), // a slice's gradient
+  ],
   Prod: reduced(tf.prod),
   RealDiv: binary(tf.div),
   Reciprocal: unary(tf.reciprocal),

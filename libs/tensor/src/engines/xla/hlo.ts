@@ -129,6 +129,18 @@ export function slice(x: Value, begin: readonly number[], size: Shape): Value {
   });
 }
 
+/** With so many of a number before and behind on each axis. */
+export function pad(x: Value, counts: readonly (readonly [number, number])[], value: number) {
+  const shape = x.shape.map((size, axis) => size + counts[axis]![0] + counts[axis]![1]);
+  const filler = splat([], x.type, value);
+  const list = (of: (count: readonly [number, number]) => number) => counts.map(of).join(", ");
+  return operation(shape, x.type, [x, filler], ([a, b]) => {
+    const edges = `low = [${list(([low]) => low)}], high = [${list(([, high]) => high)}]`;
+    const types = `(${typeOf(x)}, ${typeOf(filler)}) -> ${typeText(shape, x.type)}`;
+    return `stablehlo.pad ${a}, ${b}, ${edges}, interior = [${list(() => 0)}] : ${types}`;
+  });
+}
+
 export function concat(parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
   const { shape: first, type } = parts[0]!;

@@ -1,6 +1,6 @@
 import { tf } from "../../../tf.js";
 import type { XlaBackend } from "../backend.js";
-import { binary, concat, convert, reduce, reshape, select, slice, transpose } from "../hlo.js";
+import { binary, concat, convert, pad, reduce, reshape, select, slice, transpose } from "../hlo.js";
 import type { Value } from "../value.js";
 import { splat, type ElementType } from "../value.js";
 import {
@@ -73,6 +73,8 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   ) => oneHot(indices!, { ...attrs, type: typeOf(dtype) }),
   OnesLike: ({ x }) => splat(x!.shape, x!.type, 1),
   Pack: (inputs, { axis }: { axis: number }) => pack(inOrder(inputs), axis),
+  PadV2: ({ x }, attrs: { paddings: [number, number][]; constantValue: number }) =>
+    pad(x!, attrs.paddings, attrs.constantValue),
   Prod: reduction("multiply"),
   Reshape: ({ x }, { shape }: { shape: number[] }) =>
     reshape(x!, tf.util.inferFromImplicitShape(shape, x!.size)),
