@@ -9,6 +9,7 @@ export { signInByLink, type PagesClient } from "./pages-client.js";
 export { pgliteTemplate } from "./pglite-template.js";
 export { postgresBin, startPostgres, type PostgresServer } from "./postgres.js";
 export { freePort, startProcess, type StartedProcess } from "./process.js";
+export { servingAddress } from "./serving.js";
 export { createRecordingClient, recordingPlugin } from "./recording-client.js";
 export { tempDir, type TempDir } from "./temp-dir.js";
 export { gate, waitFor, type Gate } from "./wait-for.js";

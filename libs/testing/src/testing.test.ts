@@ -13,6 +13,7 @@ import {
   hasNatsServer,
   NATS_MISSING,
   startNatsServer,
+  servingAddress,
   startProcess,
   tempDir,
   waitFor,
@@ -57,6 +58,21 @@ describe("waitFor()", () => {
       what: "three",
     });
     await expect(never).rejects.toThrow("three did not hold within 20 ms: still 2");
+  });
+});
+
+describe("servingAddress()", () => {
+  const start = (code: string) => startProcess(process.execPath, ["-e", code]);
+
+  it("is known once the log says that the service serves", async () => {
+    const line = JSON.stringify({ level: "info", port: 1234, msg: "serving" });
+    await using service = await start(`console.log('${line}'); setInterval(() => {}, 1000)`);
+    expect(await servingAddress(service, "policy")).toBe("127.0.0.1:1234");
+  });
+
+  it("is refused with the last words of a service that ends before", async () => {
+    await using service = await start("console.log('no such model'); process.exitCode = 1");
+    await expect(servingAddress(service, "policy")).rejects.toThrow(/policy ended: no such model/);
   });
 });
 

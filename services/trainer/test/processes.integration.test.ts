@@ -9,6 +9,7 @@ import { initEngine } from "@stagecraft/tensor";
 import {
   hasNatsServer,
   NATS_MISSING,
+  servingAddress,
   startNatsServer,
   startProcess,
   tempDir,
@@ -62,12 +63,7 @@ async function start(
   const flags = Object.entries({ port: 0, ...args }).flatMap(([k, v]) => [`--${k}`, String(v)]);
   const options = { env: { ...process.env, ...env } };
   const started = await startProcess(process.execPath, [mainOf(service), ...flags], options);
-  const portOf = () => /"port":(\d+)[^\n]*"serving"/.exec(started.output())?.[1];
-  const ready = () => portOf() ?? (started.child.exitCode === null ? undefined : "none");
-  await waitFor(ready, { what: `${service} to serve`, timeoutMs: 40_000 });
-  const port = portOf();
-  if (port === undefined) throw new Error(`${service} ended: ${started.output()}`);
-  return Object.assign(started, { address: `127.0.0.1:${port}` });
+  return Object.assign(started, { address: await servingAddress(started, service) });
 }
 
 describe.skipIf(missing !== undefined)(`four processes${missing ? `: ${missing}` : ""}`, () => {

@@ -17,10 +17,10 @@ import {
   hasNatsServer,
   makeCertificates,
   NATS_MISSING,
+  servingAddress,
   startNatsServer,
   startProcess,
   tempDir,
-  waitFor,
 } from "@stagecraft/testing";
 import { trainCharTokenizer } from "@stagecraft/tokenizer";
 import { describe, expect, it } from "vitest";
@@ -109,14 +109,8 @@ async function start(service: string, flags: Record<string, string>, env: NodeJS
       .split("\n")
       .filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const serving = () => logged().find(({ msg }) => msg === "serving");
-  await waitFor(() => serving() !== undefined || started.child.exitCode !== null, {
-    what: `${service} to serve`,
-    timeoutMs: 60_000,
-  });
-  if (!serving()) throw new Error(`${service} ended: ${started.output()}`);
-  const { port, metricsPort } = serving()!;
-  const address = `127.0.0.1:${String(port)}`;
+  const address = await servingAddress(started, service);
+  const { metricsPort } = logged().find(({ msg }) => msg === "serving")!;
   const metricsUrl = `http://127.0.0.1:${String(metricsPort)}/metrics`;
   return Object.assign(started, { address, metricsUrl, logged });
 }

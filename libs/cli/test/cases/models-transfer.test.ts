@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 import {
   hasNatsServer,
   NATS_MISSING,
+  servingAddress,
   startNatsServer,
   startProcess,
   tempDir,
-  waitFor,
 } from "@stagecraft/testing";
 import { describe, expect, it } from "vitest";
 import { startS3Double } from "../../../model-store/test/s3-double.js";
@@ -93,11 +93,8 @@ describe("models in object stores", () => {
       };
       const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
       await using policy = await startProcess(process.execPath, [main, ...args]);
-      await waitFor(() => policy.output().includes('"serving"') || policy.child.exitCode !== null, {
-        what: "policy to serve",
-      });
+      await servingAddress(policy, "policy");
       expect(policy.output()).toContain("loading nats://tiny@");
-      expect(policy.output()).toContain('"serving"');
     },
     60_000,
   );

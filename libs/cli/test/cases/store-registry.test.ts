@@ -3,6 +3,7 @@ import {
   freePort,
   hasNatsServer,
   NATS_MISSING,
+  servingAddress,
   signInByLink,
   startNatsServer,
   startProcess,
@@ -39,11 +40,7 @@ async function startService(name: string, flags: Record<string, string>) {
   const main = fileURLToPath(new URL(path, import.meta.url));
   const args = Object.entries(flags).flatMap(([field, value]) => [`--${field}`, value]);
   const service = await startProcess(process.execPath, [main, ...args]);
-  const isUp = () => service.output().includes('"serving"') || service.child.exitCode !== null;
-  await waitFor(isUp, { what: `${name} to serve`, timeoutMs: 30_000 });
-  const port = /"port":(\d+)[^\n]*"serving"/.exec(service.output())?.[1];
-  if (port === undefined) throw new Error(service.output());
-  return Object.assign(service, { address: `127.0.0.1:${port}` });
+  return Object.assign(service, { address: await servingAddress(service, name) });
 }
 
 describe("a registry in an object store", () => {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { startProcess, waitFor, type StartedProcess } from "@stagecraft/testing";
+import { servingAddress, startProcess, type StartedProcess } from "@stagecraft/testing";
 import type { Mutation } from "../fault-row.js";
 
 export type ServiceName = (typeof SERVICES)[number];
@@ -57,15 +57,9 @@ export async function startService(
   ]);
   let ended = false;
   void started.exited.then(() => (ended = true));
-  const portOf = () => /"port":(\d+)[^\n]*"serving"/.exec(started.output())?.[1];
   return Object.assign(started, {
     name,
     hasEnded: () => ended,
-    async serving(timeoutMs = 120_000) {
-      await waitFor(() => portOf() ?? ended, { what: `${name} to serve`, timeoutMs });
-      const port = portOf();
-      if (port === undefined) throw new Error(`${name} ended: ${started.output().slice(-4000)}`);
-      return `127.0.0.1:${port}`;
-    },
+    serving: (timeoutMs?: number) => servingAddress(started, name, timeoutMs),
   });
 }
