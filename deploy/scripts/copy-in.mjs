@@ -10,6 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { runScript } from "./run-script.mjs";
 
 /** Unpacks beside the old one. */
 const RECEIVE = `set -e
@@ -69,6 +70,10 @@ function start([program = "", ...args]) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  await runScript("copy-in.mjs", main);
+}
+
+async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { namespace: { type: "string", default: "stagecraft" } },
@@ -76,6 +81,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const [path, name] = positionals;
   if (!path || !name) throw new Error("usage: copy-in.mjs [--namespace NAME] PATH NAME");
   if (!/^\w[\w.-]*$/.test(name)) throw new Error(`"${name}" is no name for a model or a file`);
+  if (!existsSync(path)) throw new Error(`${path} is not there`);
   if (existsSync(join(path, "run.json"))) throw new Error(`${path} is a run: copy ${path}/model`);
   const exec = ["kubectl", "--namespace", values.namespace, "exec", "--stdin"];
   if (existsSync(join(path, "config.json"))) {

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { loadConfigFile } from "@stagecraft/config";
 import { connectTrainer, followRun } from "@stagecraft/client";
 import { trainer } from "@stagecraft/contracts";
+import { runScript } from "./run-script.mjs";
 
 /**
  * @param {object} options
@@ -34,6 +35,10 @@ export async function startRun({ address, run, connection = {}, onUpdate }) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  await runScript("start-run.mjs", main);
+}
+
+async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

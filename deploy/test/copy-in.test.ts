@@ -81,4 +81,21 @@ describe("deploy/scripts/copy-in.mjs", () => {
     expect(all).toContain(call);
     expect(all.includes("models push")).toBe(file === "config.json");
   });
+
+  it("says in one line that a folder is not there, and copies nothing", async () => {
+    await using dir = await tempDir();
+    const calls = dir.file("calls");
+    await writeFile(calls, "");
+    await writeFile(dir.file("kubectl"), KUBECTL, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${dir.path}:${process.env["PATH"]}`, CALLS: calls };
+    const done = spawnSync(process.execPath, [script, dir.file("none"), "policy"], {
+      env,
+      encoding: "utf8",
+    });
+    expect([done.status, done.stderr]).toEqual([
+      1,
+      `copy-in.mjs: ${dir.file("none")} is not there\n`,
+    ]);
+    expect(await readFile(calls, "utf8")).toBe("");
+  });
 });
