@@ -15,6 +15,13 @@ import { buildTestPlugin, buildXlaAddon, TEST_PLUGIN } from "./build.mjs";
 import { missingJax } from "./jax.mjs";
 import { LEFT_OUT, SUITES } from "./suites.mjs";
 
+/** Of XLA in the suites: two devices, and programs that compile in half the time, as most run once or twice. */
+const FLAGS = [
+  "--xla_force_host_platform_device_count=2",
+  "--xla_backend_optimization_level=0",
+  "--xla_llvm_disable_expensive_passes=true",
+];
+
 /** @param {string} plugin */
 const tinyBench = (plugin) => {
   const out = join(root, ".stagecraft", "xla", "gpu-tiny.json");
@@ -39,7 +46,7 @@ await runTool("Stagecraft on the engine xla", async (steps) => {
   const plugin = process.env.XLA_PLUGIN || (await buildTestPlugin(steps));
   if (!existsSync(plugin)) throw new StepError(`XLA_PLUGIN names ${plugin}, which is not there`);
   const env = { TF_CPP_MIN_LOG_LEVEL: "3", ...process.env, XLA_PLUGIN: plugin };
-  const onTwo = { XLA_FLAGS: "--xla_force_host_platform_device_count=2", ...env };
+  const onTwo = { XLA_FLAGS: FLAGS.join(" "), ...env };
   for (const [file, reason] of Object.entries(LEFT_OUT)) {
     if (!existsSync(join(root, file))) throw new StepError(`no ${file}: correct suites.mjs`);
     steps.note(`left out: ${file} (${reason})`);
