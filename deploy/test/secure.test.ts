@@ -324,6 +324,12 @@ suite(`users of NATS${skipped}`, () => {
     expect(await connects(dir.file("first.crt"), dir)).toBe(false);
     expect(server.output()).toContain("Reloaded");
     expect(await readdir(dir.path)).toContain("data");
+    await server[Symbol.asyncDispose]();
+    const names = async () => {
+      const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "args"]);
+      return stdout.includes(dir.path);
+    };
+    await waitFor(async () => !(await names()), { what: "the end of what watches certificates" });
   });
 });
 
