@@ -1,6 +1,5 @@
 import { policy, reward } from "@stagecraft/contracts";
 import { connectTrainer, type TrainerClient } from "@stagecraft/client";
-import { StagecraftError } from "@stagecraft/core";
 import { createRpcClient } from "@stagecraft/rpc";
 import { BROKER_WAIT_MS, clientOptions } from "@stagecraft/service-kit";
 import type { Logger } from "@stagecraft/telemetry";
