@@ -1,10 +1,4 @@
 export { callFields, serverFields } from "./fields.js";
-export {
-  engineFields,
-  engineOptions,
-  engineSettings,
-  type EngineSettings,
-} from "@stagecraft/fields";
 export { createHealth, type Health } from "./health.js";
 export { loadServiceConfig } from "./load-service-config.js";
 export { abortOn, runMain, terminationSignal } from "./process.js";

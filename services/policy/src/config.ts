@@ -1,11 +1,14 @@
+import { loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { bringModelsFields, modelStoreFields } from "@stagecraft/model-store";
 import {
+  busFields,
+  decimal,
   engineFields,
   engineSettings,
-  loadServiceConfig,
-  serverFields,
-} from "@stagecraft/service-kit";
-import { bringModelsFields, modelStoreFields } from "@stagecraft/model-store";
-import { busFields, decimal, text, texts, whole } from "@stagecraft/fields";
+  text,
+  texts,
+  whole,
+} from "@stagecraft/fields";
 import { z } from "zod";
 import type { ThreadedEngineOptions } from "./thread-client.js";
 

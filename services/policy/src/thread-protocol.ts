@@ -1,6 +1,7 @@
 import type { TensorMap } from "@stagecraft/checkpoint";
 import type { FinishReasonName, ParsedWeights } from "@stagecraft/contracts";
-import type { EngineSettings, PlainError } from "@stagecraft/service-kit";
+import type { EngineSettings } from "@stagecraft/fields";
+import type { PlainError } from "@stagecraft/service-kit";
 import type { TopToken } from "@stagecraft/model";
 import type { EngineInfo } from "@stagecraft/tensor";
 import type { ChosenTemplate } from "@stagecraft/tokenizer";

@@ -1,6 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { loadModel, loadTokenizerOf } from "@stagecraft/model";
-import { engineOptions, Moved, serveThread, toPlainError } from "@stagecraft/service-kit";
+import { engineOptions } from "@stagecraft/fields";
+import { Moved, serveThread, toPlainError } from "@stagecraft/service-kit";
 import { createLogger, watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
 import type { Withdraw } from "./answers.js";

@@ -1,6 +1,6 @@
 import { bringModelsFields, modelBrokerFields, modelStoreFields } from "@stagecraft/model-store";
-import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
-import { decimal, texts, whole } from "@stagecraft/fields";
+import { loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { decimal, engineFields, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 const own = {

@@ -2,6 +2,7 @@ import { readVerifier, verifyDirectory } from "@stagecraft/checkpoint";
 import { redactConfig } from "@stagecraft/config";
 import { bringModels, localModel } from "@stagecraft/model-store";
 import { createRpcServer } from "@stagecraft/rpc";
+import { engineSettings } from "@stagecraft/fields";
 import {
   abortOn,
   createHealth,
@@ -10,7 +11,6 @@ import {
   startTelemetry,
   superviseThread,
   terminationSignal,
-  engineSettings,
 } from "@stagecraft/service-kit";
 import { loadRewardModelConfig, rewardModelSchema } from "./config.js";
 import { createRewardModelService } from "./service.js";

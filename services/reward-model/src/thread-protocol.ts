@@ -1,4 +1,4 @@
-import type { EngineSettings } from "@stagecraft/service-kit";
+import type { EngineSettings } from "@stagecraft/fields";
 import type { EngineInfo } from "@stagecraft/tensor";
 import type { NamedModelDir } from "./open-service.js";
 import type { ScoredSequence, Scorer } from "./scorer.js";

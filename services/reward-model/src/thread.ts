@@ -1,4 +1,5 @@
-import { engineOptions, serveThread } from "@stagecraft/service-kit";
+import { engineOptions } from "@stagecraft/fields";
+import { serveThread } from "@stagecraft/service-kit";
 import { watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
 import { loadScorer } from "./open-service.js";

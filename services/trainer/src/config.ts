@@ -1,7 +1,7 @@
-import { engineFields, loadServiceConfig, serverFields } from "@stagecraft/service-kit";
+import { loadServiceConfig, serverFields } from "@stagecraft/service-kit";
 import { modelStoreFields } from "@stagecraft/model-store";
 import { WEIGHTS_DTYPES } from "@stagecraft/weights";
-import { busFields, choice, flag, text, texts, whole } from "@stagecraft/fields";
+import { busFields, choice, engineFields, flag, text, texts, whole } from "@stagecraft/fields";
 import { z } from "zod";
 
 const own = {

@@ -2,14 +2,14 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { f32, writeSafetensors, type TensorEntry } from "@stagecraft/checkpoint";
 import { StagecraftError } from "@stagecraft/core";
-import { engineOptions } from "@stagecraft/fields";
+import { engineOptions, type EngineSettings } from "@stagecraft/fields";
 import type { Model } from "@stagecraft/model";
 import type { CommandScope } from "../app/command.js";
-import { addEngineFlags, type EngineFlags } from "../flags/model-flags.js";
+import { addEngineFlags } from "../flags/model-flags.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { examplesText } from "./stage-command.js";
 
-interface LogitsFlags extends EngineFlags {
+interface LogitsFlags extends EngineSettings {
   ids: string;
   out: string;
   json?: boolean;

@@ -1,18 +1,13 @@
 import { Option, type Command } from "commander";
-import { engineSettings } from "@stagecraft/fields";
+import { engineSettings, type EngineSettings } from "@stagecraft/fields";
 import type { CommandScope } from "../app/command.js";
 import { modelArgument, whereTo } from "../models/model-argument.js";
 import { wholeFrom, wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
 import type { Serving } from "../serve/serve-model.js";
-import {
-  chatTemplateFlag,
-  chatTokensFlag,
-  addEngineFlags,
-  type EngineFlags,
-} from "../flags/model-flags.js";
+import { chatTemplateFlag, chatTokensFlag, addEngineFlags } from "../flags/model-flags.js";
 
-interface ServeFlags extends EngineFlags {
+interface ServeFlags extends EngineSettings {
   name?: string;
   chatTemplate?: string;
   chatTokens?: string[];

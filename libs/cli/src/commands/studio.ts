@@ -4,10 +4,10 @@ import type { Command } from "commander";
 import type { CommandScope } from "../app/command.js";
 import { wholeNumberFlag } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
-import { engineSettings } from "@stagecraft/fields";
-import { addEngineFlags, type EngineFlags } from "../flags/model-flags.js";
+import { engineSettings, type EngineSettings } from "@stagecraft/fields";
+import { addEngineFlags } from "../flags/model-flags.js";
 
-interface StudioFlags extends EngineFlags {
+interface StudioFlags extends EngineSettings {
   from: string;
   port: number;
   open: boolean;

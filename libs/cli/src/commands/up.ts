@@ -19,10 +19,10 @@ import {
   type ClusterFlags,
 } from "./cluster-flags.js";
 import { examplesText } from "./stage-command.js";
-import { engineSettings } from "@stagecraft/fields";
-import { addEngineFlags, type EngineFlags } from "../flags/model-flags.js";
+import { engineSettings, type EngineSettings } from "@stagecraft/fields";
+import { addEngineFlags } from "../flags/model-flags.js";
 
-interface UpFlags extends ClusterFlags, EngineFlags {
+interface UpFlags extends ClusterFlags, EngineSettings {
   from: string;
   policyModel?: string;
   rewardModel?: string;

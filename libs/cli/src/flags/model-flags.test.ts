@@ -1,6 +1,5 @@
-import { ENGINES } from "@stagecraft/fields";
+import { engineFields, ENGINES } from "@stagecraft/fields";
 import { commonFields } from "@stagecraft/runs";
-import { engineFields } from "@stagecraft/service-kit";
 import { Command } from "commander";
 import { expect, it } from "vitest";
 import { logitsCommand } from "../commands/logits.js";

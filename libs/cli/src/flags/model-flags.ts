@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { ENGINES, type EngineSettings } from "@stagecraft/fields";
+import { ENGINES } from "@stagecraft/fields";
 import { wholeNumberFlag } from "../commands/cluster-flags.js";
 
 /** Which tensor engine computes. */
@@ -7,10 +7,7 @@ export function engineFlag(): Option {
   return new Option("--engine <name>", "tensor engine").choices(ENGINES).default("auto");
 }
 
-/** Flags of a command that computes with tensors: `engineSettings` reads them. */
-export type EngineFlags = EngineSettings;
-
-/** How tensors are computed: engine, plugin, precision, attention, threads. */
+/** How tensors are computed: flags that are `EngineSettings`. */
 export function addEngineFlags(
   command: Command,
   { threads = "threads of the engine" } = {},
