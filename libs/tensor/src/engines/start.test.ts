@@ -11,6 +11,8 @@ describe("initEngine()", () => {
     await expect(initEngine({ engine: "cpu", attention: "cudnn" })).rejects.toThrow(
       'attention "cudnn" asked for, but engine "cpu" has the plain one',
     );
+    const onXla = { plugin: "none.so", matmulPrecision: "bf16" } as const;
+    await expect(initEngine(onXla)).rejects.toThrow(/computes in f32: .*; .* is not used: /);
     const info = await initEngine({ engine: "cpu" }); // a failed start leaves the choice open
     expect(info).toEqual({ name: "cpu", numThreads: 1, simd: "none", batchInvariant: true });
     expect(engineInfo()).toBe(info);

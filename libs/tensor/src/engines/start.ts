@@ -77,7 +77,10 @@ async function start({ engine = "auto", ...options }: EngineOptions): Promise<En
   tf.enableProdMode(); // also silences the advice to install tfjs-node
   const started = await (engine === "auto" ? startBest : STARTS[engine])(options);
   const conflict = precisionConflict(started.info, options);
-  if (conflict !== undefined) throw new StagecraftError("failed_precondition", conflict);
+  if (conflict !== undefined) {
+    const { notice } = started.info; // why it is not xla
+    throw new StagecraftError("failed_precondition", [conflict, notice].filter(Boolean).join("; "));
+  }
   useEngine(started);
   return started.info;
 }
