@@ -89,11 +89,33 @@ export function causalAttention(
   return attend(q, { keys: k, values: v }, masks(layout, options.window), options);
 }
 
+interface Masks {
+  /** [B, 1, 1, n, L] added to the scores. */
+  mask: tf.Tensor;
+  /** Factor on the weights, of a shape that broadcasts to theirs. */
+  rowMask?: tf.Tensor;
+}
+
 /** The n new tokens of B sequences over L keys each: q [B·n, H·d], keys and values [B·L, Hkv·d]. */
 export function attend(
   q: tf.Tensor2D,
   { keys, values }: { keys: tf.Tensor2D; values: tf.Tensor2D },
-  { mask, rowMask }: { mask: tf.Tensor; rowMask?: tf.Tensor },
+  masks: Masks,
+  options: AttentionOptions,
+): tf.Tensor2D {
+  const [B, , , , L] = masks.mask.shape as [number, number, number, number, number];
+  const byHead = (x: tf.Tensor2D) => {
+    const heads = tf.reshape(x, [B, L, options.numKvHeads, x.shape[1] / options.numKvHeads]);
+    return tf.transpose(heads, [0, 2, 1, 3]) as tf.Tensor4D;
+  };
+  return attendHeads(q, { keys: byHead(keys), values: byHead(values) }, masks, options);
+}
+
+/** `attend` over keys and values by head, [B, Hkv, L, d]. */
+export function attendHeads(
+  q: tf.Tensor2D,
+  { keys, values }: { keys: tf.Tensor4D; values: tf.Tensor4D },
+  { mask, rowMask }: Masks,
   { numHeads: H, numKvHeads: G, scale, softcap }: AttentionOptions,
 ): tf.Tensor2D {
   const [B, , , n, L] = mask.shape as [number, number, number, number, number];
@@ -101,13 +123,11 @@ export function attend(
   const group = H / G;
   const q5 = tf.transpose(tf.reshape(q, [B, n, G, group, d]), [0, 2, 3, 1, 4]);
   const q4 = tf.reshape(q5, [B, G, group * n, d]); // the heads of a group share keys: stack them
-  const k4 = tf.transpose(tf.reshape(keys, [B, L, G, d]), [0, 2, 1, 3]);
-  const v4 = tf.transpose(tf.reshape(values, [B, L, G, d]), [0, 2, 1, 3]);
-  const plain = tf.mul(tf.matMul(q4, k4, false, true), scale ?? 1 / Math.sqrt(d)); // [B, G, group·n, L]
+  const plain = tf.mul(tf.matMul(q4, keys, false, true), scale ?? 1 / Math.sqrt(d)); // [B, G, group·n, L]
   const scores = softcap === undefined ? plain : capped(plain, softcap);
   const all = tf.softmax(tf.add(tf.reshape(scores, [B, G, group, n, L]), mask));
   const weights = rowMask ? tf.mul(all, rowMask) : all;
-  const mixed = tf.matMul(tf.reshape(weights, [B, G, group * n, L]), v4); // [B, G, group·n, d]
+  const mixed = tf.matMul(tf.reshape(weights, [B, G, group * n, L]), values); // [B, G, group·n, d]
   const out = tf.transpose(tf.reshape(mixed, [B, G, group, n, d]), [0, 3, 1, 2, 4]);
   return tf.reshape(out, [B * n, H * d]);
 }

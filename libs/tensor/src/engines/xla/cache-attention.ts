@@ -1,16 +1,13 @@
 import type { tf } from "../../tf.js";
 import type { AttentionOptions } from "../../types.js";
 import type { Attend } from "../blocks.js";
-import { attend } from "../reference/attention.js";
+import { attendHeads } from "../reference/attention.js";
 import type { XlaBackend } from "./backend.js";
-import { concat, gather, reshape, scatter } from "./hlo.js";
+import { binary, broadcast, concat, gather, iota, reshape, scatter } from "./hlo.js";
 import { positionMaskOf } from "./masks.js";
-import type { Value } from "./value.js";
+import { splat, type Value } from "./value.js";
 
-/**
- * Keys and values of all slots in a layer, [slots, length, Hkv·d]. Heads before length would spare a
- * transposition, and were measured slower on a CPU: a token's row is then written in pieces.
- */
+/** Keys and values of all slots in a layer, [slots, Hkv, length, d]: as the products of attention read them. */
 export interface Tables {
   keys: Value;
   values: Value;
@@ -30,25 +27,34 @@ export interface Places {
 
 /** Attention over tables that takes the new keys and values into them; `tables` has the new ones then. */
 export function attendTables(backend: XlaBackend, tables: Tables, places: Places): Attend {
-  const { R, n, slots, positions, seen } = places;
-  const column = (x: Value) => reshape(x, [R * n, 1]);
+  const { R, n, positions, seen } = places;
   return (q, k, v, options: AttentionOptions) => {
-    const at = concat([column(slots), column(positions)], 1); // [R·n, 2]
-    const write = (table: Value, rows: tf.Tensor) =>
-      scatter(table, at, backend.value(rows), "replace");
+    const [numSlots, G, length, d] = tables.keys.shape as [number, number, number, number];
+    const at = headPlaces(places, G);
+    const write = (table: Value, rows: tf.Tensor) => {
+      const flat = reshape(table, [numSlots * G, length, d]);
+      const updates = reshape(backend.value(rows), [R * n * G, d]);
+      return reshape(scatter(flat, at, updates, "replace"), table.shape);
+    };
     tables.keys = write(tables.keys, k);
     tables.values = write(tables.values, v);
-    const length = tables.keys.shape[1]!;
-    const visible = (table: Value) => {
-      const own = seen ? gather(table, seen, 0) : table; // [R, L, W]
-      return backend.tensor<tf.Tensor2D>(reshape(own, [R * length, k.shape[1]]));
-    };
+    const visible = (table: Value) =>
+      backend.tensor<tf.Tensor4D>(seen ? gather(table, seen, 0) : table); // [R, Hkv, L, d]
     const mask = positionMaskOf(reshape(positions, [R, n]), length, options.window);
-    return attend(
+    return attendHeads(
       q,
       { keys: visible(tables.keys), values: visible(tables.values) },
       { mask: backend.tensor(mask) },
       options,
     );
   };
+}
+
+/** [R·n·Hkv, 2]: of each head of each new token, its row among slots and heads, and its position. */
+function headPlaces({ R, n, slots, positions }: Places, G: number): Value {
+  const shape = [R * n, G];
+  const first = binary("multiply", slots, splat([], "i32", G));
+  const heads = binary("add", broadcast(first, shape, [0]), iota(shape, 1));
+  const column = (x: Value) => reshape(x, [R * n * G, 1]);
+  return concat([column(heads), column(broadcast(positions, shape, [0]))], 1);
 }

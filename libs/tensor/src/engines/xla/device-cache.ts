@@ -16,7 +16,7 @@ import { concat, gather, reshape, scatter } from "./hlo.js";
 import { StepPrograms } from "./step-programs.js";
 import { sameShape, splat, type Value } from "./value.js";
 
-/** Keys and values of all slots in a layer, [slots, length, Hkv·d]. */
+/** Keys and values of all slots in a layer, [slots, Hkv, length, d]. */
 interface Layer {
   keys: tf.Tensor;
   values: tf.Tensor;
@@ -127,7 +127,7 @@ export class DeviceCache implements SequenceCache {
       const input = (slot: number) => this.backend.input(Int32Array.of(slot), [1]);
       for (const layer of this.layers) {
         this.update(layer, (table) => {
-          const row = gather(table, input(from), 0); // [1, L, W]
+          const row = gather(table, input(from), 0); // [1, Hkv, L, d]
           return scatter(table, reshape(input(to), [1, 1]), row, "replace");
         });
       }
@@ -213,14 +213,16 @@ export class DeviceCache implements SequenceCache {
   }
 
   private emptyLayers({ numSlots, length }: TableSize): Layer[] {
-    return this.about.weights.layers.map(({ attention }) => {
-      const empty = (width: number) => {
-        const table = this.backend.tensor(splat([numSlots, length, width], "f32", 0));
+    const { layers, attentionOptions } = this.about.weights;
+    const { numKvHeads } = attentionOptions;
+    return layers.map(({ attention }) => {
+      const size = attention.k.weight.shape[0] / numKvHeads;
+      const empty = () => {
+        const table = this.backend.tensor(splat([numSlots, numKvHeads, length, size], "f32", 0));
         this.backend.settle(table); // an input of the first program as of all others
         return tf.keep(table);
       };
-      const [width] = attention.k.weight.shape;
-      return { keys: empty(width), values: empty(width) };
+      return { keys: empty(), values: empty() };
     });
   }
 
@@ -238,9 +240,9 @@ export class DeviceCache implements SequenceCache {
 
 /** A table with zeros behind its slots and tokens. */
 function grown(table: Value, numSlots: number, length: number): Value {
-  const [slots, tokens, width] = table.shape as [number, number, number];
-  const longer = concatZeros(table, [slots, length - tokens, width], 1);
-  return concatZeros(longer, [numSlots - slots, length, width], 0);
+  const [slots, heads, tokens, size] = table.shape as [number, number, number, number];
+  const longer = concatZeros(table, [slots, heads, length - tokens, size], 2);
+  return concatZeros(longer, [numSlots - slots, heads, length, size], 0);
 }
 
 function concatZeros(table: Value, shape: number[], axis: number): Value {

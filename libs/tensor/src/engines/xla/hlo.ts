@@ -48,6 +48,8 @@ export function broadcast(x: Value, shape: Shape, dims: readonly number[]): Valu
 
 /** As NumPy broadcasts: axes are aligned at the end, those of size 1 are repeated. */
 export function broadcastTo(x: Value, shape: Shape): Value {
+  if (sameShape(x.shape, shape)) return x;
+  if (x.origin.kind === "splat") return splat(shape, x.type, x.origin.value);
   const offset = shape.length - x.shape.length;
   const kept = range(x.shape.length).filter(
     (axis) => x.shape[axis] !== 1 || shape[offset + axis] === 1,
@@ -63,7 +65,8 @@ export function broadcastTo(x: Value, shape: Shape): Value {
   );
 }
 
-export function commonShape(a: Shape, b: Shape): number[] {
+export function commonShape(a: Shape, b: Shape): Shape {
+  if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
   return range(rank).map((axis) => {
     const [p, q] = [a[axis - rank + a.length] ?? 1, b[axis - rank + b.length] ?? 1];

@@ -266,18 +266,17 @@ function aliasesOf(
   return aliases;
 }
 
+const VIEW = new DataView(new ArrayBuffer(8));
+
 /** A number as MLIR reads it back to the bit. */
 function literal(number: number, type: ElementType): string {
   if (type === "i1") return number === 0 ? "false" : "true";
   if (type === "i32") return String(number);
-  const view = new DataView(new ArrayBuffer(8));
-  if (type === "f64") view.setFloat64(0, number);
-  else view.setFloat32(0, number);
-  const size = type === "f64" ? 8 : 4;
-  const bits = Array.from({ length: size }, (_, i) =>
-    view.getUint8(i).toString(16).padStart(2, "0"),
-  );
-  return `0x${bits.join("").toUpperCase()}`;
+  if (type === "f64") VIEW.setFloat64(0, number);
+  else VIEW.setFloat32(0, number);
+  const bits = type === "f64" ? VIEW.getBigUint64(0) : VIEW.getUint32(0);
+  const digits = bits.toString(16).padStart(type === "f64" ? 16 : 8, "0");
+  return `0x${digits.toUpperCase()}`;
 }
 
 /** The numbers of host values end to end, as their argument on a device wants them. */

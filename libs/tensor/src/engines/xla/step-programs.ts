@@ -212,7 +212,7 @@ export class StepPrograms {
 
 function sizesOf(rows: readonly LastToken[], { sampling, tables, ...about }: StepContext): Sizes {
   const { filters } = sampling;
-  const [numSlots, length] = tables[0]!.keys.shape as [number, number, number];
+  const [numSlots, , length] = tables[0]!.keys.shape as [number, number, number, number];
   const histories = filters?.map((row) => historyOf(row).length);
   const longest = histories && Math.max(0, ...histories);
   return {

@@ -135,10 +135,12 @@ function register(kernelName: string, kernelFunc: tf.KernelFunc): void {
 function recording(kernel: Kernel): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
     const xla = backend as XlaBackend;
-    const values = Object.entries(inputs).flatMap(([name, info]): [string, Value][] =>
-      info ? [[name, xla.value(info as tf.TensorInfo)]] : [],
-    );
-    const result = kernel(Object.fromEntries(values), (attrs ?? {}) as never, xla);
+    const values: Record<string, Value> = {};
+    for (const name in inputs) {
+      const info = inputs[name]; // a kernel's optional inputs are undefined
+      if (info) values[name] = xla.value(info);
+    }
+    const result = kernel(values, (attrs ?? {}) as never, xla);
     return Array.isArray(result) ? result.map((value) => xla.info(value)) : xla.info(result);
   };
 }
