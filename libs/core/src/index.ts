@@ -9,6 +9,7 @@ export {
   type ErrorRecord,
   type StagecraftErrorOptions,
 } from "./errors.js";
+export { mapAsync, openLater } from "./iterables.js";
 export { formatBytes, formatCount, formatDuration } from "./format.js";
 export { meanOf, present } from "./mean.js";
 export type { JsonObject, JsonValue } from "./json.js";

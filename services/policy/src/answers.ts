@@ -42,9 +42,10 @@ function watchEnd(sink: TokenSink, onEnd: () => void): TokenSink {
     open = false;
   };
   return {
-    push(token) {
-      sink.push(token);
-      if (token.finishReason !== undefined) end();
+    push(chunk) {
+      const isLast = chunk.finishReason !== undefined;
+      sink.push(chunk);
+      if (isLast) end();
     },
     fail(error) {
       sink.fail(error);

@@ -324,7 +324,14 @@ class ThisThreadsEngine implements LocalEngine {
       this.room.leave(pending.request);
       this.byHandle.delete(event.handle);
     }
-    pending.sink.push({ tokenId, logProb, top, weightVersion, finishReason, text });
+    pending.sink.push({
+      tokenIds: [tokenId],
+      logProbs: [logProb],
+      weightVersions: [weightVersion],
+      tops: top && [top],
+      finishReason,
+      text,
+    });
   }
 
   /** After a failed step the engine's state is unknown: everybody in it fails, a new one starts. */

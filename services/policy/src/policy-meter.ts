@@ -1,3 +1,4 @@
+import { mapAsync } from "@stagecraft/core";
 import { METRICS, type Metrics } from "@stagecraft/telemetry";
 import type { PolicyEngine, SequenceRequest, TokenChunk } from "./engine.js";
 
@@ -21,15 +22,15 @@ export function createPolicyMeter(
   const tokens = metrics.counter(METRICS.policyTokens);
   const firstToken = metrics.histogram(METRICS.policyFirstToken);
   const close = metrics.onScrape(createStatusReader(engine, metrics));
-  async function* pass(chunks: AsyncIterable<TokenChunk>, sinceMs: number) {
+  const pass = (chunks: AsyncIterable<TokenChunk>, sinceMs: number) => {
     let isFirst = true;
-    for await (const chunk of chunks) {
+    return mapAsync(chunks, (chunk) => {
       if (isFirst) firstToken.observe({}, (performance.now() - sinceMs) / 1000);
       isFirst = false;
       tokens.add({ phase: "generated" }, chunk.tokenIds.length);
-      yield chunk;
-    }
-  }
+      return chunk;
+    });
+  };
   return {
     watch(requests, answers) {
       const numPromptTokens = requests.reduce((sum, { promptIds }) => sum + promptIds.length, 0);

@@ -8,7 +8,7 @@ import {
   toTokens,
   type ParsedWeights,
 } from "@stagecraft/contracts";
-import { StagecraftError } from "@stagecraft/core";
+import { mapAsync, openLater, StagecraftError } from "@stagecraft/core";
 import type { Handlers, RpcServer } from "@stagecraft/rpc";
 import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
 import { startOfText } from "@stagecraft/tokenizer";
@@ -67,14 +67,15 @@ function createHandlers(
     return answers;
   };
   return {
-    async *generate({ model, input }, { signal }) {
-      checkModel(model, facts.name);
-      const checked = checkInput(input, "input", how);
-      const request = await prepareInput(checked, facts, signal);
-      if (checked.parsed.echo) yield await judgePrompt(checked, request, { engine, signal });
-      if (request.sampling.maxNewTokens === 0) return;
-      yield* streamAnswer(request, submit([request], signal)[0]!, engine);
-    },
+    generate: ({ model, input }, { signal }) =>
+      openLater(async () => {
+        checkModel(model, facts.name);
+        const checked = checkInput(input, "input", how);
+        const request = await prepareInput(checked, facts, signal);
+        const answer = () => streamAnswer(request, submit([request], signal)[0]!, engine);
+        if (!checked.parsed.echo) return answer();
+        return echoed(judgePrompt(checked, request, { engine, signal }), request, answer);
+      }),
     async generateBatch({ model, inputs }, { signal }) {
       checkModel(model, facts.name);
       checkCount(inputs.length, "inputs", deps.maxItemsPerRequest);
@@ -122,6 +123,15 @@ function createHandlers(
   };
 }
 
+async function* echoed(
+  judged: Promise<policy.GenerateResponse>,
+  { sampling }: SequenceRequest,
+  answer: () => AsyncIterable<policy.GenerateResponse>,
+): AsyncGenerator<policy.GenerateResponse> {
+  yield await judged;
+  if (sampling.maxNewTokens > 0) yield* answer();
+}
+
 /** What stands before an answer whose prompt is to be judged; all there is of one without tokens. */
 async function judgePrompt(
   { parsed }: CheckedInput,
@@ -154,37 +164,34 @@ function refuseForBatch({ parsed: { echo, numTop }, field }: CheckedInput): void
   throw invalidField(`${field}.num_top_log_probs`, numTop, "unset: only Generate tells them");
 }
 
-async function* streamAnswer(
+function streamAnswer(
   request: SequenceRequest,
   chunks: AsyncIterable<TokenChunk>,
   engine: PolicyEngine,
-): AsyncGenerator<policy.GenerateResponse> {
+): AsyncIterable<policy.GenerateResponse> {
   const answer = createAnswerText(engine.facts.tokenizer, request.sampling.stop);
   const versions = new Set<number>();
   let isFirst = true;
   const detailsOf = ({ tokenIds, tops }: Pick<TokenChunk, "tokenIds" | "tops">) =>
     tops ? tokenIds.map((id, i) => describeToken(engine.facts.tokenizer, id, tops[i]!)) : [];
-  for await (const { finishReason, text: wholeText, tops, ...tokens } of chunks) {
-    tokens.logProbs = tokens.logProbs.map(Math.fround); // the same with and without a connection
-    const details = detailsOf({ tokenIds: tokens.tokenIds, tops });
-    for (const version of tokens.weightVersions) versions.add(version);
-    if (finishReason === undefined) {
-      const text = answer.push(tokens.tokenIds);
-      const weights = isFirst ? namedWeights(versions, engine) : [];
-      isFirst = false;
-      const rest = { finishReason: common.FinishReason.UNSPECIFIED, weights };
-      yield { ...tokens, ...rest, text, numPromptTokens: 0, details };
-    } else {
-      yield {
-        ...tokens,
-        text: answer.finish(tokens.tokenIds, wholeText),
-        finishReason: finishReasonOf(finishReason),
-        weights: namedWeights(versions, engine),
-        numPromptTokens: request.promptIds.length,
-        details,
-      };
-    }
-  }
+  return mapAsync(chunks, (chunk) => {
+    const { tokenIds, weightVersions, finishReason } = chunk;
+    for (const version of weightVersions) versions.add(version);
+    const isLast = finishReason !== undefined;
+    const weights = isFirst || isLast ? namedWeights(versions, engine) : [];
+    isFirst = false;
+    return {
+      tokenIds,
+      logProbs: chunk.logProbs.map(Math.fround), // the same with and without a connection
+      weightVersions,
+      text: isLast ? answer.finish(tokenIds, chunk.text) : answer.push(tokenIds),
+      finishReason: isLast ? finishReasonOf(finishReason) : common.FinishReason.UNSPECIFIED,
+      weights,
+      numPromptTokens: isLast ? request.promptIds.length : 0,
+      prompt: undefined,
+      details: detailsOf(chunk),
+    };
+  });
 }
 
 async function collectAnswer(

@@ -59,15 +59,17 @@ export type StepStatus = Pick<
   "numActive" | "numSteps" | "numTokensGenerated" | "busyMs"
 >;
 
-/** Tokens of some steps, of any answers; the lists are aligned. */
+/** Tokens of some steps, of any answers: those of an answer stand together, in the order of the answers. */
 export interface TokenBatch {
+  /** Of each answer, and how many tokens it has here. */
   handles: Int32Array;
+  counts: Int32Array;
   tokenIds: Int32Array;
   /** Not rounded to float32, so that they are what the engine said. */
   logProbs: Float64Array;
   weightVersions: Float64Array;
-  /** The likeliest in the place of those tokens whose answers asked for them. */
-  tops: { index: number; top: readonly TopToken[] }[];
-  /** The answers that ended with their token. */
+  /** The likeliest in the places of the tokens, of answers that asked for them. */
+  tops: { index: number; tops: (readonly TopToken[])[] }[];
+  /** The answers that ended with their last token. */
   ends: { index: number; finishReason: FinishReasonName; text: string | undefined }[];
 }

@@ -5,6 +5,7 @@ import { Moved, serveThread, toPlainError } from "@stagecraft/service-kit";
 import { createLogger, watchEngine } from "@stagecraft/telemetry";
 import { initEngine, memoryReport } from "@stagecraft/tensor";
 import type { Withdraw } from "./answers.js";
+import type { TokenChunk } from "./engine.js";
 import { createLocalEngine } from "./local-engine.js";
 import type {
   EngineThreadApi,
@@ -40,9 +41,9 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
       onStep: () => tell(batcher.take()),
     });
     const sinkOf = (handle: number) => ({
-      push(token: Parameters<typeof batcher.add>[1]) {
-        if (token.finishReason !== undefined) withdraws.delete(handle);
-        batcher.add(handle, token);
+      push(chunk: TokenChunk) {
+        if (chunk.finishReason !== undefined) withdraws.delete(handle);
+        batcher.add(handle, chunk);
       },
       fail(error: StagecraftError) {
         withdraws.delete(handle);

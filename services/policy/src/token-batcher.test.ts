@@ -1,20 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { createTokenBatcher, spreadTokens } from "./token-batcher.js";
 import type { TokenBatch } from "./thread-protocol.js";
-import type { SampledToken } from "./token-channel.js";
+import type { TokenChunk } from "./engine.js";
 
-const token = (tokenId: number, change: Partial<SampledToken> = {}): SampledToken => ({
-  ...{ tokenId, logProb: -tokenId, weightVersion: 0 },
-  ...{ finishReason: undefined, text: undefined, ...change },
+const tokens = (tokenIds: number[], change: Partial<TokenChunk> = {}): TokenChunk => ({
+  ...{ tokenIds, logProbs: tokenIds.map((id) => -id), weightVersions: tokenIds.map(() => 0) },
+  ...{ tops: undefined, finishReason: undefined, text: undefined, ...change },
 });
+const token = (tokenId: number, change: Partial<TokenChunk> = {}) => tokens([tokenId], change);
 const END = { finishReason: "length", text: "all" } as const;
 
 function rig(intervalMs: number) {
   const clock = { ms: 0 };
   const batcher = createTokenBatcher({ intervalMs, now: () => clock.ms });
   /** A step of 1 ms in which these answers have a token each. */
-  const step = (...tokens: [number, SampledToken][]) => {
-    for (const [handle, each] of tokens) batcher.add(handle, each);
+  const step = (...made: [number, TokenChunk][]) => {
+    for (const [handle, each] of made) batcher.add(handle, each);
     clock.ms++;
     return toldOf(batcher.take());
   };
@@ -26,7 +27,7 @@ function toldOf(batch: TokenBatch | undefined): Record<number, number[]> {
   const told: Record<number, number[]> = {};
   if (!batch) return told;
   const sinkOf = (handle: number) => ({
-    push: ({ tokenId }: SampledToken) => void (told[handle] ??= []).push(tokenId),
+    push: ({ tokenIds }: TokenChunk) => void (told[handle] ??= []).push(...tokenIds),
     fail: () => undefined,
   });
   spreadTokens(batch, sinkOf);
@@ -61,8 +62,7 @@ describe("createTokenBatcher()", () => {
     const waitOf = (numAnswers: number) => {
       const { step } = rig(20);
       const handles = Array.from({ length: numAnswers }, (_, handle) => handle);
-      const all = () =>
-        step(...handles.map((handle): [number, SampledToken] => [handle, token(1)]));
+      const all = () => step(...handles.map((handle): [number, TokenChunk] => [handle, token(1)]));
       all();
       let numSteps = 1;
       while (Object.keys(all()).length === 0) numSteps++;
@@ -88,13 +88,13 @@ describe("createTokenBatcher()", () => {
 
   it("keeps what belongs to a token: its end, its text, the likeliest in its place", () => {
     const { batcher } = rig(0);
-    const top = [{ id: 7, logProb: -0.1 }];
-    batcher.add(1, token(10, { top }));
+    const [one, other] = [[{ id: 7, logProb: -0.1 }], [{ id: 8, logProb: -0.2 }]];
+    batcher.add(1, token(10, { tops: [one] }));
     batcher.add(2, token(20));
-    batcher.add(1, token(11, { top, ...END }));
+    batcher.add(1, token(11, { tops: [other], ...END }));
     const batch = batcher.take()!;
-    const pushed: SampledToken[] = [];
+    const pushed: TokenChunk[] = [];
     spreadTokens(batch, () => ({ push: (each) => void pushed.push(each), fail: () => undefined }));
-    expect(pushed).toEqual([token(10, { top }), token(11, { top, ...END }), token(20)]);
+    expect(pushed).toEqual([tokens([10, 11], { tops: [one, other], ...END }), token(20)]);
   });
 });

@@ -1,9 +1,11 @@
-import type { SampledToken, TokenSink } from "./token-channel.js";
+import type { TokenChunk } from "./engine.js";
+import { appendChunk, type TokenSink } from "./token-channel.js";
 import type { TokenBatch } from "./thread-protocol.js";
 
 /** Gathers tokens from the sinks of all answers. */
 export interface TokenBatcher {
-  add(handle: number, token: SampledToken): void;
+  /** Takes the chunk over. */
+  add(handle: number, chunk: TokenChunk): void;
   /** After a step: what is to be told now; undefined when that is nothing. */
   take(): TokenBatch | undefined;
   /** Of an answer that ends without a last token: what was not told of it yet. */
@@ -30,25 +32,25 @@ const LONGEST_MS = 100;
 export function createTokenBatcher(options: TokenBatcherOptions): TokenBatcher {
   const { intervalMs, now = () => performance.now() } = options;
   /** Of answers that have begun, what has not been told. */
-  const open = new Map<number, SampledToken[]>();
+  const open = new Map<number, TokenChunk | undefined>();
   const urgent = new Set<number>();
   let dueAt = -Infinity;
   const batchOf = (handles: Iterable<number>) => {
-    const taken: [number, SampledToken][] = [];
+    const taken: [number, TokenChunk][] = [];
     for (const handle of handles) {
-      const tokens = open.get(handle)!;
-      for (const token of tokens) taken.push([handle, token]);
-      if (tokens.at(-1)?.finishReason !== undefined) open.delete(handle);
-      else tokens.length = 0;
+      const chunk = open.get(handle);
+      if (chunk) taken.push([handle, chunk]);
+      if (chunk?.finishReason !== undefined) open.delete(handle);
+      else open.set(handle, undefined);
     }
-    return toBatch(taken);
+    return taken.length > 0 ? toBatch(taken) : undefined;
   };
   return {
-    add(handle, token) {
-      const tokens = open.get(handle);
-      if (tokens) tokens.push(token);
-      else open.set(handle, [token]);
-      if (!tokens || token.finishReason !== undefined) urgent.add(handle);
+    add(handle, chunk) {
+      if (!open.has(handle) || chunk.finishReason !== undefined) urgent.add(handle);
+      const gathered = open.get(handle);
+      if (gathered) appendChunk(gathered, chunk);
+      else open.set(handle, chunk);
     },
     take() {
       const at = now();
@@ -73,18 +75,30 @@ function waitMs(intervalMs: number, numAnswers: number): number {
   return Math.max(intervalMs, Math.min(LONGEST_MS, MS_PER_ANSWER * numAnswers));
 }
 
-function toBatch(taken: readonly [number, SampledToken][]): TokenBatch | undefined {
-  if (taken.length === 0) return undefined;
-  return {
-    handles: Int32Array.from(taken, ([handle]) => handle),
-    tokenIds: Int32Array.from(taken, ([, token]) => token.tokenId),
-    logProbs: Float64Array.from(taken, ([, token]) => token.logProb),
-    weightVersions: Float64Array.from(taken, ([, token]) => token.weightVersion),
-    tops: taken.flatMap(([, { top }], index) => (top ? [{ index, top }] : [])),
-    ends: taken.flatMap(([, { finishReason, text }], index) =>
-      finishReason === undefined ? [] : [{ index, finishReason, text }],
-    ),
+function toBatch(taken: readonly [number, TokenChunk][]): TokenBatch {
+  const size = taken.reduce((sum, [, { tokenIds }]) => sum + tokenIds.length, 0);
+  const batch: TokenBatch = {
+    handles: new Int32Array(taken.length),
+    counts: new Int32Array(taken.length),
+    tokenIds: new Int32Array(size),
+    logProbs: new Float64Array(size),
+    weightVersions: new Float64Array(size),
+    tops: [],
+    ends: [],
   };
+  let from = 0;
+  taken.forEach(([handle, chunk], index) => {
+    const { tokenIds, tops, finishReason, text } = chunk;
+    batch.handles[index] = handle;
+    batch.counts[index] = tokenIds.length;
+    batch.tokenIds.set(tokenIds, from);
+    batch.logProbs.set(chunk.logProbs, from);
+    batch.weightVersions.set(chunk.weightVersions, from);
+    from += tokenIds.length;
+    if (tops) batch.tops.push({ index, tops });
+    if (finishReason !== undefined) batch.ends.push({ index, finishReason, text });
+  });
+  return batch;
 }
 
 /** Hands the tokens of a message to the sinks of their answers; those withdrawn meanwhile have none. */
@@ -93,16 +107,26 @@ export function spreadTokens(
   sinkOf: (handle: number) => TokenSink | undefined,
 ): void {
   const ends = new Map(batch.ends.map((end) => [end.index, end]));
-  const tops = new Map(batch.tops.map(({ index, top }) => [index, top]));
+  const tops = new Map(batch.tops.map((each) => [each.index, each.tops]));
+  let to = 0;
   batch.handles.forEach((handle, index) => {
+    const from = to;
+    to += batch.counts[index]!;
     const end = ends.get(index);
     sinkOf(handle)?.push({
-      tokenId: batch.tokenIds[index]!,
-      logProb: batch.logProbs[index]!,
-      weightVersion: batch.weightVersions[index]!,
-      top: tops.get(index),
+      tokenIds: listOf(batch.tokenIds, from, to),
+      logProbs: listOf(batch.logProbs, from, to),
+      weightVersions: listOf(batch.weightVersions, from, to),
+      tops: tops.get(index),
       finishReason: end?.finishReason,
       text: end?.text,
     });
   });
+}
+
+/** A loop, since `Array.from` takes several times as long, and this is done for every answer of every message. */
+function listOf(numbers: Int32Array | Float64Array, from: number, to: number): number[] {
+  const list: number[] = [];
+  for (let i = from; i < to; i++) list.push(numbers[i]!);
+  return list;
 }

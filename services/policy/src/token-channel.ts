@@ -1,78 +1,89 @@
-import type { FinishReasonName } from "@stagecraft/contracts";
 import type { StagecraftError } from "@stagecraft/core";
-import type { TopToken } from "@stagecraft/model";
 import type { TokenChunk } from "./engine.js";
-
-/** One token on its way to its reader. */
-export interface SampledToken {
-  tokenId: number;
-  logProb: number;
-  weightVersion: number;
-  /** Where they were asked for. */
-  top?: readonly TopToken[] | undefined;
-  finishReason: FinishReasonName | undefined;
-  /** The whole answer, cut before a stop text; with the last token. */
-  text: string | undefined;
-}
 
 /** Where the tokens of one answer go. */
 export interface TokenSink {
-  push(token: SampledToken): void;
+  /** Takes the chunk over. */
+  push(chunk: TokenChunk): void;
   fail(error: StagecraftError): void;
 }
 
 /** Tokens of one answer; whatever gathered while the reader was busy comes as one chunk. */
 export interface TokenChannel extends TokenSink {
-  /** For one reader. Leaving the loop early calls `onAbandon`. */
-  chunks(): AsyncGenerator<TokenChunk>;
+  /** For one reader, once. Leaving the loop early calls `onAbandon`. */
+  chunks(): AsyncIterable<TokenChunk>;
 }
+
+/** Appends the tokens that follow. */
+export function appendChunk(chunk: TokenChunk, more: TokenChunk): void {
+  chunk.tokenIds.push(...more.tokenIds);
+  chunk.logProbs.push(...more.logProbs);
+  chunk.weightVersions.push(...more.weightVersions);
+  if (more.tops) (chunk.tops ??= []).push(...more.tops);
+  chunk.finishReason = more.finishReason;
+  chunk.text = more.text;
+}
+
+interface Reader {
+  resolve(result: IteratorResult<TokenChunk>): void;
+  reject(error: StagecraftError): void;
+}
+
+const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** `onAbandon` is called when the reader leaves before the answer has ended. */
 export function createTokenChannel(onAbandon: () => void): TokenChannel {
-  let gathered: SampledToken[] = [];
+  let gathered: TokenChunk | undefined;
   let failure: StagecraftError | undefined;
-  let wake = () => {};
+  let reader: Reader | undefined;
+  let ended = false;
 
-  return {
-    push(token) {
-      gathered.push(token);
-      wake();
-    },
-    fail(error) {
-      failure ??= error;
-      wake();
-    },
-    async *chunks() {
-      let ended = false;
-      try {
-        while (!ended) {
-          if (gathered.length > 0) {
-            const tokens = gathered;
-            gathered = [];
-            ended = tokens.at(-1)!.finishReason !== undefined;
-            yield toChunk(tokens);
-          } else if (failure) {
-            ended = true;
-            throw failure;
-          } else {
-            await new Promise<void>((resolve) => (wake = resolve));
-          }
-        }
-      } finally {
-        if (!ended) onAbandon();
+  const handOver = (chunk: TokenChunk): IteratorResult<TokenChunk> => {
+    ended = chunk.finishReason !== undefined;
+    return { done: false, value: chunk };
+  };
+  // An iterator and no generator: a stream of tokens passes here.
+  const iterator: AsyncIterator<TokenChunk> = {
+    next() {
+      if (gathered) {
+        const chunk = gathered;
+        gathered = undefined;
+        return Promise.resolve(handOver(chunk));
       }
+      if (ended) return Promise.resolve(END);
+      if (failure) {
+        ended = true;
+        return Promise.reject(failure);
+      }
+      return new Promise((resolve, reject) => (reader = { resolve, reject }));
+    },
+    return() {
+      const isEarly = !ended;
+      ended = true;
+      gathered = undefined;
+      reader?.resolve(END);
+      reader = undefined;
+      if (isEarly) onAbandon();
+      return Promise.resolve(END);
     },
   };
-}
-
-function toChunk(tokens: readonly SampledToken[]): TokenChunk {
-  const { finishReason, text } = tokens.at(-1)!;
   return {
-    tokenIds: tokens.map((token) => token.tokenId),
-    logProbs: tokens.map((token) => token.logProb),
-    weightVersions: tokens.map((token) => token.weightVersion),
-    tops: tokens[0]!.top && tokens.map((token) => token.top!),
-    finishReason,
-    text,
+    push(chunk) {
+      if (reader) {
+        const { resolve } = reader;
+        reader = undefined;
+        resolve(handOver(chunk));
+      } else if (gathered) appendChunk(gathered, chunk);
+      else if (!ended) gathered = chunk;
+    },
+    fail(error) {
+      if (reader) {
+        const { reject } = reader;
+        reader = undefined;
+        ended = true;
+        reject(error);
+      } else failure ??= error;
+    },
+    chunks: () => ({ [Symbol.asyncIterator]: () => iterator }),
   };
 }

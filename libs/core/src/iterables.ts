@@ -1,0 +1,50 @@
+/**
+ * Each value as `change` makes it of it, without the cost of a generator. Whoever leaves it leaves the source, and
+ * so does a change that throws.
+ */
+export function mapAsync<T, U>(
+  source: AsyncIterable<T>,
+  change: (value: T) => U,
+): AsyncIterable<U> {
+  return {
+    [Symbol.asyncIterator]() {
+      const values = source[Symbol.asyncIterator]();
+      const leave = () => values.return?.() ?? Promise.resolve();
+      const changed = ({ done, value }: IteratorResult<T>): IteratorResult<U> => {
+        if (done) return END;
+        try {
+          return { done: false, value: change(value) };
+        } catch (error) {
+          void leave();
+          throw error;
+        }
+      };
+      return {
+        next: () => values.next().then(changed),
+        return: () => leave().then(() => END),
+      };
+    },
+  };
+}
+
+/** The values of an iterable that is opened when the first one is asked for. */
+export function openLater<T>(open: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      let values: AsyncIterator<T> | undefined;
+      let opening: Promise<AsyncIterator<T>> | undefined;
+      const opened = () =>
+        (opening ??= open().then((iterable) => (values = iterable[Symbol.asyncIterator]())));
+      return {
+        next: () => (values ? values.next() : opened().then((each) => each.next())),
+        async return() {
+          const left = values ?? (await opening?.catch(() => undefined));
+          await left?.return?.();
+          return END;
+        },
+      };
+    },
+  };
+}
+
+const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
