@@ -21,31 +21,37 @@ export type PieceReader = (
 
 /** Reads all answers of a request at the same time. When one fails, the others are given up. */
 export async function readAnswers(options: ReadOptions, read: PieceReader): Promise<void> {
-  const { backend, choices, requestId, timeoutMs, signal } = options;
+  const { choices, signal } = options;
+  if (choices.length === 1) return readOne(choices[0]!, { ...options, read });
   const stop = new AbortController();
   setMaxListeners(0, stop.signal); // one for each answer
   const abort = () => stop.abort(signal.reason);
   if (signal.aborted) abort();
   signal.addEventListener("abort", abort, { once: true });
-  const readOne = async (choice: Choice) => {
-    const request = { model: "", input: choice.input, requestId };
-    let ended = false;
-    for await (const piece of backend.generate(request, { signal: stop.signal, timeoutMs })) {
-      ended = piece.finishReason !== common.FinishReason.UNSPECIFIED;
-      const waiting = read(choice, piece);
-      if (waiting) await waiting;
-    }
-    if (!ended)
-      throw new StagecraftError("data_loss", "the model's stream ended before the answer");
-  };
+  const how = { ...options, signal: stop.signal, read };
   try {
-    await Promise.all(choices.map(readOne));
+    await Promise.all(choices.map((choice) => readOne(choice, how)));
   } catch (error) {
     stop.abort(error);
     throw error;
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** A reader that fails leaves the stream, and so gives its answer up. */
+async function readOne(
+  choice: Choice,
+  { backend, requestId, timeoutMs, signal, read }: ReadOptions & { read: PieceReader },
+): Promise<void> {
+  const request = { model: "", input: choice.input, requestId };
+  let ended = false;
+  for await (const piece of backend.generate(request, { signal, timeoutMs })) {
+    ended = piece.finishReason !== common.FinishReason.UNSPECIFIED;
+    const waiting = read(choice, piece);
+    if (waiting) await waiting;
+  }
+  if (!ended) throw new StagecraftError("data_loss", "the model's stream ended before the answer");
 }
 
 /** Why an answer ended, in OpenAI's words; null while it goes on. */
