@@ -71,7 +71,7 @@ describe("a decode session on the engine xla", () => {
     const before = client.liveBuffers;
     for (let i = 0; i < 5; i++) await decoder.append([row(0, 1)]);
     expect(client.liveBuffers).toBe(before);
-    const tables = tableArgs(client.texts.at(-1)!, `12x128x${D}`);
+    const tables = tableArgs(client.texts.at(-1)!, `12x${H}x128x${D / H}`);
     expect(tables).toHaveLength(2 * 2);
     for (const table of tables) expect(table).toMatch(/tf\.aliasing_output = \d+/);
     decoder.dispose();
@@ -106,7 +106,7 @@ describe("a decode session on the engine xla", () => {
     expect([client.texts.length - texts, client.calls.length - calls]).toEqual([0, 5]);
     expect(numRecorded() - recorded).toBe(0);
     expect(loop).toContain("stablehlo.while");
-    const tables = tableArgs(loop!, `16x128x${D}`);
+    const tables = tableArgs(loop!, `16x${H}x128x${D / H}`);
     expect(tables).toHaveLength(2 * 2);
     for (const table of tables) expect(table).toMatch(/tf\.aliasing_output = \d+/);
     decoder.dispose();
@@ -237,7 +237,9 @@ describe("a decode session on the engine xla", () => {
       await decoder.append([row(0, 60)]);
       await decoder.append([row(0, 100), row(2, 1)]);
       await decoder.append([row(0, 100), row(2, 1)]);
-      expect(client.calls.at(-1)!.filter((type) => type === `f32[4,512,${D}]`)).toHaveLength(4);
+      expect(
+        client.calls.at(-1)!.filter((type) => type === `f32[4,${H},512,${D / H}]`),
+      ).toHaveLength(4);
       decoder.dispose();
       return counts();
     };
