@@ -1,9 +1,10 @@
 // The API over HTTP against the bare engine, in turns in every round:
 //   serve-http.mjs LAYERS HEADS WIDTH INNER STREAMS THREADS
 // `stagecraft serve` and the HTTP clients (stream-clients.mjs) are processes of their own, the bare engine is
-// in this one. A round is, on both sides, four times STREAMS answers of 64 tokens to prompts of 32 random ids, one
-// burst after the other, streamed over HTTP, then some calls of one token, one after the other. What the way costs is told beside the time:
-// processor time of the server's main thread, which does all but the model, and of the clients.
+// in this one. A round is, on both sides, four times STREAMS answers of 64 tokens to prompts of 32 random ids,
+// one burst after the other, streamed over HTTP, then some calls of one token, one after the other. What the way
+// costs is told beside the time: processor time of the server's main thread, which does all but the model, and
+// of the clients.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -50,6 +50,17 @@ describe("mapAsync()", () => {
     await expect(all(throwing)).rejects.toThrow("no 2");
     await vi.waitFor(() => expect(other.left).toHaveBeenCalledTimes(1));
   });
+
+  it("tells a change's own error, whatever leaving its source throws", async () => {
+    const leave = vi.fn(() => Promise.reject(new Error("cannot be left")));
+    const next = () => Promise.resolve({ done: false as const, value: 1 });
+    const stuck = { [Symbol.asyncIterator]: () => ({ next, return: leave }) };
+    const throwing = mapAsync(stuck, () => {
+      throw new Error("no 1");
+    });
+    await expect(all(throwing)).rejects.toThrow("no 1");
+    expect(leave).toHaveBeenCalledTimes(1);
+  });
 });
 
 describe("openLater()", () => {
@@ -68,7 +79,9 @@ describe("openLater()", () => {
     const failing = openLater(() => Promise.reject(new Error("closed")));
     await expect(all(failing)).rejects.toThrow("closed");
     const open = vi.fn(() => Promise.resolve(source().numbers));
-    await openLater(open)[Symbol.asyncIterator]().return!();
+    const left = openLater(open)[Symbol.asyncIterator]();
+    await left.return!();
+    expect((await left.next()).done).toBe(true);
     expect(open).not.toHaveBeenCalled();
   });
 });

@@ -15,7 +15,7 @@ export function mapAsync<T, U>(
         try {
           return { done: false, value: change(value) };
         } catch (error) {
-          void leave();
+          leave().catch(() => undefined); // the change's own error is the one to tell
           throw error;
         }
       };
@@ -38,6 +38,7 @@ export function openLater<T>(open: () => Promise<AsyncIterable<T>>): AsyncIterab
       return {
         next: () => (values ? values.next() : opened().then((each) => each.next())),
         async return() {
+          opening ??= Promise.resolve(NOTHING); // what was left is not opened any more
           const left = values ?? (await opening?.catch(() => undefined));
           await left?.return?.();
           return END;
@@ -46,5 +47,7 @@ export function openLater<T>(open: () => Promise<AsyncIterable<T>>): AsyncIterab
     },
   };
 }
+
+const NOTHING: AsyncIterator<never> = { next: () => Promise.resolve(END) };
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };

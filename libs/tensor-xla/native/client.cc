@@ -1,8 +1,9 @@
 // Opening a plugin, its devices and their memory.
-#include <malloc.h>
-
 #include <cstdlib>
 #include <deque>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "entries.h"
 
