@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createGenerationEngine, createModel, presetConfig, saveModel } from "@stagecraft/model";
+import { optimizeSooner } from "@stagecraft/service-kit";
 import { initEngine } from "@stagecraft/tensor";
 import { trainBpe } from "@stagecraft/tokenizer";
 import { randomIds } from "./random-ids.mjs";
@@ -20,6 +21,7 @@ const [PROMPT, NEW, BURSTS, CALLS] = [32, 64, 4, 40];
 const [numLayers, numHeads, hiddenSize, intermediateSize, streams, numThreads] = process.argv
   .slice(2, 8)
   .map(Number);
+optimizeSooner(); // as the server does
 await initEngine({ engine: "native", numThreads });
 const folder = mkdtempSync(join(tmpdir(), "stagecraft-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

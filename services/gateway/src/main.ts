@@ -1,12 +1,19 @@
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
-import { runMain, serverOptions, startTelemetry, terminationSignal } from "@stagecraft/service-kit";
+import {
+  optimizeSooner,
+  runMain,
+  serverOptions,
+  startTelemetry,
+  terminationSignal,
+} from "@stagecraft/service-kit";
 import { gatewaySchema, loadGatewayConfig } from "./config.js";
 import { createFeedbackService } from "./feedback/feedback-service.js";
 import { startPages } from "./pages.js";
 import { openStore } from "./store/open-store.js";
 
 runMain(async () => {
+  optimizeSooner();
   const config = await loadGatewayConfig(process.argv.slice(2));
   const terminated = terminationSignal();
   await using telemetry = await startTelemetry("gateway", config);

@@ -8,6 +8,7 @@ import {
   BROKER_WAIT_MS,
   busOptions,
   createHealth,
+  optimizeSooner,
   runMain,
   serverOptions,
   startTelemetry,
@@ -24,6 +25,7 @@ import { createThreadedEngine } from "./thread-client.js";
 const LONGEST_STREAM_MS = 10 * 60_000;
 
 runMain(async () => {
+  optimizeSooner();
   const given = await loadPolicyConfig(process.argv.slice(2));
   const terminated = terminationSignal();
   await using telemetry = await startTelemetry("policy", given);

@@ -6,6 +6,7 @@ import { engineSettings } from "@stagecraft/fields";
 import {
   abortOn,
   createHealth,
+  optimizeSooner,
   runMain,
   serverOptions,
   startTelemetry,
@@ -17,6 +18,7 @@ import { createRewardModelService } from "./service.js";
 import { createThreadedScorers } from "./thread-client.js";
 
 runMain(async () => {
+  optimizeSooner();
   const config = await loadRewardModelConfig(process.argv.slice(2));
   const terminated = terminationSignal();
   await using telemetry = await startTelemetry("reward-model", config);
