@@ -66,6 +66,18 @@ describe.skipIf(!built)(`startThread()${built ? "" : ": not built (npm run build
     expect(heard).toEqual(["hello"]);
   });
 
+  it("is told what to do without an answer; failing at it ends the thread", async () => {
+    const heard: string[] = [];
+    const thread = await startEcho({ onEvent: (event) => heard.push(event) });
+    thread.tell("tell", "first");
+    await thread.call("echo", 0);
+    expect(heard).toEqual(["first"]);
+    thread.tell("refuse", undefined);
+    expect(await thread.ended).toMatchObject({ code: "unavailable" });
+    expect(() => thread.tell("tell", "late")).toThrow("[unavailable]");
+    expect(heard).toEqual(["first"]);
+  });
+
   it("asks its owner, who may refuse", async () => {
     await using thread = await startEcho({
       onAsk: async (question) => {

@@ -1,4 +1,5 @@
-import { StagecraftError, throwIfAborted } from "@stagecraft/core";
+import { StagecraftError } from "@stagecraft/core";
+import type { Cancellation } from "@stagecraft/rpc";
 import type { TokenChunk } from "./engine.js";
 import { createTokenChannel, type TokenSink } from "./token-channel.js";
 
@@ -7,30 +8,31 @@ export type Withdraw = (error: StagecraftError) => void;
 
 /**
  * Gives each answer a channel that its reader reads and an engine fills. `start` hands the sinks to the
- * engine; the signal, and a reader that leaves, withdraw what it started.
+ * engine; a cancellation, and a reader that leaves, withdraw what it started.
  */
 export function openAnswers(
   count: number,
-  signal: AbortSignal,
+  cancellation: Cancellation,
   start: (sinks: readonly TokenSink[]) => readonly Withdraw[],
 ): AsyncIterable<TokenChunk>[] {
-  throwIfAborted(signal);
+  cancellation.throwIfCancelled();
   let withdraws: readonly Withdraw[] = [];
   const channels = Array.from({ length: count }, (_, i) =>
     createTokenChannel(() => withdraws[i]?.(new StagecraftError("cancelled", "not read on"))),
   );
-  const onAbort = () => {
-    const cause: unknown = signal.reason;
-    const error = new StagecraftError("cancelled", "the caller cancelled", { cause });
-    for (const withdraw of withdraws) withdraw(error);
-  };
+  let unwatch: (() => void) | undefined;
   let numOpen = count;
   const onEnd = () => {
     numOpen--;
-    if (numOpen === 0) signal.removeEventListener("abort", onAbort); // it may outlive many answers
+    if (numOpen === 0) unwatch?.(); // a cancellation may outlive many answers
   };
   withdraws = start(channels.map((channel) => watchEnd(channel, onEnd)));
-  if (numOpen > 0) signal.addEventListener("abort", onAbort, { once: true });
+  if (numOpen > 0) {
+    unwatch = cancellation.onCancelled((cause) => {
+      const error = new StagecraftError("cancelled", "the caller cancelled", { cause });
+      for (const withdraw of withdraws) withdraw(error);
+    });
+  }
   return channels.map((channel) => channel.chunks());
 }
 

@@ -1,6 +1,7 @@
 import type { FinishReasonName, ParsedSampling, ParsedWeights } from "@stagecraft/contracts";
 import type { TensorMap } from "@stagecraft/checkpoint";
 import type { JudgedTokens, TopToken } from "@stagecraft/model";
+import type { Cancellation } from "@stagecraft/rpc";
 import type { Tokenizer } from "@stagecraft/tokenizer";
 
 /** One answer to generate. */
@@ -67,10 +68,13 @@ export interface PolicyEngine {
   readonly facts: PolicyModelFacts;
   /**
    * Queues answers, all or none: throws `resource_exhausted` when the queue has no room for them and
-   * `invalid_argument` for one that never fits. Each iterable must be read or returned; the signal
+   * `invalid_argument` for one that never fits. Each iterable must be read or returned; a cancellation
    * withdraws all of them and frees their places.
    */
-  submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[];
+  submit(
+    requests: readonly SequenceRequest[],
+    cancellation: Cancellation,
+  ): AsyncIterable<TokenChunk>[];
   /**
    * Log-probs under the weights in use, and which those were. What the signal cancels leaves the
    * queue; what runs stops at its next pass.

@@ -1,6 +1,7 @@
-import { getEventListeners } from "node:events";
 import { sha256OfTensors } from "@stagecraft/checkpoint";
+import { StagecraftError } from "@stagecraft/core";
 import { generate, type Model } from "@stagecraft/model";
+import { createCancelling } from "@stagecraft/rpc";
 import { initEngine, tf } from "@stagecraft/tensor";
 import { waitFor } from "@stagecraft/testing";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -14,7 +15,7 @@ import {
   tinyTokenizer,
 } from "../test/fixtures.js";
 
-const never = new AbortController().signal;
+const never = createCancelling();
 const TEXTS = ["the cat", "a", "once upon a time", "dog", "to be or", "x y z", "hello", "q"];
 let tokenizer: Tokenizer;
 
@@ -92,16 +93,16 @@ describe("createLocalEngine()", () => {
   it("frees the places of a cancelled caller at once, and those of a reader that left", async () => {
     const engine = tinyEngine(tokenizer, tinyModel(tokenizer));
     const long = { maxNewTokens: 40, temperature: 1 };
-    const controller = new AbortController();
+    const caller = createCancelling();
     const cancelled = engine
-      .submit([request(tokenizer, "a", long), request(tokenizer, "b", long)], controller.signal)
+      .submit([request(tokenizer, "a", long), request(tokenizer, "b", long)], caller)
       .map(readAll);
     const [left] = engine.submit([request(tokenizer, "c", long)], never);
     for await (const chunk of left!) {
       expect(chunk.tokenIds.length).toBeGreaterThan(0);
       break;
     }
-    controller.abort();
+    caller.cancel(new StagecraftError("cancelled", "gone"));
     for (const answer of cancelled)
       await expect(answer).rejects.toMatchObject({ code: "cancelled" });
     await waitFor(() => engine.status().numActive === 0);
@@ -110,17 +111,24 @@ describe("createLocalEngine()", () => {
     await engine.close();
   });
 
-  it("leaves nothing behind on a signal that outlives the answers", async () => {
+  it("leaves nothing behind with a caller who outlives the answers", async () => {
     const engine = tinyEngine(tokenizer, tinyModel(tokenizer), { maxQueued: 1 });
-    const { signal } = new AbortController();
+    const watching = new Set<unknown>();
+    const caller = {
+      ...{ reason: undefined, throwIfCancelled: () => undefined },
+      onCancelled(listener: unknown) {
+        watching.add(listener);
+        return () => void watching.delete(listener);
+      },
+    };
     const many = (count: number) => Array.from({ length: count }, () => request(tokenizer, "a"));
-    const read = engine.submit(many(2), signal).map(readAll);
-    const [left] = engine.submit(many(1), signal);
-    expect(getEventListeners(signal, "abort")).toHaveLength(2);
-    expect(() => engine.submit(many(9), signal)).toThrow("[resource_exhausted]");
+    const read = engine.submit(many(2), caller).map(readAll);
+    const [left] = engine.submit(many(1), caller);
+    expect(watching.size).toBe(2);
+    expect(() => engine.submit(many(9), caller)).toThrow("[resource_exhausted]");
     for await (const chunk of left!) if (chunk.tokenIds.length > 0) break;
     await Promise.all(read);
-    await waitFor(() => getEventListeners(signal, "abort").length === 0);
+    await waitFor(() => watching.size === 0);
     await engine.close();
   });
 

@@ -9,6 +9,7 @@ import {
   type GenerationEvent,
   type Model,
 } from "@stagecraft/model";
+import type { Cancellation } from "@stagecraft/rpc";
 import { kvBytesPerToken, releaseIdleMemory, releaseWeights } from "@stagecraft/tensor";
 import { silentLogger, type Logger } from "@stagecraft/telemetry";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -116,8 +117,11 @@ class ThisThreadsEngine implements LocalEngine {
     this.restLater();
   }
 
-  submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[] {
-    return openAnswers(requests.length, signal, (sinks) => this.start(requests, sinks));
+  submit(
+    requests: readonly SequenceRequest[],
+    cancellation: Cancellation,
+  ): AsyncIterable<TokenChunk>[] {
+    return openAnswers(requests.length, cancellation, (sinks) => this.start(requests, sinks));
   }
 
   start(requests: readonly SequenceRequest[], sinks: readonly TokenSink[]): Withdraw[] {

@@ -4,6 +4,7 @@ import {
   type policy,
 } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
+import type { Cancellation } from "@stagecraft/rpc";
 import { createLoopGate } from "@stagecraft/service-kit";
 import { checkTextBytes, renderChat, startOfText } from "@stagecraft/tokenizer";
 import type { PolicyModelFacts, SequenceRequest } from "./engine.js";
@@ -39,10 +40,10 @@ export function checkInput(
 export async function prepareInput(
   { parsed, field, numBytes }: CheckedInput,
   facts: PolicyModelFacts,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<SequenceRequest> {
   if (numBytes > 0) await gate(numBytes);
-  signal.throwIfAborted();
+  cancellation.throwIfCancelled();
   const promptIds = promptIdsOf(parsed.prompt, facts);
   if (promptIds.length === 0) throw nothing(field);
   if (promptIds.length >= facts.maxPositions) throw tooLong(promptIds.length, field, facts);

@@ -9,7 +9,7 @@ import {
   type ParsedWeights,
 } from "@stagecraft/contracts";
 import { mapAsync, openLater, StagecraftError } from "@stagecraft/core";
-import type { Handlers, RpcServer } from "@stagecraft/rpc";
+import type { CallContext, Cancellation, Handlers, RpcServer } from "@stagecraft/rpc";
 import { silentLogger, type Logger, type Metrics } from "@stagecraft/telemetry";
 import { startOfText } from "@stagecraft/tokenizer";
 import type { WeightFollower } from "@stagecraft/weights";
@@ -60,30 +60,31 @@ function createHandlers(
   const { engine, follower } = deps;
   const { facts } = engine;
   const how = { facts, fillDefaults: modelDefaults(facts, deps.logger ?? silentLogger()) };
-  const submit = (requests: SequenceRequest[], signal: AbortSignal) => {
-    const answers = meter.watch(requests, engine.submit(requests, signal));
+  const submit = (requests: SequenceRequest[], cancellation: Cancellation) => {
+    const answers = meter.watch(requests, engine.submit(requests, cancellation));
     const floor = Math.max(...requests.map((request) => request.minWeightVersion));
-    if (floor > engine.status().weights.version) void follower.catchUp();
+    if (floor > 0 && floor > engine.status().weights.version) void follower.catchUp();
     return answers;
   };
   return {
-    generate: ({ model, input }, { signal }) =>
+    generate: ({ model, input }, context) =>
       openLater(async () => {
         checkModel(model, facts.name);
         const checked = checkInput(input, "input", how);
-        const request = await prepareInput(checked, facts, signal);
-        const answer = () => streamAnswer(request, submit([request], signal)[0]!, engine);
+        const request = await prepareInput(checked, facts, context.cancellation);
+        const answer = () =>
+          streamAnswer(request, submit([request], context.cancellation)[0]!, engine);
         if (!checked.parsed.echo) return answer();
-        return echoed(judgePrompt(checked, request, { engine, signal }), request, answer);
+        return echoed(judgePrompt(checked, request, { engine, context }), request, answer);
       }),
-    async generateBatch({ model, inputs }, { signal }) {
+    async generateBatch({ model, inputs }, { cancellation }) {
       checkModel(model, facts.name);
       checkCount(inputs.length, "inputs", deps.maxItemsPerRequest);
       const checked = inputs.map((input, i) => checkInput(input, `inputs[${i}]`, how));
       checked.forEach(refuseForBatch);
       const requests: SequenceRequest[] = [];
-      for (const each of checked) requests.push(await prepareInput(each, facts, signal));
-      const answers = submit(requests, signal);
+      for (const each of checked) requests.push(await prepareInput(each, facts, cancellation));
+      const answers = submit(requests, cancellation);
       const generations = await Promise.all(
         answers.map((chunks, i) => collectAnswer(requests[i]!, chunks, engine)),
       );
@@ -136,10 +137,10 @@ async function* echoed(
 async function judgePrompt(
   { parsed }: CheckedInput,
   { promptIds, numTop, sampling }: SequenceRequest,
-  { engine, signal }: { engine: PolicyEngine; signal: AbortSignal },
+  { engine, context }: { engine: PolicyEngine; context: Pick<CallContext, "signal"> },
 ): Promise<policy.GenerateResponse> {
   const { tokenizer } = engine.facts;
-  const { logProbs, tops, weights } = await engine.judge(promptIds, numTop ?? 0, signal);
+  const { logProbs, tops, weights } = await engine.judge(promptIds, numTop ?? 0, context.signal);
   const tokenIds = Array.from(promptIds);
   const isAll = sampling.maxNewTokens === 0;
   return policy.GenerateResponse.fromPartial({

@@ -1,6 +1,7 @@
 import type { TensorMap } from "@stagecraft/checkpoint";
 import type { ParsedWeights } from "@stagecraft/contracts";
 import { StagecraftError } from "@stagecraft/core";
+import type { Cancellation } from "@stagecraft/rpc";
 import {
   fromPlainError,
   startThread,
@@ -117,8 +118,11 @@ class EngineClient implements ThreadedEngine {
     });
   }
 
-  submit(requests: readonly SequenceRequest[], signal: AbortSignal): AsyncIterable<TokenChunk>[] {
-    return openAnswers(requests.length, signal, (sinks) => this.start(requests, sinks));
+  submit(
+    requests: readonly SequenceRequest[],
+    cancellation: Cancellation,
+  ): AsyncIterable<TokenChunk>[] {
+    return openAnswers(requests.length, cancellation, (sinks) => this.start(requests, sinks));
   }
 
   async scoreLogProbs(
@@ -202,14 +206,20 @@ class EngineClient implements ThreadedEngine {
     if (wanted.length === 0) return;
     const handles = wanted.map(({ handle }) => handle);
     const requests = wanted.map(({ request }) => request);
-    this.thread.call("start", { handles, requests }).catch((error: StagecraftError) => {
-      for (const handle of handles) this.fail(handle, error);
-    });
+    try {
+      this.thread.tell("start", { handles, requests });
+    } catch (thrown) {
+      for (const handle of handles) this.fail(handle, StagecraftError.from(thrown));
+    }
   }
 
   private withdraw(handle: number, error: StagecraftError): void {
     if (!this.fail(handle, error)) return;
-    this.thread.call("withdraw", handle).catch(() => undefined); // gone with its thread
+    try {
+      this.thread.tell("withdraw", handle);
+    } catch {
+      // gone with its thread
+    }
   }
 
   private fail(handle: number, error: StagecraftError): boolean {

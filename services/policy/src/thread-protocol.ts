@@ -36,9 +36,11 @@ export interface EngineThreadFacts {
   engine: Pick<EngineInfo, "name" | "notice">;
 }
 
-/** What its owner asks of it; answers are numbered by the owner. */
+/** What its owner asks of it, or tells it to do; answers are numbered by the owner. */
 export type EngineThreadApi = {
+  /** Told: what fails is told as `failed`. */
   start(args: { handles: number[]; requests: SequenceRequest[] }): Promise<void>;
+  /** Told. */
   withdraw(handle: number): Promise<void>;
   scoreLogProbs(args: {
     sequences: readonly SequenceToScore[];

@@ -60,8 +60,13 @@ serveThread<EngineThreadData, EngineThreadApi, EngineThreadFacts, EngineThreadEv
       },
       handlers: {
         async start({ handles, requests }) {
-          const started = engine.start(requests, handles.map(sinkOf));
-          started.forEach((withdraw, i) => withdraws.set(handles[i]!, withdraw));
+          const sinks = handles.map(sinkOf);
+          try {
+            const started = engine.start(requests, sinks);
+            started.forEach((withdraw, i) => withdraws.set(handles[i]!, withdraw));
+          } catch (thrown) {
+            for (const sink of sinks) sink.fail(StagecraftError.from(thrown));
+          }
         },
         async withdraw(handle) {
           withdraws.get(handle)?.(new StagecraftError("cancelled", "withdrawn"));

@@ -1,4 +1,5 @@
 /** What sampling and scoring cost on the engine xla, counted on a real plugin: `npm run test:xla`. */
+import { createCancelling } from "@stagecraft/rpc";
 import { initEngine, programCounts } from "@stagecraft/tensor";
 import { countPrograms } from "@stagecraft/testing";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -6,7 +7,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { scoreSequences } from "../src/score-sequences.js";
 import { readAll, request, tinyEngine, tinyModel, tinyTokenizer } from "./fixtures.js";
 
-const never = new AbortController().signal;
+const never = createCancelling();
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   await initEngine({ engine: "xla" });

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { StagecraftError } from "@stagecraft/core";
 import { saveModel, type Model } from "@stagecraft/model";
+import { createCancelling } from "@stagecraft/rpc";
 import { initEngine } from "@stagecraft/tensor";
 import { tempDir } from "@stagecraft/testing";
 import type { Tokenizer } from "@stagecraft/tokenizer";
@@ -21,7 +23,7 @@ import {
   tinyTokenizer,
 } from "./fixtures.js";
 
-const never = new AbortController().signal;
+const never = createCancelling();
 const TEXTS = ["the cat", "a", "once upon a time", "dog", "to be or", "x y z"];
 const threadFile = fileURLToPath(new URL("../dist/thread.js", import.meta.url));
 const built = existsSync(threadFile);
@@ -121,9 +123,9 @@ describe.skipIf(!built)(
 
     it("never begins an answer that was given up in the turn that asked for it", async () => {
       await withEngine(async (engine) => {
-        const controller = new AbortController();
-        const [given] = engine.submit([request(tokenizer, "a")], controller.signal);
-        controller.abort();
+        const caller = createCancelling();
+        const [given] = engine.submit([request(tokenizer, "a")], caller);
+        caller.cancel(new StagecraftError("cancelled", "gone"));
         await expect(readAll(given!)).rejects.toMatchObject({ code: "cancelled" });
         const [other] = engine.submit([request(tokenizer, "b")], never);
         const { ids } = await readAll(other!);
@@ -137,11 +139,11 @@ describe.skipIf(!built)(
           const long = { maxNewTokens: 40, temperature: 3 };
           const many = (count: number) =>
             Array.from({ length: count }, (_, seed) => request(tokenizer, "a", { ...long, seed }));
-          const controller = new AbortController();
-          const answers = engine.submit(many(4), controller.signal).map(readAll);
+          const caller = createCancelling();
+          const answers = engine.submit(many(4), caller).map(readAll);
           const [left] = engine.submit(many(1), never);
           expect(() => engine.submit(many(1), never)).toThrow("[resource_exhausted]");
-          controller.abort();
+          caller.cancel(new StagecraftError("cancelled", "gone"));
           for (const answer of answers) {
             await expect(answer).rejects.toMatchObject({ code: "cancelled" });
           }

@@ -7,6 +7,7 @@ export const BEAT_MS = 250;
 /** What the owner of a thread sends into it. */
 export type ToThread =
   | { kind: "call"; id: number; method: string; args: unknown }
+  | { kind: "tell"; method: string; args: unknown }
   | { kind: "cancel"; id: number; details: PlainError["details"] }
   | { kind: "reply"; id: number; error: PlainError | undefined }
   | { kind: "close" };

@@ -102,6 +102,9 @@ function createAsker<Question>(port: MessagePort, post: (message: FromThread) =>
     });
 }
 
+/** Of what was told: nobody waits for it. */
+const NEVER = new AbortController().signal;
+
 function answer<Api extends ThreadApi, Facts>(
   port: MessagePort,
   { handlers, close }: ServedThread<Api, Facts>,
@@ -125,6 +128,9 @@ function answer<Api extends ThreadApi, Facts>(
     switch (message.kind) {
       case "call":
         void call(message);
+        break;
+      case "tell":
+        void handlers[message.method]!(message.args as never, NEVER); // what it throws ends the thread
         break;
       case "cancel":
         running

@@ -49,6 +49,11 @@ export interface Thread<Api extends ThreadApi, Facts> extends AsyncDisposable {
     args: Parameters<Api[K]>[0],
     options?: CallOptions,
   ): Promise<Awaited<ReturnType<Api[K]>>>;
+  /**
+   * Has a method run and nothing come back, which wakes nobody here. The method must not fail: that ends the
+   * thread. Throws `unavailable` when it has ended; nobody hears whether it ran before an end.
+   */
+  tell<K extends keyof Api & string>(method: K, args: Parameters<Api[K]>[0]): void;
   /** Calls back now and at every change: whether the thread lives and its loop turns. */
   onHealth(listener: (healthy: boolean) => void): void;
   /** Resolves when the thread is gone: with the reason if nobody asked for it. */
@@ -129,6 +134,11 @@ class WorkerThread<Api extends ThreadApi, Facts> implements Thread<Api, Facts> {
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
+  }
+
+  tell<K extends keyof Api & string>(method: K, args: Parameters<Api[K]>[0]): void {
+    if (this.failure) throw this.failure;
+    this.post({ kind: "tell", method, args });
   }
 
   onHealth(listener: (healthy: boolean) => void): void {
