@@ -18,4 +18,4 @@ export { startThread, type Thread } from "./thread/start-thread.js";
 export { threadModule } from "./thread/thread-module.js";
 export { superviseThread, type SupervisedThread } from "./thread/supervise-thread.js";
 export { createLoopGate } from "./loop-gate.js";
-export { optimizeSooner } from "./optimize-sooner.js";
+export { setV8ForServing } from "./v8-for-serving.js";

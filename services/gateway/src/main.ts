@@ -1,7 +1,7 @@
 import { redactConfig } from "@stagecraft/config";
 import { createRpcServer } from "@stagecraft/rpc";
 import {
-  optimizeSooner,
+  setV8ForServing,
   runMain,
   serverOptions,
   startTelemetry,
@@ -13,7 +13,7 @@ import { startPages } from "./pages.js";
 import { openStore } from "./store/open-store.js";
 
 runMain(async () => {
-  optimizeSooner();
+  setV8ForServing();
   const config = await loadGatewayConfig(process.argv.slice(2));
   const terminated = terminationSignal();
   await using telemetry = await startTelemetry("gateway", config);

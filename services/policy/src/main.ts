@@ -8,7 +8,7 @@ import {
   BROKER_WAIT_MS,
   busOptions,
   createHealth,
-  optimizeSooner,
+  setV8ForServing,
   runMain,
   serverOptions,
   startTelemetry,
@@ -25,7 +25,7 @@ import { createThreadedEngine } from "./thread-client.js";
 const LONGEST_STREAM_MS = 10 * 60_000;
 
 runMain(async () => {
-  optimizeSooner();
+  setV8ForServing();
   const given = await loadPolicyConfig(process.argv.slice(2));
   const terminated = terminationSignal();
   await using telemetry = await startTelemetry("policy", given);

@@ -68,7 +68,7 @@ describe("createTokenBatcher()", () => {
       while (Object.keys(all()).length === 0) numSteps++;
       return numSteps;
     };
-    expect([1, 10, 40, 60, 80].map(waitOf)).toEqual([20, 20, 60, 90, 100]);
+    expect([1, 8, 16, 30, 40, 80].map(waitOf)).toEqual([20, 20, 40, 75, 100, 100]);
   });
 
   it("tells every step without an interval", () => {

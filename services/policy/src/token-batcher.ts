@@ -22,7 +22,7 @@ export interface TokenBatcherOptions {
 }
 
 /** A message of many answers wakes as many readers: what that takes of a processor is bounded, up to a longest wait. */
-const MS_PER_ANSWER = 1.5;
+const MS_PER_ANSWER = 2.5;
 const LONGEST_MS = 100;
 
 /**

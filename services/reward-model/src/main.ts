@@ -6,7 +6,7 @@ import { engineSettings } from "@stagecraft/fields";
 import {
   abortOn,
   createHealth,
-  optimizeSooner,
+  setV8ForServing,
   runMain,
   serverOptions,
   startTelemetry,
@@ -18,7 +18,7 @@ import { createRewardModelService } from "./service.js";
 import { createThreadedScorers } from "./thread-client.js";
 
 runMain(async () => {
-  optimizeSooner();
+  setV8ForServing();
   const config = await loadRewardModelConfig(process.argv.slice(2));
   const terminated = terminationSignal();
   await using telemetry = await startTelemetry("reward-model", config);

@@ -1,7 +1,7 @@
 import { StagecraftError } from "@stagecraft/core";
 import { isLoopbackHost } from "@stagecraft/rpc";
 import { startOpenAiServer, fixedKeys } from "@stagecraft/service-gateway";
-import { optimizeSooner } from "@stagecraft/service-kit";
+import { setV8ForServing } from "@stagecraft/service-kit";
 import { createMetrics, serveMetrics } from "@stagecraft/telemetry";
 import { openModel, type OpenModel, type OpenModelOptions } from "./open-model.js";
 
@@ -34,7 +34,7 @@ export async function serveModel(
   onServing: (serving: Serving) => void,
 ): Promise<void> {
   checkReach(options);
-  optimizeSooner();
+  setV8ForServing();
   const { host, port, apiKeys, graceMs, signal, metricsPort } = options;
   await using told = await openMetrics(metricsPort);
   await using model = await openModel({ ...options, ...(told && { metrics: told.metrics }) });

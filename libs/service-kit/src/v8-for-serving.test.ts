@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-const module = new URL("../dist/optimize-sooner.js", import.meta.url).href;
+const module = new URL("../dist/v8-for-serving.js", import.meta.url).href;
 /** How many calls of one function pass until V8 has optimised it; it is told so by one of V8's natives. */
 const COUNT = `
   const add = (list) => { let sum = 0; for (const each of list) sum += each; return sum; };
@@ -21,10 +21,10 @@ async function callsUntilOptimized(begin: string) {
   return { calls: Number(run.stdout), stderr: run.stderr };
 }
 
-test("this Node knows the flag, and optimises after fewer calls", async () => {
+test("this Node knows the flags, and optimises after fewer calls", async () => {
   const usual = await callsUntilOptimized("");
   const sooner = await callsUntilOptimized(
-    `(await import(${JSON.stringify(module)})).optimizeSooner();`,
+    `(await import(${JSON.stringify(module)})).setV8ForServing();`,
   );
   expect(sooner.stderr).toBe(""); // V8 complains there of flags that it does not know
   expect(usual.calls).toBeLessThan(1_000_000);
