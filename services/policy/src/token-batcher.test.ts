@@ -10,13 +10,13 @@ const tokens = (tokenIds: number[], change: Partial<TokenChunk> = {}): TokenChun
 const token = (tokenId: number, change: Partial<TokenChunk> = {}) => tokens([tokenId], change);
 const END = { finishReason: "length", text: "all" } as const;
 
-function rig(intervalMs: number) {
+function rig(intervalMs: number, stepMs = 1) {
   const clock = { ms: 0 };
   const batcher = createTokenBatcher({ intervalMs, now: () => clock.ms });
-  /** A step of 1 ms in which these answers have a token each. */
+  /** A step in which these answers have a token each. */
   const step = (...made: [number, TokenChunk][]) => {
     for (const [handle, each] of made) batcher.add(handle, each);
-    clock.ms++;
+    clock.ms += stepMs;
     return toldOf(batcher.take());
   };
   return { batcher, clock, step };
@@ -36,7 +36,7 @@ function toldOf(batch: TokenBatch | undefined): Record<number, number[]> {
 
 describe("createTokenBatcher()", () => {
   it("tells first tokens at once, those after them in one message of all answers when it is due", () => {
-    const { step } = rig(3);
+    const { step } = rig(6, 2);
     expect(step([1, token(10)], [2, token(20)])).toEqual({ 1: [10], 2: [20] });
     expect(step([1, token(11)], [2, token(21)])).toEqual({});
     expect(step([1, token(12)], [2, token(22)])).toEqual({});
@@ -77,7 +77,7 @@ describe("createTokenBatcher()", () => {
   });
 
   it("gives what waited of an answer that fails, and nothing of it afterwards", () => {
-    const { batcher, step } = rig(3);
+    const { batcher, step } = rig(6, 2);
     step([1, token(10)], [2, token(20)]);
     step([1, token(11)], [2, token(21)]);
     expect(toldOf(batcher.leave(1))).toEqual({ 1: [11] });
