@@ -9,7 +9,7 @@ import { median } from "../lib/stats.mjs";
 const serveHttp = (streams) => ({
   name: `serve-http-${streams}`,
   summary: `tokens over HTTP against the bare engine, Llama base, ${streams} streams`,
-  seconds: 150,
+  seconds: streams > 16 ? 240 : 150,
   async run(context) {
     const { layers, heads, width, inner } = BASE;
     const args = [layers, heads, width, inner, streams, context.threads];
